@@ -1,0 +1,55 @@
+# liminal_module(core/limits
+#   SOURCES gcra.cpp  TESTS gcra_test.cpp  BENCHES gcra_bench.cpp  FUZZERS gcra_fuzz.cpp
+#   DEPENDS core/base  LIBRARIES fmt::fmt)
+#
+# Declares the library of one folder with its tests, benchmarks and fuzz targets. A folder sees only
+# what it names in DEPENDS, and only folders of a lower layer (tools/check_layers).
+# A fuzz target `x_fuzz.cpp` has its seeds in `x_corpus/`; the tests replay them in every build, and
+# in a build with LIMINAL_FUZZ it is also a libFuzzer program.
+function(liminal_module FOLDER)
+  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES" ${ARGN})
+  if(ARG_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "liminal_module(${FOLDER}): unknown ${ARG_UNPARSED_ARGUMENTS}")
+  endif()
+  string(REPLACE "/" "_" name "liminal_${FOLDER}")
+  set(depends ${ARG_DEPENDS})
+  list(TRANSFORM depends REPLACE "/" "_")
+  list(TRANSFORM depends PREPEND "liminal_")
+
+  if(ARG_SOURCES)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+    target_link_libraries(${name} PUBLIC ${depends} ${ARG_LIBRARIES} PRIVATE liminal_flags)
+  else()
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+    target_link_libraries(${name} INTERFACE ${depends} ${ARG_LIBRARIES})
+  endif()
+
+  if(ARG_TESTS AND BUILD_TESTING)
+    add_executable(${name}_test ${ARG_TESTS})
+    target_link_libraries(${name}_test PRIVATE ${name} liminal_flags GTest::gmock GTest::gtest_main
+                          rapidcheck)
+    gtest_discover_tests(${name}_test TEST_PREFIX "${FOLDER}/" DISCOVERY_MODE PRE_TEST)
+  endif()
+  if(ARG_BENCHES AND LIMINAL_BENCHMARKS)
+    add_executable(${name}_bench ${ARG_BENCHES})
+    target_link_libraries(${name}_bench PRIVATE ${name} liminal_flags benchmark::benchmark_main)
+  endif()
+  foreach(source ${ARG_FUZZERS})
+    get_filename_component(target ${source} NAME_WE)
+    string(REPLACE "_fuzz" "" corpus ${target})
+    set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/${corpus}_corpus)
+    if(BUILD_TESTING)
+      add_executable(${name}_${target}_replay ${source} ${PROJECT_SOURCE_DIR}/cmake/replay_corpus.cpp)
+      target_link_libraries(${name}_${target}_replay PRIVATE ${name} liminal_flags)
+      add_test(NAME ${FOLDER}/${target}_corpus COMMAND ${name}_${target}_replay ${corpus})
+    endif()
+    if(LIMINAL_FUZZ)
+      add_executable(${name}_${target} ${source})
+      target_link_libraries(${name}_${target} PRIVATE ${name} liminal_flags)
+      target_link_options(${name}_${target} PRIVATE -fsanitize=fuzzer)
+      set_property(GLOBAL APPEND PROPERTY LIMINAL_FUZZ_TARGETS "${name}_${target}=${corpus}")
+    endif()
+  endforeach()
+endfunction()

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/base/ids.hpp"
+#include "core/base/time.hpp"
+#include "core/traffic/finding.hpp"
+
+namespace liminal::traffic {
+
+enum class AlertStatus : std::uint8_t { kOpen, kResolved };
+[[nodiscard]] std::string_view name(AlertStatus status);
+
+enum class FeedbackVerdict : std::uint8_t { kNone, kTruePositive, kFalsePositive, kExpected };
+[[nodiscard]] std::string_view name(FeedbackVerdict verdict);
+[[nodiscard]] std::optional<FeedbackVerdict> feedback_by_name(std::string_view name);
+
+/// Findings of one type about one user that belong together, from the first to the last. Identity
+/// is (user, type) while open; a later one is a new alert. `first` says why it was raised;
+/// `worst` is the finding with the highest score so far.
+struct Alert {
+  ShardId shard{};
+  std::uint64_t number = 0;  ///< counts up within a shard: with it, the id
+  std::string user;
+  std::string address;  ///< at the first finding; may be empty
+  FindingType type{};
+  Severity severity = Severity::kLow;  ///< highest so far, escalation included
+  AlertStatus status = AlertStatus::kOpen;
+  FeedbackVerdict feedback = FeedbackVerdict::kNone;
+  SteadyTime first_seen, last_seen;
+  std::uint64_t count = 0;  ///< findings
+  Finding first, worst;
+  std::uint8_t detectors_agreeing = 1;  ///< distinct detectors with an open alert on this user
+  Features features;                    ///< at the first finding
+  std::uint64_t input =
+      0;  ///< number of the shard's input that raised it: what `explain` replays to
+};
+
+/// "17-42": shard and number. Unique for the life of a data directory.
+[[nodiscard]] std::string alert_id(const Alert& alert);
+[[nodiscard]] std::optional<std::pair<ShardId, std::uint64_t>> parse_alert_id(std::string_view id);
+
+/// One sentence with numbers: what was seen, what was expected, who says so.
+[[nodiscard]] std::string explanation(const Finding& finding);
+
+}  // namespace liminal::traffic

@@ -1,0 +1,101 @@
+#include "core/traffic/event.hpp"
+
+namespace liminal::traffic {
+
+std::string_view name(EventKind kind) {
+  switch (kind) {
+    case EventKind::kMessage:
+      return "message";
+    case EventKind::kConnect:
+      return "connect";
+    case EventKind::kDisconnect:
+      return "disconnect";
+    case EventKind::kSubscribe:
+      return "subscribe";
+    case EventKind::kRateLimited:
+      return "rate_limited";
+  }
+  return "unknown";
+}
+
+namespace {
+constexpr std::uint8_t kErrorFlag = 1;
+constexpr std::uint8_t kHashFlag = 2;
+}  // namespace
+
+void encode(const Event& event, Writer& out) {
+  out.put(event.kind);
+  out.put(static_cast<std::uint8_t>((event.error ? kErrorFlag : 0) |
+                                    (event.content_hash ? kHashFlag : 0)));
+  out.put_text(event.user.text);
+  out.put_text(event.address.text);
+  out.put_varint(event.channels.size());
+  for (const Name& channel : event.channels) out.put_text(channel.text);
+  out.put_varint(event.bytes);
+  if (event.content_hash) out.put(*event.content_hash);
+  out.put_varint(event.connection);
+  out.put(event.time.time_since_epoch().count());
+}
+
+StoredEvent::StoredEvent(const Event& event)
+    : user_(event.user.text),
+      address_(event.address.text),
+      user_hash_(event.user.hash),
+      address_hash_(event.address.hash),
+      kind_(event.kind),
+      error_(event.error),
+      bytes_(event.bytes),
+      content_hash_(event.content_hash),
+      connection_(event.connection),
+      time_(event.time) {
+  channel_texts_.reserve(event.channels.size());
+  for (const Name& channel : event.channels) channel_texts_.emplace_back(channel.text);
+}
+
+Result<StoredEvent> StoredEvent::decode(Reader& in) {
+  StoredEvent event;
+  const auto kind = in.get<std::uint8_t>();
+  const auto flags = in.get<std::uint8_t>();
+  const std::string_view user = in.get_text();
+  const std::string_view address = in.get_text();
+  const std::uint64_t channels = in.get_varint();
+  if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
+  if (kind >= kEventKinds || user.empty()) return failure(ErrorCode::kMalformed, in.position());
+  if (user.size() > kUserBytesMax || address.size() > kAddressBytesMax || channels > kChannelsMax)
+    return failure(ErrorCode::kTooLarge, in.position());
+  event.kind_ = EventKind{kind};
+  event.error_ = (flags & kErrorFlag) != 0;
+  event.user_ = user;
+  event.address_ = address;
+  event.user_hash_ = Name(user).hash;
+  event.address_hash_ = Name(address).hash;
+  for (std::uint64_t i = 0; i < channels; ++i) {
+    const std::string_view channel = in.get_text();
+    if (channel.size() > kChannelBytesMax) return failure(ErrorCode::kTooLarge, in.position());
+    event.channel_texts_.emplace_back(channel);
+  }
+  event.bytes_ = static_cast<std::uint32_t>(in.get_varint());
+  if ((flags & kHashFlag) != 0) event.content_hash_ = in.get<std::uint64_t>();
+  event.connection_ = in.get_varint();
+  event.time_ = EventTime{Duration{in.get<Duration::rep>()}};
+  if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
+  return event;
+}
+
+Event StoredEvent::view() const {
+  channels_.clear();
+  for (const std::string& channel : channel_texts_) channels_.emplace_back(channel);
+  Event event;
+  event.user = Name(user_, user_hash_);
+  event.address = Name(address_, address_hash_);
+  event.channels = channels_;
+  event.kind = kind_;
+  event.error = error_;
+  event.bytes = bytes_;
+  event.content_hash = content_hash_;
+  event.connection = connection_;
+  event.time = time_;
+  return event;
+}
+
+}  // namespace liminal::traffic

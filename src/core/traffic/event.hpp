@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/codec.hpp"
+#include "core/base/hash.hpp"
+#include "core/base/result.hpp"
+#include "core/base/time.hpp"
+
+namespace liminal::traffic {
+
+/// Bounds of what an event may carry; whatever makes events refuses what exceeds them.
+inline constexpr std::size_t kUserBytesMax = 128;
+inline constexpr std::size_t kAddressBytesMax = 64;
+inline constexpr std::size_t kChannelBytesMax = 256;
+inline constexpr std::size_t kChannelsMax = 64;
+
+/// A name of a user, address or channel with its hash, which the core works with. The text is
+/// borrowed from whoever made it. Empty text has hash 0 and means "not known".
+struct Name {
+  std::string_view text;
+  std::uint64_t hash = 0;
+
+  Name() = default;
+  explicit Name(std::string_view name) : text(name), hash(name.empty() ? 0 : hash64(name)) {}
+  /// For who hashed it before, once a connection.
+  Name(std::string_view name, std::uint64_t known_hash) : text(name), hash(known_hash) {}
+  [[nodiscard]] bool empty() const { return text.empty(); }
+};
+
+enum class EventKind : std::uint8_t {
+  kMessage,      ///< the user sent something; `error` says that it failed
+  kConnect,      ///< a connection of the user opened
+  kDisconnect,   ///< a connection of the user closed
+  kSubscribe,    ///< the user joined the event's channels
+  kRateLimited,  ///< somebody else refused a message of the user: a violation, not a message
+};
+inline constexpr std::size_t kEventKinds = 5;
+
+/// "message", "connect", "disconnect", "subscribe", "rate_limited".
+[[nodiscard]] std::string_view name(EventKind kind);
+
+/// One thing that a user did. Borrows its texts: valid during one call of `step`.
+struct Event {
+  Name user;     ///< never empty
+  Name address;  ///< as text, "10.1.2.3" or "2001:db8::1"
+  std::span<const Name> channels;
+  EventKind kind = EventKind::kMessage;
+  bool error = false;
+  std::uint32_t bytes = 0;                    ///< of the message's payload
+  std::optional<std::uint64_t> content_hash;  ///< none: no evidence about the content
+  std::uint64_t connection = 0;               ///< 0 when not known
+  EventTime time;
+};
+
+/// Appends an event to a journal (docs/formats/journal.md). At most 1 KiB + its channels.
+void encode(const Event& event, Writer& out);
+
+/// An event that owns its texts, for queues between threads and for what was read.
+class StoredEvent {
+ public:
+  StoredEvent() = default;
+  explicit StoredEvent(const Event& event);
+
+  /// Reads what `encode` wrote. Fails with the byte where it makes no sense.
+  [[nodiscard]] static Result<StoredEvent> decode(Reader& in);
+
+  /// Valid while this object lives and is not moved.
+  [[nodiscard]] Event view() const;
+
+ private:
+  std::string user_, address_;
+  std::vector<std::string> channel_texts_;
+  mutable std::vector<Name> channels_;
+  std::uint64_t user_hash_ = 0, address_hash_ = 0;
+  EventKind kind_ = EventKind::kMessage;
+  bool error_ = false;
+  std::uint32_t bytes_ = 0;
+  std::optional<std::uint64_t> content_hash_;
+  std::uint64_t connection_ = 0;
+  EventTime time_;
+};
+
+}  // namespace liminal::traffic

@@ -1,0 +1,91 @@
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "core/traffic/alert.hpp"
+#include "core/traffic/event.hpp"
+#include "core/traffic/schema.hpp"
+#include "core/traffic/verdict.hpp"
+
+namespace liminal::traffic {
+namespace {
+
+TEST(Schema, NamesAreUniqueAndInOrder) {
+  for (std::size_t i = 0; i < kFeatureCount; ++i) {
+    const FeatureInfo& feature = feature_schema()[i];
+    EXPECT_EQ(static_cast<std::size_t>(feature.id), i);
+    EXPECT_EQ(feature_by_name(feature.name), feature.id);
+    EXPECT_LT(feature.low, feature.high);
+  }
+  EXPECT_FALSE(feature_by_name("messages"));
+}
+
+TEST(FindingTable, IsInOrderAndNamesAreUnique) {
+  for (std::size_t i = 0; i < kFindingTypes; ++i) {
+    EXPECT_EQ(static_cast<std::size_t>(finding_table()[i].type), i);
+    EXPECT_EQ(finding_by_name(finding_table()[i].name), finding_table()[i].type);
+  }
+}
+
+RC_GTEST_PROP(Event,
+              SurvivesTheJournal,
+              (std::uint32_t bytes, bool error, std::uint64_t content, std::int64_t time)) {
+  const auto text = rc::gen::container<std::string>(rc::gen::inRange('a', 'z'));
+  const std::string user = "u" + (*text).substr(0, kUserBytesMax - 1);
+  const std::string channel = *text;
+  const Name channels[] = {Name(channel), Name("general")};
+  Event event;
+  event.user = Name(user);
+  event.address = Name("10.0.0.1");
+  event.channels = channels;
+  event.kind = EventKind{*rc::gen::inRange<std::uint8_t>(0, kEventKinds)};
+  event.error = error;
+  event.bytes = bytes;
+  if (error) event.content_hash = content;
+  event.time = EventTime{Duration{time}};
+
+  Writer out;
+  encode(event, out);
+  Reader in(out.bytes());
+  const Result<StoredEvent> read = StoredEvent::decode(in);
+  RC_ASSERT(read.has_value());
+  Writer again;
+  encode(read->view(), again);
+
+  RC_ASSERT(again.bytes() == out.bytes());
+  RC_ASSERT(read->view().user.hash == event.user.hash);
+}
+
+TEST(Event, WithoutAUserIsRefused) {
+  Writer out;
+  encode(Event{}, out);
+  Reader in(out.bytes());
+  EXPECT_FALSE(StoredEvent::decode(in));
+}
+
+TEST(AlertId, ReadsBackAndRefusesOtherText) {
+  Alert alert;
+  alert.shard = ShardId{17};
+  alert.number = 42;
+  EXPECT_EQ(alert_id(alert), "17-42");
+  EXPECT_EQ(parse_alert_id("17-42"), std::pair(ShardId{17}, std::uint64_t{42}));
+  for (const char* wrong : {"", "-", "17", "17-", "64-1", "17-4x", "-1-2", " 1-2"})
+    EXPECT_FALSE(parse_alert_id(wrong)) << wrong;
+}
+
+TEST(Explanation, SaysWhatWasSeenAndWhatWasExpectedLargestFirst) {
+  Finding finding;
+  finding.type = FindingType::kMessageFlood;
+  finding.detector = Detector::kRateSurprise10s;
+  finding.score = 1.5F;
+  finding.add({Signal::kMessageBytes, 40, 0, 400, .1F});
+  finding.add({Signal::kMessages10s, 22, 0, 6, 1.4F});
+
+  EXPECT_EQ(
+      explanation(finding),
+      "far more messages than this user or anybody usually sends: messages_10s 22 (expected at "
+      "most 6), message_bytes 40 (expected at most 400) [rate_surprise_10s, 1.50 of the alarm "
+      "line]");
+}
+
+}  // namespace
+}  // namespace liminal::traffic

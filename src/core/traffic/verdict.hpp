@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/base/time.hpp"
+#include "core/traffic/finding.hpp"
+
+namespace liminal::traffic {
+
+/// What happens to a message or a connection, mildest first.
+enum class Decision : std::uint8_t { kAllow, kDelay, kDrop, kClose };
+[[nodiscard]] std::string_view name(Decision decision);
+
+/// Which limit spoke; `kFinding` when it was a finding's action. Names are labels of metrics.
+enum class Reason : std::uint8_t {
+  kNone,
+  kUserMessages,
+  kUserBytes,
+  kUserConnections,
+  kAddressMessages,
+  kAddressBytes,
+  kAddressConnections,
+  kConnectionMessages,
+  kMessageSize,
+  kBlocked,
+  kFinding,
+};
+inline constexpr std::size_t kReasons = 11;
+[[nodiscard]] std::string_view name(Reason reason);
+
+/// The answer to one event. `decision` is what to do; `shadow` is what would have been done if
+/// everything enforced (equal to `decision` when it does).
+struct Verdict {
+  Decision decision = Decision::kAllow;
+  Decision shadow = Decision::kAllow;
+  Reason reason = Reason::kNone;  ///< of `decision`, or of `shadow` when that is allow
+  FindingType finding{};          ///< when the reason is `kFinding`
+  Duration retry_after{};         ///< exact; zero when allowed; `Duration::max()` for never
+  friend bool operator==(const Verdict&, const Verdict&) = default;
+};
+
+}  // namespace liminal::traffic

@@ -1,0 +1,14 @@
+# Every folder of the source tree, from the lowest layer up (docs/architecture.md has the table).
+# A folder that is being written is left out until it has its CMakeLists.txt.
+foreach(folder
+    core/base
+    core/stats core/traffic core/wire
+    core/features core/limits core/detect
+    core/engine
+    io/epoll io/http io/prometheus io/sqlite io/tls io/files
+    server/shards server/gateway server/hub server/api server/webhook
+    app)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/src/${folder}/CMakeLists.txt)
+    add_subdirectory(src/${folder})
+  endif()
+endforeach()
