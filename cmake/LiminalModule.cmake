@@ -6,6 +6,14 @@
 # what it names in DEPENDS, and only folders of a lower layer (tools/check_layers).
 # A fuzz target `x_fuzz.cpp` has its seeds in `x_corpus/`; the tests replay them in every build, and
 # in a build with LIMINAL_FUZZ it is also a libFuzzer program.
+#
+# Tests of the core are labelled `pure`, others `threads`: ./test chooses by label what it runs under
+# which sanitizer. The targets liminal_tests, liminal_threaded_tests and liminal_fuzz_targets build
+# what their names say.
+add_custom_target(liminal_tests)
+add_custom_target(liminal_threaded_tests)
+add_custom_target(liminal_fuzz_targets)
+
 function(liminal_module FOLDER)
   cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
@@ -15,6 +23,13 @@ function(liminal_module FOLDER)
   set(depends ${ARG_DEPENDS})
   list(TRANSFORM depends REPLACE "/" "_")
   list(TRANSFORM depends PREPEND "liminal_")
+  if(FOLDER MATCHES "^core/")
+    set(label pure)
+    set(collections liminal_tests)
+  else()
+    set(label threads)
+    set(collections liminal_tests liminal_threaded_tests)
+  endif()
 
   if(ARG_SOURCES)
     add_library(${name} STATIC ${ARG_SOURCES})
@@ -30,7 +45,11 @@ function(liminal_module FOLDER)
     add_executable(${name}_test ${ARG_TESTS})
     target_link_libraries(${name}_test PRIVATE ${name} liminal_flags GTest::gmock GTest::gtest_main
                           rapidcheck)
-    gtest_discover_tests(${name}_test TEST_PREFIX "${FOLDER}/" DISCOVERY_MODE PRE_TEST)
+    gtest_discover_tests(${name}_test TEST_PREFIX "${FOLDER}/" DISCOVERY_MODE PRE_TEST
+                         PROPERTIES LABELS ${label} TIMEOUT 300)
+    foreach(collection ${collections})
+      add_dependencies(${collection} ${name}_test)
+    endforeach()
   endif()
   if(ARG_BENCHES AND LIMINAL_BENCHMARKS)
     add_executable(${name}_bench ${ARG_BENCHES})
@@ -44,11 +63,16 @@ function(liminal_module FOLDER)
       add_executable(${name}_${target}_replay ${source} ${PROJECT_SOURCE_DIR}/cmake/replay_corpus.cpp)
       target_link_libraries(${name}_${target}_replay PRIVATE ${name} liminal_flags)
       add_test(NAME ${FOLDER}/${target}_corpus COMMAND ${name}_${target}_replay ${corpus})
+      set_tests_properties(${FOLDER}/${target}_corpus PROPERTIES LABELS ${label} TIMEOUT 300)
+      foreach(collection ${collections})
+        add_dependencies(${collection} ${name}_${target}_replay)
+      endforeach()
     endif()
     if(LIMINAL_FUZZ)
       add_executable(${name}_${target} ${source})
       target_link_libraries(${name}_${target} PRIVATE ${name} liminal_flags)
       target_link_options(${name}_${target} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(liminal_fuzz_targets ${name}_${target})
       set_property(GLOBAL APPEND PROPERTY LIMINAL_FUZZ_TARGETS "${name}_${target}=${corpus}")
     endif()
   endforeach()

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace liminal::app {
+
+/// What ends a run of the program. Scripts rely on the numbers.
+enum class ExitCode : int {
+  kDone = 0,
+  kFailed = 1,  ///< and said why on the error output
+  kUsage = 2,   ///< wrong command line or configuration: nothing was done
+};
+
+/// What the command line chose, to be run after all of it was parsed.
+using Run = std::function<ExitCode()>;
+
+/// Each command is one file that adds itself to the command line: its options, its help, and
+/// `chosen = …` when its word was used.
+void add_completion(CLI::App& parent, Run& chosen);
+void add_version(CLI::App& parent, Run& chosen);
+
+}  // namespace liminal::app

@@ -1,0 +1,42 @@
+#include <fmt/core.h>
+
+#include <exception>
+
+#include "app/command.hpp"
+#include "app/version.hpp"
+
+namespace {
+
+using liminal::app::ExitCode;
+
+/// Parses, then runs. Exceptions end here: whatever is thrown at start-up is a failure with a text.
+ExitCode run(int argc, char** argv) {
+  CLI::App program{
+      "Liminal stands in front of a WebSocket service: it learns what each user normally does,\n"
+      "finds abuse within a message or two, and limits it.",
+      "liminal"};
+  program.set_version_flag("--version", std::string(liminal::app::version()));
+  program.require_subcommand(1);
+  program.footer("liminal COMMAND --help tells more about a command.\n");
+
+  liminal::app::Run chosen;
+  liminal::app::add_completion(program, chosen);
+  liminal::app::add_version(program, chosen);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? ExitCode::kDone : ExitCode::kUsage;
+  }
+  return chosen();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return static_cast<int>(run(argc, argv));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "liminal: {}\n", error.what());
+    return static_cast<int>(ExitCode::kFailed);
+  }
+}
