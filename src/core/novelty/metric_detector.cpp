@@ -1,0 +1,315 @@
+#include "core/novelty/metric_detector.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "core/base/check.hpp"
+#include "core/base/hash.hpp"
+#include "core/base/math.hpp"
+
+namespace liminal::novelty {
+namespace {
+
+/// Cells a unit of an axis, and where zero lies.
+constexpr double kResolution = 170;
+constexpr int kZeroCell = 11;
+/// Block means and the slow mean look at values within this range only.
+constexpr double kClampLow = -1, kClampHigh = 3;
+constexpr std::uint32_t kSlowPoints = 224;
+/// Beyond it a level is just "far out".
+constexpr double kLevelMax = 1e6;
+
+int nearest(double x) { return static_cast<int>(x + (x < 0 ? -.5 : .5)); }
+
+int cell_of(double position) {
+  return nearest(std::clamp(position * kResolution, -kLevelMax, kLevelMax)) + kZeroCell;
+}
+double position_of(int cell) { return (cell - kZeroCell) / kResolution; }
+
+double log_axis(double z, double c) {
+  const double y = log(1 + c * std::abs(z)) / log(1 + c);
+  return z < 0 ? -y : y;
+}
+double log_axis_inverse(double y, double c) {
+  const double z = (exp(std::abs(y) * log(1 + c)) - 1) / c;
+  return y < 0 ? -z : z;
+}
+
+double fourth_power(double x) { return x * x * x * x; }
+
+}  // namespace
+
+const Constants MetricDetector::kDefaults{};
+
+float MetricDetector::belief_points(std::uint32_t points) {
+  return std::clamp(.3321F * static_cast<float>(points), 60.F, 750.F);
+}
+
+void MetricDetector::declare(double low, double high) {
+  LIMINAL_CHECK(points() == 0);
+  low_ = low;
+  range_ = high > low ? high - low : 1;
+  ready_ = declared_ = true;
+}
+
+double MetricDetector::curvature() const {
+  return declared_ ? constants_->curvature_declared : constants_->curvature;
+}
+
+int MetricDetector::value_cell(double z) const { return cell_of(log_axis(z, curvature())); }
+
+double MetricDetector::value_at(int cell) const {
+  return low_ + range_ * log_axis_inverse(position_of(cell), curvature());
+}
+
+MetricScore MetricDetector::step(double value, bool alone) {
+  MetricScore out;
+  if (!std::isfinite(value)) {
+    if (ready_) out.state = MetricScore::State::kNormal;
+    return out;
+  }
+  if (!ready_) return warm_up(value);
+  score_and_learn(value, out);
+  if (!declared_ && (value < low_ || value > low_ + range_)) grow_range(value);
+  out.state = MetricScore::State::kNormal;
+  if (alone) emit(out);
+  return out;
+}
+
+MetricScore MetricDetector::warm_up(double value) {
+  const auto kept = static_cast<float>(std::clamp(value, -3e38, 3e38));
+  std::memcpy(
+      reinterpret_cast<char*>(cells_.data()) + warm_count_ * sizeof kept, &kept, sizeof kept);
+  if (++warm_count_ == kWarmUp) begin();
+  return {};
+}
+
+/// The first range, from the points of the warm-up, which are then learnt.
+void MetricDetector::begin() {
+  std::array<float, kWarmUp> values;
+  static_assert(sizeof values <= sizeof cells_);
+  std::memcpy(values.data(), cells_.data(), sizeof values);
+  cells_.fill(0);
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  if (*high > *low) {
+    const double range = static_cast<double>(*high) - *low;
+    low_ = *low - constants_->range_slack * range;
+    range_ = range * (1 + 2 * constants_->range_slack);
+  } else {
+    low_ = *low;
+    range_ = std::max(1e-9, std::abs(static_cast<double>(*low)) * .1);
+  }
+  ready_ = true;
+  MetricScore ignored;
+  for (const float value : values) score_and_learn(value, ignored);
+}
+
+Occupancy::Gaps MetricDetector::look(Axis which, int cell) {
+  Occupancy levels = axis(which);
+  const auto seen = static_cast<std::uint8_t>(1U << which);
+  const Occupancy::Gaps gaps = (axes_seen_ & seen) != 0
+                                   ? levels.gaps(cell, static_cast<float>(kResolution))
+                                   : Occupancy::Gaps{};
+  axes_seen_ |= seen;
+  levels.mark(cell);
+  return gaps;
+}
+
+void MetricDetector::score_and_learn(double value, MetricScore& out) {
+  const Constants& c = *constants_;
+  const double z = (value - low_) / range_;
+  ++points_;
+  const float belief = belief_points(points_);
+  const double inside = std::clamp(z, kClampLow, kClampHigh);
+
+  last_cell_ = value_cell(z);
+  const Occupancy::Gaps level = look(kValue, last_cell_);
+
+  Occupancy::Gaps mean, deviation;
+  block_sum_ += inside;
+  if (++block_count_ == kBlock) {
+    blocks_[blocks_seen_++ & 3U] = block_sum_;
+    block_sum_ = 0;
+    block_count_ = 0;
+  }
+  if (blocks_seen_ >= 4) {
+    const double sum = blocks_[0] + blocks_[1] + blocks_[2] + blocks_[3] + block_sum_;
+    mean = look(kMean, cell_of(sum / (4. * kBlock + block_count_)));
+  }
+  if (points_ > kSlowPoints) deviation = look(kDeviation, cell_of(.5 + .5 * (inside - slow_mean_)));
+  slow_mean_ += std::max(1. / kSlowPoints, 1. / points_) * (inside - slow_mean_);
+
+  if (++short_age_ > c.short_points) {
+    short_age_ = 0;
+    for (const Axis each : {kValue, kMean, kDeviation}) axis(each).swap_short();
+  }
+  if (++long_age_ > c.long_points) {
+    long_age_ = 0;
+    for (const Axis each : {kValue, kMean, kDeviation}) axis(each).swap_long();
+  }
+
+  const float declared = declared_ ? c.declared_weight : 1;
+  const float value_weight = c.value_weight * declared * (declared_ ? c.declared_value_weight : 1);
+  const auto combined = [&](float short_weight) {
+    const auto one = [&](float weight, const Occupancy::Gaps& gaps) {
+      const float gap = gaps.long_term + short_weight * (gaps.short_term - gaps.long_term);
+      return fourth_power(weight * gap);
+    };
+    return sqrt(sqrt(one(value_weight, level) + one(c.mean_weight * declared, mean) +
+                     one(c.deviation_weight * declared, deviation)));
+  };
+  const double raw = combined(c.short_weight);
+  const double before = points_ - 1.;
+  const double trust = before / (before + static_cast<double>(c.ramp * belief));
+  const double discount = 1 + static_cast<double>(c.history) * sqrt(static_cast<double>(history_));
+  if (points_ > 6) {
+    const double rate =
+        std::max(1. / static_cast<double>(c.history_points * belief), 1. / (before + 10));
+    history_ += static_cast<float>(rate * (raw * raw - static_cast<double>(history_)));
+  }
+  out.novelty = static_cast<float>(raw * trust / discount);
+
+  const double y = std::clamp(z, -10., 10.);
+  const double off = y - entity_mean_;
+  const double r = std::abs(off) / (sqrt(entity_variance_) + static_cast<double>(c.slow_floor));
+  const double rate = std::max(static_cast<double>(c.slow_rate), 1. / points_);
+  entity_mean_ += rate * off;
+  entity_variance_ += rate * (off * off - entity_variance_);
+  const double far =
+      std::min(r, static_cast<double>(c.slow_cap)) - static_cast<double>(c.slow_dead);
+  const double drift = points_ > 30 && far > 0 ? far * trust : 0;
+  out.evidence = static_cast<float>(combined(c.short_weight_entity) * trust / discount +
+                                    static_cast<double>(c.slow_weight) * drift);
+}
+
+void MetricDetector::emit(MetricScore& out) {
+  const double score = line_.score(static_cast<double>(out.novelty), constants_->line);
+  line_.learn(static_cast<double>(out.novelty), constants_->line);
+  const double hold = static_cast<double>(belief_points(points_) * constants_->hold);
+  const bool over = score >= 1;
+  if (score > 0 && (score > static_cast<double>(peak_) || since_emitted_ > hold)) {
+    out.score = peak_ = static_cast<float>(score);
+    since_emitted_ = 0;
+  } else {
+    ++since_emitted_;
+  }
+  if (since_emitted_ > hold) peak_ = 0;
+  if (out.score >= 1) {
+    out.state = MetricScore::State::kNew;
+  } else if (over) {
+    out.state = MetricScore::State::kOngoing;
+  }
+}
+
+/// The side that was exceeded moves to the value and a slack beyond it.
+void MetricDetector::grow_range(double value) {
+  const double slack = constants_->range_slack;
+  double low = low_, high = low_ + range_;
+  if (value < low) {
+    low = value - slack * (high - value);
+  } else {
+    high = value + slack * (value - low);
+  }
+  if (!std::isfinite(high - low)) return;
+  retarget(low, high - low);
+  last_cell_ = value_cell((value - low_) / range_);
+  axis(kValue).mark(last_cell_);
+}
+
+/// Maps all that is remembered from the old range to the new one.
+void MetricDetector::retarget(double low, double range) {
+  const double c = curvature();
+  const double scale = range_ / range;
+  const double shift = (low_ - low) / range;
+  const auto moved = [&](double z) { return z * scale + shift; };
+  axis(kValue).remap([&](int cell) {
+    return cell_of(log_axis(moved(log_axis_inverse(position_of(cell), c)), c));
+  });
+  axis(kMean).remap([&](int cell) { return cell_of(moved(position_of(cell))); });
+  axis(kDeviation).remap([&](int cell) {
+    return cell_of(.5 + .5 * (position_of(cell) * 2 - 1) * scale);
+  });
+  slow_mean_ = moved(slow_mean_);
+  entity_mean_ = moved(entity_mean_);
+  entity_variance_ *= scale * scale;
+  for (double& block : blocks_) block = moved(block / kBlock) * kBlock;
+  if (block_count_ > 0) block_sum_ = moved(block_sum_ / block_count_) * block_count_;
+  low_ = low;
+  range_ = range;
+}
+
+std::optional<ExpectedRange> MetricDetector::expected() const {
+  if (!ready_ || points_ == 0) return std::nullopt;
+  // Levels are as wide as a point's noise: holes of three cells are no gap.
+  auto copy = cells_;
+  const Occupancy levels(
+      std::span<std::uint64_t, Occupancy::kWords>(copy.data(), Occupancy::kWords));
+  const Occupancy::Run run = levels.nearest_run(last_cell_, 3);
+  if (run.high < run.low) return std::nullopt;
+  return ExpectedRange{value_at(run.low), value_at(run.high)};
+}
+
+void MetricDetector::save(Writer& out) const {
+  for (const std::uint64_t word : cells_) out.put(word);
+  line_.save(out);
+  for (const double value : {low_, range_, slow_mean_, entity_mean_, entity_variance_, block_sum_})
+    out.put(value);
+  for (const double block : blocks_) out.put(block);
+  out.put(history_);
+  out.put(peak_);
+  for (const std::uint32_t count :
+       {points_, since_emitted_, short_age_, long_age_, block_count_, blocks_seen_})
+    out.put(count);
+  out.put(last_cell_);
+  out.put(warm_count_);
+  out.put(ready_);
+  out.put(declared_);
+  out.put(axes_seen_);
+}
+
+Result<void> MetricDetector::load(Reader& in) {
+  MetricDetector read(*constants_);
+  for (std::uint64_t& word : read.cells_) in.get(word);
+  read.line_.load(in);
+  for (double* value : {&read.low_,
+                        &read.range_,
+                        &read.slow_mean_,
+                        &read.entity_mean_,
+                        &read.entity_variance_,
+                        &read.block_sum_})
+    in.get(*value);
+  for (double& block : read.blocks_) in.get(block);
+  in.get(read.history_);
+  in.get(read.peak_);
+  for (std::uint32_t* count : {&read.points_,
+                               &read.since_emitted_,
+                               &read.short_age_,
+                               &read.long_age_,
+                               &read.block_count_,
+                               &read.blocks_seen_})
+    in.get(*count);
+  in.get(read.last_cell_);
+  in.get(read.warm_count_);
+  read.ready_ = in.get<std::uint8_t>() != 0;
+  read.declared_ = in.get<std::uint8_t>() != 0;
+  in.get(read.axes_seen_);
+  if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
+  const bool finite = std::isfinite(read.low_) && std::isfinite(read.slow_mean_) &&
+                      std::isfinite(read.entity_mean_) && read.entity_variance_ >= 0 &&
+                      read.history_ >= 0 && read.range_ > 0 && std::isfinite(read.range_);
+  const bool bounded = read.warm_count_ <= kWarmUp && read.block_count_ < kBlock &&
+                       std::abs(read.last_cell_) <= static_cast<int>(kLevelMax) + kZeroCell;
+  if (!finite || !bounded) return failure(ErrorCode::kMalformed, in.position());
+  *this = read;
+  return {};
+}
+
+std::uint64_t MetricDetector::state_hash() const {
+  Writer out;
+  save(out);
+  return hash64(out.bytes());
+}
+
+}  // namespace liminal::novelty

@@ -1,0 +1,129 @@
+#include "core/novelty/metric_detector.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "core/base/random.hpp"
+
+namespace liminal::novelty {
+namespace {
+
+using State = MetricScore::State;
+
+double noisy_day(Random& random, int i) {
+  return 100 + 20 * std::sin(i * 2 * 3.14159265 / 288) + random.normal();
+}
+
+TEST(MetricDetector, AlarmsWhenALevelIsNewAndNotWhileItIsOrdinary) {
+  MetricDetector detector;
+  Random random(1);
+  for (int i = 0; i < 3000; ++i) {
+    const MetricScore score = detector.step(noisy_day(random, i));
+    if (i > 600) {
+      EXPECT_LT(score.score, 1) << i;
+    }
+  }
+  const MetricScore spike = detector.step(220);
+  EXPECT_GE(spike.score, 1);
+  EXPECT_EQ(spike.state, State::kNew);
+  EXPECT_EQ(detector.step(220.5).score, 0) << "the same level again is nothing new";
+}
+
+TEST(MetricDetector, FindsALevelBetweenTwoOrdinaryOnes) {
+  MetricDetector detector;
+  Random random(2);
+  for (int i = 0; i < 2000; ++i) detector.step((i / 50 % 2 == 0 ? 10 : 90) + random.normal());
+  EXPECT_GE(detector.step(50).score, 1);
+}
+
+TEST(MetricDetector, SaysNothingWhileItLearns) {
+  MetricDetector detector;
+  for (std::uint32_t i = 0; i < MetricDetector::kWarmUp; ++i) {
+    const MetricScore score = detector.step(i % 7);
+    EXPECT_EQ(score.state, State::kLearning);
+    EXPECT_EQ(score.score, 0);
+  }
+  EXPECT_NE(detector.step(3).state, State::kLearning);
+}
+
+TEST(MetricDetector, AConstantSeriesNeverAlarms) {
+  for (const double level : {0., 1e-300, -7.5, 1e300}) {
+    MetricDetector detector;
+    for (int i = 0; i < 30'000; ++i) EXPECT_LT(detector.step(level).score, 1e-3);
+  }
+}
+
+TEST(MetricDetector, AMissingPointChangesNothing) {
+  MetricDetector detector;
+  Random random(3);
+  for (int i = 0; i < 500; ++i) detector.step(random.normal());
+  const std::uint64_t before = detector.state_hash();
+  for (const double missing : {std::numeric_limits<double>::quiet_NaN(),
+                               std::numeric_limits<double>::infinity(),
+                               -std::numeric_limits<double>::infinity()}) {
+    EXPECT_EQ(detector.step(missing).score, 0);
+    EXPECT_EQ(detector.state_hash(), before);
+  }
+}
+
+TEST(MetricDetector, ExpectsWhatItSaw) {
+  MetricDetector detector;
+  EXPECT_FALSE(detector.expected());
+  Random random(4);
+  for (int i = 0; i < 3000; ++i) detector.step(random.uniform(40, 60));
+  const auto range = detector.expected();
+  ASSERT_TRUE(range);
+  EXPECT_NEAR(range->low, 40, 1);
+  EXPECT_NEAR(range->high, 60, 1);
+}
+
+TEST(MetricDetector, ADeclaredRangeNeedsNoWarmUp) {
+  MetricDetector detector;
+  detector.declare(0, 100);
+  EXPECT_EQ(detector.step(50).state, State::kNormal);
+  EXPECT_EQ(detector.points(), 1u);
+}
+
+RC_GTEST_PROP(MetricDetector,
+              IsFiniteWhateverComes,
+              (const std::vector<double>& values, bool declared)) {
+  MetricDetector detector;
+  if (declared) detector.declare(-1, 1);
+  Random random(5);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 40; ++i) detector.step(random.normal());
+    for (const double value : values) {
+      const MetricScore score = detector.step(value);
+      RC_ASSERT(std::isfinite(score.score) && score.score >= 0);
+      RC_ASSERT(std::isfinite(score.novelty) && score.novelty >= 0);
+      RC_ASSERT(std::isfinite(score.evidence) && score.evidence >= 0);
+    }
+  }
+}
+
+RC_GTEST_PROP(MetricDetector, SavedAndLoadedHasTheSameFuture, (std::uint16_t seed)) {
+  const int before = *rc::gen::inRange(0, 1500);
+  MetricDetector detector;
+  Random random(seed);
+  for (int i = 0; i < before; ++i) detector.step(noisy_day(random, i));
+  Writer saved;
+  detector.save(saved);
+  MetricDetector loaded;
+  Reader in(saved.bytes());
+  RC_ASSERT(loaded.load(in).has_value());
+  RC_ASSERT(in.at_end());
+  for (int i = before; i < before + 300; ++i) {
+    const double value = noisy_day(random, i) + (i % 100 == 0 ? 60 : 0);
+    RC_ASSERT(detector.step(value) == loaded.step(value));
+  }
+  RC_ASSERT(detector.state_hash() == loaded.state_hash());
+}
+
+TEST(MetricDetector, FitsItsMemory) { EXPECT_LE(MetricDetector::memory_bytes(), 704u); }
+
+}  // namespace
+}  // namespace liminal::novelty
