@@ -1,0 +1,197 @@
+#include <algorithm>
+
+#include "core/base/hash.hpp"
+#include "core/base/math.hpp"
+#include "core/detect/loading.hpp"
+#include "core/detect/statistics.hpp"
+
+namespace liminal::detect {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+
+}  // namespace
+
+void UserStatistics::note_habits(const traffic::Event& event,
+                                 const Message& message,
+                                 float suspicion) {
+  // From .7 of the alarm line on a message counts less, at the line nothing.
+  constexpr float kTrusted = .7F;
+  if (suspicion >= 1) reference_.distrust();
+  const float weight = std::clamp((1 - suspicion) / (1 - kTrusted), 0.F, 1.F);
+  Habits& now = reference_.open();
+  now.weight += weight;
+  for (std::size_t i = 0; i < kWindows; ++i) now.counts[i] += weight * (counts_[i] - 1);
+  const auto log_bytes = static_cast<float>(message.log_bytes);
+  now.log_bytes += weight * log_bytes;
+  now.log_bytes_squared += weight * log_bytes * log_bytes;
+  if (event.error) now.errors += weight;
+  if (message.repeated) now.repeats += weight;
+  for (const traffic::Name& channel : event.channels) now.channels.add(channel.hash);
+}
+
+void UserStatistics::contribute(const traffic::Event& event,
+                                Stamp now,
+                                const Message& message,
+                                const Judgement& judgement,
+                                const Population& population,
+                                Contribution& learnt) {
+  learnt.messages += 1;
+  const double light = 1 / std::max(1., static_cast<double>(counts_[1]));
+  learnt.light_messages += light;
+  if (event.error) learnt.light_errors += light;
+
+  constexpr double kActiveSeconds = 120;
+  if (active_at_.until(now) > kActiveSeconds && !population.ringing(event.address.hash)) {
+    active_at_ = now;
+    over_ = 0;
+    learnt.active += 1;
+  }
+  for (std::size_t i = 0; i < kRateStatistics; ++i) {
+    const auto bit = static_cast<std::uint8_t>(1U << i);
+    if (judgement.rates[i] < 1 || (over_ & bit) != 0 || population.ringing(event.address.hash))
+      continue;
+    over_ = static_cast<std::uint8_t>(over_ | bit);
+    learnt.over[i] += 1;
+  }
+  contribute_ordinary(event, now, message, judgement, population, learnt);
+
+  constexpr double kYoungSeconds = 1800;
+  if (event.address.hash != 0 && Stamp{born_, born_}.until(now) < kYoungSeconds) {
+    learnt.note({.address = event.address.hash,
+                 .user = event.user.hash,
+                 .log_bytes = static_cast<float>(message.log_bytes),
+                 .content = event.content_hash
+                                ? static_cast<std::uint32_t>(mix64(*event.content_hash) >> 32 | 1)
+                                : 0});
+  }
+}
+
+void UserStatistics::contribute_ordinary(const traffic::Event& event,
+                                         Stamp now,
+                                         const Message& message,
+                                         const Judgement& judgement,
+                                         const Population& population,
+                                         Contribution& learnt) {
+  constexpr float kReferenceMin = 20;
+  constexpr double kBusy = 30, kOftenSeconds = 5;
+  const Habits& usual = reference_.settled();
+  bool any = false;
+  for (std::size_t i = 0; i < kWindows; ++i) {
+    const bool fast = population.learns_fast(i);
+    double every_s = kWindowSeconds[i] / 2;
+    if (fast) every_s = std::min(every_s, kOftenSeconds);
+    if (contributed_at_[i].until(now) < every_s) continue;
+    contributed_at_[i] = now;
+    any = true;
+    const auto count = static_cast<double>(counts_[i]);
+    double deviation = count - 1 - population.mean(i);
+    // What is far out moves the population no further than four deviations.
+    const double limit = 4 * population.deviation(i);
+    if (!fast) deviation = std::clamp(deviation, -limit, limit);
+    learnt.counts[i].add(population.mean(i) + deviation, deviation);
+    const double expected = judgement.expected.count[i];
+    if (usual.weight >= kReferenceMin && expected > kBusy) {
+      const double off = count / expected - 1;
+      learnt.excess[i].add(std::min(off * off, 4 * population.own_spread(i) + .05), 0);
+    }
+  }
+  if (!any) return;
+
+  if (judgement.suspicion < 1) {
+    const double step = std::clamp(message.log_bytes * 5, 0., static_cast<double>(kSizeSteps - 1));
+    learnt.sizes[static_cast<std::size_t>(step)] += 1;
+  }
+  const double spread = 3 * sqrt(population.log_bytes_variance());
+  const double deviation =
+      std::clamp(message.log_bytes - population.log_bytes_mean(), -spread, spread);
+  learnt.log_bytes.add(population.log_bytes_mean() + deviation, deviation);
+  if (usual.weight >= 10) {
+    const double within = 3 * sqrt(population.log_bytes_variance_within());
+    const auto own_mean = static_cast<double>(usual.log_bytes / usual.weight);
+    learnt.log_bytes_within.add(0, std::clamp(message.log_bytes - own_mean, -within, within));
+  }
+  if (judgement.suspicion < .7F) {
+    learnt.errors.add(event.error ? 1 : 0, 0);
+    if (message.content != 0) learnt.repeats.add(message.repeated ? 1 : 0, 0);
+  }
+  constexpr double kGapSeconds = 60;
+  if (gaps_.size() >= Gaps::kGapsMin && gap_contributed_at_.until(now) > kGapSeconds) {
+    gap_contributed_at_ = now;
+    const double mean = population.gap_spread_mean();
+    const double limit = 3 * population.gap_spread_deviation();
+    const double off = std::clamp(log(gaps_.spread()) - mean, -limit, limit);
+    learnt.gap_spread.add(mean + off, off);
+  }
+}
+
+template <class Self, class Visit>
+void UserStatistics::numbers(Self& self, Visit&& visit) {
+  for (auto& count : self.counts_) visit(count);
+  visit(self.rate_cusum_);
+  visit(self.error_cusum_);
+  visit(self.repeat_cusum_);
+  visit(self.size_up_);
+  visit(self.larger_);
+  visit(self.smaller_);
+  visit(self.unseen_channels_);
+  visit(self.new_channels_);
+  visit(self.rejoins_60s_);
+  visit(self.rejoins_300s_);
+}
+
+void UserStatistics::save(Writer& out) const {
+  out.put(kVersion);
+  out.put(
+      static_cast<std::uint8_t>((seen_ ? 1U : 0U) | (sent_ ? 2U : 0U) | (connected_ ? 4U : 0U)));
+  out.put(nanoseconds(born_));
+  out.put(nanoseconds(last_message_));
+  reference_.save(out);
+  numbers(*this, NumberWriter{out});
+  for (const std::uint16_t content : contents_) out.put(content);
+  out.put(next_content_);
+  gaps_.save(out);
+  channels_.save(out);
+  out.put(address_);
+  for (const Stamp* at : {&address_changed_,
+                          &no_errors_at_,
+                          &active_at_,
+                          &gap_contributed_at_,
+                          &channel_at_,
+                          &rejoined_at_})
+    at->save(out);
+  for (const Stamp& at : contributed_at_) at.save(out);
+  for (const std::uint8_t hours : hours_) out.put(hours);
+  out.put(over_);
+}
+
+void UserStatistics::load(Reader& in) {
+  *this = {};
+  if (in.get<std::uint8_t>() != kVersion) in.fail();
+  const auto flags = in.get<std::uint8_t>();
+  seen_ = (flags & 1U) != 0;
+  sent_ = (flags & 2U) != 0;
+  connected_ = (flags & 4U) != 0;
+  born_ = SteadyTime{Duration{in.get<std::int64_t>()}};
+  last_message_ = SteadyTime{Duration{in.get<std::int64_t>()}};
+  reference_.load(in);
+  numbers(*this, NumberReader{in});
+  for (std::uint16_t& content : contents_) in.get(content);
+  next_content_ = static_cast<std::uint8_t>(in.get<std::uint8_t>() % contents_.size());
+  gaps_.load(in);
+  channels_.load(in);
+  in.get(address_);
+  for (Stamp* at : {&address_changed_,
+                    &no_errors_at_,
+                    &active_at_,
+                    &gap_contributed_at_,
+                    &channel_at_,
+                    &rejoined_at_})
+    at->load(in);
+  for (Stamp& at : contributed_at_) at.load(in);
+  for (std::uint8_t& hours : hours_) in.get(hours);
+  in.get(over_);
+  if (!in.ok()) *this = {};
+}
+
+}  // namespace liminal::detect

@@ -1,0 +1,94 @@
+#include "core/detect/rules.hpp"
+
+#include <algorithm>
+
+#include "core/detect/confidence.hpp"
+
+namespace liminal::detect {
+namespace {
+
+using traffic::EventKind;
+using traffic::FeatureId;
+
+std::uint32_t second_of(SteadyTime now) {
+  const Duration::rep s = nanoseconds(now) / 1'000'000'000;
+  return static_cast<std::uint32_t>(std::clamp<Duration::rep>(s, 0, 0xfffffffe)) + 1;
+}
+
+}  // namespace
+
+bool can_move(EventKind kind, FeatureId feature) {
+  switch (feature) {
+    case FeatureId::kOpenConnections:
+    case FeatureId::kReconnectsPerMinute:
+      return kind == EventKind::kConnect;
+    case FeatureId::kDistinctAddresses:
+      return kind == EventKind::kConnect || kind == EventKind::kMessage;
+    case FeatureId::kChannelsCount:
+    case FeatureId::kNewChannelsPerMinute:
+      return kind == EventKind::kSubscribe || kind == EventKind::kMessage;
+    case FeatureId::kRateLimitViolations:
+      return kind == EventKind::kRateLimited || kind == EventKind::kMessage ||
+             kind == EventKind::kConnect;
+    default:
+      return kind == EventKind::kMessage;
+  }
+}
+
+bool Rules::cooling_down(const RuleState& state, std::size_t rule, SteadyTime now) const {
+  const std::uint32_t spoke = state.spoke_s_[rule];
+  if (spoke == 0) return false;
+  const std::uint32_t at = second_of(now);
+  const std::uint32_t since = at > spoke ? at - spoke : 0;
+  return std::chrono::seconds{since} < options_->rules[rule].cool_down;
+}
+
+bool Rules::ordinary(const RuleOptions& rule, float messages, const Population& population) {
+  if (!(rule.ordinary_factor > 0)) return false;
+  const auto own = static_cast<double>(messages);
+  return own <= static_cast<double>(rule.ordinary_factor) * population.ordinary_rate(own);
+}
+
+void Rules::report(std::size_t rule,
+                   float value,
+                   RuleState& state,
+                   SteadyTime now,
+                   const Population& population,
+                   Findings& out) const {
+  const RuleOptions& what = options_->rules[rule];
+  traffic::Finding* const finding = out.add();
+  if (finding == nullptr) return;
+  state.spoke_s_[rule] = second_of(now);
+  finding->type = what.type;
+  finding->detector = traffic::Detector::kRule;
+  finding->severity = what.severity;
+  finding->mode = what.mode;
+  finding->action = what.action;
+  finding->rule = static_cast<std::uint8_t>(rule);
+  const bool above = what.comparison == Comparison::kAbove;
+  float high = what.threshold;
+  if (above && what.feature == FeatureId::kMessagesPerMinute) {
+    const double ordinary = population.ordinary_rate(static_cast<double>(value));
+    high = std::max(high, what.ordinary_factor * static_cast<float>(ordinary));
+  }
+  // How many times over the line, at most a million where the line is zero.
+  const float times = above ? value / std::max(high, 1e-6F) : high / std::max(value, 1e-6F);
+  finding->score = std::clamp(times, 1.F, 1e6F);
+  finding->confidence = confidence(traffic::Detector::kRule, finding->score);
+  const traffic::FeatureInfo& feature = traffic::info(what.feature);
+  finding->add({traffic::signal(what.feature),
+                value,
+                above ? feature.low : high,
+                above ? high : feature.high,
+                finding->score});
+}
+
+void RuleState::save(Writer& out) const {
+  for (const std::uint32_t spoke : spoke_s_) out.put(spoke);
+}
+
+void RuleState::load(Reader& in) {
+  for (std::uint32_t& spoke : spoke_s_) in.get(spoke);
+}
+
+}  // namespace liminal::detect

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/base/codec.hpp"
+#include "core/base/time.hpp"
+#include "core/detect/findings.hpp"
+#include "core/detect/options.hpp"
+#include "core/detect/population.hpp"
+#include "core/traffic/event.hpp"
+
+namespace liminal::detect {
+
+/// What the rules remember of one user: when each of them last spoke. Memory: 64 bytes.
+class RuleState {
+ public:
+  void save(Writer& out) const;
+  void load(Reader& in);
+
+ private:
+  friend class Rules;
+  /// Seconds since the epoch plus one; 0 for never. Until 2106.
+  std::array<std::uint32_t, kRulesMax> spoke_s_{};
+};
+
+/// Which events can push a feature over its line: only then a rule needs to look.
+[[nodiscard]] bool can_move(traffic::EventKind kind, traffic::FeatureId feature);
+
+/// The configured rules: fixed lines that features must not cross, which speak at once, need no
+/// learning and are as blunt as that. A rule that spoke about a user is silent about the same user
+/// for its cool-down.
+///
+/// Cost: reads the features of the rules that the event's kind can move, usually one or two.
+class Rules {
+ public:
+  /// `options` must be valid and outlive this.
+  explicit Rules(const Options& options) : options_(&options) {}
+
+  /// Adds to `out` what the rules say about a user after an event. `read(FeatureId)` gives a
+  /// feature of the user as of `now`, as float; NaN never crosses a line.
+  template <class Read>
+  void evaluate(traffic::EventKind kind,
+                RuleState& state,
+                Read&& read,
+                SteadyTime now,
+                const Population& population,
+                Findings& out) const {
+    for (std::size_t i = 0; i < options_->rules.size(); ++i) {
+      const RuleOptions& rule = options_->rules[i];
+      if (!can_move(kind, rule.feature)) continue;
+      const float value = read(rule.feature);
+      if (!crosses(rule, value) || cooling_down(state, i, now)) continue;
+      if (rule.messages_min > 0 || rule.ordinary_factor > 0) {
+        const float messages = read(traffic::FeatureId::kMessagesPerMinute);
+        if (!(messages >= rule.messages_min) || ordinary(rule, messages, population)) continue;
+      }
+      report(i, value, state, now, population, out);
+    }
+  }
+
+  /// The same at `now` without an event: all rules, cool-downs aside, changing nothing.
+  template <class Read>
+  void analyze(Read&& read, SteadyTime now, const Population& population, Findings& out) const {
+    RuleState fresh;
+    for (std::size_t kind = 0; kind < traffic::kEventKinds; ++kind)
+      evaluate(static_cast<traffic::EventKind>(kind), fresh, read, now, population, out);
+  }
+
+ private:
+  [[nodiscard]] static bool crosses(const RuleOptions& rule, float value) {
+    return rule.comparison == Comparison::kAbove ? value > rule.threshold : value < rule.threshold;
+  }
+  [[nodiscard]] bool cooling_down(const RuleState& state, std::size_t rule, SteadyTime now) const;
+  [[nodiscard]] static bool ordinary(const RuleOptions& rule,
+                                     float messages,
+                                     const Population& population);
+  void report(std::size_t rule,
+              float value,
+              RuleState& state,
+              SteadyTime now,
+              const Population& population,
+              Findings& out) const;
+
+  const Options* options_;
+};
+
+}  // namespace liminal::detect
