@@ -25,11 +25,13 @@ std::string number(float value) {
 
 std::string phrase(const Evidence& line) {
   std::string text(name(line.signal));
-  text += " " + number(line.observed);
+  text += ' ';
+  text += number(line.observed);
   if (line.expected_high > 0 || line.expected_low > 0) {
-    text += line.observed > line.expected_high || line.expected_low <= 0
-                ? " (expected at most " + number(line.expected_high) + ")"
-                : " (expected at least " + number(line.expected_low) + ")";
+    const bool at_most = line.observed > line.expected_high || line.expected_low <= 0;
+    text += at_most ? " (expected at most " : " (expected at least ";
+    text += number(at_most ? line.expected_high : line.expected_low);
+    text += ')';
   }
   return text;
 }
@@ -49,7 +51,9 @@ std::optional<FeedbackVerdict> feedback_by_name(std::string_view name) {
 }
 
 std::string alert_id(const Alert& alert) {
-  return std::to_string(index(alert.shard)) + "-" + std::to_string(alert.number);
+  std::string id = std::to_string(index(alert.shard));
+  id += '-';
+  return id += std::to_string(alert.number);
 }
 
 std::optional<std::pair<ShardId, std::uint64_t>> parse_alert_id(std::string_view id) {
