@@ -79,7 +79,9 @@ MetricScore MetricDetector::step(double value, bool alone) {
 }
 
 MetricScore MetricDetector::warm_up(double value) {
-  const auto kept = static_cast<float>(std::clamp(value, -3e38, 3e38));
+  // Kept as differences from the first: a float has digits enough for them, not for a large level.
+  if (warm_count_ == 0) low_ = value;
+  const auto kept = static_cast<float>(std::clamp(value - low_, -3e38, 3e38));
   std::memcpy(
       reinterpret_cast<char*>(cells_.data()) + warm_count_ * sizeof kept, &kept, sizeof kept);
   if (++warm_count_ == kWarmUp) begin();
@@ -92,18 +94,18 @@ void MetricDetector::begin() {
   static_assert(sizeof values <= sizeof cells_);
   std::memcpy(values.data(), cells_.data(), sizeof values);
   cells_.fill(0);
+  const double first = low_;
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   if (*high > *low) {
-    const double range = static_cast<double>(*high) - *low;
-    low_ = *low - constants_->range_slack * range;
-    range_ = range * (1 + 2 * constants_->range_slack);
+    const double range = static_cast<double>(*high) - static_cast<double>(*low);
+    low_ = first + static_cast<double>(*low) - static_cast<double>(constants_->range_slack) * range;
+    range_ = range * (1 + 2 * static_cast<double>(constants_->range_slack));
   } else {
-    low_ = *low;
-    range_ = std::max(1e-9, std::abs(static_cast<double>(*low)) * .1);
+    range_ = std::max(1e-9, std::abs(first) * .1);
   }
   ready_ = true;
   MetricScore ignored;
-  for (const float value : values) score_and_learn(value, ignored);
+  for (const float value : values) score_and_learn(first + static_cast<double>(value), ignored);
 }
 
 Occupancy::Gaps MetricDetector::look(Axis which, int cell) {
@@ -205,7 +207,7 @@ void MetricDetector::emit(MetricScore& out) {
 
 /// The side that was exceeded moves to the value and a slack beyond it.
 void MetricDetector::grow_range(double value) {
-  const double slack = constants_->range_slack;
+  const auto slack = static_cast<double>(constants_->range_slack);
   double low = low_, high = low_ + range_;
   if (value < low) {
     low = value - slack * (high - value);
