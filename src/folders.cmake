@@ -3,7 +3,7 @@
 foreach(folder
     core/base
     core/stats core/traffic core/wire
-    core/features core/limits core/detect core/novelty
+    core/features core/limits core/detect core/novelty core/salience
     core/engine
     io/epoll io/json io/http io/prometheus io/sqlite io/tls io/files
     server/shards server/gateway server/hub server/api server/webhook

@@ -1,0 +1,195 @@
+// ranking FILE.csv.gz…: how well salience ranks the alerts of AIT-ADS scenarios, item by item and
+// as incidents. README.md beside it says the method.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "core/base/hash.hpp"
+#include "core/salience/ranker.hpp"
+
+namespace {
+
+using liminal::SteadyTime;
+using liminal::salience::Item;
+using liminal::salience::Ranker;
+
+struct Row {
+  double time;
+  std::string name, host, time_label, event_label;
+};
+
+/// Splits a CSV line; quotes as in RFC 4180.
+std::vector<std::string> fields(const std::string& line) {
+  std::vector<std::string> out(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"') {
+      if (quoted && i + 1 < line.size() && line[i + 1] == '"') {
+        out.back().push_back(line[i++]);
+      } else {
+        quoted = !quoted;
+      }
+    } else if (line[i] == ',' && !quoted) {
+      out.emplace_back();
+    } else if (line[i] != '\r') {
+      out.back().push_back(line[i]);
+    }
+  }
+  return out;
+}
+
+std::vector<Row> read(const std::string& path) {
+  const std::string command = "gzip -dc '" + path + "'";
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
+  std::vector<Row> rows;
+  std::string line;
+  std::vector<std::string> header;
+  for (int c = 0; pipe && (c = std::fgetc(pipe.get())) != EOF;) {
+    if (c != '\n') {
+      line.push_back(static_cast<char>(c));
+      continue;
+    }
+    const auto values = fields(line);
+    line.clear();
+    if (header.empty()) {
+      header = values;
+      continue;
+    }
+    const auto at = [&](const char* name) {
+      return values.at(
+          static_cast<std::size_t>(std::find(header.begin(), header.end(), name) - header.begin()));
+    };
+    rows.push_back(
+        {std::stod(at("time")), at("name"), at("host"), at("time_label"), at("event_label")});
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return std::floor(a.time) < std::floor(b.time);
+  });
+  return rows;
+}
+
+/// An item with what is true of it.
+struct Judged {
+  Item item;
+  double score = 0;
+  bool in_window = false, by_event = false;
+  std::set<std::string> phases;
+};
+
+struct Figures {
+  double precision = 0, ndcg = 0, average_precision = 0;
+};
+
+template <class Relevant>
+Figures figures(const std::vector<Judged>& items, Relevant&& relevant) {
+  std::vector<const Judged*> order;
+  for (const Judged& item : items) order.push_back(&item);
+  std::stable_sort(order.begin(), order.end(), [](const Judged* a, const Judged* b) {
+    return a->score > b->score;
+  });
+  Figures out;
+  double ideal = 0, hits = 0;
+  const double all = static_cast<double>(std::count_if(items.begin(), items.end(), relevant));
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const double gain = relevant(*order[i]) ? 1 : 0;
+    hits += gain;
+    out.average_precision += gain * hits / static_cast<double>(i + 1) / all;
+    if (i >= 100) continue;
+    const double discount = 1 / std::log2(static_cast<double>(i) + 2);
+    out.precision += gain / 100;
+    out.ndcg += gain * discount;
+    if (static_cast<double>(i) < all) ideal += discount;
+  }
+  out.ndcg /= ideal;
+  return out;
+}
+
+std::vector<Judged> rank(const std::vector<Row>& rows, bool baseline) {
+  std::vector<Judged> judged;
+  std::map<std::tuple<std::uint64_t, std::uint64_t, std::int64_t>, std::size_t> place;
+  Ranker ranker;
+  std::vector<Item> finals;
+  const auto minute_of = [](double time) {
+    return static_cast<std::int64_t>(std::floor(time / 60));
+  };
+  for (const Row& row : rows) {
+    const std::uint64_t type = liminal::hash64(row.name),
+                        host = liminal::hash64(row.host.empty() ? "-" : row.host);
+    ranker.observe(type, host, SteadyTime{liminal::from_seconds(std::floor(row.time))}, finals);
+    const auto [at, fresh] =
+        place.try_emplace({type, host, minute_of(std::floor(row.time))}, judged.size());
+    if (fresh) judged.emplace_back();
+    Judged& item = judged[at->second];
+    const bool attack_time = row.time_label != "false_positive";
+    const bool event = row.event_label != "-" && (row.event_label != "dnsteal" || attack_time);
+    item.in_window |= attack_time;
+    item.by_event |= event;
+    if (event) item.phases.insert(row.event_label);
+  }
+  ranker.tick(SteadyTime{liminal::from_seconds(rows.back().time + 120)}, finals);
+  for (const Item& item : finals) {
+    Judged& at = judged.at(place.at({item.type, item.source, item.minute}));
+    at.item = item;
+    at.score = baseline ? item.terms.rarity * 2 + .5 * std::log(static_cast<double>(item.count))
+                        : item.terms.x();
+  }
+  return judged;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2)
+    return std::fprintf(stderr, "usage: ranking FILE.csv.gz…   (AIT-ADS scenarios)\n"), 2;
+  for (const bool baseline : {true, false}) {
+    std::printf("%s\n%-24s %8s %6s %6s %6s   %6s %6s %6s\n",
+                baseline ? "rarity + log volume / 2" : "salience",
+                "scenario",
+                "items",
+                "T P@100",
+                "NDCG",
+                "AP",
+                "E P@100",
+                "NDCG",
+                "AP");
+    Figures window_mean, event_mean;
+    for (int i = 1; i < argc; ++i) {
+      const std::string path = argv[i];
+      const auto judged = rank(read(path), baseline);
+      const Figures window = figures(judged, [](const Judged& item) { return item.in_window; });
+      const Figures event = figures(judged, [](const Judged& item) { return item.by_event; });
+      std::printf("%-24s %8zu %7.3f %6.3f %6.3f   %7.3f %6.3f %6.3f\n",
+                  path.substr(path.rfind('/') + 1).c_str(),
+                  judged.size(),
+                  window.precision,
+                  window.ndcg,
+                  window.average_precision,
+                  event.precision,
+                  event.ndcg,
+                  event.average_precision);
+      const auto add = [&](Figures& mean, const Figures& one) {
+        mean.precision += one.precision / (argc - 1);
+        mean.ndcg += one.ndcg / (argc - 1);
+        mean.average_precision += one.average_precision / (argc - 1);
+      };
+      add(window_mean, window);
+      add(event_mean, event);
+    }
+    std::printf("%-24s %8s %7.3f %6.3f %6.3f   %7.3f %6.3f %6.3f\n\n",
+                "mean",
+                "",
+                window_mean.precision,
+                window_mean.ndcg,
+                window_mean.average_precision,
+                event_mean.precision,
+                event_mean.ndcg,
+                event_mean.average_precision);
+  }
+  return 0;
+}
