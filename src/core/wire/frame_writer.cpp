@@ -2,18 +2,12 @@
 
 #include <algorithm>
 
+#include "core/wire/utf8.hpp"
+
 namespace liminal::wire {
 namespace {
 
 constexpr std::size_t kReasonBytesMax = kControlPayloadBytesMax - 2;
-
-/// The longest prefix of at most `bytes_max` that does not cut a UTF-8 character.
-std::string_view cut_at_character(std::string_view text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  std::size_t size = bytes_max;
-  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
-  return text.substr(0, size);
-}
 
 }  // namespace
 

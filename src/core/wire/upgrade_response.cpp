@@ -71,8 +71,9 @@ std::optional<UpgradeFault> check_switching(const Fields& fields, const UpgradeO
 /// our own sentences, and a client's bytes do not belong into them.
 void append_json_text(std::string& out, std::string_view text) {
   for (const char c : text) {
+    const bool printable = c >= 0x20 && c < 0x7F;
     if (c == '"' || c == '\\') out.push_back('\\');
-    out.push_back(c < 0x20 || c == 0x7F ? '?' : c);
+    out.push_back(printable ? c : '?');
   }
 }
 

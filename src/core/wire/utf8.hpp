@@ -26,4 +26,13 @@ class Utf8Validator {
 
 [[nodiscard]] bool is_utf8(std::string_view text);
 
+/// The longest prefix of at most `bytes_max` bytes that does not cut a UTF-8 character.
+[[nodiscard]] constexpr std::string_view cut_at_character(std::string_view text,
+                                                          std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  std::size_t size = bytes_max;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
+  return text.substr(0, size);
+}
+
 }  // namespace liminal::wire
