@@ -1,0 +1,68 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace liminal::http {
+
+/// Names compare without regard to case; a response's are written as they are given.
+struct Header {
+  std::string name;
+  std::string value;
+  friend bool operator==(const Header&, const Header&) = default;
+};
+
+/// The value of the first header of that name; nothing when there is none.
+[[nodiscard]] std::optional<std::string_view> find_header(const std::vector<Header>& headers,
+                                                          std::string_view name);
+
+/// The same text, whatever the case of its ASCII letters.
+[[nodiscard]] bool same_name(std::string_view a, std::string_view b);
+
+/// One request as it was received, with its body whole.
+struct Request {
+  std::string method;  ///< "GET"
+  std::string target;  ///< "/ml/users/a%20b?verbose", not decoded
+  std::vector<Header> headers;
+  std::string body;
+  std::string peer;            ///< the client's address as text
+  bool peer_is_local = false;  ///< it is a loopback address
+
+  [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
+    return find_header(headers, name);
+  }
+};
+
+/// What is answered. The server adds Content-Length, Date and Connection. The body of an answer to
+/// HEAD is not sent, its length is; 204 and 304 have neither.
+struct Response {
+  unsigned status = 200;
+  std::vector<Header> headers;
+  std::string body;
+
+  [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
+    return find_header(headers, name);
+  }
+};
+
+/// "Not Found"; "Unknown" for a status that has no name.
+[[nodiscard]] std::string_view reason_phrase(unsigned status);
+
+/// A path and query, taken apart. The query is decoded, `+` is a blank; the path is not, because an
+/// escaped slash must not split it: decode its segments.
+struct Target {
+  std::string path;
+  std::vector<std::pair<std::string, std::string>> query;
+};
+
+/// Nothing for what is no origin-form target ("/…") and for a bad escape in the query.
+[[nodiscard]] std::optional<Target> parse_target(std::string_view target);
+
+/// Decodes %XX; nothing for a bad escape or an escaped zero byte.
+[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text,
+                                                        bool plus_is_blank = false);
+
+}  // namespace liminal::http

@@ -1,0 +1,36 @@
+#include "io/http/message.hpp"
+
+#include <gtest/gtest.h>
+
+namespace liminal::http {
+namespace {
+
+TEST(Headers, AreFoundWhateverTheirCase) {
+  const std::vector<Header> headers{{"Content-Type", "a"}, {"content-type", "b"}};
+  EXPECT_EQ(find_header(headers, "CONTENT-TYPE"), "a");
+  EXPECT_FALSE(find_header(headers, "Content"));
+}
+
+TEST(Target, IsSplitAndItsQueryDecoded) {
+  const auto target = parse_target("/ml/users/a%2Fb?limit=5&&note=x+y%26&verbose");
+  ASSERT_TRUE(target);
+  EXPECT_EQ(target->path, "/ml/users/a%2Fb");
+  const std::vector<std::pair<std::string, std::string>> expected{
+      {"limit", "5"}, {"note", "x y&"}, {"verbose", ""}};
+  EXPECT_EQ(target->query, expected);
+}
+
+TEST(Target, RefusesOtherForms) {
+  for (const char* text :
+       {"", "*", "http://x/", "x", "/a?b=%", "/a?b=%g0", "/a?%00", "/a#b", "/\\"})
+    EXPECT_FALSE(parse_target(text)) << text;
+}
+
+TEST(PercentDecode, GivesBytesAndRefusesBadEscapes) {
+  EXPECT_EQ(percent_decode("a%20b%C3%A9+"), "a b\xc3\xa9+");
+  for (const char* text : {"%", "%2", "%2x", "%00", "a%"})
+    EXPECT_FALSE(percent_decode(text)) << text;
+}
+
+}  // namespace
+}  // namespace liminal::http
