@@ -20,6 +20,8 @@ ExitCode run(int argc, char** argv) {
   program.footer("liminal COMMAND --help tells more about a command.\n");
 
   liminal::app::Run chosen;
+  liminal::app::add_check_config(program, chosen);
+  liminal::app::add_print_config(program, chosen);
   liminal::app::add_completion(program, chosen);
   liminal::app::add_version(program, chosen);
   try {

@@ -1,0 +1,112 @@
+#include "app/configuration/configuration.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+
+namespace liminal::app {
+namespace {
+
+/// The port of "HOST:PORT" or "[IPV6]:PORT"; nothing for other text.
+std::optional<std::string_view> host_of(std::string_view address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  const std::string_view host = address.substr(0, colon);
+  const std::string_view port = address.substr(colon + 1);
+  const bool digits =
+      !port.empty() && port.size() <= 5 &&
+      std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!digits || std::stoul(std::string(port)) > 65'535) return std::nullopt;
+  const bool bracketed = host.front() == '[' && host.back() == ']';
+  if (!bracketed && host.find(':') != std::string_view::npos) return std::nullopt;
+  return host;
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "[::1]" || host.starts_with("127.");
+}
+
+class Checks {
+ public:
+  explicit Checks(Problems& found) : found_(found) {}
+
+  void require(bool holds, std::string_view key, std::string_view text) {
+    if (!holds) found_.push_back({std::string(key), std::string(text)});
+  }
+
+  /// The problems of one folder's options, under the key of its table.
+  void take(const Problems& problems, std::string_view table) {
+    for (const Problem& problem : problems)
+      found_.push_back({fmt::format("{}.{}", table, problem.key), problem.text});
+  }
+
+ private:
+  Problems& found_;
+};
+
+void check_addresses(const Configuration& c, Checks& checks) {
+  constexpr std::string_view kForm = "must be HOST:PORT, as 127.0.0.1:8080 or [::1]:8080";
+  checks.require(host_of(c.listen).has_value(), "listen", kForm);
+  const auto api = host_of(c.api.address);
+  checks.require(api.has_value(), "api.address", kForm);
+  checks.require(c.api.token.empty() || c.api.token_file.empty(),
+                 "api.token_file",
+                 "is given beside api.token: one of them is enough");
+  checks.require(!api || is_loopback(*api) || !c.api.token.empty() || !c.api.token_file.empty(),
+                 "api.address",
+                 "is reachable from other machines: set api.token or api.token_file");
+  checks.require(!c.data.empty(), "data", "must not be empty");
+  for (const std::string& upstream : c.upstreams) {
+    const bool known = upstream.starts_with("ws://") || upstream.starts_with("wss://") ||
+                       upstream.starts_with("unix:");
+    checks.require(
+        known, "upstreams", fmt::format("\"{}\" is not ws://, wss:// or unix:", upstream));
+  }
+}
+
+void check_identity(const Configuration& c, Checks& checks) {
+  constexpr std::array<std::string_view, 4> kWays{"jwt", "header", "cookie", "address"};
+  for (const std::string& way : c.identity.order) {
+    checks.require(std::find(kWays.begin(), kWays.end(), way) != kWays.end(),
+                   "identity.order",
+                   fmt::format("\"{}\" is not one of jwt, header, cookie, address", way));
+  }
+  constexpr std::array<std::string_view, 3> kAlgorithms{"HS256", "RS256", "ES256"};
+  checks.require(std::find(kAlgorithms.begin(), kAlgorithms.end(), c.identity.jwt_algorithm) !=
+                     kAlgorithms.end(),
+                 "identity.jwt_algorithm",
+                 "must be one of HS256, RS256, ES256");
+  checks.require(c.identity.jwt_secret.empty() || c.identity.jwt_algorithm == "HS256",
+                 "identity.jwt_secret",
+                 "is of HS256 only; RS256 and ES256 take identity.jwt_key_file");
+  checks.require(c.identity.jwt_key_file.empty() || c.identity.jwt_algorithm != "HS256",
+                 "identity.jwt_key_file",
+                 "is of RS256 and ES256; HS256 takes identity.jwt_secret");
+}
+
+void check_outside(const Configuration& c, Checks& checks) {
+  checks.require(c.tls.certificate.empty() == c.tls.key.empty(),
+                 c.tls.key.empty() ? "tls.key" : "tls.certificate",
+                 "is missing: TLS needs tls.certificate and tls.key");
+  checks.require(c.webhook.url.empty() || c.webhook.url.starts_with("http://") ||
+                     c.webhook.url.starts_with("https://"),
+                 "webhook.url",
+                 "must be http:// or https://");
+}
+
+}  // namespace
+
+Problems validate(const Configuration& configuration) {
+  Problems found;
+  Checks checks(found);
+  check_addresses(configuration, checks);
+  check_identity(configuration, checks);
+  check_outside(configuration, checks);
+  checks.take(engine::validate(configuration.alerts), "alerts");
+  return found;
+}
+
+}  // namespace liminal::app

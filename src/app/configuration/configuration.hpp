@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/problem.hpp"
+#include "core/engine/alert_book.hpp"
+#include "core/traffic/finding.hpp"
+
+namespace liminal::app {
+
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
+enum class LogFormat : std::uint8_t { kText, kJson };
+
+/// Everything that can be configured: the options of each folder, and what only the program knows.
+/// A fresh one holds the defaults. docs/configuration.md describes every key.
+struct Configuration {
+  std::string listen = "0.0.0.0:8080";
+  std::vector<std::string> upstreams;  ///< empty: the built-in hub answers
+  std::string data = "data";
+  /// Given to every rule, statistic and policy that has no mode of its own.
+  traffic::Mode mode = traffic::Mode::kShadow;
+  std::uint32_t shards = 0;  ///< threads; 0: one a CPU
+  double time_scale = 1;
+
+  struct Api {
+    std::string address = "127.0.0.1:8000";
+    std::string token;
+    std::string token_file;
+  } api;
+
+  struct Identity {
+    std::vector<std::string> order{"jwt", "header", "cookie", "address"};
+    std::string jwt_algorithm = "HS256";
+    std::string jwt_secret;
+    std::string jwt_key_file;
+    std::string jwt_claim = "sub";
+    std::string header = "X-User-Id";
+    std::string cookie;
+    std::vector<std::string> trusted_proxies;
+  } identity;
+
+  struct Tls {
+    std::string certificate;
+    std::string key;
+  } tls;
+
+  struct Webhook {
+    std::string url;
+    std::string secret;
+    traffic::Severity min_severity = traffic::Severity::kHigh;
+  } webhook;
+
+  struct Log {
+    LogLevel level = LogLevel::kInfo;
+    LogFormat format = LogFormat::kText;
+  } log;
+
+  engine::AlertOptions alerts;
+};
+
+/// What no single value shows to be wrong: the rules of each folder's `validate`, and what belongs
+/// together. Keys are those of the configuration.
+[[nodiscard]] Problems validate(const Configuration& configuration);
+
+}  // namespace liminal::app

@@ -1,0 +1,195 @@
+#include "app/configuration/loader.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "app/configuration/suggestion.hpp"
+#include "app/configuration/table.hpp"
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+namespace liminal::app {
+namespace {
+
+/// The environment variable that names the file, which is no key itself.
+constexpr std::string_view kConfigVariable = "LIMINAL_CONFIG";
+
+std::string unknown_key(std::string_view key) {
+  std::vector<std::string_view> keys;
+  for (const Setting& setting : settings()) keys.push_back(setting.key);
+  const auto meant = suggestion(key, keys);
+  return meant ? fmt::format("is not known; did you mean {}?", *meant) : "is not known";
+}
+
+/// Reads one source after another into a configuration, and keeps what is wrong.
+class Loading {
+ public:
+  explicit Loading(Loaded& out) : out_(out) {}
+
+  void file(const std::string& name, const std::string& text) {
+    file_ = name;
+    const toml::parse_result parsed = toml::parse(text, name);
+    if (!parsed) {
+      const toml::parse_error& error = parsed.error();
+      complain("", std::string(error.description()), error.source());
+      return;
+    }
+    table(parsed.table(), "");
+    // A table is walked by name; people read by line.
+    std::stable_sort(out_.problems.begin(),
+                     out_.problems.end(),
+                     [](const Complaint& a, const Complaint& b) { return a.line < b.line; });
+  }
+
+  void environment(const std::string& name, const std::string& text) {
+    if (name == kConfigVariable) return;
+    for (const Setting& setting : settings()) {
+      if (environment_name(setting) == name || flag_variable(setting) == name) {
+        put(setting, {text, true}, name);
+        return;
+      }
+    }
+    out_.warnings.push_back({{name, "is the variable of no key"}, "environment"});
+  }
+
+  void flag(const Given& given) {
+    if (const Setting* setting = find_setting(given.key))
+      put(*setting, {given.text, true}, given.where);
+    else
+      complain(given.key, unknown_key(given.key), given.where);
+  }
+
+  /// What was given a mode of its own keeps it; everything else follows the general one.
+  void spread_mode() {
+    for (const Setting& setting : settings()) {
+      if (setting.key == "mode" || out_.origins.count(setting.key) != 0) continue;
+      if (setting.key.ends_with(".mode"))
+        (void)assign(setting,
+                     out_.configuration,
+                     {std::string(traffic::name(out_.configuration.mode)), true});
+    }
+  }
+
+  void check() {
+    for (const Problem& problem : validate(out_.configuration)) {
+      const auto origin = out_.origins.find(problem.key);
+      complain(problem.key,
+               problem.text,
+               origin == out_.origins.end() ? std::string("default") : origin->second);
+    }
+  }
+
+ private:
+  /// The variable that is called like the flag: LIMINAL_API for --api, whose key is api.address.
+  static std::string flag_variable(const Setting& setting) {
+    if (setting.flag.empty()) return {};
+    Setting named;
+    named.key = setting.flag.substr(2);
+    std::replace(named.key.begin(), named.key.end(), '-', '_');
+    return environment_name(named);
+  }
+
+  void table(const toml::table& table, const std::string& prefix) {
+    for (const auto& [name, node] : table) {
+      const std::string key = prefix + std::string(name.str());
+      if (const Setting* setting = find_setting(key))
+        value(*setting, node);
+      else if (const toml::table* inner = node.as_table(); inner && is_prefix(key))
+        this->table(*inner, key + ".");
+      else
+        complain(key, unknown_key(key), node.source());
+    }
+  }
+
+  static bool is_prefix(const std::string& key) {
+    return std::any_of(settings().begin(), settings().end(), [&](const Setting& setting) {
+      return setting.key.starts_with(key + ".");
+    });
+  }
+
+  void value(const Setting& setting, const toml::node& node) {
+    if (const auto* flag = node.as_boolean())
+      return put_from_file(setting, node, {flag->get(), false});
+    if (const auto* whole = node.as_integer())
+      return put_from_file(setting, node, {whole->get(), false});
+    if (const auto* real = node.as_floating_point())
+      return put_from_file(setting, node, {real->get(), false});
+    if (const auto* text = node.as_string())
+      return put_from_file(setting, node, {text->get(), false});
+    if (const auto* array = node.as_array(); array && array->is_homogeneous<std::string>()) {
+      std::vector<std::string> texts;
+      for (const toml::node& one : *array) texts.push_back(one.as_string()->get());
+      return put_from_file(setting, node, {std::move(texts), false});
+    }
+    if (const auto* array = node.as_array(); array && array->empty())
+      return put_from_file(setting, node, {std::vector<std::string>{}, false});
+    complain(setting.key, fmt::format("must be {}", type_text(setting)), node.source());
+  }
+
+  void put_from_file(const Setting& setting, const toml::node& node, const Written& written) {
+    put(setting, written, place(node.source()), node.source().begin.line);
+  }
+
+  void put(const Setting& setting,
+           const Written& written,
+           const std::string& where,
+           std::uint32_t line = 0) {
+    if (auto trouble = assign(setting, out_.configuration, written))
+      out_.problems.push_back({{setting.key, std::move(*trouble)}, where, line});
+    else
+      out_.origins[setting.key] = where;
+  }
+
+  [[nodiscard]] std::string place(const toml::source_region& region) const {
+    return fmt::format("{}:{}", file_, region.begin.line);
+  }
+
+  void complain(std::string key, std::string what, std::string where) {
+    out_.problems.push_back({{std::move(key), std::move(what)}, std::move(where)});
+  }
+
+  void complain(std::string key, std::string what, const toml::source_region& region) {
+    out_.problems.push_back({{std::move(key), std::move(what)}, place(region), region.begin.line});
+  }
+
+  Loaded& out_;
+  std::string file_;
+};
+
+}  // namespace
+
+std::string text(const Complaint& complaint) {
+  if (complaint.problem.key.empty())
+    return fmt::format("{}: {}", complaint.where, complaint.problem.text);
+  return fmt::format("{}: {}: {}", complaint.where, complaint.problem.key, complaint.problem.text);
+}
+
+Loaded load(const Sources& sources) {
+  Loaded loaded;
+  Loading loading(loaded);
+  if (!sources.file_name.empty()) loading.file(sources.file_name, sources.file_text);
+  for (const auto& [name, value] : sources.environment) loading.environment(name, value);
+  for (const Given& given : sources.flags) loading.flag(given);
+  loading.spread_mode();
+  loading.check();
+  return loaded;
+}
+
+std::vector<std::pair<std::string, std::string>> liminal_environment() {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::size_t equals = text.find('=');
+    if (text.starts_with("LIMINAL_") && equals != std::string_view::npos)
+      found.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  // The environment has no order of its own; the messages should.
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace liminal::app

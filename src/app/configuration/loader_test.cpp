@@ -1,0 +1,133 @@
+#include "app/configuration/loader.hpp"
+
+#include <gmock/gmock.h>
+
+#include "app/configuration/table.hpp"
+
+namespace liminal::app {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Loaded load_file(const std::string& toml) {
+  return load({.file_name = "a.toml", .file_text = toml, .environment = {}, .flags = {}});
+}
+
+std::vector<std::string> texts(const std::vector<Complaint>& complaints) {
+  std::vector<std::string> all;
+  for (const Complaint& one : complaints) all.push_back(text(one));
+  return all;
+}
+
+TEST(Configuration, NeedsNothing) {
+  const Loaded loaded = load({});
+  EXPECT_THAT(texts(loaded.problems), IsEmpty());
+  EXPECT_THAT(loaded.origins, IsEmpty());
+  EXPECT_EQ(loaded.configuration.mode, traffic::Mode::kShadow);
+}
+
+TEST(Configuration, FlagsBeatTheEnvironmentWhichBeatsTheFile) {
+  const Loaded loaded =
+      load({.file_name = "a.toml",
+            .file_text = "listen = '1.1.1.1:1'\nmode = 'observe'\nshards = 3",
+            .environment = {{"LIMINAL_LISTEN", "2.2.2.2:2"}, {"LIMINAL_SHARDS", "4"}},
+            .flags = {{"listen", "3.3.3.3:3", "--listen"}}});
+  EXPECT_THAT(texts(loaded.problems), IsEmpty());
+  EXPECT_EQ(loaded.configuration.listen, "3.3.3.3:3");
+  EXPECT_EQ(loaded.configuration.shards, 4u);
+  EXPECT_EQ(loaded.configuration.mode, traffic::Mode::kObserve);
+  EXPECT_EQ(loaded.origins.at("listen"), "--listen");
+  EXPECT_EQ(loaded.origins.at("shards"), "LIMINAL_SHARDS");
+  EXPECT_EQ(loaded.origins.at("mode"), "a.toml:2");
+}
+
+TEST(Configuration, NamesEveryProblemWithItsPlaceAndKey) {
+  const Loaded loaded = load_file(
+      "lisen = 'x'\n"
+      "shards = 65\n"
+      "mode = 'enforced'\n"
+      "[alerts]\n"
+      "calm = 900\n"
+      "escalate_at = 2.5\n"
+      "[api]\n"
+      "address = '0.0.0.0:8000'\n");
+  EXPECT_THAT(texts(loaded.problems),
+              ElementsAre("a.toml:1: lisen: is not known; did you mean listen?",
+                          "a.toml:2: shards: must be 0 to 64",
+                          "a.toml:3: mode: must be one of observe, shadow, enforce; did you mean "
+                          "enforce?",
+                          "a.toml:5: alerts.calm: must be a time with its unit, as \"10 s\" or "
+                          "\"5 min\"",
+                          "a.toml:6: alerts.escalate_at: must be a whole number",
+                          "a.toml:8: api.address: is reachable from other machines: set api.token "
+                          "or api.token_file"));
+}
+
+TEST(Configuration, OfBrokenTomlSaysTheLine) {
+  const Loaded loaded = load_file("listen = '1.1.1.1:1'\nshards = = 3\n");
+  ASSERT_EQ(loaded.problems.size(), 1u);
+  EXPECT_EQ(loaded.problems[0].where, "a.toml:2");
+}
+
+TEST(Configuration, TextOfTheEnvironmentIsReadByTheTypeOfItsKey) {
+  const Loaded loaded = load({.file_name = {},
+                              .file_text = {},
+                              .environment = {{"LIMINAL_ALERTS_CALM", "5 min"},
+                                              {"LIMINAL_API", "127.0.0.1:1"},
+                                              {"LIMINAL_TIME_SCALE", "2.5"},
+                                              {"LIMINAL_UPSTREAM", "ws://a:1,unix:/b"}},
+                              .flags = {}});
+  EXPECT_THAT(texts(loaded.problems), IsEmpty());
+  EXPECT_EQ(loaded.configuration.alerts.calm, 5min);
+  EXPECT_EQ(loaded.configuration.api.address, "127.0.0.1:1");
+  EXPECT_EQ(loaded.configuration.time_scale, 2.5);
+  EXPECT_THAT(loaded.configuration.upstreams, ElementsAre("ws://a:1", "unix:/b"));
+}
+
+TEST(Configuration, AVariableOfNoKeyIsAWarningOnly) {
+  const Loaded loaded = load({.file_name = {},
+                              .file_text = {},
+                              .environment = {{"LIMINAL_LISTN", "x"}, {"LIMINAL_CONFIG", "y"}},
+                              .flags = {}});
+  EXPECT_THAT(texts(loaded.problems), IsEmpty());
+  EXPECT_THAT(texts(loaded.warnings), ElementsAre(HasSubstr("LIMINAL_LISTN")));
+}
+
+TEST(Configuration, ATableWhereAValueBelongsIsAProblem) {
+  EXPECT_THAT(texts(load_file("[listen]\nx = 1\n").problems), Contains(HasSubstr("must be text")));
+  EXPECT_THAT(texts(load_file("alerts = 3\n").problems), Contains(HasSubstr("is not known")));
+  EXPECT_THAT(texts(load_file("upstreams = ['a', 3]\n").problems),
+              Contains(HasSubstr("must be list of texts")));
+}
+
+TEST(Settings, HaveUniqueKeysFlagsAndVariablesAndAHelp) {
+  std::vector<std::string> seen;
+  for (const Setting& setting : settings()) {
+    EXPECT_EQ(find_setting(setting.key), &setting);
+    EXPECT_GT(setting.help.size(), 10u) << setting.key;
+    EXPECT_THAT(seen, testing::Not(Contains(environment_name(setting))));
+    seen.push_back(environment_name(setting));
+  }
+}
+
+TEST(Settings, DefaultsAreWithinTheirOwnBoundsAndReadBack) {
+  for (const Setting& setting : settings()) {
+    const std::size_t point = setting.key.rfind('.');
+    const std::string toml = point == std::string::npos
+                                 ? setting.key + " = " + value_text(setting, Configuration{})
+                                 : "[" + setting.key.substr(0, point) + "]\n" +
+                                       setting.key.substr(point + 1) + " = " +
+                                       value_text(setting, Configuration{});
+    const Loaded loaded = load_file(toml);
+    EXPECT_THAT(texts(loaded.problems), IsEmpty()) << toml;
+    EXPECT_EQ(value_text(setting, loaded.configuration), value_text(setting, Configuration{}));
+  }
+}
+
+}  // namespace
+}  // namespace liminal::app

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "app/configuration/loader.hpp"
+
+namespace liminal::app {
+
+/// The configuration in force as a file that would give it again: every key with its help, and
+/// where its value comes from. Secrets are not shown.
+[[nodiscard]] std::string print(const Loaded& loaded);
+
+/// docs/configuration.md, from the table of settings.
+[[nodiscard]] std::string reference();
+
+}  // namespace liminal::app

@@ -1,0 +1,49 @@
+#include "app/configuration/report.hpp"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <iterator>
+
+namespace liminal::app {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+TEST(PrintedConfiguration, IsAFileThatGivesTheSameConfigurationAgain) {
+  const Loaded first =
+      load({.file_name = "a.toml",
+            .file_text = "mode = 'enforce'\nupstreams = ['ws://a:1', 'unix:/b\"']\n"
+                         "[alerts]\ncalm = '90 s'\n",
+            .environment = {},
+            .flags = {}});
+  ASSERT_THAT(first.problems, IsEmpty());
+  const std::string printed = print(first);
+  const Loaded second =
+      load({.file_name = "b.toml", .file_text = printed, .environment = {}, .flags = {}});
+  ASSERT_THAT(second.problems, IsEmpty()) << text(second.problems[0]);
+  EXPECT_EQ(second.configuration.upstreams, first.configuration.upstreams);
+  EXPECT_EQ(second.configuration.alerts.calm, std::chrono::seconds{90});
+  EXPECT_THAT(printed, HasSubstr("calm = \"90 s\"  # a.toml:4\n"));
+}
+
+TEST(PrintedConfiguration, ShowsNoSecret) {
+  const Loaded loaded = load({.file_name = "a.toml",
+                              .file_text = "[api]\ntoken = 'hunter2'\n",
+                              .environment = {},
+                              .flags = {}});
+  EXPECT_THAT(print(loaded), Not(HasSubstr("hunter2")));
+  EXPECT_THAT(print(loaded), HasSubstr("# token is set, and not shown  # a.toml:2\n"));
+}
+
+TEST(Reference, IsTheOneInTheDocumentation) {
+  std::ifstream file(LIMINAL_SOURCE "/docs/configuration.md");
+  const std::string written{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  EXPECT_EQ(written, reference())
+      << "write it again: liminal print-config --reference > docs/configuration.md";
+}
+
+}  // namespace
+}  // namespace liminal::app
