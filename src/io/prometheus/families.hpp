@@ -1,0 +1,86 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace liminal::prometheus {
+
+enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
+
+/// Every family of metrics that Liminal exposes. Dashboards and alerting rules rest on the names:
+/// one is never changed, and its labels have few values that do not come from outside (a user's id
+/// is none).
+enum class Family : std::uint8_t {
+  kBuildInfo,
+  kStartTime,
+  kEngineTime,
+  kUsers,
+  kActiveUsers,
+  kUsersEvicted,
+  kEngineMemory,
+  kEvents,
+  kEventsLate,
+  kEventsRejected,
+  kStepSeconds,
+  kExchangeSeconds,
+  kFindings,
+  kAlerts,
+  kAlertsOpen,
+  kFeedback,
+  kShadow,
+  kOverrides,
+  kQueueDepth,
+  kQueueDropped,
+  kStoreRows,
+  kStoreThinned,
+  kStoreErrors,
+  kStoreBytes,
+  kStoreCommitSeconds,
+  kSnapshotSeconds,
+  kSnapshotErrors,
+  kSnapshotAge,
+  kJournalBytes,
+  kWebhookDeliveries,
+  kReloads,
+  kApiRequests,
+  kApiSeconds,
+  kConnections,
+  kConnectionsAccepted,
+  kConnectionRejections,
+  kConnectionSeconds,
+  kCloses,
+  kMessages,
+  kMessageBytes,
+  kRateLimit,
+  kSlowReaders,
+  kUpstreamUp,
+  kUpstreamConnections,
+  kUpstreamErrors,
+  kHandshakeSeconds,
+  kProcessCpu,
+  kProcessResident,
+  kProcessVirtual,
+  kProcessStart,
+  kProcessFds,
+  kProcessFdsMax,
+};
+inline constexpr std::size_t kFamilies = 52;
+inline constexpr std::size_t kLabelsMax = 3;
+
+struct FamilyInfo {
+  Family id;
+  std::string_view name;
+  Type type;
+  std::string_view help;
+  std::array<std::string_view, kLabelsMax> labels{};  ///< empty ones are none
+
+  [[nodiscard]] std::size_t label_count() const;
+};
+
+[[nodiscard]] std::span<const FamilyInfo, kFamilies> family_table();
+[[nodiscard]] const FamilyInfo& info(Family family);
+
+}  // namespace liminal::prometheus
