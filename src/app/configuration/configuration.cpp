@@ -105,6 +105,7 @@ Problems validate(const Configuration& configuration) {
   check_addresses(configuration, checks);
   check_identity(configuration, checks);
   check_outside(configuration, checks);
+  checks.take(detect::validate(configuration.detect), "detect");
   checks.take(engine::validate(configuration.alerts), "alerts");
   return found;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/problem.hpp"
+#include "core/detect/options.hpp"
 #include "core/engine/alert_book.hpp"
 #include "core/traffic/finding.hpp"
 
@@ -57,6 +58,7 @@ struct Configuration {
     LogFormat format = LogFormat::kText;
   } log;
 
+  detect::Options detect;
   engine::AlertOptions alerts;
 };
 

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
+#include "app/configuration/rules.hpp"
 #include "app/configuration/suggestion.hpp"
 #include "app/configuration/table.hpp"
 
@@ -14,6 +16,9 @@
 
 namespace liminal::app {
 namespace {
+
+/// The one list of tables that there is.
+constexpr std::string_view kRules = "detect.rules";
 
 /// The environment variable that names the file, which is no key itself.
 constexpr std::string_view kConfigVariable = "LIMINAL_CONFIG";
@@ -39,10 +44,6 @@ class Loading {
       return;
     }
     table(parsed.table(), "");
-    // A table is walked by name; people read by line.
-    std::stable_sort(out_.problems.begin(),
-                     out_.problems.end(),
-                     [](const Complaint& a, const Complaint& b) { return a.line < b.line; });
   }
 
   void environment(const std::string& name, const std::string& text) {
@@ -65,6 +66,7 @@ class Loading {
 
   /// What was given a mode of its own keeps it; everything else follows the general one.
   void spread_mode() {
+    apply_rules(rules_, out_);
     for (const Setting& setting : settings()) {
       if (setting.key == "mode" || out_.origins.count(setting.key) != 0) continue;
       if (setting.key.ends_with(".mode"))
@@ -74,9 +76,19 @@ class Loading {
     }
   }
 
+  /// A table is walked by name; people read by line.
+  void sort() {
+    std::stable_sort(out_.problems.begin(),
+                     out_.problems.end(),
+                     [](const Complaint& a, const Complaint& b) { return a.line < b.line; });
+  }
+
   void check() {
     for (const Problem& problem : validate(out_.configuration)) {
-      const auto origin = out_.origins.find(problem.key);
+      auto origin = out_.origins.find(problem.key);
+      // A rule's origin is known for the whole of it.
+      if (origin == out_.origins.end())
+        origin = out_.origins.find(problem.key.substr(0, problem.key.rfind('.')));
       complain(problem.key,
                problem.text,
                origin == out_.origins.end() ? std::string("default") : origin->second);
@@ -96,7 +108,9 @@ class Loading {
   void table(const toml::table& table, const std::string& prefix) {
     for (const auto& [name, node] : table) {
       const std::string key = prefix + std::string(name.str());
-      if (const Setting* setting = find_setting(key))
+      if (key == kRules)
+        rules(node);
+      else if (const Setting* setting = find_setting(key))
         value(*setting, node);
       else if (const toml::table* inner = node.as_table(); inner && is_prefix(key))
         this->table(*inner, key + ".");
@@ -112,26 +126,44 @@ class Loading {
   }
 
   void value(const Setting& setting, const toml::node& node) {
-    if (const auto* flag = node.as_boolean())
-      return put_from_file(setting, node, {flag->get(), false});
-    if (const auto* whole = node.as_integer())
-      return put_from_file(setting, node, {whole->get(), false});
-    if (const auto* real = node.as_floating_point())
-      return put_from_file(setting, node, {real->get(), false});
-    if (const auto* text = node.as_string())
-      return put_from_file(setting, node, {text->get(), false});
-    if (const auto* array = node.as_array(); array && array->is_homogeneous<std::string>()) {
-      std::vector<std::string> texts;
-      for (const toml::node& one : *array) texts.push_back(one.as_string()->get());
-      return put_from_file(setting, node, {std::move(texts), false});
-    }
-    if (const auto* array = node.as_array(); array && array->empty())
-      return put_from_file(setting, node, {std::vector<std::string>{}, false});
-    complain(setting.key, fmt::format("must be {}", type_text(setting)), node.source());
+    if (auto written = read(node))
+      put(setting, *written, place(node.source()), node.source().begin.line);
+    else
+      complain(setting.key, fmt::format("must be {}", type_text(setting)), node.source());
   }
 
-  void put_from_file(const Setting& setting, const toml::node& node, const Written& written) {
-    put(setting, written, place(node.source()), node.source().begin.line);
+  /// Nothing for tables, times and mixed lists: no key takes them.
+  static std::optional<Written> read(const toml::node& node) {
+    if (const auto* flag = node.as_boolean()) return Written{flag->get(), false};
+    if (const auto* whole = node.as_integer()) return Written{whole->get(), false};
+    if (const auto* real = node.as_floating_point()) return Written{real->get(), false};
+    if (const auto* text = node.as_string()) return Written{text->get(), false};
+    const auto* array = node.as_array();
+    if (array == nullptr || !(array->empty() || array->is_homogeneous<std::string>()))
+      return std::nullopt;
+    std::vector<std::string> texts;
+    for (const toml::node& one : *array) texts.push_back(one.as_string()->get());
+    return Written{std::move(texts), false};
+  }
+
+  void rules(const toml::node& node) {
+    const toml::array* array = node.as_array();
+    if (array == nullptr || !(array->empty() || array->is_homogeneous<toml::table>()))
+      return complain(std::string(kRules), "must be tables, [[detect.rules]]", node.source());
+    for (const toml::node& one : *array) {
+      WrittenRule& rule = rules_.emplace_back();
+      rule.where = place(one.source());
+      rule.line = one.source().begin.line;
+      for (const auto& [name, field] : *one.as_table()) {
+        if (auto written = read(field))
+          rule.fields[std::string(name.str())] = {
+              std::move(*written), place(field.source()), field.source().begin.line};
+        else
+          complain(std::string(kRules) + "." + std::string(name.str()),
+                   "must be one value",
+                   field.source());
+      }
+    }
   }
 
   void put(const Setting& setting,
@@ -158,6 +190,7 @@ class Loading {
 
   Loaded& out_;
   std::string file_;
+  std::vector<WrittenRule> rules_;
 };
 
 }  // namespace
@@ -175,6 +208,7 @@ Loaded load(const Sources& sources) {
   for (const auto& [name, value] : sources.environment) loading.environment(name, value);
   for (const Given& given : sources.flags) loading.flag(given);
   loading.spread_mode();
+  loading.sort();
   loading.check();
   return loaded;
 }

@@ -105,6 +105,57 @@ TEST(Configuration, ATableWhereAValueBelongsIsAProblem) {
               Contains(HasSubstr("must be list of texts")));
 }
 
+TEST(Rules, OfTheTypeOfADefaultRuleChangeOnlyWhatTheySay) {
+  const Loaded loaded = load_file(
+      "mode = 'enforce'\n"
+      "[[detect.rules]]\ntype = 'message_flood'\nthreshold = 250\nmode = 'observe'\n"
+      "[[detect.rules]]\ntype = 'content_spam'\nremove = true\n"
+      "[[detect.rules]]\ntype = 'behavior_deviation'\nfeature = 'burstiness'\n"
+      "comparison = 'below'\nthreshold = -0.9\n");
+  ASSERT_THAT(texts(loaded.problems), IsEmpty());
+  const auto& rules = loaded.configuration.detect.rules;
+  const auto usual = detect::default_rules();
+  ASSERT_EQ(rules.size(), usual.size());
+  EXPECT_EQ(rules[0].threshold, 250);
+  EXPECT_EQ(rules[0].ordinary_factor, usual[0].ordinary_factor);
+  EXPECT_EQ(rules[0].mode, traffic::Mode::kObserve);
+  EXPECT_EQ(rules[1].mode, traffic::Mode::kEnforce);
+  EXPECT_EQ(rules.back().feature, traffic::FeatureId::kBurstiness);
+  EXPECT_EQ(rules.back().severity, traffic::info(rules.back().type).severity);
+  for (const auto& rule : rules) EXPECT_NE(rule.type, traffic::FindingType::kContentSpam);
+}
+
+TEST(Rules, NameTheirProblemsByLine) {
+  EXPECT_THAT(
+      texts(load_file("[[detect.rules]]\n"
+                      "type = 'flood'\n"
+                      "[[detect.rules]]\n"
+                      "type = 'error_spike'\n"
+                      "thresold = 3\n"
+                      "[[detect.rules]]\n"
+                      "type = 'unusual_hours'\n"
+                      "[[detect.rules]]\n"
+                      "type = 'error_spike'\n"
+                      "threshold = 7\n")
+                .problems),
+      testing::UnorderedElementsAre(
+          HasSubstr("a.toml:2: detect.rules.type: is not known"),
+          HasSubstr("a.toml:5: detect.rules.thresold: is not known; did you mean threshold"),
+          HasSubstr("a.toml:6: detect.rules.feature: is missing"),
+          HasSubstr("a.toml:6: detect.rules.threshold: is missing"),
+          HasSubstr("a.toml:8: detect.rules[1].threshold: is not a value")));
+}
+
+TEST(Mode, IsThatOfEverythingWithoutOneOfItsOwn) {
+  const Loaded loaded =
+      load_file("mode = 'enforce'\n[detect.statistics.metronome]\nmode = 'observe'\n");
+  ASSERT_THAT(texts(loaded.problems), IsEmpty());
+  const detect::Options& detect = loaded.configuration.detect;
+  EXPECT_EQ(detect.of(traffic::Detector::kMetronome).mode, traffic::Mode::kObserve);
+  EXPECT_EQ(detect.of(traffic::Detector::kRateCusum).mode, traffic::Mode::kEnforce);
+  EXPECT_EQ(detect.ring.mode, traffic::Mode::kEnforce);
+}
+
 TEST(Settings, HaveUniqueKeysFlagsAndVariablesAndAHelp) {
   std::vector<std::string> seen;
   for (const Setting& setting : settings()) {

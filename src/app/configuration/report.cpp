@@ -37,8 +37,38 @@ std::string comment(std::string_view text) {
   return out;
 }
 
+constexpr std::string_view kRulesHelp =
+    "Rules: a feature of a user and a line that it must not cross. A [[detect.rules]] with the "
+    "type "
+    "of a default rule changes what it says of that rule, with `remove = true` takes it away; any "
+    "other is a new rule and needs `feature` and `threshold`.";
+
 bool is_set(const Setting& secret, const Configuration& configuration) {
   return value_text(secret, configuration) != "\"\"";
+}
+
+/// Every rule in force, and every default rule that is not.
+std::string print_rules(const Loaded& loaded) {
+  const std::vector<detect::RuleOptions>& rules = loaded.configuration.detect.rules;
+  std::string out = "\n" + comment(kRulesHelp);
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const auto origin = loaded.origins.find(fmt::format("detect.rules[{}]", i));
+    const std::string_view where =
+        origin == loaded.origins.end() ? std::string_view("default") : origin->second;
+    out += fmt::format("\n[[detect.rules]]  # {}\n", where);
+    for (const Setting& field : rule_settings(i))
+      out += fmt::format("{} = {}\n", name_of(field.key), value_text(field, loaded.configuration));
+  }
+  for (const detect::RuleOptions& usual : detect::default_rules()) {
+    const bool kept = std::any_of(rules.begin(), rules.end(), [&](const detect::RuleOptions& rule) {
+      return rule.type == usual.type && rule.feature == usual.feature;
+    });
+    if (kept) continue;
+    out += fmt::format("\n[[detect.rules]]\ntype = \"{}\"\nfeature = \"{}\"\nremove = true\n",
+                       traffic::info(usual.type).name,
+                       traffic::info(usual.feature).name);
+  }
+  return out;
 }
 
 /// A cell of a Markdown table.
@@ -46,6 +76,39 @@ std::string cell(std::string text) {
   for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2)
     text.insert(at, "\\");
   return text;
+}
+
+std::string notes_on(const Setting& setting) {
+  const std::string bounds = bounds_text(setting);
+  std::string notes = type_text(setting) + (bounds.empty() ? "" : ", " + bounds);
+  if (!setting.flag.empty()) notes += fmt::format("; `{}`", setting.flag);
+  if (setting.change == Change::kRestart) notes += "; *restart*";
+  return notes;
+}
+
+std::string reference_of_rules() {
+  const Configuration defaults;
+  const std::vector<detect::RuleOptions>& rules = defaults.detect.rules;
+  std::string out = fmt::format(
+      "\n## `[[detect.rules]]`\n\n{}\n\n| field | what | |\n|---|---|---|\n", kRulesHelp);
+  for (const Setting& field : rule_settings(0)) {
+    out += fmt::format(
+        "| `{}` | {} | {} |\n", name_of(field.key), cell(field.help), cell(notes_on(field)));
+  }
+  out +=
+      "\nBy default:\n\n| type | feature | threshold | ordinary_factor | messages_min | severity | "
+      "action |\n|---|---|---|---|---|---|---|\n";
+  for (const detect::RuleOptions& rule : rules) {
+    out += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n",
+                       traffic::info(rule.type).name,
+                       traffic::info(rule.feature).name,
+                       rule.threshold,
+                       rule.ordinary_factor,
+                       rule.messages_min,
+                       traffic::name(rule.severity),
+                       traffic::name(rule.action));
+  }
+  return out;
 }
 
 }  // namespace
@@ -78,7 +141,7 @@ std::string print(const Loaded& loaded) {
                          where);
     }
   }
-  return out;
+  return out + print_rules(loaded);
 }
 
 std::string reference() {
@@ -110,17 +173,13 @@ std::string reference() {
       out += table.empty() ? "\n## General\n" : fmt::format("\n## `[{}]`\n", table);
       out += "\n| key | default | what | |\n|---|---|---|---|\n";
     }
-    const std::string bounds = bounds_text(setting);
-    std::string notes = type_text(setting) + (bounds.empty() ? "" : ", " + bounds);
-    if (!setting.flag.empty()) notes += fmt::format("; `{}`", setting.flag);
-    if (setting.change == Change::kRestart) notes += "; *restart*";
     out += fmt::format("| `{}` | `{}` | {} | {} |\n",
                        setting.key,
                        cell(value_text(setting, defaults)),
                        cell(setting.help),
-                       cell(notes));
+                       cell(notes_on(setting)));
   }
-  return out;
+  return out + reference_of_rules();
 }
 
 }  // namespace liminal::app

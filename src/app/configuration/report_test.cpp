@@ -16,7 +16,9 @@ TEST(PrintedConfiguration, IsAFileThatGivesTheSameConfigurationAgain) {
   const Loaded first =
       load({.file_name = "a.toml",
             .file_text = "mode = 'enforce'\nupstreams = ['ws://a:1', 'unix:/b\"']\n"
-                         "[alerts]\ncalm = '90 s'\n",
+                         "[alerts]\ncalm = '90 s'\n"
+                         "[[detect.rules]]\ntype = 'message_flood'\nthreshold = 250\n"
+                         "[[detect.rules]]\ntype = 'error_spike'\nremove = true\n",
             .environment = {},
             .flags = {}});
   ASSERT_THAT(first.problems, IsEmpty());
@@ -26,6 +28,9 @@ TEST(PrintedConfiguration, IsAFileThatGivesTheSameConfigurationAgain) {
   ASSERT_THAT(second.problems, IsEmpty()) << text(second.problems[0]);
   EXPECT_EQ(second.configuration.upstreams, first.configuration.upstreams);
   EXPECT_EQ(second.configuration.alerts.calm, std::chrono::seconds{90});
+  EXPECT_EQ(second.configuration.detect.rules.size(), detect::default_rules().size() - 1);
+  EXPECT_EQ(second.configuration.detect.rules[0].threshold, 250);
+  EXPECT_EQ(second.configuration.detect.rules[0].mode, traffic::Mode::kEnforce);
   EXPECT_THAT(printed, HasSubstr("calm = \"90 s\"  # a.toml:4\n"));
 }
 

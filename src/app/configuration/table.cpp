@@ -1,5 +1,7 @@
 #include "app/configuration/table.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <span>
 
@@ -13,6 +15,10 @@ using Settings = std::vector<Setting>;
 
 constexpr std::array<std::string_view, 3> kModes{"observe", "shadow", "enforce"};
 constexpr std::array<std::string_view, 4> kSeverities{"low", "medium", "high", "critical"};
+constexpr std::array<std::string_view, 5> kActions{
+    "watch", "limit", "drop", "close", "investigate"};
+constexpr std::array<std::string_view, 3> kProfiles{"chat", "game", "telemetry"};
+constexpr std::array<std::string_view, 2> kComparisons{"above", "below"};
 constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 
@@ -27,6 +33,23 @@ Choice choice(Enum& slot, std::span<const std::string_view> words) {
             }
           }};
 }
+
+/// The same for the closed tables of the core, which name their own values.
+template <class Enum, std::size_t N>
+Choice choice_of(Enum& slot, std::string_view (*name)(Enum)) {
+  std::vector<std::string_view> words;
+  for (std::size_t i = 0; i < N; ++i) words.push_back(name(static_cast<Enum>(i)));
+  return {words,
+          [&slot, name] { return name(slot); },
+          [&slot, words](std::string_view word) {
+            for (std::size_t i = 0; i < words.size(); ++i) {
+              if (words[i] == word) slot = static_cast<Enum>(i);
+            }
+          }};
+}
+
+std::string_view finding_name(traffic::FindingType type) { return traffic::info(type).name; }
+std::string_view feature_name(traffic::FeatureId feature) { return traffic::info(feature).name; }
 
 void add_general(Settings& all) {
   all.push_back({.key = "listen",
@@ -123,6 +146,72 @@ void add_identity(Settings& all) {
                          "believed. Nobody's are by default."});
 }
 
+void add_ring(Settings& all) {
+  all.push_back({.key = "detect.ring.users_max",
+                 .slot = [](C& c) -> Slot { return &c.detect.ring.users_max; },
+                 .help = "New users of one address within 10 minutes above which the address is "
+                         "reported, whatever they do.",
+                 .low = 2,
+                 .high = 1e6});
+  all.push_back({.key = "detect.ring.severity",
+                 .slot = [](C& c) -> Slot { return choice(c.detect.ring.severity, kSeverities); },
+                 .help = "How bad that is."});
+  all.push_back({.key = "detect.ring.action",
+                 .slot = [](C& c) -> Slot { return choice(c.detect.ring.action, kActions); },
+                 .help = "What to do about it, and what enforce does."});
+  all.push_back({.key = "detect.ring.mode",
+                 .slot = [](C& c) -> Slot { return choice(c.detect.ring.mode, kModes); },
+                 .help = "How far it is trusted."});
+  all.push_back({.key = "detect.ring.cool_down",
+                 .slot = [](C& c) -> Slot { return &c.detect.ring.cool_down; },
+                 .help = "The time to the next word about the same address.",
+                 .low = 0,
+                 .high = 86'400});
+  all.push_back({.key = "detect.ring.addresses_max",
+                 .slot = [](C& c) -> Slot { return &c.detect.ring.addresses_max; },
+                 .help = "Addresses that are kept, 232 B each; the longest unused goes first.",
+                 .low = 64,
+                 .high = 16'777'216,
+                 .change = Change::kRestart});
+}
+
+void add_statistics(Settings& all) {
+  for (std::size_t i = 0; i < traffic::kDetectors; ++i) {
+    const auto detector = static_cast<traffic::Detector>(i);
+    // Rules and models are configured at their own place; the population is nobody's statistic.
+    if (detector == traffic::Detector::kRule || detector == traffic::Detector::kModel ||
+        detector == traffic::Detector::kPopulation)
+      continue;
+    const std::string key = fmt::format("detect.statistics.{}", traffic::name(detector));
+    all.push_back(
+        {.key = key + ".mode",
+         .slot = [i](C& c) -> Slot { return choice(c.detect.statistics[i].mode, kModes); },
+         .help = "How far this statistic is trusted."});
+    all.push_back({.key = key + ".line_factor",
+                   .slot = [i](C& c) -> Slot { return &c.detect.statistics[i].line_factor; },
+                   .help = "Its alarm line as a multiple of the measured one: above 1 it speaks "
+                           "later.",
+                   .low = .25,
+                   .high = 4});
+  }
+}
+
+void add_detect(Settings& all) {
+  all.push_back({.key = "detect.profile",
+                 .slot = [](C& c) -> Slot { return choice(c.detect.profile, kProfiles); },
+                 .help = "What traffic looks like before anything was seen of it: people who talk, "
+                         "games that send 5 to 20 messages a second, devices on a timer.",
+                 .change = Change::kRestart});
+  all.push_back({.key = "detect.warm_up",
+                 .slot = [](C& c) -> Slot { return &c.detect.warm_up; },
+                 .help = "While nothing is known of the population, statistics relative to it hold "
+                         "back for so long.",
+                 .low = 0,
+                 .high = 86'400});
+  add_ring(all);
+  add_statistics(all);
+}
+
 void add_alerts(Settings& all) {
   all.push_back({.key = "alerts.calm",
                  .slot = [](C& c) -> Slot { return &c.alerts.calm; },
@@ -179,6 +268,7 @@ Settings make() {
   add_general(all);
   add_api(all);
   add_identity(all);
+  add_detect(all);
   add_alerts(all);
   add_outside(all);
   return all;
@@ -189,6 +279,60 @@ Settings make() {
 const std::vector<Setting>& settings() {
   static const Settings kAll = make();
   return kAll;
+}
+
+std::vector<Setting> rule_settings(std::size_t rule) {
+  const auto key = [rule](std::string_view field) {
+    return fmt::format("detect.rules[{}].{}", rule, field);
+  };
+  const auto of = [rule](C& c) -> detect::RuleOptions& { return c.detect.rules.at(rule); };
+  Settings fields;
+  fields.push_back({.key = key("type"),
+                    .slot = [of](C& c) -> Slot {
+                      return choice_of<traffic::FindingType, traffic::kFindingTypes>(of(c).type,
+                                                                                     finding_name);
+                    },
+                    .help = "What is found (docs/detections.md). Required."});
+  fields.push_back({.key = key("feature"),
+                    .slot = [of](C& c) -> Slot {
+                      return choice_of<traffic::FeatureId, traffic::kFeatureCount>(of(c).feature,
+                                                                                   feature_name);
+                    },
+                    .help = "The feature that is looked at."});
+  fields.push_back({.key = key("comparison"),
+                    .slot = [of](C& c) -> Slot { return choice(of(c).comparison, kComparisons); },
+                    .help = "On which side of the threshold the rule speaks."});
+  fields.push_back({.key = key("threshold"),
+                    .slot = [of](C& c) -> Slot { return &of(c).threshold; },
+                    .help = "The line, in the feature's unit.",
+                    .low = -1,
+                    .high = 1e12});
+  fields.push_back({.key = key("ordinary_factor"),
+                    .slot = [of](C& c) -> Slot { return &of(c).ordinary_factor; },
+                    .help = "Silent about who sends no more than this many times the population's "
+                            "ordinary messages a minute; 0 does not ask.",
+                    .low = 0,
+                    .high = 1000});
+  fields.push_back({.key = key("messages_min"),
+                    .slot = [of](C& c) -> Slot { return &of(c).messages_min; },
+                    .help = "Messages in the last minute below which there is too little to go by.",
+                    .low = 0,
+                    .high = 1e6});
+  fields.push_back({.key = key("severity"),
+                    .slot = [of](C& c) -> Slot { return choice(of(c).severity, kSeverities); },
+                    .help = "How bad it is."});
+  fields.push_back({.key = key("cool_down"),
+                    .slot = [of](C& c) -> Slot { return &of(c).cool_down; },
+                    .help = "The time to the next word about the same user.",
+                    .low = 0,
+                    .high = 86'400});
+  fields.push_back({.key = key("action"),
+                    .slot = [of](C& c) -> Slot { return choice(of(c).action, kActions); },
+                    .help = "What to do about it, and what enforce does."});
+  fields.push_back({.key = key("mode"),
+                    .slot = [of](C& c) -> Slot { return choice(of(c).mode, kModes); },
+                    .help = "How far the rule is trusted; by default as `mode` says."});
+  return fields;
 }
 
 const Setting* find_setting(std::string_view key) {

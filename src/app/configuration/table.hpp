@@ -13,4 +13,8 @@ namespace liminal::app {
 /// Nothing when there is no such key.
 [[nodiscard]] const Setting* find_setting(std::string_view key);
 
+/// The fields of one detection rule, an element of the list `detect.rules`; their keys are
+/// "detect.rules[3].threshold". The configuration must have that many rules.
+[[nodiscard]] std::vector<Setting> rule_settings(std::size_t rule);
+
 }  // namespace liminal::app
