@@ -16,7 +16,8 @@ constexpr std::array<std::string_view, kReasons> kReasonNames{"none",
                                                               "connection_messages",
                                                               "message_size",
                                                               "blocked",
-                                                              "finding"};
+                                                              "finding",
+                                                              "connection_bytes"};
 
 }  // namespace
 

@@ -25,8 +25,9 @@ enum class Reason : std::uint8_t {
   kMessageSize,
   kBlocked,
   kFinding,
+  kConnectionBytes,
 };
-inline constexpr std::size_t kReasons = 11;
+inline constexpr std::size_t kReasons = 12;
 [[nodiscard]] std::string_view name(Reason reason);
 
 /// The answer to one event. `decision` is what to do; `shadow` is what would have been done if

@@ -1,0 +1,282 @@
+#include "core/limits/decide.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace liminal::limits {
+namespace {
+
+using traffic::Decision;
+using traffic::Event;
+using traffic::EventKind;
+using traffic::Override;
+using traffic::Reason;
+using traffic::Verdict;
+
+constexpr std::size_t kModes = 3;
+constexpr auto kMessages = static_cast<std::size_t>(Meter::kMessages);
+constexpr auto kSustained = static_cast<std::size_t>(Meter::kMessagesSustained);
+constexpr auto kFirstOfBytes = static_cast<std::size_t>(Meter::kBytes);
+
+constexpr std::size_t index(Mode mode) { return static_cast<std::size_t>(mode); }
+constexpr bool passes(Decision decision) { return decision <= Decision::kDelay; }
+
+/// What would be done if all policies of at least one mode were enforced.
+struct World {
+  Decision decision = Decision::kAllow;
+  Reason reason = Reason::kNone;
+  Duration wait{};
+};
+
+/// One world a mode, the strictest word in each.
+class Worlds {
+ public:
+  void see(Mode mode, Decision decision, Reason reason, Duration wait) {
+    for (std::size_t m = 0; m <= index(mode); ++m) {
+      World& world = worlds_[m];
+      const bool stricter =
+          decision > world.decision || (decision == world.decision && wait > world.wait);
+      if (stricter) world = {decision, reason, wait};
+    }
+  }
+
+  /// Makes dropping into closing, in every world that drops.
+  void persist() {
+    for (World& world : worlds_)
+      if (world.decision == Decision::kDrop) world.decision = Decision::kClose;
+  }
+
+  [[nodiscard]] Decision in(Mode mode) const { return worlds_[index(mode)].decision; }
+  [[nodiscard]] bool passes_in(Mode mode) const { return passes(in(mode)); }
+  [[nodiscard]] Duration wait_in(Mode mode) const { return worlds_[index(mode)].wait; }
+
+  [[nodiscard]] Verdict verdict() const {
+    Verdict verdict{.decision = in(Mode::kEnforce), .shadow = in(Mode::kShadow)};
+    const bool acts = verdict.decision != Decision::kAllow;
+    const World& speaker = worlds_[index(acts ? Mode::kEnforce : Mode::kShadow)];
+    verdict.retry_after = speaker.wait;
+    verdict.reason = speaker.decision != Decision::kAllow ? speaker.reason
+                                                          : worlds_[index(Mode::kObserve)].reason;
+    return verdict;
+  }
+
+ private:
+  std::array<World, kModes> worlds_{};
+};
+
+/// The reasons of a subject's meters: messages, then bytes.
+struct Reasons {
+  Reason messages, bytes;
+  [[nodiscard]] Reason of(std::size_t meter) const {
+    return meter < kFirstOfBytes ? messages : bytes;
+  }
+};
+constexpr Reasons kUserReasons{Reason::kUserMessages, Reason::kUserBytes};
+constexpr Reasons kAddressReasons{Reason::kAddressMessages, Reason::kAddressBytes};
+constexpr Reasons kConnectionReasons{Reason::kConnectionMessages, Reason::kConnectionBytes};
+
+constexpr std::uint32_t cost_of(const Event& event, std::size_t meter) {
+  return meter < kFirstOfBytes ? 1 : event.bytes;
+}
+
+void see(const MeterPolicies& policies,
+         const Meters& meters,
+         Reasons reasons,
+         Duration delay_max,
+         const Event& event,
+         SteadyTime now,
+         Worlds& worlds) {
+  for (std::size_t i = 0; i < kMeters; ++i) {
+    const Duration excess = meters.gcra[i].excess(policies[i].gcra, now, cost_of(event, i));
+    if (excess == Duration::zero()) continue;
+    const Decision decision = excess <= delay_max ? Decision::kDelay : Decision::kDrop;
+    worlds.see(policies[i].mode, decision, reasons.of(i), excess);
+  }
+}
+
+/// Charges a message when it leaves, which is later than it came when it is held back: so that what
+/// leaves keeps to every rate, whichever of them held it.
+void charge(const MeterPolicies& policies,
+            Meters& meters,
+            const Event& event,
+            SteadyTime now,
+            const Worlds& worlds) {
+  for (std::size_t i = 0; i < kMeters; ++i) {
+    const Mode mode = policies[i].mode;
+    if (worlds.passes_in(mode))
+      meters.gcra[i].charge(policies[i].gcra, now + worlds.wait_in(mode), cost_of(event, i));
+  }
+}
+
+std::uint32_t add_saturating(std::uint32_t a, std::uint32_t b) {
+  return a + std::min(b, std::numeric_limits<std::uint32_t>::max() - a);
+}
+
+/// An override's policy, or the configured one at the user's own pace.
+GcraPolicy messages_policy(const Policies& policies, Pace pace, const Override* rate) {
+  return rate != nullptr ? policy_of(*rate) : policies.user[kMessages].gcra.at(pace);
+}
+
+}  // namespace
+
+/// One decision; a class for the sake of what it may touch.
+class Decider {
+ public:
+  Decider(const Policies& policies,
+          UserLimits& user,
+          AddressLimits* address,
+          ConnectionLimits* connection,
+          const Event& event,
+          SteadyTime now)
+      : policies_(policies),
+        user_(user),
+        address_(address),
+        connection_(connection),
+        event_(event),
+        now_(now) {}
+
+  Verdict message(const Override* rate) {
+    const SteadyTime address_now = address_ != nullptr ? address_->hold(now_) : now_;
+    const MeterPolicies own = own_policies(rate);
+    const Cap& size = policies_.message_bytes;
+    if (size.exceeded_by(event_.bytes))
+      worlds_.see(size.mode, Decision::kClose, Reason::kMessageSize, Duration::max());
+    see_meters(own, user_.meters_, kUserReasons, now_);
+    if (address_ != nullptr)
+      see_meters(policies_.address, address_->meters_, kAddressReasons, address_now);
+    if (connection_ != nullptr)
+      see_meters(policies_.connection, connection_->meters_, kConnectionReasons, now_);
+    close_if_persistent();
+
+    charge_meters(own, user_.meters_, now_);
+    if (address_ != nullptr) charge_address(address_now);
+    if (connection_ != nullptr) charge_meters(policies_.connection, connection_->meters_, now_);
+    if (worlds_.passes_in(Mode::kShadow)) user_.controller_.count(now_);
+    return worlds_.verdict();
+  }
+
+  Verdict connect() {
+    const auto see_cap = [this](const Cap& cap, std::uint32_t open, Reason reason) {
+      if (cap.exceeded_by(std::uint64_t{open} + 1))
+        worlds_.see(cap.mode, Decision::kDrop, reason, Duration::max());
+    };
+    see_cap(policies_.user_connections, user_.connections(), Reason::kUserConnections);
+    if (address_ != nullptr)
+      see_cap(policies_.address_connections, address_->connections(), Reason::kAddressConnections);
+    const Verdict verdict = worlds_.verdict();
+    if (passes(verdict.decision)) opened();
+    return verdict;
+  }
+
+  /// Of who is blocked: closed, or not let in.
+  Verdict refuse(const Override& block) {
+    const Decision decision =
+        event_.kind == EventKind::kConnect ? Decision::kDrop : Decision::kClose;
+    const Duration wait = block.expires ? *block.expires - now_ : Duration::max();
+    worlds_.see(Mode::kEnforce, decision, Reason::kBlocked, wait);
+    return worlds_.verdict();
+  }
+
+  void opened() {
+    if (user_.connections_ < std::numeric_limits<std::uint16_t>::max()) ++user_.connections_;
+    if (address_ != nullptr) ++address_->connections_;
+  }
+
+  void closed() {
+    if (user_.connections_ > 0) --user_.connections_;
+    if (address_ != nullptr && address_->connections_ > 0) --address_->connections_;
+  }
+
+ private:
+  MeterPolicies own_policies(const Override* rate) {
+    MeterPolicies own = policies_.user;
+    for (MeterPolicy& meter : own) meter.gcra = meter.gcra.at(user_.pace_);
+    own[kMessages].gcra = messages_policy(policies_, user_.pace_, rate);
+    if (rate != nullptr) own[kSustained].gcra = {};
+    // Whatever changed the rate since the last message (pace, override, expiry, reload): what was
+    // used up stays used up.
+    const Duration period = own[kMessages].gcra.period;
+    user_.meters_.gcra[kMessages].change_rate(user_.messages_period_, period, now_);
+    user_.messages_period_ = period;
+    return own;
+  }
+
+  void see_meters(const MeterPolicies& policies,
+                  const Meters& meters,
+                  Reasons reasons,
+                  SteadyTime now) {
+    see(policies, meters, reasons, policies_.delay_max, event_, now, worlds_);
+  }
+
+  void charge_meters(const MeterPolicies& policies, Meters& meters, SteadyTime now) {
+    charge(policies, meters, event_, now, worlds_);
+  }
+
+  void charge_address(SteadyTime now) {
+    charge_meters(policies_.address, address_->meters_, now);
+    if (worlds_.passes_in(policies_.address[kMessages].mode))
+      address_->used_messages_ = add_saturating(address_->used_messages_, 1);
+    if (worlds_.passes_in(policies_.address[kFirstOfBytes].mode))
+      address_->used_bytes_ = add_saturating(address_->used_bytes_, event_.bytes);
+  }
+
+  void close_if_persistent() {
+    if (worlds_.in(Mode::kShadow) != Decision::kDrop) return;
+    if (!user_.drops_.take(policies_.close_after, now_).allowed) worlds_.persist();
+  }
+
+  const Policies& policies_;
+  UserLimits& user_;
+  AddressLimits* address_;
+  ConnectionLimits* connection_;
+  const Event& event_;
+  SteadyTime now_;
+  Worlds worlds_;
+};
+
+Verdict decide(const Policies& policies,
+               UserLimits& user,
+               AddressLimits* address,
+               const Override* override,
+               const Event& event,
+               SteadyTime now,
+               ConnectionLimits* connection) {
+  now = std::clamp(now, SteadyTime{}, kTimeMax);
+  Decider decider(policies, user, address, connection, event, now);
+  const bool asks = event.kind == EventKind::kMessage || event.kind == EventKind::kConnect;
+  if (!asks) {
+    if (event.kind == EventKind::kDisconnect) decider.closed();
+    return {};
+  }
+  const Override* order = in_force(override, now) ? override : nullptr;
+  const bool allowed =
+      policies.allows(event) || (order != nullptr && order->kind == Override::Kind::kAllow);
+  if (allowed) {
+    if (event.kind == EventKind::kConnect) decider.opened();
+    return {};
+  }
+  if (order != nullptr && order->kind == Override::Kind::kBlock) return decider.refuse(*order);
+  return event.kind == EventKind::kConnect ? decider.connect() : decider.message(order);
+}
+
+InForce in_force(const Policies& policies,
+                 const UserLimits& user,
+                 const Override* override,
+                 SteadyTime now) {
+  // What the next adaptation would find: silence since the last one was calm.
+  UserLimits rested = user;
+  rested.adapt(policies, 0, now);
+  const bool overridden = in_force(override, now);
+  const bool rated = overridden && override->kind == Override::Kind::kRate;
+  const GcraPolicy policy = messages_policy(policies, rested.pace(), rated ? override : nullptr);
+  return {.messages_per_second = policy.per_second(),
+          .burst = policy.unlimited() ? 0 : policy.burst,
+          .ratio = rested.controller().ratio(policies.controller),
+          .personal_ratio = rested.controller().personal_ratio(),
+          .suspicion = rested.controller().suspicion(),
+          .connections = user.connections(),
+          .override = overridden ? override : nullptr};
+}
+
+}  // namespace liminal::limits

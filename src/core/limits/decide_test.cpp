@@ -1,0 +1,439 @@
+#include "core/limits/decide.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <vector>
+
+namespace liminal::limits {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using traffic::Decision;
+using traffic::Event;
+using traffic::EventKind;
+using traffic::Name;
+using traffic::Override;
+using traffic::Reason;
+using traffic::Verdict;
+
+SteadyTime at(Duration since_start) { return SteadyTime{std::chrono::hours{1} + since_start}; }
+
+Options enforcing() {
+  Options options;
+  options.mode = Mode::kEnforce;
+  return options;
+}
+
+Override order(Override::Kind kind, double per_second = 0, std::uint32_t burst = 0) {
+  return {.user = "ann",
+          .kind = kind,
+          .messages_per_second = per_second,
+          .burst = burst,
+          .reason = "test",
+          .created = {},
+          .expires = {}};
+}
+
+/// One user at one address.
+class One {
+ public:
+  explicit One(const Options& options) : policies(options) {}
+
+  Verdict message(SteadyTime now, std::uint32_t bytes = 40) {
+    Event event = base();
+    event.bytes = bytes;
+    return decide(policies, user, &address, override, event, now, &connection);
+  }
+  Verdict connect(SteadyTime now) { return other(EventKind::kConnect, now); }
+  Verdict disconnect(SteadyTime now) { return other(EventKind::kDisconnect, now); }
+  /// How many of `count` messages at one moment are let through.
+  int pass(SteadyTime now, int count) {
+    int passed = 0;
+    for (int i = 0; i < count; ++i) passed += message(now).decision == Decision::kAllow;
+    return passed;
+  }
+
+  Policies policies;
+  UserLimits user;
+  AddressLimits address;
+  ConnectionLimits connection;
+  const Override* override = nullptr;
+
+ private:
+  static Event base() {
+    Event event;
+    event.user = Name("ann");
+    event.address = Name("10.0.0.1");
+    return event;
+  }
+  Verdict other(EventKind kind, SteadyTime now) {
+    Event event = base();
+    event.kind = kind;
+    return decide(policies, user, &address, override, event, now);
+  }
+};
+
+TEST(Decide, InShadowLetsEverythingThroughAndSaysWhatItWouldDo) {
+  One one{Options{}};
+  EXPECT_EQ(one.pass(at(seconds{0}), 20), 20);
+
+  const Verdict verdict = one.message(at(seconds{0}));
+
+  EXPECT_EQ(verdict.decision, Decision::kAllow);
+  EXPECT_EQ(verdict.shadow, Decision::kDelay);
+  EXPECT_EQ(verdict.reason, Reason::kUserMessages);
+  EXPECT_EQ(verdict.retry_after, milliseconds{100});
+  EXPECT_TRUE(violates(verdict));
+}
+
+TEST(Decide, ObservingOnlyCounts) {
+  Options options;
+  options.mode = Mode::kObserve;
+  One one{options};
+  (void)one.pass(at(seconds{0}), 20);
+
+  const Verdict verdict = one.message(at(seconds{0}));
+
+  EXPECT_EQ(verdict, (Verdict{.reason = Reason::kUserMessages}));
+  EXPECT_TRUE(violates(verdict));
+}
+
+TEST(Decide, ClimbsTheLadderFromDelayToDropToClose) {
+  Options options = enforcing();
+  options.close_after = {.per_second = 1, .burst = 5};
+  One one{options};
+  std::vector<Decision> seen;
+  for (int i = 0; i < 37; ++i) seen.push_back(one.message(at(seconds{0})).decision);
+
+  std::vector<Decision> expected(20, Decision::kAllow);
+  expected.insert(expected.end(), 10, Decision::kDelay);  // a second at ten a second
+  expected.insert(expected.end(), 5, Decision::kDrop);
+  expected.insert(expected.end(), 2, Decision::kClose);
+  EXPECT_EQ(seen, expected);
+}
+
+TEST(Decide, ForgivesDropsInTime) {
+  Options options = enforcing();
+  options.close_after = {.per_second = 1, .burst = 5};
+  One one{options};
+  (void)one.pass(at(seconds{0}), 35);
+  EXPECT_EQ(one.message(at(seconds{0})).decision, Decision::kClose);
+
+  (void)one.pass(at(seconds{60}), 30);
+
+  EXPECT_EQ(one.message(at(seconds{60})).decision, Decision::kDrop);
+}
+
+TEST(Decide, WithoutDelayDropsAndNeverClosesWhenNotToldTo) {
+  Options options = enforcing();
+  options.delay_max = Duration::zero();
+  options.close_after = {};
+  One one{options};
+  (void)one.pass(at(seconds{0}), 20);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(one.message(at(seconds{0})).decision, Decision::kDrop);
+}
+
+TEST(Decide, ClosesOnAMessageAboveTheSizeCapAndChargesNothing) {
+  One one{enforcing()};
+  EXPECT_EQ(one.message(at(seconds{0}), 64 * 1024).decision, Decision::kAllow);
+  const UserLimits before = one.user;
+
+  const Verdict verdict = one.message(at(seconds{0}), 64 * 1024 + 1);
+
+  EXPECT_EQ(verdict,
+            (Verdict{.decision = Decision::kClose,
+                     .shadow = Decision::kClose,
+                     .reason = Reason::kMessageSize,
+                     .finding = {},
+                     .retry_after = Duration::max()}));
+  EXPECT_EQ(one.user, before);
+}
+
+TEST(Decide, LimitsAnAddressOverItsUsers) {
+  const Policies policies(enforcing());
+  AddressLimits address;
+  std::vector<UserLimits> users(30);
+  int allowed = 0;
+  Verdict last;
+  for (UserLimits& user : users) {
+    for (int i = 0; i < 10; ++i) {
+      Event event;
+      event.user = Name("somebody");
+      last = decide(policies, user, &address, nullptr, event, at(seconds{0}));
+      allowed += last.decision == Decision::kAllow;
+    }
+  }
+  EXPECT_EQ(allowed, 200);
+  EXPECT_EQ(last.reason, Reason::kAddressMessages);
+}
+
+TEST(Decide, LimitsBytesBySizeAndNotByNumber) {
+  Options options = enforcing();
+  options.user.bytes = {.per_second = 1024, .burst = 65'536};
+  options.delay_max = Duration::zero();
+  One one{options};
+  EXPECT_EQ(one.message(at(seconds{0}), 65'536).decision, Decision::kAllow);
+  const Verdict refused = one.message(at(seconds{0}), 1024);
+  EXPECT_EQ(refused.reason, Reason::kUserBytes);
+  EXPECT_EQ(refused.retry_after, seconds{1});
+}
+
+TEST(Decide, HoldsASustainedRateBesideTheBurst) {
+  Options options = enforcing();
+  options.user.messages_sustained = {.per_second = .1, .burst = 30};
+  options.delay_max = Duration::zero();
+  One one{options};
+  EXPECT_EQ(one.pass(at(seconds{0}), 20), 20);
+  EXPECT_EQ(one.pass(at(seconds{10}), 20), 11);
+}
+
+TEST(Decide, LimitsAConnectionAmongOthersOfItsUser) {
+  Options options = enforcing();
+  options.connection.messages = {.per_second = 1, .burst = 2};
+  options.delay_max = Duration::zero();
+  One one{options};
+  EXPECT_EQ(one.pass(at(seconds{0}), 5), 2);
+  one.connection = {};
+  EXPECT_EQ(one.pass(at(seconds{0}), 5), 2);
+}
+
+TEST(Decide, RefusesTheConnectionThatIsOneTooManyUntilOneCloses) {
+  One one{enforcing()};
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(one.connect(at(seconds{0})).decision, Decision::kAllow);
+
+  const Verdict refused = one.connect(at(seconds{1}));
+  EXPECT_EQ(refused.decision, Decision::kDrop);
+  EXPECT_EQ(refused.reason, Reason::kUserConnections);
+  EXPECT_EQ(refused.retry_after, Duration::max());
+
+  (void)one.disconnect(at(seconds{2}));
+  EXPECT_EQ(one.connect(at(seconds{3})).decision, Decision::kAllow);
+}
+
+TEST(Decide, InShadowCountsConnectionsAboveTheCapToo) {
+  One one{Options{}};
+  for (int i = 0; i < 12; ++i) (void)one.connect(at(seconds{0}));
+  EXPECT_EQ(one.user.connections(), 12u);
+  EXPECT_EQ(one.connect(at(seconds{0})).shadow, Decision::kDrop);
+}
+
+TEST(Decide, CountsAnAddressesConnectionsElsewhere) {
+  One one{enforcing()};
+  one.address.charge_remote(one.policies, {.messages = 0, .bytes = 0, .connections = 49}, at({}));
+  EXPECT_EQ(one.connect(at(seconds{0})).decision, Decision::kAllow);
+  EXPECT_EQ(one.connect(at(seconds{0})).reason, Reason::kAddressConnections);
+}
+
+TEST(Decide, ADisconnectWithoutAConnectIsHarmless) {
+  One one{enforcing()};
+  (void)one.disconnect(at(seconds{0}));
+  EXPECT_EQ(one.user.connections(), 0u);
+  EXPECT_EQ(one.address.connections(), 0u);
+}
+
+TEST(Override, AllowBeatsEverything) {
+  const Override allow = order(Override::Kind::kAllow);
+  One one{enforcing()};
+  one.override = &allow;
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(one.message(at(seconds{0}), 1 << 20), Verdict{});
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(one.connect(at(seconds{0})), Verdict{});
+  EXPECT_EQ(one.address.take_usage().messages, 0u);
+}
+
+TEST(Override, TheAllowListBeatsABlock) {
+  Options options = enforcing();
+  options.allow_users = {"bob", "ann"};
+  const Override block = order(Override::Kind::kBlock);
+  One one{options};
+  one.override = &block;
+  EXPECT_EQ(one.pass(at(seconds{0}), 100), 100);
+}
+
+TEST(Override, TheAllowListNamesAddressesToo) {
+  Options options = enforcing();
+  options.allow_addresses = {"10.0.0.1"};
+  One one{options};
+  EXPECT_EQ(one.pass(at(seconds{0}), 100), 100);
+}
+
+TEST(Override, BlockActsInEveryModeUntilItExpires) {
+  Override block = order(Override::Kind::kBlock);
+  block.expires = at(seconds{10});
+  One one{Options{}};
+  one.override = &block;
+
+  const Verdict message = one.message(at(seconds{4}));
+  EXPECT_EQ(message.decision, Decision::kClose);
+  EXPECT_EQ(message.reason, Reason::kBlocked);
+  EXPECT_EQ(message.retry_after, seconds{6});
+  EXPECT_EQ(one.connect(at(seconds{4})).decision, Decision::kDrop);
+  EXPECT_EQ(one.message(at(seconds{10})).decision, Decision::kAllow);
+}
+
+TEST(Override, ARateReplacesTheUsersRateAndNotTheAddresses) {
+  const Override rate = order(Override::Kind::kRate, 1000, 500);
+  Options options = enforcing();
+  options.delay_max = Duration::zero();
+  One one{options};
+  one.override = &rate;
+  EXPECT_EQ(one.pass(at(seconds{0}), 1000), 200);
+}
+
+TEST(Override, NeitherItsComingNorItsGoingGrantsAFreshBurst) {
+  Override slow = order(Override::Kind::kRate, 1, 20);
+  slow.expires = at(seconds{10});
+  Options options = enforcing();
+  options.delay_max = Duration::zero();
+  One one{options};
+  EXPECT_EQ(one.pass(at(seconds{0}), 100), 20);
+  one.override = &slow;
+  EXPECT_EQ(one.pass(at(seconds{0}), 100), 0);
+  EXPECT_EQ(one.pass(at(seconds{9}), 100), 9);
+  // The last second still ran at one a second.
+  EXPECT_EQ(one.pass(at(seconds{10}), 100), 1);
+  EXPECT_EQ(one.pass(at(seconds{11}), 100), 10);
+}
+
+TEST(Adapt, SlowsAnAbuserDownWithoutAFreshBurst) {
+  Options options = enforcing();
+  options.delay_max = Duration::zero();
+  One one{options};
+  SteadyTime now = at(seconds{0});
+  for (int i = 0; i < 600; ++i, now += milliseconds{100}) {
+    (void)one.message(now);
+    one.user.adapt(one.policies, 3, now);
+  }
+  const InForce limit = in_force(one.policies, one.user, nullptr, now);
+  EXPECT_NEAR(limit.messages_per_second, 1, .05);
+  EXPECT_EQ(limit.burst, 20u);
+  const UserLimits slowed = one.user;
+  EXPECT_LE(one.pass(now, 100), 1);
+  one.user = slowed;
+  EXPECT_NEAR(one.pass(now + seconds{10}, 100), 10, 1);
+}
+
+TEST(Reload, NeitherSlowingNorSpeedingUpGrantsAFreshBurst) {
+  Options options = enforcing();
+  options.delay_max = Duration::zero();
+  options.user.messages_sustained = {.per_second = 1, .burst = 40};
+  options.user.bytes = {.per_second = 65'536, .burst = 65'536};
+  for (const double factor : {.1, 10.}) {
+    One one{options};
+    EXPECT_EQ(one.pass(at(seconds{0}), 100), 20);
+    EXPECT_EQ(one.message(at(seconds{1}), 65'536).decision, Decision::kAllow);
+
+    Options changed = options;
+    changed.user.messages.per_second *= factor;
+    changed.user.messages_sustained.per_second *= factor;
+    changed.user.bytes.per_second *= factor;
+    changed.address.messages.per_second *= factor;
+    const Policies after(changed);
+    one.user.carry_over(one.policies, after, at(seconds{1}));
+    one.address.carry_over(one.policies, after, at(seconds{1}));
+    one.policies = after;
+
+    EXPECT_EQ(one.message(at(seconds{1}), 1).reason, Reason::kUserBytes);
+    EXPECT_EQ(one.pass(at(seconds{1}), 100), 0);
+  }
+}
+
+TEST(Decide, TimesBeyondTheRangeCountAsItsEnds) {
+  One one{enforcing()};
+  EXPECT_EQ(one.message(SteadyTime::min()).decision, Decision::kAllow);
+  EXPECT_EQ(one.message(SteadyTime::max()).decision, Decision::kAllow);
+}
+
+/// Some traffic: pauses, sizes.
+struct Message {
+  SteadyTime time;
+  std::uint32_t bytes;
+};
+std::vector<Message> messages() {
+  std::vector<Message> all;
+  SteadyTime now = at(seconds{0});
+  const auto steps = *rc::gen::container<std::vector<std::pair<int, int>>>(
+      rc::gen::pair(rc::gen::inRange(0, 200), rc::gen::inRange(1, 3000)));
+  for (const auto& [pause, bytes] : steps)
+    all.push_back({now += milliseconds{pause / 2}, static_cast<std::uint32_t>(bytes)});
+  return all;
+}
+
+Options tight(Mode mode) {
+  Options options;
+  options.mode = mode;
+  options.user.messages = {.per_second = 10, .burst = 3};
+  options.user.messages_sustained = {.per_second = 5, .burst = 10};
+  options.user.bytes = {.per_second = 9'000, .burst = 5'000};
+  options.message_bytes.max = 2'900;
+  options.address.messages = {.per_second = 15, .burst = 5};
+  options.delay_max = milliseconds{150};
+  options.close_after = {.per_second = 1, .burst = 4};
+  return options;
+}
+
+RC_GTEST_PROP(Decide, ShadowSaysExactlyWhatEnforcingWouldDo, ()) {
+  One shadow{tight(Mode::kShadow)};
+  One enforce{tight(Mode::kEnforce)};
+  for (const Message& message : messages()) {
+    const Verdict said = shadow.message(message.time, message.bytes);
+    Verdict done = enforce.message(message.time, message.bytes);
+    RC_ASSERT(said.decision == Decision::kAllow);
+    RC_ASSERT(done.decision == done.shadow);
+    done.decision = Decision::kAllow;
+    RC_ASSERT(said == done);
+    RC_ASSERT(shadow.user == enforce.user);
+  }
+}
+
+RC_GTEST_PROP(Decide, DelayedMessagesLeaveInOrderAndKeepToEveryRate, ()) {
+  One one{tight(Mode::kEnforce)};
+  std::vector<SteadyTime> left;
+  for (const Message& message : messages()) {
+    const Verdict verdict = one.message(message.time, message.bytes);
+    RC_ASSERT(verdict.decision != Decision::kDelay ||
+              (verdict.retry_after > Duration::zero() && verdict.retry_after <= milliseconds{150}));
+    if (verdict.decision <= Decision::kDelay) left.push_back(message.time + verdict.retry_after);
+  }
+  for (std::size_t first = 0; first < left.size(); ++first) {
+    for (std::size_t last = first; last < left.size(); ++last) {
+      RC_ASSERT(left[first] <= left[last]);
+      const auto count = static_cast<Duration::rep>(last - first + 1);
+      RC_ASSERT(count <= 3 + (left[last] - left[first]) / milliseconds{100});
+      RC_ASSERT(count <= 10 + (left[last] - left[first]) / milliseconds{200});
+    }
+  }
+}
+
+RC_GTEST_PROP(Decide, RetryAfterIsTheLeastTimeAfterWhichTheSameMessageIsAllowed, ()) {
+  One one{tight(Mode::kEnforce)};
+  for (const Message& message : messages()) {
+    const One before = one;
+    const Verdict verdict = one.message(message.time, message.bytes);
+    if (verdict.retry_after == Duration::zero() || verdict.retry_after == Duration::max()) continue;
+    One at_last = before;
+    One too_early = before;
+    const SteadyTime then = message.time + verdict.retry_after;
+    RC_ASSERT(at_last.message(then, message.bytes).decision == Decision::kAllow);
+    RC_ASSERT(too_early.message(then - Duration{1}, message.bytes).decision != Decision::kAllow);
+  }
+}
+
+RC_GTEST_PROP(Decide, WhatIsRefusedIsChargedNowhere, ()) {
+  One one{tight(Mode::kEnforce)};
+  for (const Message& message : messages()) {
+    const AddressLimits before = one.address;
+    const Verdict verdict = one.message(message.time, message.bytes);
+    if (verdict.decision <= Decision::kDelay) continue;
+    One other = one;
+    other.address = before;
+    // The address may have moved on in time, but owes nothing more.
+    RC_ASSERT(one.address.take_usage() == other.address.take_usage());
+    RC_ASSERT(one.message(message.time + seconds{1}) == other.message(message.time + seconds{1}));
+    return;
+  }
+}
+
+}  // namespace
+}  // namespace liminal::limits
