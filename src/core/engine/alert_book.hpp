@@ -86,6 +86,8 @@ class AlertBook {
   /// snapshot, does not know or knows less of.
   void adopt(const traffic::Alert& alert);
 
+  void set_options(const AlertOptions& options) { options_ = options; }
+
   [[nodiscard]] std::size_t open_count() const { return index_.size(); }
   [[nodiscard]] std::uint64_t open_count(traffic::Severity severity) const {
     return open_by_severity_[static_cast<std::size_t>(severity)];
@@ -138,9 +140,5 @@ class AlertBook {
   std::array<std::uint64_t, 4> open_by_severity_{};
   std::array<FeedbackCounts, traffic::kFindingTypes> feedback_{};
 };
-
-/// A finding and an alert as snapshots hold them.
-void save(const traffic::Alert& alert, Writer& out);
-[[nodiscard]] bool load(traffic::Alert& alert, Reader& in);
 
 }  // namespace liminal::engine

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "core/engine/alert_codec.hpp"
+
 namespace liminal::engine {
 namespace {
 

@@ -55,6 +55,9 @@ class UserFeatures {
   [[nodiscard]] bool seen() const { return (flags_ & kSeen) != 0; }
   [[nodiscard]] SteadyTime last_seen() const { return SteadyTime{kBucket.width * bucket_}; }
 
+  /// After a restart nobody is connected.
+  void forget_connections() { connections_ = {}; }
+
   /// Forgets windows and connections; what was learnt of the user (the hour profile) stays.
   void forget_session();
 

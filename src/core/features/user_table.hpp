@@ -60,6 +60,17 @@ class UserTable {
     return const_cast<UserTable*>(this)->find(name);
   }
 
+  /// The name that has this hash, for who was told no more; of several an arbitrary one, empty when
+  /// there is none. Borrowed until the user is erased.
+  [[nodiscard]] traffic::Name name_of(std::uint64_t hash) const {
+    if (cells_.empty()) return {};
+    for (std::size_t i = home(tag(hash)); cells_[i].place != kNone; i = after(i)) {
+      if (cells_[i].tag == tag(hash) && node(cells_[i].place).hash == hash)
+        return name(cells_[i].place);
+    }
+    return {};
+  }
+
   /// As most recently used; made by default when there was none. `added` is set accordingly.
   State& find_or_add(const traffic::Name& name, bool* added = nullptr) {
     std::uint32_t place = find_place(name);

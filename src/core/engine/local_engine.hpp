@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/base/codec.hpp"
+#include "core/base/ids.hpp"
+#include "core/engine/commons.hpp"
+#include "core/engine/options.hpp"
+#include "core/engine/shard.hpp"
+
+namespace liminal::engine {
+
+/// The whole engine in one thread: all shards and the commons, driven by the events' own time. What
+/// `liminal replay`, tests and programs that embed the engine use; a server spreads the same shards
+/// over threads (server/shards).
+///
+/// Before an event the engine's time is brought up to it second by second: each shard ticks, the
+/// commons advance, each shard absorbs. Gaps of more than an hour are crossed in one step once
+/// every alert that could be resolved in them is.
+class LocalEngine {
+ public:
+  /// `options` must be valid.
+  explicit LocalEngine(const Options& options);
+
+  /// Counts an event, after the seconds that passed before it. Effects of these come first; the
+  /// verdict is the event's. An event before the engine's time counts as late.
+  void feed(const traffic::Event& event, Effects& out);
+
+  /// Lets time pass to `now` without an event.
+  void advance(SteadyTime now, Effects& out);
+
+  [[nodiscard]] Shard& shard(ShardId id) { return shards_[index(id)]; }
+  [[nodiscard]] const Shard& shard(ShardId id) const { return shards_[index(id)]; }
+  [[nodiscard]] const Shard& shard_of_user(std::string_view user) const {
+    return shard(shard_of(traffic::Name(user).hash));
+  }
+  [[nodiscard]] const Commons& commons() const { return commons_; }
+  [[nodiscard]] SteadyTime now() const { return now_; }
+  [[nodiscard]] Counters counters() const;
+  [[nodiscard]] std::size_t users() const;
+  [[nodiscard]] std::size_t memory_bytes() const;
+
+  /// Over all shards and the commons: equal for equal histories, on every compiler and CPU.
+  [[nodiscard]] std::uint64_t state_hash() const;
+
+  void save(Writer& out) const;
+  [[nodiscard]] Result<void> load(Reader& in);
+
+ private:
+  void second(SteadyTime now, Effects& out);
+
+  std::shared_ptr<const Settings> settings_;
+  std::vector<Shard> shards_;
+  Commons commons_;
+  Second told_;
+  Exchange exchange_;
+  SteadyTime now_{};
+  bool started_ = false;
+};
+
+}  // namespace liminal::engine

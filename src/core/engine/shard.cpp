@@ -1,0 +1,269 @@
+#include "core/engine/shard.hpp"
+
+#include <algorithm>
+
+#include "core/base/check.hpp"
+#include "core/base/hash.hpp"
+
+namespace liminal::engine {
+
+using traffic::Decision;
+using traffic::Event;
+using traffic::EventKind;
+using traffic::FeatureId;
+using traffic::Finding;
+using traffic::Mode;
+using traffic::Name;
+using traffic::Verdict;
+
+namespace {
+
+/// Enforcements of one user are noted in the audit log at most so often; counters have them all.
+constexpr std::uint32_t kAuditIntervalSeconds = 60;
+
+std::uint32_t whole_seconds(SteadyTime time) {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
+}
+
+}  // namespace
+
+Shard::Shard(ShardId id, std::shared_ptr<const Settings> settings, SteadyTime now)
+    : id_(id),
+      settings_(std::move(settings)),
+      now_(now),
+      users_(settings_->options.users_max),
+      addresses_(settings_->options.addresses_max),
+      alerts_(id, settings_->options.alerts),
+      population_(settings_->options.detect.profile) {}
+
+void Shard::step(const Event& event, Effects& out) {
+  LIMINAL_DCHECK(shard_of(event.user.hash) == id_);
+  ++inputs_;
+  SteadyTime now{};
+  UserState& user = meet(event, now);
+  AddressState* address = address_of(event);
+  out.verdict = limits::decide(settings_->policies,
+                               user.limits,
+                               address != nullptr ? &address->limits : nullptr,
+                               override_of(user, event.user.text),
+                               event,
+                               now);
+  user.features.learn(event, now, limits::violates(out.verdict));
+  judge(user, event, now, out);
+  account(user, event, now, out);
+  hand_out_row(user, event, now, out);
+}
+
+/// The event's user and the time at which it counts.
+Shard::UserState& Shard::meet(const Event& event, SteadyTime& now) {
+  bool added = false;
+  UserState& user = users_.find_or_add(event.user, &added);
+  now = SteadyTime{event.time.time_since_epoch()};
+  if (now > now_ + settings_->options.horizon) {
+    now = now_ + settings_->options.horizon;
+    ++counters_.early;
+  }
+  if (added) {
+    user.first = now;
+    user.overridden = find_override(event.user.text) != nullptr;
+  } else if (now < user.last) {
+    now = user.last;
+    ++counters_.late;
+  }
+  user.last = now;
+  if (!user.active) {
+    user.active = true;
+    ++active_users_;
+  }
+  if (!event.address.empty()) user.address = event.address.hash;
+  return user;
+}
+
+Shard::AddressState* Shard::address_of(const Event& event) {
+  if (event.address.empty()) return nullptr;
+  AddressState& address = addresses_.find_or_add(event.address);
+  if (!address.used) {
+    address.used = true;
+    used_addresses_.emplace_back(event.address.text);
+  }
+  return &address;
+}
+
+void Shard::judge(UserState& user, const Event& event, SteadyTime now, Effects& out) {
+  const Settings& settings = *settings_;
+  findings_.clear();
+  settings.rules.evaluate(
+      event.kind,
+      user.rules,
+      [&](FeatureId id) { return user.features.read(id, now); },
+      now,
+      population_,
+      findings_);
+  float worst = 0;
+  for (const Finding& finding : findings_) worst = std::max(worst, finding.score);
+  worst = std::max(worst,
+                   user.statistics.step(
+                       event, now, settings.options.detect, population_, contribution_, findings_));
+  if (event.kind == EventKind::kMessage) user.limits.adapt(settings.policies, worst, now);
+  if (findings_.empty()) return;
+
+  const traffic::Override* override_ = override_of(user, event.user.text);
+  const bool trusted =
+      settings.policies.allows(event) ||
+      (limits::in_force(override_, now) && override_->kind == traffic::Override::Kind::kAllow);
+  for (const Finding& finding : findings_) {
+    raise(finding, event, user, now, out);
+    if (!trusted) act(finding, out.verdict);
+  }
+}
+
+void Shard::raise(const Finding& finding,
+                  const Event& event,
+                  const UserState& user,
+                  SteadyTime now,
+                  Effects& out) {
+  ++counters_.findings[static_cast<std::size_t>(finding.type)]
+                      [static_cast<std::size_t>(finding.severity)];
+  alerts_.raise(
+      finding,
+      {.user = event.user, .address = event.address, .now = now, .input = inputs_},
+      [&] { return user.features.read(now); },
+      out.alerts);
+}
+
+/// What a finding does to the message at hand. Slowing a user down is the limits' controller's.
+void Shard::act(const Finding& finding, Verdict& verdict) const {
+  const Decision wanted = finding.action == traffic::Action::kDrop    ? Decision::kDrop
+                          : finding.action == traffic::Action::kClose ? Decision::kClose
+                                                                      : Decision::kAllow;
+  if (wanted <= verdict.shadow || finding.mode == Mode::kObserve) return;
+  if (finding.mode == Mode::kEnforce) {
+    verdict.decision = std::max(verdict.decision, wanted);
+    verdict.retry_after = Duration::zero();
+  }
+  verdict.shadow = wanted;
+  verdict.reason = traffic::Reason::kFinding;
+  verdict.finding = finding.type;
+}
+
+/// Counts the event and its verdict, and notes what was enforced.
+void Shard::account(UserState& user, const Event& event, SteadyTime now, Effects& out) {
+  ++counters_.events[static_cast<std::size_t>(event.kind)];
+  if (event.kind == EventKind::kMessage) {
+    counters_.errors += event.error ? 1 : 0;
+    counters_.message_bytes += event.bytes;
+  }
+  const Verdict& verdict = out.verdict;
+  const auto reason = static_cast<std::size_t>(verdict.reason);
+  if (verdict.shadow != verdict.decision)
+    ++counters_.shadow[static_cast<std::size_t>(verdict.shadow)][reason];
+  if (verdict.decision == Decision::kAllow) return;
+  ++counters_.enforced[static_cast<std::size_t>(verdict.decision)][reason];
+  if (verdict.decision == Decision::kDelay) return;
+
+  const std::uint32_t second = whole_seconds(now);
+  const bool noted = second - user.audit_s < kAuditIntervalSeconds && user.audit_s != 0;
+  if (noted && verdict.decision != Decision::kClose) return;
+  user.audit_s = second;
+  const std::string_view reason_name = verdict.reason == traffic::Reason::kFinding
+                                           ? traffic::info(verdict.finding).name
+                                           : traffic::name(verdict.reason);
+  out.audit.push_back({now,
+                       "engine",
+                       std::string(traffic::name(verdict.decision)),
+                       std::string(event.user.text),
+                       std::string(traffic::name(event.kind)) + ": " + std::string(reason_name)});
+}
+
+void Shard::hand_out_row(UserState& user, const Event& event, SteadyTime now, Effects& out) {
+  const std::uint32_t second = whole_seconds(now);
+  const auto interval = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(settings_->options.row_interval).count());
+  if (second - user.row_s < interval) return;
+  user.row_s = second;
+  out.rows.push_back({std::string(event.user.text),
+                      std::string(event.address.text),
+                      now,
+                      user.features.read(now)});
+}
+
+void Shard::tick(SteadyTime now, Second& told, Effects& out) {
+  ++inputs_;
+  ++ticks_;
+  now_ = std::max(now_, now);
+  alerts_.tick(now_, out.alerts);
+  expire_overrides(out);
+  std::swap(told.detect[index(id_)], contribution_);
+  contribution_.clear();
+  tell_addresses(told.addresses[index(id_)]);
+}
+
+void Shard::tell_addresses(std::vector<AddressReport>& out) {
+  out.clear();
+  for (const std::string& text : used_addresses_) {
+    const Name name(text);
+    AddressState* address = addresses_.find(name);
+    if (address == nullptr) continue;  // evicted within the second
+    address->used = false;
+    const limits::AddressUsage usage = address->limits.take_usage();
+    AddressReport& report = out.emplace_back();
+    report.address = text;
+    report.hash = name.hash;
+    report.messages = usage.messages;
+    report.bytes = usage.bytes;
+    report.connections = static_cast<std::int64_t>(usage.connections) - address->told.connections;
+    address->told = usage;
+    address->told_at = ticks_;
+  }
+  used_addresses_.clear();
+}
+
+void Shard::absorb(const Exchange& exchange, Effects& out) {
+  ++inputs_;
+  population_ = exchange.population;
+  for (const AddressTotal& total : exchange.addresses) {
+    if ((total.shards >> index(id_) & 1U) == 0) continue;
+    AddressState* address = addresses_.find(Name(total.address, total.hash));
+    if (address == nullptr) continue;
+    limits::AddressUsage others = total.usage;
+    others.connections -= std::min(others.connections, address->told.connections);
+    if (address->told_at == ticks_) {
+      others.messages -= std::min(others.messages, address->told.messages);
+      others.bytes -= std::min(others.bytes, address->told.bytes);
+    }
+    address->limits.charge_remote(settings_->policies, others, exchange.time);
+  }
+  for (const detect::RingFinding& ring : exchange.rings) {
+    if (shard_of(ring.user) != id_) continue;
+    const Name name = users_.name_of(ring.user);
+    const UserState* user = users_.find(name);
+    if (user == nullptr) continue;
+    Event event;
+    event.user = name;
+    event.address = addresses_.name_of(ring.address);
+    raise(ring.finding, event, *user, std::max(user->last, exchange.time), out);
+  }
+}
+
+void Shard::expire_overrides(Effects& out) {
+  for (auto at = overrides_.begin(); at != overrides_.end();) {
+    const traffic::Override& override_ = (at++)->second;
+    if (!override_.expires || now_ < *override_.expires) continue;
+    out.audit.push_back({now_, "engine", "override.expire", override_.user, override_.reason});
+    const std::string user = override_.user;
+    (void)remove_override(user);
+  }
+}
+
+const traffic::Override* Shard::find_override(std::string_view name) const {
+  if (overrides_.empty()) return nullptr;
+  const auto found = overrides_.find(name);
+  return found == overrides_.end() ? nullptr : &found->second;
+}
+
+const traffic::Override* Shard::override_of(const UserState& user, std::string_view name) const {
+  return user.overridden ? find_override(name) : nullptr;
+}
+
+}  // namespace liminal::engine
