@@ -55,6 +55,11 @@ class Stream {
     cipher_.reset();
     socket_.close();
   }
+  /// Closes without sending what the system still holds.
+  void reset() {
+    cipher_.reset();
+    socket_.reset();
+  }
 
  private:
   Socket socket_;

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+
+#include "server/gateway/options.hpp"
+
+namespace liminal::gateway {
+
+/// How many connections there are, in all, of an address and of a user: the hard caps, beside the
+/// engine's limits. Shared by threads; asked when a connection begins and ends, never for a
+/// message. Memory: about 100 bytes for each address and user that is connected.
+class Census {
+ public:
+  /// Counts a connection in, unless a cap is reached. `user` and `address` are hashes.
+  [[nodiscard]] bool enter(std::uint64_t user, std::uint64_t address, const Options& options);
+  void leave(std::uint64_t user, std::uint64_t address);
+  [[nodiscard]] std::uint64_t total() const;
+
+ private:
+  using Table = std::unordered_map<std::uint64_t, std::uint32_t>;
+  mutable std::mutex mutex_;
+  std::uint64_t total_ = 0;
+  Table users_, addresses_;
+};
+
+}  // namespace liminal::gateway

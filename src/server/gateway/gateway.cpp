@@ -1,0 +1,131 @@
+#include "server/gateway/gateway.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "server/gateway/connection.hpp"
+#include "server/gateway/handshake.hpp"
+
+namespace liminal::gateway {
+namespace {
+
+/// Accepted in one go, so that a flood of connections leaves the others their turn.
+constexpr int kAcceptsPerTurn = 64;
+/// How long to wait when descriptors or places for handshakes have run out.
+constexpr Duration kAcceptPause = std::chrono::milliseconds{100};
+
+}  // namespace
+
+/// A listener and what happens at it.
+struct Gateway::Door final : epoll::Handler, epoll::Retired, epoll::Timer {
+  Door(Gateway& g, epoll::Listener l, std::shared_ptr<const CipherFactory> c)
+      : gateway(g), listener(std::move(l)), ciphers(std::move(c)) {}
+
+  void on_ready(epoll::Ready) override { accept_waiting(); }
+  void on_timer() override { accept_waiting(); }
+
+  void accept_waiting() {
+    Thread& thread = gateway.thread_;
+    Duration pause = Duration::zero();
+    for (int i = 0; i < kAcceptsPerTurn; ++i) {
+      if (!listener.Descriptor::open()) return;
+      if (thread.handshakes.size() >= thread.options().handshakes_max) {
+        pause = kAcceptPause;
+        break;
+      }
+      auto accepted = listener.accept();
+      if (!accepted) {
+        const std::uint64_t error = accepted.error().position;
+        if (error == EAGAIN) return;
+        if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+          thread.counters.rejections[static_cast<std::size_t>(Rejection::kOverloaded)].add();
+          pause = kAcceptPause;
+          break;
+        }
+        continue;  // that one gave up before it was accepted
+      }
+      admit(std::move(accepted->first), accepted->second);
+    }
+    // Those that still wait make no edge.
+    thread.loop.arm(*this, pause);
+  }
+
+  void admit(epoll::Socket socket, const epoll::Address& peer) {
+    std::unique_ptr<epoll::Cipher> cipher;
+    if (ciphers) {
+      cipher = ciphers->accepted(socket);
+      if (!cipher) return;
+    }
+    Handshake::accept(gateway.thread_, epoll::Stream(std::move(socket), std::move(cipher)), peer);
+  }
+
+  Gateway& gateway;
+  epoll::Listener listener;
+  std::shared_ptr<const CipherFactory> ciphers;
+};
+
+Gateway::Gateway(
+    epoll::Loop& loop, Engine& engine, LocalService* service, Census& census, std::size_t index)
+    : thread_(loop, engine, service, census) {
+  thread_.index = index;
+  thread_.hand_over = [this](std::size_t owner, Arrival arrival) {
+    return peers_[owner]->take_over(std::move(arrival));
+  };
+  loop.at_turn_end([this] { flush_dirty(); });
+}
+
+Gateway::~Gateway() = default;
+
+void Gateway::configure(std::shared_ptr<const Settings> settings) {
+  thread_.settings = std::move(settings);
+}
+
+Result<void> Gateway::listen(epoll::Listener listener,
+                             std::shared_ptr<const CipherFactory> ciphers) {
+  doors_.push_back(std::make_unique<Door>(*this, std::move(listener), std::move(ciphers)));
+  const auto added = thread_.loop.add(doors_.back()->listener, *doors_.back());
+  if (!added) doors_.pop_back();
+  return added;
+}
+
+void Gateway::stop_listening() {
+  for (std::unique_ptr<Door>& door : doors_) {
+    door->cancel();
+    door->listener.close();
+    thread_.loop.retire(std::move(door));
+  }
+  doors_.clear();
+}
+
+void Gateway::drain() {
+  thread_.draining = true;
+  stop_listening();
+  // Backwards: whoever goes at once gives its place to the last one.
+  for (std::size_t i = thread_.handshakes.size(); i-- > 0;)
+    static_cast<Handshake&>(*thread_.handshakes[i]).shut_down();
+  for (std::size_t i = thread_.connections.size(); i-- > 0;) thread_.connections[i]->shut_down();
+}
+
+bool Gateway::idle() const { return thread_.connections.empty() && thread_.handshakes.empty(); }
+
+bool Gateway::take_over(Arrival arrival) {
+  return thread_.loop.post([this, arrival = std::move(arrival)]() mutable {
+    Handshake::adopt(thread_, std::move(arrival));
+  });
+}
+
+void Gateway::flush_dirty() {
+  // Flushing may make others dirty (a farewell in a channel): they have their turn too.
+  while (!thread_.dirty.empty()) {
+    const std::vector<Connection*> now = std::exchange(thread_.dirty, {});
+    for (Connection* connection : now) connection->flush();
+  }
+}
+
+Totals sum(const std::vector<Gateway*>& gateways) {
+  Totals totals;
+  for (const Gateway* gateway : gateways) add_to(totals, gateway->counters());
+  return totals;
+}
+
+}  // namespace liminal::gateway

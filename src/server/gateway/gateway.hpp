@@ -1,0 +1,75 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "io/epoll/loop.hpp"
+#include "server/gateway/thread.hpp"
+
+namespace liminal::gateway {
+
+/// Puts a new socket under a cipher, such as TLS. Shared by threads.
+class CipherFactory {
+ public:
+  virtual ~CipherFactory() = default;
+  /// Null when the system refuses.
+  [[nodiscard]] virtual std::unique_ptr<epoll::Cipher> accepted(
+      const epoll::Socket& socket) const = 0;
+};
+
+/// One thread's part of the gateway: accepts, hands over to the owner of the user, relays.
+///
+///     epoll::Loop loop;                                     // one of each on each thread
+///     Gateway gateway(loop, engine, nullptr, census, 0);
+///     gateway.configure(settings);
+///     gateway.connect_peers({&gateway, &other});
+///     gateway.listen(std::move(listener));
+///     loop.run();
+///
+/// Thread rule: the loop's thread only, but before `run` and for `counters` and `take_over`.
+class Gateway {
+ public:
+  /// `service` may be null when there always is an upstream. What is given must outlive it.
+  Gateway(
+      epoll::Loop& loop, Engine& engine, LocalService* service, Census& census, std::size_t index);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  /// Every thread's gateway, itself too, by index; before anything is accepted.
+  void connect_peers(std::vector<Gateway*> peers) { peers_ = std::move(peers); }
+
+  /// From now on this holds: for new connections wholly, for those that are there as far as it
+  /// can (limits, time-outs, paths; not their upstream, which they keep).
+  void configure(std::shared_ptr<const Settings> settings);
+
+  /// Accepts there, until `stop_listening`. `ciphers`: null for plain sockets.
+  [[nodiscard]] Result<void> listen(epoll::Listener listener,
+                                    std::shared_ptr<const CipherFactory> ciphers = nullptr);
+  void stop_listening();
+
+  /// Stops accepting and takes leave of every connection (1001). `idle` tells when all are gone;
+  /// whoever is left after `close_timeout` is cut off.
+  void drain();
+  [[nodiscard]] bool idle() const;
+
+  /// Any thread: puts a connection into this one's care. False when too much waits there.
+  [[nodiscard]] bool take_over(Arrival arrival);
+
+  /// Any thread.
+  [[nodiscard]] const Counters& counters() const { return thread_.counters; }
+  [[nodiscard]] std::size_t connections() const { return thread_.connections.size(); }
+
+ private:
+  struct Door;
+  void flush_dirty();
+
+  Thread thread_;
+  std::vector<Gateway*> peers_;
+  std::vector<std::unique_ptr<Door>> doors_;
+};
+
+/// What all threads counted.
+[[nodiscard]] Totals sum(const std::vector<Gateway*>& gateways);
+
+}  // namespace liminal::gateway

@@ -1,0 +1,392 @@
+#include "server/gateway/handshake.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/gateway/local_connection.hpp"
+#include "server/gateway/proxy_protocol.hpp"
+#include "server/gateway/relay.hpp"
+
+namespace liminal::gateway {
+namespace {
+
+using State = epoll::Transfer::State;
+
+/// How long a refused client may take to hang up. Closing at once could take the answer with it.
+constexpr Duration kRefusalLinger = std::chrono::seconds{2};
+
+bool owns_place(const std::vector<std::unique_ptr<epoll::Retired>>& list,
+                std::size_t place,
+                const Handshake* handshake) {
+  return place < list.size() && list[place].get() == handshake;
+}
+
+std::string retry_after_text(Duration duration) {
+  return std::to_string(std::chrono::ceil<std::chrono::seconds>(duration).count());
+}
+
+}  // namespace
+
+Handshake::Handshake(Thread& thread, Arrival arrival)
+    : thread_(thread), settings_(thread.settings), arrival_(std::move(arrival)) {
+  thread_.counters.handshakes_begun.add();
+}
+
+Handshake::~Handshake() { thread_.counters.handshakes_ended.add(); }
+
+Handshake* Handshake::settle(Thread& thread, Arrival arrival) {
+  auto handshake = std::make_unique<Handshake>(thread, std::move(arrival));
+  Handshake* self = handshake.get();
+  self->place_ = thread.handshakes.size();
+  thread.handshakes.push_back(std::move(handshake));
+  if (!thread.loop.add(self->arrival_.client.socket(), self->client_events_)) {
+    thread.counters.rejections[static_cast<std::size_t>(Rejection::kOverloaded)].add();
+    self->done();
+    return nullptr;
+  }
+  return self;
+}
+
+void Handshake::accept(Thread& thread, epoll::Stream client, const epoll::Address& peer) {
+  Arrival arrival;
+  arrival.client = std::move(client);
+  arrival.peer = peer;
+  Handshake* self = settle(thread, std::move(arrival));
+  if (self == nullptr) return;
+  const Options& options = self->settings_->options;
+  if (self->arrival_.client.ciphered()) {
+    self->stage_ = Stage::kGreeting;
+  } else if (options.proxy_protocol && is_trusted(options, peer)) {
+    self->stage_ = Stage::kProxyHeader;
+  }
+  thread.loop.arm(*self, options.handshake_timeout);
+}
+
+void Handshake::adopt(Thread& thread, Arrival arrival) {
+  if (Handshake* self = settle(thread, std::move(arrival))) self->enter();
+}
+
+void Handshake::shut_down() {
+  if (done_ || stage_ == Stage::kRefused) return;
+  refuse(503, Rejection::kShuttingDown, "the server is shutting down");
+}
+
+void Handshake::on_ready(bool client, epoll::Ready ready) {
+  if (done_) return;
+  if (client) return on_client(ready);
+  if (stage_ == Stage::kConnecting) return on_connected();
+  if (stage_ == Stage::kUpstreamGreeting) return ask_upstream();
+  if (stage_ == Stage::kAnswer) read_answer();
+}
+
+void Handshake::on_timer() {
+  switch (stage_) {
+    case Stage::kGreeting:
+    case Stage::kProxyHeader:
+    case Stage::kRequest:
+      return refuse(408, Rejection::kHandshakeTimeout, "the request did not arrive in time");
+    case Stage::kConnecting:
+    case Stage::kUpstreamGreeting:
+      return upstream_failed();
+    case Stage::kAnswer:
+      server_->failed(thread_.loop.now());
+      return refuse(504, Rejection::kUpstreamUnavailable, "the server behind did not answer");
+    case Stage::kRefused:
+      return done();
+  }
+}
+
+void Handshake::on_client(epoll::Ready) {
+  if (stage_ == Stage::kGreeting) {
+    const epoll::Transfer greeted = arrival_.client.greet();
+    if (greeted.state == State::kBlocked) return;
+    if (greeted.state != State::kDone) return done();
+    stage_ = Stage::kRequest;
+  }
+  read_client();
+}
+
+void Handshake::read_client() {
+  while (!done_) {
+    const epoll::Transfer got = arrival_.client.read(thread_.buffer);
+    if (got.state == State::kBlocked) return;
+    if (got.state != State::kDone) {
+      // Gone before it was let in. What is on its way to an upstream is called off.
+      leave();
+      return done();
+    }
+    on_bytes({thread_.buffer.data(), got.bytes});
+  }
+}
+
+void Handshake::on_bytes(std::string_view bytes) {
+  switch (stage_) {
+    case Stage::kProxyHeader:
+    case Stage::kRequest:
+      arrival_.head.append(bytes);
+      return read_request();
+    case Stage::kConnecting:
+    case Stage::kUpstreamGreeting:
+    case Stage::kAnswer:
+      return refuse(400, Rejection::kBadRequest, wire::name(wire::UpgradeFault::kEarlyBytes));
+    case Stage::kGreeting:
+    case Stage::kRefused:
+      return;
+  }
+}
+
+void Handshake::read_request() {
+  if (stage_ == Stage::kProxyHeader) {
+    const auto header = parse_proxy_header(arrival_.head);
+    if (!header) return refuse(400, Rejection::kBadRequest, "no PROXY protocol header");
+    if (!*header) return;
+    if ((*header)->source) arrival_.peer = *(*header)->source;
+    arrival_.head.erase(0, (*header)->bytes);
+    stage_ = Stage::kRequest;
+    if (arrival_.head.empty()) return;
+  }
+  const auto request = request_reader_.read(arrival_.head, settings_->options.head);
+  if (!request)
+    return refuse(
+        wire::status(request.error()), Rejection::kBadRequest, wire::name(request.error()));
+  if (*request) identify(**request);
+}
+
+void Handshake::identify(const wire::UpgradeRequest& request) {
+  const Claim claim =
+      gateway::identify(request, arrival_.peer, settings_->options, settings_->tokens.get());
+  if (claim.user.empty())
+    return refuse(401, Rejection::kUnauthorized, "who this is was not said, or not believed");
+  arrival_.trusted = claim.trusted;
+  arrival_.identity = std::make_unique<Identity>(claim.user, claim.address);
+  const std::size_t owner = thread_.engine.owner(arrival_.identity->shard());
+  if (owner == thread_.index) return enter();
+  thread_.loop.remove(arrival_.client.socket());
+  thread_.counters.handed_over.add();
+  if (!thread_.hand_over(owner, std::move(arrival_)))
+    thread_.counters.rejections[static_cast<std::size_t>(Rejection::kOverloaded)].add();
+  done();
+}
+
+void Handshake::enter() {
+  if (thread_.draining) return refuse(503, Rejection::kShuttingDown, "the server is shutting down");
+  const Identity& who = *arrival_.identity;
+  if (!thread_.census.enter(who.user().hash, who.address().hash, settings_->options))
+    return refuse(503, Rejection::kTooManyConnections, "too many connections");
+  entered_ = true;
+  id_ = thread_.next_connection();
+  if (!judge()) return;
+  if (settings_->upstreams && !settings_->upstreams->empty()) return dial();
+  if (thread_.service != nullptr) return serve_locally();
+  refuse(503, Rejection::kUpstreamUnavailable, "there is no server behind");
+}
+
+bool Handshake::judge() {
+  const traffic::Verdict verdict = thread_.engine.decide(event(traffic::EventKind::kConnect));
+  const auto reason = static_cast<std::size_t>(verdict.reason);
+  if (verdict.decision == traffic::Decision::kAllow) {
+    if (verdict.shadow != traffic::Decision::kAllow) thread_.counters.shadow[reason].add();
+    return true;
+  }
+  thread_.counters.closed_by_limit[reason].add();
+  const bool for_good = verdict.reason == traffic::Reason::kBlocked ||
+                        verdict.reason == traffic::Reason::kFinding ||
+                        verdict.retry_after == Duration::max();
+  if (for_good) {
+    refuse(403, Rejection::kBlocked, "this user or address is blocked");
+  } else {
+    refuse(429, Rejection::kRateLimited, "too many connections for now", verdict.retry_after);
+  }
+  return false;
+}
+
+traffic::Event Handshake::event(traffic::EventKind kind) const {
+  traffic::Event event;
+  event.user = arrival_.identity->user();
+  event.address = arrival_.identity->address();
+  event.kind = kind;
+  event.connection = id_;
+  event.time = thread_.engine.now();
+  return event;
+}
+
+void Handshake::dial() {
+  for (;;) {
+    server_ = settings_->upstreams->pick(thread_.loop.now(), tried_);
+    if (server_ == nullptr)
+      return refuse(502, Rejection::kUpstreamUnavailable, "the server behind cannot be reached");
+    tried_.push_back(server_.get());
+    Result<epoll::Socket> socket = epoll::connect(server_->address());
+    if (socket) {
+      upstream_ = epoll::Stream(std::move(*socket));
+      if (thread_.loop.add(upstream_.socket(), upstream_events_)) break;
+    }
+    upstream_.close();
+    server_->failed(thread_.loop.now());
+    thread_.counters.upstream_failures.add();
+  }
+  stage_ = Stage::kConnecting;
+  thread_.loop.watch_writing(upstream_.socket(), upstream_events_, true);
+  thread_.loop.arm(*this, settings_->options.connect_timeout);
+}
+
+void Handshake::upstream_failed() {
+  upstream_.close();
+  server_->failed(thread_.loop.now());
+  thread_.counters.upstream_failures.add();
+  dial();
+}
+
+void Handshake::on_connected() {
+  if (upstream_.socket().take_error() != 0) return upstream_failed();
+  thread_.loop.watch_writing(upstream_.socket(), upstream_events_, false);
+  stage_ = Stage::kUpstreamGreeting;
+  ask_upstream();
+}
+
+wire::UpgradeRequest Handshake::request() const {
+  // It was read before, on whichever thread: what was accepted is accepted again.
+  return *wire::parse_upgrade_request(arrival_.head);
+}
+
+void Handshake::ask_upstream() {
+  const epoll::Transfer greeted = upstream_.greet();
+  if (greeted.state == State::kBlocked) return;
+  if (greeted.state != State::kDone) return upstream_failed();
+  const Options& options = settings_->options;
+  std::vector<std::string_view> dropped;
+  if (!arrival_.trusted) dropped = untrusted_fields(options);
+  std::vector<wire::Field> added;
+  if (options.forward_address)
+    added.push_back({"X-Forwarded-For", arrival_.identity->address().text});
+  if (options.forward_address && arrival_.trusted) dropped.push_back("X-Forwarded-For");
+  std::string bytes;
+  wire::append_request(bytes,
+                       request(),
+                       {.dropped = dropped,
+                        .added = added,
+                        .host = options.upstream_host,
+                        .target = {},
+                        .strip_extensions = true});
+  // A new socket has room for a request: one that has none is broken.
+  if (upstream_.write(bytes).bytes != bytes.size()) return upstream_failed();
+  stage_ = Stage::kAnswer;
+  thread_.loop.arm(*this, options.answer_timeout);
+}
+
+void Handshake::read_answer() {
+  while (!done_) {
+    const epoll::Transfer got = upstream_.read(thread_.buffer);
+    if (got.state == State::kBlocked) return;
+    if (got.state != State::kDone) {
+      server_->failed(thread_.loop.now());
+      return refuse(502, Rejection::kUpstreamUnavailable, "the server behind hung up");
+    }
+    answer_.append(thread_.buffer.data(), got.bytes);
+    const wire::UpgradeRequest asked = request();
+    const wire::UpgradeOffer offer{
+        asked.key, asked.fields.find("Sec-WebSocket-Protocol").value_or(""), false};
+    const auto answer = answer_reader_.read(answer_, offer, settings_->options.head);
+    if (!answer) return refuse(502, Rejection::kUpstreamRefused, wire::name(answer.error()));
+    if (*answer) return on_answer(**answer);
+  }
+}
+
+void Handshake::on_answer(const wire::UpgradeResponse& answer) {
+  server_->succeeded();
+  if (!answer.switched()) {
+    const bool usable = answer.status >= 400 && answer.status <= 599;
+    return refuse(usable ? answer.status : 502,
+                  Rejection::kUpstreamRefused,
+                  "the server behind refused the connection");
+  }
+  std::string head;
+  wire::append_response(head, answer);
+  if (!write_client(head)) {
+    leave();
+    return done();
+  }
+  server_->joined();
+  thread_.counters.opened.add();
+  auto relay = std::make_unique<Relay>(thread_,
+                                       std::move(arrival_.identity),
+                                       std::move(arrival_.client),
+                                       std::move(upstream_),
+                                       std::move(server_),
+                                       id_,
+                                       answer_.substr(answer.head_bytes));
+  Relay& connection = *relay;
+  connection.set_place(thread_.connections.size());
+  thread_.connections.push_back(std::move(relay));
+  done();
+  connection.start();
+}
+
+void Handshake::serve_locally() {
+  const wire::UpgradeRequest asked = request();
+  std::string head;
+  wire::append_switching(head, asked.key);
+  if (!write_client(head)) {
+    leave();
+    return done();
+  }
+  thread_.counters.opened.add();
+  auto local = std::make_unique<LocalConnection>(
+      thread_, std::move(arrival_.identity), std::move(arrival_.client), id_);
+  LocalConnection& connection = *local;
+  connection.set_place(thread_.connections.size());
+  thread_.connections.push_back(std::move(local));
+  done();
+  connection.start();
+}
+
+bool Handshake::write_client(std::string_view bytes) {
+  return arrival_.client.write(bytes).bytes == bytes.size();
+}
+
+void Handshake::refuse(unsigned status,
+                       Rejection why,
+                       std::string_view detail,
+                       Duration retry_after) {
+  thread_.counters.rejections[static_cast<std::size_t>(why)].add();
+  leave();
+  upstream_.close();
+  if (stage_ == Stage::kGreeting) return done();  // nothing could be said under its cipher
+  const std::string wait = retry_after_text(retry_after);
+  const wire::Field field{"Retry-After", wait};
+  std::string bytes;
+  wire::append_refusal(bytes,
+                       status,
+                       detail,
+                       retry_after > Duration::zero() ? std::span<const wire::Field>(&field, 1)
+                                                      : std::span<const wire::Field>());
+  if (!write_client(bytes)) return done();
+  arrival_.client.finish_writing();
+  stage_ = Stage::kRefused;
+  thread_.loop.arm(*this, kRefusalLinger);
+}
+
+void Handshake::leave() {
+  if (!std::exchange(entered_, false)) return;
+  (void)thread_.engine.decide(event(traffic::EventKind::kDisconnect));
+  thread_.census.leave(arrival_.identity->user().hash, arrival_.identity->address().hash);
+}
+
+void Handshake::done() {
+  if (done_) return;
+  done_ = true;
+  cancel();
+  upstream_.close();
+  arrival_.client.close();
+  if (owns_place(thread_.handshakes, place_, this)) {
+    std::unique_ptr<epoll::Retired> self = std::move(thread_.handshakes[place_]);
+    if (place_ + 1 != thread_.handshakes.size()) {
+      thread_.handshakes[place_] = std::move(thread_.handshakes.back());
+      static_cast<Handshake&>(*thread_.handshakes[place_]).place_ = place_;
+    }
+    thread_.handshakes.pop_back();
+    thread_.loop.retire(std::move(self));
+  }
+}
+
+}  // namespace liminal::gateway

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/wire/upgrade_request.hpp"
+#include "core/wire/upgrade_response.hpp"
+#include "io/epoll/loop.hpp"
+#include "server/gateway/thread.hpp"
+
+namespace liminal::gateway {
+
+/// A connection on its way in: from the first byte to the 101, or to the refusal.
+///
+/// The thread that accepted it reads and checks the request and finds the user; the thread that
+/// owns the user asks the engine, connects to an upstream, passes the request on and its answer
+/// back once that is a valid 101. Nothing that the client sends before it has the 101 is accepted.
+///
+/// Memory: 16 KiB at most, until the connection is let in.
+class Handshake final : public epoll::Retired, private epoll::Timer {
+ public:
+  Handshake(Thread& thread, Arrival arrival);
+  ~Handshake() override;
+
+  /// Puts a new socket into the thread's care, from its first byte on.
+  static void accept(Thread& thread, epoll::Stream client, const epoll::Address& peer);
+  /// Goes on with one that another thread accepted.
+  static void adopt(Thread& thread, Arrival arrival);
+  /// Refuses because the process ends, unless the request is on its way to an upstream already.
+  void shut_down();
+
+  void set_place(std::size_t place) { place_ = place; }
+
+ private:
+  enum class Stage : std::uint8_t {
+    kGreeting,     ///< of the client's cipher
+    kProxyHeader,  ///< from the proxy
+    kRequest,
+    kConnecting,  ///< to the upstream
+    kUpstreamGreeting,
+    kAnswer,   ///< of the upstream
+    kRefused,  ///< told so; its last bytes are read and thrown away
+  };
+  struct Events final : epoll::Handler {
+    Events(Handshake& h, bool client) : self(h), is_client(client) {}
+    void on_ready(epoll::Ready ready) override { self.on_ready(is_client, ready); }
+    Handshake& self;
+    const bool is_client;
+  };
+
+  static Handshake* settle(Thread& thread, Arrival arrival);
+  void on_ready(bool client, epoll::Ready ready);
+  void on_timer() override;
+  void on_client(epoll::Ready ready);
+  void read_client();
+  void on_bytes(std::string_view bytes);
+  void read_request();
+  void identify(const wire::UpgradeRequest& request);
+  void enter();
+  [[nodiscard]] bool judge();
+  void dial();
+  void on_connected();
+  void ask_upstream();
+  void read_answer();
+  void on_answer(const wire::UpgradeResponse& answer);
+  void serve_locally();
+  void upstream_failed();
+  void refuse(unsigned status,
+              Rejection why,
+              std::string_view detail,
+              Duration retry_after = Duration::zero());
+  [[nodiscard]] bool write_client(std::string_view bytes);
+  [[nodiscard]] wire::UpgradeRequest request() const;
+  [[nodiscard]] traffic::Event event(traffic::EventKind kind) const;
+  void leave();
+  /// Gives place to the connection, or to nothing.
+  void done();
+
+  Thread& thread_;
+  std::shared_ptr<const Settings> settings_;  ///< it ends as it began
+  Arrival arrival_;
+  Events client_events_{*this, true}, upstream_events_{*this, false};
+  wire::UpgradeRequestReader request_reader_;
+  wire::UpgradeResponseReader answer_reader_;
+  epoll::Stream upstream_;
+  std::shared_ptr<Upstream> server_;
+  std::vector<const Upstream*> tried_;
+  std::string answer_;
+  std::uint64_t id_ = 0;
+  std::size_t place_ = 0;
+  Stage stage_ = Stage::kRequest;
+  bool entered_ = false;  ///< counted by the census and the engine
+  bool done_ = false;
+};
+
+}  // namespace liminal::gateway

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/ids.hpp"
+#include "core/base/time.hpp"
+#include "core/traffic/event.hpp"
+#include "core/traffic/verdict.hpp"
+#include "core/wire/close.hpp"
+#include "core/wire/opcode.hpp"
+
+namespace liminal::gateway {
+
+/// Who judges, as the gateway sees it: one object for each thread, called on that thread only and
+/// only about users of the shards that the thread owns.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  /// What to do about a message or a connection, before it is let through. Also told of the end
+  /// (`kDisconnect`), whose answer nobody looks at.
+  [[nodiscard]] virtual traffic::Verdict decide(const traffic::Event& event) = 0;
+
+  /// The upstream answered a message that was let through with an error: the user's, who is told
+  /// nothing about it here.
+  virtual void failed(const traffic::Event& event) = 0;
+
+  /// The engine's time, for events.
+  [[nodiscard]] virtual EventTime now() = 0;
+
+  /// Which thread owns a shard.
+  [[nodiscard]] virtual std::size_t owner(ShardId shard) const = 0;
+};
+
+/// A connection that a `LocalService` answers. Valid from `opened` to `closed`.
+class LocalPeer {
+ public:
+  virtual ~LocalPeer() = default;
+  [[nodiscard]] virtual const traffic::Name& user() const = 0;
+  [[nodiscard]] virtual const traffic::Name& address() const = 0;
+  [[nodiscard]] virtual std::uint64_t id() const = 0;  ///< unique in the process
+
+  /// Queues whole frames as a server writes them; they leave together at the end of the loop's
+  /// turn. False when more than the high-water mark waits: nothing was queued, the peer is slow.
+  [[nodiscard]] virtual bool send(std::string_view frames) = 0;
+
+  /// Ends the connection after what is queued. `closed` follows later, not from inside this call.
+  virtual void close(wire::CloseCode code, std::string_view reason) = 0;
+};
+
+/// What answers connections when there is no upstream: one object for each thread, called on that
+/// thread only. Messages come whole, judged, valid (text is UTF-8), without mask; pings are
+/// answered for it.
+class LocalService {
+ public:
+  virtual ~LocalService() = default;
+  virtual void opened(LocalPeer& peer) = 0;
+  virtual void received(LocalPeer& peer, wire::Opcode opcode, std::string_view payload) = 0;
+  virtual void closed(LocalPeer& peer) = 0;
+};
+
+/// Verifies a token (a JWT) and tells whose it is. Shared by threads.
+class TokenVerifier {
+ public:
+  virtual ~TokenVerifier() = default;
+  /// None when the token is not to be believed.
+  [[nodiscard]] virtual std::optional<std::string> user(std::string_view token) const = 0;
+};
+
+}  // namespace liminal::gateway

@@ -1,0 +1,409 @@
+#include <random>
+
+#include "server/gateway/testing.hpp"
+
+namespace liminal::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::GatewayTest;
+using testing::kMask;
+using testing::TestClient;
+using testing::verdict;
+using traffic::Decision;
+using traffic::EventKind;
+using traffic::Reason;
+using wire::Opcode;
+
+class Relay : public GatewayTest {};
+
+TEST_F(Relay, PassesMessagesBothWaysAndFramesAsTheyAre) {
+  start();
+  TestClient& client = connected();
+  client.text("hello");
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  EXPECT_EQ(client.messages[0], "hello");
+  std::string frame;
+  wire::append_frame(frame, Opcode::kText, "hello", kMask);
+  EXPECT_EQ(upstream.last().raw, frame) << "under the client's own mask";
+}
+
+TEST_F(Relay, AsksTheEngineAboutEachMessageByItsContent) {
+  start();
+  TestClient& client = connected();
+  const std::string text = R"({"type":"publish","channel":"room-7","content":"x"})";
+  client.text(text);
+  client.send(Opcode::kBinary, "abc");
+  ASSERT_TRUE(until([&] { return client.messages.size() == 2; }));
+  const auto seen = engine.messages();
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[0].user, "127.0.0.1");
+  EXPECT_EQ(seen[0].address, "127.0.0.1");
+  EXPECT_EQ(seen[0].channel, "room-7");
+  EXPECT_EQ(seen[0].bytes, text.size());
+  EXPECT_EQ(seen[0].content_hash, hash64(text));
+  EXPECT_EQ(seen[1].channel, "");
+  EXPECT_EQ(seen[1].content_hash, hash64("abc"));
+}
+
+TEST_F(Relay, TellsTheEngineOfTheBeginningAndTheEndOfAConnection) {
+  start();
+  TestClient& client = connected();
+  EXPECT_EQ(engine.count(EventKind::kConnect), 1u);
+  EXPECT_EQ(gateway.connections(), 1u);
+  client.socket.close();
+  ASSERT_TRUE(until([&] { return gateway.connections() == 0; }));
+  EXPECT_EQ(engine.count(EventKind::kDisconnect), 1u);
+  EXPECT_EQ(census.total(), 0u);
+  EXPECT_EQ(totals().opened - totals().closed, 0u);
+  EXPECT_TRUE(until([&] { return upstream.last().ended; }));
+}
+
+TEST_F(Relay, GivesTheSameBytesHoweverTheyAreCut) {
+  start();
+  std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same cuts each time
+  for (int round = 0; round < 20; ++round) {
+    TestClient& client = connected();
+    std::string bytes;
+    std::vector<std::string> sent;
+    for (int i = 0; i < 20; ++i) {
+      sent.emplace_back(random() % 3 == 0 ? random() % 20'000 : random() % 200, 'a');
+      if (random() % 4 == 0) {
+        wire::append_frame(bytes, Opcode::kText, sent.back(), kMask, false);
+        wire::append_frame(bytes, Opcode::kPing, "p", kMask);
+        wire::append_frame(bytes, Opcode::kContinuation, "tail", kMask);
+        sent.back() += "tail";
+      } else {
+        wire::append_frame(bytes, Opcode::kText, sent.back(), kMask);
+      }
+    }
+    for (std::size_t at = 0; at < bytes.size();) {
+      const std::size_t size = std::min<std::size_t>(bytes.size() - at, 1 + random() % 3000);
+      client.write(std::string_view(bytes).substr(at, size));
+      at += size;
+      (void)loop.run_once(Duration::zero());
+      client.read();
+    }
+    ASSERT_TRUE(until([&] { return client.messages.size() == sent.size(); })) << round;
+    EXPECT_TRUE(client.messages == sent);
+    EXPECT_TRUE(upstream.last().messages == sent);
+    EXPECT_EQ(upstream.last().raw.size(), bytes.size());
+  }
+}
+
+TEST_F(Relay, HoldsAMessageBackUntilItIsWhole) {
+  start();
+  TestClient& client = connected();
+  std::string frame;
+  wire::append_frame(frame, Opcode::kText, "slowly", kMask);
+  for (const char byte : frame.substr(0, frame.size() - 1)) {
+    client.write({&byte, 1});
+    settle();
+  }
+  EXPECT_TRUE(upstream.last().raw.empty());
+  EXPECT_TRUE(engine.messages().empty());
+  client.write({&frame.back(), 1});
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  EXPECT_EQ(engine.messages().at(0).content_hash, hash64("slowly"));
+}
+
+TEST_F(Relay, JudgesAMessageThatStaysIncompleteByWhatIsKnownAndLetsItPass) {
+  start();
+  TestClient& client = connected();
+  std::string frame;
+  wire::append_frame(frame, Opcode::kText, "0123456789", kMask);
+  client.write(frame.substr(0, 9));
+  settle();
+  pass_time(milliseconds{200});
+  ASSERT_EQ(engine.messages().size(), 1u);
+  EXPECT_EQ(engine.messages()[0].bytes, 10u) << "as its header says";
+  EXPECT_FALSE(engine.messages()[0].content_hash.has_value());
+  EXPECT_EQ(upstream.last().raw, frame.substr(0, 9));
+  client.write(frame.substr(9));
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  EXPECT_EQ(engine.messages().size(), 1u);
+}
+
+TEST_F(Relay, JudgesALargeMessageByItsHeader) {
+  start();
+  TestClient& client = connected();
+  std::string frame;
+  wire::append_frame(frame, Opcode::kBinary, std::string(500'000, 'x'), kMask);
+  client.write(frame.substr(0, 1000));
+  settle();
+  ASSERT_EQ(engine.messages().size(), 1u);
+  EXPECT_EQ(engine.messages()[0].bytes, 500'000u);
+  for (std::size_t at = 1000; at < frame.size(); at += 50'000) {
+    client.write(std::string_view(frame).substr(at, 50'000));
+    settle();
+  }
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  EXPECT_EQ(engine.messages().size(), 1u);
+}
+
+TEST_F(Relay, AFragmentedMessageAnswersForAllItsBytes) {
+  start({.hold_time_max = milliseconds{10}});
+  TestClient& client = connected();
+  client.send(Opcode::kBinary, std::string(100, 'x'), false);
+  settle();
+  pass_time(milliseconds{100});
+  client.send(Opcode::kContinuation, std::string(900, 'x'), true);
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  ASSERT_EQ(engine.messages().size(), 2u);
+  EXPECT_EQ(engine.messages()[0].bytes + engine.messages()[1].bytes, 1000u);
+}
+
+TEST_F(Relay, ADroppedMessageGoesWithItsFragmentsWhileControlFramesPass) {
+  start();
+  engine.rule = [](const traffic::Event& event) {
+    return event.kind == EventKind::kMessage && event.bytes == 6 ? verdict(Decision::kDrop)
+                                                                 : traffic::Verdict{};
+  };
+  TestClient& client = connected();
+  client.send(Opcode::kText, "ab", false);
+  client.send(Opcode::kPing, "one");
+  client.send(Opcode::kContinuation, "cd", false);
+  client.send(Opcode::kPing, "two");
+  client.send(Opcode::kContinuation, "ef", true);
+  client.text("kept");
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  EXPECT_EQ(upstream.last().messages, std::vector<std::string>{"kept"});
+  EXPECT_EQ(upstream.last().controls.size(), 2u);
+  EXPECT_EQ(totals().dropped[static_cast<std::size_t>(Reason::kUserMessages)], 1u);
+}
+
+TEST_F(Relay, ADropOfWhatWasJudgedEarlyCoversTheFragmentsThatComeLater) {
+  start({.hold_time_max = milliseconds{10}});
+  engine.rule = [](const traffic::Event& event) {
+    return event.kind == EventKind::kMessage && event.bytes == 2 ? verdict(Decision::kDrop)
+                                                                 : traffic::Verdict{};
+  };
+  TestClient& client = connected();
+  client.send(Opcode::kText, "ab", false);
+  settle();
+  pass_time(milliseconds{100});
+  client.send(Opcode::kPing, "p");
+  client.send(Opcode::kContinuation, "cd", false);
+  client.send(Opcode::kContinuation, "ef", true);
+  client.text("kept");
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  EXPECT_EQ(upstream.last().messages, std::vector<std::string>{"kept"});
+  EXPECT_EQ(upstream.last().controls.size(), 1u);
+}
+
+TEST_F(Relay, ADelayKeepsTheOrderAndReadsNothingMoreMeanwhile) {
+  start();
+  int asked = 0;
+  engine.rule = [&](const traffic::Event& event) {
+    return event.kind == EventKind::kMessage && ++asked == 2
+               ? verdict(Decision::kDelay, milliseconds{500})
+               : traffic::Verdict{};
+  };
+  TestClient& client = connected();
+  client.text("one");
+  client.text("two");
+  client.text("three");
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  client.text("four");
+  settle();
+  EXPECT_EQ(upstream.last().messages.size(), 1u);
+  EXPECT_EQ(asked, 2);
+  pass_time(seconds{1});
+  ASSERT_TRUE(until([&] { return client.messages.size() == 4; }));
+  EXPECT_EQ(client.messages, (std::vector<std::string>{"one", "two", "three", "four"}));
+  EXPECT_EQ(totals().delayed[static_cast<std::size_t>(Reason::kUserMessages)], 1u);
+}
+
+TEST_F(Relay, ClosesWith1013ForNowAnd1008ForGood) {
+  start();
+  Reason reason = Reason::kUserMessages;
+  engine.rule = [&](const traffic::Event& event) {
+    return event.kind == EventKind::kMessage ? verdict(Decision::kClose, seconds{1}, reason)
+                                             : traffic::Verdict{};
+  };
+  TestClient& first = connected();
+  first.text("x");
+  ASSERT_TRUE(until([&] { return first.ended; }));
+  EXPECT_EQ(first.close_code, 1013);
+  settle();
+  EXPECT_TRUE(upstream.last().messages.empty());
+  EXPECT_EQ(upstream.last().controls.size(), 1u) << "the server is told, too";
+
+  reason = Reason::kBlocked;
+  TestClient& second = connected();
+  second.text("x");
+  ASSERT_TRUE(until([&] { return second.ended; }));
+  EXPECT_EQ(second.close_code, 1008);
+  first.socket.close();
+  second.socket.close();
+  EXPECT_TRUE(until([&] { return gateway.connections() == 0; }));
+}
+
+TEST_F(Relay, WhatBreaksTheProtocolIsNotPassedOn) {
+  start();
+  const std::vector<std::pair<std::string, int>> cases = {
+      {std::string("\x81\x02hi", 4), 1002},                           // not masked
+      {std::string("\xC1\x80\0\0\0\0", 6), 1002},                     // reserved bit
+      {std::string("\x83\x80\0\0\0\0", 6), 1002},                     // reserved opcode
+      {std::string("\x80\x80\0\0\0\0", 6), 1002},                     // continues nothing
+      {std::string("\x81\xFE\x00\x05\0\0\0\0hello", 13), 1002},       // length not minimal
+      {std::string("\x09\x80\0\0\0\0", 6), 1002},                     // fragmented ping
+      {std::string("\x82\xFF\0\0\0\x01\0\0\0\0\0\0\0\0", 14), 1009},  // 4 GiB
+      {std::string("\x82\xFF\x80\0\0\0\0\0\0\0\0\0\0\0", 14), 1002},  // above 2^63
+  };
+  for (const auto& [bytes, code] : cases) {
+    TestClient& client = connected();
+    client.text("before");
+    client.write(bytes);
+    ASSERT_TRUE(until([&] { return client.ended; }));
+    EXPECT_EQ(client.close_code, code);
+    settle();
+    EXPECT_EQ(upstream.last().messages, std::vector<std::string>{"before"});
+    EXPECT_EQ(upstream.last().parser.fault(), wire::FrameFault::kNone);
+    client.socket.close();
+  }
+  EXPECT_EQ(ended(Closing::kProtocolError), 7u);
+  EXPECT_EQ(ended(Closing::kMessageTooLarge), 1u);
+}
+
+TEST_F(Relay, InvalidTextPassesOrEndsTheConnectionAsConfigured) {
+  start();
+  TestClient& passing = connected();
+  passing.text("\xff");
+  ASSERT_TRUE(until([&] { return passing.messages.size() == 1; }));
+
+  configure({.check_content = true});
+  TestClient& refused = connected();
+  refused.text("h\xC3\xA9");
+  refused.text("\xff");
+  ASSERT_TRUE(until([&] { return refused.ended; }));
+  EXPECT_EQ(refused.close_code, 1007);
+  settle();
+  EXPECT_EQ(upstream.last().messages.size(), 1u);
+}
+
+TEST_F(Relay, AnUpstreamThatBreaksTheProtocolIsCutOff) {
+  start();
+  TestClient& client = connected();
+  ASSERT_EQ(upstream.last().socket.write(std::string("\x81\x82....hi", 8)).bytes, 8u);
+  ASSERT_TRUE(until([&] { return client.ended; }));
+  EXPECT_EQ(client.close_code, 1014);
+  EXPECT_EQ(ended(Closing::kUpstreamFault), 1u);
+}
+
+TEST_F(Relay, PassesTheCloseOfEitherSide) {
+  start();
+  TestClient& client = connected();
+  client.send(Opcode::kClose, std::string("\x03\xE8", 2));
+  ASSERT_TRUE(until([&] { return upstream.last().controls.size() == 1; }));
+  std::string answer;
+  wire::append_close(answer, wire::CloseCode::kNormal);
+  ASSERT_EQ(upstream.last().socket.write(answer).bytes, answer.size());
+  upstream.last().socket.close();
+  ASSERT_TRUE(until([&] { return client.ended; }));
+  EXPECT_EQ(client.close_code, 1000);
+  client.socket.close();
+  EXPECT_TRUE(until([&] { return gateway.connections() == 0; }));
+}
+
+TEST_F(Relay, ASlowReaderHoldsTheUpstreamBackAndIsCutOffAfterItsTime) {
+  start({.high_water_bytes = 64 * 1024});
+  TestClient slow(address);  // not among `clients`: nobody reads what it is sent
+  slow.upgrade();
+  ASSERT_TRUE(until([&] { return gateway.connections() == 1; }));
+  std::string block;
+  wire::append_frame(block, Opcode::kBinary, std::string(60'000, 'x'));
+  std::uint64_t sent = 0;
+  for (int quiet = 0; quiet < 100; ++quiet) {
+    for (;;) {
+      const auto rest = std::string_view(block).substr(sent % block.size());
+      const epoll::Transfer done = upstream.last().socket.write(rest);
+      if (done.state != epoll::Transfer::State::kDone) break;
+      sent += done.bytes;
+      quiet = 0;
+    }
+    (void)loop.run_once(milliseconds{1});
+  }
+  const std::uint64_t passed = totals().bytes[static_cast<std::size_t>(Direction::kOut)];
+  EXPECT_LT(passed, sent) << "the gateway reads no more than it can get rid of";
+  pass_time(seconds{11});
+  ASSERT_TRUE(until([&] { return ended(Closing::kSlowReader) == 1; }));
+}
+
+TEST_F(Relay, AnIdleClientIsPingedAndThenLeft) {
+  start({.idle_timeout = minutes{2}, .ping_interval = seconds{30}});
+  TestClient& client = connected();
+  pass_time(seconds{31});
+  ASSERT_TRUE(until([&] { return client.controls.size() == 1; }));
+  EXPECT_EQ(client.controls[0].first, Opcode::kPing);
+  client.send(Opcode::kPong, client.controls[0].second);
+  settle();
+  EXPECT_TRUE(upstream.last().raw.empty()) << "the answer to our own ping is nobody else's";
+  pass_time(seconds{31});
+  ASSERT_TRUE(until([&] { return client.controls.size() == 2; }));
+  pass_time(minutes{2});
+  ASSERT_TRUE(until([&] { return client.ended; }));
+  EXPECT_EQ(client.close_code, 1001);
+  EXPECT_EQ(ended(Closing::kIdle), 1u);
+}
+
+TEST_F(Relay, AnswersThatMatchTheErrorPatternAreTheUsersErrors) {
+  start({.error_values = {"error"}});
+  TestClient& client = connected();
+  client.text(R"({"type":"publish","content":"error"})");
+  client.text(R"({"id":1,"type":"error"})");
+  ASSERT_TRUE(until([&] { return client.messages.size() == 2; }));
+  std::size_t errors = 0;
+  for (const auto& seen : engine.seen) errors += seen.error ? 1 : 0;
+  EXPECT_EQ(errors, 1u);
+  EXPECT_EQ(totals().upstream_errors, 1u);
+}
+
+TEST_F(Relay, TellsTheClientOfItsLimitsWhenAskedTo) {
+  start({.tell_limits = true});
+  engine.rule = [](const traffic::Event& event) {
+    return event.kind == EventKind::kMessage ? verdict(Decision::kDrop, milliseconds{250})
+                                             : traffic::Verdict{};
+  };
+  TestClient& client = connected();
+  client.text("x");
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  EXPECT_EQ(client.messages[0], R"({"type":"ratelimit","policy":"user_messages","r":0,"t":0.250})");
+}
+
+TEST_F(Relay, DrainingTakesLeaveOfEverybody) {
+  start();
+  TestClient& client = connected();
+  gateway.drain();
+  ASSERT_TRUE(until([&] { return client.ended; }));
+  EXPECT_EQ(client.close_code, 1001);
+  client.socket.close();
+  EXPECT_TRUE(until([&] { return gateway.idle(); }));
+}
+
+TEST_F(Relay, AReloadLeavesConnectionsAlone) {
+  start();
+  TestClient& client = connected();
+  testing::TestUpstream other(loop);
+  upstreams = Upstreams::make({other.url()}, upstreams.get()).value();
+  configure({});
+  client.text("still here");
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  connected();
+  EXPECT_EQ(other.sessions.size(), 1u);
+}
+
+TEST_F(Relay, WorksOverAUnixSocket) {
+  const std::string path = "unix:/tmp/liminal_relay_test_" + std::to_string(::getpid());
+  testing::TestUpstream local(loop, path);
+  start({}, {local.url()});
+  TestClient& client = connected();
+  client.text("hello");
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  ::unlink(path.substr(5).c_str());
+}
+
+}  // namespace
+}  // namespace liminal::gateway

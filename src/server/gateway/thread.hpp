@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/epoll/loop.hpp"
+#include "io/epoll/stream.hpp"
+#include "server/gateway/census.hpp"
+#include "server/gateway/counters.hpp"
+#include "server/gateway/identity.hpp"
+#include "server/gateway/json_path.hpp"
+#include "server/gateway/options.hpp"
+#include "server/gateway/outbox.hpp"
+#include "server/gateway/ports.hpp"
+#include "server/gateway/upstreams.hpp"
+
+namespace liminal::gateway {
+
+class Connection;
+
+/// What is configured, as threads share it. Immutable: a reload makes another one.
+struct Settings {
+  Settings(Options what,
+           std::shared_ptr<const Upstreams> where,
+           std::shared_ptr<const TokenVerifier> who)
+      : options(std::move(what)),
+        upstreams(std::move(where)),
+        tokens(std::move(who)),
+        channel(options.channel_path),
+        error(options.error_path) {}
+
+  const Options options;
+  const std::shared_ptr<const Upstreams> upstreams;   ///< may be null or empty: the local service
+  const std::shared_ptr<const TokenVerifier> tokens;  ///< may be null
+  const JsonPath channel, error;
+};
+
+/// A connection on its way in, as it goes from the thread that accepted it to the one that owns
+/// its user.
+struct Arrival {
+  epoll::Stream client;
+  epoll::Address peer;
+  std::string head;  ///< the upgrade request, whole
+  std::unique_ptr<Identity> identity;
+  bool trusted = false;
+};
+
+/// What the connections of one thread share: everything that a quiet connection need not have.
+struct Thread {
+  Thread(epoll::Loop& loop, Engine& engine, LocalService* service, Census& census);
+  ~Thread();
+  Thread(const Thread&) = delete;
+  Thread& operator=(const Thread&) = delete;
+
+  /// Room for one read. Larger reads save system calls where much arrives, and no connection
+  /// keeps anything of it.
+  static constexpr std::size_t kReadBytes = 64 * 1024;
+
+  epoll::Loop& loop;
+  Engine& engine;
+  LocalService* service;
+  Census& census;
+  std::shared_ptr<const Settings> settings;
+  std::size_t index = 0;
+  /// Gives an arrival to the thread that owns its user. False when that thread's mailbox is full.
+  std::function<bool(std::size_t owner, Arrival)> hand_over;
+
+  std::vector<char> buffer = std::vector<char>(kReadBytes);
+  std::vector<char> plain = std::vector<char>(kReadBytes);
+  Gather gather;
+  Counters counters;
+
+  std::vector<std::unique_ptr<epoll::Retired>> handshakes;  ///< each knows its place
+  std::vector<std::unique_ptr<Connection>> connections;     ///< each knows its place
+  std::vector<Connection*> dirty;  ///< to be flushed at the end of the turn
+  std::uint64_t last_connection = 0;
+  bool draining = false;
+
+  [[nodiscard]] const Options& options() const { return settings->options; }
+  [[nodiscard]] std::uint64_t next_connection() {
+    return (static_cast<std::uint64_t>(index + 1) << 48) | ++last_connection;
+  }
+};
+
+/// Takes an object out of a list in which each knows its place.
+template <class List>
+auto take_out(List& list, std::size_t place) {
+  auto taken = std::move(list[place]);
+  if (place + 1 != list.size()) {
+    list[place] = std::move(list.back());
+    list[place]->set_place(place);
+  }
+  list.pop_back();
+  return taken;
+}
+
+}  // namespace liminal::gateway

@@ -1,0 +1,89 @@
+#include "server/gateway/upstreams.hpp"
+
+#include <algorithm>
+
+namespace liminal::gateway {
+namespace {
+
+constexpr Duration kFirstPause = std::chrono::milliseconds{250};
+constexpr std::uint32_t kDoublingsMax = 6;
+
+/// What follows `prefix`, when `text` begins with it.
+bool strip(std::string_view& text, std::string_view prefix) {
+  if (text.substr(0, prefix.size()) != prefix) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+Result<std::shared_ptr<Upstream>> open(const std::string& url) {
+  std::string_view rest = url;
+  const bool ciphered = strip(rest, "wss://");
+  const bool tcp = ciphered || strip(rest, "ws://");
+  if (!tcp && rest.substr(0, 5) != "unix:") return failure(ErrorCode::kUnsupported);
+  if (tcp && !rest.empty() && rest.back() == '/') rest.remove_suffix(1);
+  std::string target(rest);
+  // A bare host has its scheme's port; the colons of an IPv6 address stand in brackets.
+  if (tcp && target.find(':', target.find(']') == std::string::npos ? 0 : target.find(']')) ==
+                 std::string::npos)
+    target += ciphered ? ":443" : ":80";
+  const Result<std::vector<epoll::Address>> addresses = epoll::resolve(target);
+  if (!addresses) return tl::unexpected<Error>(addresses.error());
+  return std::make_shared<Upstream>(url, *addresses, ciphered);
+}
+
+}  // namespace
+
+const epoll::Address& Upstream::address() const {
+  return addresses_[failures_.load(kRelaxed) % addresses_.size()];
+}
+
+void Upstream::failed(epoll::LoopTime now) {
+  const std::uint32_t before = std::min(failures_.fetch_add(1, kRelaxed), kDoublingsMax);
+  out_until_.store((now + kFirstPause * (1U << before)).count(), kRelaxed);
+}
+
+void Upstream::succeeded() {
+  if (out_until_.load(kRelaxed) == 0) return;
+  out_until_.store(0, kRelaxed);
+  failures_.store(0, kRelaxed);
+}
+
+bool Upstream::healthy(epoll::LoopTime now) const { return out_until() <= now; }
+
+Result<std::shared_ptr<const Upstreams>> Upstreams::make(const std::vector<std::string>& urls,
+                                                         const Upstreams* before) {
+  auto made = std::make_shared<Upstreams>();
+  for (std::size_t i = 0; i < urls.size(); ++i) {
+    const auto same = [&](const auto& upstream) { return upstream->name() == urls[i]; };
+    if (std::any_of(made->all_.begin(), made->all_.end(), same))
+      return failure(ErrorCode::kConflict, i);
+    if (before != nullptr) {
+      const auto kept = std::find_if(before->all_.begin(), before->all_.end(), same);
+      if (kept != before->all_.end()) {
+        made->all_.push_back(*kept);
+        continue;
+      }
+    }
+    Result<std::shared_ptr<Upstream>> opened = open(urls[i]);
+    if (!opened) return failure(opened.error().code, i);
+    made->all_.push_back(std::move(*opened));
+  }
+  return std::shared_ptr<const Upstreams>(std::move(made));
+}
+
+std::shared_ptr<Upstream> Upstreams::pick(epoll::LoopTime now,
+                                          const std::vector<const Upstream*>& tried) const {
+  const std::shared_ptr<Upstream>* best = nullptr;
+  const auto better = [&](const Upstream& a, const Upstream& b) {
+    const bool a_healthy = a.healthy(now), b_healthy = b.healthy(now);
+    if (a_healthy != b_healthy) return a_healthy;
+    return a_healthy ? a.connections() < b.connections() : a.out_until() < b.out_until();
+  };
+  for (const auto& each : all_) {
+    if (std::find(tried.begin(), tried.end(), each.get()) != tried.end()) continue;
+    if (best == nullptr || better(*each, **best)) best = &each;
+  }
+  return best == nullptr ? nullptr : *best;
+}
+
+}  // namespace liminal::gateway

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "io/epoll/address.hpp"
+#include "io/epoll/timer_wheel.hpp"
+
+namespace liminal::gateway {
+
+/// One server behind the gateway. Shared by threads; lives as long as a connection to it.
+class Upstream {
+ public:
+  Upstream(std::string name, std::vector<epoll::Address> addresses, bool ciphered)
+      : name_(std::move(name)), addresses_(std::move(addresses)), ciphered_(ciphered) {}
+
+  /// As configured: "ws://chat-1:9000", "unix:/run/chat.sock".
+  [[nodiscard]] const std::string& name() const { return name_; }
+  /// Where to connect to; the next one at each failure, where a name has several.
+  [[nodiscard]] const epoll::Address& address() const;
+  [[nodiscard]] bool ciphered() const { return ciphered_; }  ///< wss://
+
+  [[nodiscard]] std::uint32_t connections() const { return connections_.load(kRelaxed); }
+  void joined() { connections_.fetch_add(1, kRelaxed); }
+  void left() { connections_.fetch_sub(1, kRelaxed); }
+
+  /// A failure to connect or to answer keeps it out of the choice for a while: 250 ms, then twice
+  /// as long each time up to 16 s. After that one connection tries; a success clears it.
+  void failed(epoll::LoopTime now);
+  void succeeded();
+  [[nodiscard]] bool healthy(epoll::LoopTime now) const;
+  /// Since when it is to be tried again; zero when nothing is wrong.
+  [[nodiscard]] epoll::LoopTime out_until() const { return Duration{out_until_.load(kRelaxed)}; }
+
+ private:
+  static constexpr auto kRelaxed = std::memory_order_relaxed;
+  const std::string name_;
+  const std::vector<epoll::Address> addresses_;
+  const bool ciphered_;
+  std::atomic<std::uint32_t> connections_{0};
+  std::atomic<std::uint32_t> failures_{0};  ///< in a row
+  std::atomic<Duration::rep> out_until_{0};
+};
+
+/// The servers behind the gateway, immutable as a list: a reload makes another list that shares
+/// those that stay. Thread-safe.
+class Upstreams {
+ public:
+  /// Reads and resolves "ws://HOST:PORT", "wss://HOST:PORT" or "unix:PATH" (blocks: start-up and
+  /// reload). Keeps the state of what is also in `before`. Fails with the position of the first
+  /// URL that cannot be used.
+  [[nodiscard]] static Result<std::shared_ptr<const Upstreams>> make(
+      const std::vector<std::string>& urls, const Upstreams* before);
+
+  /// The healthy one with the fewest connections that is not in `tried`; when none is healthy, the
+  /// one whose time-out ends first. Null when all were tried.
+  [[nodiscard]] std::shared_ptr<Upstream> pick(epoll::LoopTime now,
+                                               const std::vector<const Upstream*>& tried) const;
+
+  [[nodiscard]] bool empty() const { return all_.empty(); }
+  [[nodiscard]] const std::vector<std::shared_ptr<Upstream>>& all() const { return all_; }
+
+ private:
+  std::vector<std::shared_ptr<Upstream>> all_;
+};
+
+}  // namespace liminal::gateway
