@@ -42,14 +42,17 @@ bool Controller::adapt(const ControllerOptions& options,
                        double configured_per_second,
                        float score,
                        SteadyTime now) {
-  open_minute_of(now);
-  if (static_cast<double>(score) > options.calm_score) anomalous_ = true;
+  if (static_cast<double>(score) > options.calm_score) {
+    open_minute_of(now);
+    anomalous_ = true;
+  }
   const Duration elapsed = now - adapted_at_;
   if (elapsed < kStep) {
     peak_score_256_ = std::max(peak_score_256_, in_256ths(score));
     return false;
   }
 
+  open_minute_of(now);
   // The worst score since the last step holds for its second, then comes silence.
   const double worst = peak_score_256_ / 256.;
   const double target =

@@ -87,12 +87,12 @@ void see(const MeterPolicies& policies,
          const Event& event,
          SteadyTime now,
          Worlds& worlds) {
-  for (std::size_t i = 0; i < kMeters; ++i) {
-    const Duration excess = meters.gcra[i].excess(policies[i].gcra, now, cost_of(event, i));
-    if (excess == Duration::zero()) continue;
+  policies.for_each_limiting([&](std::size_t i, const MeterPolicy& policy) {
+    const Duration excess = meters.gcra[i].excess(policy.gcra, now, cost_of(event, i));
+    if (excess == Duration::zero()) return;
     const Decision decision = excess <= delay_max ? Decision::kDelay : Decision::kDrop;
-    worlds.see(policies[i].mode, decision, reasons.of(i), excess);
-  }
+    worlds.see(policy.mode, decision, reasons.of(i), excess);
+  });
 }
 
 /// Charges a message when it leaves, which is later than it came when it is held back: so that what
@@ -102,11 +102,11 @@ void charge(const MeterPolicies& policies,
             const Event& event,
             SteadyTime now,
             const Worlds& worlds) {
-  for (std::size_t i = 0; i < kMeters; ++i) {
-    const Mode mode = policies[i].mode;
-    if (worlds.passes_in(mode))
-      meters.gcra[i].charge(policies[i].gcra, now + worlds.wait_in(mode), cost_of(event, i));
-  }
+  policies.for_each_limiting([&](std::size_t i, const MeterPolicy& policy) {
+    if (!worlds.passes_in(policy.mode)) return;
+    const SteadyTime leaves = now + worlds.wait_in(policy.mode);
+    meters.gcra[i].charge(policy.gcra, leaves, cost_of(event, i));
+  });
 }
 
 std::uint32_t add_saturating(std::uint32_t a, std::uint32_t b) {
@@ -138,7 +138,7 @@ class Decider {
 
   Verdict message(const Override* rate) {
     const SteadyTime address_now = address_ != nullptr ? address_->hold(now_) : now_;
-    const MeterPolicies own = own_policies(rate);
+    const MeterPolicies& own = own_policies(rate);
     const Cap& size = policies_.message_bytes;
     if (size.exceeded_by(event_.bytes))
       worlds_.see(size.mode, Decision::kClose, Reason::kMessageSize, Duration::max());
@@ -189,17 +189,30 @@ class Decider {
   }
 
  private:
-  MeterPolicies own_policies(const Override* rate) {
-    MeterPolicies own = policies_.user;
-    for (MeterPolicy& meter : own) meter.gcra = meter.gcra.at(user_.pace_);
-    own[kMessages].gcra = messages_policy(policies_, user_.pace_, rate);
-    if (rate != nullptr) own[kSustained].gcra = {};
+  /// The user's policies at the user's pace, in `scratch_` unless they are everybody's.
+  const MeterPolicies& own_policies(const Override* rate) {
+    const bool ordinary = rate == nullptr && user_.pace_ == kNormalPace;
+    const MeterPolicies& own = ordinary ? policies_.user : paced_policies(rate);
     // Whatever changed the rate since the last message (pace, override, expiry, reload): what was
     // used up stays used up.
     const Duration period = own[kMessages].gcra.period;
-    user_.meters_.gcra[kMessages].change_rate(user_.messages_period_, period, now_);
-    user_.messages_period_ = period;
+    if (period != user_.messages_period_) {
+      user_.meters_.gcra[kMessages].change_rate(user_.messages_period_, period, now_);
+      user_.messages_period_ = period;
+    }
     return own;
+  }
+
+  const MeterPolicies& paced_policies(const Override* rate) {
+    scratch_ = policies_.user;
+    policies_.user.for_each_limiting([this](std::size_t i, const MeterPolicy& policy) {
+      scratch_.set(i, policy.gcra.at(user_.pace_));
+    });
+    if (rate != nullptr) {
+      scratch_.set(kMessages, policy_of(*rate));
+      scratch_.set(kSustained, {});
+    }
+    return scratch_;
   }
 
   void see_meters(const MeterPolicies& policies,
@@ -233,6 +246,7 @@ class Decider {
   const Event& event_;
   SteadyTime now_;
   Worlds worlds_;
+  MeterPolicies scratch_;
 };
 
 Verdict decide(const Policies& policies,

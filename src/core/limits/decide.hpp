@@ -30,7 +30,7 @@ namespace liminal::limits {
 /// that pass are charged, to all meters or none; `retry_after` is the least time after which the
 /// same message, alone, would be allowed. `address` and `connection` may be null: not known, not
 /// limited. A disconnect must follow only a connect that was let through. Times outside
-/// [0, `kTimeMax`] count as the nearest inside. About 30 ns (`decide_bench.cpp`).
+/// [0, `kTimeMax`] count as the nearest inside. Some 45 ns, `adapt` included (`decide_bench.cpp`).
 [[nodiscard]] traffic::Verdict decide(const Policies& policies,
                                       UserLimits& user,
                                       AddressLimits* address,

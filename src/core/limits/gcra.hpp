@@ -48,9 +48,10 @@ struct GcraPolicy {
 
   /// The same policy for who is slowed down or sped up; rounded up to a nanosecond of the period.
   [[nodiscard]] GcraPolicy at(Pace pace) const {
-    if (pace == kNormalPace) return *this;
-    const std::int64_t slowed = (period.count() * pace + kNormalPace - 1) / kNormalPace;
-    return {.period = Duration{slowed}, .burst = burst, .shift = shift};
+    static_assert(kNormalPace == 1U << 10);
+    return {.period = Duration{(period.count() * pace + kNormalPace - 1) >> 10},
+            .burst = burst,
+            .shift = shift};
   }
 
   [[nodiscard]] double per_second() const;

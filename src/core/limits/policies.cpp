@@ -15,10 +15,10 @@ MeterPolicies meters(const SubjectOptions& subject, Mode mode) {
   const auto bytes = [&](const RateOptions& rate) {
     return MeterPolicy{GcraPolicy::bytes(rate.per_second, rate.burst), rate.mode.value_or(mode)};
   };
-  return {messages(subject.messages),
-          messages(subject.messages_sustained),
-          bytes(subject.bytes),
-          bytes(subject.bytes_sustained)};
+  return MeterPolicies({messages(subject.messages),
+                        messages(subject.messages_sustained),
+                        bytes(subject.bytes),
+                        bytes(subject.bytes_sustained)});
 }
 
 Cap cap(const CapOptions& options, Mode mode) { return {options.max, options.mode.value_or(mode)}; }
@@ -33,6 +33,7 @@ Policies::Policies(const Options& options)
     : user(meters(options.user, options.mode)),
       address(meters(options.address, options.mode)),
       connection(meters(options.connection, options.mode)),
+      user_messages_per_second(options.user.messages.per_second),
       user_connections(cap(options.user_connections, options.mode)),
       address_connections(cap(options.address_connections, options.mode)),
       message_bytes(cap(options.message_bytes, options.mode)),

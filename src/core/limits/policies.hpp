@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -23,7 +24,34 @@ struct MeterPolicy {
   friend bool operator==(const MeterPolicy&, const MeterPolicy&) = default;
 };
 
-using MeterPolicies = std::array<MeterPolicy, kMeters>;
+/// The policies of one kind of subject, and which of them limit anything: most do not.
+class MeterPolicies {
+ public:
+  MeterPolicies() = default;
+  explicit MeterPolicies(const std::array<MeterPolicy, kMeters>& meters) : meters_(meters) {
+    for (std::size_t i = 0; i < kMeters; ++i) set(i, meters[i].gcra);
+  }
+
+  const MeterPolicy& operator[](std::size_t meter) const { return meters_[meter]; }
+  void set(std::size_t meter, const GcraPolicy& gcra) {
+    meters_[meter].gcra = gcra;
+    const unsigned bit = 1U << meter;
+    limiting_ = gcra.unlimited() ? limiting_ & ~bit : limiting_ | bit;
+  }
+
+  /// Calls `f(meter, policy)` for each that limits.
+  template <class F>
+  void for_each_limiting(F f) const {
+    for (unsigned left = limiting_; left != 0; left &= left - 1) {
+      const auto meter = static_cast<std::size_t>(std::countr_zero(left));
+      f(meter, meters_[meter]);
+    }
+  }
+
+ private:
+  std::array<MeterPolicy, kMeters> meters_{};
+  unsigned limiting_ = 0;  ///< bit by meter
+};
 
 struct Cap {
   std::uint32_t max = 0;  ///< 0: no limit
@@ -46,6 +74,7 @@ class Policies {
   }
 
   MeterPolicies user, address, connection;
+  double user_messages_per_second = 0;  ///< as configured; 0: no limit
   Cap user_connections, address_connections, message_bytes;
   Duration delay_max{};
   GcraPolicy close_after;

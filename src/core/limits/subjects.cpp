@@ -38,8 +38,8 @@ void Meters::carry_over(const MeterPolicies& before, const MeterPolicies& after,
 }
 
 void UserLimits::adapt(const Policies& policies, float score, SteadyTime now) {
-  const GcraPolicy& messages = policies.user[kMessages].gcra;
-  if (!controller_.adapt(policies.controller, messages.per_second(), score, now)) return;
+  if (!controller_.adapt(policies.controller, policies.user_messages_per_second, score, now))
+    return;
   const Pace pace = pace_of(controller_.ratio(policies.controller));
   if (pace == pace_) return;
   // The messages meter goes over by itself when it is next charged.
