@@ -163,8 +163,6 @@ std::string_view name(UpgradeFault fault) {
       return "a header field is folded over two lines";
     case UpgradeFault::kFieldName:
       return "a header field's name is malformed";
-    case UpgradeFault::kFieldValue:
-      return "a header field's value is malformed";
     case UpgradeFault::kDuplicateField:
       return "a header field that must be single is repeated";
     case UpgradeFault::kMethod:

@@ -21,7 +21,6 @@ enum class UpgradeFault : std::uint8_t {
   kVersion,  ///< HTTP, but not 1.1
   kFolded,   ///< a field continued on the next line
   kFieldName,
-  kFieldValue,
   kDuplicateField,  ///< of those that may stand once only
   // What an upgrade needs.
   kMethod,
