@@ -1,0 +1,121 @@
+#include "io/json/traffic_writer.hpp"
+#include "server/api/answers.hpp"
+#include "server/api/call.hpp"
+
+namespace liminal::api {
+namespace {
+
+using traffic::Alert;
+
+constexpr std::uint64_t kListMax = 10'000;
+constexpr std::size_t kNoteBytesMax = 1000;
+
+/// The alert that the path names; answers 404, and gives nothing, when it cannot be one.
+std::optional<AlertId> alert_of(Call& call) {
+  const auto id = traffic::parse_alert_id(call.captured[0]);
+  if (id && id->second > 0) return AlertId{id->first, id->second};
+  call.answer(problem(404, "the alert is not known"));
+  return std::nullopt;
+}
+
+void write_alerts(const std::vector<Alert>& alerts, json::Writer& out) {
+  out.key("alerts");
+  out.begin_array();
+  for (const Alert& alert : alerts) json::write(alert, out);
+  out.end_array();
+}
+
+Backend::Done<Alert> answering_alert(const std::shared_ptr<Call>& call) {
+  return Call::then<Alert>(call, "the alert", [call](const Alert& alert) {
+    json::Writer out;
+    json::write(alert, out);
+    call->answer(json_response(std::move(out)));
+  });
+}
+
+std::optional<bool> time_order(std::string_view name) {
+  return name == "time" ? std::optional(true) : std::nullopt;
+}
+
+}  // namespace
+
+void Service::list_alerts(const CallPtr& call) {
+  Query query(call->query);
+  AlertQuery alerts;
+  alerts.limit = query.whole("limit", 50, 1, kListMax);
+  alerts.severity_min = query.one_of("min_severity",
+                                     alerts.severity_min,
+                                     traffic::severity_by_name,
+                                     "low, medium, high or critical");
+  query.one_of("order", true, time_order, "time");
+  if (!right(*call, query)) return;
+  backend_.alerts(
+      alerts,
+      Call::then<std::vector<Alert>>(call, "the alerts", [call](const std::vector<Alert>& found) {
+        json::Writer out;
+        out.begin_object();
+        write_alerts(found, out);
+        out.field("count", found.size());
+        out.end_object();
+        call->answer(json_response(std::move(out)));
+      }));
+}
+
+void Service::analyze(const CallPtr& call) {
+  Query query(call->query);
+  if (!right(*call, query)) return;
+  std::optional<std::string> user;
+  const auto read = [&user](json::Fields& in) {
+    user = in.text("user_id", json::Need::kRequired, 1, traffic::kUserBytesMax);
+  };
+  if (!read_body(*call, read)) return;
+  backend_.analyze(
+      *user,
+      Call::then<std::vector<Alert>>(call, "the user", [call](const std::vector<Alert>& found) {
+        json::Writer out;
+        out.begin_object();
+        out.field("anomalies_detected", found.size());
+        write_alerts(found, out);
+        out.end_object();
+        call->answer(json_response(std::move(out)));
+      }));
+}
+
+void Service::get_alert(const CallPtr& call) {
+  Query query(call->query);
+  if (!right(*call, query)) return;
+  if (const auto id = alert_of(*call)) backend_.alert(*id, answering_alert(call));
+}
+
+void Service::give_feedback(const CallPtr& call) {
+  Query query(call->query);
+  if (!right(*call, query)) return;
+  const auto id = alert_of(*call);
+  if (!id) return;
+  std::optional<traffic::FeedbackVerdict> verdict;
+  std::optional<std::string> note;
+  const auto read = [&](json::Fields& in) {
+    verdict = in.one_of("verdict",
+                        json::Need::kRequired,
+                        traffic::feedback_by_name,
+                        "true_positive, false_positive or expected");
+    note = in.text("note", json::Need::kOptional, 0, kNoteBytesMax);
+  };
+  if (!read_body(*call, read)) return;
+  backend_.feedback(*id, *verdict, note.value_or(""), answering_alert(call));
+}
+
+void Service::explain(const CallPtr& call) {
+  Query query(call->query);
+  if (!right(*call, query)) return;
+  const auto id = alert_of(*call);
+  if (!id) return;
+  backend_.explain(
+      *id, Call::then<Explanation>(call, "the alert", [call](const Explanation& explanation) {
+        json::Writer out;
+        write(explanation, out);
+        call->answer(json_response(std::move(out)));
+      }));
+}
+
+}  // namespace liminal::api

@@ -1,0 +1,245 @@
+#include "server/api/service.hpp"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <random>
+#include <utility>
+
+#include "core/base/hash.hpp"
+#include "server/api/call.hpp"
+#include "server/api/router.hpp"
+
+namespace liminal::api {
+namespace {
+
+constexpr std::size_t kIdBytesMax = 128;
+constexpr std::size_t kIdempotencyKeyBytesMax = 255;
+
+bool is_visible_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+std::string hex(std::uint64_t number) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text(16, '0');
+  for (std::size_t i = 0; i < 16; ++i) text[15 - i] = kDigits[(number >> (4 * i)) & 15];
+  return text;
+}
+
+/// The media type without its parameters.
+std::string_view media_type(std::string_view content_type) {
+  std::string_view type = content_type.substr(0, content_type.find(';'));
+  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
+  return type;
+}
+
+bool is_acceptable(Body body, std::optional<std::string_view> content_type) {
+  // Without a Content-Type the body is taken for what the route expects.
+  if (body == Body::kNone || !content_type) return true;
+  const std::string_view type = media_type(*content_type);
+  if (http::same_name(type, kJsonType)) return true;
+  if (body != Body::kEvents) return false;
+  constexpr std::array<std::string_view, 3> kLines{
+      "application/x-ndjson", "application/ndjson", "application/jsonl"};
+  return std::any_of(kLines.begin(), kLines.end(), [type](std::string_view line_type) {
+    return http::same_name(type, line_type);
+  });
+}
+
+/// A label has few values: methods that no route has are one.
+std::string_view method_label(std::string_view method) {
+  for (const std::string_view known : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}) {
+    if (method == known) return known;
+  }
+  return "other";
+}
+
+bool is_loopback(std::string_view host) { return host.starts_with("127.") || host == "::1"; }
+
+}  // namespace
+
+Problems validate(const Options& options, std::string_view at) {
+  const std::string prefix = at.empty() ? std::string() : std::string(at) + ".";
+  Problems problems;
+  for (Problem& problem : http::validate(options.http))
+    problems.push_back({prefix + problem.key, std::move(problem.text)});
+  if (options.access.token.empty() && !is_loopback(options.http.host))
+    problems.push_back({prefix + "token", "is needed to listen on other than a loopback address"});
+  if (!is_visible_ascii(options.access.token))
+    problems.push_back({prefix + "token", "must be visible ASCII, without blanks"});
+  if (!(options.access.requests_per_second >= 0 && options.access.requests_per_second <= 1e9))
+    problems.push_back({prefix + "requests_per_second", "must be 0 (no limit) to 1e9"});
+  if (options.access.requests_burst < 1)
+    problems.push_back({prefix + "requests_burst", "must be at least 1"});
+  return problems;
+}
+
+Service::Service(const Options& options, Backend& backend, Clock clock)
+    : options_(options),
+      backend_(backend),
+      clock_(std::move(clock)),
+      limiter_(options.access),
+      answered_({}),
+      id_seed_((std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()) {}
+
+Service::~Service() = default;
+
+http::Response Service::error_page(unsigned status, std::string_view detail) {
+  return problem(status, detail);
+}
+
+const Route* Service::find_route(Call& call, std::string& allowed) {
+  using enum Access;
+  static constexpr std::array<Route, 21> kRoutes{{
+      {"GET", "/ml/status", kRead, Body::kNone, false, &Service::get_status},
+      {"POST", "/ml/events", kWrite, Body::kEvents, true, &Service::post_events},
+      {"GET", "/ml/features/recent", kRead, Body::kNone, false, &Service::get_rows},
+      {"DELETE", "/ml/features/cleanup", kWrite, Body::kNone, false, &Service::clean_up},
+      {"GET", "/ml/anomalies/recent", kRead, Body::kNone, false, &Service::list_alerts},
+      {"POST", "/ml/anomalies/analyze", kRead, Body::kJson, false, &Service::analyze},
+      {"GET", "/ml/anomalies/{id}", kRead, Body::kNone, false, &Service::get_alert},
+      {"POST", "/ml/anomalies/{id}/feedback", kWrite, Body::kJson, true, &Service::give_feedback},
+      {"GET", "/ml/anomalies/{id}/explain", kRead, Body::kNone, false, &Service::explain},
+      {"GET", "/ml/users", kRead, Body::kNone, false, &Service::list_users},
+      {"GET", "/ml/users/{user_id}", kRead, Body::kNone, false, &Service::get_user},
+      {"GET", "/ml/limits", kRead, Body::kNone, false, &Service::get_limits},
+      {"PUT", "/ml/limits", kWrite, Body::kJson, false, &Service::put_limits},
+      {"GET", "/ml/limits/{user_id}", kRead, Body::kNone, false, &Service::get_override},
+      {"PUT", "/ml/limits/{user_id}", kWrite, Body::kJson, false, &Service::put_override},
+      {"DELETE", "/ml/limits/{user_id}", kWrite, Body::kNone, false, &Service::delete_override},
+      {"GET", "/livez", kOpen, Body::kNone, false, &Service::get_livez},
+      {"GET", "/readyz", kOpen, Body::kNone, false, &Service::get_readyz},
+      {"GET", "/healthz", kOpen, Body::kNone, false, &Service::get_readyz},
+      {"GET", "/metrics", kRead, Body::kNone, false, &Service::get_metrics},
+      {"GET", "/openapi.json", kRead, Body::kNone, false, &Service::get_openapi},
+  }};
+  const auto target = http::parse_target(call.request.target);
+  const auto segments = target ? split_path(target->path) : std::nullopt;
+  if (!segments) return nullptr;
+  call.query = target->query;
+  for (const Route& route : kRoutes) {
+    if (!matches(route.pattern, *segments, call.captured)) continue;
+    call.route = route.pattern;
+    if (route.method == call.method) return &route;
+    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+    if (route.method == "GET") allowed += ", HEAD";
+  }
+  return nullptr;
+}
+
+void Service::handle(http::Request request, http::Reply reply) {
+  const auto call = std::make_shared<Call>(*this, std::move(request), std::move(reply));
+  call->begun = clock_();
+  call->method = call->request.method == "HEAD" ? "GET" : std::string_view(call->request.method);
+  const std::string_view given = call->request.header("X-Request-Id").value_or("");
+  call->id = !given.empty() && given.size() <= kIdBytesMax && is_visible_ascii(given)
+                 ? std::string(given)
+                 : hex(mix64(id_seed_ + ++id_count_));
+  try {
+    dispatch(call);
+  } catch (const std::exception&) {
+    // Memory, most likely. What went wrong is not the client's to know.
+    call->answer(problem(500, "this request could not be worked on"));
+  }
+}
+
+void Service::dispatch(const CallPtr& call) {
+  std::string allowed;
+  const Route* route = find_route(*call, allowed);
+  if (route == nullptr) {
+    if (allowed.empty()) {
+      return call->answer(http::parse_target(call->request.target)
+                              ? problem(404, "there is nothing here; see /openapi.json")
+                              : problem(400, "this is no request target"));
+    }
+    http::Response response = call->method == "OPTIONS"
+                                  ? http::Response{204, {}, {}}
+                                  : problem(405, "this can be asked by " + allowed);
+    response.headers.push_back({"Allow", allowed});
+    return call->answer(std::move(response));
+  }
+  if (auto refusal = refuse_call(*call, *route)) return call->answer(std::move(*refusal));
+  if (route->idempotent) {
+    if (auto response = repeat(*call)) return call->answer(std::move(*response));
+  }
+  (this->*route->handler)(call);
+}
+
+std::optional<http::Response> Service::refuse_call(Call& call, const Route& route) {
+  if (route.access != Access::kOpen) {
+    call.limit = limiter_.take(call.request.peer, call.begun);
+    if (!call.limit.allowed) {
+      http::Response response = problem(429, "too many requests from this address");
+      response.headers.push_back({"Retry-After", std::to_string(call.limit.reset_after.count())});
+      return response;
+    }
+  }
+  if (auto refusal = refuse(call.request, route.access, options_.access)) return refusal;
+  if (!is_acceptable(route.body, call.request.header("Content-Type")))
+    return problem(415,
+                   route.body == Body::kEvents
+                       ? "the Content-Type must be application/x-ndjson or application/json"
+                       : "the Content-Type must be application/json");
+  return std::nullopt;
+}
+
+/// The answer to a repetition, or to a key that cannot be used.
+std::optional<http::Response> Service::repeat(Call& call) {
+  const auto given = call.request.header("Idempotency-Key");
+  if (!given) return std::nullopt;
+  if (given->empty() || given->size() > kIdempotencyKeyBytesMax)
+    return invalid("header", {{"Idempotency-Key", "must be text of 1 to 255 bytes"}});
+  std::string key = call.request.target + "\n" + std::string(*given);
+  auto outcome = answered_.begin(key, hash64(call.request.body), call.begun);
+  if (auto* response = std::get_if<http::Response>(&outcome)) return std::move(*response);
+  if (std::holds_alternative<IdempotencyCache::Busy>(outcome))
+    return problem(409, "the first request with this Idempotency-Key is still being worked on");
+  if (std::holds_alternative<IdempotencyCache::Mismatch>(outcome))
+    return invalid("header", {{"Idempotency-Key", "was used for a request with another body"}});
+  call.idempotency_key = std::move(key);
+  return std::nullopt;
+}
+
+void Service::finish(Call& call, http::Response response) {
+  const http::Reply reply = std::exchange(call.reply, nullptr);
+  if (!reply) return;
+  if (!call.idempotency_key.empty()) answered_.finish(call.idempotency_key, response);
+  auto& headers = response.headers;
+  headers.push_back({"X-Request-Id", call.id});
+  headers.push_back({"Cache-Control", "no-store"});
+  headers.push_back({"X-Content-Type-Options", "nosniff"});
+  if (!limiter_.unlimited()) {
+    headers.push_back({"RateLimit-Policy", limiter_.policy()});
+    headers.push_back({"RateLimit",
+                       "\"default\";r=" + std::to_string(call.limit.remaining) +
+                           ";t=" + std::to_string(call.limit.reset_after.count())});
+  }
+  count(call, response.status);
+  reply(std::move(response));
+}
+
+void Service::count(const Call& call, unsigned status) {
+  using prometheus::Family;
+  prometheus::Histogram took;
+  took.observe(clock_() - call.begun);
+  const std::lock_guard lock(metrics_mutex_);
+  metrics_.add(Family::kApiRequests,
+               1,
+               {method_label(call.request.method), call.route, std::to_string(status)});
+  metrics_.add(Family::kApiSeconds, took, {call.route});
+}
+
+prometheus::Snapshot Service::own_metrics() const {
+  using prometheus::Family;
+  prometheus::Snapshot out;
+  {
+    const std::lock_guard lock(metrics_mutex_);
+    out = metrics_;
+  }
+  out.add(Family::kEventsRejected, rejected_lines_.load());
+  out.add(Family::kBuildInfo, 1, {options_.version});
+  return out;
+}
+
+}  // namespace liminal::api

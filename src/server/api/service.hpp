@@ -1,0 +1,109 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/problem.hpp"
+#include "io/http/server.hpp"
+#include "server/api/backend.hpp"
+#include "server/api/guard.hpp"
+#include "server/api/idempotency.hpp"
+
+namespace liminal::api {
+
+struct Call;
+struct Route;
+
+struct Options {
+  http::Options http{.port = 8000};
+  AccessOptions access;
+  std::string version;
+};
+/// Everything wrong, with paths as in the configuration: also to listen on other than a loopback
+/// address without a token.
+[[nodiscard]] Problems validate(const Options& options, std::string_view at = "api");
+
+/// The HTTP API of api/openapi.yaml: routing, access, validation, errors as RFC 9457; what is asked
+/// for comes from the backend.
+///
+/// Thread-safe: `handle` may be called from several threads. It must outlive every call that it was
+/// given and that is not answered yet: stop the server before it is destroyed, and the backend too.
+class Service {
+ public:
+  using Clock = std::function<std::chrono::steady_clock::time_point()>;
+
+  /// `clock` is for tests; limits and repetitions count in it.
+  Service(const Options& options, Backend& backend, Clock clock = &std::chrono::steady_clock::now);
+  ~Service();
+
+  /// Answers one request: the handler of a `http::Server`.
+  void handle(http::Request request, http::Reply reply);
+
+  /// Makes the answers to what the server refuses by itself.
+  [[nodiscard]] static http::Response error_page(unsigned status, std::string_view detail);
+
+  /// How often which route was answered how, and how long it took.
+  [[nodiscard]] prometheus::Snapshot own_metrics() const;
+
+ private:
+  using CallPtr = std::shared_ptr<Call>;
+  friend struct Call;
+  friend struct Route;
+  /// The route of a call; nothing when there is none, and then `allowed` lists the path's methods.
+  static const Route* find_route(Call& call, std::string& allowed);
+
+  void dispatch(const CallPtr& call);
+  [[nodiscard]] std::optional<http::Response> refuse_call(Call& call, const Route& route);
+  [[nodiscard]] std::optional<http::Response> repeat(Call& call);
+  void finish(Call& call, http::Response response);
+  void count(const Call& call, unsigned status);
+
+  // One function a route. traffic_handlers.cpp
+  void get_status(const CallPtr& call);
+  void post_events(const CallPtr& call);
+  void get_rows(const CallPtr& call);
+  void clean_up(const CallPtr& call);
+  void list_users(const CallPtr& call);
+  void get_user(const CallPtr& call);
+  // anomaly_handlers.cpp
+  void list_alerts(const CallPtr& call);
+  void analyze(const CallPtr& call);
+  void get_alert(const CallPtr& call);
+  void give_feedback(const CallPtr& call);
+  void explain(const CallPtr& call);
+  // limit_handlers.cpp
+  void get_limits(const CallPtr& call);
+  void put_limits(const CallPtr& call);
+  void get_override(const CallPtr& call);
+  void put_override(const CallPtr& call);
+  void delete_override(const CallPtr& call);
+  void answer_limits(const CallPtr& call, std::size_t overrides_max);
+  // operation_handlers.cpp
+  void get_livez(const CallPtr& call);
+  void get_readyz(const CallPtr& call);
+  void get_metrics(const CallPtr& call);
+  void get_openapi(const CallPtr& call);
+
+  [[nodiscard]] SteadyTime engine_now() const {
+    return SteadyTime{backend_.now().time_since_epoch()};
+  }
+
+  const Options options_;
+  Backend& backend_;
+  const Clock clock_;
+  ClientLimiter limiter_;
+  IdempotencyCache answered_;
+  const std::uint64_t id_seed_;
+  std::atomic<std::uint64_t> id_count_{0};
+  std::atomic<std::uint64_t> rejected_lines_{0};
+  mutable std::mutex metrics_mutex_;
+  prometheus::Snapshot metrics_;
+};
+
+}  // namespace liminal::api
