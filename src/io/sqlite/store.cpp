@@ -18,6 +18,7 @@ Writer::Options writer_options(const Store::Options& options) {
   writer.survive_power_loss = options.survive_power_loss;
   writer.retry_min = options.retry_min;
   writer.retry_max = options.retry_max;
+  writer.close_patience = options.close_patience;
   writer.retention = options.retention;
   return writer;
 }

@@ -47,6 +47,8 @@ class Store {
     HealthKeeper::Listener on_health;
     /// How often a failing database is tried again; tests hurry it.
     std::chrono::milliseconds retry_min{50}, retry_max{2'000};
+    /// How long closing tries to commit what waits when that fails.
+    std::chrono::milliseconds close_patience{1'000};
     std::string vfs;  ///< empty: the system's; tests inject faults here
   };
   [[nodiscard]] static Problems validate(const Options& options);
@@ -56,7 +58,7 @@ class Store {
   /// cannot be opened now is a matter of `health()`. `options` must be valid.
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(const Options& options);
 
-  /// Commits what waits (for at most a second when that fails) and closes.
+  /// Commits what waits (when that fails, for at most `close_patience`) and closes.
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;

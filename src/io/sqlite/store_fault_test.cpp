@@ -40,6 +40,7 @@ class StoreFaultTest : public ::testing::Test {
     options.vfs = kFaultVfs;
     options.on_health = [this](const StoreHealth& health) { states_.add(health); };
     options.retry_min = options.retry_max = milliseconds{2};
+    options.close_patience = milliseconds{50};
     return options;
   }
   [[nodiscard]] std::string database() const { return directory_.path() + "/liminal.db"; }

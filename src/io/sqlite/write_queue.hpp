@@ -40,7 +40,7 @@ class WriteQueue {
     /// What is not waited for is committed this much later at the latest.
     std::chrono::milliseconds patience{100};
     std::size_t batch_max = 4'096;  ///< groups, and rows, that are taken at once
-    FeatureSampler::Options sampling;
+    FeatureSampler::Options sampling{};
   };
 
   struct Batch {
