@@ -84,7 +84,7 @@ class Database {
   struct Options {
     bool read_only = false;
     std::chrono::milliseconds busy_patience{0};  ///< how long to wait for a lock of another process
-    std::string vfs;                             ///< empty: the system's; tests inject faults here
+    std::string vfs{};                           ///< empty: the system's; tests inject faults here
   };
 
   [[nodiscard]] static Result<Database> open(const std::string& path, const Options& options);

@@ -11,7 +11,7 @@ std::unique_ptr<Store> a_store(const TemporaryDirectory& directory, bool survive
   Store::Options options;
   options.directory = directory.path();
   options.survive_power_loss = survive_power_loss;
-  options.queue.sampling.rows_per_second = 100'000;
+  options.queue.sampling.rows_per_second = 50'000;
   options.queue.rows_max = 1'000'000;
   return *Store::open(options);
 }
