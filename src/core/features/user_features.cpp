@@ -27,24 +27,31 @@ double ratio(double part, double whole) { return whole > 0 ? std::min(part / who
 
 }  // namespace
 
-void UserFeatures::learn(const Event& event, SteadyTime now, bool violation) {
+Learnt UserFeatures::learn(const Event& event, SteadyTime now, bool violation) {
+  using Use = decltype(addresses_)::Use;
+  Learnt learnt{.seen_before = seen(), .last_seen = last_seen()};
   advance(now);
-  if (!event.address.empty()) addresses_.add(event.address.hash);
+  if (!event.address.empty())
+    learnt.first_from_address = addresses_.add(event.address.hash) != Use::kAgain;
   for (const traffic::Name& channel : event.channels) {
-    if (channels_.add(channel.hash)) new_channels_.add(1);
+    if (channels_.add(channel.hash) == decltype(channels_)::Use::kNew) new_channels_.add(1);
   }
   if (violation || event.kind == EventKind::kRateLimited) violations_.add(1);
   switch (event.kind) {
     case EventKind::kMessage:
-      return learn_message(event, now);
+      learn_message(event, now);
+      break;
     case EventKind::kConnect:
-      return learn_connect(event, now);
+      learn_connect(event, now);
+      break;
     case EventKind::kDisconnect:
-      return connections_.close(event.connection);
+      connections_.close(event.connection);
+      break;
     case EventKind::kSubscribe:
     case EventKind::kRateLimited:
-      return;
+      break;
   }
+  return learnt;
 }
 
 void UserFeatures::advance(SteadyTime now) {

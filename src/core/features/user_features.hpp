@@ -17,6 +17,13 @@
 
 namespace liminal::features {
 
+/// What learning an event told about the user that the crowd wants to know (crowd.hpp).
+struct Learnt {
+  bool seen_before = false;
+  SteadyTime last_seen{};           ///< the bucket of 10 s of the event before, if any
+  bool first_from_address = false;  ///< the user's first use of this address within these 5 min
+};
+
 /// Turns one user's events into the features of traffic/schema.hpp.
 ///
 /// Windows are rings of buckets, of which the oldest counts by the share that is still inside:
@@ -46,7 +53,7 @@ namespace liminal::features {
 /// feature a few ns (user_features_bench.cpp). Not thread-safe: owned by a shard.
 class UserFeatures {
  public:
-  void learn(const traffic::Event& event, SteadyTime now, bool violation);
+  Learnt learn(const traffic::Event& event, SteadyTime now, bool violation);
 
   [[nodiscard]] traffic::Features read(SteadyTime now) const;
   [[nodiscard]] float read(traffic::FeatureId id, SteadyTime now) const;

@@ -33,15 +33,20 @@ requires(kExact % 2 == 0 && kExact * 5 < 128) class DistinctWindow {
   static constexpr unsigned kEpochs = 12;
   static constexpr std::size_t kCells = kExact * 5;
 
-  /// Counts a use now. True when it was not yet among what is remembered (in linear counting a new
-  /// one is taken for a known one with the probability that its cell is taken).
-  bool add(std::uint64_t hash) {
+  /// What a use told: its first within the current epoch, and within all that is remembered. In
+  /// linear counting a new thing is taken for a known one with the probability that its cell is
+  /// taken, and every use of a known one for the first in its epoch.
+  enum class Use : std::uint8_t { kAgain, kFirstInEpoch, kNew };
+
+  /// Counts a use now.
+  Use add(std::uint64_t hash) {
     const auto fingerprint = static_cast<std::uint16_t>(hash >> 16);
     if (linear()) return add_to_cell(fingerprint);
     const std::size_t place = find(fingerprint);
     if (place < size_) {
+      if (age(place) == 0) return Use::kAgain;
       set_age(place, 0);
-      return false;
+      return Use::kFirstInEpoch;
     }
     if (size_ == kExact) {
       turn_linear();
@@ -49,7 +54,7 @@ requires(kExact % 2 == 0 && kExact * 5 < 128) class DistinctWindow {
     }
     fingerprints_[size_] = fingerprint;
     set_age(size_++, 0);
-    return true;
+    return Use::kNew;
   }
 
   /// Tells that so many new epochs have begun.
@@ -132,12 +137,13 @@ requires(kExact % 2 == 0 && kExact * 5 < 128) class DistinctWindow {
         static_cast<std::uint16_t>((fingerprints_[i / 4] & ~(15U << shift)) | (value << shift));
   }
 
-  bool add_to_cell(std::uint16_t fingerprint, unsigned age_of_use = 0) {
+  Use add_to_cell(std::uint16_t fingerprint, unsigned age_of_use = 0) {
     const std::size_t i = fingerprint * kCells >> 16;
     const unsigned before = cell(i);
     if (before == 0 || before > age_of_use + 1) set_cell(i, age_of_use + 1);
-    if (before == 0) ++size_;
-    return before == 0;
+    if (before != 0) return Use::kFirstInEpoch;
+    ++size_;
+    return Use::kNew;
   }
 
   void turn_linear() {

@@ -19,11 +19,12 @@ static_assert(sizeof(DistinctWindow<6>) == 16);
 /// The slow exact reference: every thing with the epoch of its last use.
 class Reference {
  public:
-  bool add(std::uint64_t thing) {
+  Window::Use add(std::uint64_t thing) {
     const auto known = last_use_.find(thing);
     const bool is_new = known == last_use_.end() || epoch_ - known->second > Window::kEpochs;
+    const bool again = !is_new && known->second == epoch_;
     last_use_[thing] = epoch_;
-    return is_new;
+    return is_new ? Window::Use::kNew : again ? Window::Use::kAgain : Window::Use::kFirstInEpoch;
   }
   void advance(std::uint64_t epochs) { epoch_ += epochs; }
   [[nodiscard]] double count() const {
@@ -95,7 +96,7 @@ TEST(DistinctWindow, ForgetsWhenLargeToo) {
   EXPECT_EQ(window.count(6), 0);
   window.advance(6);
   EXPECT_EQ(window.count(), 0);
-  EXPECT_TRUE(window.add(mix64(1)));
+  EXPECT_EQ(window.add(mix64(1)), Window::Use::kNew);
   EXPECT_EQ(window.count(), 1) << "exact again";
 }
 

@@ -1,0 +1,182 @@
+#include "core/features/crowd.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/base/hash.hpp"
+#include "core/base/math.hpp"
+
+namespace liminal::features {
+
+using traffic::Event;
+using traffic::EventKind;
+
+void CrowdSummary::merge(const CrowdSummary& other) {
+  active_users += other.active_users;
+  messages_per_minute += other.messages_per_minute;
+  connections_per_minute += other.connections_per_minute;
+  address_evictions += other.address_evictions;
+  for (std::size_t i = 0; i < kBins; ++i) address_bins[i] += other.address_bins[i];
+  channel_minutes = std::max(channel_minutes, other.channel_minutes);
+  channels.merge(other.channels);
+
+  std::vector<Address> merged;
+  merged.reserve(addresses.size() + other.addresses.size());
+  auto mine = addresses.begin();
+  for (const Address& theirs : other.addresses) {
+    while (mine != addresses.end() && mine->hash < theirs.hash) merged.push_back(*mine++);
+    merged.push_back(theirs);
+    if (mine != addresses.end() && mine->hash == theirs.hash) merged.back().users += mine++->users;
+  }
+  merged.insert(merged.end(), mine, addresses.end());
+  addresses = std::move(merged);
+}
+
+double CrowdSummary::address_entropy_bits() const {
+  double total = 0, weighted = 0;
+  for (const double events : address_bins) {
+    if (events <= 0) continue;
+    total += events;
+    weighted += events * log(events);
+  }
+  constexpr double kLn2 = 0.69314718055994530942;
+  return total > 0 ? std::max(0., (log(total) - weighted / total) / kLn2) : 0;
+}
+
+std::vector<CrowdSummary::Address> CrowdSummary::most_crowded(std::size_t limit) const {
+  std::vector<Address> sorted = addresses;
+  std::sort(sorted.begin(), sorted.end(), [](const Address& a, const Address& b) {
+    return a.users != b.users ? a.users > b.users : a.hash < b.hash;
+  });
+  if (sorted.size() > limit) sorted.resize(limit);
+  return sorted;
+}
+
+std::vector<CrowdSummary::Channel> CrowdSummary::hottest(std::size_t limit) const {
+  std::vector<Channel> found;
+  for (const stats::SpaceSaving::Counter& counter : channels.top(limit)) {
+    found.push_back({counter.text,
+                     static_cast<double>(counter.count) / channel_minutes,
+                     static_cast<double>(counter.error) / channel_minutes});
+  }
+  return found;
+}
+
+Crowd::Crowd(const CrowdOptions& options)
+    : addresses_(options.addresses_max), channels_(options.channels_max) {}
+
+void Crowd::learn(const Event& event, SteadyTime now, const Learnt& learnt) {
+  advance(now);
+  learn_active(now, learnt);
+  if (!event.address.empty()) learn_address(event, now, learnt);
+  if (event.kind == EventKind::kConnect) connections_.add(1);
+  if (event.kind != EventKind::kMessage) return;
+  messages_.add(1);
+  for (const traffic::Name& channel : event.channels) channels_.add(channel.hash, channel.text);
+}
+
+void Crowd::advance(SteadyTime now) {
+  const std::uint64_t bucket = kBucket.bucket(now);
+  if (bucket <= bucket_) return;
+  active_.advance(bucket - bucket_);
+  messages_.advance(bucket - bucket_);
+  connections_.advance(bucket - bucket_);
+  // After half an hour nothing of any count is left.
+  const std::uint64_t minutes =
+      std::min<std::uint64_t>(bucket / kPerMinute - bucket_ / kPerMinute, 32);
+  for (std::uint64_t i = 0; i < minutes; ++i) {
+    channels_.halve();
+    for (std::uint32_t& events : address_bins_) events /= 2;
+  }
+  bucket_ = bucket;
+}
+
+/// Moves the user from the bucket of the last time to this one.
+void Crowd::learn_active(SteadyTime now, const Learnt& learnt) {
+  const auto age = [&](SteadyTime time) {
+    return bucket_ - std::min(kBucket.bucket(time), bucket_);
+  };
+  if (learnt.seen_before) {
+    const std::uint64_t before = age(learnt.last_seen);
+    if (before == age(now)) return;
+    if (before < Active::kBuckets && active_[before] > 0) --active_[before];
+  }
+  if (age(now) < Active::kBuckets) ++active_[age(now)];
+}
+
+void Crowd::learn_address(const Event& event, SteadyTime now, const Learnt& learnt) {
+  std::uint32_t& events = address_bins_[mix64(event.address.hash) % CrowdSummary::kBins];
+  if (events < std::numeric_limits<std::uint32_t>::max()) ++events;
+  if (!learnt.first_from_address) return;
+  Users& users = addresses_.find_or_add(event.address);
+  const auto epoch = static_cast<std::uint32_t>(kEpoch.bucket(now));
+  if (epoch > users.epoch) {
+    users.window.advance(epoch - users.epoch);
+    users.epoch = epoch;
+  }
+  users.window.add(event.user.hash);
+}
+
+double Crowd::users_of(const traffic::Name& address, SteadyTime now) const {
+  const Users* users = addresses_.find(address);
+  return users == nullptr ? 0 : users->window.count(kEpoch.position(users->epoch, now).later);
+}
+
+CrowdSummary Crowd::summary(SteadyTime now) const {
+  CrowdSummary summary;
+  const stats::WindowPosition at = kBucket.position(bucket_, now);
+  summary.active_users = active_.sum({.later = at.later, .elapsed = 0});
+  summary.messages_per_minute = messages_.sum(at);
+  summary.connections_per_minute = connections_.sum(at);
+  summary.address_evictions = addresses_.evictions();
+
+  const stats::WindowPosition minute = kMinute.position(bucket_ / kPerMinute, now);
+  const auto halvings = static_cast<int>(std::min<std::uint64_t>(minute.later, 32));
+  summary.channels = channels_;
+  for (int i = 0; i < halvings; ++i) summary.channels.halve();
+  // Halved at the full minute, a steady rate has left one minute's worth; and then it grows.
+  summary.channel_minutes = 1 + minute.elapsed;
+  for (std::size_t i = 0; i < CrowdSummary::kBins; ++i)
+    summary.address_bins[i] = address_bins_[i] / static_cast<double>(std::uint64_t{1} << halvings);
+
+  addresses_.for_each([&](const traffic::Name& name, const Users& users) {
+    const double count = users.window.count(kEpoch.position(users.epoch, now).later);
+    if (count > 0) summary.addresses.push_back({std::string(name.text), name.hash, count});
+  });
+  std::sort(summary.addresses.begin(), summary.addresses.end(), [](const auto& a, const auto& b) {
+    return a.hash < b.hash;
+  });
+  return summary;
+}
+
+std::size_t Crowd::memory_bytes() const {
+  return sizeof *this + addresses_.memory_bytes() - sizeof addresses_ + channels_.memory_bytes();
+}
+
+void Crowd::save(Writer& out) const {
+  out.put(bucket_);
+  active_.save(out);
+  messages_.save(out);
+  connections_.save(out);
+  for (const std::uint32_t events : address_bins_) out.put(events);
+  channels_.save(out);
+  addresses_.save(out, [](const Users& users, Writer& to) {
+    to.put(users.epoch);
+    users.window.save(to);
+  });
+}
+
+Result<void> Crowd::load(Reader& in) {
+  in.get(bucket_);
+  active_.load(in);
+  messages_.load(in);
+  connections_.load(in);
+  for (std::uint32_t& events : address_bins_) in.get(events);
+  channels_.load(in);
+  return addresses_.load(in, [](Reader& from, Users& users) {
+    from.get(users.epoch);
+    users.window.load(from);
+  });
+}
+
+}  // namespace liminal::features
