@@ -35,6 +35,9 @@ float UserStatistics::Judgement::highest() const {
 UserStatistics::Expected UserStatistics::expect(const Population& population) const {
   constexpr double kPriorWeight = 12;  // of the population against the user's own messages
   constexpr double kBusy = 30;         // above this a count's relative spread is known well
+  // Who is quieter than others may wake up; who raised the rate step by step, hour by hour, is
+  // still compared with what others do.
+  constexpr double kFloor = .5, kCeiling = 10;
   const Habits& usual = reference_.settled();
   const double own = static_cast<double>(usual.weight);
   const double share = 1 / (kPriorWeight + own);
@@ -42,14 +45,14 @@ UserStatistics::Expected UserStatistics::expect(const Population& population) co
   for (std::size_t i = 0; i < kWindows; ++i) {
     const double others = population.mean(i);
     const double mean = (kPriorWeight * others + static_cast<double>(usual.counts[i])) * share;
-    expected.count[i] = 1 + std::max(mean, .5 * others);
+    expected.count[i] = 1 + std::clamp(mean, kFloor * others, kCeiling * others);
     expected.dispersion[i] = population.dispersion(i);
     if (expected.count[i] > kBusy && own >= 20) {
       const double spread =
           (kPriorWeight * population.spread(i) + own * population.own_spread(i)) * share;
       expected.dispersion[i] = 1 / std::max(.125, spread);
     }
-    expected.unfloored_900s = 1 + mean;  // of the last window
+    expected.unfloored_900s = 1 + std::min(mean, kCeiling * others);  // of the last window
   }
   return expected;
 }
@@ -58,7 +61,6 @@ void UserStatistics::judge_message(Judgement& judgement,
                                    Stamp now,
                                    const Options& options,
                                    const Population& population) const {
-  judgement.expected = expect(population);
   judge_rates(judgement, options, population);
   judge_evidence(judgement, now, options, population);
   const double regular = regularity(population);

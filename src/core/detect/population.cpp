@@ -198,7 +198,7 @@ void Population::derive() {
 }
 
 double Population::ordinary_rate(double own) const {
-  constexpr double kOthersMin = 3;
+  constexpr double kOthersMin = .5;  // one, whose presence decays
   const double learnt = 1 + rates_[1].mean;
   const double others = active_ - 1;
   if (others < kOthersMin || !(warming_up_ || any_shifted_)) return learnt;

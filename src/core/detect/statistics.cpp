@@ -65,9 +65,16 @@ float UserStatistics::analyze(SteadyTime now,
   UserStatistics then = *this;
   const Stamp at = then.stamp(now);
   then.reference_.advance(at);
-  if (sent_) then.let_time_pass(std::max(0., seconds(now - last_message_)));
+  if (sent_) {
+    const double pause_s = std::max(0., seconds(now - last_message_));
+    then.let_time_pass(pause_s);
+    then.accumulate_rate(0, pause_s, then.expect(population));
+    // A rhythm that stopped a while ago says nothing about now.
+    if (pause_s > kWindowSeconds.back()) then.gaps_ = {};
+  }
   then.let_events_pass(at);
   Judgement judgement;
+  judgement.expected = then.expect(population);
   then.judge_message(judgement, at, options, population);
   then.judge_reconnects(judgement, options, population);
   then.judge_channels(judgement, options);
@@ -106,13 +113,15 @@ float UserStatistics::learn_message(const Event& event,
   let_time_pass(message.pause_s);
   for (float& count : counts_) count += 1;
   if (!message.first) gaps_.add(log(std::max(message.pause_s, .02)));
-  accumulate_rate(message.pause_s, population);
+  const Expected expected = expect(population);
+  accumulate_rate(1, message.pause_s, expected);
   accumulate_errors(event.error, at, population);
   accumulate_repeats(event, message, population);
   accumulate_sizes(message, population);
   accumulate_channels(event);
 
   Judgement judgement;
+  judgement.expected = expected;
   judge_message(judgement, at, options, population);
   if (new_channel) judge_channels(judgement, options);
   if (new_hour) judge_hour(judgement, now, options);
@@ -152,13 +161,13 @@ void UserStatistics::let_events_pass(Stamp now) {
   decay(rejoins_300s_, rejoined_at_.until(now), 300);
 }
 
-void UserStatistics::accumulate_rate(double pause_s, const Population& population) {
+void UserStatistics::accumulate_rate(double messages, double pause_s, const Expected& expected) {
   // Gamma-Poisson mixture of 2.5 times against 2.5² times the expected rate: `kRatio` is both the
   // lowest rate that counts and the step from there to the rate that is looked for.
   constexpr double kRatio = 2.5, kLogRatio = .91629073187415506518;  // its logarithm
-  const double usual = kRatio * expect(population).unfloored_900s / 900;
+  const double usual = kRatio * expected.unfloored_900s / 900;
   const double overdispersion = 2.5 * (1 + 7.5 * usual) / 1.11625;
-  const double step = (kLogRatio - (kRatio - 1) * usual * pause_s) / overdispersion;
+  const double step = (messages * kLogRatio - (kRatio - 1) * usual * pause_s) / overdispersion;
   rate_cusum_ = clamped(static_cast<double>(rate_cusum_) + step);
 }
 

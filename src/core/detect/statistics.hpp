@@ -120,7 +120,7 @@ class UserStatistics {
                       Findings& out);
   void let_time_pass(double pause_s);
   void let_events_pass(Stamp now);
-  void accumulate_rate(double pause_s, const Population& population);
+  void accumulate_rate(double messages, double pause_s, const Expected& expected);
   void accumulate_errors(bool error, Stamp now, const Population& population);
   void accumulate_repeats(const traffic::Event& event,
                           Message& message,

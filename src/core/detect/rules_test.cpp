@@ -1,0 +1,121 @@
+#include "core/detect/rules.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/detect/testing.hpp"
+#include "core/traffic/schema.hpp"
+
+namespace liminal::detect {
+namespace {
+
+using testing::at;
+using traffic::EventKind;
+using traffic::FeatureId;
+using traffic::FindingType;
+
+class RulesTest : public ::testing::Test {
+ protected:
+  std::vector<traffic::Finding> look(double t, EventKind kind = EventKind::kMessage) {
+    Findings found;
+    Rules(options).evaluate(
+        kind, state, [this](FeatureId id) { return features[id]; }, at(t), population, found);
+    return {found.begin(), found.end()};
+  }
+
+  Options options;
+  Population population;
+  RuleState state;
+  traffic::Features features;
+};
+
+TEST_F(RulesTest, AreSilentAboutOrdinaryUsers) {
+  features[FeatureId::kMessagesPerMinute] = 5;
+  features[FeatureId::kAvgMessageSize] = 60;
+  EXPECT_TRUE(look(0).empty());
+}
+
+TEST_F(RulesTest, AFloodSpeaksAtOnceAndThenCoolsDown) {
+  features[FeatureId::kMessagesPerMinute] = 150;
+  const auto found = look(0);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].type, FindingType::kMessageFlood);
+  EXPECT_EQ(found[0].severity, traffic::Severity::kHigh);
+  EXPECT_FLOAT_EQ(found[0].score, 1.5F);
+  EXPECT_TRUE(look(30).empty());
+  EXPECT_EQ(look(60).size(), 1u);
+}
+
+TEST_F(RulesTest, WhereEverybodySendsALotItTakesFourTimesThat) {
+  population = Population(Profile::kGame);
+  features[FeatureId::kMessagesPerMinute] = 900;
+  features[FeatureId::kRateLimitViolations] = 300;
+  EXPECT_TRUE(look(0).empty());
+  features[FeatureId::kMessagesPerMinute] = 2500;
+  EXPECT_EQ(look(0).size(), 2u);
+}
+
+TEST_F(RulesTest, AnErrorRateNeedsTenMessages) {
+  features[FeatureId::kErrorRate] = 1;
+  features[FeatureId::kMessagesPerMinute] = 9;
+  EXPECT_TRUE(look(0).empty());
+  features[FeatureId::kMessagesPerMinute] = 10;
+  ASSERT_EQ(look(0).size(), 1u);
+  EXPECT_EQ(look(61)[0].type, FindingType::kErrorSpike);
+}
+
+TEST_F(RulesTest, LookOnlyWhenTheEventCanMoveTheirFeature) {
+  features[FeatureId::kReconnectsPerMinute] = 9;
+  EXPECT_TRUE(look(0).empty());
+  EXPECT_EQ(look(0, EventKind::kConnect).size(), 1u);
+}
+
+TEST_F(RulesTest, ABelowRuleSpeaksBelow) {
+  options.rules = {{.type = FindingType::kBehaviorDeviation,
+                    .feature = FeatureId::kBurstiness,
+                    .comparison = Comparison::kBelow,
+                    .threshold = .1F}};
+  features[FeatureId::kBurstiness] = .5F;
+  EXPECT_TRUE(look(0).empty());
+  features[FeatureId::kBurstiness] = .05F;
+  ASSERT_EQ(look(0).size(), 1u);
+}
+
+TEST_F(RulesTest, NotANumberCrossesNoLine) {
+  for (float& value : features.values) value = std::nanf("");
+  for (std::size_t kind = 0; kind < traffic::kEventKinds; ++kind)
+    EXPECT_TRUE(look(0, static_cast<EventKind>(kind)).empty());
+}
+
+TEST_F(RulesTest, AnalyzeChangesNothingAndIgnoresTheCoolDown) {
+  features[FeatureId::kMessagesPerMinute] = 150;
+  features[FeatureId::kReconnectsPerMinute] = 9;
+  look(0);
+  Findings found;
+  Rules(options).analyze([this](FeatureId id) { return features[id]; }, at(1), population, found);
+  EXPECT_EQ(found.size(), 2u);
+}
+
+TEST(Options, NameAllTheirProblems) {
+  EXPECT_TRUE(validate(Options{}).empty());
+  Options wrong;
+  wrong.rules[1].threshold = 3;
+  wrong.rules[0].cool_down = Duration{-1};
+  wrong.statistics[3].line_factor = std::nanf("");
+  wrong.ring.addresses_max = 1;
+  wrong.warm_up = Duration{-1};
+  EXPECT_EQ(validate(wrong).size(), 5u);
+  wrong.rules.resize(kRulesMax + 1, wrong.rules[2]);
+  EXPECT_EQ(validate(wrong).front().key, "rules");
+}
+
+TEST(Options, ProfilesHaveNames) {
+  for (const Profile profile : {Profile::kChat, Profile::kGame, Profile::kTelemetry})
+    EXPECT_EQ(profile_by_name(name(profile)), profile);
+  EXPECT_FALSE(profile_by_name("quake"));
+}
+
+}  // namespace
+}  // namespace liminal::detect
