@@ -7,6 +7,8 @@
 #include <optional>
 #include <string_view>
 
+#include "app/options.hpp"
+
 namespace liminal::app {
 namespace {
 
@@ -40,7 +42,8 @@ class Checks {
   /// The problems of one folder's options, under the key of its table.
   void take(const Problems& problems, std::string_view table) {
     for (const Problem& problem : problems)
-      found_.push_back({fmt::format("{}.{}", table, problem.key), problem.text});
+      found_.push_back(
+          {table.empty() ? problem.key : fmt::format("{}.{}", table, problem.key), problem.text});
   }
 
  private:
@@ -87,6 +90,14 @@ void check_identity(const Configuration& c, Checks& checks) {
                  "is of RS256 and ES256; HS256 takes identity.jwt_secret");
 }
 
+void check_proxies(const Configuration& c, Checks& checks) {
+  for (const std::string& network : c.identity.trusted_proxies) {
+    checks.require(epoll::Network::parse(network).has_value(),
+                   "identity.trusted_proxies",
+                   fmt::format("\"{}\" is no address or network, as 10.0.0.0/8", network));
+  }
+}
+
 void check_outside(const Configuration& c, Checks& checks) {
   checks.require(c.tls.certificate.empty() == c.tls.key.empty(),
                  c.tls.key.empty() ? "tls.key" : "tls.certificate",
@@ -104,9 +115,11 @@ Problems validate(const Configuration& configuration) {
   Checks checks(found);
   check_addresses(configuration, checks);
   check_identity(configuration, checks);
+  check_proxies(configuration, checks);
   check_outside(configuration, checks);
-  checks.take(detect::validate(configuration.detect), "detect");
-  checks.take(engine::validate(configuration.alerts), "alerts");
+  checks.take(gateway::validate(gateway_options(configuration)), "gateway");
+  checks.take(engine::validate(engine_options(configuration)), "");
+  checks.take(sqlite::validate(configuration.store.retention), "store");
   return found;
 }
 

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "core/base/problem.hpp"
-#include "core/detect/options.hpp"
-#include "core/engine/alert_book.hpp"
+#include "core/engine/options.hpp"
 #include "core/traffic/finding.hpp"
+#include "io/sqlite/store.hpp"
+#include "server/gateway/options.hpp"
 
 namespace liminal::app {
 
@@ -58,8 +59,12 @@ struct Configuration {
     LogFormat format = LogFormat::kText;
   } log;
 
+  gateway::Options gateway;  ///< but for who users are, which `identity` says
+  limits::Options limits;
   detect::Options detect;
   engine::AlertOptions alerts;
+  engine::Options engine;        ///< but for the three above
+  sqlite::Store::Options store;  ///< but for the directory, which `data` says
 };
 
 /// What no single value shows to be wrong: the rules of each folder's `validate`, and what belongs

@@ -69,7 +69,8 @@ class Loading {
     apply_rules(rules_, out_);
     for (const Setting& setting : settings()) {
       if (setting.key == "mode" || out_.origins.count(setting.key) != 0) continue;
-      if (setting.key.ends_with(".mode"))
+      // Limits inherit by themselves, from limits.mode.
+      if (setting.key.ends_with(".mode") && value_text(setting, {}) != "\"inherit\"")
         (void)assign(setting,
                      out_.configuration,
                      {std::string(traffic::name(out_.configuration.mode)), true});

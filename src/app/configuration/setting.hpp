@@ -25,6 +25,7 @@ struct Choice {
 using Slot = std::variant<bool*,
                           std::uint32_t*,
                           std::uint64_t*,
+                          std::int64_t*,
                           float*,
                           double*,
                           Duration*,

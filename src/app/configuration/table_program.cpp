@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include "app/configuration/choices.hpp"
+#include "app/configuration/configuration.hpp"
+#include "app/configuration/table_parts.hpp"
+
+namespace liminal::app {
+namespace {
+
+using C = Configuration;
+using Settings = std::vector<Setting>;
+
+constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
+
+void add_general(Settings& all) {
+  all.push_back({.key = "listen",
+                 .slot = [](C& c) -> Slot { return &c.listen; },
+                 .help = "Where WebSocket clients connect: HOST:PORT. Port 0 picks a free one.",
+                 .change = Change::kRestart,
+                 .flag = "--listen",
+                 .placeholder = "HOST:PORT"});
+  all.push_back({.key = "upstreams",
+                 .slot = [](C& c) -> Slot { return &c.upstreams; },
+                 .help = "The servers behind the gateway: ws://HOST:PORT, wss://HOST:PORT or "
+                         "unix:/PATH. Without one the built-in channel hub answers.",
+                 .flag = "--upstream",
+                 .placeholder = "URL"});
+  all.push_back({.key = "data",
+                 .slot = [](C& c) -> Slot { return &c.data; },
+                 .help = "The folder of everything that survives a restart. It is made when it "
+                         "is missing.",
+                 .change = Change::kRestart,
+                 .flag = "--data",
+                 .placeholder = "DIR"});
+  all.push_back({.key = "mode",
+                 .slot = [](C& c) -> Slot { return choice(c.mode, kModes); },
+                 .help = "How far every rule, statistic and policy without a mode of its own is "
+                         "trusted: observe counts, shadow also says what it would have done, "
+                         "enforce does it.",
+                 .flag = "--mode",
+                 .placeholder = "MODE"});
+  all.push_back({.key = "shards",
+                 .slot = [](C& c) -> Slot { return &c.shards; },
+                 .help = "Threads that share the 64 shards of users; 0 is one a CPU. The answers "
+                         "do not depend on it.",
+                 .low = 0,
+                 .high = 64,
+                 .change = Change::kRestart,
+                 .flag = "--shards",
+                 .placeholder = "N"});
+  all.push_back({.key = "time_scale",
+                 .slot = [](C& c) -> Slot { return &c.time_scale; },
+                 .help = "How many times as fast as life the engine's time runs: for "
+                         "demonstrations and tests.",
+                 .low = 0.001,
+                 .high = 100'000,
+                 .change = Change::kRestart,
+                 .flag = "--time-scale",
+                 .placeholder = "N"});
+}
+
+void add_api(Settings& all) {
+  all.push_back({.key = "api.address",
+                 .slot = [](C& c) -> Slot { return &c.api.address; },
+                 .help = "Where the HTTP API listens: HOST:PORT. Port 0 picks a free one. Anywhere "
+                         "but on the loopback address it needs a token.",
+                 .change = Change::kRestart,
+                 .flag = "--api",
+                 .placeholder = "HOST:PORT"});
+  all.push_back({.key = "api.token",
+                 .slot = [](C& c) -> Slot { return &c.api.token; },
+                 .help = "The bearer token that calls which change something must carry, and "
+                         "every call from elsewhere than this machine.",
+                 .secret = true});
+  all.push_back({.key = "api.token_file",
+                 .slot = [](C& c) -> Slot { return &c.api.token_file; },
+                 .help = "A file whose first line is the token, instead of `api.token`."});
+}
+
+void add_outside(Settings& all) {
+  all.push_back({.key = "webhook.url",
+                 .slot = [](C& c) -> Slot { return &c.webhook.url; },
+                 .help = "Where alerts are posted to; empty: nowhere."});
+  all.push_back({.key = "webhook.secret",
+                 .slot = [](C& c) -> Slot { return &c.webhook.secret; },
+                 .help = "Signs what is posted.",
+                 .secret = true});
+  all.push_back({.key = "webhook.min_severity",
+                 .slot = [](C& c) -> Slot { return choice(c.webhook.min_severity, kSeverities); },
+                 .help = "The mildest alert that is posted."});
+  all.push_back({.key = "log.level",
+                 .slot = [](C& c) -> Slot { return choice(c.log.level, kLogLevels); },
+                 .help = "The mildest line that is written."});
+  all.push_back({.key = "log.format",
+                 .slot = [](C& c) -> Slot { return choice(c.log.format, kLogFormats); },
+                 .help = "text is key=value, json is an object a line."});
+}
+
+}  // namespace
+
+void add_program_settings(Settings& all) {
+  add_general(all);
+  add_api(all);
+  add_outside(all);
+}
+
+}  // namespace liminal::app

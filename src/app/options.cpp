@@ -1,0 +1,51 @@
+#include "app/options.hpp"
+
+#include <string_view>
+
+namespace liminal::app {
+namespace {
+
+/// Of the query of an upgrade's target: what API clients that cannot set headers use.
+constexpr std::string_view kTokenParameter = "token";
+
+}  // namespace
+
+engine::Options engine_options(const Configuration& configuration) {
+  engine::Options options = configuration.engine;
+  options.limits = configuration.limits;
+  options.detect = configuration.detect;
+  options.alerts = configuration.alerts;
+  // The store thins again, over all shards: what one hands out more often would be for nothing.
+  options.row_interval = configuration.store.queue.sampling.user_interval;
+  return options;
+}
+
+gateway::Options gateway_options(const Configuration& configuration) {
+  using Kind = gateway::IdentitySource::Kind;
+  const Configuration::Identity& identity = configuration.identity;
+  gateway::Options options = configuration.gateway;
+  options.identity.clear();
+  for (const std::string& way : identity.order) {
+    if (way == "jwt" && !(identity.jwt_secret.empty() && identity.jwt_key_file.empty()))
+      options.identity.push_back({Kind::kToken, std::string(kTokenParameter)});
+    if (way == "header" && !identity.header.empty())
+      options.identity.push_back({Kind::kHeader, identity.header});
+    if (way == "cookie" && !identity.cookie.empty())
+      options.identity.push_back({Kind::kCookie, identity.cookie});
+    if (way == "address") options.identity.push_back({Kind::kAddress, ""});
+  }
+  options.trusted_proxies.clear();
+  for (const std::string& network : identity.trusted_proxies) {
+    if (const auto parsed = epoll::Network::parse(network))
+      options.trusted_proxies.push_back(*parsed);
+  }
+  return options;
+}
+
+sqlite::Store::Options store_options(const Configuration& configuration) {
+  sqlite::Store::Options options = configuration.store;
+  options.directory = configuration.data;
+  return options;
+}
+
+}  // namespace liminal::app

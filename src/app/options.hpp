@@ -1,0 +1,17 @@
+#pragma once
+
+#include "app/configuration/configuration.hpp"
+#include "core/engine/options.hpp"
+#include "io/sqlite/store.hpp"
+#include "server/gateway/options.hpp"
+
+namespace liminal::app {
+
+/// What each part gets of a configuration. Where users come from is worked out here: a token only
+/// when there is something to verify it with, a cookie only when one is named. Networks that do not
+/// parse are left out; `validate` has named them.
+[[nodiscard]] engine::Options engine_options(const Configuration& configuration);
+[[nodiscard]] gateway::Options gateway_options(const Configuration& configuration);
+[[nodiscard]] sqlite::Store::Options store_options(const Configuration& configuration);
+
+}  // namespace liminal::app
