@@ -22,6 +22,7 @@ ExitCode run(int argc, char** argv) {
   liminal::app::Run chosen;
   liminal::app::add_check_config(program, chosen);
   liminal::app::add_print_config(program, chosen);
+  liminal::app::add_replay(program, chosen);
   liminal::app::add_completion(program, chosen);
   liminal::app::add_version(program, chosen);
   try {
