@@ -66,7 +66,7 @@ void Hub::subscribe(Member& member, const std::string& name) {
       found = channels_.emplace(key, std::move(channel)).first;
     }
     Channel& channel = *found->second;
-    channel.seats.push_back({&member, mine.size()});
+    channel.seats.push_back({&member, mine.size(), channel.front + channel.backlog.size()});
     mine.push_back({&channel, channel.seats.size() - 1});
     ++subscriptions_;
   }
@@ -174,9 +174,10 @@ std::size_t Hub::serve(Channel& channel, std::size_t deliveries_max) {
       continue;
     }
     const Seat seat = channel.seats[channel.served++];
+    ++count;
+    if (channel.front < seat.from) continue;
     const bool sent = seat.member->peer->send(channel.backlog.front()->frame);
     ++(sent ? counts_.delivered : counts_.dropped_slow);
-    ++count;
   }
   while (!channel.backlog.empty() && channel.served >= channel.seats.size()) finish_front(channel);
   return std::max<std::size_t>(count, 1);
@@ -185,6 +186,7 @@ std::size_t Hub::serve(Channel& channel, std::size_t deliveries_max) {
 void Hub::finish_front(Channel& channel) {
   backlog_bytes_ -= channel.backlog.front()->frame.size();
   channel.backlog.pop_front();
+  ++channel.front;
   channel.served = 0;
   --waiting_;
 }

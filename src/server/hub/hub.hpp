@@ -47,8 +47,8 @@ struct Counts {
 ///
 /// Delivery is fair: publications of a channel reach its members in order, and channels that have
 /// something to deliver take turns, `slice_members` at a time, so that a crowd does not hold up a
-/// conversation. A slow member loses messages (counted) and holds up nobody. Who is told: members
-/// at the time of delivery.
+/// conversation. A slow member loses messages (counted) and holds up nobody. A publication is
+/// for those who are members when it comes and stay until it is their turn.
 ///
 /// Bounded by `Options` everywhere. Not thread-safe; calls no peer from `join` and `leave`.
 /// Cost: subscribing, leaving a channel and each delivery O(1).
@@ -88,13 +88,15 @@ class Hub {
   struct Seat {
     Member* member = nullptr;
     std::size_t subscription = 0;
+    std::uint64_t from = 0;  ///< the number of the first publication that is for this seat
   };
   struct Channel {
     std::string name;
     std::vector<Seat> seats;
     std::deque<SharedPublication> backlog;
-    std::size_t served = 0;  ///< seats that have the front of the backlog
-    bool busy = false;       ///< is in `busy_`
+    std::uint64_t front = 0;  ///< the number of the backlog's front
+    std::size_t served = 0;   ///< seats that have it
+    bool busy = false;        ///< is in `busy_`
   };
 
   void subscribe(Member& member, const std::string& name);
