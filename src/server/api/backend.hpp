@@ -75,9 +75,9 @@ struct UserSummary {
   SteadyTime last_seen;
   float score = 0;  ///< the highest of the open alerts; 0 without one
   std::uint64_t open_alerts = 0;
-  std::optional<traffic::Severity> worst;
-  traffic::Features features;
-  std::optional<double> messages_per_second_max;  ///< none: not limited
+  std::optional<traffic::Severity> worst{};
+  traffic::Features features{};
+  std::optional<double> messages_per_second_max{};  ///< none: not limited
 };
 
 /// What the user usually does in one respect.
@@ -104,7 +104,7 @@ struct UserView {
   std::string address;
   SteadyTime last_seen;
   float score = 0;
-  traffic::Features features;
+  traffic::Features features{};
   std::vector<BaselineLine> baseline;
   LimitInForce limit;
   std::vector<traffic::Alert> alerts;  ///< the last ones, newest first

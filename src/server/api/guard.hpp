@@ -14,7 +14,7 @@ namespace liminal::api {
 /// Who may do what, from where.
 struct AccessOptions {
   /// Bearer token; empty: none is needed (and only loopback may be listened on).
-  std::string token;
+  std::string token{};
   /// Requests a second of one client address, and how many at once; 0: no limit. Generous, because
   /// a dashboard polls: it is there for loops that went wild.
   double requests_per_second = 1000;

@@ -23,7 +23,7 @@ struct Route;
 struct Options {
   http::Options http{.port = 8000};
   AccessOptions access;
-  std::string version;
+  std::string version{};
 };
 /// Everything wrong, with paths as in the configuration: also to listen on other than a loopback
 /// address without a token.
