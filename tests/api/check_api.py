@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+"""Asks a running Liminal everything that api/openapi.yaml describes, rightly and wrongly, and checks
+every answer against it.
+
+  tests/api/check_api.py http://127.0.0.1:8000 [TOKEN]      a server that runs
+  tests/api/check_api.py --start PROGRAM [ARGUMENT…]        starts one that prints "ready … api=HOST:PORT"
+
+Writes a user and an override of its own into the server that it asks.
+"""
+import http.client
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import urllib.parse
+
+import jsonschema
+import yaml
+
+DOCUMENT = yaml.safe_load(
+    (pathlib.Path(__file__).parents[2] / "api" / "openapi.yaml").read_text())
+USER = "ann"
+
+
+def resolve(node):
+    while "$ref" in node:
+        target = DOCUMENT
+        for part in node["$ref"][2:].split("/"):
+            target = target[part]
+        node = target
+    return node
+
+
+class Api:
+    """One connection, kept open: what follows an error on it must still work."""
+
+    def __init__(self, base, token):
+        url = urllib.parse.urlsplit(base)
+        self.connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
+        self.token = token
+        self.answers = 0
+        self.seen = set()
+
+    def ask(self, method, path, status, body=None, headers=None, kind="application/json"):
+        """Asks, checks the answer against the description, and gives its JSON (or its text)."""
+        headers = dict(headers or {})
+        if self.token:
+            headers.setdefault("Authorization", "Bearer " + self.token)
+        if body is not None:
+            headers.setdefault("Content-Type", kind)
+            if not isinstance(body, (str, bytes)):
+                body = json.dumps(body)
+        headers["X-Request-Id"] = f"check-{self.answers}"
+        self.connection.request(method, path, body=body, headers=headers)
+        response = self.connection.getresponse()
+        text = response.read()
+        self.answers += 1
+        where = f"{method} {path}: {response.status} {text[:300]!r}"
+        assert response.status in (status if isinstance(status, tuple) else (status,)), \
+            f"{where}, expected {status}"
+        assert response.headers["X-Request-Id"] == headers["X-Request-Id"], where
+        self.check_schema(method, path, response, text, where)
+        is_json = "json" in (response.headers["Content-Type"] or "")
+        return json.loads(text) if is_json and text else text.decode()
+
+    def check_schema(self, method, path, response, text, where):
+        media = (response.headers["Content-Type"] or "").split(";")[0]
+        if response.status >= 400:
+            assert media == "application/problem+json", where
+            problem = json.loads(text)
+            assert problem["status"] == response.status, where
+            self.validate(DOCUMENT["components"]["schemas"]["Problem"], problem, where)
+        operation = self.operation(method, path)
+        if operation is None:
+            assert response.status in (400, 404, 405), where
+            return
+        self.seen.add((operation["operationId"], response.status))
+        if response.status >= 400:
+            return
+        described = operation["responses"].get(str(response.status))
+        assert described is not None, f"{where}: a status that is not described"
+        content = resolve(described).get("content", {})
+        if not content:
+            assert not text, where
+            return
+        assert media in content, f"{where}: {media} is not described"
+        schema = content[media]["schema"]
+        self.validate(schema, json.loads(text) if "json" in media else text.decode(), where)
+
+    @staticmethod
+    def operation(method, path):
+        path = path.split("?")[0]
+        for pattern, item in sorted(DOCUMENT["paths"].items(), key=lambda one: "{" in one[0]):
+            if re.fullmatch(re.sub(r"{[^}]*}", "[^/]+", pattern), path):
+                return item.get(method.lower())
+        return None
+
+    @staticmethod
+    def validate(schema, value, where):
+        resolver = jsonschema.RefResolver.from_schema(DOCUMENT)
+        validator = jsonschema.Draft202012Validator(schema, resolver=resolver)
+        errors = sorted(validator.iter_errors(value), key=str)
+        assert not errors, f"{where}\n" + "\n".join(
+            f"  {'/'.join(map(str, e.absolute_path))}: {e.message[:300]}" for e in errors)
+
+
+def paths_of(problem):
+    return [error["path"] for error in problem["errors"]]
+
+
+def flood(api):
+    """Makes a user send far too much, and waits for the alert."""
+    now = time.time()
+    lines = [json.dumps({"user_id": USER, "kind": "connect", "ip_address": "10.0.0.1",
+                         "timestamp": now - 5})]
+    lines += [json.dumps({"user_id": USER, "kind": "message", "message_size": 40,
+                          "ip_address": "10.0.0.1", "channel": "general",
+                          "timestamp": now - 5 + i / 100}) for i in range(400)]
+    report = api.ask("POST", "/ml/events", 200, "\n".join(lines), kind="application/x-ndjson")
+    assert report == {"accepted": 401, "rejected": [], "rejected_count": 0}, report
+    for _ in range(100):
+        found = api.ask("GET", "/ml/anomalies/recent?limit=10000&min_severity=low", 200)["alerts"]
+        if alerts := [alert for alert in found if alert["user_id"] == USER]:
+            return alerts[0]
+        time.sleep(.1)
+    raise AssertionError("no alert came of a flood")
+
+
+def check_events(api):
+    report = api.ask("POST", "/ml/events", 200,
+                     [{"user": "bob", "kind": "join", "t": time.time()}, {"user": "bob"}, 5])
+    assert report["accepted"] == 1 and report["rejected_count"] == 2
+    assert [one["line"] for one in report["rejected"]] == [2, 3]
+    api.ask("POST", "/ml/events", 400, "[{", kind="application/json")
+    api.ask("POST", "/ml/events", 400, "nonsense", kind="application/x-ndjson")
+    api.ask("POST", "/ml/events", 422, '{"user_id":"x","kind":"x"}', kind="application/x-ndjson")
+    api.ask("POST", "/ml/events", 415, "a,b", kind="text/csv")
+    key = {"Idempotency-Key": f"key-{time.time()}"}
+    line = json.dumps({"user_id": "bob", "kind": "message"})
+    first = api.ask("POST", "/ml/events", 200, line, key, kind="application/x-ndjson")
+    assert api.ask("POST", "/ml/events", 200, line, key, kind="application/x-ndjson") == first
+    api.ask("POST", "/ml/events", 422, line + "\n", key, kind="application/x-ndjson")
+    api.ask("POST", "/ml/events", 422, line, {"Idempotency-Key": "x" * 256})
+
+
+def check_features(api):
+    rows = api.ask("GET", "/ml/features/recent", 200)
+    assert rows["count"] == len(rows["features"]) and rows["limit"] == 100
+    api.ask("GET", f"/ml/features/recent?limit=10000&user_id={USER}", 200)
+    for query in ("limit=0", "limit=10001", "limit=x", "limit=", "limit=1&limit=2", "user=x",
+                  "user_id="):
+        problem = api.ask("GET", f"/ml/features/recent?{query}", 422)
+        assert paths_of(problem)[0] == query.split("=")[0]
+    api.ask("DELETE", "/ml/features/cleanup?max_age_hours=1000", 200)
+    assert api.ask("DELETE", "/ml/features/cleanup", 200)["max_age_hours"] == 24
+    for query in ("max_age_hours=-1", "max_age_hours=nan", "max_age_hours=1e9", "hours=1"):
+        api.ask("DELETE", f"/ml/features/cleanup?{query}", 422)
+
+
+def check_anomalies(api, alert):
+    path = "/ml/anomalies/" + alert["id"]
+    assert api.ask("GET", path, 200)["user_id"] == USER
+    explanation = api.ask("GET", path + "/explain", 200)
+    assert explanation["alert"]["id"] == alert["id"]
+    assert explanation["first"]["evidence"], "an explanation needs evidence"
+    judged = api.ask("POST", path + "/feedback", 200, {"verdict": "true_positive", "note": "yes"})
+    assert judged["feedback"] == "true_positive"
+    assert paths_of(api.ask("POST", path + "/feedback", 422, {"verdict": 1, "x": 1})) == \
+        ["verdict", "x"]
+    api.ask("POST", path + "/feedback", 400, "{")
+    for unknown in ("63-99999999", "17-0", "x", "99-1"):
+        api.ask("GET", f"/ml/anomalies/{unknown}", 404)
+        api.ask("GET", f"/ml/anomalies/{unknown}/explain", 404)
+        api.ask("POST", f"/ml/anomalies/{unknown}/feedback", 404, {"verdict": "expected"})
+    api.ask("GET", "/ml/anomalies/recent", 200)
+    api.ask("GET", "/ml/anomalies/recent?limit=1&min_severity=critical&order=time", 200)
+    for query in ("limit=0", "min_severity=none", "order=salience", "severity=low"):
+        api.ask("GET", f"/ml/anomalies/recent?{query}", 422)
+    analysis = api.ask("POST", "/ml/anomalies/analyze", 200, {"user_id": USER})
+    assert analysis["anomalies_detected"] == len(analysis["alerts"])
+    api.ask("POST", "/ml/anomalies/analyze", 404, {"user_id": "nobody at all"})
+    for wrong in ({}, {"user_id": ""}, {"user_id": 1}, {"user_id": "a", "b": 1}, [], "x", None):
+        api.ask("POST", "/ml/anomalies/analyze", 422, json.dumps(wrong))
+
+
+def check_users(api):
+    users = api.ask("GET", "/ml/users?limit=10000", 200)
+    assert USER in [user["user_id"] for user in users["users"]]
+    for order in ("score", "messages_per_minute", "last_seen"):
+        api.ask("GET", f"/ml/users?order={order}&limit=1", 200)
+    api.ask("GET", "/ml/users?order=name", 422)
+    assert api.ask("GET", f"/ml/users/{USER}", 200)["user_id"] == USER
+    api.ask("GET", "/ml/users/nobody%20at%20all", 404)
+    api.ask("GET", "/ml/users/" + "a" * 200, 404)
+    api.ask("GET", f"/ml/users/{USER}?x=1", 422)
+
+
+def check_limits(api):
+    limits = api.ask("GET", "/ml/limits?limit=10000", 200)
+    assert api.ask("PUT", "/ml/limits", 200, {"policies": limits["policies"]})["policies"] == \
+        limits["policies"]
+    wrong = json.loads(json.dumps(limits["policies"]))
+    wrong["user"]["messages"] = {"per_second": 0, "burst": 1.5, "more": 1}
+    del wrong["mode"]
+    assert paths_of(api.ask("PUT", "/ml/limits", 422, {"policies": wrong})) == [
+        "policies.mode", "policies.user.messages.per_second", "policies.user.messages.burst",
+        "policies.user.messages.more"]
+    path = "/ml/limits/check%20api"
+    api.ask("DELETE", path, (204, 404))
+    api.ask("GET", path, 404)
+    asked = {"kind": "rate", "messages_per_second": .5, "burst": 3, "reason": "a test",
+             "expires": int(time.time()) + 10**8}
+    made = api.ask("PUT", path, 201, asked)
+    assert made["user_id"] == "check api" and made["burst"] == 3
+    assert api.ask("GET", path, 200) == made
+    assert made in api.ask("GET", "/ml/limits?limit=10000", 200)["overrides"]
+    assert api.ask("PUT", path, 200, {"kind": "block", "reason": "a test"})["kind"] == "block"
+    assert api.ask("PUT", path, 200, {"kind": "allow", "reason": "a test"})["expires"] is None
+    for one in ({}, {"kind": "rate", "reason": "x"}, {"kind": "allow"},
+                {"kind": "block", "reason": "x", "burst": 1},
+                {"kind": "allow", "reason": "x", "expires": 1}):
+        api.ask("PUT", path, 422, one)
+    api.ask("DELETE", path, 204)
+    api.ask("DELETE", path, 404)
+
+
+def check_operations(api):
+    status = api.ask("GET", "/ml/status", 200)
+    assert status["shards"] == 64
+    api.ask("GET", "/livez", 200)
+    api.ask("GET", "/readyz", 200)
+    assert api.ask("GET", "/readyz?verbose", 200)["checks"]
+    api.ask("GET", "/healthz?verbose=0", 200)
+    api.ask("GET", "/readyz?verbose=perhaps", 422)
+    text = api.ask("GET", "/metrics", 200)
+    assert "# TYPE liminal_events_total counter" in text and "user_id=" not in text
+    text = api.ask("GET", "/metrics", 200, headers={"Accept": "application/openmetrics-text"})
+    assert text.endswith("# EOF\n")
+    served = api.ask("GET", "/openapi.json", 200)
+    served["info"]["version"] = DOCUMENT["info"]["version"]
+    assert served == json.loads(json.dumps(DOCUMENT)), "the served description is another one"
+
+
+def check_the_rest(api):
+    for path in ("/", "/ml", "/ml/models", "/ml/jobs/1", "/salience", "/v2", "/ml/status/"):
+        api.ask("GET", path, 404)
+    api.ask("PATCH", "/ml/limits", 405)
+    api.ask("DELETE", "/ml/status", 405)
+    api.ask("GET", "/ml/users/%zz", 404)
+    if api.token:
+        for value in ("Bearer wrong", "Basic x"):
+            api.ask("DELETE", "/ml/features/cleanup", 401, headers={"Authorization": value})
+
+
+def check(base, token):
+    api = Api(base, token)
+    alert = flood(api)
+    check_events(api)
+    check_features(api)
+    # The clean-up that came first forgets sessions only: what is asked of the user is still there.
+    check_anomalies(api, alert)
+    check_users(api)
+    check_limits(api)
+    check_operations(api)
+    check_the_rest(api)
+    asked = {one[0] for one in api.seen}
+    described = {operation["operationId"] for item in DOCUMENT["paths"].values()
+                 for operation in item.values() if isinstance(operation, dict)}
+    assert described == asked, f"never asked: {described - asked}"
+    print(f"{api.answers} answers of {len(asked)} operations are as described")
+
+
+def main():
+    if sys.argv[1:2] != ["--start"]:
+        return check(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "")
+    command = sys.argv[2:]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as server:
+        try:
+            ready = server.stdout.readline()
+            found = re.search(r"api=(\S+)", ready)
+            assert found, f"{command[0]} is not ready: {ready!r}"
+            check("http://" + found[1], command[1] if len(command) > 1 else "")
+        finally:
+            server.stdin.close()
+            server.terminate()
+
+
+if __name__ == "__main__":
+    main()
