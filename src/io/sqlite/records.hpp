@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -69,6 +70,11 @@ using Write = std::variant<traffic::Alert,
                            traffic::AuditEntry,
                            Meta,
                            Answer>;
+
+inline constexpr std::size_t kWriteKinds = std::variant_size_v<Write>;
+
+/// The table that a kind of write goes to, by its place in `Write`: a label of metrics.
+[[nodiscard]] std::string_view table_of(std::size_t kind);
 
 /// Memory that a write holds, its texts included.
 [[nodiscard]] std::size_t memory_bytes(const Write& write);

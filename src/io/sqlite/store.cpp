@@ -20,6 +20,7 @@ Writer::Options writer_options(const Store::Options& options) {
   writer.retry_max = options.retry_max;
   writer.close_patience = options.close_patience;
   writer.retention = options.retention;
+  writer.on_commit = options.on_commit;
   return writer;
 }
 

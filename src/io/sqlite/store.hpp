@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -45,6 +46,8 @@ class Store {
     bool survive_power_loss = false;  ///< an fsync a commit
     /// Called by whichever thread finds the change; must be quick and not call the store.
     HealthKeeper::Listener on_health;
+    /// Called on the writer's thread with what each commit took: for a histogram. May be empty.
+    std::function<void(Duration)> on_commit;
     /// How often a failing database is tried again; tests hurry it.
     std::chrono::milliseconds retry_min{50}, retry_max{2'000};
     /// How long closing tries to commit what waits when that fails.

@@ -136,6 +136,15 @@ TEST_F(StoreTest, KnowsTheLargestAlertNumberOfEachShard) {
   EXPECT_EQ(numbers[63], 12u);
 }
 
+TEST_F(StoreTest, CountsWhatItCommitsByTable) {
+  ASSERT_TRUE(commit(an_alert(1, 1), an_alert(1, 2), OverrideRemoved{"ann"}));
+  const auto counters = store_->counters().writer;
+  EXPECT_THAT(counters.writes_committed, ElementsAre(2, 0, 0, 1, 0, 0, 0, 0));
+  EXPECT_EQ(table_of(0), "alerts");
+  EXPECT_EQ(table_of(3), "overrides");
+  EXPECT_EQ(counters.commits, 1u);
+}
+
 TEST_F(StoreTest, CommitsAGroupWholeOrNotAtAll) {
   traffic::Override without_reason = a_rate("bob");
   without_reason.reason.clear();

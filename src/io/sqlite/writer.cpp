@@ -168,34 +168,46 @@ Result<void> Writer::commit_groups() {
   outcomes.reserve(groups_.size());
   auto done = in_transaction(*database_, [&] { return apply_groups(outcomes); });
   if (!done) return done;
-  const std::vector<Group> committed = std::exchange(groups_, {});
+  committed_after(start);
+  settle(std::exchange(groups_, {}), outcomes);
+  return {};
+}
+
+/// Counts what was committed, then tells who waits: whoever hears of it finds it counted.
+void Writer::settle(const std::vector<Group>& groups, const std::vector<Result<void>>& outcomes) {
   {
     const std::lock_guard lock(mutex_);
-    ++counters_.commits;
-    counters_.commit_ns_last = static_cast<std::uint64_t>((Clock::now() - start).count());
-    for (std::size_t i = 0; i < committed.size(); ++i) {
-      if (outcomes[i]) {
-        counters_.writes_committed += committed[i].writes.size();
-      } else {
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      if (!outcomes[i]) {
         ++counters_.groups_rejected;
+        continue;
       }
+      for (const Write& write : groups[i].writes) ++counters_.writes_committed[write.index()];
     }
   }
-  for (std::size_t i = 0; i < committed.size(); ++i) {
-    for (const Acknowledge& tell : committed[i].waiting) tell(outcomes[i]);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    for (const Acknowledge& tell : groups[i].waiting) tell(outcomes[i]);
   }
-  return {};
+}
+
+void Writer::committed_after(Clock::time_point start) {
+  if (options_.on_commit) options_.on_commit(Clock::now() - start);
+  const std::lock_guard lock(mutex_);
+  ++counters_.commits;
 }
 
 Result<void> Writer::commit_rows() {
   if (rows_.empty()) return {};
+  const auto start = Clock::now();
   const auto added =
       in_transaction(*database_, [&] { return add_rows(*database_, rows_, schema_); });
   if (!added) {
-    if (is_of_the_write(added.error())) rows_.clear();  // cannot happen; must not block either
+    // A row that cannot be written at all must not be tried for ever.
+    if (is_of_the_write(added.error())) rows_.clear();
     return tl::unexpected(added.error());
   }
   rows_.clear();
+  committed_after(start);
   const std::lock_guard lock(mutex_);
   counters_.rows_committed += static_cast<std::uint64_t>(*added);
   return {};

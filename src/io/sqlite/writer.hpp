@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -34,17 +36,18 @@ class Writer {
     std::chrono::milliseconds close_patience{1'000};
     std::chrono::milliseconds retention_every{10'000};
     Retention retention;
+    /// Is told, on the writer's thread, what each commit took: for a histogram. May be empty.
+    std::function<void(Duration)> on_commit;
   };
 
   struct Counters {
     std::uint64_t commits = 0;
-    std::uint64_t writes_committed = 0;
+    std::array<std::uint64_t, kWriteKinds> writes_committed{};  ///< `table_of` names them
     std::uint64_t groups_rejected = 0;  ///< broke a constraint: their senders were told
     std::uint64_t groups_lost = 0;      ///< not committed before closing: their senders were told
     std::uint64_t rows_committed = 0;
     std::uint64_t rows_lost = 0;  ///< not committed before closing
     std::uint64_t rows_removed = 0;
-    std::uint64_t commit_ns_last = 0;
     std::uint64_t openings = 0;  ///< of the database: changes when readers must open it anew
   };
 
@@ -73,6 +76,8 @@ class Writer {
   [[nodiscard]] Result<void> forget();
   [[nodiscard]] Result<void> keep_retention();
   [[nodiscard]] Result<void> apply_groups(std::vector<Result<void>>& outcomes);
+  void settle(const std::vector<Group>& groups, const std::vector<Result<void>>& outcomes);
+  void committed_after(Clock::time_point start);
   void recover(const Error& error);
   void give_up();
   [[nodiscard]] bool busy() const;

@@ -1,5 +1,7 @@
 #include "io/sqlite/writes.hpp"
 
+#include <array>
+
 #include "core/traffic/schema.hpp"
 #include "io/sqlite/encoding.hpp"
 
@@ -99,6 +101,12 @@ struct Apply {
 };
 
 }  // namespace
+
+std::string_view table_of(std::size_t kind) {
+  constexpr std::array<std::string_view, kWriteKinds> kTables{
+      "alerts", "feedback", "overrides", "overrides", "policies", "audit", "meta", "answers"};
+  return kTables[kind];
+}
 
 Result<std::int64_t> register_schema(Database& database) {
   const std::uint64_t hash = traffic::schema_hash();
