@@ -112,7 +112,8 @@ class Deploy(unittest.TestCase):
 
     def test_every_family_is_on_the_dashboard(self):
         shown = {family_of(n) for _, expr, _ in panel_queries() for n in NAME.findall(expr)}
-        shown |= {n for n in NAME.findall(json.dumps(dashboard()["templating"]))}
+        for part in ("templating", "annotations"):
+            shown |= set(NAME.findall(json.dumps(dashboard()[part])))
         missing = set(families()) - shown - set(KEPT_OFF)
         self.assertFalse(missing)
 

@@ -120,6 +120,7 @@ Problems validate(const Configuration& configuration) {
   checks.take(gateway::validate(gateway_options(configuration)), "gateway");
   checks.take(engine::validate(engine_options(configuration)), "");
   checks.take(sqlite::validate(configuration.store.retention), "store");
+  checks.take(sqlite::FeatureSampler::validate(configuration.store.queue.sampling), "store");
   return found;
 }
 

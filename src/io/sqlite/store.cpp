@@ -99,6 +99,8 @@ Result<void> Store::forget_rows(SteadyTime before,
 
 void Store::advance(SteadyTime now) { writer_.advance(now); }
 
+void Store::set_retention(const Retention& retention) { writer_.set_retention(retention); }
+
 Result<std::vector<traffic::Alert>> Store::alerts(const AlertQuery& query) {
   return readers_.read([&](Database& database) { return sqlite::alerts(database, query); });
 }

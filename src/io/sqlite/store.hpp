@@ -88,6 +88,9 @@ class Store {
   /// as `clock()`. Call it once a second.
   void advance(SteadyTime now);
 
+  /// Changes how long and how much is kept, from the next removal on (every 10 s). Must be valid.
+  void set_retention(const Retention& retention);
+
   // --- Reading -------------------------------------------------------------------------------
 
   [[nodiscard]] Result<std::vector<traffic::Alert>> alerts(const AlertQuery& query);

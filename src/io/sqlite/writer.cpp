@@ -81,7 +81,7 @@ Result<void> configure(Database& database, const Writer::Options& options) {
 }  // namespace
 
 Writer::Writer(Options options, WriteQueue& queue, HealthKeeper& health)
-    : options_(std::move(options)), queue_(queue), health_(health) {
+    : options_(std::move(options)), queue_(queue), health_(health), retention_(options_.retention) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -242,7 +242,12 @@ Result<void> Writer::forget() {
 Result<void> Writer::keep_retention() {
   const std::int64_t now_ns = now_ns_.load(std::memory_order_relaxed);
   if (now_ns == 0 || Clock::now() < retention_due_) return {};
-  const auto removed = retain(*database_, options_.retention, SteadyTime{Duration{now_ns}});
+  Retention retention;
+  {
+    const std::lock_guard lock(mutex_);
+    retention = retention_;
+  }
+  const auto removed = retain(*database_, retention, SteadyTime{Duration{now_ns}});
   if (!removed) return tl::unexpected(removed.error());
   catching_up_ = removed->more;
   if (!catching_up_) retention_due_ = Clock::now() + options_.retention_every;
@@ -276,6 +281,11 @@ void Writer::give_up() {
     counters_.groups_lost += groups;
     counters_.rows_lost += rows;
   }
+}
+
+void Writer::set_retention(const Retention& retention) {
+  const std::lock_guard lock(mutex_);
+  retention_ = retention;
 }
 
 Writer::Counters Writer::counters() const {

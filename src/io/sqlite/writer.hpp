@@ -60,6 +60,8 @@ class Writer {
 
   /// Thread-safe. Says what time the engine has.
   void advance(SteadyTime now) { now_ns_.store(nanoseconds(now), std::memory_order_relaxed); }
+  /// Thread-safe. Holds from the next time that something is removed.
+  void set_retention(const Retention& retention);
   /// Thread-safe.
   [[nodiscard]] Counters counters() const;
   [[nodiscard]] std::uint64_t openings() const { return openings_.load(); }
@@ -100,8 +102,9 @@ class Writer {
   Clock::time_point clock_due_{}, retention_due_{};
   std::chrono::milliseconds pause_{0};
 
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  ///< guards the two that follow
   Counters counters_;
+  Retention retention_;
   std::atomic<std::uint64_t> openings_{0};
   std::thread thread_;  // last: everything else exists when it starts
 };
