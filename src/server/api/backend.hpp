@@ -117,6 +117,15 @@ struct Check {
   std::string detail;
 };
 
+/// The answer to a request with an Idempotency-Key, to be given again.
+struct RememberedAnswer {
+  std::string key;
+  std::uint64_t request_hash = 0;
+  unsigned status = 0;
+  std::string content_type;
+  std::string body;
+};
+
 /// What the API needs from the rest of the program: shards, store, gateway. Whoever owns these
 /// implements it.
 ///
@@ -177,6 +186,12 @@ class Backend {
   /// Gives true when the user had none before. kConflict when there are too many.
   virtual void set_override(traffic::Override decision, Done<bool> done) = 0;
   virtual void remove_override(std::string user, Done<void> done) = 0;
+
+  /// Keeps an answer beyond the life of this process; it is given to the client after `done`,
+  /// whatever that says. Without an implementation answers are remembered while the process lives.
+  virtual void remember(RememberedAnswer answer, Done<void> done);
+  /// The answer that was kept under a key, for at least a day.
+  virtual void recall(std::string key, Done<std::optional<RememberedAnswer>> done);
 };
 
 }  // namespace liminal::api

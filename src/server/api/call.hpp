@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,7 @@ struct Route {
 };
 
 /// One request on its way to an answer.
-struct Call {
+struct Call : std::enable_shared_from_this<Call> {
   Call(Service& by, http::Request asked, http::Reply to)
       : service(by), request(std::move(asked)), reply(std::move(to)) {}
 
@@ -42,6 +43,7 @@ struct Call {
   Query::Pairs query;
   ClientLimiter::Verdict limit;
   std::string idempotency_key;  ///< empty: nothing is remembered
+  std::uint64_t request_hash = 0;
   std::chrono::steady_clock::time_point begun;
 
   /// Once. What every answer carries is added.

@@ -21,6 +21,7 @@ class FakeBackend : public Backend {
   traffic::Alert flood = make_alert();
   std::string note;
   std::vector<Check> checks{{"shards", true, "64 of 64"}, {"store", true, "writes"}};
+  std::map<std::string, RememberedAnswer> remembered;
   std::optional<Error> failure;
   /// Answers that are held back when `hold` is set, until the test gives them.
   bool hold = false;
@@ -151,6 +152,15 @@ class FakeBackend : public Backend {
   void remove_override(std::string user, Done<void> done) override {
     if (decided.erase(user) == 0) return done(liminal::failure(ErrorCode::kMissing));
     done({});
+  }
+
+  void remember(RememberedAnswer answer, Done<void> done) override {
+    remembered.insert_or_assign(answer.key, answer);
+    done({});
+  }
+  void recall(std::string key, Done<std::optional<RememberedAnswer>> done) override {
+    const auto found = remembered.find(key);
+    done(found == remembered.end() ? std::optional<RememberedAnswer>{} : found->second);
   }
 
  private:

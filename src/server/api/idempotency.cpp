@@ -41,4 +41,9 @@ void IdempotencyCache::finish(const std::string& key, const http::Response& resp
   bytes_ += response.body.size();
 }
 
+void IdempotencyCache::forget(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = index_.find(key); found != index_.end()) drop(found->second);
+}
+
 }  // namespace liminal::api

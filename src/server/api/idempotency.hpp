@@ -40,6 +40,8 @@ class IdempotencyCache {
   /// `fingerprint` is of the request's content.
   [[nodiscard]] Outcome begin(const std::string& key, std::uint64_t fingerprint, Time now);
   void finish(const std::string& key, const http::Response& response);
+  /// As if `begin` had not been called.
+  void forget(const std::string& key);
 
  private:
   struct Entry {

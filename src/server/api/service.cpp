@@ -55,6 +55,10 @@ std::string_view method_label(std::string_view method) {
   return "other";
 }
 
+http::Response mismatch() {
+  return invalid("header", {{"Idempotency-Key", "was used for a request with another body"}});
+}
+
 bool is_loopback(std::string_view host) { return host.starts_with("127.") || host == "::1"; }
 
 }  // namespace
@@ -84,6 +88,11 @@ Service::Service(const Options& options, Backend& backend, Clock clock)
       id_seed_((std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()) {}
 
 Service::~Service() = default;
+
+void Backend::remember(RememberedAnswer, Done<void> done) { done({}); }
+void Backend::recall(std::string, Done<std::optional<RememberedAnswer>> done) {
+  done(std::optional<RememberedAnswer>{});
+}
 
 http::Response Service::error_page(unsigned status, std::string_view detail) {
   return problem(status, detail);
@@ -136,12 +145,7 @@ void Service::handle(http::Request request, http::Reply reply) {
   call->id = !given.empty() && given.size() <= kIdBytesMax && is_visible_ascii(given)
                  ? std::string(given)
                  : hex(mix64(id_seed_ + ++id_count_));
-  try {
-    dispatch(call);
-  } catch (const std::exception&) {
-    // Memory, most likely. What went wrong is not the client's to know.
-    call->answer(problem(500, "this request could not be worked on"));
-  }
+  run(call, &Service::dispatch);
 }
 
 void Service::dispatch(const CallPtr& call) {
@@ -160,9 +164,8 @@ void Service::dispatch(const CallPtr& call) {
     return call->answer(std::move(response));
   }
   if (auto refusal = refuse_call(*call, *route)) return call->answer(std::move(*refusal));
-  if (route->idempotent) {
-    if (auto response = repeat(*call)) return call->answer(std::move(*response));
-  }
+  if (route->idempotent && call->request.header("Idempotency-Key"))
+    return begin_idempotent(call, *route);
   (this->*route->handler)(call);
 }
 
@@ -184,27 +187,69 @@ std::optional<http::Response> Service::refuse_call(Call& call, const Route& rout
   return std::nullopt;
 }
 
-/// The answer to a repetition, or to a key that cannot be used.
-std::optional<http::Response> Service::repeat(Call& call) {
-  const auto given = call.request.header("Idempotency-Key");
-  if (!given) return std::nullopt;
-  if (given->empty() || given->size() > kIdempotencyKeyBytesMax)
-    return invalid("header", {{"Idempotency-Key", "must be text of 1 to 255 bytes"}});
-  std::string key = call.request.target + "\n" + std::string(*given);
-  auto outcome = answered_.begin(key, hash64(call.request.body), call.begun);
-  if (auto* response = std::get_if<http::Response>(&outcome)) return std::move(*response);
-  if (std::holds_alternative<IdempotencyCache::Busy>(outcome))
-    return problem(409, "the first request with this Idempotency-Key is still being worked on");
-  if (std::holds_alternative<IdempotencyCache::Mismatch>(outcome))
-    return invalid("header", {{"Idempotency-Key", "was used for a request with another body"}});
-  call.idempotency_key = std::move(key);
-  return std::nullopt;
+void Service::begin_idempotent(const CallPtr& call, const Route& route) {
+  const std::string_view given = *call->request.header("Idempotency-Key");
+  if (given.empty() || given.size() > kIdempotencyKeyBytesMax) {
+    return call->answer(invalid("header", {{"Idempotency-Key", "must be text of 1 to 255 bytes"}}));
+  }
+  std::string key = call->request.target + "\n" + std::string(given);
+  call->request_hash = hash64(call->request.body);
+  auto outcome = answered_.begin(key, call->request_hash, call->begun);
+  if (auto* response = std::get_if<http::Response>(&outcome))
+    return call->answer(std::move(*response));
+  if (std::holds_alternative<IdempotencyCache::Mismatch>(outcome)) return call->answer(mismatch());
+  if (std::holds_alternative<IdempotencyCache::Busy>(outcome)) {
+    return call->answer(
+        problem(409, "the first request with this Idempotency-Key is still being worked on"));
+  }
+  call->idempotency_key = key;
+  using Found = std::optional<RememberedAnswer>;
+  // A store that cannot tell is no reason to refuse: the request itself will say so if it matters.
+  backend_.recall(std::move(key), [this, call, handler = route.handler](Result<Found> found) {
+    if (found && *found) return repeat(call, **found);
+    run(call, handler);
+  });
+}
+
+void Service::repeat(const CallPtr& call, const RememberedAnswer& remembered) {
+  const std::string key = std::exchange(call->idempotency_key, {});
+  if (remembered.request_hash != call->request_hash) {
+    answered_.forget(key);
+    return call->answer(mismatch());
+  }
+  const http::Response response{
+      remembered.status, {{"Content-Type", remembered.content_type}}, remembered.body};
+  answered_.finish(key, response);
+  call->answer(response);
+}
+
+void Service::run(const CallPtr& call, void (Service::*handler)(const CallPtr&)) {
+  try {
+    (this->*handler)(call);
+  } catch (const std::exception&) {
+    // Memory, most likely. What went wrong is not the client's to know.
+    call->answer(problem(500, "this request could not be worked on"));
+  }
 }
 
 void Service::finish(Call& call, http::Response response) {
+  if (call.idempotency_key.empty()) return send(call, std::move(response));
+  const std::string key = std::exchange(call.idempotency_key, {});
+  answered_.finish(key, response);
+  if (response.status >= 300) return send(call, std::move(response));
+  RememberedAnswer kept{key,
+                        call.request_hash,
+                        response.status,
+                        std::string(response.header("Content-Type").value_or("")),
+                        response.body};
+  backend_.remember(std::move(kept),
+                    [this, kept_alive = call.shared_from_this(), response = std::move(response)](
+                        const Result<void>&) { send(*kept_alive, response); });
+}
+
+void Service::send(Call& call, http::Response response) {
   const http::Reply reply = std::exchange(call.reply, nullptr);
   if (!reply) return;
-  if (!call.idempotency_key.empty()) answered_.finish(call.idempotency_key, response);
   auto& headers = response.headers;
   headers.push_back({"X-Request-Id", call.id});
   headers.push_back({"Cache-Control", "no-store"});

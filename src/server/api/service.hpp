@@ -60,8 +60,12 @@ class Service {
 
   void dispatch(const CallPtr& call);
   [[nodiscard]] std::optional<http::Response> refuse_call(Call& call, const Route& route);
-  [[nodiscard]] std::optional<http::Response> repeat(Call& call);
+  void begin_idempotent(const CallPtr& call, const Route& route);
+  /// Gives the remembered answer, if it is one to the same request.
+  void repeat(const CallPtr& call, const RememberedAnswer& remembered);
+  void run(const CallPtr& call, void (Service::*handler)(const CallPtr&));
   void finish(Call& call, http::Response response);
+  void send(Call& call, http::Response response);
   void count(const Call& call, unsigned status);
 
   // One function a route. traffic_handlers.cpp

@@ -360,6 +360,26 @@ TEST_F(ServiceTest, AnswersARepetitionAsTheFirstTime) {
             200U);
 }
 
+TEST_F(ServiceTest, AnswersARepetitionAfterARestart) {
+  const char* line = R"({"user_id":"ann","kind":"message"})";
+  const std::vector<http::Header> key{{"Idempotency-Key", "k1"}};
+  const auto first = ask("POST", "/ml/events", line, key);
+
+  Service restarted(options, backend, [this] { return now; });
+  const auto ask_again = [&](const char* body) {
+    http::Request request{"POST", "/ml/events", key, body, "127.0.0.1", true};
+    request.headers.push_back({"Host", "localhost"});
+    http::Response answer;
+    restarted.handle(std::move(request), [&answer](http::Response r) { answer = std::move(r); });
+    return answer;
+  };
+
+  EXPECT_EQ(ask_again(R"({"user_id":"bob","kind":"message"})").status, 422U);
+  EXPECT_EQ(ask_again(line).body, first.body);
+  EXPECT_EQ(ask_again(line).header("Content-Type"), "application/json");
+  EXPECT_EQ(backend.events.size(), 1U);
+}
+
 TEST_F(ServiceTest, SaysThatTheFirstRequestIsStillBeingWorkedOn) {
   const char* line = R"({"user_id":"ann","kind":"message"})";
   const std::vector<http::Header> key{{"Idempotency-Key", "k1"}};
