@@ -30,6 +30,8 @@ bool can_move(EventKind kind, FeatureId feature) {
     case FeatureId::kRateLimitViolations:
       return kind == EventKind::kRateLimited || kind == EventKind::kMessage ||
              kind == EventKind::kConnect;
+    case FeatureId::kErrorRate:
+      return kind == EventKind::kMessage || kind == EventKind::kFailed;
     default:
       return kind == EventKind::kMessage;
   }

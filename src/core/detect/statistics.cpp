@@ -39,6 +39,10 @@ float UserStatistics::step(const Event& event,
   if (event.kind == EventKind::kMessage)
     return learn_message(event, now, options, population, learnt, out);
   Judgement judgement;
+  if (event.kind == EventKind::kFailed && sent_) {
+    learn_failure(at, population, learnt);
+    judge_message(judgement, at, options, population);
+  }
   if (event.kind == EventKind::kConnect && count_connect(at, learnt))
     judge_reconnects(judgement, options, population);
   if (event.kind == EventKind::kSubscribe && count_new_channels(event, at))
@@ -171,14 +175,29 @@ void UserStatistics::accumulate_rate(double messages, double pause_s, const Expe
   rate_cusum_ = clamped(static_cast<double>(rate_cusum_) + step);
 }
 
-void UserStatistics::accumulate_errors(bool error, Stamp now, const Population& population) {
+UserStatistics::ErrorRates UserStatistics::error_rates(const Population& population) const {
   const Habits& usual = reference_.settled();
   const double own = (.4 + 9 * population.error_rate() + static_cast<double>(usual.errors)) /
                      (30 + static_cast<double>(usual.weight));
   const double good = std::min(.6, std::max(own, 1.3 * population.present_error_rate()));
-  const double bad = std::clamp(2 * good, .35, .95);
+  return {.good = good, .bad = std::clamp(2 * good, .35, .95)};
+}
+
+void UserStatistics::accumulate_errors(bool error, Stamp now, const Population& population) {
+  const auto [good, bad] = error_rates(population);
   if (error || error_cusum_ > 0) error_cusum_ = bernoulli(error_cusum_, error, good, bad);
   if (error_cusum_ <= .01F) no_errors_at_ = now;
+}
+
+/// The message was counted when it came, as one that succeeded: that step is taken back.
+void UserStatistics::learn_failure(Stamp now, const Population& population, Contribution& learnt) {
+  const auto [good, bad] = error_rates(population);
+  const double undone = error_cusum_ > 0 ? log((1 - good) / (1 - bad)) : 0;
+  error_cusum_ = bernoulli(error_cusum_ + static_cast<float>(undone), true, good, bad);
+  if (error_cusum_ <= .01F) no_errors_at_ = now;
+  reference_.open().errors += 1;
+  learnt.light_errors += 1 / std::max(1., static_cast<double>(counts_[1]));
+  learnt.errors.add(1, 0);
 }
 
 void UserStatistics::accumulate_repeats(const Event& event,

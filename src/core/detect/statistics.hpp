@@ -121,6 +121,11 @@ class UserStatistics {
   void let_time_pass(double pause_s);
   void let_events_pass(Stamp now);
   void accumulate_rate(double messages, double pause_s, const Expected& expected);
+  struct ErrorRates {
+    double good, bad;
+  };
+  [[nodiscard]] ErrorRates error_rates(const Population& population) const;
+  void learn_failure(Stamp now, const Population& population, Contribution& learnt);
   void accumulate_errors(bool error, Stamp now, const Population& population);
   void accumulate_repeats(const traffic::Event& event,
                           Message& message,

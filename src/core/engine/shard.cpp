@@ -154,6 +154,7 @@ void Shard::account(UserState& user, const Event& event, SteadyTime now, Effects
     counters_.errors += event.error ? 1 : 0;
     counters_.message_bytes += event.bytes;
   }
+  if (event.kind == EventKind::kFailed) ++counters_.errors;
   const Verdict& verdict = out.verdict;
   const auto reason = static_cast<std::size_t>(verdict.reason);
   if (verdict.shadow != verdict.decision)

@@ -47,6 +47,9 @@ Learnt UserFeatures::learn(const Event& event, SteadyTime now, bool violation) {
     case EventKind::kDisconnect:
       connections_.close(event.connection);
       break;
+    case EventKind::kFailed:
+      errors_.add(1);
+      break;
     case EventKind::kSubscribe:
     case EventKind::kRateLimited:
       break;

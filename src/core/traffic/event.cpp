@@ -14,6 +14,8 @@ std::string_view name(EventKind kind) {
       return "subscribe";
     case EventKind::kRateLimited:
       return "rate_limited";
+    case EventKind::kFailed:
+      return "failed";
   }
   return "unknown";
 }

@@ -39,10 +39,11 @@ enum class EventKind : std::uint8_t {
   kDisconnect,   ///< a connection of the user closed
   kSubscribe,    ///< the user joined the event's channels
   kRateLimited,  ///< somebody else refused a message of the user: a violation, not a message
+  kFailed,       ///< a message that was counted before turned out to have failed: an error only
 };
-inline constexpr std::size_t kEventKinds = 5;
+inline constexpr std::size_t kEventKinds = 6;
 
-/// "message", "connect", "disconnect", "subscribe", "rate_limited".
+/// "message", "connect", "disconnect", "subscribe", "rate_limited", "failed".
 [[nodiscard]] std::string_view name(EventKind kind);
 
 /// One thing that a user did. Borrows its texts: valid during one call of `step`.

@@ -80,6 +80,10 @@ bool Loop::post(Task task) {
   return put != Mailbox::Put::kFull;
 }
 
+void Loop::post_reserved(Task task) {
+  if (mailbox_.put_reserved(std::move(task)) == Mailbox::Put::kFirst) wake();
+}
+
 void Loop::run_tasks() {
   mailbox_.take(tasks_);
   for (const Task& task : tasks_) task();

@@ -81,6 +81,8 @@ class Loop {
 
   /// Runs `task` on the loop's thread. False (and counted) when too many wait. Any thread.
   bool post(Task task);
+  /// The same, never refused: for who bounds by other means how many of its own wait.
+  void post_reserved(Task task);
   [[nodiscard]] std::uint64_t dropped_tasks() const { return mailbox_.dropped(); }
 
   /// Until `stop`.

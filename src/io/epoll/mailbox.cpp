@@ -8,6 +8,15 @@ Mailbox::Put Mailbox::put(Task task) {
     dropped_.fetch_add(1, std::memory_order_relaxed);
     return Put::kFull;
   }
+  return append(std::move(task));
+}
+
+Mailbox::Put Mailbox::put_reserved(Task task) {
+  const std::lock_guard lock(mutex_);
+  return append(std::move(task));
+}
+
+Mailbox::Put Mailbox::append(Task task) {
   waiting_.push_back(std::move(task));
   return waiting_.size() == 1 ? Put::kFirst : Put::kMore;
 }

@@ -49,6 +49,8 @@ class Mailbox {
     kMore,   ///< accepted; somebody before woke the reader
   };
   [[nodiscard]] Put put(Task task);
+  /// The same without a bound: for who bounds by other means how many of its own wait.
+  [[nodiscard]] Put put_reserved(Task task);
 
   /// All that waits, in order of arrival. One thread only.
   void take(std::vector<Task>& into);
@@ -56,6 +58,8 @@ class Mailbox {
   [[nodiscard]] std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
+  [[nodiscard]] Put append(Task task);
+
   const std::size_t capacity_;
   std::mutex mutex_;
   std::vector<Task> waiting_;

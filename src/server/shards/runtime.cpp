@@ -1,0 +1,322 @@
+#include "server/shards/runtime.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/base/check.hpp"
+
+namespace liminal::shards {
+namespace {
+
+constexpr Duration kSecond = std::chrono::seconds{1};
+/// Effects of more changes than this are handed on before the turn ends.
+constexpr std::size_t kEffectsPerDelivery = 1024;
+/// A server that was held up for longer lives the rest in one step.
+constexpr Duration kStepwiseMax = std::chrono::hours{1};
+
+std::uint32_t thread_count(const Options& options) {
+  if (options.threads != 0) return std::min(options.threads, kShards);
+  return std::clamp(std::thread::hardware_concurrency(), 1U, kShards);
+}
+
+}  // namespace
+
+Problems validate(const Options& options) {
+  Problems problems;
+  if (options.threads > kShards)
+    problems.push_back({"threads", "must be at most 64: there are no more shards"});
+  if (options.mailbox_max < 64) problems.push_back({"mailbox_max", "must be at least 64"});
+  if (options.submitted_max == 0) problems.push_back({"submitted_max", "must be at least 1"});
+  for (Problem problem : engine::validate(options.commons)) {
+    problem.key = "commons." + problem.key;
+    problems.push_back(std::move(problem));
+  }
+  return problems;
+}
+
+Worker::Worker(Runtime& runtime, std::size_t index, const Options& options)
+    : runtime_(runtime), index_(index), loop_({.mailbox_max = options.mailbox_max, .clock = {}}) {
+  loop_.at_turn_end([this] { deliver(); });
+}
+
+engine::Shard& Worker::shard(ShardId id) {
+  LIMINAL_DCHECK(runtime_.owner(id) == index_);
+  return runtime_.shards_[liminal::index(id)];
+}
+
+SteadyTime Worker::now() const { return runtime_.clock_.now(); }
+
+traffic::Verdict Worker::step(const traffic::Event& event) {
+  const ShardId id = shard_of(event.user.hash);
+  engine::Shard& owned = shard(id);
+  if (runtime_.recorder_ != nullptr) runtime_.recorder_->event(id, owned.inputs() + 1, event);
+  owned.step(event, effects_);
+  const traffic::Verdict verdict = effects_.verdict;
+  deliver_if_many();
+  return verdict;
+}
+
+void Worker::tick(SteadyTime now) {
+  for (std::size_t i = index_; i < kShards; i += runtime_.threads()) {
+    engine::Shard& owned = runtime_.shards_[i];
+    if (runtime_.recorder_ != nullptr)
+      runtime_.recorder_->tick(owned.id(), owned.inputs() + 1, now);
+    owned.tick(now, runtime_.told_, effects_);
+  }
+  deliver_if_many();
+}
+
+void Worker::absorb(const engine::Exchange& exchange) {
+  for (std::size_t i = index_; i < kShards; i += runtime_.threads()) {
+    engine::Shard& owned = runtime_.shards_[i];
+    if (runtime_.recorder_ != nullptr)
+      runtime_.recorder_->absorb(owned.id(), owned.inputs() + 1, exchange);
+    owned.absorb(exchange, effects_);
+  }
+  deliver_if_many();
+}
+
+void Worker::deliver() {
+  if (!effects_.alerts.empty() || !effects_.rows.empty() || !effects_.audit.empty())
+    runtime_.sink_.deliver(effects_);
+  effects_.clear();
+}
+
+void Worker::deliver_if_many() {
+  if (effects_.alerts.size() + effects_.rows.size() + effects_.audit.size() > kEffectsPerDelivery)
+    deliver();
+}
+
+/// The second's timer, on the first thread's loop.
+struct Runtime::Beat final : epoll::Timer {
+  explicit Beat(Runtime& r) : runtime(r) {}
+  void on_timer() override { runtime.beat(); }
+  Runtime& runtime;
+};
+
+Runtime::Runtime(const Options& options,
+                 std::shared_ptr<const engine::Settings> settings,
+                 const EngineClock& clock,
+                 Sink& sink,
+                 Recorder* recorder)
+    : options_(options),
+      clock_(clock),
+      sink_(sink),
+      recorder_(recorder),
+      commons_(settings->options.detect.profile, options.commons),
+      settings_(settings),
+      exchange_(std::make_shared<engine::Exchange>()),
+      second_(clock.now()),
+      beat_(std::make_unique<Beat>(*this)) {
+  shards_.reserve(kShards);
+  for (std::uint32_t i = 0; i < kShards; ++i)
+    shards_.emplace_back(ShardId{static_cast<std::uint8_t>(i)}, settings, second_);
+  const std::uint32_t threads = thread_count(options);
+  for (std::uint32_t i = 0; i < threads; ++i)
+    workers_.push_back(std::make_unique<Worker>(*this, i, options_));
+}
+
+Runtime::~Runtime() { stop(); }
+
+Result<void> Runtime::load(Reader& in) {
+  LIMINAL_CHECK(threads_.empty());
+  if (const Result<void> read = commons_.load(in); !read) return read;
+  for (engine::Shard& shard : shards_) {
+    if (const Result<void> read = shard.load(in); !read) return read;
+    shard.forget_connections();
+  }
+  return in.finish();
+}
+
+void Runtime::start() {
+  LIMINAL_CHECK(threads_.empty());
+  epoll::Loop& first = workers_[0]->loop();
+  first.post_reserved([this] { beat(); });
+  for (const auto& worker : workers_)
+    threads_.emplace_back([&loop = worker->loop()] { loop.run(); });
+}
+
+void Runtime::stop() {
+  for (const auto& worker : workers_) worker->loop().stop();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  for (const auto& worker : workers_) worker->deliver();
+}
+
+/// Begins the next second when it is due and nothing is under way, and comes back for the one
+/// after.
+void Runtime::beat() {
+  if (busy_) return;  // the end of the second calls again
+  const SteadyTime now = clock_.now();
+  if (snapshot_wanted_) return begin_snapshot(std::exchange(snapshot_wanted_, nullptr));
+  if (now >= second_ + kSecond)
+    return begin_second(now - second_ > kStepwiseMax ? now : second_ + kSecond);
+  const double wait = seconds(second_ + kSecond - now) / clock_.scale();
+  workers_[0]->loop().arm(*beat_, from_seconds(wait));
+}
+
+void Runtime::begin_second(SteadyTime now) {
+  busy_ = true;
+  second_ = now;
+  waiting_for_ = workers_.size();
+  for (const auto& worker : workers_) {
+    worker->loop().post_reserved([this, each = worker.get(), now] {
+      each->tick(now);
+      workers_[0]->loop().post_reserved([this] { told(); });
+    });
+  }
+}
+
+void Runtime::told() {
+  if (--waiting_for_ != 0) return;
+  // Whoever still holds the last one has not absorbed it: it is never written again.
+  auto exchange = exchange_.use_count() == 1 ? exchange_ : std::make_shared<engine::Exchange>();
+  commons_.advance(told_, second_, settings_->options.detect, *exchange);
+  exchange_ = exchange;
+  waiting_for_ = workers_.size();
+  for (const auto& worker : workers_) {
+    worker->loop().post_reserved([this, each = worker.get(), exchange] {
+      each->absorb(*exchange);
+      workers_[0]->loop().post_reserved([this] { absorbed(); });
+    });
+  }
+}
+
+void Runtime::absorbed() {
+  if (--waiting_for_ != 0) return;
+  busy_ = false;
+  seconds_.fetch_add(1, kRelaxed);
+  beat();
+}
+
+bool Runtime::ask(ShardId shard, Question question) {
+  Worker& worker = *workers_[owner(shard)];
+  return worker.loop().post([&worker, shard, question = std::move(question)] {
+    question(worker.shard(shard), worker.effects_);
+    worker.deliver_if_many();
+  });
+}
+
+bool Runtime::ask_all(Question question, std::function<void()> done) {
+  struct Round {
+    Question question;
+    std::function<void()> done;
+    std::atomic<std::size_t> left;
+  };
+  auto round = std::make_shared<Round>();
+  round->question = std::move(question);
+  round->done = std::move(done);
+  round->left = workers_.size();
+  // Half a round is none: the first thread's mailbox speaks for all, the others' parts are few.
+  const auto part = [this, round](Worker& worker) {
+    for (std::size_t i = worker.index(); i < kShards; i += threads())
+      round->question(shards_[i], worker.effects_);
+    worker.deliver_if_many();
+    if (round->left.fetch_sub(1) == 1 && round->done) round->done();
+  };
+  return workers_[0]->loop().post([this, part] {
+    for (std::size_t i = 1; i < workers_.size(); ++i)
+      workers_[i]->loop().post_reserved([part, each = workers_[i].get()] { part(*each); });
+    part(*workers_[0]);
+  });
+}
+
+bool Runtime::ask_commons(std::function<void(engine::Commons&)> question) {
+  return workers_[0]->loop().post([this, question = std::move(question)] { question(commons_); });
+}
+
+bool Runtime::submit(std::vector<traffic::StoredEvent> events, std::function<void()> done) {
+  const auto count = static_cast<std::uint32_t>(
+      std::min<std::size_t>(events.size(), options_.submitted_max + std::size_t{1}));
+  if (submitted_.fetch_add(count, kRelaxed) + std::uint64_t{count} > options_.submitted_max) {
+    submitted_.fetch_sub(count, kRelaxed);
+    return false;
+  }
+  struct Batch {
+    std::vector<traffic::StoredEvent> events;
+    std::vector<std::vector<std::uint32_t>> of_thread;
+    std::function<void()> done;
+    std::atomic<std::size_t> left{0};
+  };
+  auto batch = std::make_shared<Batch>();
+  batch->events = std::move(events);
+  batch->done = std::move(done);
+  batch->of_thread.resize(workers_.size());
+  for (std::uint32_t i = 0; i < batch->events.size(); ++i)
+    batch->of_thread[owner(shard_of(batch->events[i].view().user.hash))].push_back(i);
+  batch->left = workers_.size();
+  for (const auto& worker : workers_) {
+    worker->loop().post_reserved([this, batch, each = worker.get(), count] {
+      for (const std::uint32_t i : batch->of_thread[each->index()])
+        (void)each->step(batch->events[i].view());
+      if (batch->left.fetch_sub(1) != 1) return;
+      submitted_.fetch_sub(count, kRelaxed);
+      if (batch->done) batch->done();
+    });
+  }
+  return true;
+}
+
+void Runtime::set_settings(std::shared_ptr<const engine::Settings> settings) {
+  for (const auto& worker : workers_) {
+    worker->loop().post_reserved([this, each = worker.get(), settings] {
+      if (each->index() == 0) settings_ = settings;
+      for (std::size_t i = each->index(); i < kShards; i += threads())
+        shards_[i].set_settings(settings);
+    });
+  }
+}
+
+bool Runtime::snapshot(std::function<void(std::string)> done) {
+  if (snapshot_under_way_.exchange(true)) return false;
+  workers_[0]->loop().post_reserved([this, done = std::move(done)] {
+    snapshot_wanted_ = done;
+    beat();
+  });
+  return true;
+}
+
+std::string Runtime::save() const {
+  LIMINAL_CHECK(threads_.empty());
+  Writer out;
+  commons_.save(out);
+  for (const engine::Shard& shard : shards_) shard.save(out);
+  return out.take();
+}
+
+void Runtime::begin_snapshot(std::function<void(std::string)> done) {
+  struct Parts {
+    std::array<std::string, kShards> shards;
+    std::string commons;
+    std::function<void(std::string)> done;
+    std::atomic<std::size_t> left;
+  };
+  busy_ = true;  // no second begins before every shard has been written
+  auto parts = std::make_shared<Parts>();
+  parts->done = std::move(done);
+  parts->left = workers_.size();
+  Writer commons;
+  commons_.save(commons);
+  parts->commons = commons.take();
+  for (const auto& worker : workers_) {
+    worker->loop().post_reserved([this, parts, each = worker.get()] {
+      for (std::size_t i = each->index(); i < kShards; i += threads()) {
+        Writer out;
+        shards_[i].save(out);
+        parts->shards[i] = out.take();
+      }
+      if (parts->left.fetch_sub(1) != 1) return;
+      std::string bytes = std::move(parts->commons);
+      for (const std::string& shard : parts->shards) bytes += shard;
+      snapshot_under_way_ = false;
+      workers_[0]->loop().post_reserved([this] {
+        busy_ = false;
+        beat();
+      });
+      parts->done(std::move(bytes));
+    });
+  }
+}
+
+}  // namespace liminal::shards

@@ -1,0 +1,179 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/ids.hpp"
+#include "core/engine/commons.hpp"
+#include "core/engine/effects.hpp"
+#include "core/engine/options.hpp"
+#include "core/engine/shard.hpp"
+#include "core/traffic/event.hpp"
+#include "io/epoll/loop.hpp"
+#include "server/shards/clock.hpp"
+
+namespace liminal::shards {
+
+/// Where effects go: the store, webhooks, logs. One object for all threads.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// What the shards of one thread bring about within a turn of its loop, in their order. Called on
+  /// shard threads, several at once: must not block, and bounds what it keeps.
+  virtual void deliver(engine::Effects& effects) = 0;
+};
+
+/// Sees every input of the engine before it is carried out, for the journal. One object for all
+/// threads, called on the thread that owns the shard: must not block.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  virtual void event(ShardId shard, std::uint64_t input, const traffic::Event& event) = 0;
+  /// Shards tick and absorb in between, each on its thread.
+  virtual void tick(ShardId shard, std::uint64_t input, SteadyTime now) = 0;
+  virtual void absorb(ShardId shard, std::uint64_t input, const engine::Exchange& exchange) = 0;
+};
+
+struct Options {
+  std::uint32_t threads = 0;  ///< 1 to 64; 0: one for each CPU
+  std::size_t mailbox_max = 65'536;
+  /// Events from `submit` that may be under way; more are refused.
+  std::uint32_t submitted_max = 262'144;
+  engine::CommonsOptions commons = {};
+};
+[[nodiscard]] Problems validate(const Options& options);
+
+class Runtime;
+
+/// A thread's part of the engine: the path of a message, without a lock or a queue. For the
+/// thread's own loop only.
+class Worker {
+ public:
+  Worker(Runtime& runtime, std::size_t index, const Options& options);
+
+  /// What to do about an event of a user whose shard this thread owns.
+  [[nodiscard]] traffic::Verdict step(const traffic::Event& event);
+  [[nodiscard]] SteadyTime now() const;
+  [[nodiscard]] std::size_t index() const { return index_; }
+  [[nodiscard]] epoll::Loop& loop() { return loop_; }
+
+ private:
+  friend class Runtime;
+  [[nodiscard]] engine::Shard& shard(ShardId id);
+  void tick(SteadyTime now);
+  void absorb(const engine::Exchange& exchange);
+  void deliver();
+  void deliver_if_many();
+
+  Runtime& runtime_;
+  const std::size_t index_;
+  epoll::Loop loop_;
+  engine::Effects effects_;  ///< of this turn
+};
+
+/// Runs the engine: threads with a loop each, the 64 shards spread over them, the commons on the
+/// first, and the second's exchange between them.
+///
+/// Once a second of the engine's time every shard ticks, the commons learn what all told, every
+/// shard absorbs it; messages go on meanwhile. The threads wait for each other by messages, never
+/// by a lock. Who owns what decides nothing: the same inputs give the same answers with any number
+/// of threads.
+///
+///     Runtime runtime(options, settings, clock, sink);
+///     for (i…) gateway[i] = …(runtime.worker(i).loop(), …);
+///     runtime.start();      // threads run from here
+///     runtime.stop();       // and are gone after this
+class Runtime {
+ public:
+  Runtime(const Options& options,
+          std::shared_ptr<const engine::Settings> settings,
+          const EngineClock& clock,
+          Sink& sink,
+          Recorder* recorder = nullptr);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  [[nodiscard]] std::size_t threads() const { return workers_.size(); }
+  [[nodiscard]] std::size_t owner(ShardId shard) const { return index(shard) % workers_.size(); }
+  [[nodiscard]] Worker& worker(std::size_t thread) { return *workers_[thread]; }
+  [[nodiscard]] const EngineClock& clock() const { return clock_; }
+
+  /// Before `start`, from a snapshot. What is loaded has no connections any more.
+  [[nodiscard]] Result<void> load(Reader& in);
+
+  void start();
+  /// Ends the threads after what they are at; delivers what is left.
+  void stop();
+
+  /// Calls `question` with the shard on its own thread, where it may ask and change it; what it
+  /// puts into the effects is delivered. False when that thread has too much waiting. Any thread.
+  using Question = std::function<void(engine::Shard&, engine::Effects&)>;
+  [[nodiscard]] bool ask(ShardId shard, Question question);
+
+  /// The same for all shards in turn, each on its thread; then `done`, on the thread of the last
+  /// one. Questions run on several threads at once.
+  [[nodiscard]] bool ask_all(Question question, std::function<void()> done);
+
+  /// Calls `question` on the thread of the commons.
+  [[nodiscard]] bool ask_commons(std::function<void(engine::Commons&)> question);
+
+  /// Counts events of servers that have no gateway in front, in order for each user; `done` when
+  /// all are counted. Takes all or none: false when too many are under way. Any thread.
+  [[nodiscard]] bool submit(std::vector<traffic::StoredEvent> events, std::function<void()> done);
+
+  /// From now on these hold, shard by shard.
+  void set_settings(std::shared_ptr<const engine::Settings> settings);
+
+  /// What all shards and the commons are, between two seconds: `done` gets the bytes that `load`
+  /// reads. Asked again while one is being made, it answers false. Any thread.
+  [[nodiscard]] bool snapshot(std::function<void(std::string bytes)> done);
+
+  /// The same while no thread runs: before `start` or after `stop`.
+  [[nodiscard]] std::string save() const;
+
+  /// How many seconds of the engine have been lived.
+  [[nodiscard]] std::uint64_t seconds_lived() const { return seconds_.load(kRelaxed); }
+
+ private:
+  friend class Worker;
+  static constexpr auto kRelaxed = std::memory_order_relaxed;
+  struct Beat;
+
+  void beat();
+  void begin_second(SteadyTime now);
+  void told();
+  void absorbed();
+  void begin_snapshot(std::function<void(std::string)> done);
+
+  Options options_;
+  const EngineClock& clock_;
+  Sink& sink_;
+  Recorder* recorder_;
+  std::vector<engine::Shard> shards_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+
+  // Of the first thread, but for the parts of `told_` that belong to a worker's shards.
+  engine::Commons commons_;
+  engine::Second told_;
+  std::shared_ptr<const engine::Settings> settings_;
+  std::shared_ptr<engine::Exchange> exchange_;
+  SteadyTime second_;
+  std::size_t waiting_for_ = 0;  ///< threads that have not finished this half of the second
+  bool busy_ = false;
+  std::function<void(std::string)> snapshot_wanted_;
+  std::unique_ptr<Beat> beat_;
+
+  std::atomic<std::uint64_t> seconds_{0};
+  std::atomic<std::uint32_t> submitted_{0};
+  std::atomic<bool> snapshot_under_way_{false};
+};
+
+}  // namespace liminal::shards

@@ -1,0 +1,231 @@
+#include "server/shards/runtime.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <future>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "core/base/random.hpp"
+#include "core/engine/local_engine.hpp"
+
+namespace liminal::shards {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using traffic::Event;
+using traffic::EventKind;
+using traffic::Name;
+
+constexpr Duration kDate = seconds{1'700'000'000};
+constexpr auto kPatience = seconds{20};
+
+/// A clock that the test moves; threads read it.
+struct HandClock {
+  [[nodiscard]] EngineClock::Source source() {
+    return {.wall = [] { return kDate; }, .steady = [this] { return Duration{steady.load()}; }};
+  }
+  std::atomic<Duration::rep> steady{0};
+};
+
+struct Collector : Sink {
+  void deliver(engine::Effects& effects) override {
+    const std::lock_guard lock(mutex);
+    for (const auto& change : effects.alerts)
+      if (change.kind == engine::AlertChange::Kind::kRaised) raised.push_back(change.alert);
+    rows += effects.rows.size();
+  }
+  std::mutex mutex;
+  std::vector<traffic::Alert> raised;
+  std::size_t rows = 0;
+};
+
+traffic::StoredEvent message(const std::string& user, double t, std::uint32_t bytes = 40) {
+  Event event;
+  event.user = Name(user);
+  event.address = Name("10.0.0.1");
+  event.bytes = bytes;
+  event.time = EventTime{kDate + from_seconds(t)};
+  return traffic::StoredEvent(event);
+}
+
+std::shared_ptr<const engine::Settings> settings() {
+  return std::make_shared<const engine::Settings>(engine::Options{});
+}
+
+/// Waits for a call from another thread.
+template <class Ask>
+void wait_for(Ask&& ask) {
+  auto called = std::make_shared<std::promise<void>>();
+  ask([called] { called->set_value(); });
+  ASSERT_EQ(called->get_future().wait_for(kPatience), std::future_status::ready);
+}
+
+/// Lets the engine live `count` seconds more.
+void live(Runtime& runtime, HandClock& clock, int count) {
+  for (int i = 0; i < count; ++i) {
+    const std::uint64_t before = runtime.seconds_lived();
+    clock.steady += Duration{seconds{1}}.count();
+    const auto give_up = std::chrono::steady_clock::now() + kPatience;
+    while (runtime.seconds_lived() == before) {
+      ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+      // The beat sleeps by the machine's clock; a question wakes it for the test's.
+      wait_for([&](auto done) {
+        ASSERT_TRUE(runtime.snapshot([done](const std::string&) { done(); }));
+      });
+    }
+  }
+}
+
+/// What a runtime makes of a fixed log: ordinary people and somebody who floods.
+struct Outcome {
+  std::set<std::string> alerts;  ///< user and type
+  std::string state;
+};
+
+Outcome play(std::uint32_t threads) {
+  HandClock hand;
+  const EngineClock clock(1, std::nullopt, hand.source());
+  Collector sink;
+  Runtime runtime({.threads = threads}, settings(), clock, sink);
+  EXPECT_EQ(runtime.threads(), threads);
+  runtime.start();
+  Random random(7);
+  for (int second = 0; second < 20; ++second) {
+    live(runtime, hand, 1);
+    std::vector<traffic::StoredEvent> events;
+    for (int user = 0; user < 50; ++user)
+      if (random.chance(.05)) events.push_back(message("user" + std::to_string(user), second + 1));
+    if (second >= 10)
+      for (int i = 0; i < 40; ++i) events.push_back(message("flooder", second + 1 + i * .01));
+    wait_for([&](auto done) { ASSERT_TRUE(runtime.submit(std::move(events), done)); });
+  }
+  runtime.stop();
+  Outcome outcome;
+  for (const traffic::Alert& alert : sink.raised)
+    outcome.alerts.insert(alert.user + ":" + std::string(traffic::info(alert.type).name));
+  outcome.state = runtime.save();
+  return outcome;
+}
+
+TEST(Runtime, AnswersDoNotDependOnTheNumberOfThreads) {
+  const Outcome one = play(1);
+  EXPECT_EQ(one.alerts.count("flooder:message_flood"), 1u);
+  for (const std::uint32_t threads : {2U, 3U}) {
+    const Outcome more = play(threads);
+    EXPECT_EQ(more.alerts, one.alerts);
+    EXPECT_TRUE(more.state == one.state) << threads << " threads: another state";
+  }
+}
+
+TEST(Runtime, AQuestionRunsOnTheThreadThatOwnsTheShard) {
+  HandClock hand;
+  const EngineClock clock(1, std::nullopt, hand.source());
+  Collector sink;
+  Runtime runtime({.threads = 2}, settings(), clock, sink);
+  runtime.start();
+  std::mutex mutex;
+  std::map<std::size_t, std::set<std::thread::id>> threads;  // by owner
+  std::set<std::uint32_t> seen;
+  wait_for([&](auto done) {
+    ASSERT_TRUE(runtime.ask_all(
+        [&](engine::Shard& shard, engine::Effects&) {
+          const std::lock_guard lock(mutex);
+          seen.insert(index(shard.id()));
+          threads[runtime.owner(shard.id())].insert(std::this_thread::get_id());
+        },
+        done));
+  });
+  EXPECT_EQ(seen.size(), kShards);
+  ASSERT_EQ(threads.size(), 2u);
+  EXPECT_EQ(threads[0].size(), 1u);
+  EXPECT_EQ(threads[1].size(), 1u);
+  EXPECT_NE(*threads[0].begin(), *threads[1].begin());
+  std::thread::id asked;
+  wait_for([&](auto done) {
+    ASSERT_TRUE(runtime.ask(ShardId{1}, [&, done](engine::Shard&, engine::Effects&) {
+      asked = std::this_thread::get_id();
+      done();
+    }));
+  });
+  EXPECT_EQ(asked, *threads[1].begin());
+}
+
+TEST(Runtime, ASnapshotTakesUpWhereItWasLeft) {
+  HandClock hand;
+  const EngineClock clock(1, std::nullopt, hand.source());
+  Collector sink;
+  std::string bytes;
+  {
+    Runtime runtime({.threads = 2}, settings(), clock, sink);
+    runtime.start();
+    live(runtime, hand, 2);
+    wait_for([&](auto done) { ASSERT_TRUE(runtime.submit({message("alice", 2)}, done)); });
+    wait_for([&](auto done) {
+      ASSERT_TRUE(runtime.snapshot([&bytes, done](std::string made) {
+        bytes = std::move(made);
+        done();
+      }));
+    });
+  }
+  Runtime again({.threads = 1}, settings(), clock, sink);
+  Reader in(bytes);
+  ASSERT_TRUE(again.load(in));
+  again.start();
+  bool known = false;
+  wait_for([&](auto done) {
+    ASSERT_TRUE(again.ask(shard_of(hash64("alice")), [&, done](engine::Shard& shard, auto&) {
+      known = shard.view("alice").has_value();
+      done();
+    }));
+  });
+  EXPECT_TRUE(known);
+}
+
+TEST(Runtime, TooManySubmittedEventsAreRefusedAsAWhole) {
+  HandClock hand;
+  const EngineClock clock(1, std::nullopt, hand.source());
+  Collector sink;
+  Runtime runtime({.threads = 1, .submitted_max = 2}, settings(), clock, sink);
+  EXPECT_FALSE(runtime.submit({message("a", 0), message("b", 0), message("c", 0)}, nullptr));
+  EXPECT_TRUE(runtime.submit({message("a", 0), message("b", 0)}, nullptr));
+  EXPECT_FALSE(runtime.submit({message("c", 0)}, nullptr));
+  runtime.start();
+  for (bool taken = false; !taken;) taken = runtime.submit({message("c", 0)}, nullptr);
+}
+
+TEST(EngineClock, GoesOnOverARestartAndNeverBack) {
+  Duration wall = kDate, steady = seconds{5};
+  const EngineClock::Source source{.wall = [&] { return wall; }, .steady = [&] { return steady; }};
+  const EngineClock first(1, std::nullopt, source);
+  EXPECT_EQ(first.now(), SteadyTime{kDate});
+  steady += seconds{10};
+  wall -= seconds{1000};  // somebody sets the date
+  EXPECT_EQ(first.now(), SteadyTime{kDate + seconds{10}});
+  const ClockState kept = first.state();
+
+  wall += seconds{30};
+  EXPECT_EQ(EngineClock(1, kept, source).now(), SteadyTime{kDate + seconds{40}});
+  wall -= seconds{300};
+  EXPECT_EQ(EngineClock(1, kept, source).now(), kept.engine);
+}
+
+TEST(EngineClock, LivesAsFastAsItsScale) {
+  Duration steady{};
+  const EngineClock clock(
+      60, std::nullopt, {.wall = [] { return kDate; }, .steady = [&] { return steady; }});
+  steady += seconds{2};
+  EXPECT_EQ(clock.now(), SteadyTime{kDate + std::chrono::minutes{2}});
+}
+
+TEST(ShardsOptions, AllProblemsAreNamed) {
+  EXPECT_TRUE(validate(Options{}).empty());
+  EXPECT_EQ(validate({.threads = 65, .mailbox_max = 1, .submitted_max = 0}).size(), 3u);
+}
+
+}  // namespace
+}  // namespace liminal::shards
