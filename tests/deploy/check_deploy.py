@@ -7,13 +7,14 @@
   - every query of the dashboard is PromQL, and every family that it or a rule names is one that
     Liminal exposes, with labels that it has;
   - every family is on the dashboard or in KEPT_OFF with the reason;
-  - every rule's text and every alert has its place in docs/operations.md;
-  - compose file and image name settings that exist.
+  - every alert has its place in docs/operations.md;
+  - compose file, image and systemd unit name settings that exist, and the unit is one.
 """
 import argparse
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -141,10 +142,20 @@ class Deploy(unittest.TestCase):
     def test_settings_of_the_containers_exist(self):
         reference = (ROOT / "docs/configuration.md").read_text()
         keys = set(re.findall(r"^\| `([a-z_.0-9]+)` \|", reference, re.M))
-        variables = {"LIMINAL_" + key.upper().replace(".", "_") for key in keys}
-        for file in ("deploy/compose.yaml", "deploy/Dockerfile"):
+        variables = {"LIMINAL_" + key.upper().replace(".", "_") for key in keys} | {"LIMINAL_CONFIG"}
+        for file in ("deploy/compose.yaml", "deploy/Dockerfile", "packaging/liminal.service"):
             for name in re.findall(r"\bLIMINAL_[A-Z_]+\b", (ROOT / file).read_text()):
                 self.assertIn(name, variables, file)
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is missing")
+    def test_the_unit_is_one(self):
+        unit = (ROOT / "packaging/liminal.service").read_text()
+        with tempfile.TemporaryDirectory() as folder:
+            # The program need not be installed to look at the unit.
+            file = pathlib.Path(folder) / "liminal.service"
+            file.write_text(unit.replace("/usr/bin/liminal", "/bin/true"))
+            done = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_compose_mounts_what_is_there(self):
         compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())

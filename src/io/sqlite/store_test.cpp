@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
+#include <filesystem>
 
 #include "io/sqlite/test_records.hpp"
 
@@ -281,6 +281,32 @@ TEST_F(StoreTest, CountsWhatIsThere) {
   EXPECT_THAT(counts.feedback, ElementsAre(0, 0, 0, 1));
   EXPECT_EQ(counts.overrides, 1u);
   EXPECT_GT(counts.bytes, 0u);
+}
+
+TEST_F(StoreTest, RemovesByItselfWhatIsTooOld) {
+  ASSERT_TRUE(store_->put_row(a_row("ann", at_s(0))));
+  ASSERT_TRUE(commit(an_alert(1, 1)));
+  Retention short_lived;
+  short_lived.alerts_age = short_lived.rows_age = seconds{60};
+  store_->set_retention(short_lived);
+  store_->advance(at_s(3'600));
+  reopen();  // closing makes the writer take its turn
+  EXPECT_EQ(store_->counts()->alerts, 0u);
+  EXPECT_EQ(store_->counts()->feature_rows, 0u);
+}
+
+TEST_F(StoreTest, ABackupOfTheRunningStoreIsWhole) {
+  ASSERT_TRUE(commit(an_alert(1, 1)));
+  auto source = Database::open(options().directory + "/liminal.db", {.read_only = true});
+  ASSERT_TRUE(source);
+  const std::string copy = directory_.path() + "/backup";
+  std::filesystem::create_directory(copy);
+  ASSERT_TRUE(source->run("VACUUM INTO ?", {copy + "/liminal.db"}));
+  Store::Options restored = options();
+  restored.directory = copy;
+  const auto store = Store::open(restored);
+  ASSERT_TRUE(store);
+  expect_same(**(*store)->alert(ShardId{1}, 1), an_alert(1, 1));
 }
 
 TEST_F(StoreTest, OneProcessHasADirectory) {
