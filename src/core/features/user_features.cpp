@@ -48,7 +48,7 @@ Learnt UserFeatures::learn(const Event& event, SteadyTime now, bool violation) {
       connections_.close(event.connection);
       break;
     case EventKind::kFailed:
-      errors_.add(1);
+      if (errors_[0] != std::numeric_limits<std::uint16_t>::max()) errors_.add(1);
       break;
     case EventKind::kSubscribe:
     case EventKind::kRateLimited:
@@ -273,9 +273,6 @@ Result<UserFeatures> UserFeatures::load(Reader& in) {
   constexpr auto kBucketMax =
       static_cast<std::uint64_t>(Duration::max().count() / kBucket.width.count());
   if (user.bucket_ > kBucketMax) in.fail();
-  for (std::size_t age = 0; age < Window60s<float>::kBuckets; ++age) {
-    if (user.errors_[age] > user.messages_[age]) in.fail();
-  }
   if (!in.ok()) return failure(ErrorCode::kMalformed, in.position());
   return user;
 }
