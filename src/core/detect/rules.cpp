@@ -37,6 +37,16 @@ bool can_move(EventKind kind, FeatureId feature) {
   }
 }
 
+Rules::Rules(const Options& options) : options_(&options) {
+  static_assert(kRulesMax <= 32);
+  for (std::size_t kind = 0; kind < traffic::kEventKinds; ++kind) {
+    for (std::size_t i = 0; i < options.rules.size(); ++i) {
+      if (can_move(EventKind{static_cast<std::uint8_t>(kind)}, options.rules[i].feature))
+        movable_[kind] |= std::uint32_t{1} << i;
+    }
+  }
+}
+
 bool Rules::cooling_down(const RuleState& state, std::size_t rule, SteadyTime now) const {
   const std::uint32_t spoke = state.spoke_s_[rule];
   if (spoke == 0) return false;

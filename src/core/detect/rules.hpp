@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 #include "core/base/codec.hpp"
@@ -35,7 +36,7 @@ class RuleState {
 class Rules {
  public:
   /// `options` must be valid and outlive this.
-  explicit Rules(const Options& options) : options_(&options) {}
+  explicit Rules(const Options& options);
 
   /// Adds to `out` what the rules say about a user after an event. `read(FeatureId)` gives a
   /// feature of the user as of `now`, as float; NaN never crosses a line.
@@ -46,9 +47,10 @@ class Rules {
                 SteadyTime now,
                 const Population& population,
                 Findings& out) const {
-    for (std::size_t i = 0; i < options_->rules.size(); ++i) {
+    for (std::uint32_t left = movable_[static_cast<std::size_t>(kind)]; left != 0;
+         left &= left - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(left));
       const RuleOptions& rule = options_->rules[i];
-      if (!can_move(kind, rule.feature)) continue;
       const float value = read(rule.feature);
       if (!crosses(rule, value) || cooling_down(state, i, now)) continue;
       if (rule.messages_min > 0 || rule.ordinary_factor > 0) {
@@ -83,6 +85,8 @@ class Rules {
               Findings& out) const;
 
   const Options* options_;
+  /// Bits of the rules that an event of each kind can move.
+  std::array<std::uint32_t, traffic::kEventKinds> movable_{};
 };
 
 }  // namespace liminal::detect

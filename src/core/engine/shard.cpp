@@ -94,12 +94,7 @@ void Shard::judge(UserState& user, const Event& event, SteadyTime now, Effects& 
   const Settings& settings = *settings_;
   findings_.clear();
   settings.rules.evaluate(
-      event.kind,
-      user.rules,
-      [&](FeatureId id) { return user.features.read(id, now); },
-      now,
-      population_,
-      findings_);
+      event.kind, user.rules, user.features.at(now), now, population_, findings_);
   float worst = 0;
   for (const Finding& finding : findings_) worst = std::max(worst, finding.score);
   worst = std::max(worst,

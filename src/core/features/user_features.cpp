@@ -166,56 +166,53 @@ double UserFeatures::hour_unusual(SteadyTime now) const {
   return hours_.unusual(static_cast<unsigned>(hour % stats::HourProfile::kHours));
 }
 
-float UserFeatures::read(FeatureId id, SteadyTime now) const {
-  const auto at = [&] { return kBucket.position(bucket_, now); };
-  const auto value = [&]() -> double {
-    switch (id) {
-      case FeatureId::kMessagesPerMinute:
-        return messages_.sum(at());
-      case FeatureId::kBytesPerMinute:
-        return bytes_.sum(at());
-      case FeatureId::kAvgMessageSize: {
-        const double messages = messages_.sum(at());
-        return messages > 0 ? bytes_.sum(at()) / messages : 0;
-      }
-      case FeatureId::kMessageSizeSpread:
-        return size_spread(at());
-      case FeatureId::kErrorRate:
-        return ratio(errors_.sum(at()), messages_.sum(at()));
-      case FeatureId::kRateLimitViolations:
-        return violations_.sum(at());
-      case FeatureId::kConnectionDuration:
-        return connections_.oldest_s(now);
-      case FeatureId::kOpenConnections:
-        return connections_.count();
-      case FeatureId::kChannelsCount:
-        return channels_.count(kFiveMinutes.position(bucket_ / kPerFiveMinutes, now).later);
-      case FeatureId::kNewChannelsPerMinute:
-        return new_channels_.sum(at());
-      case FeatureId::kBurstiness:
-        return gaps_.burstiness();
-      case FeatureId::kReconnectsPerMinute:
-        return reconnects_.sum(at());
-      case FeatureId::kDistinctAddresses:
-        return addresses_.count(kFiveMinutes.position(bucket_ / kPerFiveMinutes, now).later);
-      case FeatureId::kSameContentRatio:
-        return repeats_.ratio(at());
-      case FeatureId::kUnusualHoursRatio:
-        return hour_unusual(now);
-      case FeatureId::kMessagesPerMinute5m:
-        return messages_5m_.sum(kMinute.position(bucket_ / kPerMinute, now)) / 5;
-      case FeatureId::kMessagesPerMinute1h:
-        return messages_1h_.sum(kTenMinutes.position(bucket_ / kPerTenMinutes, now)) / 60;
+double UserFeatures::value(FeatureId id, SteadyTime now, stats::WindowPosition at) const {
+  switch (id) {
+    case FeatureId::kMessagesPerMinute:
+      return messages_.sum(at);
+    case FeatureId::kBytesPerMinute:
+      return bytes_.sum(at);
+    case FeatureId::kAvgMessageSize: {
+      const double messages = messages_.sum(at);
+      return messages > 0 ? bytes_.sum(at) / messages : 0;
     }
-    return 0;
-  };
-  return static_cast<float>(value());
+    case FeatureId::kMessageSizeSpread:
+      return size_spread(at);
+    case FeatureId::kErrorRate:
+      return ratio(errors_.sum(at), messages_.sum(at));
+    case FeatureId::kRateLimitViolations:
+      return violations_.sum(at);
+    case FeatureId::kConnectionDuration:
+      return connections_.oldest_s(now);
+    case FeatureId::kOpenConnections:
+      return connections_.count();
+    case FeatureId::kChannelsCount:
+      return channels_.count(kFiveMinutes.position(bucket_ / kPerFiveMinutes, now).later);
+    case FeatureId::kNewChannelsPerMinute:
+      return new_channels_.sum(at);
+    case FeatureId::kBurstiness:
+      return gaps_.burstiness();
+    case FeatureId::kReconnectsPerMinute:
+      return reconnects_.sum(at);
+    case FeatureId::kDistinctAddresses:
+      return addresses_.count(kFiveMinutes.position(bucket_ / kPerFiveMinutes, now).later);
+    case FeatureId::kSameContentRatio:
+      return repeats_.ratio(at);
+    case FeatureId::kUnusualHoursRatio:
+      return hour_unusual(now);
+    case FeatureId::kMessagesPerMinute5m:
+      return messages_5m_.sum(kMinute.position(bucket_ / kPerMinute, now)) / 5;
+    case FeatureId::kMessagesPerMinute1h:
+      return messages_1h_.sum(kTenMinutes.position(bucket_ / kPerTenMinutes, now)) / 60;
+  }
+  return 0;
 }
 
 Features UserFeatures::read(SteadyTime now) const {
+  const Reading reading = at(now);
   Features all;
   for (std::size_t i = 0; i < traffic::kFeatureCount; ++i)
-    all.values[i] = read(FeatureId{static_cast<std::uint8_t>(i)}, now);
+    all.values[i] = reading(FeatureId{static_cast<std::uint8_t>(i)});
   return all;
 }
 

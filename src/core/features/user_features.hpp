@@ -58,6 +58,11 @@ class UserFeatures {
   [[nodiscard]] traffic::Features read(SteadyTime now) const;
   [[nodiscard]] float read(traffic::FeatureId id, SteadyTime now) const;
 
+  /// Reads several features of one moment without working out again where it stands in the windows.
+  /// Valid until the next `learn`.
+  class Reading;
+  [[nodiscard]] Reading at(SteadyTime now) const;
+
   /// Whether any event was learnt, and the bucket of 10 s in which the last one was.
   [[nodiscard]] bool seen() const { return (flags_ & kSeen) != 0; }
   [[nodiscard]] SteadyTime last_seen() const { return SteadyTime{kBucket.width * bucket_}; }
@@ -81,6 +86,7 @@ class UserFeatures {
                                  kPerHour = 360;
   static constexpr std::uint8_t kSeen = 1, kConnected = 2;
 
+  [[nodiscard]] double value(traffic::FeatureId id, SteadyTime now, stats::WindowPosition at) const;
   void advance(SteadyTime now);
   void roll(std::uint64_t bucket);
   void learn_message(const traffic::Event& event, SteadyTime now);
@@ -117,5 +123,24 @@ class UserFeatures {
 };
 
 static_assert(sizeof(UserFeatures) <= 320);
+
+class UserFeatures::Reading {
+ public:
+  float operator()(traffic::FeatureId id) const {
+    return static_cast<float>(user_->value(id, now_, at_));
+  }
+
+ private:
+  friend class UserFeatures;
+  Reading(const UserFeatures& user, SteadyTime now)
+      : user_(&user), now_(now), at_(kBucket.position(user.bucket_, now)) {}
+
+  const UserFeatures* user_;
+  SteadyTime now_;
+  stats::WindowPosition at_;  ///< in the windows of 60 s
+};
+
+inline UserFeatures::Reading UserFeatures::at(SteadyTime now) const { return {*this, now}; }
+inline float UserFeatures::read(traffic::FeatureId id, SteadyTime now) const { return at(now)(id); }
 
 }  // namespace liminal::features

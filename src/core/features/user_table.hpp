@@ -78,6 +78,7 @@ class UserTable {
     if (place == kNone) {
       place = add(name);
     } else if (place != newest_) {
+      prefetch_state(place);
       unlink(place);
       link_newest(place);
     }
@@ -196,6 +197,13 @@ class UserTable {
   }
   [[nodiscard]] Node& node(std::uint32_t place) const {
     return *std::launder(reinterpret_cast<Node*>(memory(place)));
+  }
+  /// Asks for all of a state at once: what follows would else wait for it line by line.
+  void prefetch_state(std::uint32_t place) const {
+    constexpr std::size_t kLine = 64;
+    const std::byte* begin = memory(place);
+    for (std::size_t at = kLine; at < sizeof(Node); at += kLine)
+      __builtin_prefetch(begin + at, 1 /* to write */);
   }
   [[nodiscard]] traffic::Name name(std::uint32_t place) const {
     const Node& user = node(place);
