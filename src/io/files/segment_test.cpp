@@ -46,7 +46,8 @@ TEST(Segment, RefusesOtherFilesAndOtherVersions) {
 }
 
 TEST(Segment, ZerosAreNoRecord) {
-  RecordReader reader(kHeader, segment({}) + std::string(100, '\0'));
+  const std::string bytes = segment({}) + std::string(100, '\0');
+  RecordReader reader(kHeader, bytes);
   EXPECT_FALSE(reader.next());
 }
 
