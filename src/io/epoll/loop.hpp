@@ -72,7 +72,7 @@ class Loop {
   void retire(std::unique_ptr<Retired> object) { retired_.push_back(std::move(object)); }
 
   /// Counted from this turn's time.
-  void arm(Timer& timer, Duration delay) { timers_.arm(timer, delay); }
+  void arm(Timer& timer, Duration delay) { timers_.arm(timer, delay, now_); }
   /// This turn's time: read once a turn.
   [[nodiscard]] LoopTime now() const { return now_; }
 

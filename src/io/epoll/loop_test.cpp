@@ -125,6 +125,27 @@ TEST(Loop, TimersFollowTheClockItIsGiven) {
   EXPECT_TRUE(alarm.fired);
 }
 
+TEST(Loop, ATimerArmedAfterALongSleepCountsFromItsEnd) {
+  struct Alarm : Timer {
+    void on_timer() override { fired = true; }
+    bool fired = false;
+  };
+  LoopTime now = seconds{100};
+  Loop loop({.mailbox_max = 16, .clock = [&] { return now; }});
+  Alarm alarm;
+  (void)loop.run_once(Duration::zero());
+  now += seconds{60};
+  ASSERT_TRUE(loop.post([&] { loop.arm(alarm, seconds{5}); }));
+  EXPECT_TRUE(loop.run_once(kPatience));
+  EXPECT_FALSE(alarm.fired);
+  now += seconds{4};
+  (void)loop.run_once(Duration::zero());
+  EXPECT_FALSE(alarm.fired);
+  now += seconds{2};
+  (void)loop.run_once(Duration::zero());
+  EXPECT_TRUE(alarm.fired);
+}
+
 TEST(Loop, WhatIsRetiredLivesUntilTheTurnEnds) {
   struct Witness : Retired {
     explicit Witness(bool& f) : gone(f) {}

@@ -36,12 +36,14 @@ std::uint64_t TimerWheel::tick_of(LoopTime now) const {
   return now <= start_ ? 0 : static_cast<std::uint64_t>((now - start_) / kTick);
 }
 
-void TimerWheel::arm(Timer& timer, Duration delay) {
+void TimerWheel::arm(Timer& timer, Duration delay, LoopTime now) {
   constexpr std::uint64_t kHorizon = 1ULL << (kBits0 + kBits1 + kBits2);
   // Rounded up, and one more because the present tick is already partly over.
   const auto ticks = static_cast<std::uint64_t>(std::max(delay, Duration::zero()) / kTick);
+  const std::uint64_t from = std::max(tick_, tick_of(now));
   timer.cancel();
-  timer.due_ = tick_ + std::min<std::uint64_t>(ticks + 2, kHorizon - (1ULL << (kBits0 + kBits1)));
+  timer.due_ = tick_ + std::min<std::uint64_t>(from - tick_ + ticks + 2,
+                                               kHorizon - (1ULL << (kBits0 + kBits1)));
   link(timer);
 }
 

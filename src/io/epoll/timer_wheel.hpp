@@ -52,8 +52,10 @@ class TimerWheel {
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
 
-  /// Arms, or arms anew, counted from the last `advance`.
-  void arm(Timer& timer, Duration delay);
+  /// Arms, or arms anew, counted from the last `advance`, or from `now` when that is later: who has
+  /// slept and not yet advanced must not count from before its sleep.
+  void arm(Timer& timer, Duration delay, LoopTime now);
+  void arm(Timer& timer, Duration delay) { arm(timer, delay, start_); }
 
   /// Fires what is due. Timers may arm and cancel timers and destroy themselves while it runs.
   void advance(LoopTime now);
