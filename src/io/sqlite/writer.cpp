@@ -156,7 +156,7 @@ Result<void> Writer::apply_groups(std::vector<Result<void>>& outcomes) {
   for (const Group& group : groups_) {
     Result<void> done = apply_group(*database_, group, schema_);
     if (!done && !is_of_the_write(done.error())) return done;
-    outcomes.push_back(std::move(done));
+    outcomes.push_back(done);
   }
   return {};
 }
