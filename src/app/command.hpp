@@ -22,6 +22,7 @@ void add_completion(CLI::App& parent, Run& chosen);
 void add_play(CLI::App& parent, Run& chosen);
 void add_print_config(CLI::App& parent, Run& chosen);
 void add_replay(CLI::App& parent, Run& chosen);
+void add_serve(CLI::App& parent, Run& chosen);
 void add_version(CLI::App& parent, Run& chosen);
 
 }  // namespace liminal::app

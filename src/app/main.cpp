@@ -20,6 +20,7 @@ ExitCode run(int argc, char** argv) {
   program.footer("liminal COMMAND --help tells more about a command.\n");
 
   liminal::app::Run chosen;
+  liminal::app::add_serve(program, chosen);
   liminal::app::add_play(program, chosen);
   liminal::app::add_check_config(program, chosen);
   liminal::app::add_print_config(program, chosen);

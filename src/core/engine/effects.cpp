@@ -23,6 +23,8 @@ Counters& Counters::operator+=(const Counters& other) {
   add(findings, other.findings);
   add(enforced, other.enforced);
   add(shadow, other.shadow);
+  add(enforced_findings, other.enforced_findings);
+  add(shadow_findings, other.shadow_findings);
   return *this;
 }
 

@@ -40,6 +40,9 @@ struct Counters {
   /// By decision and reason: what was done, and what would have been done in enforce.
   std::array<std::array<std::uint64_t, traffic::kReasons>, 4> enforced{};
   std::array<std::array<std::uint64_t, traffic::kReasons>, 4> shadow{};
+  /// Of these, where a finding was the reason: by its type.
+  std::array<std::array<std::uint64_t, traffic::kFindingTypes>, 4> enforced_findings{};
+  std::array<std::array<std::uint64_t, traffic::kFindingTypes>, 4> shadow_findings{};
 
   Counters& operator+=(const Counters& other);
 };

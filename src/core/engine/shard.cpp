@@ -151,20 +151,26 @@ void Shard::account(UserState& user, const Event& event, SteadyTime now, Effects
   }
   if (event.kind == EventKind::kFailed) ++counters_.errors;
   const Verdict& verdict = out.verdict;
+  const bool by_finding = verdict.reason == traffic::Reason::kFinding;
   const auto reason = static_cast<std::size_t>(verdict.reason);
-  if (verdict.shadow != verdict.decision)
-    ++counters_.shadow[static_cast<std::size_t>(verdict.shadow)][reason];
+  const auto type = static_cast<std::size_t>(verdict.finding);
+  if (verdict.shadow != verdict.decision) {
+    const auto decision = static_cast<std::size_t>(verdict.shadow);
+    ++counters_.shadow[decision][reason];
+    if (by_finding) ++counters_.shadow_findings[decision][type];
+  }
   if (verdict.decision == Decision::kAllow) return;
-  ++counters_.enforced[static_cast<std::size_t>(verdict.decision)][reason];
+  const auto decision = static_cast<std::size_t>(verdict.decision);
+  ++counters_.enforced[decision][reason];
+  if (by_finding) ++counters_.enforced_findings[decision][type];
   if (verdict.decision == Decision::kDelay) return;
 
   const std::uint32_t second = whole_seconds(now);
   const bool noted = second - user.audit_s < kAuditIntervalSeconds && user.audit_s != 0;
   if (noted && verdict.decision != Decision::kClose) return;
   user.audit_s = second;
-  const std::string_view reason_name = verdict.reason == traffic::Reason::kFinding
-                                           ? traffic::info(verdict.finding).name
-                                           : traffic::name(verdict.reason);
+  const std::string_view reason_name =
+      by_finding ? traffic::info(verdict.finding).name : traffic::name(verdict.reason);
   out.audit.push_back({now,
                        "engine",
                        std::string(traffic::name(verdict.decision)),

@@ -84,11 +84,11 @@ class Shard {
   [[nodiscard]] std::optional<UserView> view(std::string_view user) const;
   /// What the detectors would say of the user now; none when the user is not known.
   [[nodiscard]] std::optional<std::vector<traffic::Finding>> analyze(std::string_view user) const;
-  /// Calls `visit(Name, last_seen)` for users with a session, least recently active first.
+  /// Calls `visit(Name, const UserState&)` for users with a session, least recently active first.
   template <class Visit>
   void for_each_active(Visit&& visit) const {
     users_.for_each([&](const traffic::Name& name, const UserState& user) {
-      if (user.active) visit(name, user.last);
+      if (user.active) visit(name, user);
     });
   }
 

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "app/configuration/configuration.hpp"
+#include "app/serve/effects_sink.hpp"
+#include "app/serve/gateway_threads.hpp"
+#include "core/engine/options.hpp"
+#include "io/epoll/loop.hpp"
+#include "io/sqlite/store.hpp"
+#include "server/api/backend.hpp"
+#include "server/shards/runtime.hpp"
+
+namespace liminal::app {
+
+/// One thread for what may block, such as reading the store. Bounded.
+class BlockingThread {
+ public:
+  BlockingThread() : thread_([this] { loop_.run(); }) {}
+  ~BlockingThread() {
+    loop_.stop();
+    thread_.join();
+  }
+  BlockingThread(const BlockingThread&) = delete;
+  BlockingThread& operator=(const BlockingThread&) = delete;
+
+  /// False when too much waits.
+  bool run(std::function<void()> task) { return loop_.post(std::move(task)); }
+
+ private:
+  epoll::Loop loop_{{.mailbox_max = 1024, .clock = {}}};
+  std::thread thread_;
+};
+
+/// What the API asks for, answered from the shards, the store and the gateway.
+///
+/// What was shown was read from the store, so it is never lost; what changes state is answered when
+/// the store has committed it.
+class ServerBackend final : public api::Backend {
+ public:
+  struct Parts {
+    shards::Runtime& runtime;
+    sqlite::Store& store;
+    EffectsSink& sink;
+    GatewayThreads& gateways;
+    Log& log;
+  };
+  /// `settings` is what the shards have at present.
+  ServerBackend(const Parts& parts,
+                const Configuration& configuration,
+                std::shared_ptr<const engine::Settings> settings);
+
+  [[nodiscard]] EventTime now() const override;
+  void status(Done<api::Status> done) override;
+  void readiness(Done<std::vector<api::Check>> done) override;
+  void metrics(Done<prometheus::Snapshot> done) override;
+  void submit(std::vector<traffic::StoredEvent> events, Done<void> done) override;
+  void rows(api::RowQuery query, Done<std::vector<traffic::FeatureRow>> done) override;
+  void cleanup(Duration age_max, Done<api::CleanupReport> done) override;
+  void alerts(api::AlertQuery query, Done<std::vector<traffic::Alert>> done) override;
+  void alert(api::AlertId id, Done<traffic::Alert> done) override;
+  void explain(api::AlertId id, Done<api::Explanation> done) override;
+  void feedback(api::AlertId id,
+                traffic::FeedbackVerdict verdict,
+                std::string note,
+                Done<traffic::Alert> done) override;
+  void analyze(std::string user, Done<std::vector<traffic::Alert>> done) override;
+  void users(api::UserQuery query, Done<std::vector<api::UserSummary>> done) override;
+  void user(std::string user, Done<api::UserView> done) override;
+  void limits(Done<limits::Options> done) override;
+  void set_limits(limits::Options options, Done<void> done) override;
+  void overrides(std::size_t limit, Done<std::vector<traffic::Override>> done) override;
+  void override_of(std::string user, Done<traffic::Override> done) override;
+  void set_override(traffic::Override decision, Done<bool> done) override;
+  void remove_override(std::string user, Done<void> done) override;
+
+  /// What the shards have from now on, as a reload of the configuration gives it; limits that were
+  /// set over the API stay.
+  void reload(const engine::Options& options);
+
+ private:
+  /// Reads the store on the thread for it.
+  template <class T>
+  void read(Done<T> done, std::function<Result<T>()> what);
+  /// Adds up over all shards: `part` is called once a shard, one at a time.
+  template <class T>
+  void gather(std::function<void(engine::Shard&, T&)> part, Done<T> done);
+  [[nodiscard]] traffic::AuditEntry audit(std::string action,
+                                          std::string subject,
+                                          std::string detail) const;
+  [[nodiscard]] SteadyTime time() const { return parts_.runtime.clock().now(); }
+  [[nodiscard]] std::shared_ptr<const engine::Settings> settings() const;
+  void use(std::shared_ptr<const engine::Settings> settings);
+  void add_store_metrics(prometheus::Snapshot& out) const;
+  void add_gateway_metrics(prometheus::Snapshot& out) const;
+
+  const Parts parts_;
+  const std::string directory_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  mutable std::mutex mutex_;
+  std::shared_ptr<const engine::Settings> settings_;
+  bool limits_were_set_ = false;
+  BlockingThread blocking_;
+};
+
+/// What is answered when a queue has no room.
+template <class T>
+void unavailable(const api::Backend::Done<T>& done) {
+  done(failure(ErrorCode::kUnavailable));
+}
+
+template <class T>
+void ServerBackend::read(Done<T> done, std::function<Result<T>()> what) {
+  auto shared = std::make_shared<Done<T>>(std::move(done));
+  if (!blocking_.run([shared, what = std::move(what)] { (*shared)(what()); })) unavailable(*shared);
+}
+
+template <class T>
+void ServerBackend::gather(std::function<void(engine::Shard&, T&)> part, Done<T> done) {
+  struct Sum {
+    std::mutex mutex;
+    T value{};
+    Done<T> done;
+  };
+  auto sum = std::make_shared<Sum>();
+  sum->done = std::move(done);
+  const bool asked = parts_.runtime.ask_all(
+      [sum, part = std::move(part)](engine::Shard& shard, engine::Effects&) {
+        const std::lock_guard lock(sum->mutex);
+        part(shard, sum->value);
+      },
+      [sum] { sum->done(std::move(sum->value)); });
+  if (!asked) unavailable(sum->done);
+}
+
+/// The name under which limits that were set over the API are kept in the store.
+inline constexpr std::string_view kLimitsPolicy = "limits";
+
+}  // namespace liminal::app

@@ -1,0 +1,174 @@
+// How the server is: readiness and metrics.
+#include <fmt/core.h>
+#include <sys/statvfs.h>
+
+#include <array>
+#include <optional>
+
+#include "app/serve/backend.hpp"
+
+namespace liminal::app {
+
+using prometheus::Family;
+
+namespace {
+
+/// Below it the disk counts as full before it is: snapshots are written beside the old ones.
+constexpr std::uint64_t kDiskFreeMin = 64U << 20;
+
+std::optional<std::uint64_t> disk_free(const std::string& directory) {
+  struct statvfs disk {};
+  if (statvfs(directory.c_str(), &disk) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+}
+
+api::Check check_disk(const std::string& directory) {
+  const auto free = disk_free(directory);
+  if (!free) return {"disk", false, "the data directory cannot be looked at"};
+  return {"disk", *free >= kDiskFreeMin, fmt::format("{} MiB free", *free >> 20)};
+}
+
+/// What the engine counted, with the labels of the metrics.
+void add_counters(const engine::Counters& counters, prometheus::Snapshot& out) {
+  for (std::size_t kind = 0; kind < traffic::kEventKinds; ++kind)
+    out.add(Family::kEvents, counters.events[kind], {name(traffic::EventKind(kind))});
+  out.add(Family::kEventsLate, counters.late);
+  out.add(Family::kUsersEvicted, counters.users_evicted);
+  for (const traffic::FindingInfo& info : traffic::finding_table()) {
+    const auto& by_severity = counters.findings[static_cast<std::size_t>(info.type)];
+    for (std::size_t severity = 0; severity < by_severity.size(); ++severity) {
+      if (by_severity[severity] == 0 && traffic::Severity(severity) != info.severity) continue;
+      out.add(Family::kFindings,
+              by_severity[severity],
+              {info.name, traffic::name(traffic::Severity(severity))});
+    }
+  }
+  for (std::size_t decision = 1; decision < 4; ++decision) {
+    const std::string_view action = traffic::name(traffic::Decision(decision));
+    for (std::size_t reason = 1; reason < traffic::kReasons; ++reason) {
+      if (traffic::Reason(reason) == traffic::Reason::kFinding) continue;
+      const std::string_view why = traffic::name(traffic::Reason(reason));
+      if (counters.shadow[decision][reason] > 0)
+        out.add(Family::kShadow, counters.shadow[decision][reason], {action, why});
+      out.add(Family::kRateLimit, counters.enforced[decision][reason], {why});
+    }
+    for (const traffic::FindingInfo& info : traffic::finding_table()) {
+      const auto type = static_cast<std::size_t>(info.type);
+      if (counters.shadow_findings[decision][type] > 0)
+        out.add(Family::kShadow, counters.shadow_findings[decision][type], {action, info.name});
+      if (counters.enforced_findings[decision][type] > 0)
+        out.add(Family::kRateLimit, counters.enforced_findings[decision][type], {info.name});
+    }
+  }
+  // So that the family is there before anything moved it.
+  out.add(Family::kShadow, 0, {"drop", traffic::name(traffic::Reason::kUserMessages)});
+}
+
+}  // namespace
+
+void ServerBackend::readiness(Done<std::vector<api::Check>> done) {
+  auto shared = std::make_shared<Done<std::vector<api::Check>>>(std::move(done));
+  read<std::vector<api::Check>>(
+      [shared](Result<std::vector<api::Check>> checks) { (*shared)(std::move(checks)); },
+      [this]() -> Result<std::vector<api::Check>> {
+        std::vector<api::Check> checks;
+        const std::uint64_t lived = parts_.runtime.seconds_lived();
+        checks.push_back({"shards",
+                          lived > 0,
+                          fmt::format("{} threads, {} s lived", parts_.runtime.threads(), lived)});
+        const sqlite::StoreHealth health = parts_.store.health();
+        checks.push_back({"store", health.writable(), std::string(sqlite::name(health.state))});
+        checks.push_back(check_disk(directory_));
+        return checks;
+      });
+}
+
+void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
+  struct Part {
+    engine::Counters counters;
+    std::uint64_t users = 0, active = 0, bytes = 0;
+    std::array<std::uint64_t, 4> open{};
+    std::array<std::uint64_t, 3> overrides{};
+  };
+  auto shared = std::make_shared<Done<prometheus::Snapshot>>(std::move(done));
+  gather<Part>(
+      [](engine::Shard& shard, Part& sum) {
+        sum.counters += shard.counters();
+        sum.users += shard.users();
+        sum.active += shard.active_users();
+        sum.bytes += shard.memory_bytes();
+        for (std::size_t i = 0; i < sum.open.size(); ++i)
+          sum.open[i] += shard.alerts().open_count(traffic::Severity(i));
+        for (const auto& [user, decision] : shard.overrides())
+          ++sum.overrides[static_cast<std::size_t>(decision.kind)];
+      },
+      [this, shared](Result<Part> sum) {
+        if (!sum) return (*shared)(tl::unexpected(sum.error()));
+        prometheus::Snapshot out;
+        add_counters(sum->counters, out);
+        out.add(Family::kEngineTime, seconds(time().time_since_epoch()));
+        out.add(Family::kUsers, sum->users);
+        out.add(Family::kActiveUsers, sum->active);
+        out.add(Family::kEngineMemory, sum->bytes);
+        for (std::size_t i = 0; i < sum->open.size(); ++i)
+          out.add(Family::kAlertsOpen, sum->open[i], {traffic::name(traffic::Severity(i))});
+        for (std::size_t i = 0; i < sum->overrides.size(); ++i)
+          out.add(
+              Family::kOverrides, sum->overrides[i], {traffic::name(traffic::Override::Kind(i))});
+        for (const traffic::FindingInfo& info : traffic::finding_table()) {
+          for (std::size_t i = 0; i < 4; ++i) {
+            const std::uint64_t raised = parts_.sink.raised(info.type, traffic::Severity(i));
+            if (raised > 0 || traffic::Severity(i) == info.severity)
+              out.add(Family::kAlerts, raised, {info.name, traffic::name(traffic::Severity(i))});
+          }
+        }
+        add_store_metrics(out);
+        add_gateway_metrics(out);
+        (*shared)(std::move(out));
+      });
+}
+
+void ServerBackend::add_store_metrics(prometheus::Snapshot& out) const {
+  const sqlite::Store::Counters counters = parts_.store.counters();
+  out.add(Family::kStoreRows, counters.writer.rows_committed, {"feature_rows"});
+  for (std::size_t kind = 0; kind < counters.writer.writes_committed.size(); ++kind)
+    out.add(Family::kStoreRows, counters.writer.writes_committed[kind], {sqlite::table_of(kind)});
+  out.add(Family::kStoreThinned, counters.queue.rows_thinned);
+  out.add(Family::kStoreErrors, parts_.store.health().failures);
+  out.add(
+      Family::kQueueDepth, counters.queue.groups_waiting + counters.queue.rows_waiting, {"store"});
+  out.add(Family::kQueueDropped,
+          counters.queue.groups_refused + counters.queue.rows_dropped,
+          {"store"});
+  std::uint64_t dropped = 0;
+  for (std::size_t i = 0; i < parts_.runtime.threads(); ++i)
+    dropped += parts_.runtime.worker(i).loop().dropped_tasks();
+  out.add(Family::kQueueDropped, dropped, {"shards"});
+  if (const auto counts = parts_.store.counts()) {
+    out.add(Family::kStoreBytes, counts->bytes);
+    for (std::size_t i = 1; i < counts->feedback.size(); ++i)
+      out.add(Family::kFeedback, counts->feedback[i], {traffic::name(traffic::FeedbackVerdict(i))});
+  }
+}
+
+void ServerBackend::add_gateway_metrics(prometheus::Snapshot& out) const {
+  const gateway::Totals totals = parts_.gateways.counters();
+  out.add(Family::kConnections, totals.opened - totals.closed);
+  out.add(Family::kConnectionsAccepted, totals.opened);
+  for (std::size_t i = 0; i < gateway::kRejections; ++i)
+    out.add(Family::kConnectionRejections, totals.rejections[i], {name(gateway::Rejection(i))});
+  for (std::size_t i = 0; i < gateway::kClosings; ++i)
+    out.add(Family::kCloses, totals.closings[i], {name(gateway::Closing(i))});
+  out.add(Family::kSlowReaders,
+          totals.closings[static_cast<std::size_t>(gateway::Closing::kSlowReader)]);
+  constexpr std::array<std::string_view, 2> kDirections{"in", "out"};
+  for (std::size_t direction = 0; direction < kDirections.size(); ++direction) {
+    for (std::size_t type = 0; type < gateway::kMessageTypes; ++type)
+      out.add(Family::kMessages,
+              totals.messages[direction][type],
+              {name(gateway::MessageType(type)), kDirections[direction]});
+    out.add(Family::kMessageBytes, totals.bytes[direction], {kDirections[direction]});
+  }
+}
+
+}  // namespace liminal::app

@@ -1,0 +1,349 @@
+#include "app/serve/server.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <iterator>
+
+#include "app/options.hpp"
+#include "app/version.hpp"
+#include "core/base/hash.hpp"
+#include "core/traffic/schema.hpp"
+#include "io/files/file_system.hpp"
+#include "io/files/replace.hpp"
+#include "io/files/snapshot.hpp"
+#include "io/json/fields.hpp"
+#include "server/api/answers.hpp"
+
+namespace liminal::app {
+namespace {
+
+constexpr std::string_view kSnapshotFile = "engine.snapshot";
+constexpr std::string_view kSnapshotBefore = "engine.snapshot.before";
+constexpr std::string_view kClockMeta = "clock";
+/// Alerts that may be open at a restart: all shards' at their default.
+constexpr std::size_t kOpenAlertsMax = 64 * 4096;
+/// A snapshot every few seconds while it is small; a large one less often, so that it takes no more
+/// than this much of the disk's time.
+constexpr std::uint64_t kSnapshotSecondsMin = 5;
+constexpr std::uint64_t kSnapshotBytesPerSecond = 16U << 20;
+
+using Failed = tl::unexpected<std::string>;
+
+std::string words(const Error& error) {
+  if (error.code == ErrorCode::kIo && error.position != 0)
+    return std::strerror(static_cast<int>(error.position));  // NOLINT(concurrency-mt-unsafe)
+  return std::string(name(error.code));
+}
+
+/// "ENGINE_NS WALL_NS", as `save_clock` writes it.
+std::optional<shards::ClockState> parse_clock(const std::string& text) {
+  std::int64_t engine = 0, wall = 0;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, engine);
+  if (first.ec != std::errc{} || first.ptr == end) return std::nullopt;
+  const auto second = std::from_chars(first.ptr + 1, end, wall);
+  if (second.ec != std::errc{} || second.ptr != end) return std::nullopt;
+  return shards::ClockState{SteadyTime{Duration{engine}}, Duration{wall}};
+}
+
+std::optional<std::string> read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+}  // namespace
+
+Server::Server(const Configuration& configuration, Log& log)
+    : configuration_(configuration), log_(log) {}
+
+Server::~Server() { stop(Duration::zero()); }
+
+tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configuration& configuration,
+                                                                 Log& log) {
+  std::unique_ptr<Server> server(new Server(configuration, log));
+  if (auto opened = server->open_store(); !opened) return Failed(opened.error());
+  server->resume_clock();
+  engine::Options options = engine_options(configuration);
+  server->load_limits(options);
+  auto settings = std::make_shared<const engine::Settings>(std::move(options));
+  server->sink_ = std::make_unique<EffectsSink>(
+      *server->store_, log, 1000, std::function<void(const engine::AlertChange&)>());
+  server->runtime_ = std::make_unique<shards::Runtime>(
+      shards::Options{.threads = configuration.shards}, settings, *server->clock_, *server->sink_);
+  server->gateways_ = std::make_unique<GatewayThreads>(*server->runtime_);
+  server->load_snapshot();
+  server->adopt_what_was_shown();
+  server->runtime_->start();
+  server->running_ = true;
+  server->snapshots_ = std::make_unique<BlockingThread>();
+  server->backend_ = std::make_unique<ServerBackend>(
+      ServerBackend::Parts{
+          *server->runtime_, *server->store_, *server->sink_, *server->gateways_, log},
+      configuration,
+      std::move(settings));
+  if (auto listening = server->listen(); !listening) return Failed(listening.error());
+  if (auto answering = server->start_api(); !answering) return Failed(answering.error());
+  return server;
+}
+
+tl::expected<void, std::string> Server::open_store() {
+  sqlite::Store::Options options = store_options(configuration_);
+  options.on_health = [this](const sqlite::StoreHealth& health) {
+    static LogSite site;
+    log_.write(health.writable() ? LogLevel::kInfo : LogLevel::kError,
+               site,
+               "store.state",
+               {{"state", std::string(sqlite::name(health.state))},
+                {"message", std::string(health.message)}});
+  };
+  auto opened = sqlite::Store::open(options);
+  if (!opened) {
+    if (opened.error().code == ErrorCode::kConflict)
+      return Failed("the data directory \"" + configuration_.data +
+                    "\" is used by another process: stop it, or name another with --data");
+    return Failed("the data directory \"" + configuration_.data +
+                  "\" cannot be used: " + words(opened.error()));
+  }
+  store_ = std::move(*opened);
+  return {};
+}
+
+void Server::resume_clock() {
+  std::optional<shards::ClockState> before;
+  if (const auto kept = store_->meta(std::string(kClockMeta)); kept && *kept)
+    before = parse_clock(**kept);
+  clock_ = std::make_unique<shards::EngineClock>(configuration_.time_scale, before);
+  store_->advance(clock_->now());
+}
+
+/// Limits that were set over the API hold until they are set again.
+void Server::load_limits(engine::Options& options) {
+  const auto policy = store_->policy(std::string(kLimitsPolicy));
+  if (!policy || !*policy) return;
+  limits::Options kept = options.limits;
+  Problems problems;
+  const Result<json::Value> value = json::parse((*policy)->json);
+  if (value) api::read_policies(json::Fields(*value, "", problems), kept);
+  const bool good = value && problems.empty();
+  static LogSite site;
+  if (good && limits::validate(kept).empty()) {
+    options.limits = kept;
+    log_.write(LogLevel::kInfo, site, "limits.restored");
+  } else {
+    log_.write(LogLevel::kError, site, "limits.unreadable", {{"kept", (*policy)->json}});
+  }
+}
+
+void Server::load_snapshot() {
+  static LogSite site;
+  const std::filesystem::path folder(configuration_.data);
+  for (const std::string_view file : {kSnapshotFile, kSnapshotBefore}) {
+    const auto bytes = read_file(folder / file);
+    if (!bytes) continue;
+    const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
+    if (!snapshot || snapshot->header.schema_hash != traffic::schema_hash()) {
+      log_.write(
+          LogLevel::kError,
+          site,
+          "snapshot.unreadable",
+          {{"file", std::string(file)},
+           {"error", snapshot ? "of another version" : std::string(name(snapshot.error().code))}});
+      continue;
+    }
+    Reader in(snapshot->payload);
+    if (const Result<void> loaded = runtime_->load(in); !loaded) {
+      log_.write(LogLevel::kError,
+                 site,
+                 "snapshot.unreadable",
+                 {{"file", std::string(file)}, {"error", std::string(name(loaded.error().code))}});
+      continue;
+    }
+    log_.write(LogLevel::kInfo,
+               site,
+               "snapshot.loaded",
+               {{"file", std::string(file)}, {"bytes", std::to_string(bytes->size())}});
+    return;
+  }
+}
+
+/// The store may know of more than the snapshot: what was acknowledged after it was made.
+void Server::adopt_what_was_shown() {
+  if (const auto numbers = store_->alert_numbers()) {
+    for (std::uint32_t i = 0; i < kShards; ++i) {
+      if ((*numbers)[i] == 0) continue;
+      traffic::Alert last;
+      last.number = (*numbers)[i];
+      last.status = traffic::AlertStatus::kResolved;
+      (void)runtime_->ask(ShardId{static_cast<std::uint8_t>(i)},
+                          [last](engine::Shard& shard, engine::Effects&) { shard.adopt(last); });
+    }
+  }
+  if (auto open =
+          store_->alerts({.limit = kOpenAlertsMax, .status = traffic::AlertStatus::kOpen})) {
+    for (traffic::Alert& alert : *open) {
+      const ShardId shard = alert.shard;
+      (void)runtime_->ask(shard,
+                          [alert = std::move(alert)](engine::Shard& owner, engine::Effects&) {
+                            owner.adopt(alert);
+                          });
+    }
+  }
+  if (auto overrides = store_->overrides(clock_->now())) {
+    for (traffic::Override& decision : *overrides) {
+      const ShardId shard = shard_of(traffic::Name(decision.user).hash);
+      (void)runtime_->ask(shard,
+                          [decision = std::move(decision)](engine::Shard& owner, engine::Effects&) {
+                            (void)owner.set_override(decision);
+                          });
+    }
+  }
+}
+
+tl::expected<std::shared_ptr<const gateway::Settings>, std::string> Server::gateway_settings(
+    const Configuration& configuration) {
+  auto upstreams = gateway::Upstreams::make(configuration.upstreams, upstreams_.get());
+  if (!upstreams) {
+    const std::size_t which = std::min(static_cast<std::size_t>(upstreams.error().position),
+                                       configuration.upstreams.size() - 1);
+    return Failed("upstreams: \"" + configuration.upstreams[which] +
+                  "\" cannot be used: " + std::string(name(upstreams.error().code)));
+  }
+  return std::make_shared<const gateway::Settings>(
+      gateway_options(configuration), std::move(*upstreams), nullptr);
+}
+
+tl::expected<void, std::string> Server::listen() {
+  auto settings = gateway_settings(configuration_);
+  if (!settings) return Failed(settings.error());
+  upstreams_ = (*settings)->upstreams;
+  gateways_->configure(*settings);
+  const auto at = epoll::resolve(configuration_.listen);
+  if (!at || at->empty()) return Failed("listen: \"" + configuration_.listen + "\" is no address");
+  const auto where = gateways_->listen(at->front(), nullptr);
+  if (!where) return Failed("listen: " + configuration_.listen + ": " + words(where.error()));
+  listen_address_ = where->text();
+  return {};
+}
+
+tl::expected<void, std::string> Server::start_api() {
+  const auto at = epoll::resolve(configuration_.api.address);
+  if (!at || at->empty() || at->front().is_unix())
+    return Failed("api.address: \"" + configuration_.api.address + "\" is no address");
+  api::Options options;
+  options.http.host = at->front().host();
+  options.http.port = at->front().port();
+  options.access.token = configuration_.api.token;
+  options.version = version();
+  if (!configuration_.api.token_file.empty()) {
+    const auto token = read_file(configuration_.api.token_file);
+    if (!token)
+      return Failed("api.token_file: \"" + configuration_.api.token_file + "\" cannot be read");
+    options.access.token = token->substr(0, token->find_first_of("\r\n"));
+  }
+  if (const Problems problems = api::validate(options); !problems.empty())
+    return Failed(problems.front().key + ": " + problems.front().text);
+  service_ = std::make_unique<api::Service>(options, *backend_);
+  auto started = http::Server::start(
+      options.http,
+      [this](http::Request request, http::Reply reply) {
+        service_->handle(std::move(request), std::move(reply));
+      },
+      &api::Service::error_page);
+  if (!started)
+    return Failed("api.address: " + configuration_.api.address + ": " + words(started.error()));
+  http_ = std::move(*started);
+  const bool v6 = options.http.host.find(':') != std::string::npos;
+  const std::string host = v6 ? "[" + options.http.host + "]" : options.http.host;
+  api_address_ = fmt::format("{}:{}", host, http_->port());
+  return {};
+}
+
+void Server::save_clock() {
+  const shards::ClockState state = clock_->state();
+  store_->advance(state.engine);
+  (void)store_->put(
+      sqlite::Meta{std::string(kClockMeta),
+                   fmt::format("{} {}", nanoseconds(state.engine), state.wall.count())});
+}
+
+void Server::housekeep() {
+  save_clock();
+  if (seconds_until_snapshot_ > 0) {
+    --seconds_until_snapshot_;
+    return;
+  }
+  seconds_until_snapshot_ =
+      std::max(kSnapshotSecondsMin, snapshot_bytes_ / kSnapshotBytesPerSecond);
+  (void)runtime_->snapshot([this](std::string bytes) {
+    auto shared = std::make_shared<std::string>(std::move(bytes));
+    (void)snapshots_->run([this, shared] { write_snapshot(*shared); });
+  });
+}
+
+void Server::write_snapshot(const std::string& bytes) {
+  snapshot_bytes_ = bytes.size();
+  files::SnapshotHeader header;
+  header.shard = files::kCommons;
+  header.engine_time = clock_->now();
+  header.schema_hash = traffic::schema_hash();
+  const std::filesystem::path folder(configuration_.data);
+  files::PosixFileSystem system;
+  const Result<void> written = files::replace_file(system,
+                                                   (folder / kSnapshotFile).string(),
+                                                   files::seal_snapshot(header, bytes),
+                                                   (folder / kSnapshotBefore).string());
+  if (written) return;
+  static LogSite site;
+  log_.write(LogLevel::kError, site, "snapshot.failed", {{"error", words(written.error())}});
+}
+
+void Server::reload(const Configuration& configuration) {
+  static LogSite site;
+  const auto settings = gateway_settings(configuration);
+  if (!settings) {
+    log_.write(LogLevel::kError, site, "reload.failed", {{"error", settings.error()}});
+    return;
+  }
+  upstreams_ = (*settings)->upstreams;
+  gateways_->configure(*settings);
+  backend_->reload(engine_options(configuration));
+  log_.configure(configuration.log.level, configuration.log.format);
+  for (const auto& [key, same] :
+       {std::pair{"listen", configuration.listen == configuration_.listen},
+        std::pair{"api.address", configuration.api.address == configuration_.api.address},
+        std::pair{"data", configuration.data == configuration_.data},
+        std::pair{"shards", configuration.shards == configuration_.shards},
+        std::pair{"time_scale", configuration.time_scale == configuration_.time_scale}}) {
+    if (!same) log_.write(LogLevel::kWarning, site, "reload.needs_restart", {{"key", key}});
+  }
+  (void)store_->put(
+      traffic::AuditEntry{clock_->now(), "configuration", "reload", "configuration", ""});
+  log_.write(LogLevel::kInfo, site, "reload.done");
+}
+
+void Server::stop(Duration patience) {
+  if (http_) http_->stop(std::chrono::milliseconds{500});
+  if (gateways_ && running_) gateways_->drain(patience);
+  if (runtime_ && running_) {
+    runtime_->stop();
+    running_ = false;
+    snapshots_.reset();
+    write_snapshot(runtime_->save());
+    save_clock();
+  }
+  http_.reset();
+  service_.reset();
+  backend_.reset();
+  gateways_.reset();
+  runtime_.reset();
+  store_.reset();
+}
+
+}  // namespace liminal::app

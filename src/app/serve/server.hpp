@@ -1,0 +1,76 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/configuration/configuration.hpp"
+#include "app/log.hpp"
+#include "app/serve/backend.hpp"
+#include "app/serve/effects_sink.hpp"
+#include "app/serve/gateway_threads.hpp"
+#include "io/http/server.hpp"
+#include "io/sqlite/store.hpp"
+#include "server/api/service.hpp"
+#include "server/shards/clock.hpp"
+#include "server/shards/runtime.hpp"
+
+namespace liminal::app {
+
+/// Everything that `liminal serve` runs: store, shards, gateway, hub and API.
+///
+/// Starts from what the data directory holds: the engine's snapshot, alerts that were shown since,
+/// overrides and limits that were set. Stops by taking leave of connections, then saving all.
+class Server {
+ public:
+  /// `configuration` must be valid. What cannot be had is an error in words.
+  [[nodiscard]] static tl::expected<std::unique_ptr<Server>, std::string> start(
+      const Configuration& configuration, Log& log);
+  /// Stops, if nobody did.
+  ~Server();
+
+  [[nodiscard]] std::string listen_address() const { return listen_address_; }
+  [[nodiscard]] std::string api_address() const { return api_address_; }
+
+  /// Once a second: persists the clock, and every few seconds a snapshot.
+  void housekeep();
+
+  /// Takes what of another configuration can change while running; says in the log what cannot.
+  void reload(const Configuration& configuration);
+
+  /// Takes leave of connections for at most `patience`, saves and ends.
+  void stop(Duration patience);
+
+ private:
+  Server(const Configuration& configuration, Log& log);
+  [[nodiscard]] tl::expected<void, std::string> open_store();
+  void resume_clock();
+  void load_limits(engine::Options& options);
+  void load_snapshot();
+  void adopt_what_was_shown();
+  [[nodiscard]] tl::expected<void, std::string> listen();
+  [[nodiscard]] tl::expected<void, std::string> start_api();
+  [[nodiscard]] tl::expected<std::shared_ptr<const gateway::Settings>, std::string>
+  gateway_settings(const Configuration& configuration);
+  void save_clock();
+  void write_snapshot(const std::string& bytes);
+
+  Configuration configuration_;
+  Log& log_;
+  std::unique_ptr<sqlite::Store> store_;
+  std::unique_ptr<shards::EngineClock> clock_;
+  std::unique_ptr<EffectsSink> sink_;
+  std::unique_ptr<shards::Runtime> runtime_;
+  std::unique_ptr<GatewayThreads> gateways_;
+  std::shared_ptr<const gateway::Upstreams> upstreams_;
+  std::unique_ptr<ServerBackend> backend_;
+  std::unique_ptr<api::Service> service_;
+  std::unique_ptr<http::Server> http_;
+  std::unique_ptr<BlockingThread> snapshots_;  ///< writes them: the disk may be slow
+  std::string listen_address_, api_address_;
+  std::uint64_t seconds_until_snapshot_ = 0;
+  std::atomic<std::uint64_t> snapshot_bytes_{0};
+  bool running_ = false;
+};
+
+}  // namespace liminal::app
