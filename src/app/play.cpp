@@ -80,18 +80,6 @@ ExitCode write_trace(EventSource& source, const std::string& path) {
   return ExitCode::kDone;
 }
 
-/// ws://HOST:PORT/PATH into its parts; nothing when it is none.
-std::optional<PlayOptions> parse_target(const std::string& url) {
-  constexpr std::string_view kScheme = "ws://";
-  if (!url.starts_with(kScheme)) return std::nullopt;
-  const std::size_t slash = std::min(url.find('/', kScheme.size()), url.size());
-  PlayOptions options;
-  options.host = url.substr(kScheme.size(), slash - kScheme.size());
-  if (slash < url.size()) options.path = url.substr(slash);
-  if (options.host.empty()) return std::nullopt;
-  return options;
-}
-
 /// Every played user is a connection: as many as the system lets this process have.
 void raise_file_limit() {
   rlimit limit{};
@@ -105,54 +93,58 @@ std::string clock_text(Duration time) {
   return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
-std::string progress(const PlayCounts& counts) {
-  std::string line = fmt::format("{}  {} connected  {} messages  {} answers",
-                                 clock_text(counts.position),
-                                 counts.open,
-                                 counts.messages,
-                                 counts.answers);
-  if (counts.refused > 0) line += fmt::format("  {} refused", counts.refused);
-  if (counts.closed > 0) line += fmt::format("  {} closed by the server", counts.closed);
-  if (counts.failed > 0) line += fmt::format("  {} failed", counts.failed);
-  if (counts.behind > std::chrono::seconds{1})
-    line += fmt::format("  {} behind", clock_text(counts.behind));
-  return line;
+/// What went wrong with connections, in words: "3 refused (401), 2 closed by the server (1008)".
+std::string troubles(const player::CrowdCounts& counts) {
+  std::string text;
+  for (const auto& [status, count] : counts.refused)
+    text += fmt::format("  {} refused ({})", count, status);
+  for (const auto& [code, count] : counts.closed_codes)
+    text += fmt::format("  {} closed by the server ({})", count, code);
+  if (counts.broken > 0) text += fmt::format("  {} broken off", counts.broken);
+  if (counts.unsent > 0) text += fmt::format("  {} not sent", counts.unsent);
+  return text;
 }
 
-ExitCode play(PlayOptions options, EventSource& source) {
-  const auto addresses = epoll::resolve(options.host);
-  if (!addresses || addresses->empty()) {
-    fmt::print(stderr, "liminal: {}: no such HOST:PORT\n", options.host);
-    return ExitCode::kFailed;
+void show(const PlayProgress& progress, const player::CrowdCounts& counts) {
+  std::string line = fmt::format("{}  {} connected  {} sent  {} received{}",
+                                 clock_text(progress.position),
+                                 progress.connections,
+                                 counts.sent,
+                                 counts.received,
+                                 troubles(counts));
+  if (progress.behind > std::chrono::seconds{1})
+    line += fmt::format("  {} behind", clock_text(progress.behind));
+  fmt::print("\r\x1b[K{}", line);
+  std::fflush(stdout);
+}
+
+ExitCode play(const std::string& url, const PlayOptions& options, EventSource& source) {
+  auto target = player::Target::parse(url);
+  if (!target) {
+    fmt::print(stderr, "liminal play: {}: {}\n", url, name(target.error().code));
+    return target.error().code == ErrorCode::kUnavailable ? ExitCode::kFailed : ExitCode::kUsage;
   }
-  options.target = addresses->front();
   raise_file_limit();
   std::signal(SIGINT, [](int) { interrupted = true; });
   std::signal(SIGTERM, [](int) { interrupted = true; });
   const bool terminal = isatty(STDOUT_FILENO) == 1;
-  Player player(std::move(options));
-  const PlayCounts counts = player.run(
+  Player player(*std::move(target), options);
+  const player::CrowdCounts& counts = player.run(
       source,
-      [terminal](const PlayCounts& now) {
-        if (!terminal) return;
-        fmt::print("\r\x1b[K{}", progress(now));
-        std::fflush(stdout);
+      [terminal](const PlayProgress& progress, const player::CrowdCounts& now) {
+        if (terminal) show(progress, now);
       },
       [] { return interrupted.load(); });
   if (terminal) fmt::print("\r\x1b[K");
-  fmt::print(
-      "{} events: {} connections, {} messages, {} answers; {} refused, {} failed, {} closed "
-      "by the server, {} messages not sent\n",
-      counts.events,
-      counts.opened,
-      counts.messages,
-      counts.answers,
-      counts.refused,
-      counts.failed,
-      counts.closed,
-      counts.unsent);
-  if (counts.opened > 0 || counts.events == 0) return ExitCode::kDone;
-  fmt::print(stderr, "liminal: nobody was let in at the target\n");
+  fmt::print("{} events in {}: {} connections, {} sent, {} received{}\n",
+             player.progress().events,
+             clock_text(player.progress().position),
+             counts.opened,
+             counts.sent,
+             counts.received,
+             troubles(counts));
+  if (counts.opened > 0 || player.progress().events == 0) return ExitCode::kDone;
+  fmt::print(stderr, "liminal: nobody was let in at {}\n", url);
   return ExitCode::kFailed;
 }
 
@@ -170,16 +162,10 @@ ExitCode run(const PlayArguments& given) {
   if (!length || *length <= Duration::zero())
     return complain("--length must be a time with its unit, as \"24 h\"");
   arguments.day.length = *length;
-  std::optional<PlayOptions> options;
-  if (!arguments.target.empty()) {
-    options = parse_target(arguments.target);
-    if (!options) return complain("--target must be ws://HOST:PORT");
-    options->speed = arguments.speed;
-    options->format = arguments.format;
-  }
   const std::unique_ptr<EventSource> source = open_source(arguments);
   if (!source) return ExitCode::kFailed;
-  return options ? play(*options, *source) : write_trace(*source, arguments.out);
+  if (!arguments.out.empty()) return write_trace(*source, arguments.out);
+  return play(arguments.target, {.speed = arguments.speed, .format = arguments.format}, *source);
 }
 
 }  // namespace
