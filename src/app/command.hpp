@@ -19,10 +19,12 @@ using Run = std::function<ExitCode()>;
 /// `chosen = …` when its word was used.
 void add_check_config(CLI::App& parent, Run& chosen);
 void add_completion(CLI::App& parent, Run& chosen);
+void add_explain(CLI::App& parent, Run& chosen);
 void add_play(CLI::App& parent, Run& chosen);
 void add_print_config(CLI::App& parent, Run& chosen);
 void add_replay(CLI::App& parent, Run& chosen);
 void add_serve(CLI::App& parent, Run& chosen);
+void add_top(CLI::App& parent, Run& chosen);
 void add_version(CLI::App& parent, Run& chosen);
 
 }  // namespace liminal::app

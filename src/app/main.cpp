@@ -22,6 +22,8 @@ ExitCode run(int argc, char** argv) {
   liminal::app::Run chosen;
   liminal::app::add_serve(program, chosen);
   liminal::app::add_play(program, chosen);
+  liminal::app::add_top(program, chosen);
+  liminal::app::add_explain(program, chosen);
   liminal::app::add_check_config(program, chosen);
   liminal::app::add_print_config(program, chosen);
   liminal::app::add_replay(program, chosen);
