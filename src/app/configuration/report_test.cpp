@@ -1,5 +1,6 @@
 #include "app/configuration/report.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -43,11 +44,26 @@ TEST(PrintedConfiguration, ShowsNoSecret) {
   EXPECT_THAT(print(loaded), HasSubstr("# token is set, and not shown  # a.toml:2\n"));
 }
 
+std::string documentation(const std::string& name) {
+  std::ifstream file(LIMINAL_SOURCE "/docs/" + name);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 TEST(Reference, IsTheOneInTheDocumentation) {
-  std::ifstream file(LIMINAL_SOURCE "/docs/configuration.md");
-  const std::string written{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  EXPECT_EQ(written, reference())
+  EXPECT_EQ(documentation("configuration.md"), reference())
       << "write it again: liminal print-config --reference > docs/configuration.md";
+}
+
+TEST(Detections, OfTheDocumentationAreTheProgramsOwn) {
+  const std::string written = documentation("detections.md");
+  for (const traffic::FindingInfo& finding : traffic::finding_table()) {
+    EXPECT_THAT(written,
+                HasSubstr(fmt::format("| `{}` | {} | {} | {} |",
+                                      finding.name,
+                                      traffic::name(finding.severity),
+                                      traffic::name(finding.action),
+                                      finding.meaning)));
+  }
 }
 
 }  // namespace
