@@ -295,14 +295,19 @@ bool takeover(Setting& s) {
 
 /// Notes when the abuse began, ended and had its tenth event: `trace` holds it from `before` on.
 void date(Injection& injection, const Trace& trace, std::size_t before, double from = 0) {
-  std::vector<double> times;
+  std::vector<double> times, messages;
   for (std::size_t i = before; i < trace.size(); ++i) {
-    if (trace[i].t >= from) times.push_back(trace[i].t);
+    if (trace[i].t < from) continue;
+    times.push_back(trace[i].t);
+    if (trace[i].kind == EventKind::kMessage) messages.push_back(trace[i].t);
   }
   std::sort(times.begin(), times.end());
+  std::sort(messages.begin(), messages.end());
   injection.from = times.front();
   injection.to = times.back();
-  injection.tenth_event = times[std::min<std::size_t>(9, times.size() - 1)];
+  // Who sends nothing is judged by what else it does.
+  const std::vector<double>& counted = messages.size() < 10 ? times : messages;
+  injection.tenth_event = counted[std::min<std::size_t>(9, counted.size() - 1)];
 }
 
 bool commit(Setting& s, Abuse abuse) {

@@ -12,6 +12,7 @@
 #include "core/detect/rings.hpp"
 #include "core/detect/rules.hpp"
 #include "core/detect/statistics.hpp"
+#include "core/traffic/alert.hpp"
 
 namespace liminal::bench {
 namespace {
@@ -179,7 +180,8 @@ class Judge {
                          name,
                          std::string(traffic::info(finding.type).name),
                          std::string(traffic::name(finding.detector)),
-                         finding.score});
+                         finding.score,
+                         traffic::explanation(finding)});
     }
     spoke->second = t;
   }

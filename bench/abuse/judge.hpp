@@ -13,6 +13,7 @@ struct AlertLine {
   double t = 0;
   std::string user, type, detector;
   float score = 0;
+  std::string evidence;  ///< in words
 };
 
 /// Which part of detection speaks.

@@ -48,12 +48,13 @@ void Score::add(const Trace& trace,
     Voice& cell = buckets_[alert.detector][bucket];
     ++(right ? cell.right : cell.wrong);
     if (!right) {
-      mistakes.push_back(fmt::format("false {:8.0f} {:10} {} {} {:.2f}",
+      mistakes.push_back(fmt::format("false {:8.0f} {:10} {} {} {:.2f}: {}",
                                      alert.t,
                                      alert.user,
                                      alert.type,
                                      alert.detector,
-                                     alert.score));
+                                     alert.score,
+                                     alert.evidence));
     }
   }
   for (const Injection& injection : injections) {

@@ -27,6 +27,7 @@ void numbers(Self& self, Visit&& visit) {
   visit(self.gap_spread.squares);
   moments(self.errors);
   moments(self.repeats);
+  moments(self.brief_repeats);
   visit(self.messages);
   visit(self.light_messages);
   visit(self.light_errors);

@@ -29,8 +29,10 @@ struct Moments {
 /// Steps of the size histogram: fifths of a nat of log(bytes), from 1 B to 1.8 MB and more.
 inline constexpr std::size_t kSizeSteps = 72;
 
-/// The statistics that the population as a whole can exceed: the four windows and the rate CUSUM.
-inline constexpr std::size_t kRateStatistics = kWindows + 1;
+/// The statistics that the population as a whole can exceed: the four windows, the rate
+/// CUSUM, and the jump of who sends a lot anyway.
+inline constexpr std::size_t kRateCusum = kWindows, kRateJump = kWindows + 1;
+inline constexpr std::size_t kRateStatistics = kWindows + 2;
 
 /// What one young user did at one address, for the rings.
 struct AddressNote {
@@ -52,7 +54,7 @@ struct Contribution {
   std::array<Moments, kWindows> excess{};  ///< (count/expected - 1)² of users with a reference
   Moments log_bytes, log_bytes_within;     ///< the latter about the user's own mean
   Moments gap_spread;                      ///< logarithm of it
-  Moments errors, repeats;                 ///< 0 or 1
+  Moments errors, repeats, brief_repeats;  ///< 0 or 1; repeats of long and of brief contents
   std::array<std::uint32_t, kSizeSteps> sizes{};
 
   // Of the present, for what strikes all users at once.

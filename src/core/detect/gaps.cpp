@@ -32,6 +32,11 @@ double Gaps::spread() const {
   return static_cast<double>(between) / kStepsPerNat / 1.78 + kSpreadMin;
 }
 
+bool Gaps::steady(double log_gap) const {
+  const double median = sorted_[size_ / 2U] / kStepsPerNat;
+  return log_gap > median - kSteady && log_gap < median + kSteady;
+}
+
 void Gaps::save(Writer& out) const {
   out.put(next_);
   out.put(size_);

@@ -25,6 +25,11 @@ class Gaps {
   [[nodiscard]] double spread() const;
   static constexpr double kSpreadMin = .03;
 
+  /// Whether a gap is as long as the median one, to within `kSteady` nat. Only with `kGapsMin`
+  /// gaps.
+  [[nodiscard]] bool steady(double log_gap) const;
+  static constexpr double kSteady = .2;
+
   void save(Writer& out) const;
   void load(Reader& in);
 

@@ -13,11 +13,15 @@ using traffic::Detector;
 /// Surprises below this change no score, no weight of learning and no evidence of a take-over.
 constexpr double kNegligible = 1.5;
 
+/// From nat of the steady gaps' CUSUM to the metronome's deviations.
+constexpr double kSteadyScale = 6. / 14;
+
 constexpr std::array<Detector, kRateStatistics> kRateDetectors{Detector::kRateSurprise10s,
                                                                Detector::kRateSurprise60s,
                                                                Detector::kRateSurprise300s,
                                                                Detector::kRateSurprise900s,
-                                                               Detector::kRateCusum};
+                                                               Detector::kRateCusum,
+                                                               Detector::kRateSurprise10s};
 
 /// Evidence beyond a dead zone, up to a cap: none of the parts of a take-over makes it alone.
 double beyond(double evidence, double cap) { return std::clamp(evidence - kNegligible, 0., cap); }
@@ -61,15 +65,16 @@ void UserStatistics::judge_message(Judgement& judgement,
                                    Stamp now,
                                    const Options& options,
                                    const Population& population) const {
-  judge_rates(judgement, options, population);
+  judge_rates(judgement, now, options, population);
   judge_evidence(judgement, now, options, population);
   const double regular = regularity(population);
+  // With 12 to 16 gaps the spread itself is uncertain; what lasts is added up.
+  const double certain = .7 + .06 * (static_cast<double>(gaps_.size()) - 11);
+  const double rhythm = std::max(std::max(0., regular) * std::min(1., certain),
+                                 static_cast<double>(steady_cusum_) * kSteadyScale);
   if (!population.warming_up() && !population.shifted()) {
-    // With 12 to 16 gaps the spread itself is uncertain.
-    const double certain = .7 + .06 * (static_cast<double>(gaps_.size()) - 11);
-    judgement[Detector::kMetronome] = ratio(std::max(0., regular) * std::min(1., certain),
-                                            line(Detector::kMetronome),
-                                            options.of(Detector::kMetronome));
+    judgement[Detector::kMetronome] =
+        ratio(rhythm, line(Detector::kMetronome), options.of(Detector::kMetronome));
   }
   judgement.suspicion =
       std::max(judgement.suspicion, static_cast<float>(regular / line(Detector::kMetronome)));
@@ -77,6 +82,7 @@ void UserStatistics::judge_message(Judgement& judgement,
 }
 
 void UserStatistics::judge_rates(Judgement& judgement,
+                                 Stamp now,
                                  const Options& options,
                                  const Population& population) const {
   const Expected& expected = judgement.expected;
@@ -86,7 +92,8 @@ void UserStatistics::judge_rates(Judgement& judgement,
     if (!surely_below(count, expected.count[i], expected.dispersion[i], kNegligible))
       evidence[i] = surprise(count, expected.count[i], expected.dispersion[i]);
   }
-  evidence[kWindows] = static_cast<double>(rate_cusum_);
+  evidence[kRateCusum] = static_cast<double>(rate_cusum_);
+  evidence[kRateJump] = jump(now);
 
   // Slow statistics speak of those who are also above their expectation in the shorter windows, and
   // later of newcomers, whose own expectation is only the population's.
@@ -100,10 +107,23 @@ void UserStatistics::judge_rates(Judgement& judgement,
     judgement.rates[i] = static_cast<float>(raw);
     if (population.shifted(i)) continue;
     judgement.suspicion = std::max(judgement.suspicion, static_cast<float>(raw));
-    if (population.warming_up() || (i >= 3 && !still_high)) continue;
-    judgement[detector] =
-        ratio(evidence[i], line(detector) * (i >= 2 ? newcomer : 1), options.of(detector));
+    const bool slow = i == kWindows - 1 || i == kRateCusum;
+    if (population.warming_up() || (slow && !still_high)) continue;
+    const double later = i == 0 || i == kRateJump ? 1 : newcomer;
+    judgement[detector] = std::max(
+        judgement[detector], ratio(evidence[i], line(detector) * later, options.of(detector)));
   }
+}
+
+double UserStatistics::jump(Stamp now) const {
+  // Lets a client triple its rate, as between two scenes of a game.
+  constexpr double kDispersion = 5;
+  constexpr double kBusyCount = 30, kAgeMinSeconds = 30;
+  const double age_s = Stamp{born_, born_}.until(now);
+  if (counts_[0] < kBusyCount || age_s < kAgeMinSeconds) return 0;
+  const double usual = static_cast<double>(counts_[2]) / 30 / (1 - exp(-age_s / kWindowSeconds[2]));
+  if (usual < kBusyCount) return 0;
+  return surprise(static_cast<double>(counts_[0]), usual, kDispersion);
 }
 
 void UserStatistics::judge_evidence(Judgement& judgement,

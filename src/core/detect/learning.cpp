@@ -26,7 +26,7 @@ void UserStatistics::note_habits(const traffic::Event& event,
   now.log_bytes += weight * log_bytes;
   now.log_bytes_squared += weight * log_bytes * log_bytes;
   if (event.error) now.errors += weight;
-  if (message.repeated) now.repeats += weight;
+  if (message.repeated && !message.brief) now.repeats += weight;
   for (const traffic::Name& channel : event.channels) now.channels.add(channel.hash);
 }
 
@@ -39,7 +39,11 @@ void UserStatistics::contribute(const traffic::Event& event,
   learnt.messages += 1;
   const double light = 1 / std::max(1., static_cast<double>(counts_[1]));
   learnt.light_messages += light;
-  if (event.error) learnt.light_errors += light;
+  light_messages_ += static_cast<float>(light);
+  if (event.error) {
+    learnt.light_errors += light;
+    light_errors_ += static_cast<float>(light);
+  }
 
   constexpr double kActiveSeconds = 120;
   if (active_at_.until(now) > kActiveSeconds && !population.ringing(event.address.hash)) {
@@ -113,10 +117,14 @@ void UserStatistics::contribute_ordinary(const traffic::Event& event,
   }
   if (judgement.suspicion < .7F) {
     learnt.errors.add(event.error ? 1 : 0, 0);
-    if (message.content != 0) learnt.repeats.add(message.repeated ? 1 : 0, 0);
+    if (message.content != 0)
+      (message.brief ? learnt.brief_repeats : learnt.repeats).add(message.repeated ? 1 : 0, 0);
   }
-  constexpr double kGapSeconds = 60;
-  if (gaps_.size() >= Gaps::kGapsMin && gap_contributed_at_.until(now) > kGapSeconds) {
+  // Who sends like a machine moves what is regular ten times more slowly, but moves it: there are
+  // populations of machines.
+  const bool trusted = judgement.suspicion < .7F || population.warming_up();
+  const double gap_s = trusted ? 60 : 600;
+  if (gaps_.size() >= Gaps::kGapsMin && gap_contributed_at_.until(now) > gap_s) {
     gap_contributed_at_ = now;
     const double mean = population.gap_spread_mean();
     const double limit = 3 * population.gap_spread_deviation();
@@ -134,8 +142,11 @@ void UserStatistics::numbers(Self& self, Visit&& visit) {
   visit(self.size_up_);
   visit(self.larger_);
   visit(self.smaller_);
+  visit(self.steady_cusum_);
   visit(self.unseen_channels_);
   visit(self.new_channels_);
+  visit(self.light_messages_);
+  visit(self.light_errors_);
   visit(self.rejoins_60s_);
   visit(self.rejoins_300s_);
 }
@@ -153,6 +164,7 @@ void UserStatistics::save(Writer& out) const {
   gaps_.save(out);
   channels_.save(out);
   out.put(address_);
+  out.put(last_address_);
   for (const Stamp* at : {&address_changed_,
                           &no_errors_at_,
                           &active_at_,
@@ -181,6 +193,7 @@ void UserStatistics::load(Reader& in) {
   gaps_.load(in);
   channels_.load(in);
   in.get(address_);
+  in.get(last_address_);
   for (Stamp* at : {&address_changed_,
                     &no_errors_at_,
                     &active_at_,

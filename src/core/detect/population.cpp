@@ -80,6 +80,7 @@ bool Population::learn(std::span<const Contribution> shards, SteadyTime now, Dur
     all.gap_spread.add(shard.gap_spread);
     all.errors.add(shard.errors);
     all.repeats.add(shard.repeats);
+    all.brief_repeats.add(shard.brief_repeats);
     for (std::size_t i = 0; i < kSizeSteps; ++i) all.sizes[i] += shard.sizes[i];
   }
   count_present(shards);
@@ -102,7 +103,10 @@ void Population::decay(double elapsed_s) {
   const double minute = exp(-elapsed_s / 60);
   const double errors = rates_[1].mean > 30 ? exp(-elapsed_s / 10) : minute;
   const double two_minutes = exp(-elapsed_s / 120);
-  messages_ *= minute;
+  for (double passed = 0; passed < std::min(elapsed_s, 60.); passed += 1) {
+    second_ = static_cast<std::uint8_t>((second_ + 1) % messages_.size());
+    messages_[second_] = 0;
+  }
   light_messages_ *= errors;
   light_errors_ *= errors;
   rejoins_ *= minute;
@@ -115,7 +119,7 @@ void Population::decay(double elapsed_s) {
 void Population::count_present(std::span<const Contribution> shards) {
   const auto amount = [](double value) { return std::max(0., value); };
   for (const Contribution& shard : shards) {
-    messages_ += amount(shard.messages);
+    messages_[second_] += static_cast<float>(amount(shard.messages));
     light_messages_ += amount(shard.light_messages);
     light_errors_ += amount(shard.light_errors);
     rejoins_ += amount(shard.rejoins);
@@ -142,6 +146,10 @@ void Population::learn_ordinary(const Contribution& all, double elapsed_s) {
   move(error_rate_, nullptr, all.errors, weight(kSlow, all.errors.count, elapsed_s));
   error_rate_ = std::max(error_rate_, .003);
   move(repeat_rate_, nullptr, all.repeats, weight(kSlow, all.repeats.count, elapsed_s));
+  move(brief_repeat_rate_,
+       nullptr,
+       all.brief_repeats,
+       weight(kSlow, all.brief_repeats.count, elapsed_s));
   move(gap_spread_mean_,
        &gap_spread_variance_,
        all.gap_spread,
@@ -166,15 +174,15 @@ void Population::learn_sizes(const Contribution& all) {
 void Population::find_shifts() {
   for (std::size_t i = 0; i < kRateStatistics; ++i) {
     if (active_ >= static_cast<double>(kActiveMin) && over_[i] >= .5 * active_)
-      shifted_for_s_[i] = i >= 3 ? 900 : 60;
+      shifted_for_s_[i] = i == kWindows - 1 || i == kRateCusum ? 900 : 60;
     shifted_[i] = shifted_for_s_[i] > 0;
   }
   // The CUSUM sums up what the longest window expects.
-  constexpr std::size_t kLongest = kWindows - 1, kCusum = kWindows;
-  shifted_[kCusum] = shifted_[kCusum] || shifted_[kLongest];
+  constexpr std::size_t kLongest = kWindows - 1;
+  shifted_[kRateCusum] = shifted_[kRateCusum] || shifted_[kLongest];
   any_shifted_ = std::any_of(shifted_.begin(), shifted_.end(), [](bool is) { return is; });
   for (std::size_t i = 0; i < kWindows; ++i) {
-    fast_[i] = shifted_[i] || shifted_[kCusum] || (warming_up_ && over_[i] > .25 * active_);
+    fast_[i] = shifted_[i] || shifted_[kRateCusum] || (warming_up_ && over_[i] > .25 * active_);
   }
 }
 
@@ -187,8 +195,10 @@ void Population::derive() {
     rate.dispersion = 1 / std::max(.125, rate.spread - .5 / mean);
   }
   caution_ = std::max(0., log((1 + rates_[1].mean) / 10));
-  present_error_rate_ = (light_errors_ + 10 * error_rate_) / (light_messages_ + 10);
   gap_spread_deviation_ = std::max(.25, sqrt(gap_spread_variance_));
+  // Of a user whose gaps spread as little as one of fifty ordinary users'.
+  const double spread = exp(gap_spread_mean_ - 2 * gap_spread_deviation_);
+  steady_rate_ = 1 - 2 * exp(-normal_surprise(Gaps::kSteady / spread));
   double total = 0, above = 0;
   for (const double size : sizes_) total += size;
   for (std::size_t i = kSizeSteps; i-- > 0;) {
@@ -202,7 +212,18 @@ double Population::ordinary_rate(double own) const {
   const double learnt = 1 + rates_[1].mean;
   const double others = active_ - 1;
   if (others < kOthersMin || !(warming_up_ || any_shifted_)) return learnt;
-  return std::max(learnt, (messages_ - own) / others);
+  // Some of them have just come, or just left: their mean is known to a factor of two.
+  double messages = -own;
+  for (const float each : messages_) messages += static_cast<double>(each);
+  return std::max(learnt, 2 * messages / others);
+}
+
+double Population::present_error_rate(float own_messages, float own_errors) const {
+  constexpr double kPriorMessages = 10;
+  // The shards' word comes a second late: the own share may exceed what is already known.
+  const double messages = std::max(0., light_messages_ - static_cast<double>(own_messages));
+  const double errors = std::max(0., light_errors_ - static_cast<double>(own_errors));
+  return (errors + kPriorMessages * error_rate_) / (messages + kPriorMessages);
 }
 
 double Population::size_surprise(double log_bytes) const {
@@ -233,13 +254,14 @@ void Population::numbers(Self& self, Visit&& visit) {
   }
   visit(self.error_rate_);
   visit(self.repeat_rate_);
+  visit(self.brief_repeat_rate_);
   visit(self.log_bytes_mean_);
   visit(self.log_bytes_variance_);
   visit(self.log_bytes_variance_within_);
   visit.any_sign(self.gap_spread_mean_);  // of a logarithm
   visit(self.gap_spread_variance_);
   for (auto& size : self.sizes_) visit(size);
-  visit(self.messages_);
+  for (auto& messages : self.messages_) visit(messages);
   visit(self.light_messages_);
   visit(self.light_errors_);
   visit(self.rejoins_);
@@ -253,6 +275,7 @@ void Population::numbers(Self& self, Visit&& visit) {
 void Population::save(Writer& out) const {
   out.put(kVersion);
   numbers(*this, NumberWriter{out});
+  out.put(second_);
   for (const std::uint64_t address : ringing_) out.put(address);
   for (const auto& time : {started_, last_}) {
     out.put(time.has_value());
@@ -265,6 +288,7 @@ void Population::load(Reader& in) {
   *this = Population{};
   if (in.get<std::uint8_t>() != kVersion) in.fail();
   numbers(*this, NumberReader{in});
+  second_ = static_cast<std::uint8_t>(in.get<std::uint8_t>() % messages_.size());
   for (std::uint64_t& address : ringing_) in.get(address);
   for (auto* time : {&started_, &last_}) {
     const bool known = in.get<std::uint8_t>() != 0;

@@ -8,6 +8,7 @@
 #include "core/base/codec.hpp"
 #include "core/base/time.hpp"
 #include "core/detect/contribution.hpp"
+#include "core/detect/gaps.hpp"
 #include "core/detect/habits.hpp"
 #include "core/detect/options.hpp"
 
@@ -53,8 +54,9 @@ class Population {
   [[nodiscard]] double spread(std::size_t window) const { return rates_[window].spread; }
   [[nodiscard]] double own_spread(std::size_t window) const { return rates_[window].own_spread; }
 
-  /// Messages per minute of an ordinary active user. While too little is learnt it is at least the
-  /// present mean of the others, who are all but one that has `own` messages in the last minute.
+  /// Messages per minute of an ordinary active user. While too little is learnt it is at least
+  /// twice the present mean of the others, who are all but one that has `own` messages in the last
+  /// minute.
   [[nodiscard]] double ordinary_rate(double own) const;
 
   /// How much later statistics speak that look at each message, where users send many: nat.
@@ -62,8 +64,11 @@ class Population {
 
   [[nodiscard]] double error_rate() const { return error_rate_; }
   /// Of the last minute (10 s where users send many): a server's own failure accuses nobody.
-  [[nodiscard]] double present_error_rate() const { return present_error_rate_; }
+  /// Without one user's own share of it, who must not raise its own expectation.
+  [[nodiscard]] double present_error_rate(float own_messages, float own_errors) const;
+  /// Share of messages whose content is among the user's last 16; of brief ones apart.
   [[nodiscard]] double repeat_rate() const { return repeat_rate_; }
+  [[nodiscard]] double brief_repeat_rate() const { return brief_repeat_rate_; }
   [[nodiscard]] double log_bytes_mean() const { return log_bytes_mean_; }
   [[nodiscard]] double log_bytes_variance() const { return log_bytes_variance_; }
   [[nodiscard]] double log_bytes_variance_within() const { return log_bytes_variance_within_; }
@@ -71,6 +76,9 @@ class Population {
   [[nodiscard]] double size_surprise(double log_bytes) const;
   [[nodiscard]] double gap_spread_mean() const { return gap_spread_mean_; }
   [[nodiscard]] double gap_spread_deviation() const { return gap_spread_deviation_; }
+  /// Share of the gaps that are within `Gaps::kSteady` of the user's median, of a rather regular
+  /// but ordinary user.
+  [[nodiscard]] double steady_rate() const { return steady_rate_; }
   /// Users that came back to their connection in the last minute.
   [[nodiscard]] double rejoins() const { return rejoins_; }
   /// Share of the active users that exceed the most exceeded rate statistic.
@@ -100,12 +108,14 @@ class Population {
   void derive();
 
   std::array<Rate, kWindows> rates_;
-  double error_rate_ = .012, repeat_rate_ = .02;
+  double error_rate_ = .012, repeat_rate_ = .02, brief_repeat_rate_ = .1;
   double log_bytes_mean_ = 3.6, log_bytes_variance_ = 1.13, log_bytes_variance_within_ = .78;
   double gap_spread_mean_ = .2, gap_spread_variance_ = .06;
   std::array<double, kSizeSteps> sizes_{};
 
-  double messages_ = 0, light_messages_ = 0, light_errors_ = 0, rejoins_ = 0, active_ = 0;
+  std::array<float, 60> messages_{};  // by second, a ring
+  std::uint8_t second_ = 0;
+  double light_messages_ = 0, light_errors_ = 0, rejoins_ = 0, active_ = 0;
   std::array<double, kRateStatistics> over_{};
   std::array<double, kRateStatistics> shifted_for_s_{};  // how long each is still suppressed
   double silent_for_s_ = 0;                              // until a shift may be said again
@@ -116,7 +126,7 @@ class Population {
 
   // Derived from the above.
   std::array<float, kSizeSteps> size_surprise_{};
-  double caution_ = 0, present_error_rate_ = 0, gap_spread_deviation_ = 0;
+  double caution_ = 0, steady_rate_ = 0, gap_spread_deviation_ = 0;
   std::array<bool, kRateStatistics> shifted_{};
   std::array<bool, kWindows> fast_{};
   bool any_shifted_ = false, warming_up_ = true;

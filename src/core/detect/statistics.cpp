@@ -71,7 +71,7 @@ float UserStatistics::analyze(SteadyTime now,
   then.reference_.advance(at);
   if (sent_) {
     const double pause_s = std::max(0., seconds(now - last_message_));
-    then.let_time_pass(pause_s);
+    then.let_time_pass(pause_s, population);
     then.accumulate_rate(0, pause_s, then.expect(population));
     // A rhythm that stopped a while ago says nothing about now.
     if (pause_s > kWindowSeconds.back()) then.gaps_ = {};
@@ -95,7 +95,9 @@ void UserStatistics::meet(const Event& event, SteadyTime now, Contribution& lear
     if (address != 0)
       learnt.note({.address = event.address.hash, .user = event.user.hash, .first = true});
   } else if (address != 0 && address != address_) {
-    if (address_ != 0) address_changed_ = stamp(now);
+    // Who goes back and forth between two addresses is at home in both.
+    if (address_ != 0 && address != last_address_) address_changed_ = stamp(now);
+    last_address_ = address_;
     address_ = address;
   }
 }
@@ -114,9 +116,9 @@ float UserStatistics::learn_message(const Event& event,
 
   const bool new_hour = hour_of_day(now) != hour_of_day(last_message_) || message.first;
   const bool new_channel = count_new_channels(event, at);
-  let_time_pass(message.pause_s);
+  let_time_pass(message.pause_s, population);
   for (float& count : counts_) count += 1;
-  if (!message.first) gaps_.add(log(std::max(message.pause_s, .02)));
+  if (!message.first) accumulate_gaps(message.pause_s, population);
   const Expected expected = expect(population);
   accumulate_rate(1, message.pause_s, expected);
   accumulate_errors(event.error, at, population);
@@ -141,7 +143,7 @@ float UserStatistics::learn_message(const Event& event,
   return judgement.highest();
 }
 
-void UserStatistics::let_time_pass(double pause_s) {
+void UserStatistics::let_time_pass(double pause_s, const Population& population) {
   // The time constants divide each other: one exponential makes all decays.
   const double by_1800 = exp(-pause_s / kEvidenceSeconds);
   const double by_900 = by_1800 * by_1800;
@@ -152,6 +154,10 @@ void UserStatistics::let_time_pass(double pause_s) {
   const std::array<double, kWindows> decays{by_10, by_60, by_300, by_900};
   for (std::size_t i = 0; i < kWindows; ++i)
     counts_[i] = static_cast<float>(static_cast<double>(counts_[i]) * decays[i]);
+  // As the population's, which forgets faster where users send many.
+  const double present = population.mean(1) > 30 ? by_10 : by_60;
+  for (float* own : {&light_messages_, &light_errors_})
+    *own = static_cast<float>(static_cast<double>(*own) * present);
   for (float* evidence : {&error_cusum_, &repeat_cusum_, &size_up_, &larger_, &smaller_})
     *evidence = static_cast<float>(static_cast<double>(*evidence) * by_1800);
 }
@@ -179,7 +185,8 @@ UserStatistics::ErrorRates UserStatistics::error_rates(const Population& populat
   const Habits& usual = reference_.settled();
   const double own = (.4 + 9 * population.error_rate() + static_cast<double>(usual.errors)) /
                      (30 + static_cast<double>(usual.weight));
-  const double good = std::min(.6, std::max(own, 1.3 * population.present_error_rate()));
+  const double present = population.present_error_rate(light_messages_, light_errors_);
+  const double good = std::min(.6, std::max(own, 1.3 * present));
   return {.good = good, .bad = std::clamp(2 * good, .35, .95)};
 }
 
@@ -211,13 +218,16 @@ void UserStatistics::accumulate_repeats(const Event& event,
   contents_[next_content_ % contents_.size()] = message.content;
   next_content_ = static_cast<std::uint8_t>((next_content_ + 1) % contents_.size());
 
-  constexpr std::uint32_t kShortBytes = 12;  // "ok", "yes", "lol"
+  constexpr std::uint32_t kBriefBytes = 12;
   constexpr double kBad = .5;
-  const Habits& usual = reference_.settled();
-  const double own = (30 * std::clamp(population.repeat_rate(), .02, .5) +
-                      1.5 * static_cast<double>(usual.repeats)) /
-                     (30 + static_cast<double>(usual.weight));
-  const double good = std::min(.35, std::max(.02, own) * (event.bytes < kShortBytes ? 4 : 1));
+  message.brief = event.bytes < kBriefBytes;
+  double good = std::max(.08, population.brief_repeat_rate());
+  if (!message.brief) {
+    const Habits& usual = reference_.settled();
+    good = (30 * population.repeat_rate() + 1.5 * static_cast<double>(usual.repeats)) /
+           (30 + static_cast<double>(usual.weight));
+  }
+  good = std::clamp(good, .02, .35);
   if (message.repeated || repeat_cusum_ > 0)
     repeat_cusum_ = bernoulli(repeat_cusum_, message.repeated, good, kBad);
 }
@@ -239,6 +249,17 @@ void UserStatistics::accumulate_sizes(Message& message, const Population& popula
   size_up_ = clamped(static_cast<double>(size_up_) + surprising - kDrift);
   smaller_ = clamped(static_cast<double>(smaller_) - std::max(z, -3.) - kOwnDrift);
   larger_ = clamped(static_cast<double>(larger_) + std::min(z, 3.) - kOwnDrift);
+}
+
+void UserStatistics::accumulate_gaps(double pause_s, const Population& population) {
+  constexpr double kRegular = .75, kTellApart = .55;
+  const double log_gap = log(std::max(pause_s, .02));
+  const double good = std::max(.15, population.steady_rate());
+  if (gaps_.size() >= Gaps::kGapsMin && good < kTellApart)
+    steady_cusum_ = bernoulli(steady_cusum_, gaps_.steady(log_gap), good, kRegular);
+  else
+    steady_cusum_ = 0;
+  gaps_.add(log_gap);
 }
 
 void UserStatistics::accumulate_channels(const Event& event) {

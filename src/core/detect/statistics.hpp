@@ -106,6 +106,7 @@ class UserStatistics {
     double pause_s = 0;         ///< since the last one
     std::uint16_t content = 0;  ///< fingerprint; 0: not known
     bool repeated = false;
+    bool brief = false;  ///< "ok", "yes", "lol": what everybody repeats
   };
 
   [[nodiscard]] Stamp stamp(SteadyTime now) const { return {born_, now}; }
@@ -118,7 +119,7 @@ class UserStatistics {
                       const Population& population,
                       Contribution& learnt,
                       Findings& out);
-  void let_time_pass(double pause_s);
+  void let_time_pass(double pause_s, const Population& population);
   void let_events_pass(Stamp now);
   void accumulate_rate(double messages, double pause_s, const Expected& expected);
   struct ErrorRates {
@@ -131,6 +132,7 @@ class UserStatistics {
                           Message& message,
                           const Population& population);
   void accumulate_sizes(Message& message, const Population& population);
+  void accumulate_gaps(double pause_s, const Population& population);
   void accumulate_channels(const traffic::Event& event);
   bool count_new_channels(const traffic::Event& event, Stamp now);
   bool count_connect(Stamp now, Contribution& learnt);
@@ -157,7 +159,11 @@ class UserStatistics {
                      Stamp now,
                      const Options& options,
                      const Population& population) const;
+  /// How surprising a busy user's last 10 s are among the same user's last 5 minutes: nat. Where
+  /// users send several messages a second these tell more than any reference.
+  [[nodiscard]] double jump(Stamp now) const;
   void judge_rates(Judgement& judgement,
+                   Stamp now,
                    const Options& options,
                    const Population& population) const;
   void judge_evidence(Judgement& judgement,
@@ -198,13 +204,15 @@ class UserStatistics {
   float rate_cusum_ = 0, error_cusum_ = 0, repeat_cusum_ = 0;
   float size_up_ = 0;               // against the user and the population
   float larger_ = 0, smaller_ = 0;  // against the user alone
+  float steady_cusum_ = 0;          // gaps near the median one
   float unseen_channels_ = 0;
   float new_channels_ = 0;
+  float light_messages_ = 0, light_errors_ = 0;  // own share of the population's present rate
   float rejoins_60s_ = 0, rejoins_300s_ = 0;
   std::array<std::uint16_t, 16> contents_{};  // a ring of fingerprints
   Gaps gaps_;
   ChannelFilter channels_;
-  std::uint32_t address_ = 0;  // the lower half of its hash
+  std::uint32_t address_ = 0, last_address_ = 0;  // the lower halves of their hashes
   Stamp address_changed_, no_errors_at_, active_at_, gap_contributed_at_;
   Stamp channel_at_, rejoined_at_;
   std::array<Stamp, kWindows> contributed_at_{};
