@@ -16,6 +16,13 @@ bool about(const Injection& injection, const AlertLine& alert) {
              injection.users.end();
 }
 
+/// Later: what was done in somebody's name is still in that user's statistics.
+bool after(const Injection& injection, const AlertLine& alert) {
+  return alert.t > injection.to + kAfterSeconds &&
+         std::find(injection.users.begin(), injection.users.end(), alert.user) !=
+             injection.users.end();
+}
+
 /// Hours that users were there: from the first to the last that was seen of each.
 double hours_of_users(const Trace& trace) {
   std::unordered_map<std::string, std::pair<double, double>> seen;
@@ -36,6 +43,10 @@ void Score::add(const Trace& trace,
   user_hours_ += hours_of_users(trace);
   for (const AlertLine& alert : alerts) {
     if (alert.user == "*" || alert.type == "population_shift") continue;
+    if (std::any_of(injections.begin(), injections.end(), [&](const Injection& i) {
+          return after(i, alert);
+        }))
+      continue;
     const bool right = std::any_of(
         injections.begin(), injections.end(), [&](const Injection& i) { return about(i, alert); });
     ++(right ? right_ : wrong_);
@@ -157,9 +168,20 @@ std::string Score::table() const {
 std::string Score::confidence() const {
   std::string text;
   for (const auto& [detector, row] : buckets_) {
+    double right = 1, all = 2;
+    for (const Voice& cell : row) {
+      right += cell.right;
+      all += cell.right + cell.wrong;
+    }
+    // Thin cells are drawn to the detector's share; a higher score is not less worth.
+    constexpr double kDraw = 4;
+    double share = 0;
     text += "    {";
-    for (const Voice& cell : row)
-      text += fmt::format("{:.2f}F, ", (cell.right + 1.) / (cell.right + cell.wrong + 2.));
+    for (const Voice& cell : row) {
+      const double drawn = (cell.right + kDraw * right / all) / (cell.right + cell.wrong + kDraw);
+      share = std::max(share, drawn);
+      text += fmt::format("{:.2f}F, ", share);
+    }
     text += fmt::format("}},  // {}\n", detector);
   }
   return text;

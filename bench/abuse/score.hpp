@@ -16,7 +16,7 @@ namespace liminal::bench {
 class Score {
  public:
   /// Adds the alerts of one trace. An alert about an abuser from the abuse's begin to 30 minutes
-  /// after its end is true; any other is false, except that one about everybody is neither.
+  /// after its end is true, a later one is neither, as is one about everybody; others are false.
   void add(const Trace& trace,
            std::span<const Injection> injections,
            std::span<const AlertLine> alerts);

@@ -14,7 +14,7 @@ using traffic::Detector;
 constexpr double kNegligible = 1.5;
 
 /// From nat of the steady gaps' CUSUM to the metronome's deviations.
-constexpr double kSteadyScale = 6. / 14;
+constexpr double kSteadyScale = 6. / 11;
 
 constexpr std::array<Detector, kRateStatistics> kRateDetectors{Detector::kRateSurprise10s,
                                                                Detector::kRateSurprise60s,
@@ -97,9 +97,10 @@ void UserStatistics::judge_rates(Judgement& judgement,
 
   // Slow statistics speak of those who are also above their expectation in the shorter windows, and
   // later of newcomers, whose own expectation is only the population's.
-  constexpr double kAboveUsual = 1.4;
-  const bool still_high = static_cast<double>(counts_[1]) >= kAboveUsual * expected.count[1] &&
-                          static_cast<double>(counts_[2]) >= kAboveUsual * expected.count[2];
+  // Where all send a lot, twice the usual is somebody who has just come.
+  const double above_usual = population.mean(1) > 30 ? 2.5 : 1.4;
+  const bool still_high = static_cast<double>(counts_[1]) >= above_usual * expected.count[1] &&
+                          static_cast<double>(counts_[2]) >= above_usual * expected.count[2];
   const double newcomer = 1 + .2 * 12 / (12 + static_cast<double>(reference_.settled().weight));
   for (std::size_t i = 0; i < kRateStatistics; ++i) {
     const Detector detector = kRateDetectors[i];
@@ -116,12 +117,15 @@ void UserStatistics::judge_rates(Judgement& judgement,
 }
 
 double UserStatistics::jump(Stamp now) const {
-  // Lets a client triple its rate, as between two scenes of a game.
-  constexpr double kDispersion = 5;
+  constexpr double kDispersion = 6;  // lets a client triple its rate, as between scenes of a game
   constexpr double kBusyCount = 30, kAgeMinSeconds = 30;
   const double age_s = Stamp{born_, born_}.until(now);
   if (counts_[0] < kBusyCount || age_s < kAgeMinSeconds) return 0;
-  const double usual = static_cast<double>(counts_[2]) / 30 / (1 - exp(-age_s / kWindowSeconds[2]));
+  // The longer window less the shorter one hardly sees the last seconds, which are what is judged.
+  const double weight_s = kWindowSeconds[2] * (1 - exp(-age_s / kWindowSeconds[2])) -
+                          kWindowSeconds[1] * (1 - exp(-age_s / kWindowSeconds[1]));
+  const double before = static_cast<double>(counts_[2] - counts_[1]);
+  const double usual = kWindowSeconds[0] * before / weight_s;
   if (usual < kBusyCount) return 0;
   return surprise(static_cast<double>(counts_[0]), usual, kDispersion);
 }

@@ -208,14 +208,12 @@ void Population::derive() {
 }
 
 double Population::ordinary_rate(double own) const {
-  constexpr double kOthersMin = .5;  // one, whose presence decays
   const double learnt = 1 + rates_[1].mean;
-  const double others = active_ - 1;
-  if (others < kOthersMin || !(warming_up_ || any_shifted_)) return learnt;
-  // Some of them have just come, or just left: their mean is known to a factor of two.
+  if (!(warming_up_ || any_shifted_)) return learnt;
   double messages = -own;
   for (const float each : messages_) messages += static_cast<double>(each);
-  return std::max(learnt, 2 * messages / others);
+  // Some of them have just come, or just left: their mean is known to a factor of two.
+  return std::max(learnt, 2 * messages / std::max(.5, active_ - 1));
 }
 
 double Population::present_error_rate(float own_messages, float own_errors) const {

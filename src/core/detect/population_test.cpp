@@ -113,14 +113,14 @@ TEST(Population, WarmsUpForFiveMinutesFromItsFirstUser) {
   EXPECT_FALSE(population.warming_up());
 }
 
-TEST(Population, TheOrdinaryRateOfAFreshStartIsThatOfTheOthers) {
+TEST(Population, TheOrdinaryRateOfAFreshStartIsTwiceThatOfTheOthers) {
   Population population;
   EXPECT_LT(population.ordinary_rate(500), 3) << "alone there is only the prior";
   std::vector<Contribution> shards(1);
   shards[0].messages = 5000;
   shards[0].active = 10;
   population.learn(shards, at(0), std::chrono::minutes{5});
-  EXPECT_NEAR(population.ordinary_rate(500), 500, 1);
+  EXPECT_NEAR(population.ordinary_rate(500), 1000, 1);
 }
 
 TEST(Population, TimeThatStandsStillOrGoesBackDecaysNothing) {

@@ -74,7 +74,10 @@ float UserStatistics::analyze(SteadyTime now,
     then.let_time_pass(pause_s, population);
     then.accumulate_rate(0, pause_s, then.expect(population));
     // A rhythm that stopped a while ago says nothing about now.
-    if (pause_s > kWindowSeconds.back()) then.gaps_ = {};
+    if (pause_s > kWindowSeconds.back()) {
+      then.gaps_ = {};
+      then.steady_cusum_ = 0;
+    }
   }
   then.let_events_pass(at);
   Judgement judgement;
