@@ -41,6 +41,7 @@ float UserStatistics::step(const Event& event,
   Judgement judgement;
   if (event.kind == EventKind::kFailed && sent_) {
     learn_failure(at, population, learnt);
+    judgement.expected = expect(population);
     judge_message(judgement, at, options, population);
   }
   if (event.kind == EventKind::kConnect && count_connect(at, learnt))
@@ -206,8 +207,11 @@ void UserStatistics::learn_failure(Stamp now, const Population& population, Cont
   error_cusum_ = bernoulli(error_cusum_ + static_cast<float>(undone), true, good, bad);
   if (error_cusum_ <= .01F) no_errors_at_ = now;
   reference_.open().errors += 1;
-  learnt.light_errors += 1 / std::max(1., static_cast<double>(counts_[1]));
-  learnt.errors.add(1, 0);
+  const double light = 1 / std::max(1., static_cast<double>(counts_[1]));
+  learnt.light_errors += light;
+  light_errors_ += static_cast<float>(light);
+  // The population hears of some twelve messages a minute of each user, and was told of a success.
+  learnt.errors.sum += std::min(1., 12 * light);
 }
 
 void UserStatistics::accumulate_repeats(const Event& event,

@@ -49,6 +49,21 @@ TEST(UserStatistics, FindsAStretchOfErrors) {
   EXPECT_TRUE(scene.found(FindingType::kErrorSpike));
 }
 
+TEST(UserStatistics, AFailureThatIsReportedLaterCountsLikeOneAtOnce) {
+  Scene at_once, later;
+  double t = at_once.talk(0, 40);
+  later.talk(0, 40);
+  for (int i = 0; i < 3; ++i) {
+    at_once.send({.t = t += 20, .error = true});
+    later.send({.t = t});
+    traffic::Event failed = later.message({});
+    failed.kind = traffic::EventKind::kFailed;
+    later.apply(failed, t + .1);
+    ASSERT_EQ(at_once.all.size(), later.all.size());
+  }
+  EXPECT_TRUE(later.found(FindingType::kErrorSpike));
+}
+
 TEST(UserStatistics, AServersOwnFailureAccusesNobody) {
   Scene scene;
   double t = scene.talk(0, 40);
