@@ -3,7 +3,8 @@
 every answer against it.
 
   tests/api/check_api.py http://127.0.0.1:8000 [TOKEN]      a server that runs
-  tests/api/check_api.py --start PROGRAM [ARGUMENT…]        starts one that prints "ready … api=HOST:PORT"
+  tests/api/check_api.py [--token TOKEN] --start PROGRAM [ARGUMENT…]
+        starts one that prints "ready … api=HOST:PORT"; an argument DATA becomes a new folder
 
 Writes a user and an override of its own into the server that it asks.
 """
@@ -13,6 +14,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 
@@ -272,20 +274,32 @@ def check(base, token):
     print(f"{api.answers} answers of {len(asked)} operations are as described")
 
 
+def start_and_check(command, token):
+    with tempfile.TemporaryDirectory(prefix="liminal-check-api-") as folder:
+        command = [folder if word == "DATA" else word for word in command]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as server:
+            try:
+                ready = server.stdout.readline()
+                found = re.search(r"api=(\S+)", ready)
+                assert found, f"{command[0]} is not ready: {ready!r}"
+                check("http://" + found[1], token)
+            finally:
+                server.stdin.close()
+                server.terminate()
+
+
 def main():
-    if sys.argv[1:2] != ["--start"]:
-        return check(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "")
-    command = sys.argv[2:]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True) as server:
-        try:
-            ready = server.stdout.readline()
-            found = re.search(r"api=(\S+)", ready)
-            assert found, f"{command[0]} is not ready: {ready!r}"
-            check("http://" + found[1], command[1] if len(command) > 1 else "")
-        finally:
-            server.stdin.close()
-            server.terminate()
+    arguments = sys.argv[1:]
+    token = ""
+    if arguments[:1] == ["--token"]:
+        token, arguments = arguments[1], arguments[2:]
+    if arguments[:1] == ["--start"]:
+        start_and_check(arguments[1:], token)
+    elif len(arguments) in (1, 2):
+        check(arguments[0], arguments[1] if len(arguments) > 1 else token)
+    else:
+        sys.exit(__doc__)
 
 
 if __name__ == "__main__":
