@@ -42,6 +42,14 @@ gateway::Options gateway_options(const Configuration& configuration) {
   return options;
 }
 
+webhook::Options webhook_options(const Configuration& configuration) {
+  webhook::Options options;
+  options.url = configuration.webhook.url;
+  options.secret = configuration.webhook.secret;
+  options.min_severity = configuration.webhook.min_severity;
+  return options;
+}
+
 sqlite::Store::Options store_options(const Configuration& configuration) {
   sqlite::Store::Options options = configuration.store;
   options.directory = configuration.data;

@@ -4,6 +4,7 @@
 #include "core/engine/options.hpp"
 #include "io/sqlite/store.hpp"
 #include "server/gateway/options.hpp"
+#include "server/webhook/options.hpp"
 
 namespace liminal::app {
 
@@ -12,6 +13,7 @@ namespace liminal::app {
 /// parse are left out; `validate` has named them.
 [[nodiscard]] engine::Options engine_options(const Configuration& configuration);
 [[nodiscard]] gateway::Options gateway_options(const Configuration& configuration);
+[[nodiscard]] webhook::Options webhook_options(const Configuration& configuration);
 [[nodiscard]] sqlite::Store::Options store_options(const Configuration& configuration);
 
 }  // namespace liminal::app

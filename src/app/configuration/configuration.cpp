@@ -102,10 +102,6 @@ void check_outside(const Configuration& c, Checks& checks) {
   checks.require(c.tls.certificate.empty() == c.tls.key.empty(),
                  c.tls.key.empty() ? "tls.key" : "tls.certificate",
                  "is missing: TLS needs tls.certificate and tls.key");
-  checks.require(c.webhook.url.empty() || c.webhook.url.starts_with("http://") ||
-                     c.webhook.url.starts_with("https://"),
-                 "webhook.url",
-                 "must be http:// or https://");
 }
 
 }  // namespace
@@ -118,6 +114,7 @@ Problems validate(const Configuration& configuration) {
   check_proxies(configuration, checks);
   check_outside(configuration, checks);
   checks.take(gateway::validate(gateway_options(configuration)), "gateway");
+  checks.take(webhook::validate(webhook_options(configuration), "webhook"), "");
   checks.take(engine::validate(engine_options(configuration)), "");
   checks.take(sqlite::validate(configuration.store.retention), "store");
   checks.take(sqlite::FeatureSampler::validate(configuration.store.queue.sampling), "store");

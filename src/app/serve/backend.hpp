@@ -14,6 +14,7 @@
 #include "io/sqlite/store.hpp"
 #include "server/api/backend.hpp"
 #include "server/shards/runtime.hpp"
+#include "server/webhook/webhook.hpp"
 
 namespace liminal::app {
 
@@ -47,6 +48,7 @@ class ServerBackend final : public api::Backend {
     sqlite::Store& store;
     EffectsSink& sink;
     GatewayThreads& gateways;
+    webhook::Webhook* webhook;  ///< may be null
     Log& log;
   };
   /// `settings` is what the shards have at present.

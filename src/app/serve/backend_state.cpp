@@ -124,6 +124,14 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         }
         add_store_metrics(out);
         add_gateway_metrics(out);
+        if (parts_.webhook != nullptr) {
+          const webhook::OutboxCounters pushed = parts_.webhook->counters();
+          out.add(Family::kWebhookDeliveries, pushed.delivered, {"delivered"});
+          out.add(Family::kWebhookDeliveries, pushed.rejected, {"rejected"});
+          out.add(Family::kWebhookDeliveries, pushed.given_up, {"given_up"});
+          out.add(Family::kWebhookDeliveries, pushed.overflowed, {"overflowed"});
+          out.add(Family::kQueueDepth, parts_.webhook->waiting(), {"webhook"});
+        }
         (*shared)(std::move(out));
       });
 }

@@ -33,6 +33,9 @@ constexpr std::size_t kOpenAlertsMax = 64 * 4096;
 constexpr std::uint64_t kSnapshotSecondsMin = 5;
 constexpr std::uint64_t kSnapshotBytesPerSecond = 16U << 20;
 
+/// Feature rows at hand: what operators know as the buffer's size.
+constexpr std::size_t kRecentRows = 1000;
+
 using Failed = tl::unexpected<std::string>;
 
 std::string words(const Error& error) {
@@ -50,6 +53,20 @@ std::optional<shards::ClockState> parse_clock(const std::string& text) {
   const auto second = std::from_chars(first.ptr + 1, end, wall);
   if (second.ec != std::errc{} || second.ptr != end) return std::nullopt;
   return shards::ClockState{SteadyTime{Duration{engine}}, Duration{wall}};
+}
+
+/// Hands alerts on to the webhook, if there is one.
+std::function<void(const engine::AlertChange&)> pusher(webhook::Webhook* webhook) {
+  if (webhook == nullptr) return {};
+  return [webhook](const engine::AlertChange& change) {
+    using Kind = engine::AlertChange::Kind;
+    using webhook::Occasion;
+    if (change.kind == Kind::kUpdated) return;
+    webhook->push(change.alert,
+                  change.kind == Kind::kRaised      ? Occasion::kRaised
+                  : change.kind == Kind::kEscalated ? Occasion::kEscalated
+                                                    : Occasion::kResolved);
+  };
 }
 
 std::optional<std::string> read_file(const std::filesystem::path& path) {
@@ -73,8 +90,9 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   engine::Options options = engine_options(configuration);
   server->load_limits(options);
   auto settings = std::make_shared<const engine::Settings>(std::move(options));
+  server->start_webhook();
   server->sink_ = std::make_unique<EffectsSink>(
-      *server->store_, log, 1000, std::function<void(const engine::AlertChange&)>());
+      *server->store_, log, kRecentRows, pusher(server->webhook_.get()));
   server->runtime_ = std::make_unique<shards::Runtime>(
       shards::Options{.threads = configuration.shards}, settings, *server->clock_, *server->sink_);
   server->gateways_ = std::make_unique<GatewayThreads>(*server->runtime_);
@@ -83,11 +101,14 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->runtime_->start();
   server->running_ = true;
   server->snapshots_ = std::make_unique<BlockingThread>();
-  server->backend_ = std::make_unique<ServerBackend>(
-      ServerBackend::Parts{
-          *server->runtime_, *server->store_, *server->sink_, *server->gateways_, log},
-      configuration,
-      std::move(settings));
+  server->backend_ = std::make_unique<ServerBackend>(ServerBackend::Parts{*server->runtime_,
+                                                                          *server->store_,
+                                                                          *server->sink_,
+                                                                          *server->gateways_,
+                                                                          server->webhook_.get(),
+                                                                          log},
+                                                     configuration,
+                                                     std::move(settings));
   if (auto listening = server->listen(); !listening) return Failed(listening.error());
   if (auto answering = server->start_api(); !answering) return Failed(answering.error());
   return server;
@@ -121,6 +142,19 @@ void Server::resume_clock() {
     before = parse_clock(**kept);
   clock_ = std::make_unique<shards::EngineClock>(configuration_.time_scale, before);
   store_->advance(clock_->now());
+}
+
+void Server::start_webhook() {
+  if (configuration_.webhook.url.empty()) return;
+  const webhook::Options options = webhook_options(configuration_);
+  const auto wall = [] {
+    return SteadyTime{
+        std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())};
+  };
+  webhook_ = std::make_unique<webhook::Webhook>(options,
+                                                webhook::make_transport(options),
+                                                wall,
+                                                static_cast<std::uint64_t>(nanoseconds(wall())));
 }
 
 /// Limits that were set over the API hold until they are set again.
@@ -338,11 +372,14 @@ void Server::stop(Duration patience) {
     write_snapshot(runtime_->save());
     save_clock();
   }
+  if (webhook_) webhook_->drain(std::chrono::milliseconds{1000});
   http_.reset();
   service_.reset();
   backend_.reset();
   gateways_.reset();
   runtime_.reset();
+  sink_.reset();
+  webhook_.reset();
   store_.reset();
 }
 

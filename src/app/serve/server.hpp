@@ -14,6 +14,7 @@
 #include "server/api/service.hpp"
 #include "server/shards/clock.hpp"
 #include "server/shards/runtime.hpp"
+#include "server/webhook/webhook.hpp"
 
 namespace liminal::app {
 
@@ -45,6 +46,7 @@ class Server {
   Server(const Configuration& configuration, Log& log);
   [[nodiscard]] tl::expected<void, std::string> open_store();
   void resume_clock();
+  void start_webhook();
   void load_limits(engine::Options& options);
   void load_snapshot();
   void adopt_what_was_shown();
@@ -59,6 +61,7 @@ class Server {
   Log& log_;
   std::unique_ptr<sqlite::Store> store_;
   std::unique_ptr<shards::EngineClock> clock_;
+  std::unique_ptr<webhook::Webhook> webhook_;  ///< null: nothing is pushed
   std::unique_ptr<EffectsSink> sink_;
   std::unique_ptr<shards::Runtime> runtime_;
   std::unique_ptr<GatewayThreads> gateways_;
