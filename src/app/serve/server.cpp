@@ -18,6 +18,7 @@
 #include "io/files/replace.hpp"
 #include "io/files/snapshot.hpp"
 #include "io/json/fields.hpp"
+#include "io/jwt/verifier.hpp"
 #include "server/api/answers.hpp"
 
 namespace liminal::app {
@@ -55,6 +56,44 @@ std::optional<shards::ClockState> parse_clock(const std::string& text) {
   return shards::ClockState{SteadyTime{Duration{engine}}, Duration{wall}};
 }
 
+std::optional<std::string> read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+/// What the gateway asks about tokens.
+class JwtVerifier final : public gateway::TokenVerifier {
+ public:
+  explicit JwtVerifier(jwt_tokens::Options options) : verifier_(std::move(options)) {}
+  std::optional<std::string> user(std::string_view token) const override {
+    return verifier_.user(token);
+  }
+
+ private:
+  jwt_tokens::Verifier verifier_;
+};
+
+/// Null when the configuration has nothing to verify tokens with.
+tl::expected<std::shared_ptr<const gateway::TokenVerifier>, std::string> token_verifier(
+    const Configuration& configuration) {
+  const Configuration::Identity& identity = configuration.identity;
+  if (identity.jwt_secret.empty() && identity.jwt_key_file.empty()) return nullptr;
+  jwt_tokens::Options options;
+  options.algorithm = identity.jwt_algorithm;
+  options.claim = identity.jwt_claim;
+  options.key = identity.jwt_secret;
+  if (!identity.jwt_key_file.empty()) {
+    auto key = read_file(identity.jwt_key_file);
+    if (!key)
+      return Failed("identity.jwt_key_file: \"" + identity.jwt_key_file + "\" cannot be read");
+    options.key = std::move(*key);
+  }
+  if (const Problems problems = jwt_tokens::validate(options); !problems.empty())
+    return Failed("identity.jwt: " + problems.front().key + " " + problems.front().text);
+  return std::make_shared<const JwtVerifier>(std::move(options));
+}
+
 /// Hands alerts on to the webhook, if there is one.
 std::function<void(const engine::AlertChange&)> pusher(webhook::Webhook* webhook) {
   if (webhook == nullptr) return {};
@@ -67,12 +106,6 @@ std::function<void(const engine::AlertChange&)> pusher(webhook::Webhook* webhook
                   : change.kind == Kind::kEscalated ? Occasion::kEscalated
                                                     : Occasion::kResolved);
   };
-}
-
-std::optional<std::string> read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
 }  // namespace
@@ -249,8 +282,10 @@ tl::expected<std::shared_ptr<const gateway::Settings>, std::string> Server::gate
     return Failed("upstreams: \"" + configuration.upstreams[which] +
                   "\" cannot be used: " + std::string(name(upstreams.error().code)));
   }
+  auto tokens = token_verifier(configuration);
+  if (!tokens) return Failed(tokens.error());
   return std::make_shared<const gateway::Settings>(
-      gateway_options(configuration), std::move(*upstreams), nullptr);
+      gateway_options(configuration), std::move(*upstreams), std::move(*tokens));
 }
 
 tl::expected<void, std::string> Server::listen() {
