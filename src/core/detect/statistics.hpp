@@ -22,9 +22,9 @@ namespace liminal::detect {
 ///
 /// | statistic | looks at | alarm line, nat |
 /// |---|---|---|
-/// | rate surprise | decayed counts of 10, 60, 300, 900 s | 6.8, 7.5, 4, 2.9 |
-/// | rate CUSUM | 2.5 × the expected rate, kept up | 10.3 |
-/// | error, repeat and size CUSUM | failures, repeated contents, large messages | 9, 11.2, 7 |
+/// | rate surprise | decayed counts of 10, 60, 300, 900 s | 6.8, 8.4, 4, 3.2 |
+/// | rate CUSUM | 2.5 × the expected rate, kept up | 11.3 |
+/// | error, repeat and size CUSUM | failures, repeated contents, large messages | 8.6, 11.2, 7 |
 /// | reconnects, new channels | decayed counts of 300 and 120 s | 3.4, 2 |
 /// | metronome | spread of the last 16 gaps | 6 deviations |
 /// | take-over | what the others say together, a new address | 11.3 |
