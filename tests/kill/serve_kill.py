@@ -122,6 +122,8 @@ def look_and_judge(client, ledger, life, random_, number):
 
 
 class Server:
+    last = None  # the one that runs
+
     def __init__(self, program, directory):
         started = time.monotonic()
         self.log = open(directory / "serve.log", "ab")
@@ -133,6 +135,7 @@ class Server:
         if not match:
             self.process.kill()
             sys.exit(f"the server did not start: {line!r}\n{(directory / 'serve.log').read_text()[-2000:]}")
+        Server.last = self
         self.ready_s = time.monotonic() - started
         self.api = (match.group(1), int(match.group(2)))
 
@@ -265,4 +268,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:  # whatever went wrong, nothing is left running
+        if Server.last and Server.last.process.poll() is None:
+            Server.last.kill()
