@@ -102,6 +102,10 @@ void check_outside(const Configuration& c, Checks& checks) {
   checks.require(c.tls.certificate.empty() == c.tls.key.empty(),
                  c.tls.key.empty() ? "tls.key" : "tls.certificate",
                  "is missing: TLS needs tls.certificate and tls.key");
+  // Silence would leave clients in the clear that were meant to be protected.
+  checks.require(c.tls.certificate.empty(),
+                 "tls.certificate",
+                 "this version does not terminate TLS: put a proxy that does in front");
 }
 
 }  // namespace
