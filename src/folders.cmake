@@ -6,7 +6,7 @@ foreach(folder
     core/features core/limits core/detect core/novelty core/salience
     core/engine
     io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files
-    server/shards server/gateway server/hub server/player server/api server/webhook
+    server/shards server/gateway server/hub server/player server/api server/webhook server/journal
     app)
   if(EXISTS ${PROJECT_SOURCE_DIR}/src/${folder}/CMakeLists.txt)
     add_subdirectory(src/${folder})

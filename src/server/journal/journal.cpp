@@ -1,0 +1,157 @@
+#include "server/journal/journal.hpp"
+
+#include <utility>
+#include <vector>
+
+namespace liminal::journal {
+namespace {
+
+constexpr std::size_t kHeadBytes = 2;
+constexpr std::uint64_t kNoExchange = 0;
+
+}  // namespace
+
+Problems validate(const Options& options, std::string_view at) {
+  Problems found = files::validate(options.log, at);
+  // A shard's buffer becomes one record of the log, with the entry that filled it.
+  constexpr std::size_t kEntryBytesMax = std::size_t{64} << 10;
+  const bool fits = options.shard_bytes_max >= 4096 &&
+                    options.shard_bytes_max <= files::kRecordBytesMax - kEntryBytesMax;
+  if (!fits) found.push_back({std::string(at) + ".shard_bytes_max", "must be 4 KiB to 15 MiB"});
+  if (options.interval <= options.interval.zero())
+    found.push_back({std::string(at) + ".interval", "must be longer than zero"});
+  return found;
+}
+
+Result<std::unique_ptr<Journal>> Journal::open(files::FileSystem& system,
+                                               const Options& options,
+                                               SteadyTime now) {
+  Result<files::SegmentLog> log = files::SegmentLog::open(system, options.log, now);
+  if (!log) return tl::unexpected(log.error());
+  return std::unique_ptr<Journal>(new Journal(options, std::move(*log), now));
+}
+
+Journal::Journal(const Options& options, files::SegmentLog log, SteadyTime now)
+    : options_(options), log_(std::move(log)), now_(nanoseconds(now)) {
+  for (std::uint8_t shard = 0; shard < kShards; ++shard)
+    begin_entries(ShardId{shard}, buffers_[shard].entries);
+  counters_.bytes = log_.bytes();
+  counters_.log = log_.counters();
+  thread_ = std::thread([this] { run(); });
+}
+
+Journal::~Journal() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Journal::event(ShardId shard, std::uint64_t input, const traffic::Event& event) {
+  record(shard, [&](Writer& out) { append_event(input, event, out); });
+}
+
+void Journal::tick(ShardId shard, std::uint64_t input, SteadyTime now) {
+  record(shard, [&](Writer& out) { append_tick(input, now, out); });
+  std::int64_t latest = now_.load(std::memory_order_relaxed);
+  while (latest < nanoseconds(now) && !now_.compare_exchange_weak(latest, nanoseconds(now))) {
+  }
+}
+
+void Journal::absorb(ShardId shard, std::uint64_t input, const engine::Exchange& exchange) {
+  keep(exchange);  // before the entry that refers to it
+  record(shard, [&](Writer& out) { append_absorb(input, exchange.number, out); });
+}
+
+template <class Append>
+void Journal::record(ShardId shard, Append append) {
+  Buffer& buffer = buffers_[index(shard)];
+  const std::lock_guard lock(buffer.mutex);
+  if (buffer.entries.bytes().size() >= options_.shard_bytes_max) {
+    ++dropped_inputs_;
+    return;
+  }
+  append(buffer.entries);
+}
+
+void Journal::keep(const engine::Exchange& exchange) {
+  const std::lock_guard lock(exchanges_mutex_);
+  if (exchange.number == last_exchange_ && exchange.number != kNoExchange) return;
+  last_exchange_ = exchange.number;
+  if (exchanges_.size() >= kExchangesWaitingMax) {
+    ++dropped_inputs_;
+    return;
+  }
+  Writer out;
+  append_exchange(exchange, out);
+  exchanges_.push_back(out.take());
+}
+
+Counters Journal::counters() const {
+  const std::lock_guard lock(mutex_);
+  Counters counters = counters_;
+  counters.dropped_inputs = dropped_inputs_;
+  return counters;
+}
+
+void Journal::run() {
+  std::unique_lock lock(mutex_);
+  for (bool last = false; !last;) {
+    changed_.wait_for(lock, options_.interval, [this] { return stopping_; });
+    last = stopping_;
+    lock.unlock();
+    write();
+    lock.lock();
+  }
+}
+
+void Journal::write() {
+  std::vector<std::string> records;
+  for (std::uint8_t shard = 0; shard < kShards; ++shard) {
+    Writer fresh;
+    begin_entries(ShardId{shard}, fresh);
+    const std::lock_guard lock(buffers_[shard].mutex);
+    if (buffers_[shard].entries.bytes().size() == kHeadBytes) continue;
+    std::swap(buffers_[shard].entries, fresh);
+    records.push_back(fresh.take());
+  }
+  // Collected after the entries and written before them: whatever they refer to is there.
+  std::vector<std::string> exchanges;
+  {
+    const std::lock_guard lock(exchanges_mutex_);
+    exchanges.swap(exchanges_);
+  }
+  const SteadyTime now{Duration{now_.load(std::memory_order_relaxed)}};
+  for (const std::vector<std::string>* part : {&exchanges, &records})
+    for (const std::string& record : *part) (void)log_.append(record, now);
+  const Result<void> synced = log_.sync(now);
+
+  const std::lock_guard lock(mutex_);
+  if (!synced) ++counters_.failures;
+  counters_.bytes = log_.bytes();
+  counters_.log = log_.counters();
+}
+
+Result<Summary> read_journal(files::FileSystem& system,
+                             const files::SegmentLogOptions& log,
+                             const std::function<bool(const Entry&)>& visit) {
+  Summary summary;
+  EntryReader reader;
+  const auto counted = [&](const Entry& entry) {
+    ++summary.entries;
+    return visit(entry);
+  };
+  const Result<files::SegmentLogSummary> read =
+      files::read_log(system, log.folder, log.name, 0, [&](std::uint64_t, std::string_view record) {
+        const Result<bool> more = reader.read(record, counted);
+        if (!more) ++summary.unreadable;
+        return more.value_or(true);
+      });
+  if (!read) return tl::unexpected(read.error());
+  summary.missing_records = read->missing;
+  return summary;
+}
+
+}  // namespace liminal::journal
