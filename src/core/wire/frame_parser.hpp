@@ -81,7 +81,7 @@ struct FramePart {
 ///     while (const auto part = parser.next(bytes, limits)) relay(*part);
 ///     if (parser.fault() != FrameFault::kNone) close(close_code(parser.fault()));
 ///
-/// Memory: 56 bytes. Cost: some 5 ns a frame, whatever its size; `frame_parser_bench.cpp`.
+/// Memory: 56 bytes. Cost: the same for each frame, whatever its size; `frame_parser_bench.cpp`.
 /// **Source:** RFC 6455, section 5.
 class FrameParser {
  public:

@@ -28,8 +28,8 @@ struct UpgradeRequest {
 /// no WebSocket client sends it. So is a `Connection` with any option but `Upgrade` and
 /// `keep-alive`.
 ///
-/// Memory: 24 bytes; the head's bytes are the caller's. Cost: under a microsecond a head of 500
-/// bytes; `upgrade_bench.cpp`.
+/// Memory: 24 bytes; the head's bytes are the caller's. Cost: each byte looked at once or twice;
+/// `upgrade_bench.cpp`.
 class UpgradeRequestReader {
  public:
   /// `buffered`: all that has arrived. None yet (`std::nullopt`), the request, or why not.

@@ -30,7 +30,7 @@ struct Request {
 using RequestResult = tl::expected<Request, std::string_view>;
 
 /// Reads requests. Keeps its parser's memory (some times the largest message) for the next one.
-/// Cost: about a microsecond; no call throws on what it reads.
+/// No call throws on what it reads.
 class RequestReader {
  public:
   RequestReader();
