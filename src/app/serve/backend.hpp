@@ -79,6 +79,8 @@ class ServerBackend final : public api::Backend {
   void override_of(std::string user, Done<traffic::Override> done) override;
   void set_override(traffic::Override decision, Done<bool> done) override;
   void remove_override(std::string user, Done<void> done) override;
+  void remember(api::RememberedAnswer answer, Done<void> done) override;
+  void recall(std::string key, Done<std::optional<api::RememberedAnswer>> done) override;
 
   /// What the shards have from now on, as a reload of the configuration gives it; limits that were
   /// set over the API stay.
