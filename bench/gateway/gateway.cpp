@@ -1,0 +1,159 @@
+// How much a WebSocket message costs in the proxy: Liminal's gateway, its engine at work, beside
+// nginx and HAProxy, which only pass bytes.
+//
+//   bench_gateway [--connections N]… [--bytes N]… [--in-flight N] [--rounds N] [--seconds S]
+//
+// Method: each proxy is one process with one thread, pinned to CPU 0; clients and the echoing
+// server share CPU 1. Every connection sends its next message when the last one has come back, so
+// the proxy is saturated. What is counted is the proxy's own CPU time (the scheduler's account) for
+// each round trip, which is two forwarded messages. Rounds alternate between the proxies; shown are
+// the lower quartile over the rounds and the median of the ratio to nginx of the same round. At the
+// end, what a connection at rest adds to the proxy's memory in user space.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "load.hpp"
+#include "proxies.hpp"
+
+namespace liminal::bench {
+namespace {
+
+struct Plan {
+  std::vector<std::size_t> connections, bytes;
+  std::size_t in_flight = 1;
+  int rounds = 5;
+  double seconds = 1;
+};
+
+void run_for(epoll::Loop& loop, double s) {
+  const auto end = std::chrono::steady_clock::now() + from_seconds(s);
+  while (std::chrono::steady_clock::now() < end) (void)loop.run_once(std::chrono::milliseconds{1});
+}
+
+struct Measure {
+  double us_per_round_trip = 0;
+  double round_trips_per_second = 0;
+  double bytes_per_connection = 0;
+};
+
+Measure measure(epoll::Loop& loop, const Proxy& proxy, const LoadShape& shape, double duration_s) {
+  const std::uint64_t memory = proxy.memory_bytes();
+  Load load(loop, proxy.address(), shape);
+  if (!load.ok()) {
+    fmt::print(stderr, "{}: not every connection was let in\n", proxy.name());
+    std::exit(1);
+  }
+  Measure result;
+  result.bytes_per_connection =
+      static_cast<double>(proxy.memory_bytes() - memory) / static_cast<double>(shape.connections);
+  load.begin();
+  run_for(loop, .3);
+  const std::uint64_t cpu = proxy.cpu_ns(), trips = load.round_trips();
+  run_for(loop, duration_s);
+  const auto done = static_cast<double>(load.round_trips() - trips);
+  result.us_per_round_trip = static_cast<double>(proxy.cpu_ns() - cpu) * 1e-3 / done;
+  result.round_trips_per_second = done / duration_s;
+  return result;
+}
+
+double quantile(std::vector<double> values, double q) {
+  std::sort(values.begin(), values.end());
+  return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
+}
+
+void compare(epoll::Loop& loop,
+             const std::vector<Proxy>& proxies,
+             const LoadShape& shape,
+             const Plan& plan) {
+  std::map<std::string, std::vector<double>> cost, ratio, speed, memory;
+  for (int round = 0; round < plan.rounds; ++round) {
+    double nginx = 0;
+    for (const Proxy& proxy : proxies) {
+      const Measure one = measure(loop, proxy, shape, plan.seconds);
+      if (proxy.name() == "nginx") nginx = one.us_per_round_trip;
+      cost[proxy.name()].push_back(one.us_per_round_trip);
+      speed[proxy.name()].push_back(one.round_trips_per_second);
+      memory[proxy.name()].push_back(one.bytes_per_connection);
+      if (nginx > 0) ratio[proxy.name()].push_back(one.us_per_round_trip / nginx);
+      run_for(loop, .1);  // the last connections go away
+    }
+  }
+  fmt::print("\n{} connections, {} B, {} in flight\n",
+             shape.connections,
+             shape.payload_bytes,
+             shape.in_flight);
+  fmt::print("{:<16}{:>16}{:>12}{:>16}{:>18}\n",
+             "proxy",
+             "µs/round trip",
+             "ratio",
+             "round trips/s",
+             "B/connection");
+  for (const Proxy& proxy : proxies) {
+    const std::string& name = proxy.name();
+    fmt::print("{:<16}{:>15.2f}{:>12.2f}{:>16.0f}{:>18.0f}\n",
+               name,
+               quantile(cost[name], .25),
+               ratio[name].empty() ? 0 : quantile(ratio[name], .5),
+               quantile(speed[name], .5),
+               memory[name].front());
+  }
+}
+
+Plan read_plan(int argc, char** argv) {
+  Plan plan;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view option = argv[i];
+    const double value = std::atof(argv[i + 1]);
+    if (option == "--connections") plan.connections.push_back(static_cast<std::size_t>(value));
+    if (option == "--bytes") plan.bytes.push_back(static_cast<std::size_t>(value));
+    if (option == "--in-flight") plan.in_flight = static_cast<std::size_t>(value);
+    if (option == "--rounds") plan.rounds = static_cast<int>(value);
+    if (option == "--seconds") plan.seconds = value;
+  }
+  if (plan.connections.empty()) plan.connections = {100, 1000};
+  if (plan.bytes.empty()) plan.bytes = {64, 1024};
+  return plan;
+}
+
+int run(const Plan& plan) {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+  epoll::Loop loop;
+  EchoServer tcp(loop, "127.0.0.1:0");
+  const std::string path = fmt::format("/tmp/liminal_bench_{}.sock", ::getpid());
+  EchoServer local(loop, "unix:" + path);
+  constexpr int kProxyCpu = 0, kLoadCpu = 1;
+  std::vector<Proxy> proxies;
+  const auto add = [&](Proxy proxy) {
+    if (!proxy.name().empty()) proxies.push_back(std::move(proxy));
+  };
+  const auto port = static_cast<std::uint16_t>(20'000 + ::getpid() % 10'000);
+  add(start_nginx(tcp.address(), kProxyCpu, port));
+  add(start_haproxy(tcp.address(), kProxyCpu, static_cast<std::uint16_t>(port + 1)));
+  add(start_liminal("liminal", "ws://" + tcp.address(), kProxyCpu));
+  add(start_liminal("liminal, unix", "unix:" + path, kProxyCpu));
+  pin_to(kLoadCpu);
+  for (const std::size_t connections : plan.connections)
+    for (const std::size_t bytes : plan.bytes)
+      compare(loop,
+              proxies,
+              {.connections = connections, .payload_bytes = bytes, .in_flight = plan.in_flight},
+              plan);
+  ::unlink(path.c_str());
+  return 0;
+}
+
+}  // namespace
+}  // namespace liminal::bench
+
+int main(int argc, char** argv) {
+  return liminal::bench::run(liminal::bench::read_plan(argc, argv));
+}
