@@ -111,7 +111,10 @@ double rank(const engine::Shard& shard,
 ServerBackend::ServerBackend(const Parts& parts,
                              const Configuration& configuration,
                              std::shared_ptr<const engine::Settings> settings)
-    : parts_(parts), api_(configuration.api.address), settings_(std::move(settings)) {
+    : parts_(parts),
+      directory_(configuration.data),
+      api_(configuration.api.address),
+      settings_(std::move(settings)) {
   const auto policy = parts_.store.policy(std::string(kLimitsPolicy));
   limits_were_set_ = policy && policy->has_value();
 }

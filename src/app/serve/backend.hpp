@@ -103,6 +103,7 @@ class ServerBackend final : public api::Backend {
   void add_gateway_metrics(prometheus::Snapshot& out) const;
 
   const Parts parts_;
+  const std::string directory_;
   const std::string api_;  ///< as configured: where this program answers
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   mutable std::mutex mutex_;
