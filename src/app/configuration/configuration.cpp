@@ -63,10 +63,14 @@ void check_addresses(const Configuration& c, Checks& checks) {
                  "is reachable from other machines: set api.token or api.token_file");
   checks.require(!c.data.empty(), "data", "must not be empty");
   for (const std::string& upstream : c.upstreams) {
+    checks.require(!upstream.starts_with("wss://"),
+                   "upstreams",
+                   fmt::format("\"{}\": the way to an upstream is not encrypted yet; put a TLS "
+                               "client such as stunnel between, or use ws:// or unix:",
+                               upstream));
     const bool known = upstream.starts_with("ws://") || upstream.starts_with("wss://") ||
                        upstream.starts_with("unix:");
-    checks.require(
-        known, "upstreams", fmt::format("\"{}\" is not ws://, wss:// or unix:", upstream));
+    checks.require(known, "upstreams", fmt::format("\"{}\" is not ws:// or unix:", upstream));
   }
 }
 

@@ -22,7 +22,7 @@ void add_general(Settings& all) {
                  .placeholder = "HOST:PORT"});
   all.push_back({.key = "upstreams",
                  .slot = [](C& c) -> Slot { return &c.upstreams; },
-                 .help = "The servers behind the gateway: ws://HOST:PORT, wss://HOST:PORT or "
+                 .help = "The servers behind the gateway: ws://HOST:PORT or "
                          "unix:/PATH. Without one the built-in channel hub answers.",
                  .flag = "--upstream",
                  .placeholder = "URL"});

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,6 +15,7 @@
 #include "io/epoll/loop.hpp"
 #include "io/sqlite/store.hpp"
 #include "server/api/backend.hpp"
+#include "server/journal/journal.hpp"
 #include "server/shards/runtime.hpp"
 #include "server/webhook/webhook.hpp"
 
@@ -49,6 +52,7 @@ class ServerBackend final : public api::Backend {
     EffectsSink& sink;
     GatewayThreads& gateways;
     webhook::Webhook* webhook;  ///< may be null
+    journal::Journal* journal;  ///< may be null
     Log& log;
   };
   /// `settings` is what the shards have at present.
@@ -82,6 +86,9 @@ class ServerBackend final : public api::Backend {
   void remember(api::RememberedAnswer answer, Done<void> done) override;
   void recall(std::string key, Done<std::optional<api::RememberedAnswer>> done) override;
 
+  /// Once a second: what rates are told from, and whether the shards still live.
+  void observe_second();
+
   /// What the shards have from now on, as a reload of the configuration gives it; limits that were
   /// set over the API stay.
   void reload(const engine::Options& options);
@@ -105,10 +112,18 @@ class ServerBackend final : public api::Backend {
   const Parts parts_;
   const std::string directory_;
   const std::string api_;  ///< as configured: where this program answers
+  const std::string directory_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   mutable std::mutex mutex_;
   std::shared_ptr<const engine::Settings> settings_;
   bool limits_were_set_ = false;
+  struct Moment {
+    std::chrono::steady_clock::time_point at;
+    std::uint64_t events = 0;
+  };
+  std::deque<Moment> moments_;  ///< of the last seconds, oldest first
+  std::uint64_t seconds_lived_ = 0;
+  std::chrono::steady_clock::time_point lived_at_ = started_;
   BlockingThread blocking_;
 };
 

@@ -16,6 +16,11 @@ namespace {
 /// Below it the disk counts as full before it is: snapshots are written beside the old ones.
 constexpr std::uint64_t kDiskFreeMin = 64U << 20;
 
+/// The shards' second may be late by this much before they count as stuck.
+constexpr std::chrono::seconds kSecondLateMax{5};
+/// What the rate of events is told over.
+constexpr std::size_t kMomentsMax = 10;
+
 std::optional<std::uint64_t> disk_free(const std::string& directory) {
   struct statvfs disk {};
   if (statvfs(directory.c_str(), &disk) != 0) return std::nullopt;
@@ -66,6 +71,25 @@ void add_counters(const engine::Counters& counters, prometheus::Snapshot& out) {
 
 }  // namespace
 
+void ServerBackend::observe_second() {
+  const std::uint64_t lived = parts_.runtime.seconds_lived();
+  {
+    const std::lock_guard lock(mutex_);
+    if (lived != seconds_lived_) lived_at_ = std::chrono::steady_clock::now();
+    seconds_lived_ = lived;
+  }
+  gather<std::uint64_t>(
+      [](engine::Shard& shard, std::uint64_t& events) {
+        for (const std::uint64_t count : shard.counters().events) events += count;
+      },
+      [this](Result<std::uint64_t> events) {
+        if (!events) return;
+        const std::lock_guard lock(mutex_);
+        moments_.push_back({std::chrono::steady_clock::now(), *events});
+        if (moments_.size() > kMomentsMax) moments_.pop_front();
+      });
+}
+
 void ServerBackend::readiness(Done<std::vector<api::Check>> done) {
   auto shared = std::make_shared<Done<std::vector<api::Check>>>(std::move(done));
   read<std::vector<api::Check>>(
@@ -73,8 +97,13 @@ void ServerBackend::readiness(Done<std::vector<api::Check>> done) {
       [this]() -> Result<std::vector<api::Check>> {
         std::vector<api::Check> checks;
         const std::uint64_t lived = parts_.runtime.seconds_lived();
+        std::chrono::steady_clock::time_point lived_at;
+        {
+          const std::lock_guard lock(mutex_);
+          lived_at = lived > seconds_lived_ ? std::chrono::steady_clock::now() : lived_at_;
+        }
         checks.push_back({"shards",
-                          lived > 0,
+                          std::chrono::steady_clock::now() - lived_at < kSecondLateMax,
                           fmt::format("{} threads, {} s lived", parts_.runtime.threads(), lived)});
         const sqlite::StoreHealth health = parts_.store.health();
         checks.push_back({"store", health.writable(), std::string(sqlite::name(health.state))});
@@ -124,6 +153,11 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         }
         add_store_metrics(out);
         add_gateway_metrics(out);
+        if (parts_.journal != nullptr) {
+          const journal::Counters kept = parts_.journal->counters();
+          out.add(Family::kJournalBytes, kept.bytes);
+          out.add(Family::kQueueDropped, kept.dropped_inputs, {"journal"});
+        }
         if (parts_.webhook != nullptr) {
           const webhook::OutboxCounters pushed = parts_.webhook->counters();
           out.add(Family::kWebhookDeliveries, pushed.delivered, {"delivered"});

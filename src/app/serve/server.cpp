@@ -126,8 +126,13 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->start_webhook();
   server->sink_ = std::make_unique<EffectsSink>(
       *server->store_, log, kRecentRows, pusher(server->webhook_.get()));
-  server->runtime_ = std::make_unique<shards::Runtime>(
-      shards::Options{.threads = configuration.shards}, settings, *server->clock_, *server->sink_);
+  server->open_journal();
+  server->runtime_ =
+      std::make_unique<shards::Runtime>(shards::Options{.threads = configuration.shards},
+                                        settings,
+                                        *server->clock_,
+                                        *server->sink_,
+                                        server->recorder_.get());
   server->gateways_ = std::make_unique<GatewayThreads>(*server->runtime_);
   server->load_snapshot();
   server->adopt_what_was_shown();
@@ -139,6 +144,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                                                           *server->sink_,
                                                                           *server->gateways_,
                                                                           server->webhook_.get(),
+                                                                          server->journal_.get(),
                                                                           log},
                                                      configuration,
                                                      std::move(settings));
@@ -175,6 +181,20 @@ void Server::resume_clock() {
     before = parse_clock(**kept);
   clock_ = std::make_unique<shards::EngineClock>(configuration_.time_scale, before);
   store_->advance(clock_->now());
+}
+
+/// Without a journal decisions cannot be replayed; everything else goes on.
+void Server::open_journal() {
+  journal::Options options;
+  options.log.folder = (std::filesystem::path(configuration_.data) / "journal").string();
+  auto opened = journal::Journal::open(file_system_, options, clock_->now());
+  if (!opened) {
+    static LogSite site;
+    log_.write(LogLevel::kError, site, "journal.unavailable", {{"error", words(opened.error())}});
+    return;
+  }
+  journal_ = std::move(*opened);
+  recorder_ = std::make_unique<JournalRecorder>(*journal_);
 }
 
 void Server::start_webhook() {
@@ -262,7 +282,11 @@ void Server::adopt_what_was_shown() {
                           });
     }
   }
+  // The store's overrides are the truth: the snapshot may have one that was removed since.
   if (auto overrides = store_->overrides(clock_->now())) {
+    for (std::uint32_t i = 0; i < kShards; ++i)
+      (void)runtime_->ask(ShardId{static_cast<std::uint8_t>(i)},
+                          [](engine::Shard& shard, engine::Effects&) { shard.remove_overrides(); });
     for (traffic::Override& decision : *overrides) {
       const ShardId shard = shard_of(traffic::Name(decision.user).hash);
       (void)runtime_->ask(shard,
@@ -344,6 +368,7 @@ void Server::save_clock() {
 
 void Server::housekeep() {
   save_clock();
+  backend_->observe_second();
   if (seconds_until_snapshot_ > 0) {
     --seconds_until_snapshot_;
     return;
@@ -363,8 +388,7 @@ void Server::write_snapshot(const std::string& bytes) {
   header.engine_time = clock_->now();
   header.schema_hash = traffic::schema_hash();
   const std::filesystem::path folder(configuration_.data);
-  files::PosixFileSystem system;
-  const Result<void> written = files::replace_file(system,
+  const Result<void> written = files::replace_file(file_system_,
                                                    (folder / kSnapshotFile).string(),
                                                    files::seal_snapshot(header, bytes),
                                                    (folder / kSnapshotBefore).string());
@@ -413,6 +437,8 @@ void Server::stop(Duration patience) {
   backend_.reset();
   gateways_.reset();
   runtime_.reset();
+  recorder_.reset();
+  journal_.reset();
   sink_.reset();
   webhook_.reset();
   store_.reset();

@@ -9,14 +9,34 @@
 #include "app/serve/backend.hpp"
 #include "app/serve/effects_sink.hpp"
 #include "app/serve/gateway_threads.hpp"
+#include "io/files/file_system.hpp"
 #include "io/http/server.hpp"
 #include "io/sqlite/store.hpp"
 #include "server/api/service.hpp"
+#include "server/journal/journal.hpp"
 #include "server/shards/clock.hpp"
 #include "server/shards/runtime.hpp"
 #include "server/webhook/webhook.hpp"
 
 namespace liminal::app {
+
+/// Puts the shards' inputs into the journal.
+class JournalRecorder final : public shards::Recorder {
+ public:
+  explicit JournalRecorder(journal::Journal& journal) : journal_(journal) {}
+  void event(ShardId shard, std::uint64_t input, const traffic::Event& event) override {
+    journal_.event(shard, input, event);
+  }
+  void tick(ShardId shard, std::uint64_t input, SteadyTime now) override {
+    journal_.tick(shard, input, now);
+  }
+  void absorb(ShardId shard, std::uint64_t input, const engine::Exchange& exchange) override {
+    journal_.absorb(shard, input, exchange);
+  }
+
+ private:
+  journal::Journal& journal_;
+};
 
 /// Everything that `liminal serve` runs: store, shards, gateway, hub and API.
 ///
@@ -47,6 +67,7 @@ class Server {
   [[nodiscard]] tl::expected<void, std::string> open_store();
   void resume_clock();
   void start_webhook();
+  void open_journal();
   void load_limits(engine::Options& options);
   void load_snapshot();
   void adopt_what_was_shown();
@@ -63,6 +84,9 @@ class Server {
   std::unique_ptr<shards::EngineClock> clock_;
   std::unique_ptr<webhook::Webhook> webhook_;  ///< null: nothing is pushed
   std::unique_ptr<EffectsSink> sink_;
+  files::PosixFileSystem file_system_;
+  std::unique_ptr<journal::Journal> journal_;  ///< null: it cannot be written
+  std::unique_ptr<JournalRecorder> recorder_;
   std::unique_ptr<shards::Runtime> runtime_;
   std::unique_ptr<GatewayThreads> gateways_;
   std::shared_ptr<const gateway::Upstreams> upstreams_;

@@ -196,6 +196,32 @@ TEST(Engine, AnOverrideExpires) {
   EXPECT_TRUE(driver.engine.shard(shard).overrides().empty());
 }
 
+TEST(Engine, ARefusedConnectionIsNotCountedAsOpen) {
+  Options options;
+  options.limits.mode = traffic::Mode::kEnforce;
+  for (detect::RuleOptions& rule : options.detect.rules) {
+    if (rule.type != FindingType::kReconnectStorm) continue;
+    rule.mode = traffic::Mode::kEnforce;
+    rule.action = traffic::Action::kDrop;
+    rule.threshold = 1;
+    rule.cool_down = Duration::zero();
+  }
+  ASSERT_TRUE(validate(options).empty());
+  Driver driver(options);
+  std::size_t refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    Line line{.t = 100 + i * 1., .user = "eve", .kind = EventKind::kConnect, .bytes = 0};
+    const bool let_in = driver.feed(line).verdict.decision < traffic::Decision::kDrop;
+    refused += let_in ? 0 : 1;
+    line.kind = EventKind::kDisconnect;
+    if (let_in) driver.feed(line);
+  }
+  EXPECT_GT(refused, 0u);
+  const auto view = driver.engine.shard_of_user("eve").view("eve");
+  EXPECT_EQ(view->limit.connections, 0u);
+  EXPECT_EQ(view->features[traffic::FeatureId::kOpenConnections], 0);
+}
+
 TEST(Engine, TimeOfAUserNeverGoesBackAndNeverJumpsAhead) {
   Driver driver;
   driver.feed({.t = 100, .user = "a"});

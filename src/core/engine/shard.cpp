@@ -43,14 +43,21 @@ void Shard::step(const Event& event, Effects& out) {
   SteadyTime now{};
   UserState& user = meet(event, now);
   AddressState* address = address_of(event);
-  out.verdict = limits::decide(settings_->policies,
-                               user.limits,
-                               address != nullptr ? &address->limits : nullptr,
-                               override_of(user, event.user.text),
-                               event,
-                               now);
+  limits::AddressLimits* address_limits = address != nullptr ? &address->limits : nullptr;
+  const traffic::Override* override_ = override_of(user, event.user.text);
+  out.verdict =
+      limits::decide(settings_->policies, user.limits, address_limits, override_, event, now);
+  const bool counted = out.verdict.decision < Decision::kDrop;
   user.features.learn(event, now, limits::violates(out.verdict));
   judge(user, event, now, out);
+  if (event.kind == EventKind::kConnect && out.verdict.decision >= Decision::kDrop) {
+    // It was not let in, so nobody will tell that it ended.
+    Event ended = event;
+    ended.kind = EventKind::kDisconnect;
+    user.features.learn(ended, now, false);
+    if (counted)
+      (void)limits::decide(settings_->policies, user.limits, address_limits, override_, ended, now);
+  }
   account(user, event, now, out);
   hand_out_row(user, event, now, out);
 }

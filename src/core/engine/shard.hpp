@@ -68,6 +68,8 @@ class Shard {
   bool set_override(const traffic::Override& override_);
   /// False when there was none.
   bool remove_override(std::string_view user);
+  /// All of them: before those that the store has are set again after a restart.
+  void remove_overrides();
   /// The verdict on an alert stays with it while it is open. False when it is not open here.
   bool feedback(std::uint64_t alert_number, traffic::FeedbackVerdict verdict);
   /// An operator's word moves the confidence of later findings of its type, in all shards.

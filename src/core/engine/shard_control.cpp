@@ -114,6 +114,14 @@ bool Shard::remove_override(std::string_view user) {
   return true;
 }
 
+void Shard::remove_overrides() {
+  ++inputs_;
+  for (const auto& [user, override_] : overrides_) {
+    if (UserState* state = users_.find(Name(user))) state->overridden = false;
+  }
+  overrides_.clear();
+}
+
 bool Shard::feedback(std::uint64_t alert_number, traffic::FeedbackVerdict verdict) {
   ++inputs_;
   return alerts_.feedback(alert_number, verdict);
