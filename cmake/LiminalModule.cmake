@@ -14,6 +14,18 @@ add_custom_target(liminal_tests)
 add_custom_target(liminal_threaded_tests)
 add_custom_target(liminal_fuzz_targets)
 
+# Installs a folder of the core for programs that embed the engine: core/engine is liminal::engine
+# after find_package(liminal), its headers are "core/engine/….hpp".
+function(liminal_install_module TARGET FOLDER NAME)
+  set_target_properties(${TARGET} PROPERTIES EXPORT_NAME ${NAME})
+  target_compile_features(${TARGET} INTERFACE cxx_std_20)
+  install(TARGETS ${TARGET} EXPORT liminal ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+          COMPONENT development)
+  install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/
+          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/liminal/${FOLDER} COMPONENT development
+          FILES_MATCHING PATTERN "*.hpp" PATTERN "*_corpus" EXCLUDE)
+endfunction()
+
 function(liminal_module FOLDER)
   cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
@@ -31,14 +43,21 @@ function(liminal_module FOLDER)
     set(collections liminal_tests liminal_threaded_tests)
   endif()
 
+  set(includes $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
+               $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/liminal>)
+
   if(ARG_SOURCES)
     add_library(${name} STATIC ${ARG_SOURCES})
-    target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
-    target_link_libraries(${name} PUBLIC ${depends} ${ARG_LIBRARIES} PRIVATE liminal_flags)
+    target_include_directories(${name} PUBLIC ${includes})
+    target_link_libraries(${name} PUBLIC ${depends} ${ARG_LIBRARIES}
+                          PRIVATE $<BUILD_INTERFACE:liminal_flags>)
   else()
     add_library(${name} INTERFACE)
-    target_include_directories(${name} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+    target_include_directories(${name} INTERFACE ${includes})
     target_link_libraries(${name} INTERFACE ${depends} ${ARG_LIBRARIES})
+  endif()
+  if(FOLDER MATCHES "^core/(.*)")
+    liminal_install_module(${name} ${FOLDER} ${CMAKE_MATCH_1})
   endif()
 
   if(ARG_TESTS AND BUILD_TESTING)

@@ -76,6 +76,18 @@ void add_api(Settings& all) {
   all.push_back({.key = "api.token_file",
                  .slot = [](C& c) -> Slot { return &c.api.token_file; },
                  .help = "A file whose first line is the token, instead of `api.token`."});
+  all.push_back({.key = "api.requests_per_second",
+                 .slot = [](C& c) -> Slot { return &c.api.requests_per_second; },
+                 .help = "Requests of one client address a second, as a lasting rate; 0: no limit.",
+                 .low = 0,
+                 .high = 1e9,
+                 .change = Change::kRestart});
+  all.push_back({.key = "api.requests_burst",
+                 .slot = [](C& c) -> Slot { return &c.api.requests_burst; },
+                 .help = "Requests of one client address that may come at once after a pause.",
+                 .low = 1,
+                 .high = 4e9,
+                 .change = Change::kRestart});
 }
 
 void add_outside(Settings& all) {

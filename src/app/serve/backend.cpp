@@ -112,8 +112,8 @@ ServerBackend::ServerBackend(const Parts& parts,
                              const Configuration& configuration,
                              std::shared_ptr<const engine::Settings> settings)
     : parts_(parts),
-      api_(configuration.api.address),
       directory_(configuration.data),
+      api_(configuration.api.address),
       settings_(std::move(settings)) {
   const auto policy = parts_.store.policy(std::string(kLimitsPolicy));
   limits_were_set_ = policy && policy->has_value();

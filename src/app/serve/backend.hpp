@@ -112,7 +112,6 @@ class ServerBackend final : public api::Backend {
   const Parts parts_;
   const std::string directory_;
   const std::string api_;  ///< as configured: where this program answers
-  const std::string directory_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   mutable std::mutex mutex_;
   std::shared_ptr<const engine::Settings> settings_;

@@ -94,6 +94,15 @@ tl::expected<std::shared_ptr<const gateway::TokenVerifier>, std::string> token_v
   return std::make_shared<const JwtVerifier>(std::move(options));
 }
 
+/// The bearer token: what is configured, or the first line of its file.
+tl::expected<std::string, std::string> api_token(const Configuration& configuration) {
+  if (configuration.api.token_file.empty()) return configuration.api.token;
+  const auto token = read_file(configuration.api.token_file);
+  if (!token)
+    return Failed("api.token_file: \"" + configuration.api.token_file + "\" cannot be read");
+  return token->substr(0, token->find_first_of("\r\n"));
+}
+
 /// Hands alerts on to the webhook, if there is one.
 std::function<void(const engine::AlertChange&)> pusher(webhook::Webhook* webhook) {
   if (webhook == nullptr) return {};
@@ -332,14 +341,12 @@ tl::expected<void, std::string> Server::start_api() {
   api::Options options;
   options.http.host = at->front().host();
   options.http.port = at->front().port();
-  options.access.token = configuration_.api.token;
   options.version = version();
-  if (!configuration_.api.token_file.empty()) {
-    const auto token = read_file(configuration_.api.token_file);
-    if (!token)
-      return Failed("api.token_file: \"" + configuration_.api.token_file + "\" cannot be read");
-    options.access.token = token->substr(0, token->find_first_of("\r\n"));
-  }
+  auto token = api_token(configuration_);
+  if (!token) return Failed(token.error());
+  options.access.token = std::move(*token);
+  options.access.requests_per_second = configuration_.api.requests_per_second;
+  options.access.requests_burst = configuration_.api.requests_burst;
   if (const Problems problems = api::validate(options); !problems.empty())
     return Failed(problems.front().key + ": " + problems.front().text);
   service_ = std::make_unique<api::Service>(options, *backend_);
@@ -407,6 +414,12 @@ void Server::reload(const Configuration& configuration) {
   upstreams_ = (*settings)->upstreams;
   gateways_->configure(*settings);
   backend_->reload(engine_options(configuration));
+  store_->set_retention(store_options(configuration).retention);
+  if (auto token = api_token(configuration)) {
+    service_->set_token(std::move(*token));
+  } else {
+    log_.write(LogLevel::kError, site, "reload.failed", {{"error", token.error()}});
+  }
   log_.configure(configuration.log.level, configuration.log.format);
   for (const auto& [key, same] :
        {std::pair{"listen", configuration.listen == configuration_.listen},

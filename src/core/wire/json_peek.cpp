@@ -136,7 +136,7 @@ JsonPeek::JsonPeek(std::span<const std::string> paths) : count_(paths.size()) {
 
 std::span<const std::string_view> JsonPeek::look(std::string_view json) {
   values_.fill({});
-  const auto all = static_cast<PathSet>((1U << count_) - 1U);
+  const PathSet all = (1U << count_) - 1U;
   Cursor at(json);
   const char first = at.peek();
   if (first == '{') {
@@ -151,8 +151,7 @@ std::span<const std::string_view> JsonPeek::look(std::string_view json) {
 JsonPeek::PathSet JsonPeek::ending(PathSet matched, std::size_t depth) const {
   PathSet found = 0;
   for (std::size_t i = 0; i < count_; ++i)
-    if ((matched >> i & 1U) != 0 && paths_[i].depth == depth)
-      found = static_cast<PathSet>(found | 1U << i);
+    if ((matched >> i & 1U) != 0 && paths_[i].depth == depth) found |= 1U << i;
   return found;
 }
 
@@ -163,7 +162,7 @@ bool JsonPeek::walk_value(Cursor& at, PathSet matched, std::size_t depth) {
   // An equal key before this one may have left something: the last one counts.
   if (matched != 0) forget(matched);
   const PathSet here = matched == 0 ? PathSet{0} : ending(matched, depth);
-  const auto deeper = static_cast<PathSet>(matched & ~here);
+  const PathSet deeper = matched & ~here;
   if (first == '"') {
     const auto text = at.take_text();
     if (text && here != 0) store(here, text->raw, text->escaped);
@@ -210,8 +209,7 @@ JsonPeek::PathSet JsonPeek::matching_key(PathSet candidates,
   if (escaped) key = {decoded.data(), decode_json_text(raw, decoded.data(), decoded.size())};
   PathSet found = 0;
   for (std::size_t i = 0; i < count_; ++i)
-    if ((candidates >> i & 1U) != 0 && paths_[i].parts[depth] == key)
-      found = static_cast<PathSet>(found | 1U << i);
+    if ((candidates >> i & 1U) != 0 && paths_[i].parts[depth] == key) found |= 1U << i;
   return found;
 }
 
@@ -220,8 +218,7 @@ JsonPeek::PathSet JsonPeek::matching_place(PathSet candidates,
                                            std::size_t place) const {
   PathSet found = 0;
   for (std::size_t i = 0; i < count_; ++i)
-    if ((candidates >> i & 1U) != 0 && paths_[i].places[depth] == place)
-      found = static_cast<PathSet>(found | 1U << i);
+    if ((candidates >> i & 1U) != 0 && paths_[i].places[depth] == place) found |= 1U << i;
   return found;
 }
 

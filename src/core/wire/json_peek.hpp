@@ -39,7 +39,7 @@ class JsonPeek {
   [[nodiscard]] std::span<const std::string_view> look(std::string_view json);
 
  private:
-  using PathSet = std::uint8_t;  ///< a bit for each path
+  using PathSet = std::uint32_t;  ///< a bit for each path
 
   struct Path {
     std::array<std::string, kPeekDepthMax> parts;

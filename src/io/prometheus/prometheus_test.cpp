@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "io/prometheus/exposition.hpp"
 #include "io/prometheus/families.hpp"
@@ -101,6 +104,27 @@ TEST(Families, FollowPrometheusConventions) {
       EXPECT_NE(label, "user_id");
     }
   }
+}
+
+/// The row of docs/metrics.md.
+std::string row(const FamilyInfo& family) {
+  const std::string text = line(family);
+  std::string labels;
+  for (std::size_t i = 0; i < family.label_count(); ++i)
+    labels.append(i > 0 ? ", " : "").append(family.labels[i]);
+  return "| `" + std::string(family.name) + "` | " + text.substr(0, text.find(' ')) + " | " +
+         labels + (labels.empty() ? "" : " ") + "| " + std::string(family.help) + " |";
+}
+
+TEST(Families, AreDocumented) {
+  std::ifstream file(LIMINAL_SOURCE_DIR "/docs/metrics.md");
+  std::vector<std::string> rows;
+  for (std::string text; std::getline(file, text);) {
+    if (text.starts_with("| `")) rows.push_back(text);
+  }
+  std::vector<std::string> expected;
+  for (const FamilyInfo& family : family_table()) expected.push_back(row(family));
+  EXPECT_EQ(rows, expected);
 }
 
 Snapshot some() {

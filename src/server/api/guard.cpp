@@ -79,7 +79,7 @@ std::optional<http::Response> refuse(const http::Request& request,
 
 ClientLimiter::ClientLimiter(const AccessOptions& options)
     : rate_(options.requests_per_second), burst_(std::max(1U, options.requests_burst)) {
-  // A window in which the whole burst comes back: RateLimit-Policy: "default";q=2000;w=2
+  // A window in which the whole burst comes back: RateLimit-Policy: "default";q=20000;w=2
   policy_ = "\"default\";q=" + std::to_string(static_cast<std::uint64_t>(burst_)) + ";w=" +
             std::to_string(static_cast<std::uint64_t>(
                 std::max(1., unlimited() ? 1. : std::ceil(burst_ / rate_))));

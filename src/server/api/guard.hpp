@@ -17,8 +17,8 @@ struct AccessOptions {
   std::string token{};
   /// Requests a second of one client address, and how many at once; 0: no limit. Generous, because
   /// a dashboard polls: it is there for loops that went wild.
-  double requests_per_second = 1000;
-  std::uint32_t requests_burst = 2000;
+  double requests_per_second = 10'000;
+  std::uint32_t requests_burst = 20'000;
 };
 
 enum class Access : std::uint8_t {

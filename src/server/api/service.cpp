@@ -85,13 +85,24 @@ Service::Service(const Options& options, Backend& backend, Clock clock)
       clock_(std::move(clock)),
       limiter_(options.access),
       answered_({}),
-      id_seed_((std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()) {}
+      id_seed_((std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()),
+      access_(options.access) {}
 
 Service::~Service() = default;
 
 void Backend::remember(RememberedAnswer, Done<void> done) { done({}); }
 void Backend::recall(std::string, Done<std::optional<RememberedAnswer>> done) {
   done(std::optional<RememberedAnswer>{});
+}
+
+void Service::set_token(std::string token) {
+  const std::lock_guard lock(access_mutex_);
+  access_.token = std::move(token);
+}
+
+AccessOptions Service::access() const {
+  const std::lock_guard lock(access_mutex_);
+  return access_;
 }
 
 http::Response Service::error_page(unsigned status, std::string_view detail) {
@@ -178,7 +189,7 @@ std::optional<http::Response> Service::refuse_call(Call& call, const Route& rout
       return response;
     }
   }
-  if (auto refusal = refuse(call.request, route.access, options_.access)) return refusal;
+  if (auto refusal = refuse(call.request, route.access, access())) return refusal;
   if (!is_acceptable(route.body, call.request.header("Content-Type")))
     return problem(415,
                    route.body == Body::kEvents

@@ -45,6 +45,9 @@ class Service {
   /// Answers one request: the handler of a `http::Server`.
   void handle(http::Request request, http::Reply reply);
 
+  /// What counts from the next request on; a reload of the configuration may change it. Any thread.
+  void set_token(std::string token);
+
   /// Makes the answers to what the server refuses by itself.
   [[nodiscard]] static http::Response error_page(unsigned status, std::string_view detail);
 
@@ -98,6 +101,8 @@ class Service {
     return SteadyTime{backend_.now().time_since_epoch()};
   }
 
+  [[nodiscard]] AccessOptions access() const;
+
   const Options options_;
   Backend& backend_;
   const Clock clock_;
@@ -106,6 +111,8 @@ class Service {
   const std::uint64_t id_seed_;
   std::atomic<std::uint64_t> id_count_{0};
   std::atomic<std::uint64_t> rejected_lines_{0};
+  mutable std::mutex access_mutex_;
+  AccessOptions access_;
   mutable std::mutex metrics_mutex_;
   prometheus::Snapshot metrics_;
 };

@@ -408,6 +408,15 @@ TEST_F(ServiceTest, LimitsItsOwnRequests) {
   EXPECT_EQ(ask("GET", "/ml/status").status, 200U);
 }
 
+TEST_F(ServiceTest, TakesANewTokenWhileItRuns) {
+  service.set_token("s3cret");
+  EXPECT_EQ(ask("DELETE", "/ml/features/cleanup").status, 401U);
+  const std::vector<http::Header> bearer{{"Authorization", "Bearer s3cret"}};
+  EXPECT_EQ(ask("DELETE", "/ml/features/cleanup", "", bearer).status, 200U);
+  service.set_token("");
+  EXPECT_EQ(ask("DELETE", "/ml/features/cleanup").status, 200U);
+}
+
 TEST_F(ServiceTest, TurnsFailuresOfTheBackendIntoProblems) {
   const std::pair<ErrorCode, unsigned> cases[] = {{ErrorCode::kMissing, 404},
                                                   {ErrorCode::kConflict, 409},
