@@ -111,10 +111,7 @@ double rank(const engine::Shard& shard,
 ServerBackend::ServerBackend(const Parts& parts,
                              const Configuration& configuration,
                              std::shared_ptr<const engine::Settings> settings)
-    : parts_(parts),
-      directory_(configuration.data),
-      api_(configuration.api.address),
-      settings_(std::move(settings)) {
+    : parts_(parts), directory_(configuration.data), settings_(std::move(settings)) {
   const auto policy = parts_.store.policy(std::string(kLimitsPolicy));
   limits_were_set_ = policy && policy->has_value();
 }
@@ -206,7 +203,12 @@ void ServerBackend::explain(api::AlertId id, Done<api::Explanation> done) {
   alert(id, [this, done = std::move(done)](Result<Alert> found) {
     if (!found) return done(tl::unexpected(found.error()));
     const std::string name = traffic::alert_id(*found);
-    done(api::Explanation{std::move(*found), "liminal explain --api http://" + api_ + " " + name});
+    std::string where;
+    {
+      const std::lock_guard lock(mutex_);
+      where = api_;
+    }
+    done(api::Explanation{std::move(*found), "liminal explain --api http://" + where + " " + name});
   });
 }
 
@@ -337,6 +339,11 @@ void ServerBackend::set_limits(limits::Options options, Done<void> done) {
                          (*shared)(committed);
                        });
   if (!queued) (*shared)(tl::unexpected(queued.error()));
+}
+
+void ServerBackend::announce(std::string api) {
+  const std::lock_guard lock(mutex_);
+  api_ = std::move(api);
 }
 
 void ServerBackend::reload(const engine::Options& options) {

@@ -86,6 +86,9 @@ class ServerBackend final : public api::Backend {
   void remember(api::RememberedAnswer answer, Done<void> done) override;
   void recall(std::string key, Done<std::optional<api::RememberedAnswer>> done) override;
 
+  /// Where the API answers, for commands that are suggested.
+  void announce(std::string api);
+
   /// Once a second: what rates are told from, and whether the shards still live.
   void observe_second();
 
@@ -111,10 +114,10 @@ class ServerBackend final : public api::Backend {
 
   const Parts parts_;
   const std::string directory_;
-  const std::string api_;  ///< as configured: where this program answers
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   mutable std::mutex mutex_;
   std::shared_ptr<const engine::Settings> settings_;
+  std::string api_;  ///< where this program answers
   bool limits_were_set_ = false;
   struct Moment {
     std::chrono::steady_clock::time_point at;
