@@ -26,6 +26,15 @@ function(liminal_install_module TARGET FOLDER NAME)
           FILES_MATCHING PATTERN "*.hpp" PATTERN "*_corpus" EXCLUDE)
 endfunction()
 
+# Tests are compiled often and run once: they take what is tested optimised and are not optimised
+# themselves (a third of the time under the sanitizers), and read their frameworks precompiled.
+function(liminal_fast_to_compile TARGET)
+  target_compile_options(${TARGET} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O0>)
+  if(LIMINAL_PRECOMPILE)
+    target_precompile_headers(${TARGET} REUSE_FROM liminal_test_headers)
+  endif()
+endfunction()
+
 function(liminal_module FOLDER)
   cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
@@ -62,6 +71,7 @@ function(liminal_module FOLDER)
 
   if(ARG_TESTS AND BUILD_TESTING)
     add_executable(${name}_test ${ARG_TESTS})
+    liminal_fast_to_compile(${name}_test)
     target_link_libraries(${name}_test PRIVATE ${name} liminal_flags GTest::gmock GTest::gtest_main
                           rapidcheck)
     gtest_discover_tests(${name}_test TEST_PREFIX "${FOLDER}/" DISCOVERY_MODE PRE_TEST

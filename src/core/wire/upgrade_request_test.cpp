@@ -301,7 +301,7 @@ RC_GTEST_PROP(UpgradeRequest, AnyCuttingOfADamagedRequestGivesTheSameAnswer, ())
         rc::gen::arbitrary<char>(), rc::gen::element('\r', '\n', ' ', ':', '\0', ','));
   const Answer at_once = read(bytes, bytes.size());
   // Only bytes behind the head depend on the cut: a damaged end may come before the old one.
-  RC_PRE(at_once.fault != UpgradeFault::kEarlyBytes);
+  if (at_once.fault == UpgradeFault::kEarlyBytes) return;
   RC_ASSERT(read(bytes, 1) == at_once);
   RC_ASSERT(read(bytes, *rc::gen::inRange<std::size_t>(2, 100)) == at_once);
 }
