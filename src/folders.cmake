@@ -3,9 +3,9 @@
 foreach(folder
     core/base
     core/stats core/traffic core/wire
-    core/features core/limits core/detect core/novelty core/salience
+    core/features core/limits core/detect core/novelty core/salience core/forecast
     core/engine
-    io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files
+    io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files
     server/shards server/gateway server/hub server/player server/api server/webhook server/journal
     app)
   if(EXISTS ${PROJECT_SOURCE_DIR}/src/${folder}/CMakeLists.txt)
