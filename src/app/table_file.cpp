@@ -1,0 +1,40 @@
+#include "app/table_file.hpp"
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <fstream>
+
+#include "io/json/time_text.hpp"
+
+namespace liminal::app {
+
+std::optional<TableFile> open_table_file(const std::string& path) {
+  if (path == "-") {
+    return TableFile{"standard input", std::make_unique<std::istream>(std::cin.rdbuf())};
+  }
+  auto in = std::make_unique<std::ifstream>(path, std::ios::binary);
+  // A folder can be opened but not read.
+  if (!*in || (in->peek(), in->bad())) {
+    fmt::print(stderr, "liminal: {}: cannot be read\n", path);
+    return std::nullopt;
+  }
+  in->clear();
+  return TableFile{path, std::move(in)};
+}
+
+std::optional<EventTime> table_time(std::string_view field) {
+  double seconds = 0;
+  const char* end = field.data() + field.size();
+  if (const auto [stop, error] = std::from_chars(field.data(), end, seconds);
+      stop == end && error == std::errc{}) {
+    if (!(seconds >= 0 && seconds <= static_cast<double>(json::kSecondsMax))) return std::nullopt;
+    return EventTime{std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds))};
+  }
+  if (const auto time = json::parse_time(field)) return time;
+  std::string completed(field);
+  if (completed.size() == std::string_view("2026-01-01").size()) completed += "T00:00:00";
+  return json::parse_time(completed + 'Z');
+}
+
+}  // namespace liminal::app

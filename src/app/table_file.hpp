@@ -1,0 +1,27 @@
+#pragma once
+
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/time.hpp"
+
+namespace liminal::app {
+
+/// A file of rows that a command reads; "-" is the standard input.
+struct TableFile {
+  std::string name;  ///< as complaints call it
+  std::unique_ptr<std::istream> in;
+};
+
+/// Opens a file. None when it cannot be, which was then said on the error output.
+[[nodiscard]] std::optional<TableFile> open_table_file(const std::string& path);
+
+/// Reads a field of a table as a time: seconds since the epoch, or RFC 3339, where a date without a
+/// zone is UTC and one without a time is its midnight. Nothing for other text and outside of the
+/// years 1970 to 2200.
+[[nodiscard]] std::optional<EventTime> table_time(std::string_view field);
+
+}  // namespace liminal::app

@@ -1,0 +1,29 @@
+#include "app/table_file.hpp"
+
+#include <gtest/gtest.h>
+
+namespace liminal::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(TableTime, ReadsSecondsAndDates) {
+  EXPECT_EQ(table_time("1.5"), EventTime{1500ms});
+  EXPECT_EQ(table_time("1970-01-01T00:01:00Z"), EventTime{60s});
+  EXPECT_EQ(table_time("1970-01-01T01:01:00+01:00"), EventTime{60s});
+  EXPECT_EQ(table_time("1970-01-01 00:01:00"), EventTime{60s});
+  EXPECT_EQ(table_time("1970-01-02"), EventTime{24h});
+}
+
+TEST(TableTime, RefusesWhatIsNoTime) {
+  for (const char* field : {"", "x", "-1", "nan", "inf", "1e300", "1970-13-01", "2500-01-01"})
+    EXPECT_EQ(table_time(field), std::nullopt) << field;
+}
+
+TEST(TableFile, IsNoneForWhatCannotBeRead) {
+  EXPECT_FALSE(open_table_file("/nowhere/file.csv"));
+  EXPECT_FALSE(open_table_file("/"));
+}
+
+}  // namespace
+}  // namespace liminal::app
