@@ -144,6 +144,21 @@ std::string print(const Loaded& loaded) {
   return out + print_rules(loaded);
 }
 
+std::string print_values(const Loaded& loaded) {
+  std::string out;
+  std::string_view table;
+  for (const Setting& setting : settings()) {
+    if (setting.secret) continue;
+    if (table_of(setting.key) != table) {
+      table = table_of(setting.key);
+      out += fmt::format("[{}]\n", table);
+    }
+    out +=
+        fmt::format("{} = {}\n", name_of(setting.key), value_text(setting, loaded.configuration));
+  }
+  return out + print_rules(loaded);
+}
+
 std::string reference() {
   std::string out =
       "# Configuration\n"

@@ -10,6 +10,9 @@ namespace liminal::app {
 /// where its value comes from. Secrets are not shown.
 [[nodiscard]] std::string print(const Loaded& loaded);
 
+/// The same without a comment: values alone.
+[[nodiscard]] std::string print_values(const Loaded& loaded);
+
 /// docs/configuration.md, from the table of settings.
 [[nodiscard]] std::string reference();
 

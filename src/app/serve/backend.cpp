@@ -162,10 +162,10 @@ void ServerBackend::rows(api::RowQuery query, Done<std::vector<traffic::FeatureR
 
 void ServerBackend::cleanup(Duration age_max, Done<api::CleanupReport> done) {
   auto shared = std::make_shared<Done<api::CleanupReport>>(std::move(done));
-  gather<api::CleanupReport>(
-      [age_max](engine::Shard& shard, api::CleanupReport& report) {
-        report.removed_users += shard.cleanup(age_max);
-        report.remaining_users += shard.active_users();
+  gather_owned<api::CleanupReport>(
+      [age_max](shards::OwnedShard& shard, api::CleanupReport& report) {
+        report.removed_users += shard.carry_out(engine::CleanUp{age_max});
+        report.remaining_users += shard->active_users();
       },
       [this, shared, age_max](Result<api::CleanupReport> report) {
         if (!report) return (*shared)(std::move(report));
@@ -226,11 +226,13 @@ void ServerBackend::feedback(api::AlertId id,
         {std::move(said), audit("feedback", name, std::string(traffic::name(verdict)))},
         [=, this](Result<void> committed) {
           if (!committed) return (*shared)(tl::unexpected(committed.error()));
-          (void)parts_.runtime.ask(id.shard, [=](engine::Shard& shard, engine::Effects&) {
-            (void)shard.feedback(id.number, verdict);
+          (void)parts_.runtime.ask(id.shard, [=](shards::OwnedShard& shard) {
+            (void)shard.carry_out(engine::GiveFeedback{id.number, verdict});
           });
           (void)parts_.runtime.ask_all(
-              [=](engine::Shard& shard, engine::Effects&) { shard.count_feedback(type, verdict); },
+              [=](shards::OwnedShard& shard) {
+                (void)shard.carry_out(engine::CountFeedback{type, verdict});
+              },
               {});
           alert(id, [shared](Result<Alert> after) { (*shared)(std::move(after)); });
         });
@@ -241,9 +243,9 @@ void ServerBackend::feedback(api::AlertId id,
 void ServerBackend::analyze(std::string user, Done<std::vector<Alert>> done) {
   auto shared = std::make_shared<Done<std::vector<Alert>>>(std::move(done));
   const ShardId id = shard_of_user(user);
-  const bool asked = parts_.runtime.ask(id, [=](engine::Shard& shard, engine::Effects&) {
-    const auto view = shard.view(user);
-    const auto findings = shard.analyze(user);
+  const bool asked = parts_.runtime.ask(id, [=](shards::OwnedShard& shard) {
+    const auto view = shard->view(user);
+    const auto findings = shard->analyze(user);
     if (!view || !findings) return (*shared)(failure(ErrorCode::kMissing));
     std::vector<Alert> alerts;
     for (const Finding& finding : *findings) {
@@ -264,7 +266,7 @@ void ServerBackend::users(api::UserQuery query, Done<std::vector<api::UserSummar
   };
   auto shared = std::make_shared<Done<std::vector<api::UserSummary>>>(std::move(done));
   gather<Ranked>(
-      [query, first](engine::Shard& shard, Ranked& all) {
+      [query, first](const engine::Shard& shard, Ranked& all) {
         std::vector<std::pair<double, std::string>> ranked;
         shard.for_each_active([&](const Name& name, const engine::Shard::UserState& user) {
           ranked.emplace_back(-rank(shard, name, user, query.order), name.text);
@@ -297,9 +299,9 @@ void ServerBackend::user(std::string user, Done<api::UserView> done) {
   question->user = std::move(user);
   question->done = std::move(done);
   const auto present = settings();
-  const bool asked = parts_.runtime.ask(
-      shard_of_user(question->user), [=, this](engine::Shard& shard, engine::Effects&) {
-        const auto view = shard.view(question->user);
+  const bool asked =
+      parts_.runtime.ask(shard_of_user(question->user), [=, this](shards::OwnedShard& shard) {
+        const auto view = shard->view(question->user);
         if (!view) return question->done(failure(ErrorCode::kMissing));
         question->view.user = view->user;
         question->view.address = view->address;
@@ -370,12 +372,11 @@ void ServerBackend::overrides(std::size_t limit, Done<std::vector<traffic::Overr
 
 void ServerBackend::override_of(std::string user, Done<traffic::Override> done) {
   auto shared = std::make_shared<Done<traffic::Override>>(std::move(done));
-  const bool asked =
-      parts_.runtime.ask(shard_of_user(user), [=](engine::Shard& shard, engine::Effects&) {
-        const auto found = shard.overrides().find(user);
-        if (found == shard.overrides().end()) return (*shared)(failure(ErrorCode::kMissing));
-        (*shared)(found->second);
-      });
+  const bool asked = parts_.runtime.ask(shard_of_user(user), [=](shards::OwnedShard& shard) {
+    const auto found = shard->overrides().find(user);
+    if (found == shard->overrides().end()) return (*shared)(failure(ErrorCode::kMissing));
+    (*shared)(found->second);
+  });
   if (!asked) unavailable(*shared);
 }
 
@@ -384,22 +385,22 @@ void ServerBackend::set_override(traffic::Override decision, Done<bool> done) {
   const std::string detail = std::string(traffic::name(decision.kind)) + ": " + decision.reason;
   // The shard first: it knows whether there is room. It is told to forget it when the store does
   // not commit.
-  const bool asked = parts_.runtime.ask(
-      shard_of_user(decision.user), [=, this](engine::Shard& shard, engine::Effects&) {
-        const auto found = shard.overrides().find(decision.user);
-        const bool fresh = found == shard.overrides().end();
+  const bool asked =
+      parts_.runtime.ask(shard_of_user(decision.user), [=, this](shards::OwnedShard& shard) {
+        const auto found = shard->overrides().find(decision.user);
+        const bool fresh = found == shard->overrides().end();
         const std::optional<traffic::Override> before =
             fresh ? std::nullopt : std::optional(found->second);
-        if (!shard.set_override(decision)) return (*shared)(failure(ErrorCode::kConflict));
+        if (shard.carry_out(engine::SetOverride{decision}) == 0)
+          return (*shared)(failure(ErrorCode::kConflict));
         const auto undo = [=, this] {
-          (void)parts_.runtime.ask(shard_of_user(decision.user),
-                                   [=](engine::Shard& again, engine::Effects&) {
-                                     if (before) {
-                                       (void)again.set_override(*before);
-                                     } else {
-                                       (void)again.remove_override(decision.user);
-                                     }
-                                   });
+          (void)parts_.runtime.ask(shard_of_user(decision.user), [=](shards::OwnedShard& again) {
+            if (before) {
+              (void)again.carry_out(engine::SetOverride{*before});
+            } else {
+              (void)again.carry_out(engine::RemoveOverride{decision.user});
+            }
+          });
         };
         const Result<void> queued = parts_.store.put(
             {decision, audit("override.set", decision.user, detail)}, [=](Result<void> committed) {
@@ -423,8 +424,8 @@ void ServerBackend::remove_override(std::string user, Done<void> done) {
         [=, this](Result<void> committed) {
           if (!committed) return (*shared)(committed);
           const bool asked =
-              parts_.runtime.ask(shard_of_user(user), [=](engine::Shard& shard, engine::Effects&) {
-                (void)shard.remove_override(user);
+              parts_.runtime.ask(shard_of_user(user), [=](shards::OwnedShard& shard) {
+                (void)shard.carry_out(engine::RemoveOverride{user});
                 (*shared)({});
               });
           if (!asked) unavailable(*shared);
@@ -439,7 +440,7 @@ void ServerBackend::status(Done<api::Status> done) {
   };
   auto shared = std::make_shared<Done<api::Status>>(std::move(done));
   gather<Part>(
-      [](engine::Shard& shard, Part& sum) {
+      [](const engine::Shard& shard, Part& sum) {
         sum.active += shard.active_users();
         sum.alerts += shard.alerts().open_count();
         sum.bytes += shard.memory_bytes();

@@ -9,10 +9,11 @@
 #include <thread>
 
 #include "app/configuration/configuration.hpp"
+#include "app/serve/blocking_thread.hpp"
 #include "app/serve/effects_sink.hpp"
 #include "app/serve/gateway_threads.hpp"
+#include "app/serve/snapshots.hpp"
 #include "core/engine/options.hpp"
-#include "io/epoll/loop.hpp"
 #include "io/sqlite/store.hpp"
 #include "server/api/backend.hpp"
 #include "server/journal/journal.hpp"
@@ -20,25 +21,6 @@
 #include "server/webhook/webhook.hpp"
 
 namespace liminal::app {
-
-/// One thread for what may block, such as reading the store. Bounded.
-class BlockingThread {
- public:
-  BlockingThread() : thread_([this] { loop_.run(); }) {}
-  ~BlockingThread() {
-    loop_.stop();
-    thread_.join();
-  }
-  BlockingThread(const BlockingThread&) = delete;
-  BlockingThread& operator=(const BlockingThread&) = delete;
-
-  /// False when too much waits.
-  bool run(std::function<void()> task) { return loop_.post(std::move(task)); }
-
- private:
-  epoll::Loop loop_{{.mailbox_max = 1024, .clock = {}}};
-  std::thread thread_;
-};
 
 /// What the API asks for, answered from the shards, the store and the gateway.
 ///
@@ -53,6 +35,7 @@ class ServerBackend final : public api::Backend {
     GatewayThreads& gateways;
     webhook::Webhook* webhook;  ///< may be null
     journal::Journal* journal;  ///< may be null
+    const Snapshots& snapshots;
     Log& log;
   };
   /// `settings` is what the shards have at present.
@@ -100,9 +83,12 @@ class ServerBackend final : public api::Backend {
   /// Reads the store on the thread for it.
   template <class T>
   void read(Done<T> done, std::function<Result<T>()> what);
-  /// Adds up over all shards: `part` is called once a shard, one at a time.
+  /// Adds up over all shards: `part` is called once a shard, one at a time; with `_owned` it may
+  /// decide about them too.
   template <class T>
-  void gather(std::function<void(engine::Shard&, T&)> part, Done<T> done);
+  void gather(std::function<void(const engine::Shard&, T&)> part, Done<T> done);
+  template <class T>
+  void gather_owned(std::function<void(shards::OwnedShard&, T&)> part, Done<T> done);
   [[nodiscard]] traffic::AuditEntry audit(std::string action,
                                           std::string subject,
                                           std::string detail) const;
@@ -142,7 +128,14 @@ void ServerBackend::read(Done<T> done, std::function<Result<T>()> what) {
 }
 
 template <class T>
-void ServerBackend::gather(std::function<void(engine::Shard&, T&)> part, Done<T> done) {
+void ServerBackend::gather(std::function<void(const engine::Shard&, T&)> part, Done<T> done) {
+  gather_owned<T>(
+      [part = std::move(part)](shards::OwnedShard& shard, T& sum) { part(*shard, sum); },
+      std::move(done));
+}
+
+template <class T>
+void ServerBackend::gather_owned(std::function<void(shards::OwnedShard&, T&)> part, Done<T> done) {
   struct Sum {
     std::mutex mutex;
     T value{};
@@ -151,7 +144,7 @@ void ServerBackend::gather(std::function<void(engine::Shard&, T&)> part, Done<T>
   auto sum = std::make_shared<Sum>();
   sum->done = std::move(done);
   const bool asked = parts_.runtime.ask_all(
-      [sum, part = std::move(part)](engine::Shard& shard, engine::Effects&) {
+      [sum, part = std::move(part)](shards::OwnedShard& shard) {
         const std::lock_guard lock(sum->mutex);
         part(shard, sum->value);
       },

@@ -79,7 +79,7 @@ void ServerBackend::observe_second() {
     seconds_lived_ = lived;
   }
   gather<std::uint64_t>(
-      [](engine::Shard& shard, std::uint64_t& events) {
+      [](const engine::Shard& shard, std::uint64_t& events) {
         for (const std::uint64_t count : shard.counters().events) events += count;
       },
       [this](Result<std::uint64_t> events) {
@@ -121,7 +121,7 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
   };
   auto shared = std::make_shared<Done<prometheus::Snapshot>>(std::move(done));
   gather<Part>(
-      [](engine::Shard& shard, Part& sum) {
+      [](const engine::Shard& shard, Part& sum) {
         sum.counters += shard.counters();
         sum.users += shard.users();
         sum.active += shard.active_users();
@@ -158,6 +158,10 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
           out.add(Family::kJournalBytes, kept.bytes);
           out.add(Family::kQueueDropped, kept.dropped_inputs, {"journal"});
         }
+        const Snapshots::Counters saved = parts_.snapshots.counters();
+        out.add(Family::kSnapshotErrors, saved.failed);
+        if (saved.current != SteadyTime{})
+          out.add(Family::kSnapshotAge, seconds(time() - saved.current));
         if (parts_.webhook != nullptr) {
           const webhook::OutboxCounters pushed = parts_.webhook->counters();
           out.add(Family::kWebhookDeliveries, pushed.delivered, {"delivered"});

@@ -4,18 +4,17 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <iterator>
 
 #include "app/options.hpp"
+#include "app/serve/engine_text.hpp"
+#include "app/serve/words.hpp"
 #include "app/version.hpp"
-#include "core/base/hash.hpp"
 #include "core/traffic/schema.hpp"
 #include "io/files/file_system.hpp"
-#include "io/files/replace.hpp"
 #include "io/files/snapshot.hpp"
 #include "io/json/fields.hpp"
 #include "io/jwt/verifier.hpp"
@@ -24,26 +23,17 @@
 namespace liminal::app {
 namespace {
 
+/// Of versions that kept one snapshot of everything.
 constexpr std::string_view kSnapshotFile = "engine.snapshot";
 constexpr std::string_view kSnapshotBefore = "engine.snapshot.before";
 constexpr std::string_view kClockMeta = "clock";
 /// Alerts that may be open at a restart: all shards' at their default.
 constexpr std::size_t kOpenAlertsMax = 64 * 4096;
-/// A snapshot every few seconds while it is small; a large one less often, so that it takes no more
-/// than this much of the disk's time.
-constexpr std::uint64_t kSnapshotSecondsMin = 5;
-constexpr std::uint64_t kSnapshotBytesPerSecond = 16U << 20;
 
 /// Feature rows at hand: what operators know as the buffer's size.
 constexpr std::size_t kRecentRows = 1000;
 
 using Failed = tl::unexpected<std::string>;
-
-std::string words(const Error& error) {
-  if (error.code == ErrorCode::kIo && error.position != 0)
-    return std::strerror(static_cast<int>(error.position));  // NOLINT(concurrency-mt-unsafe)
-  return std::string(name(error.code));
-}
 
 /// "ENGINE_NS WALL_NS", as `save_clock` writes it.
 std::optional<shards::ClockState> parse_clock(const std::string& text) {
@@ -136,6 +126,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->sink_ = std::make_unique<EffectsSink>(
       *server->store_, log, kRecentRows, pusher(server->webhook_.get()));
   server->open_journal();
+  server->open_snapshots();
   server->runtime_ =
       std::make_unique<shards::Runtime>(shards::Options{.threads = configuration.shards},
                                         settings,
@@ -143,17 +134,17 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                         *server->sink_,
                                         server->recorder_.get());
   server->gateways_ = std::make_unique<GatewayThreads>(*server->runtime_);
-  server->load_snapshot();
+  server->load_state();
   server->adopt_what_was_shown();
   server->runtime_->start();
   server->running_ = true;
-  server->snapshots_ = std::make_unique<BlockingThread>();
   server->backend_ = std::make_unique<ServerBackend>(ServerBackend::Parts{*server->runtime_,
                                                                           *server->store_,
                                                                           *server->sink_,
                                                                           *server->gateways_,
                                                                           server->webhook_.get(),
                                                                           server->journal_.get(),
+                                                                          *server->snapshots_,
                                                                           log},
                                                      configuration,
                                                      std::move(settings));
@@ -195,7 +186,8 @@ void Server::resume_clock() {
 /// Without a journal decisions cannot be replayed; everything else goes on.
 void Server::open_journal() {
   journal::Options options;
-  options.log.folder = (std::filesystem::path(configuration_.data) / "journal").string();
+  options.log.folder = (std::filesystem::path(configuration_.data) / kJournalFolder).string();
+  options.describe = [](const engine::Settings& settings) { return engine_text(settings.options); };
   auto opened = journal::Journal::open(file_system_, options, clock_->now());
   if (!opened) {
     static LogSite site;
@@ -237,71 +229,74 @@ void Server::load_limits(engine::Options& options) {
   }
 }
 
-void Server::load_snapshot() {
+void Server::open_snapshots() {
+  const auto journal_begin = [this]() -> std::optional<SteadyTime> {
+    if (!journal_) return std::nullopt;
+    return journal_->counters().begin;
+  };
+  snapshots_ = std::make_unique<Snapshots>(
+      Snapshots::Parts{file_system_, log_, journal_begin},
+      Snapshots::Options{
+          .folder = (std::filesystem::path(configuration_.data) / kSnapshotFolder).string()});
+}
+
+/// Brings back what the engine was, and begins a life of it.
+void Server::load_state() {
+  if (!snapshots_->load(*runtime_)) (void)load_one_snapshot_of_all();
+  // Above whatever was given out before: no shard has a million inputs a second for long.
+  const auto now =
+      std::chrono::duration_cast<std::chrono::microseconds>(clock_->now().time_since_epoch());
+  runtime_->resume(static_cast<std::uint64_t>(now.count()));
+}
+
+bool Server::load_one_snapshot_of_all() {
   static LogSite site;
   const std::filesystem::path folder(configuration_.data);
   for (const std::string_view file : {kSnapshotFile, kSnapshotBefore}) {
     const auto bytes = read_file(folder / file);
     if (!bytes) continue;
     const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
-    if (!snapshot || snapshot->header.schema_hash != traffic::schema_hash()) {
-      log_.write(
-          LogLevel::kError,
-          site,
-          "snapshot.unreadable",
-          {{"file", std::string(file)},
-           {"error", snapshot ? "of another version" : std::string(name(snapshot.error().code))}});
-      continue;
-    }
-    Reader in(snapshot->payload);
-    if (const Result<void> loaded = runtime_->load(in); !loaded) {
-      log_.write(LogLevel::kError,
-                 site,
-                 "snapshot.unreadable",
-                 {{"file", std::string(file)}, {"error", std::string(name(loaded.error().code))}});
-      continue;
-    }
-    log_.write(LogLevel::kInfo,
+    const bool fits = snapshot && snapshot->header.schema_hash == traffic::schema_hash();
+    Reader in(fits ? snapshot->payload : std::string_view{});
+    const Result<void> loaded = !snapshot ? tl::unexpected(snapshot.error())
+                                : !fits   ? failure(ErrorCode::kUnsupported)
+                                          : runtime_->load(in);
+    log_.write(loaded ? LogLevel::kInfo : LogLevel::kError,
                site,
-               "snapshot.loaded",
-               {{"file", std::string(file)}, {"bytes", std::to_string(bytes->size())}});
-    return;
+               loaded ? "snapshot.loaded" : "snapshot.unreadable",
+               {{"file", std::string(file)},
+                {"error", loaded ? "" : std::string(name(loaded.error().code))}});
+    if (loaded) return true;
   }
+  return false;
 }
 
-/// The store may know of more than the snapshot: what was acknowledged after it was made.
+/// The store may know of more than the snapshots: what was acknowledged after they were made.
 void Server::adopt_what_was_shown() {
   if (const auto numbers = store_->alert_numbers()) {
     for (std::uint32_t i = 0; i < kShards; ++i) {
       if ((*numbers)[i] == 0) continue;
       traffic::Alert last;
+      last.shard = ShardId{static_cast<std::uint8_t>(i)};
       last.number = (*numbers)[i];
       last.status = traffic::AlertStatus::kResolved;
-      (void)runtime_->ask(ShardId{static_cast<std::uint8_t>(i)},
-                          [last](engine::Shard& shard, engine::Effects&) { shard.adopt(last); });
+      (void)runtime_->carry_out(last.shard, engine::Adopt{last});
     }
   }
   if (auto open =
           store_->alerts({.limit = kOpenAlertsMax, .status = traffic::AlertStatus::kOpen})) {
     for (traffic::Alert& alert : *open) {
       const ShardId shard = alert.shard;
-      (void)runtime_->ask(shard,
-                          [alert = std::move(alert)](engine::Shard& owner, engine::Effects&) {
-                            owner.adopt(alert);
-                          });
+      (void)runtime_->carry_out(shard, engine::Adopt{std::move(alert)});
     }
   }
-  // The store's overrides are the truth: the snapshot may have one that was removed since.
+  // The store's overrides are the truth: a snapshot may have one that was removed since.
   if (auto overrides = store_->overrides(clock_->now())) {
     for (std::uint32_t i = 0; i < kShards; ++i)
-      (void)runtime_->ask(ShardId{static_cast<std::uint8_t>(i)},
-                          [](engine::Shard& shard, engine::Effects&) { shard.remove_overrides(); });
+      (void)runtime_->carry_out(ShardId{static_cast<std::uint8_t>(i)}, engine::RemoveOverrides{});
     for (traffic::Override& decision : *overrides) {
       const ShardId shard = shard_of(traffic::Name(decision.user).hash);
-      (void)runtime_->ask(shard,
-                          [decision = std::move(decision)](engine::Shard& owner, engine::Effects&) {
-                            (void)owner.set_override(decision);
-                          });
+      (void)runtime_->carry_out(shard, engine::SetOverride{std::move(decision)});
     }
   }
 }
@@ -377,32 +372,7 @@ void Server::save_clock() {
 void Server::housekeep() {
   save_clock();
   backend_->observe_second();
-  if (seconds_until_snapshot_ > 0) {
-    --seconds_until_snapshot_;
-    return;
-  }
-  seconds_until_snapshot_ =
-      std::max(kSnapshotSecondsMin, snapshot_bytes_ / kSnapshotBytesPerSecond);
-  (void)runtime_->snapshot([this](std::string bytes) {
-    auto shared = std::make_shared<std::string>(std::move(bytes));
-    (void)snapshots_->run([this, shared] { write_snapshot(*shared); });
-  });
-}
-
-void Server::write_snapshot(const std::string& bytes) {
-  snapshot_bytes_ = bytes.size();
-  files::SnapshotHeader header;
-  header.shard = files::kCommons;
-  header.engine_time = clock_->now();
-  header.schema_hash = traffic::schema_hash();
-  const std::filesystem::path folder(configuration_.data);
-  const Result<void> written = files::replace_file(file_system_,
-                                                   (folder / kSnapshotFile).string(),
-                                                   files::seal_snapshot(header, bytes),
-                                                   (folder / kSnapshotBefore).string());
-  if (written) return;
-  static LogSite site;
-  log_.write(LogLevel::kError, site, "snapshot.failed", {{"error", words(written.error())}});
+  snapshots_->second(*runtime_);
 }
 
 void Server::reload(const Configuration& configuration) {
@@ -441,8 +411,8 @@ void Server::stop(Duration patience) {
   if (runtime_ && running_) {
     runtime_->stop();
     running_ = false;
-    snapshots_.reset();
-    write_snapshot(runtime_->save());
+    snapshots_->stop();
+    snapshots_->save_all(*runtime_);
     save_clock();
   }
   if (webhook_) webhook_->drain(std::chrono::milliseconds{1000});
@@ -451,6 +421,7 @@ void Server::stop(Duration patience) {
   backend_.reset();
   gateways_.reset();
   runtime_.reset();
+  snapshots_.reset();
   recorder_.reset();
   journal_.reset();
   sink_.reset();

@@ -9,6 +9,7 @@
 #include "app/serve/backend.hpp"
 #include "app/serve/effects_sink.hpp"
 #include "app/serve/gateway_threads.hpp"
+#include "app/serve/snapshots.hpp"
 #include "io/files/file_system.hpp"
 #include "io/http/server.hpp"
 #include "io/sqlite/store.hpp"
@@ -33,6 +34,9 @@ class JournalRecorder final : public shards::Recorder {
   void absorb(ShardId shard, std::uint64_t input, const engine::Exchange& exchange) override {
     journal_.absorb(shard, input, exchange);
   }
+  void call(ShardId shard, std::uint64_t input, const engine::Call& call) override {
+    journal_.call(shard, input, call);
+  }
 
  private:
   journal::Journal& journal_;
@@ -53,7 +57,7 @@ class Server {
   [[nodiscard]] std::string listen_address() const { return listen_address_; }
   [[nodiscard]] std::string api_address() const { return api_address_; }
 
-  /// Once a second: persists the clock, and every few seconds a snapshot.
+  /// Once a second: persists the clock, and of the engine's state what changed and has its turn.
   void housekeep();
 
   /// Takes what of another configuration can change while running; says in the log what cannot.
@@ -68,15 +72,16 @@ class Server {
   void resume_clock();
   void start_webhook();
   void open_journal();
+  void open_snapshots();
   void load_limits(engine::Options& options);
-  void load_snapshot();
+  void load_state();
+  [[nodiscard]] bool load_one_snapshot_of_all();
   void adopt_what_was_shown();
   [[nodiscard]] tl::expected<void, std::string> listen();
   [[nodiscard]] tl::expected<void, std::string> start_api();
   [[nodiscard]] tl::expected<std::shared_ptr<const gateway::Settings>, std::string>
   gateway_settings(const Configuration& configuration);
   void save_clock();
-  void write_snapshot(const std::string& bytes);
 
   Configuration configuration_;
   Log& log_;
@@ -93,10 +98,8 @@ class Server {
   std::unique_ptr<ServerBackend> backend_;
   std::unique_ptr<api::Service> service_;
   std::unique_ptr<http::Server> http_;
-  std::unique_ptr<BlockingThread> snapshots_;  ///< writes them: the disk may be slow
+  std::unique_ptr<Snapshots> snapshots_;
   std::string listen_address_, api_address_;
-  std::uint64_t seconds_until_snapshot_ = 0;
-  std::atomic<std::uint64_t> snapshot_bytes_{0};
   bool running_ = false;
 };
 

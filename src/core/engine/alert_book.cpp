@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "core/base/check.hpp"
-#include "core/engine/alert_codec.hpp"
+#include "core/traffic/codec.hpp"
 
 namespace liminal::engine {
 
@@ -258,7 +258,7 @@ void AlertBook::save(Writer& out) const {
   }
   out.put_varint(index_.size());
   for (const auto& [number, entry] : entries_) {
-    engine::save(entry.alert, out);
+    traffic::save(entry.alert, out);
     out.put(entry.detectors);
     out.put(entry.grew);
     put_time(entry.told, out);
@@ -275,7 +275,7 @@ Result<void> AlertBook::load(Reader& in) {
   const std::uint64_t count = in.get_varint();
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     Alert alert;
-    if (!engine::load(alert, in) || alert.user.empty())
+    if (!traffic::load(alert, in) || alert.user.empty())
       return failure(ErrorCode::kMalformed, in.position());
     const std::uint64_t user_hash = traffic::Name(alert.user).hash;
     if (book.find(user_hash, alert.type) || book.entries_.count(alert.number) != 0)

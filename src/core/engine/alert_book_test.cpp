@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "core/engine/alert_codec.hpp"
+#include "core/traffic/codec.hpp"
 
 namespace liminal::engine {
 namespace {

@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "core/base/hash.hpp"
-#include "core/engine/alert_codec.hpp"
+#include "core/traffic/codec.hpp"
 
 namespace liminal::engine {
 namespace {
@@ -83,6 +83,10 @@ Commons::Address& Commons::touch(std::uint64_t hash) {
   return addresses_.front();
 }
 
+void Commons::forget_connections() {
+  for (Address& address : addresses_) address.connections = 0;
+}
+
 std::size_t Commons::memory_bytes() const {
   return sizeof *this + rings_.memory_bytes() + index_.size() * (sizeof(Address) + 16 + 40);
 }
@@ -153,7 +157,7 @@ void Exchange::save(Writer& out) const {
   for (const detect::RingFinding& ring : rings) {
     out.put(ring.address);
     out.put(ring.user);
-    engine::save(ring.finding, out);
+    traffic::save(ring.finding, out);
   }
 }
 
@@ -181,7 +185,7 @@ Result<void> Exchange::load(Reader& in) {
     detect::RingFinding& ring = rings.emplace_back();
     in.get(ring.address);
     in.get(ring.user);
-    if (!engine::load(ring.finding, in)) in.fail();
+    if (!traffic::load(ring.finding, in)) in.fail();
   }
   if (!in.ok()) return failure(ErrorCode::kMalformed, in.position());
   return {};

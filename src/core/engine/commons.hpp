@@ -78,6 +78,9 @@ class Commons {
   /// Learns what all shards told about a second. `out` is what every shard absorbs.
   void advance(const Second& told, SteadyTime now, const detect::Options& options, Exchange& out);
 
+  /// After a restart nobody is connected.
+  void forget_connections();
+
   [[nodiscard]] const detect::Population& population() const { return population_; }
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] std::uint64_t evictions() const { return evictions_ + rings_.evicted(); }

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/base/random.hpp"
-#include "core/engine/alert_codec.hpp"
 #include "core/engine/local_engine.hpp"
+#include "core/traffic/codec.hpp"
 
 namespace liminal::engine {
 namespace {

@@ -79,8 +79,9 @@ class Shard {
   std::size_t cleanup(Duration age_max);
   /// Takes an alert that was shown to the outside before a restart from an older snapshot.
   void adopt(const traffic::Alert& alert);
-  /// After a restart nobody is connected.
-  void forget_connections();
+  /// After a restart: nobody is connected, and inputs count on from this one's number `first`,
+  /// which must be above all that were given out before, also by a life that was lost with them.
+  void resume(std::uint64_t first);
 
   // Questions: they change nothing.
   [[nodiscard]] std::optional<UserView> view(std::string_view user) const;
@@ -105,6 +106,7 @@ class Shard {
     return overrides_;
   }
   [[nodiscard]] const Settings& settings() const { return *settings_; }
+  [[nodiscard]] std::shared_ptr<const Settings> shared_settings() const { return settings_; }
   [[nodiscard]] Counters counters() const;
   [[nodiscard]] std::size_t memory_bytes() const;
 

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/check.hpp"
 #include "core/base/hash.hpp"
 #include "core/engine/shard.hpp"
+#include "core/traffic/codec.hpp"
 
 namespace liminal::engine {
 
@@ -53,33 +55,6 @@ void load_user(Reader& in, Shard::UserState& user) {
   in.get(user.row_s);
   in.get(user.audit_s);
   user.active = in.get<std::uint8_t>() != 0;
-}
-
-void save_override(const traffic::Override& override_, Writer& out) {
-  out.put_text(override_.user);
-  out.put(override_.kind);
-  out.put(override_.messages_per_second);
-  out.put(override_.burst);
-  out.put_text(override_.reason);
-  put_time(override_.created, out);
-  out.put(override_.expires.has_value());
-  put_time(override_.expires.value_or(SteadyTime{}), out);
-}
-
-traffic::Override load_override(Reader& in) {
-  traffic::Override override_;
-  override_.user = in.get_text();
-  const auto kind = in.get<std::uint8_t>();
-  if (kind > static_cast<std::uint8_t>(traffic::Override::Kind::kRate)) in.fail();
-  override_.kind = traffic::Override::Kind{kind};
-  in.get(override_.messages_per_second);
-  in.get(override_.burst);
-  override_.reason = in.get_text();
-  override_.created = get_time(in);
-  const bool expires = in.get<std::uint8_t>() != 0;
-  const SteadyTime when = get_time(in);
-  if (expires) override_.expires = when;
-  return override_;
 }
 
 }  // namespace
@@ -151,8 +126,9 @@ void Shard::adopt(const traffic::Alert& alert) {
   alerts_.adopt(alert);
 }
 
-void Shard::forget_connections() {
-  ++inputs_;
+void Shard::resume(std::uint64_t first) {
+  LIMINAL_CHECK(first > inputs_);
+  inputs_ = first;
   users_.for_each([](const Name&, UserState& user) {
     user.limits.forget_connections();
     user.features.forget_connections();
@@ -218,7 +194,7 @@ void Shard::save(Writer& out) const {
   population_.save(out);
   contribution_.save(out);
   out.put_varint(overrides_.size());
-  for (const auto& [user, override_] : overrides_) save_override(override_, out);
+  for (const auto& [user, override_] : overrides_) traffic::save(override_, out);
   users_.save(out, save_user);
   addresses_.save(out, [](const AddressState& address, Writer& to) {
     address.limits.save(to);
@@ -243,8 +219,9 @@ Result<void> Shard::load(Reader& in) {
   population_.load(in);
   contribution_.load(in);
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
-    traffic::Override override_ = load_override(in);
-    if (override_.user.empty() || overrides_.size() >= settings_->options.overrides_max) in.fail();
+    traffic::Override override_;
+    const bool good = traffic::load(override_, in) && !override_.user.empty();
+    if (!good || overrides_.size() >= settings_->options.overrides_max) in.fail();
     overrides_.insert_or_assign(override_.user, std::move(override_));
   }
   if (!users_.load(in, load_user)) in.fail();

@@ -2,6 +2,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "core/traffic/alert.hpp"
+#include "core/traffic/codec.hpp"
 #include "core/traffic/event.hpp"
 #include "core/traffic/schema.hpp"
 #include "core/traffic/verdict.hpp"
@@ -24,6 +25,32 @@ TEST(FindingTable, IsInOrderAndNamesAreUnique) {
     EXPECT_EQ(static_cast<std::size_t>(finding_table()[i].type), i);
     EXPECT_EQ(finding_by_name(finding_table()[i].name), finding_table()[i].type);
   }
+}
+
+RC_GTEST_PROP(Alert,
+              SurvivesSnapshotsAndJournals,
+              (std::uint64_t number, float score, std::int64_t time, std::uint8_t lines)) {
+  Alert alert;
+  alert.shard = ShardId{63};
+  alert.number = number;
+  alert.user = "ann";
+  alert.type = FindingType::kContentSpam;
+  alert.severity = Severity::kCritical;
+  alert.first_seen = SteadyTime{Duration{time}};
+  alert.first.score = score;
+  for (int i = 0; i < lines % 9; ++i) alert.first.add({Signal::kGapSpread, score, 1, 2, 3});
+  alert.worst = alert.first;
+  alert.features.values.fill(score);
+  Writer saved, again;
+  save(alert, saved);
+  Alert loaded;
+  Reader in(saved.bytes());
+  RC_ASSERT(load(loaded, in));
+  RC_ASSERT(in.at_end());
+  save(loaded, again);
+  RC_ASSERT(again.bytes() == saved.bytes());
+  Reader cut(std::string_view(saved.bytes()).substr(0, saved.bytes().size() - 1));
+  RC_ASSERT(!load(loaded, cut));
 }
 
 RC_GTEST_PROP(Event,

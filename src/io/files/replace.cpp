@@ -24,15 +24,21 @@ Result<void> replace_file(FileSystem& system,
                           const std::string& path,
                           std::string_view bytes,
                           const std::string& keep_as) {
+  return replace_file_unsynced(system, path, bytes, keep_as).and_then([&] {
+    return system.sync_folder(folder_of(path));
+  });
+}
+
+Result<void> replace_file_unsynced(FileSystem& system,
+                                   const std::string& path,
+                                   std::string_view bytes,
+                                   const std::string& keep_as) {
   const std::string draft = path + ".new";
   Result<void> replaced = write_new(system, draft, bytes)
                               .and_then([&] { return keep(system, path, keep_as); })
                               .and_then([&] { return system.rename(draft, path); });
-  if (!replaced) {
-    (void)system.remove(draft);  // what is left of it takes room that is wanted
-    return replaced;
-  }
-  return system.sync_folder(folder_of(path));
+  if (!replaced) (void)system.remove(draft);  // what is left of it takes room that is wanted
+  return replaced;
 }
 
 }  // namespace liminal::files

@@ -18,4 +18,10 @@ namespace liminal::files {
                                         std::string_view bytes,
                                         const std::string& keep_as = {});
 
+/// The same but for the folder: who replaces several files syncs it once, behind the last.
+[[nodiscard]] Result<void> replace_file_unsynced(FileSystem& system,
+                                                 const std::string& path,
+                                                 std::string_view bytes,
+                                                 const std::string& keep_as = {});
+
 }  // namespace liminal::files

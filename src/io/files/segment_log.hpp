@@ -71,6 +71,10 @@ class SegmentLog {
   [[nodiscard]] std::uint64_t next_number() const { return next_number_; }
   /// Of the oldest record that may still be there.
   [[nodiscard]] std::uint64_t first_number() const;
+  /// When its oldest segment was begun: no record that is there is older. None without any.
+  [[nodiscard]] std::optional<SteadyTime> begin() const {
+    return segments_.empty() ? std::nullopt : std::optional(segments_.front().header.begin);
+  }
   /// On disk.
   [[nodiscard]] std::uint64_t bytes() const;
   [[nodiscard]] std::size_t segments() const { return segments_.size(); }

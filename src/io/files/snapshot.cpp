@@ -11,23 +11,12 @@ namespace liminal::files {
 namespace {
 
 constexpr std::string_view kMagic = "LIMINSNP";
-constexpr std::size_t kHeaderBytes = 48;
 constexpr std::size_t kChecksumBytes = 8;
 /// A shard of a million users with 1 KiB each, and room.
 constexpr std::size_t kSnapshotBytesMax = std::size_t{2} << 30;
 
 std::string previous_path(const std::string& folder, ShardId shard) {
   return snapshot_path(folder, shard) + ".previous";
-}
-
-Result<LoadedSnapshot> load(FileSystem& system, const std::string& path, ShardId shard) {
-  Result<std::string> bytes = system.read(path, kSnapshotBytesMax);
-  if (!bytes) return tl::unexpected(bytes.error());
-  const Result<Snapshot> snapshot = open_snapshot(*bytes);
-  if (!snapshot) return tl::unexpected(snapshot.error());
-  if (snapshot->header.shard != shard) return failure(ErrorCode::kConflict);
-  const SnapshotHeader header = snapshot->header;
-  return LoadedSnapshot{.bytes = std::move(*bytes), .header = header, .previous = false};
 }
 
 }  // namespace
@@ -50,31 +39,41 @@ std::string seal_snapshot(const SnapshotHeader& header, std::string_view payload
   return bytes += checksum.bytes();
 }
 
-Result<Snapshot> open_snapshot(std::string_view bytes) {
-  const bool mine = bytes.substr(0, kMagic.size()) == kMagic.substr(0, bytes.size());
+Result<SnapshotHeader> read_snapshot_header(std::string_view head) {
+  const bool mine = head.substr(0, kMagic.size()) == kMagic.substr(0, head.size());
   if (!mine) return failure(ErrorCode::kMalformed);
-  if (bytes.size() < kHeaderBytes + kChecksumBytes)
-    return failure(ErrorCode::kTruncated, bytes.size());
-  Reader in(bytes.substr(kMagic.size()));
+  if (head.size() < kSnapshotHeaderBytes) return failure(ErrorCode::kTruncated, head.size());
+  Reader in(head.substr(kMagic.size()));
   if (in.get<std::uint32_t>() != kSnapshotFormat)
     return failure(ErrorCode::kUnsupported, kMagic.size());
   const auto shard = in.get<std::uint32_t>();
-  Snapshot snapshot;
-  snapshot.header.engine_time = SteadyTime{Duration{in.get<Duration::rep>()}};
-  in.get(snapshot.header.input);
-  in.get(snapshot.header.schema_hash);
-  const auto payload_bytes = in.get<std::uint64_t>();
-  const std::uint64_t room = bytes.size() - kHeaderBytes - kChecksumBytes;
+  SnapshotHeader header;
+  header.engine_time = SteadyTime{Duration{in.get<Duration::rep>()}};
+  in.get(header.input);
+  in.get(header.schema_hash);
+  if (shard > kShards) return failure(ErrorCode::kOutOfRange, kMagic.size() + sizeof shard);
+  header.shard = ShardId{static_cast<std::uint8_t>(shard)};
+  return header;
+}
+
+Result<Snapshot> open_snapshot(std::string_view bytes) {
+  const Result<SnapshotHeader> header = read_snapshot_header(bytes);
+  // A number that no shard has may also be damage: the checksum says which.
+  if (!header && header.error().code != ErrorCode::kOutOfRange)
+    return tl::unexpected(header.error());
+  if (bytes.size() < kSnapshotHeaderBytes + kChecksumBytes)
+    return failure(ErrorCode::kTruncated, bytes.size());
+  constexpr std::size_t kLengthAt = kSnapshotHeaderBytes - sizeof(std::uint64_t);
+  const auto payload_bytes = Reader(bytes.substr(kLengthAt)).get<std::uint64_t>();
+  const std::uint64_t room = bytes.size() - kSnapshotHeaderBytes - kChecksumBytes;
   if (payload_bytes > room) return failure(ErrorCode::kTruncated, bytes.size());
   if (payload_bytes < room)
-    return failure(ErrorCode::kMalformed, kHeaderBytes + payload_bytes + kChecksumBytes);
+    return failure(ErrorCode::kMalformed, kSnapshotHeaderBytes + payload_bytes + kChecksumBytes);
   const std::string_view sealed = bytes.substr(0, bytes.size() - kChecksumBytes);
   if (Reader(bytes.substr(sealed.size())).get<std::uint64_t>() != hash64(sealed))
     return failure(ErrorCode::kChecksum, sealed.size());
-  if (shard > kShards) return failure(ErrorCode::kOutOfRange, kMagic.size() + sizeof shard);
-  snapshot.header.shard = ShardId{static_cast<std::uint8_t>(shard)};
-  snapshot.payload = sealed.substr(kHeaderBytes);
-  return snapshot;
+  if (!header) return tl::unexpected(header.error());
+  return Snapshot{*header, sealed.substr(kSnapshotHeaderBytes)};
 }
 
 Result<void> save_snapshot(FileSystem& system,
@@ -88,16 +87,27 @@ Result<void> save_snapshot(FileSystem& system,
 }
 
 Result<LoadedSnapshot> load_snapshot(FileSystem& system, const std::string& folder, ShardId shard) {
-  Result<LoadedSnapshot> newest = load(system, snapshot_path(folder, shard), shard);
+  Result<LoadedSnapshot> newest = read_snapshot(system, snapshot_path(folder, shard), shard);
   if (newest) return newest;
-  Result<LoadedSnapshot> previous = load(system, previous_path(folder, shard), shard);
+  Result<LoadedSnapshot> previous = read_snapshot(system, previous_path(folder, shard), shard);
   if (!previous) return newest.error().code == ErrorCode::kMissing ? previous : newest;
   previous->previous = true;
   return previous;
 }
 
+Result<LoadedSnapshot> read_snapshot(FileSystem& system, const std::string& path, ShardId shard) {
+  Result<std::string> bytes = system.read(path, kSnapshotBytesMax);
+  if (!bytes) return tl::unexpected(bytes.error());
+  const Result<Snapshot> snapshot = open_snapshot(*bytes);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  if (snapshot->header.shard != shard) return failure(ErrorCode::kConflict);
+  const SnapshotHeader header = snapshot->header;
+  return LoadedSnapshot{.bytes = std::move(*bytes), .header = header, .previous = false};
+}
+
 std::string_view LoadedSnapshot::payload() const {
-  return std::string_view(bytes).substr(kHeaderBytes, bytes.size() - kHeaderBytes - kChecksumBytes);
+  return std::string_view(bytes).substr(kSnapshotHeaderBytes,
+                                        bytes.size() - kSnapshotHeaderBytes - kChecksumBytes);
 }
 
 std::string snapshot_path(const std::string& folder, ShardId shard) {

@@ -29,6 +29,7 @@ struct Snapshot {
 };
 
 inline constexpr std::uint32_t kSnapshotFormat = 1;
+inline constexpr std::size_t kSnapshotHeaderBytes = 48;
 
 /// Puts a payload into its envelope.
 [[nodiscard]] std::string seal_snapshot(const SnapshotHeader& header, std::string_view payload);
@@ -36,6 +37,10 @@ inline constexpr std::uint32_t kSnapshotFormat = 1;
 /// Checks an envelope: `kTruncated`, `kMalformed` (not a snapshot, or bytes behind its end),
 /// `kUnsupported` (another version), `kOutOfRange` (no such shard) or `kChecksum`.
 [[nodiscard]] Result<Snapshot> open_snapshot(std::string_view bytes);
+
+/// The header alone, of a snapshot's first `kSnapshotHeaderBytes`: whether the rest is whole, only
+/// `open_snapshot` says. Errors as there, but `kChecksum`.
+[[nodiscard]] Result<SnapshotHeader> read_snapshot_header(std::string_view head);
 
 /// Replaces a shard's snapshot in `folder` and keeps the one before (replace.hpp has the
 /// guarantee). Blocks: for a thread of its own.
@@ -55,6 +60,11 @@ struct LoadedSnapshot {
 /// error when none is readable.
 [[nodiscard]] Result<LoadedSnapshot> load_snapshot(FileSystem& system,
                                                    const std::string& folder,
+                                                   ShardId shard);
+
+/// Reads one file. `kConflict` when it is of another shard.
+[[nodiscard]] Result<LoadedSnapshot> read_snapshot(FileSystem& system,
+                                                   const std::string& path,
                                                    ShardId shard);
 
 /// "folder/shard-07.snapshot", "folder/commons.snapshot".

@@ -1,42 +1,21 @@
 #include "io/sqlite/encoding.hpp"
 
 #include "core/base/codec.hpp"
+#include "core/traffic/codec.hpp"
 
 namespace liminal::sqlite {
 namespace {
 
-using traffic::Evidence;
 using traffic::Finding;
 
 constexpr std::uint8_t kFindingVersion = 1;
-
-template <class T>
-void get_below(Reader& in, T& value, std::size_t bound, bool& in_range) {
-  value = in.get<T>();
-  in_range = in_range && static_cast<std::size_t>(value) < bound;
-}
 
 }  // namespace
 
 std::string encode(const Finding& finding) {
   Writer out;
   out.put(kFindingVersion);
-  out.put(finding.type);
-  out.put(finding.detector);
-  out.put(finding.severity);
-  out.put(finding.mode);
-  out.put(finding.action);
-  out.put(finding.rule);
-  out.put(finding.score);
-  out.put(finding.confidence);
-  out.put(finding.evidence_count);
-  for (const Evidence& line : finding.lines()) {
-    out.put(line.signal);
-    out.put(line.observed);
-    out.put(line.expected_low);
-    out.put(line.expected_high);
-    out.put(line.contribution);
-  }
+  traffic::save(finding, out);
   return out.take();
 }
 
@@ -45,27 +24,8 @@ Result<Finding> decode_finding(std::string_view bytes) {
   if (in.get<std::uint8_t>() != kFindingVersion)
     return failure(bytes.empty() ? ErrorCode::kTruncated : ErrorCode::kUnsupported);
   Finding finding;
-  bool in_range = true;
-  get_below(in, finding.type, traffic::kFindingTypes, in_range);
-  get_below(in, finding.detector, traffic::kDetectors, in_range);
-  get_below(in, finding.severity, 4, in_range);
-  get_below(in, finding.mode, 3, in_range);
-  get_below(in, finding.action, 5, in_range);
-  in.get(finding.rule);
-  in.get(finding.score);
-  in.get(finding.confidence);
-  get_below(in, finding.evidence_count, traffic::kEvidenceMax + 1, in_range);
-  if (!in_range) return failure(ErrorCode::kOutOfRange, in.position());
-  for (std::uint8_t i = 0; i < finding.evidence_count; ++i) {
-    Evidence& line = finding.evidence[i];
-    get_below(in, line.signal, traffic::kSignals, in_range);
-    in.get(line.observed);
-    in.get(line.expected_low);
-    in.get(line.expected_high);
-    in.get(line.contribution);
-  }
-  if (!in_range) return failure(ErrorCode::kOutOfRange, in.position());
-  return in.finish().map([&] { return finding; });
+  if (traffic::load(finding, in)) return finding;
+  return failure(in.ok() ? ErrorCode::kOutOfRange : ErrorCode::kTruncated, in.position());
 }
 
 std::string encode(const traffic::Features& features) {

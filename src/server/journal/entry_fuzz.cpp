@@ -16,6 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (count++ == 0) journal::begin_entries(entry.shard, again);
     if (entry.kind == journal::Kind::kEvent)
       journal::append_event(entry.input, entry.event.view(), again);
+    else if (entry.kind == journal::Kind::kCall)
+      journal::append_call(entry.input, entry.call, 0, again);
     else
       journal::append_tick(entry.input, entry.time, again);
     return true;

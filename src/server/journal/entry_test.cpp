@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "core/base/hash.hpp"
+
 namespace liminal::journal {
 namespace {
 
@@ -63,6 +65,62 @@ TEST(Entries, ThatReferToALostExchangeSaySo) {
   EXPECT_EQ(entries[2].exchange, nullptr);
 }
 
+/// One of each kind.
+std::vector<engine::Call> calls(const std::shared_ptr<const engine::Settings>& settings) {
+  traffic::Override decision;
+  decision.user = "ann";
+  decision.burst = 3;
+  decision.reason = "asked for it";
+  decision.expires = SteadyTime{std::chrono::hours{3}};
+  traffic::Alert alert;
+  alert.number = 17;
+  alert.user = "ann";
+  return {engine::UseSettings{settings},
+          engine::SetOverride{decision},
+          engine::RemoveOverride{"ann"},
+          engine::RemoveOverrides{},
+          engine::GiveFeedback{17, traffic::FeedbackVerdict::kExpected},
+          engine::CountFeedback{traffic::FindingType::kErrorSpike,
+                                traffic::FeedbackVerdict::kTruePositive},
+          engine::CleanUp{std::chrono::hours{24}},
+          engine::Adopt{alert},
+          engine::Resume{5, 1000, SteadyTime{std::chrono::hours{1}}, settings}};
+}
+
+TEST(Entries, OfCallsAreReadAsTheyWereWritten) {
+  const auto settings = std::make_shared<const engine::Settings>(engine::Options{});
+  const std::vector<engine::Call> made = calls(settings);
+  ASSERT_EQ(made.size(), std::variant_size_v<engine::Call>);
+  Writer kept, record;
+  append_settings("words", kept);
+  begin_entries(ShardId{7}, record);
+  for (std::size_t i = 0; i < made.size(); ++i)
+    append_call(100 + i, made[i], hash64("words"), record);
+
+  EntryReader reader([&](std::string_view text) {
+    EXPECT_EQ(text, "words");
+    return settings;
+  });
+  EXPECT_TRUE(read_all(reader, kept.bytes()).empty());
+  const std::vector<Entry> entries = read_all(reader, record.bytes());
+  ASSERT_EQ(entries.size(), made.size());
+  Writer again;
+  begin_entries(ShardId{7}, again);
+  for (const Entry& entry : entries) {
+    EXPECT_EQ(settings_of(entry.call) != nullptr, settings_of(made[entry.call.index()]) != nullptr);
+    append_call(entry.input, entry.call, hash64("words"), again);
+  }
+  EXPECT_EQ(again.bytes(), record.bytes());
+
+  EntryReader another;  // which never saw the settings
+  EXPECT_EQ(settings_of(read_all(another, record.bytes()).front().call), nullptr);
+}
+
+TEST(Entries, OfOtherShardsCanBeReadOver) {
+  EntryReader reader({}, ShardId{8});
+  EXPECT_TRUE(read_all(reader, record()).empty());
+}
+
 TEST(Entries, CutAnywhereGiveTheEntriesBeforeTheCut) {
   const std::string whole = record();
   for (std::size_t size = 0; size < whole.size(); ++size) {
@@ -76,8 +134,8 @@ TEST(Entries, OfOtherSoftwareAreRefused) {
     EntryReader reader;
     return reader.read(bytes, [](const Entry&) { return true; }).error().code;
   };
-  EXPECT_EQ(error(std::string("\x02\x00", 2)), ErrorCode::kUnsupported);
-  EXPECT_EQ(error(std::string("\x01\x41", 2)), ErrorCode::kMalformed);
+  EXPECT_EQ(error(std::string("\x03\x00", 2)), ErrorCode::kUnsupported);
+  EXPECT_EQ(error(std::string("\x01\x42", 2)), ErrorCode::kMalformed);
   EXPECT_EQ(error(std::string("\x01\x00\x09\x01", 4)), ErrorCode::kMalformed);
 }
 

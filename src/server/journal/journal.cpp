@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/hash.hpp"
+
 namespace liminal::journal {
 namespace {
 
@@ -20,6 +22,8 @@ Problems validate(const Options& options, std::string_view at) {
   if (!fits) found.push_back({std::string(at) + ".shard_bytes_max", "must be 4 KiB to 15 MiB"});
   if (options.interval <= options.interval.zero())
     found.push_back({std::string(at) + ".interval", "must be longer than zero"});
+  if (options.sync_interval < options.interval)
+    found.push_back({std::string(at) + ".sync_interval", "must not be below the interval"});
   return found;
 }
 
@@ -36,6 +40,7 @@ Journal::Journal(const Options& options, files::SegmentLog log, SteadyTime now)
   for (std::uint8_t shard = 0; shard < kShards; ++shard)
     begin_entries(ShardId{shard}, buffers_[shard].entries);
   counters_.bytes = log_.bytes();
+  counters_.begin = log_.begin();
   counters_.log = log_.counters();
   thread_ = std::thread([this] { run(); });
 }
@@ -76,17 +81,41 @@ void Journal::record(ShardId shard, Append append) {
   append(buffer.entries);
 }
 
+void Journal::call(ShardId shard, std::uint64_t input, const engine::Call& call) {
+  const engine::Settings* settings = settings_of(call);
+  const std::uint64_t hash = settings == nullptr ? 0 : keep(*settings);
+  record(shard, [&](Writer& out) { append_call(input, call, hash, out); });
+}
+
 void Journal::keep(const engine::Exchange& exchange) {
-  const std::lock_guard lock(exchanges_mutex_);
+  const std::lock_guard lock(shared_mutex_);
   if (exchange.number == last_exchange_ && exchange.number != kNoExchange) return;
   last_exchange_ = exchange.number;
-  if (exchanges_.size() >= kExchangesWaitingMax) {
+  Writer out;
+  append_exchange(exchange, out);
+  keep(out.take());
+}
+
+/// All shards get the same settings, one after the other: described once.
+std::uint64_t Journal::keep(const engine::Settings& settings) {
+  if (!options_.describe) return 0;
+  const std::lock_guard lock(shared_mutex_);
+  if (last_settings_ == &settings) return last_settings_hash_;
+  const std::string text = options_.describe(settings);
+  last_settings_ = &settings;
+  last_settings_hash_ = hash64(text);
+  Writer out;
+  append_settings(text, out);
+  keep(out.take());
+  return last_settings_hash_;
+}
+
+void Journal::keep(std::string record) {
+  if (shared_.size() >= kExchangesWaitingMax) {
     ++dropped_inputs_;
     return;
   }
-  Writer out;
-  append_exchange(exchange, out);
-  exchanges_.push_back(out.take());
+  shared_.push_back(std::move(record));
 }
 
 Counters Journal::counters() const {
@@ -98,16 +127,20 @@ Counters Journal::counters() const {
 
 void Journal::run() {
   std::unique_lock lock(mutex_);
+  auto synced = std::chrono::steady_clock::now();
   for (bool last = false; !last;) {
     changed_.wait_for(lock, options_.interval, [this] { return stopping_; });
     last = stopping_;
     lock.unlock();
-    write();
+    const auto now = std::chrono::steady_clock::now();
+    const bool sync = last || now - synced >= options_.sync_interval;
+    if (sync) synced = now;
+    write(sync);
     lock.lock();
   }
 }
 
-void Journal::write() {
+void Journal::write(bool sync) {
   std::vector<std::string> records;
   for (std::uint8_t shard = 0; shard < kShards; ++shard) {
     Writer fresh;
@@ -118,27 +151,28 @@ void Journal::write() {
     records.push_back(fresh.take());
   }
   // Collected after the entries and written before them: whatever they refer to is there.
-  std::vector<std::string> exchanges;
+  std::vector<std::string> shared;
   {
-    const std::lock_guard lock(exchanges_mutex_);
-    exchanges.swap(exchanges_);
+    const std::lock_guard lock(shared_mutex_);
+    shared.swap(shared_);
   }
   const SteadyTime now{Duration{now_.load(std::memory_order_relaxed)}};
-  for (const std::vector<std::string>* part : {&exchanges, &records})
+  for (const std::vector<std::string>* part : {&shared, &records})
     for (const std::string& record : *part) (void)log_.append(record, now);
-  const Result<void> synced = log_.sync(now);
+  const Result<void> written = sync ? log_.sync(now) : log_.flush(now);
 
   const std::lock_guard lock(mutex_);
-  if (!synced) ++counters_.failures;
+  if (!written) ++counters_.failures;
   counters_.bytes = log_.bytes();
+  counters_.begin = log_.begin();
   counters_.log = log_.counters();
 }
 
 Result<Summary> read_journal(files::FileSystem& system,
                              const files::SegmentLogOptions& log,
+                             EntryReader reader,
                              const std::function<bool(const Entry&)>& visit) {
   Summary summary;
-  EntryReader reader;
   const auto counted = [&](const Entry& entry) {
     ++summary.entries;
     return visit(entry);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -24,8 +25,12 @@ struct Options {
   /// What one shard may have waiting for the disk; more is not kept, and counted. It takes a disk
   /// that stands still for seconds under full load.
   std::size_t shard_bytes_max = 1U << 20;
-  /// How often what waits is written and synced: what a loss of power may cost.
-  std::chrono::milliseconds interval{1'000};
+  /// How often what waits is written: what a kill may cost.
+  std::chrono::milliseconds interval{100};
+  /// How often what was written is synced: what a loss of power may cost.
+  std::chrono::milliseconds sync_interval{1'000};
+  /// Settings in words, which `ParseSettings` understands. Called on the threads that record.
+  std::function<std::string(const engine::Settings&)> describe;
 };
 [[nodiscard]] Problems validate(const Options& options, std::string_view at = "journal");
 
@@ -33,6 +38,7 @@ struct Counters {
   std::uint64_t dropped_inputs = 0;  ///< the disk was too slow
   std::uint64_t failures = 0;        ///< intervals of which something may be missing
   std::uint64_t bytes = 0;           ///< on disk
+  std::optional<SteadyTime> begin;   ///< no input that is there is older; none when it is empty
   files::SegmentLogCounters log;
 };
 
@@ -59,6 +65,7 @@ class Journal {
   void event(ShardId shard, std::uint64_t input, const traffic::Event& event);
   void tick(ShardId shard, std::uint64_t input, SteadyTime now);
   void absorb(ShardId shard, std::uint64_t input, const engine::Exchange& exchange);
+  void call(ShardId shard, std::uint64_t input, const engine::Call& call);
 
   [[nodiscard]] Counters counters() const;
 
@@ -74,17 +81,22 @@ class Journal {
   template <class Append>
   void record(ShardId shard, Append append);
   void keep(const engine::Exchange& exchange);
+  /// Gives their hash; 0 when there is nobody to describe them.
+  [[nodiscard]] std::uint64_t keep(const engine::Settings& settings);
+  void keep(std::string record);
   void run();
-  void write();
+  void write(bool sync);
 
   const Options options_;
   files::SegmentLog log_;  ///< of the thread alone, once it runs
   std::atomic<std::int64_t> now_;
   std::atomic<std::uint64_t> dropped_inputs_{0};
   std::array<Buffer, kShards> buffers_;
-  std::mutex exchanges_mutex_;  // of what follows
-  std::vector<std::string> exchanges_;
+  std::mutex shared_mutex_;          // of what follows
+  std::vector<std::string> shared_;  ///< records that entries of several shards refer to
   std::uint64_t last_exchange_ = 0;
+  const engine::Settings* last_settings_ = nullptr;  ///< to tell them apart alone
+  std::uint64_t last_settings_hash_ = 0;
   mutable std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
   Counters counters_;
@@ -99,9 +111,11 @@ struct Summary {
   std::uint64_t unreadable = 0;       ///< records that made no sense: written by other software
 };
 
-/// Gives all entries that are kept, those of one shard in order, until the visitor says false.
+/// Gives all entries that are kept, those of one shard in order, until the visitor says false. May
+/// run beside a journal that is written.
 [[nodiscard]] Result<Summary> read_journal(files::FileSystem& system,
                                            const files::SegmentLogOptions& log,
+                                           EntryReader reader,
                                            const std::function<bool(const Entry&)>& visit);
 
 }  // namespace liminal::journal

@@ -19,6 +19,7 @@ Options options() {
   Options o;
   o.log.folder = "data/journal";
   o.interval = std::chrono::hours{1};  // what waits is written at the end alone
+  o.sync_interval = o.interval;
   return o;
 }
 
@@ -94,12 +95,13 @@ TEST(Journal, LivedThroughAgainGivesTheSameStateBitForBit) {
   }
 
   Engine again;
-  const Result<Summary> read = read_journal(system, options().log, [&](const Entry& entry) {
-    const Result<void> applied =
-        apply(entry, again.shards[index(entry.shard)], again.told, again.effects);
-    EXPECT_TRUE(applied);
-    return applied.has_value();
-  });
+  const Result<Summary> read =
+      read_journal(system, options().log, EntryReader(), [&](const Entry& entry) {
+        const Result<void> applied =
+            apply(entry, again.shards[index(entry.shard)], again.told, again.effects);
+        EXPECT_TRUE(applied);
+        return applied.has_value();
+      });
 
   ASSERT_TRUE(read);
   EXPECT_EQ(read->unreadable, 0u);
@@ -122,7 +124,7 @@ TEST(Journal, GoesOnFromASnapshotAndPassesOverWhatItHolds) {
     }
     lived.live(*journal, 8, 5);
   }
-  ASSERT_TRUE(read_journal(system, options().log, [&](const Entry& entry) {
+  ASSERT_TRUE(read_journal(system, options().log, EntryReader(), [&](const Entry& entry) {
     return apply(entry, again.shards[index(entry.shard)], again.told, again.effects).has_value();
   }));
   EXPECT_EQ(again.state(), lived.state());
@@ -145,7 +147,7 @@ TEST(Journal, ADiskThatIsTooSlowLeavesAGapThatAReplaySees) {
   }
   Engine again;
   ErrorCode error{};
-  ASSERT_TRUE(read_journal(system, small.log, [&](const Entry& entry) {
+  ASSERT_TRUE(read_journal(system, small.log, EntryReader(), [&](const Entry& entry) {
     const Result<void> applied =
         apply(entry, again.shards[index(entry.shard)], again.told, again.effects);
     if (!applied) error = applied.error().code;

@@ -35,6 +35,14 @@ Problems validate(const Options& options) {
   return problems;
 }
 
+std::uint64_t OwnedShard::carry_out(const engine::Call& call) {
+  if (recorder_ != nullptr) {
+    const auto* resume = std::get_if<engine::Resume>(&call);
+    recorder_->call(shard_.id(), resume != nullptr ? resume->first : shard_.inputs() + 1, call);
+  }
+  return engine::carry_out(call, shard_);
+}
+
 Worker::Worker(Runtime& runtime, std::size_t index, const Options& options)
     : runtime_(runtime), index_(index), loop_({.mailbox_max = options.mailbox_max, .clock = {}}) {
   loop_.at_turn_end([this] { deliver(); });
@@ -63,6 +71,7 @@ void Worker::tick(SteadyTime now) {
     if (runtime_.recorder_ != nullptr)
       runtime_.recorder_->tick(owned.id(), owned.inputs() + 1, now);
     owned.tick(now, runtime_.told_, effects_);
+    ++runtime_.quiet_inputs_[i];
   }
   deliver_if_many();
 }
@@ -73,6 +82,7 @@ void Worker::absorb(const engine::Exchange& exchange) {
     if (runtime_.recorder_ != nullptr)
       runtime_.recorder_->absorb(owned.id(), owned.inputs() + 1, exchange);
     owned.absorb(exchange, effects_);
+    ++runtime_.quiet_inputs_[i];
   }
   deliver_if_many();
 }
@@ -119,14 +129,48 @@ Runtime::Runtime(const Options& options,
 
 Runtime::~Runtime() { stop(); }
 
+Result<void> Runtime::load_shard(ShardId shard, std::string_view bytes) {
+  LIMINAL_CHECK(threads_.empty());
+  Reader in(bytes);
+  return shards_[index(shard)].load(in);
+}
+
+Result<void> Runtime::load_commons(std::string_view bytes) {
+  LIMINAL_CHECK(threads_.empty());
+  Reader in(bytes);
+  return commons_.load(in);
+}
+
 Result<void> Runtime::load(Reader& in) {
   LIMINAL_CHECK(threads_.empty());
   if (const Result<void> read = commons_.load(in); !read) return read;
   for (engine::Shard& shard : shards_) {
     if (const Result<void> read = shard.load(in); !read) return read;
-    shard.forget_connections();
   }
   return in.finish();
+}
+
+std::string Runtime::save() const {
+  LIMINAL_CHECK(threads_.empty());
+  Writer out;
+  commons_.save(out);
+  for (const engine::Shard& shard : shards_) shard.save(out);
+  return out.take();
+}
+
+void Runtime::resume(std::uint64_t first) {
+  LIMINAL_CHECK(threads_.empty());
+  commons_.forget_connections();
+  for (engine::Shard& shard : shards_) {
+    const std::uint64_t base = shard.inputs();
+    (void)OwnedShard(shard, recorder_)
+        .carry_out(engine::Resume{base, std::max(first, base + 1), shard.now(), settings_});
+  }
+}
+
+std::uint64_t Runtime::carry_out(ShardId shard, const engine::Call& call) {
+  LIMINAL_CHECK(threads_.empty());
+  return OwnedShard(shards_[index(shard)], recorder_).carry_out(call);
 }
 
 void Runtime::start() {
@@ -149,7 +193,6 @@ void Runtime::stop() {
 void Runtime::beat() {
   if (busy_) return;  // the end of the second calls again
   const SteadyTime now = clock_.now();
-  if (snapshot_wanted_) return begin_snapshot(std::exchange(snapshot_wanted_, nullptr));
   if (now >= second_ + kSecond)
     return begin_second(now - second_ > kStepwiseMax ? now : second_ + kSecond);
   const double wait = seconds(second_ + kSecond - now) / clock_.scale();
@@ -193,8 +236,8 @@ void Runtime::absorbed() {
 bool Runtime::ask(ShardId shard, Question question) {
   Worker& worker = *workers_[owner(shard)];
   return worker.loop().post([&worker, shard, question = std::move(question)] {
-    question(worker.shard(shard), worker.effects_);
-    worker.deliver_if_many();
+    OwnedShard owned(worker.shard(shard), worker.runtime_.recorder_);
+    question(owned);
   });
 }
 
@@ -210,9 +253,10 @@ bool Runtime::ask_all(Question question, std::function<void()> done) {
   round->left = workers_.size();
   // Half a round is none: the first thread's mailbox speaks for all, the others' parts are few.
   const auto part = [this, round](Worker& worker) {
-    for (std::size_t i = worker.index(); i < kShards; i += threads())
-      round->question(shards_[i], worker.effects_);
-    worker.deliver_if_many();
+    for (std::size_t i = worker.index(); i < kShards; i += threads()) {
+      OwnedShard owned(shards_[i], recorder_);
+      round->question(owned);
+    }
     if (round->left.fetch_sub(1) == 1 && round->done) round->done();
   };
   return workers_[0]->loop().post([this, part] {
@@ -263,60 +307,49 @@ void Runtime::set_settings(std::shared_ptr<const engine::Settings> settings) {
     worker->loop().post_reserved([this, each = worker.get(), settings] {
       if (each->index() == 0) settings_ = settings;
       for (std::size_t i = each->index(); i < kShards; i += threads())
-        shards_[i].set_settings(settings);
+        (void)OwnedShard(shards_[i], recorder_).carry_out(engine::UseSettings{settings});
     });
   }
 }
 
-bool Runtime::snapshot(std::function<void(std::string)> done) {
-  if (snapshot_under_way_.exchange(true)) return false;
-  workers_[0]->loop().post_reserved([this, done = std::move(done)] {
-    snapshot_wanted_ = done;
-    beat();
-  });
-  return true;
+bool Runtime::save_shard(ShardId shard,
+                         std::uint64_t changes,
+                         std::function<void(SavedShard)> done) {
+  return workers_[owner(shard)]->loop().post(
+      [this, shard, changes, done = std::move(done)] { done(save_changed(shard, changes)); });
 }
 
-std::string Runtime::save() const {
+SavedShard Runtime::save_now(ShardId shard, std::uint64_t changes) const {
+  LIMINAL_CHECK(threads_.empty());
+  return save_changed(shard, changes);
+}
+
+std::string Runtime::save_commons_now() const {
   LIMINAL_CHECK(threads_.empty());
   Writer out;
   commons_.save(out);
-  for (const engine::Shard& shard : shards_) shard.save(out);
   return out.take();
 }
 
-void Runtime::begin_snapshot(std::function<void(std::string)> done) {
-  struct Parts {
-    std::array<std::string, kShards> shards;
-    std::string commons;
-    std::function<void(std::string)> done;
-    std::atomic<std::size_t> left;
-  };
-  busy_ = true;  // no second begins before every shard has been written
-  auto parts = std::make_shared<Parts>();
-  parts->done = std::move(done);
-  parts->left = workers_.size();
-  Writer commons;
-  commons_.save(commons);
-  parts->commons = commons.take();
-  for (const auto& worker : workers_) {
-    worker->loop().post_reserved([this, parts, each = worker.get()] {
-      for (std::size_t i = each->index(); i < kShards; i += threads()) {
-        Writer out;
-        shards_[i].save(out);
-        parts->shards[i] = out.take();
-      }
-      if (parts->left.fetch_sub(1) != 1) return;
-      std::string bytes = std::move(parts->commons);
-      for (const std::string& shard : parts->shards) bytes += shard;
-      snapshot_under_way_ = false;
-      workers_[0]->loop().post_reserved([this] {
-        busy_ = false;
-        beat();
-      });
-      parts->done(std::move(bytes));
-    });
-  }
+SavedShard Runtime::save_changed(ShardId id, std::uint64_t changes) const {
+  const engine::Shard& shard = shards_[index(id)];
+  SavedShard saved;
+  saved.time = shard.now();
+  saved.input = shard.inputs();
+  saved.changes = shard.inputs() - quiet_inputs_[index(id)];
+  if (saved.changes == changes) return saved;
+  saved.settings = shard.shared_settings();
+  Writer out;
+  shard.save(out);
+  saved.bytes = out.take();
+  return saved;
+}
+
+void Runtime::wake(std::function<void()> done) {
+  workers_[0]->loop().post_reserved([this, done = std::move(done)] {
+    beat();
+    if (done) done();
+  });
 }
 
 }  // namespace liminal::shards

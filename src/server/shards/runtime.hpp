@@ -1,15 +1,18 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "core/base/ids.hpp"
+#include "core/engine/call.hpp"
 #include "core/engine/commons.hpp"
 #include "core/engine/effects.hpp"
 #include "core/engine/options.hpp"
@@ -38,6 +41,33 @@ class Recorder {
   /// Shards tick and absorb in between, each on its thread.
   virtual void tick(ShardId shard, std::uint64_t input, SteadyTime now) = 0;
   virtual void absorb(ShardId shard, std::uint64_t input, const engine::Exchange& exchange) = 0;
+  virtual void call(ShardId shard, std::uint64_t input, const engine::Call& call) = 0;
+};
+
+/// One shard on its own thread, for who asks it something or decides something about it. What
+/// changes it goes through `carry_out`, so that no input misses the journal.
+class OwnedShard {
+ public:
+  OwnedShard(engine::Shard& shard, Recorder* recorder) : shard_(shard), recorder_(recorder) {}
+
+  [[nodiscard]] const engine::Shard& operator*() const { return shard_; }
+  [[nodiscard]] const engine::Shard* operator->() const { return &shard_; }
+
+  /// Gives what `engine::carry_out` does.
+  std::uint64_t carry_out(const engine::Call& call);
+
+ private:
+  engine::Shard& shard_;
+  Recorder* recorder_;
+};
+
+/// What a shard was between two of its inputs, in the bytes that it loads.
+struct SavedShard {
+  SteadyTime time;            ///< the shard's
+  std::uint64_t input = 0;    ///< the last one in it
+  std::uint64_t changes = 0;  ///< inputs so far that were neither tick nor exchange
+  std::shared_ptr<const engine::Settings> settings;
+  std::string bytes;  ///< empty: nobody did anything since
 };
 
 struct Options {
@@ -105,16 +135,28 @@ class Runtime {
   [[nodiscard]] Worker& worker(std::size_t thread) { return *workers_[thread]; }
   [[nodiscard]] const EngineClock& clock() const { return clock_; }
 
-  /// Before `start`, from a snapshot. What is loaded has no connections any more.
+  // What follows is for before `start` and after `stop`.
+
+  /// From snapshots. One that fails leaves its part as new.
+  [[nodiscard]] Result<void> load_shard(ShardId shard, std::string_view bytes);
+  [[nodiscard]] Result<void> load_commons(std::string_view bytes);
+  /// From what `save` gave, or a program that had one snapshot of everything.
   [[nodiscard]] Result<void> load(Reader& in);
+  [[nodiscard]] std::string save() const;
+
+  /// Begins a life, after loading: nobody is connected, and every shard's inputs count on from
+  /// `first` or from what it loaded, whichever is higher.
+  void resume(std::uint64_t first);
+  /// Decides about a shard at once.
+  std::uint64_t carry_out(ShardId shard, const engine::Call& call);
 
   void start();
   /// Ends the threads after what they are at; delivers what is left.
   void stop();
 
-  /// Calls `question` with the shard on its own thread, where it may ask and change it; what it
-  /// puts into the effects is delivered. False when that thread has too much waiting. Any thread.
-  using Question = std::function<void(engine::Shard&, engine::Effects&)>;
+  /// Calls `question` with the shard on its own thread, where it may ask and change it. False when
+  /// that thread has too much waiting. Any thread.
+  using Question = std::function<void(OwnedShard&)>;
   [[nodiscard]] bool ask(ShardId shard, Question question);
 
   /// The same for all shards in turn, each on its thread; then `done`, on the thread of the last
@@ -131,12 +173,18 @@ class Runtime {
   /// From now on these hold, shard by shard.
   void set_settings(std::shared_ptr<const engine::Settings> settings);
 
-  /// What all shards and the commons are, between two seconds: `done` gets the bytes that `load`
-  /// reads. Asked again while one is being made, it answers false. Any thread.
-  [[nodiscard]] bool snapshot(std::function<void(std::string bytes)> done);
+  /// Saves one shard as it is between two inputs; without bytes when it has had no more than
+  /// `changes`. False when that thread has too much waiting. Any thread.
+  [[nodiscard]] bool save_shard(ShardId shard,
+                                std::uint64_t changes,
+                                std::function<void(SavedShard)> done);
+  /// The same now, while no thread runs.
+  [[nodiscard]] SavedShard save_now(ShardId shard, std::uint64_t changes) const;
+  [[nodiscard]] std::string save_commons_now() const;
 
-  /// The same while no thread runs: before `start` or after `stop`.
-  [[nodiscard]] std::string save() const;
+  /// Looks at the clock now, for tests whose clock does not move by itself; `done` on the first
+  /// thread.
+  void wake(std::function<void()> done);
 
   /// How many seconds of the engine have been lived.
   [[nodiscard]] std::uint64_t seconds_lived() const { return seconds_.load(kRelaxed); }
@@ -150,13 +198,15 @@ class Runtime {
   void begin_second(SteadyTime now);
   void told();
   void absorbed();
-  void begin_snapshot(std::function<void(std::string)> done);
+  [[nodiscard]] SavedShard save_changed(ShardId shard, std::uint64_t changes) const;
 
   Options options_;
   const EngineClock& clock_;
   Sink& sink_;
   Recorder* recorder_;
   std::vector<engine::Shard> shards_;
+  /// Ticks and exchanges that each shard has had, of the thread that owns it.
+  std::array<std::uint64_t, kShards> quiet_inputs_{};
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
 
@@ -168,12 +218,10 @@ class Runtime {
   SteadyTime second_;
   std::size_t waiting_for_ = 0;  ///< threads that have not finished this half of the second
   bool busy_ = false;
-  std::function<void(std::string)> snapshot_wanted_;
   std::unique_ptr<Beat> beat_;
 
   std::atomic<std::uint64_t> seconds_{0};
   std::atomic<std::uint32_t> submitted_{0};
-  std::atomic<bool> snapshot_under_way_{false};
 };
 
 }  // namespace liminal::shards

@@ -74,9 +74,7 @@ void live(Runtime& runtime, HandClock& clock, int count) {
     while (runtime.seconds_lived() == before) {
       ASSERT_LT(std::chrono::steady_clock::now(), give_up);
       // The beat sleeps by the machine's clock; a question wakes it for the test's.
-      wait_for([&](auto done) {
-        ASSERT_TRUE(runtime.snapshot([done](const std::string&) { done(); }));
-      });
+      wait_for([&](auto done) { runtime.wake(done); });
     }
   }
 }
@@ -133,10 +131,10 @@ TEST(Runtime, AQuestionRunsOnTheThreadThatOwnsTheShard) {
   std::set<std::uint32_t> seen;
   wait_for([&](auto done) {
     ASSERT_TRUE(runtime.ask_all(
-        [&](engine::Shard& shard, engine::Effects&) {
+        [&](OwnedShard& shard) {
           const std::lock_guard lock(mutex);
-          seen.insert(index(shard.id()));
-          threads[runtime.owner(shard.id())].insert(std::this_thread::get_id());
+          seen.insert(index(shard->id()));
+          threads[runtime.owner(shard->id())].insert(std::this_thread::get_id());
         },
         done));
   });
@@ -147,7 +145,7 @@ TEST(Runtime, AQuestionRunsOnTheThreadThatOwnsTheShard) {
   EXPECT_NE(*threads[0].begin(), *threads[1].begin());
   std::thread::id asked;
   wait_for([&](auto done) {
-    ASSERT_TRUE(runtime.ask(ShardId{1}, [&, done](engine::Shard&, engine::Effects&) {
+    ASSERT_TRUE(runtime.ask(ShardId{1}, [&, done](OwnedShard&) {
       asked = std::this_thread::get_id();
       done();
     }));
@@ -155,35 +153,85 @@ TEST(Runtime, AQuestionRunsOnTheThreadThatOwnsTheShard) {
   EXPECT_EQ(asked, *threads[1].begin());
 }
 
-TEST(Runtime, ASnapshotTakesUpWhereItWasLeft) {
+TEST(Runtime, AShardTakesUpWhereItWasSaved) {
   HandClock hand;
   const EngineClock clock(1, std::nullopt, hand.source());
   Collector sink;
-  std::string bytes;
+  const ShardId home = shard_of(hash64("alice"));
+  SavedShard saved;
+  const auto save = [&](Runtime& runtime, std::uint64_t changes) {
+    wait_for([&](auto done) {
+      ASSERT_TRUE(runtime.save_shard(home, changes, [&saved, done](SavedShard made) {
+        saved = std::move(made);
+        done();
+      }));
+    });
+  };
   {
     Runtime runtime({.threads = 2}, settings(), clock, sink);
     runtime.start();
     live(runtime, hand, 2);
     wait_for([&](auto done) { ASSERT_TRUE(runtime.submit({message("alice", 2)}, done)); });
-    wait_for([&](auto done) {
-      ASSERT_TRUE(runtime.snapshot([&bytes, done](std::string made) {
-        bytes = std::move(made);
-        done();
-      }));
-    });
+    save(runtime, 0);
+    EXPECT_FALSE(saved.bytes.empty());
+    EXPECT_EQ(saved.changes, 1u);
+    const std::string bytes = saved.bytes;
+    live(runtime, hand, 2);
+    save(runtime, 1);
+    EXPECT_TRUE(saved.bytes.empty()) << "nobody did anything";
+    saved.bytes = bytes;
   }
   Runtime again({.threads = 1}, settings(), clock, sink);
-  Reader in(bytes);
-  ASSERT_TRUE(again.load(in));
+  ASSERT_TRUE(again.load_shard(home, saved.bytes));
+  again.resume(1000);
   again.start();
   bool known = false;
   wait_for([&](auto done) {
-    ASSERT_TRUE(again.ask(shard_of(hash64("alice")), [&, done](engine::Shard& shard, auto&) {
-      known = shard.view("alice").has_value();
+    ASSERT_TRUE(again.ask(home, [&, done](OwnedShard& shard) {
+      known = shard->view("alice").has_value();
+      EXPECT_GE(shard->inputs(), 1000u);
       done();
     }));
   });
   EXPECT_TRUE(known);
+}
+
+/// Notes the calls that are recorded.
+struct CallNotes : Recorder {
+  void event(ShardId, std::uint64_t, const traffic::Event&) override {}
+  void tick(ShardId, std::uint64_t, SteadyTime) override {}
+  void absorb(ShardId, std::uint64_t, const engine::Exchange&) override {}
+  void call(ShardId, std::uint64_t input, const engine::Call& call) override {
+    const std::lock_guard lock(mutex);
+    ++calls[call.index()];
+    if (std::holds_alternative<engine::Resume>(call)) first = input;
+  }
+  std::mutex mutex;
+  std::map<std::size_t, int> calls;
+  std::uint64_t first = 0;
+};
+
+TEST(Runtime, WhatIsDecidedAboutAShardIsRecorded) {
+  HandClock hand;
+  const EngineClock clock(1, std::nullopt, hand.source());
+  Collector sink;
+  CallNotes notes;
+  Runtime runtime({.threads = 2}, settings(), clock, sink, &notes);
+  runtime.resume(77);
+  (void)runtime.carry_out(ShardId{3}, engine::RemoveOverrides{});
+  runtime.start();
+  runtime.set_settings(settings());
+  wait_for([&](auto done) {
+    ASSERT_TRUE(runtime.ask_all(
+        [](OwnedShard& shard) { (void)shard.carry_out(engine::CleanUp{seconds{1}}); }, done));
+  });
+  runtime.stop();
+  EXPECT_EQ(notes.first, 77u);
+  const int all = kShards;
+  EXPECT_EQ(notes.calls[engine::Call(engine::Resume{}).index()], all);
+  EXPECT_EQ(notes.calls[engine::Call(engine::RemoveOverrides{}).index()], 1);
+  EXPECT_EQ(notes.calls[engine::Call(engine::UseSettings{}).index()], all);
+  EXPECT_EQ(notes.calls[engine::Call(engine::CleanUp{}).index()], all);
 }
 
 TEST(Runtime, TooManySubmittedEventsAreRefusedAsAWhole) {

@@ -1,9 +1,6 @@
-#include "core/engine/alert_codec.hpp"
+#include "core/traffic/codec.hpp"
 
-namespace liminal::engine {
-
-using traffic::Alert;
-using traffic::Finding;
+namespace liminal::traffic {
 
 namespace {
 
@@ -30,7 +27,7 @@ void save(const Finding& finding, Writer& out) {
   out.put(finding.score);
   out.put(finding.confidence);
   out.put(finding.evidence_count);
-  for (const traffic::Evidence& line : finding.lines()) {
+  for (const Evidence& line : finding.lines()) {
     out.put(line.signal);
     out.put(line.observed);
     out.put(line.expected_low);
@@ -40,18 +37,18 @@ void save(const Finding& finding, Writer& out) {
 }
 
 bool load(Finding& finding, Reader& in) {
-  if (!get_enum(in, finding.type, traffic::kFindingTypes)) return false;
-  if (!get_enum(in, finding.detector, traffic::kDetectors)) return false;
+  if (!get_enum(in, finding.type, kFindingTypes)) return false;
+  if (!get_enum(in, finding.detector, kDetectors)) return false;
   if (!get_enum(in, finding.severity, 4) || !get_enum(in, finding.mode, 3)) return false;
   if (!get_enum(in, finding.action, 5)) return false;
   in.get(finding.rule);
   in.get(finding.score);
   in.get(finding.confidence);
   in.get(finding.evidence_count);
-  if (finding.evidence_count > traffic::kEvidenceMax) return false;
+  if (finding.evidence_count > kEvidenceMax) return false;
   for (std::size_t i = 0; i < finding.evidence_count; ++i) {
-    traffic::Evidence& line = finding.evidence[i];
-    if (!get_enum(in, line.signal, traffic::kSignals)) return false;
+    Evidence& line = finding.evidence[i];
+    if (!get_enum(in, line.signal, kSignals)) return false;
     in.get(line.observed);
     in.get(line.expected_low);
     in.get(line.expected_high);
@@ -84,7 +81,7 @@ bool load(Alert& alert, Reader& in) {
   alert.number = in.get_varint();
   alert.user = in.get_text();
   alert.address = in.get_text();
-  if (!get_enum(in, alert.type, traffic::kFindingTypes)) return false;
+  if (!get_enum(in, alert.type, kFindingTypes)) return false;
   if (!get_enum(in, alert.severity, 4) || !get_enum(in, alert.status, 2)) return false;
   if (!get_enum(in, alert.feedback, 4)) return false;
   alert.first_seen = get_time(in);
@@ -97,4 +94,28 @@ bool load(Alert& alert, Reader& in) {
   return in.ok();
 }
 
-}  // namespace liminal::engine
+void save(const Override& decision, Writer& out) {
+  out.put_text(decision.user);
+  out.put(decision.kind);
+  out.put(decision.messages_per_second);
+  out.put(decision.burst);
+  out.put_text(decision.reason);
+  put_time(decision.created, out);
+  out.put(decision.expires.has_value());
+  put_time(decision.expires.value_or(SteadyTime{}), out);
+}
+
+bool load(Override& decision, Reader& in) {
+  decision.user = in.get_text();
+  if (!get_enum(in, decision.kind, 3)) return false;
+  in.get(decision.messages_per_second);
+  in.get(decision.burst);
+  decision.reason = in.get_text();
+  decision.created = get_time(in);
+  const bool expires = in.get<std::uint8_t>() != 0;
+  const SteadyTime when = get_time(in);
+  decision.expires = expires ? std::optional(when) : std::nullopt;
+  return in.ok();
+}
+
+}  // namespace liminal::traffic
