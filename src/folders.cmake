@@ -4,6 +4,7 @@ foreach(folder
     core/base
     core/stats core/traffic core/wire
     core/features core/limits core/detect core/novelty core/salience core/forecast
+    core/scaling
     core/engine
     io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files
     server/shards server/gateway server/hub server/player server/api server/webhook server/journal

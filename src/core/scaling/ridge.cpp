@@ -1,0 +1,121 @@
+#include "core/scaling/ridge.hpp"
+
+#include <cmath>
+
+#include "core/base/check.hpp"
+#include "core/base/math.hpp"
+
+namespace liminal::scaling {
+namespace {
+
+constexpr std::size_t row(std::size_t i) { return i * (i + 1) / 2; }
+
+/// Turns a lower triangle into its Cholesky factor, in place. False when it is not positive
+/// definite.
+bool factor(std::vector<double>& a, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    double* const ri = a.data() + row(i);
+    for (std::size_t j = 0; j <= i; ++j) {
+      const double* const rj = a.data() + row(j);
+      double sum = ri[j];
+      for (std::size_t k = 0; k < j; ++k) sum -= ri[k] * rj[k];
+      if (j < i) {
+        ri[j] = sum / rj[j];
+      } else if (sum > 0 && std::isfinite(sum)) {
+        ri[i] = sqrt(sum);
+      } else {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+/// Solves L·Lᵀ·x = b in place.
+void substitute(const std::vector<double>& l, std::vector<double>& b) {
+  const std::size_t n = b.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const double* const r = l.data() + row(i);
+    for (std::size_t k = 0; k < i; ++k) b[i] -= r[k] * b[k];
+    b[i] /= r[i];
+  }
+  for (std::size_t i = n; i-- > 0;) {
+    const double* const r = l.data() + row(i);
+    b[i] /= r[i];
+    for (std::size_t k = 0; k < i; ++k) b[k] -= r[k] * b[i];
+  }
+}
+
+/// Keeps a matrix definite whose every weight has faded.
+constexpr double kPenaltyMin = 1e-6;
+
+void put(Writer& out, const std::vector<double>& values) {
+  for (const double value : values) out.put(value);
+}
+
+void get(Reader& in, std::vector<double>& values) {
+  for (double& value : values) {
+    in.get(value);
+    if (!std::isfinite(value)) in.fail();
+  }
+}
+
+}  // namespace
+
+Ridge::Ridge(std::size_t columns)
+    : gram_(row(columns)), moments_(columns), coefficients_(columns) {}
+
+void Ridge::add(std::span<const float> x, double y) {
+  LIMINAL_DCHECK(x.size() == columns());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const auto xi = static_cast<double>(x[i]);
+    if (xi == 0) continue;
+    moments_[i] += xi * y;
+    double* const r = gram_.data() + row(i);
+    for (std::size_t j = 0; j <= i; ++j) r[j] += xi * static_cast<double>(x[j]);
+  }
+}
+
+void Ridge::decay(double by) {
+  for (double& value : gram_) value *= by;
+  for (double& value : moments_) value *= by;
+}
+
+void Ridge::solve(double penalty) {
+  std::vector<double> factored = gram_;
+  for (std::size_t i = 1; i < columns(); ++i)
+    factored[row(i) + i] += penalty * weight() + kPenaltyMin;
+  if (!factor(factored, columns())) return;
+  std::vector<double> found = moments_;
+  substitute(factored, found);
+  for (const double value : found) {
+    if (!std::isfinite(value)) return;
+  }
+  coefficients_ = std::move(found);
+}
+
+double Ridge::predict(std::span<const float> x) const {
+  LIMINAL_DCHECK(x.size() == columns());
+  double sum = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) sum += coefficients_[i] * static_cast<double>(x[i]);
+  return sum;
+}
+
+std::size_t Ridge::memory_bytes() const {
+  return (gram_.capacity() + moments_.capacity() + coefficients_.capacity()) * sizeof(double);
+}
+
+void Ridge::save(Writer& out) const {
+  put(out, gram_);
+  put(out, moments_);
+  put(out, coefficients_);
+}
+
+Result<void> Ridge::load(Reader& in) {
+  get(in, gram_);
+  get(in, moments_);
+  get(in, coefficients_);
+  return in.finish();
+}
+
+}  // namespace liminal::scaling
