@@ -151,7 +151,7 @@ std::vector<std::vector<double>> run(const std::vector<Series>& all, bool declar
     MetricDetector detector;
     if (declare) {
       const auto [low, high] = std::minmax_element(series.values.begin(), series.values.end());
-      detector.declare(*low, *high);
+      detector.declare({*low, *high});
     }
     auto& out = scores.emplace_back();
     for (const double value : series.values)

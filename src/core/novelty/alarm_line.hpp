@@ -42,4 +42,42 @@ class AlarmLine {
   float weight_ = 1;  ///< what a new point counts: growing, instead of decaying all
 };
 
+/// Lets a score through when there is something new to say: when it is above what was said lately,
+/// or when nothing was said for a while. So one incident is one alarm, and a worse one another.
+class Hold {
+ public:
+  /// What is emitted of a score: itself, or 0. `points` is how long a peak is held.
+  float emit(double score, double points) {
+    float emitted = 0;
+    if (score > 0 && (score > static_cast<double>(peak_) || since_ > points)) {
+      emitted = peak_ = static_cast<float>(score);
+      since_ = 0;
+    } else if (since_ < kLongAgo) {
+      ++since_;
+    }
+    if (since_ > points) peak_ = 0;
+    return emitted;
+  }
+  /// Whatever was said lately is over.
+  void release() {
+    peak_ = 0;
+    since_ = kLongAgo;
+  }
+
+  void save(Writer& out) const {
+    out.put(peak_);
+    out.put(since_);
+  }
+  void load(Reader& in) {
+    in.get(peak_);
+    in.get(since_);
+    if (!(peak_ >= 0)) in.fail();
+  }
+
+ private:
+  static constexpr std::uint32_t kLongAgo = 1U << 30;
+  float peak_ = 0;
+  std::uint32_t since_ = kLongAgo;
+};
+
 }  // namespace liminal::novelty

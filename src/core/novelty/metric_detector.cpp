@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/base/check.hpp"
 #include "core/base/hash.hpp"
 #include "core/base/math.hpp"
 
@@ -47,11 +46,16 @@ float MetricDetector::belief_points(std::uint32_t points) {
   return std::clamp(.3321F * static_cast<float>(points), 60.F, 750.F);
 }
 
-void MetricDetector::declare(double low, double high) {
-  LIMINAL_CHECK(points() == 0);
-  low_ = low;
-  range_ = high > low ? high - low : 1;
-  ready_ = declared_ = true;
+void MetricDetector::declare(const Range& range) {
+  const double width = range.high > range.low ? range.high - range.low : 1;
+  if (!std::isfinite(range.low) || !std::isfinite(width)) return;
+  const double curvature_before = curvature();
+  declared_ = true;
+  if (ready_) return retarget(range.low, width, curvature_before);
+  const double first = low_;
+  low_ = range.low;
+  range_ = width;
+  learn_warm_up(first);
 }
 
 double MetricDetector::curvature() const {
@@ -59,10 +63,6 @@ double MetricDetector::curvature() const {
 }
 
 int MetricDetector::value_cell(double z) const { return cell_of(log_axis(z, curvature())); }
-
-double MetricDetector::value_at(int cell) const {
-  return low_ + range_ * log_axis_inverse(position_of(cell), curvature());
-}
 
 MetricScore MetricDetector::step(double value, bool alone) {
   MetricScore out;
@@ -93,7 +93,6 @@ void MetricDetector::begin() {
   std::array<float, kWarmUp> values;
   static_assert(sizeof values <= sizeof cells_);
   std::memcpy(values.data(), cells_.data(), sizeof values);
-  cells_.fill(0);
   const double first = low_;
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   if (*high > *low) {
@@ -103,9 +102,18 @@ void MetricDetector::begin() {
   } else {
     range_ = std::max(1e-9, std::abs(first) * .1);
   }
+  learn_warm_up(first);
+}
+
+/// What the warm-up kept, as differences from `first`, becomes levels of the range.
+void MetricDetector::learn_warm_up(double first) {
+  std::array<float, kWarmUp> values;
+  std::memcpy(values.data(), cells_.data(), sizeof values);
+  cells_.fill(0);
   ready_ = true;
   MetricScore ignored;
-  for (const float value : values) score_and_learn(first + static_cast<double>(value), ignored);
+  for (std::size_t i = 0; i < warm_count_; ++i)
+    score_and_learn(first + static_cast<double>(values[i]), ignored);
 }
 
 Occupancy::Gaps MetricDetector::look(Axis which, int cell) {
@@ -119,6 +127,19 @@ Occupancy::Gaps MetricDetector::look(Axis which, int cell) {
   return gaps;
 }
 
+/// Takes off what lies between levels by chance after so many points.
+void MetricDetector::discount_spacing(std::uint32_t points, Occupancy::Gaps& gaps) const {
+  const Constants& c = *constants_;
+  const double left = 1 - static_cast<double>(points) / static_cast<double>(c.spacing_points);
+  const double factor = declared_  ? static_cast<double>(c.spacing_declared)
+                        : left > 0 ? static_cast<double>(c.spacing) * left
+                                   : 0;
+  if (factor == 0) return;
+  const auto spacing = static_cast<float>(factor * log(points + 1.) / points);
+  gaps.long_term = std::max(0.F, gaps.long_term - spacing);
+  gaps.short_term = std::max(0.F, gaps.short_term - spacing);
+}
+
 void MetricDetector::score_and_learn(double value, MetricScore& out) {
   const Constants& c = *constants_;
   const double z = (value - low_) / range_;
@@ -127,7 +148,8 @@ void MetricDetector::score_and_learn(double value, MetricScore& out) {
   const double inside = std::clamp(z, kClampLow, kClampHigh);
 
   last_cell_ = value_cell(z);
-  const Occupancy::Gaps level = look(kValue, last_cell_);
+  Occupancy::Gaps level = look(kValue, last_cell_);
+  discount_spacing(points_, level);
 
   Occupancy::Gaps mean, deviation;
   block_sum_ += inside;
@@ -140,7 +162,10 @@ void MetricDetector::score_and_learn(double value, MetricScore& out) {
     const double sum = blocks_[0] + blocks_[1] + blocks_[2] + blocks_[3] + block_sum_;
     mean = look(kMean, cell_of(sum / (4. * kBlock + block_count_)));
   }
-  if (points_ > kSlowPoints) deviation = look(kDeviation, cell_of(.5 + .5 * (inside - slow_mean_)));
+  if (points_ > kSlowPoints) {
+    deviation = look(kDeviation, cell_of(.5 + .5 * (inside - slow_mean_)));
+    discount_spacing(points_ - kSlowPoints, deviation);
+  }
   slow_mean_ += std::max(1. / kSlowPoints, 1. / points_) * (inside - slow_mean_);
 
   if (++short_age_ > c.short_points) {
@@ -189,20 +214,19 @@ void MetricDetector::score_and_learn(double value, MetricScore& out) {
 void MetricDetector::emit(MetricScore& out) {
   const double score = line_.score(static_cast<double>(out.novelty), constants_->line);
   line_.learn(static_cast<double>(out.novelty), constants_->line);
-  const double hold = static_cast<double>(belief_points(points_) * constants_->hold);
-  const bool over = score >= 1;
-  if (score > 0 && (score > static_cast<double>(peak_) || since_emitted_ > hold)) {
-    out.score = peak_ = static_cast<float>(score);
-    since_emitted_ = 0;
-  } else {
-    ++since_emitted_;
-  }
-  if (since_emitted_ > hold) peak_ = 0;
+  out.rarity = static_cast<float>(score);
+  out.score = hold_.emit(score, static_cast<double>(belief_points(points_) * constants_->hold));
   if (out.score >= 1) {
     out.state = MetricScore::State::kNew;
-  } else if (over) {
+  } else if (out.rarity >= 1) {
     out.state = MetricScore::State::kOngoing;
   }
+}
+
+void MetricDetector::interrupt() {
+  blocks_seen_ = block_count_ = 0;
+  block_sum_ = 0;
+  hold_.release();
 }
 
 /// The side that was exceeded moves to the value and a slack beyond it.
@@ -215,19 +239,19 @@ void MetricDetector::grow_range(double value) {
     high = value + slack * (value - low);
   }
   if (!std::isfinite(high - low)) return;
-  retarget(low, high - low);
+  retarget(low, high - low, curvature());
   last_cell_ = value_cell((value - low_) / range_);
   axis(kValue).mark(last_cell_);
 }
 
 /// Maps all that is remembered from the old range to the new one.
-void MetricDetector::retarget(double low, double range) {
+void MetricDetector::retarget(double low, double range, double curvature_before) {
   const double c = curvature();
   const double scale = range_ / range;
   const double shift = (low_ - low) / range;
   const auto moved = [&](double z) { return z * scale + shift; };
   axis(kValue).remap([&](int cell) {
-    return cell_of(log_axis(moved(log_axis_inverse(position_of(cell), c)), c));
+    return cell_of(log_axis(moved(log_axis_inverse(position_of(cell), curvature_before)), c));
   });
   axis(kMean).remap([&](int cell) { return cell_of(moved(position_of(cell))); });
   axis(kDeviation).remap([&](int cell) {
@@ -242,15 +266,63 @@ void MetricDetector::retarget(double low, double range) {
   range_ = range;
 }
 
-std::optional<ExpectedRange> MetricDetector::expected() const {
-  if (!ready_ || points_ == 0) return std::nullopt;
-  // Levels are as wide as a point's noise: holes of three cells are no gap.
+bool MetricDetector::is_ordinary(double value) const {
+  if (!ready_ || points_ == 0 || !std::isfinite(value)) return true;
   auto copy = cells_;
   const Occupancy levels(
       std::span<std::uint64_t, Occupancy::kWords>(copy.data(), Occupancy::kWords));
-  const Occupancy::Run run = levels.nearest_run(last_cell_, 3);
+  return levels.gaps(value_cell((value - low_) / range_), 1).long_term == 0;
+}
+
+double MetricDetector::trust() const {
+  const double n = points_;
+  return n / (n + static_cast<double>(constants_->ramp * belief_points(points_)));
+}
+
+double MetricDetector::discounted(double raw) const {
+  return raw * trust() /
+         (1 + static_cast<double>(constants_->history) * sqrt(static_cast<double>(history_)));
+}
+
+int MetricDetector::alarm_distance() const {
+  double weight = static_cast<double>(constants_->value_weight);
+  if (declared_)
+    weight *= static_cast<double>(constants_->declared_weight * constants_->declared_value_weight);
+  const auto alarms = [&](int cells) {
+    return line_.score(discounted(weight * cells / kResolution), constants_->line) >= 1;
+  };
+  int below = 0, above = Occupancy::kCells;
+  while (above - below > 1) {
+    const int middle = (below + above) / 2;
+    (alarms(middle) ? above : below) = middle;
+  }
+  return above;
+}
+
+std::optional<Range> MetricDetector::expected_near(int cell) const {
+  // The view does not write here.
+  auto copy = cells_;
+  const Occupancy levels(
+      std::span<std::uint64_t, Occupancy::kWords>(copy.data(), Occupancy::kWords));
+  const int distance = alarm_distance();
+  // In the middle of a hole both its ends are near: nothing in a smaller one would alarm.
+  const Occupancy::Run run = levels.nearest_run(cell, 2 * (distance - 1));
   if (run.high < run.low) return std::nullopt;
-  return ExpectedRange{value_at(run.low), value_at(run.high)};
+  const double margin = distance - .5;  // cells are rounded to the nearest
+  const auto value_of = [this](double position) {
+    return low_ + range_ * log_axis_inverse((position - kZeroCell) / kResolution, curvature());
+  };
+  return Range{value_of(run.low - margin), value_of(run.high + margin)};
+}
+
+std::optional<Range> MetricDetector::expected(double value) const {
+  if (!ready_ || points_ == 0 || !std::isfinite(value)) return std::nullopt;
+  return expected_near(value_cell((value - low_) / range_));
+}
+
+std::optional<Range> MetricDetector::expected() const {
+  if (!ready_ || points_ == 0) return std::nullopt;
+  return expected_near(last_cell_);
 }
 
 void MetricDetector::save(Writer& out) const {
@@ -260,9 +332,8 @@ void MetricDetector::save(Writer& out) const {
     out.put(value);
   for (const double block : blocks_) out.put(block);
   out.put(history_);
-  out.put(peak_);
-  for (const std::uint32_t count :
-       {points_, since_emitted_, short_age_, long_age_, block_count_, blocks_seen_})
+  hold_.save(out);
+  for (const std::uint32_t count : {points_, short_age_, long_age_, block_count_, blocks_seen_})
     out.put(count);
   out.put(last_cell_);
   out.put(warm_count_);
@@ -284,13 +355,9 @@ Result<void> MetricDetector::load(Reader& in) {
     in.get(*value);
   for (double& block : read.blocks_) in.get(block);
   in.get(read.history_);
-  in.get(read.peak_);
-  for (std::uint32_t* count : {&read.points_,
-                               &read.since_emitted_,
-                               &read.short_age_,
-                               &read.long_age_,
-                               &read.block_count_,
-                               &read.blocks_seen_})
+  read.hold_.load(in);
+  for (std::uint32_t* count :
+       {&read.points_, &read.short_age_, &read.long_age_, &read.block_count_, &read.blocks_seen_})
     in.get(*count);
   in.get(read.last_cell_);
   in.get(read.warm_count_);

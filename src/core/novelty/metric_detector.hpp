@@ -20,6 +20,11 @@ struct Constants {
   float deviation_weight = .1808F;
   float short_weight = .02337F;
   float short_weight_entity = .03415F;
+  // Levels lie ln(n)/n of the range apart by chance: so many times that is no novelty; while there
+  // are few points, and always when the range is declared.
+  float spacing = 1;
+  float spacing_points = 300;
+  float spacing_declared = .5F;
   // Horizons, in points.
   std::uint32_t short_points = 338;
   std::uint32_t long_points = 12'607;
@@ -49,15 +54,18 @@ struct MetricScore {
   enum class State : std::uint8_t { kLearning, kNormal, kNew, kOngoing };
   State state = State::kLearning;
   float novelty = 0;   ///< raw, ≥ 0
+  float rarity = 0;    ///< on the scale of `score`, whether or not there is something new to say
   float score = 0;     ///< what is emitted: 0 while there is nothing new to say; 1 = the alarm line
   float evidence = 0;  ///< what it adds to its entity's (entity.hpp)
   friend bool operator==(const MetricScore&, const MetricScore&) = default;
 };
 
-/// What is ordinary for a series now, in its own unit.
-struct ExpectedRange {
+/// A stretch of values, in their own unit; `low` ≤ `high`.
+struct Range {
   double low = 0;
   double high = 0;
+  [[nodiscard]] bool holds(double value) const { return value >= low && value <= high; }
+  friend bool operator==(const Range&, const Range&) = default;
 };
 
 /// Finds what is new in one metric, point by point, told nothing of the series: a point is as
@@ -69,25 +77,39 @@ struct ExpectedRange {
 /// into a score.
 ///
 /// Guarantees: a missing point (NaN or infinite) changes nothing; scores are finite; a constant
-/// series never alarms; the same points give the same bits everywhere; the range grows only.
-/// Memory: 576 bytes. Cost: about 100 ns a point, more while the range still grows.
+/// series never alarms; the same points give the same bits everywhere; a range that was not
+/// declared grows only. Memory: 576 bytes. Cost: about 100 ns a point, more while the range still
+/// grows.
 ///
 /// Source: our own study (docs/benchmarks.md has method and figures).
 class MetricDetector {
  public:
   explicit MetricDetector(const Constants& constants = kDefaults) : constants_(&constants) {}
 
-  /// Tells the range in which values lie; worth some points of quality. Before the first point.
-  void declare(double low, double high);
+  /// Tells the range in which values lie; worth some points of quality. What was learnt before is
+  /// kept, as far as it lies in the range.
+  void declare(const Range& range);
 
   /// Scores a point, then learns it. `alone`: false when only its entity's line is asked.
   MetricScore step(double value, bool alone = true);
 
-  /// The occupied levels nearest to the last point. None while learning.
-  [[nodiscard]] std::optional<ExpectedRange> expected() const;
+  /// The stretch of ordinary levels nearest to a value, before that value is learnt: what lies
+  /// outside by its level alone would pass the alarm line. None while learning. About 1 µs.
+  [[nodiscard]] std::optional<Range> expected(double value) const;
+  /// The same of the last point.
+  [[nodiscard]] std::optional<Range> expected() const;
+
+  /// A level that was seen lately, or nothing to judge yet. A few ns.
+  [[nodiscard]] bool is_ordinary(double value) const;
+
+  /// Points are missing for a while: means do not reach over the gap, and what was said before it
+  /// holds nothing back.
+  void interrupt();
 
   /// Points seen, missing ones not counted.
   [[nodiscard]] std::uint32_t points() const { return ready_ ? points_ : warm_count_; }
+  /// How far novelty is believed, 0 to 1: grows with the points seen.
+  [[nodiscard]] double trust() const;
   [[nodiscard]] static constexpr std::size_t memory_bytes() { return sizeof(MetricDetector); }
   /// How long belief grows, in points: what warm-up and hold are measured in.
   [[nodiscard]] static float belief_points(std::uint32_t points);
@@ -109,14 +131,19 @@ class MetricDetector {
   }
   [[nodiscard]] double curvature() const;
   [[nodiscard]] int value_cell(double z) const;
-  [[nodiscard]] double value_at(int cell) const;
   MetricScore warm_up(double value);
   void begin();
+  void learn_warm_up(double first);
   void score_and_learn(double value, MetricScore& out);
+  void discount_spacing(std::uint32_t points, Occupancy::Gaps& gaps) const;
   Occupancy::Gaps look(Axis which, int cell);
   void emit(MetricScore& out);
   void grow_range(double value);
-  void retarget(double low, double range);
+  void retarget(double low, double range, double curvature_before);
+  /// How far from its nearest level, in cells, a value would pass the alarm line.
+  [[nodiscard]] int alarm_distance() const;
+  [[nodiscard]] double discounted(double raw) const;
+  [[nodiscard]] std::optional<Range> expected_near(int cell) const;
 
   const Constants* constants_;
   /// The axes' levels; before the warm-up ends, its points (as floats).
@@ -128,8 +155,8 @@ class MetricDetector {
   double block_sum_ = 0;
   std::array<double, 4> blocks_{};
   float history_ = 0;  ///< decayed mean square of novelty
-  float peak_ = 0;
-  std::uint32_t points_ = 0, since_emitted_ = 1U << 30;
+  Hold hold_;
+  std::uint32_t points_ = 0;
   std::uint32_t short_age_ = 0, long_age_ = 0;
   std::uint32_t block_count_ = 0, blocks_seen_ = 0;
   int last_cell_ = 0;

@@ -1,0 +1,142 @@
+#include "core/novelty/source.hpp"
+
+#include <algorithm>
+
+#include "core/base/check.hpp"
+#include "core/base/hash.hpp"
+
+namespace liminal::novelty {
+namespace {
+
+using State = MetricScore::State;
+
+constexpr std::size_t kNameBytesMax = 1024;
+
+/// The share of alarms on the visible half of NAB that lay in a labelled window, by their score
+/// (docs/benchmarks.md).
+float share_of_true(float score) {
+  if (score < 2) return .5F;
+  if (score < 8) return .6F;
+  return .75F;
+}
+
+}  // namespace
+
+std::size_t Source::NameHash::operator()(std::string_view text) const { return hash64(text); }
+
+std::optional<std::uint32_t> Source::find(std::string_view name) const {
+  const auto found = numbers_.find(name);
+  return found == numbers_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<std::uint32_t> Source::find_or_add(std::string_view name) {
+  if (const auto known = find(name)) return known;
+  if (series_.size() >= metrics_max_ || name.size() > kNameBytesMax) return std::nullopt;
+  const auto number = static_cast<std::uint32_t>(series_.size());
+  series_.emplace_back();
+  names_.emplace_back(name);
+  numbers_.emplace(name, number);
+  return number;
+}
+
+void Source::configure(std::uint32_t metric, const SeriesSettings& settings) {
+  LIMINAL_CHECK(metric < series_.size());
+  series_[metric].configure(settings);
+}
+
+void Source::step(std::span<const Value> row, EventTime at, bool expected, RowScore& out) {
+  last_ = std::max(last_, at);
+  out.parts.clear();
+  out.state = State::kLearning;
+  out.score = out.rarity = out.novelty = 0;
+  double evidence = 0, trust = 0;
+  float own_score = 0;
+  bool ongoing = false;
+  for (const Value& value : row) {
+    LIMINAL_CHECK(value.metric < series_.size());
+    MetricSeries& series = series_[value.metric];
+    RowScore::Part& part = out.parts.emplace_back();
+    part.metric = value.metric;
+    if (expected) part.expected = series.expected(value.value, last_);
+    part.own = series.step(value.value, last_);
+    if (part.own.state == State::kLearning) continue;
+    out.state = State::kNormal;
+    evidence += static_cast<double>(part.own.evidence);
+    trust = std::max(trust, series.trust());
+    if (part.own.state != State::kNormal) ongoing = true;
+    if (series_.size() == 1 || series.settings().alarms_per_week > 0) {
+      own_score = std::max(own_score, part.own.score);
+      out.rarity = std::max(out.rarity, part.own.rarity);
+    }
+  }
+  if (out.state == State::kLearning) {
+    out.confidence = 0;
+    return;
+  }
+  out.score = own_score;
+  if (series_.size() == 1) {
+    out.novelty = out.parts.front().own.novelty;
+  } else {
+    const EntityScore whole = entity_.step(evidence, static_cast<std::uint32_t>(series_.size()));
+    out.novelty = static_cast<float>(evidence);
+    out.score = std::max(out.score, whole.score);
+    out.rarity = std::max(out.rarity, whole.rarity);
+  }
+  for (RowScore::Part& part : out.parts) {
+    const double share = evidence > 0 ? static_cast<double>(part.own.evidence) / evidence : 0;
+    part.contribution = out.rarity * static_cast<float>(share);
+  }
+  if (out.score >= 1) {
+    out.state = State::kNew;
+  } else if (out.rarity >= 1 || ongoing) {
+    out.state = State::kOngoing;
+  }
+  out.confidence = out.is_anomaly() ? share_of_true(out.score) : static_cast<float>(trust);
+}
+
+std::size_t Source::memory_bytes() const {
+  std::size_t bytes = sizeof *this + series_.capacity() * sizeof(MetricSeries) +
+                      names_.capacity() * sizeof(std::string) +
+                      numbers_.bucket_count() * sizeof(void*);
+  // A node of the table: hash, next, name, number.
+  for (const std::string& name : names_)
+    bytes += 2 * (name.size() > 15 ? name.capacity() + 1 : 0) + 64;
+  return bytes;
+}
+
+void Source::save(Writer& out) const {
+  out.put(last_.time_since_epoch().count());
+  entity_.save(out);
+  out.put_varint(series_.size());
+  for (std::size_t i = 0; i < series_.size(); ++i) {
+    out.put_text(names_[i]);
+    series_[i].save(out);
+  }
+}
+
+Result<void> Source::load(Reader& in) {
+  Source read(metrics_max_);
+  read.last_ = EventTime{Duration{in.get<Duration::rep>()}};
+  read.entity_.load(in);
+  const std::uint64_t count = in.get_varint();
+  if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
+  if (count > metrics_max_) return failure(ErrorCode::kTooLarge, in.position());
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string_view name = in.get_text();
+    MetricSeries series;
+    if (auto loaded = series.load(in); !loaded) return loaded;
+    const auto number = read.find_or_add(name);
+    if (!number || *number != i) return failure(ErrorCode::kMalformed, in.position());
+    read.series_[*number] = series;
+  }
+  *this = std::move(read);
+  return {};
+}
+
+std::uint64_t Source::state_hash() const {
+  Writer out;
+  save(out);
+  return hash64(out.bytes());
+}
+
+}  // namespace liminal::novelty

@@ -1,0 +1,168 @@
+#include "core/novelty/source.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/base/random.hpp"
+
+namespace liminal::novelty {
+namespace {
+
+using State = MetricScore::State;
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+EventTime minute(int i) { return EventTime{from_seconds(1e9 + 60. * i)}; }
+
+/// A host whose metrics follow one load, each with its own noise.
+class Host {
+ public:
+  Host(std::uint32_t metrics, std::uint64_t seed) : random_(seed) {
+    for (std::uint32_t i = 0; i < metrics; ++i)
+      row_.push_back({*source.find_or_add("m" + std::to_string(i)), 0});
+  }
+  /// The next minute; `strange` is added to the first metric.
+  const RowScore& next(double strange = 0, bool expected = false) {
+    const double load = std::sin(now_ / 200.);
+    for (Source::Value& value : row_) value.value = 10 * load + random_.normal();
+    row_[0].value += strange;
+    source.step(row_, minute(now_++), expected, score);
+    return score;
+  }
+
+  Source source;
+  RowScore score;
+
+ private:
+  Random random_;
+  std::vector<Source::Value> row_;
+  int now_ = 0;
+};
+
+TEST(Source, OneMetricIsJudgedByItsOwnLine) {
+  Host host(1, 1);
+  for (int i = 0; i < 3000; ++i) {
+    const RowScore& score = host.next(i % 500 == 499 ? 40 : 0);
+    ASSERT_EQ(score.parts.size(), 1U);
+    EXPECT_EQ(score.score, score.parts[0].own.score);
+    EXPECT_EQ(score.novelty, score.parts[0].own.novelty);
+    EXPECT_FLOAT_EQ(score.parts[0].contribution,
+                    score.parts[0].own.evidence > 0 ? score.rarity : 0);
+  }
+}
+
+TEST(Source, FindsAStrangeMetricAmongManyAndNamesIt) {
+  for (const std::uint32_t metrics : {2U, 8U, 19U, 38U}) {
+    Host host(metrics, metrics);
+    for (int i = 0; i < 4000; ++i) host.next();
+    const RowScore& score = host.next(60, true);
+    EXPECT_GE(score.score, 1) << metrics;
+    EXPECT_EQ(score.state, State::kNew);
+    EXPECT_TRUE(score.is_anomaly());
+    double sum = 0;
+    for (const RowScore::Part& part : score.parts) {
+      sum += static_cast<double>(part.contribution);
+      EXPECT_LE(part.contribution, score.parts[0].contribution);
+      EXPECT_TRUE(part.expected.has_value());
+    }
+    EXPECT_NEAR(sum, static_cast<double>(score.rarity), 1e-3 * sum);
+    EXPECT_LT(score.parts[0].expected->high, 60);
+  }
+}
+
+TEST(Source, OrdinaryRowsSeldomAlarm) {
+  for (const std::uint32_t metrics : {2U, 8U, 38U}) {
+    Host host(metrics, 100 + metrics);
+    int alarms = 0;
+    for (int i = 0; i < 10'000; ++i) alarms += host.next().is_anomaly() && i > 1500 ? 1 : 0;
+    EXPECT_LE(alarms, 6) << metrics;
+  }
+}
+
+TEST(Source, LearnsFirst) {
+  Host host(3, 2);
+  for (std::uint32_t i = 0; i < MetricDetector::kWarmUp; ++i) {
+    const RowScore& score = host.next(i == 30 ? 1000 : 0, true);
+    EXPECT_EQ(score.state, State::kLearning);
+    EXPECT_EQ(score.score, 0);
+    EXPECT_EQ(score.confidence, 0);
+    EXPECT_FALSE(score.parts[0].expected);
+  }
+  EXPECT_NE(host.next().state, State::kLearning);
+}
+
+TEST(Source, AMetricWithABudgetOfItsOwnSpeaksForItself) {
+  Host host(20, 3);
+  SeriesSettings settings;
+  settings.alarms_per_week = 10;
+  host.source.configure(0, settings);
+  for (int i = 0; i < 3000; ++i) host.next();
+  const RowScore& score = host.next(60);
+  EXPECT_GE(score.parts[0].own.score, 1);
+  EXPECT_GE(score.score, score.parts[0].own.score);
+}
+
+TEST(Source, MetricsComeAndGo) {
+  Source source;
+  RowScore score;
+  const auto a = *source.find_or_add("a"), b = *source.find_or_add("b");
+  Random random(4);
+  for (int i = 0; i < 1000; ++i) {
+    std::vector<Source::Value> row{{a, random.normal()}};
+    if (i % 3 == 0) row.push_back({b, i % 2 == 0 ? kNaN : random.normal()});
+    source.step(row, minute(i), true, score);
+    EXPECT_EQ(score.parts.size(), row.size());
+  }
+  source.step({}, minute(1000), true, score);
+  EXPECT_EQ(score.score, 0);
+  EXPECT_EQ(source.find("c"), std::nullopt);
+}
+
+TEST(Source, IsBounded) {
+  Source source(3);
+  for (const char* name : {"a", "b", "c"}) EXPECT_TRUE(source.find_or_add(name));
+  EXPECT_FALSE(source.find_or_add("d"));
+  EXPECT_TRUE(source.find_or_add("a"));
+  EXPECT_EQ(source.metrics(), 3U);
+  Source large;
+  for (std::uint32_t i = 0; i < 1000; ++i) (void)large.find_or_add("metric_" + std::to_string(i));
+  EXPECT_LE(large.memory_bytes() / 1000, 2048U);
+}
+
+RC_GTEST_PROP(Source, SavedAndLoadedHasTheSameFuture, (std::uint16_t seed)) {
+  const auto metrics = *rc::gen::inRange<std::uint32_t>(1, 5);
+  Host host(metrics, seed);
+  const int before = *rc::gen::inRange(0, 300);
+  for (int i = 0; i < before; ++i) host.next();
+  Writer saved;
+  host.source.save(saved);
+  Host again = host;
+  again.source = Source();
+  Reader in(saved.bytes());
+  RC_ASSERT(again.source.load(in).has_value());
+  RC_ASSERT(in.at_end());
+  for (int i = 0; i < 100; ++i) {
+    const double strange = i % 30 == 0 ? 50 : 0;
+    const RowScore a = host.next(strange, true), b = again.next(strange, true);
+    RC_ASSERT(a.score == b.score && a.rarity == b.rarity && a.state == b.state);
+  }
+  RC_ASSERT(host.source.state_hash() == again.source.state_hash());
+}
+
+RC_GTEST_PROP(Source, RefusesBytesThatItDidNotSave, (std::string bytes)) {
+  Source source;
+  Host host(2, 1);
+  for (int i = 0; i < 70; ++i) host.next();
+  Writer saved;
+  host.source.save(saved);
+  const auto keep = *rc::gen::inRange<std::size_t>(0, saved.bytes().size());
+  Reader in(std::string_view(saved.bytes()).substr(0, keep));
+  RC_ASSERT(!source.load(in).has_value());
+  Reader noise(bytes);
+  if (source.load(noise)) RC_ASSERT(source.metrics() == 0U);
+}
+
+}  // namespace
+}  // namespace liminal::novelty
