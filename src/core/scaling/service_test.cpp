@@ -1,0 +1,199 @@
+#include "core/scaling/service.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+
+#include "core/scaling/backtest.hpp"
+#include "core/scaling/testing.hpp"
+
+namespace liminal::scaling {
+namespace {
+
+using Kind = Reason::Kind;
+
+EventTime minute(std::int64_t number) {
+  return EventTime{std::chrono::minutes{20'000'000 + number}};
+}
+
+/// Three instances with .01 CPU a request each.
+Observation observation(std::int64_t number, Random& random, double replicas = 3) {
+  const double load = made_up_load(number, random);
+  return {load, .01 * load / replicas, .4, .1, replicas};
+}
+
+Service lived(std::int64_t minutes, double replicas = 3) {
+  Service service;
+  Random random(1);
+  for (std::int64_t t = 0; t < minutes; ++t)
+    service.observe(minute(t), observation(t, random, replicas), {});
+  return service;
+}
+
+bool says(const Advice& advice, Kind kind) {
+  return std::any_of(advice.reasons.begin(), advice.reasons.end(), [kind](const Reason& reason) {
+    return reason.kind == kind;
+  });
+}
+
+TEST(Service, MonitorsWhileItKnowsTooLittleAndClaimsNothing) {
+  Service service;
+  service.observe(minute(0), {100, .7, .6, .2, std::nullopt}, {});
+  const Advice advice = service.advise(minute(0), {});
+  EXPECT_EQ(advice.action, Action::kMonitor);
+  EXPECT_FALSE(advice.replicas || advice.confidence || advice.peak || advice.bottleneck ||
+               advice.reactive_replicas);
+  EXPECT_TRUE(says(advice, Kind::kHistoryShort));
+  EXPECT_TRUE(says(advice, Kind::kReplicasUnknown));
+}
+
+TEST(Service, AReactiveAutoscalersAnswerNeedsNoHistory) {
+  Service service;
+  service.observe(minute(0), {100, .95, .6, .2, 3}, {});
+  EXPECT_EQ(service.advise(minute(0), {}).reactive_replicas, 5u);
+}
+
+TEST(Service, AdvisesUpWhenTooFewRunAndDownWhenTooMany) {
+  // In the morning 140 requests a minute come: .01 CPU each, 85 % usable.
+  const std::int64_t morning = 3 * 1440 + 540;
+  const Advice few = lived(morning, 1).advise(minute(morning), {});
+  EXPECT_EQ(few.action, Action::kScaleUp);
+  EXPECT_GE(*few.replicas, 2u);
+  EXPECT_LE(*few.replicas, 3u);
+  EXPECT_EQ(few.bottleneck->resource, Resource::kCpu);
+  EXPECT_GT(*few.confidence, .8);
+  EXPECT_LT(few.peak->p10, few.peak->p99);
+  const Advice many = lived(morning, 9).advise(minute(morning), {});
+  EXPECT_EQ(many.action, Action::kScaleDown);
+  EXPECT_EQ(many.replicas, few.replicas);
+}
+
+TEST(Service, WaitsWithFewerAfterThereWereMore) {
+  Service service = lived(2000, 3);
+  Random random(5);
+  service.observe(minute(2000), observation(2000, random, 9), {});
+  const Advice soon = service.advise(minute(2002), {});
+  EXPECT_EQ(soon.action, Action::kMaintain);
+  EXPECT_EQ(soon.replicas, 9u);
+  EXPECT_TRUE(says(soon, Kind::kCooldown));
+  EXPECT_EQ(service.advise(minute(2006), {}).action, Action::kScaleDown);
+}
+
+TEST(Service, KeepsToItsBoundsAndSaysSo) {
+  const Service service = lived(3 * 1440 + 540);
+  const EventTime now = minute(3 * 1440 + 540);
+  ServiceOptions low{.replicas_min = 6};
+  EXPECT_EQ(service.advise(now, low).replicas, 6u);
+  EXPECT_TRUE(says(service.advise(now, low), Kind::kAtMinimum));
+  ServiceOptions high{.replicas_max = 1};
+  EXPECT_EQ(service.advise(now, high).replicas, 1u);
+  EXPECT_TRUE(says(service.advise(now, high), Kind::kAtMaximum));
+}
+
+TEST(Service, ADearerShortageNeverMeansFewerInstances) {
+  const Service service = lived(5000, 30);
+  std::uint32_t last = 0;
+  for (const double cost : {.5, 9., 99., 999., 99'999.}) {
+    const Advice advice = service.advise(minute(5000), {.shortage_cost = cost, .cooldown = {}});
+    EXPECT_GE(*advice.replicas, last);
+    last = *advice.replicas;
+  }
+}
+
+TEST(Service, WithoutRequestsTheLoadIsTheCpuOfAllInstances) {
+  Service service;
+  Random random(1);
+  for (std::int64_t t = 0; t < 200; ++t)
+    service.observe(
+        minute(t), {std::nullopt, .6 + .01 * random.normal(), std::nullopt, std::nullopt, 4}, {});
+  EXPECT_NEAR(*service.present_load(), 2.4, .2);
+  const Advice advice = service.advise(minute(200), {});
+  EXPECT_NE(advice.action, Action::kMonitor);
+  EXPECT_EQ(advice.bottleneck->resource, Resource::kCpu);
+}
+
+TEST(Service, InterpolatesReportsEveryFiveMinutesAndNotEveryHalfHour) {
+  Service five, thirty;
+  for (std::int64_t t = 0; t < 3000; t += 5) five.observe(minute(t), {100, .5, .5, .1, 2}, {});
+  for (std::int64_t t = 0; t < 3000; t += 30) thirty.observe(minute(t), {100, .5, .5, .1, 2}, {});
+  EXPECT_EQ(five.model().history().known_minutes(), five.model().history().minutes());
+  EXPECT_EQ(thirty.model().history().known_minutes(), 99u);
+  EXPECT_EQ(thirty.advise(minute(3000), {}).action, Action::kMonitor);
+}
+
+TEST(Service, AnEarlierMinuteTeachesNothing) {
+  Service service = lived(100);
+  const std::uint64_t before = service.state_hash();
+  EXPECT_FALSE(service.observe(minute(50), {1, 1, 1, 1, 1}, {}));
+  EXPECT_EQ(service.state_hash(), before);
+}
+
+TEST(Service, AdviceChangesNothing) {
+  const Service service = lived(1000);
+  const std::uint64_t before = service.state_hash();
+  static_cast<void>(service.advise(minute(1000), {}));
+  EXPECT_EQ(service.state_hash(), before);
+}
+
+TEST(Service, AnotherHorizonIsLearntFromTheSameHistory) {
+  Service service = lived(3000);
+  const double near = service.advise(minute(3000), {}).peak->p90;
+  service.change_horizon(60);
+  const Advice far = service.advise(minute(3000), {});
+  EXPECT_EQ(far.horizon_minutes, 60u);
+  EXPECT_GT(far.peak->p90, near) << "in the morning an hour brings more than ten minutes";
+}
+
+RC_GTEST_PROP(Service, SavedAndLoadedItHasTheSameFuture, ()) {
+  const auto minutes = *rc::gen::inRange<std::int64_t>(1, 1500);
+  Service service = lived(minutes);
+  Writer saved;
+  service.save(saved);
+  Service loaded;
+  Reader in(saved.bytes());
+  RC_ASSERT(loaded.load(in).has_value());
+  RC_ASSERT(in.at_end());
+  Random a(4), b(4);
+  for (std::int64_t t = minutes; t < minutes + 90; ++t) {
+    service.observe(minute(t), observation(t, a), {});
+    loaded.observe(minute(t), observation(t, b), {});
+  }
+  RC_ASSERT(service.state_hash() == loaded.state_hash());
+}
+
+TEST(ServiceOptions, EveryMistakeIsNamed) {
+  EXPECT_TRUE(validate(ServiceOptions{}).empty());
+  ServiceOptions wrong{.replicas_min = 9,
+                       .replicas_max = 3,
+                       .shortage_cost = NAN,
+                       .cooldown = Duration{-1},
+                       .stabilisation_minutes = 0,
+                       .reactive_target_ratio = 0,
+                       .capacity = {.cpu_max_ratio = 1}};
+  EXPECT_EQ(validate(wrong).size(), 6u);
+}
+
+TEST(Backtest, ThePlanMissesLessThanReactiveScalingAtEqualInstances) {
+  const Service service = lived(6 * 1440, 3);
+  const auto found = backtest(service, {.shortage_cost = 99});
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->minutes, 6u * 1440 - 1);
+  Curve plan;
+  for (const auto& point : found->planned) plan.push_back(point.result);
+  for (const auto& point : found->reactive) {
+    if (point.result.under_share_ratio <= 0) continue;
+    EXPECT_LE(under_share_at(plan, point.result.mean_instances),
+              point.result.under_share_ratio * 1.2);
+  }
+}
+
+TEST(Backtest, SaysWhatItLacks) {
+  EXPECT_EQ(backtest(Service{}, {}).error().code, ErrorCode::kMissing);
+  const auto early = backtest(lived(300), {});
+  EXPECT_EQ(early.error(), (Error{ErrorCode::kConflict, 720}));
+}
+
+}  // namespace
+}  // namespace liminal::scaling
