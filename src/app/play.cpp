@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "app/ciphers.hpp"
 #include "app/command.hpp"
 #include "app/configuration/quantity.hpp"
 #include "app/player.hpp"
@@ -23,7 +24,7 @@ std::atomic<bool> interrupted{false};  // NOLINT
 struct PlayArguments {
   std::vector<std::string> files;
   bool synthetic = false;
-  std::string target, out;
+  std::string target, out, authorities;
   double speed = 1;
   PlayFormat format = PlayFormat::kHub;
   SyntheticOptions day;
@@ -118,12 +119,28 @@ void show(const PlayProgress& progress, const player::CrowdCounts& counts) {
   std::fflush(stdout);
 }
 
-ExitCode play(const std::string& url, const PlayOptions& options, EventSource& source) {
+/// Lets a wss:// target be believed; false, with a word on the error output, when nobody can be.
+bool prepare_cipher(player::Target& target, const std::string& authorities) {
+  if (!target.ciphered) return true;
+  auto ciphers = Ciphers::client(authorities);
+  if (!ciphers) {
+    fmt::print(stderr, "liminal play: {}\n", ciphers.error());
+    return false;
+  }
+  target.cipher = [made = *ciphers](const epoll::Socket& socket, const std::string& host) {
+    return made->start(socket, host);
+  };
+  return true;
+}
+
+ExitCode play(const PlayArguments& arguments, const PlayOptions& options, EventSource& source) {
+  const std::string& url = arguments.target;
   auto target = player::Target::parse(url);
   if (!target) {
     fmt::print(stderr, "liminal play: {}: {}\n", url, name(target.error().code));
     return target.error().code == ErrorCode::kUnavailable ? ExitCode::kFailed : ExitCode::kUsage;
   }
+  if (!prepare_cipher(*target, arguments.authorities)) return ExitCode::kFailed;
   raise_file_limit();
   std::signal(SIGINT, [](int) { interrupted = true; });
   std::signal(SIGTERM, [](int) { interrupted = true; });
@@ -144,7 +161,10 @@ ExitCode play(const std::string& url, const PlayOptions& options, EventSource& s
              counts.received,
              troubles(counts));
   if (counts.opened > 0 || player.progress().events == 0) return ExitCode::kDone;
-  fmt::print(stderr, "liminal: nobody was let in at {}\n", url);
+  fmt::print(stderr,
+             "liminal: nobody was let in at {}{}\n",
+             url,
+             counts.problem.empty() ? "" : ": TLS: " + counts.problem);
   return ExitCode::kFailed;
 }
 
@@ -165,7 +185,7 @@ ExitCode run(const PlayArguments& given) {
   const std::unique_ptr<EventSource> source = open_source(arguments);
   if (!source) return ExitCode::kFailed;
   if (!arguments.out.empty()) return write_trace(*source, arguments.out);
-  return play(arguments.target, {.speed = arguments.speed, .format = arguments.format}, *source);
+  return play(arguments, {.speed = arguments.speed, .format = arguments.format}, *source);
 }
 
 }  // namespace
@@ -178,8 +198,16 @@ void add_play(CLI::App& parent, Run& chosen) {
   auto arguments = std::make_shared<PlayArguments>();
   command->add_option("FILE", arguments->files, "Traces as NDJSON; - is the standard input");
   command->add_flag("--synthetic", arguments->synthetic, "A made-up day of chat, with abuse in it");
-  command->add_option("--target", arguments->target, "Where to play to: ws://HOST:PORT[/PATH]")
+  command
+      ->add_option(
+          "--target", arguments->target, "Where to play to: ws://HOST:PORT[/PATH], or wss://")
       ->type_name("URL");
+  command
+      ->add_option("--authorities",
+                   arguments->authorities,
+                   "Certificate authorities (PEM) that may vouch for a wss:// target; else the "
+                   "system's")
+      ->type_name("FILE");
   command->add_option("--speed", arguments->speed, "As many times as fast as life")
       ->type_name("N")
       ->check(CLI::Range(.001, 1e6));

@@ -49,6 +49,7 @@ struct Configuration {
   struct Tls {
     std::string certificate;
     std::string key;
+    std::string upstream_authorities;  ///< empty: the system's
   } tls;
 
   struct Webhook {

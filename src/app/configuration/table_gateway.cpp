@@ -43,11 +43,23 @@ void add_identity(Settings& all) {
 void add_tls(Settings& all) {
   all.push_back({.key = "tls.certificate",
                  .slot = [](C& c) -> Slot { return &c.tls.certificate; },
-                 .help = "The certificate chain, PEM: clients then connect by wss://. Empty: "
-                         "no TLS."});
+                 .help = "The file of the certificate chain, PEM, the server's own first: clients "
+                         "then connect by wss://, with TLS 1.2 or 1.3. Empty: no TLS. A reload "
+                         "reads it again.",
+                 .flag = "--tls-certificate",
+                 .placeholder = "FILE"});
   all.push_back({.key = "tls.key",
                  .slot = [](C& c) -> Slot { return &c.tls.key; },
-                 .help = "The certificate's private key, PEM."});
+                 .help = "The file of the certificate's private key, PEM, without a pass phrase.",
+                 .flag = "--tls-key",
+                 .placeholder = "FILE"});
+  all.push_back({.key = "tls.upstream_authorities",
+                 .slot = [](C& c) -> Slot { return &c.tls.upstream_authorities; },
+                 .help = "The file of the certificate authorities, PEM, that may vouch for wss:// "
+                         "upstreams. Empty: the system's. An upstream's certificate must be for "
+                         "the host in its URL; there is no way to trust any other.",
+                 .flag = "--tls-upstream-authorities",
+                 .placeholder = "FILE"});
 }
 
 void add_timeouts(Settings& all) {

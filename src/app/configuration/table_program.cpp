@@ -22,8 +22,9 @@ void add_general(Settings& all) {
                  .placeholder = "HOST:PORT"});
   all.push_back({.key = "upstreams",
                  .slot = [](C& c) -> Slot { return &c.upstreams; },
-                 .help = "The servers behind the gateway: ws://HOST:PORT or "
-                         "unix:/PATH. Without one the built-in channel hub answers.",
+                 .help =
+                     "The servers behind the gateway: ws://HOST:PORT, "
+                     "wss://HOST:PORT or unix:/PATH. Without one the built-in channel hub answers.",
                  .flag = "--upstream",
                  .placeholder = "URL"});
   all.push_back({.key = "data",

@@ -26,11 +26,12 @@ GatewayThreads::Part::Part(shards::Runtime& runtime,
       service(hubs.at(index), [this] { return engine.now(); }),
       gateway(runtime.worker(index).loop(), engine, &service, census, index) {}
 
-GatewayThreads::GatewayThreads(shards::Runtime& runtime)
+GatewayThreads::GatewayThreads(shards::Runtime& runtime, gateway::Reporter& reporter)
     : runtime_(runtime), hubs_(make_hubs(runtime)) {
   std::vector<gateway::Gateway*> gateways;
   for (std::size_t i = 0; i < runtime.threads(); ++i) {
     parts_.push_back(std::make_unique<Part>(runtime, i, *hubs_, census_));
+    parts_.back()->gateway.report_to(reporter);
     gateways.push_back(&parts_.back()->gateway);
   }
   for (const auto& part : parts_) part->gateway.connect_peers(gateways);
@@ -53,8 +54,7 @@ void GatewayThreads::configure(const std::shared_ptr<const gateway::Settings>& s
   on_each([&settings](Part& part) { part.gateway.configure(settings); });
 }
 
-Result<epoll::Address> GatewayThreads::listen(
-    const epoll::Address& at, const std::shared_ptr<const gateway::CipherFactory>& ciphers) {
+Result<epoll::Address> GatewayThreads::listen(const epoll::Address& at) {
   // The first listener may pick a port; the others share it. A Unix socket has one listener.
   const bool shared = !at.is_unix() && parts_.size() > 1;
   std::vector<epoll::Listener> listeners;
@@ -71,7 +71,7 @@ Result<epoll::Address> GatewayThreads::listen(
   on_each([&](Part& part) {
     const std::size_t mine = next.fetch_add(1);
     if (mine >= listeners.size()) return;
-    const Result<void> listening = part.gateway.listen(std::move(listeners[mine]), ciphers);
+    const Result<void> listening = part.gateway.listen(std::move(listeners[mine]));
     const std::lock_guard lock(mutex);
     if (!listening) outcome = listening;
   });

@@ -30,7 +30,8 @@ class ThreadEngine final : public gateway::Engine {
 /// runtime starts; lives until it has stopped for good.
 class GatewayThreads {
  public:
-  explicit GatewayThreads(shards::Runtime& runtime);
+  /// Both must outlive it.
+  GatewayThreads(shards::Runtime& runtime, gateway::Reporter& reporter);
 
   // What follows is for a runtime that runs, from outside its threads.
 
@@ -38,8 +39,7 @@ class GatewayThreads {
   void configure(const std::shared_ptr<const gateway::Settings>& settings);
 
   /// Listens on every thread, at the port that the system picked when `at` has port 0. Gives where.
-  [[nodiscard]] Result<epoll::Address> listen(
-      const epoll::Address& at, const std::shared_ptr<const gateway::CipherFactory>& ciphers);
+  [[nodiscard]] Result<epoll::Address> listen(const epoll::Address& at);
 
   /// Takes leave of every connection and waits until they are gone.
   void drain(Duration patience);

@@ -9,6 +9,7 @@
 #include <future>
 #include <iterator>
 
+#include "app/ciphers.hpp"
 #include "app/options.hpp"
 #include "app/serve/engine_text.hpp"
 #include "app/serve/words.hpp"
@@ -84,6 +85,25 @@ tl::expected<std::shared_ptr<const gateway::TokenVerifier>, std::string> token_v
   return std::make_shared<const JwtVerifier>(std::move(options));
 }
 
+/// Reads the certificates: at a reload again, so that new ones count from then on.
+tl::expected<gateway::Settings::Ciphers, std::string> gateway_ciphers(
+    const Configuration& configuration) {
+  const Configuration::Tls& tls = configuration.tls;
+  gateway::Settings::Ciphers ciphers;
+  if (!tls.certificate.empty()) {
+    auto made = Ciphers::server(tls.certificate, tls.key);
+    if (!made) return Failed("tls: " + made.error());
+    ciphers.clients = std::move(*made);
+  }
+  const auto ciphered = [](const std::string& url) { return url.starts_with("wss://"); };
+  if (std::any_of(configuration.upstreams.begin(), configuration.upstreams.end(), ciphered)) {
+    auto made = Ciphers::client(tls.upstream_authorities);
+    if (!made) return Failed("tls.upstream_authorities: " + made.error());
+    ciphers.upstreams = std::move(*made);
+  }
+  return ciphers;
+}
+
 /// The bearer token: what is configured, or the first line of its file.
 tl::expected<std::string, std::string> api_token(const Configuration& configuration) {
   if (configuration.api.token_file.empty()) return configuration.api.token;
@@ -133,7 +153,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                         *server->clock_,
                                         *server->sink_,
                                         server->recorder_.get());
-  server->gateways_ = std::make_unique<GatewayThreads>(*server->runtime_);
+  server->gateways_ = std::make_unique<GatewayThreads>(*server->runtime_, server->operator_log_);
   server->load_state();
   server->adopt_what_was_shown();
   server->runtime_->start();
@@ -312,8 +332,12 @@ tl::expected<std::shared_ptr<const gateway::Settings>, std::string> Server::gate
   }
   auto tokens = token_verifier(configuration);
   if (!tokens) return Failed(tokens.error());
-  return std::make_shared<const gateway::Settings>(
-      gateway_options(configuration), std::move(*upstreams), std::move(*tokens));
+  auto ciphers = gateway_ciphers(configuration);
+  if (!ciphers) return Failed(ciphers.error());
+  return std::make_shared<const gateway::Settings>(gateway_options(configuration),
+                                                   std::move(*upstreams),
+                                                   std::move(*tokens),
+                                                   std::move(*ciphers));
 }
 
 tl::expected<void, std::string> Server::listen() {
@@ -323,7 +347,7 @@ tl::expected<void, std::string> Server::listen() {
   gateways_->configure(*settings);
   const auto at = epoll::resolve(configuration_.listen);
   if (!at || at->empty()) return Failed("listen: \"" + configuration_.listen + "\" is no address");
-  const auto where = gateways_->listen(at->front(), nullptr);
+  const auto where = gateways_->listen(at->front());
   if (!where) return Failed("listen: " + configuration_.listen + ": " + words(where.error()));
   listen_address_ = where->text();
   return {};

@@ -9,6 +9,7 @@
 #include "app/serve/backend.hpp"
 #include "app/serve/effects_sink.hpp"
 #include "app/serve/gateway_threads.hpp"
+#include "app/serve/operator_log.hpp"
 #include "app/serve/snapshots.hpp"
 #include "io/files/file_system.hpp"
 #include "io/http/server.hpp"
@@ -85,6 +86,7 @@ class Server {
 
   Configuration configuration_;
   Log& log_;
+  OperatorLog operator_log_{log_};
   std::unique_ptr<sqlite::Store> store_;
   std::unique_ptr<shards::EngineClock> clock_;
   std::unique_ptr<webhook::Webhook> webhook_;  ///< null: nothing is pushed

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -9,8 +10,11 @@
 
 namespace liminal::epoll {
 
-/// What stands between a socket and its plain bytes, such as TLS. Like the socket it never blocks:
-/// it reads until its room is full or the socket has no more.
+/// What stands between a socket and its plain bytes, such as TLS. Like the socket it never blocks
+/// and raises no signal.
+///
+/// It keeps nothing back that the socket's readiness would not tell of again, when reads have room
+/// for 16 KiB.
 class Cipher {
  public:
   Cipher() = default;
@@ -25,6 +29,8 @@ class Cipher {
   [[nodiscard]] virtual Transfer write(std::string_view bytes) = 0;
   /// Says that nothing more will be sent.
   virtual void finish_writing() = 0;
+  /// Why a call failed, in words; empty while none has.
+  [[nodiscard]] virtual std::string problem() const = 0;
 };
 
 /// A socket, plain or under a cipher. 16 bytes; a plain one costs a branch.
@@ -44,6 +50,12 @@ class Stream {
   [[nodiscard]] Transfer read(std::span<char> into) const {
     return cipher_ ? cipher_->read(into) : socket_.read(into);
   }
+  /// Whether a read that brought `bytes` of the `room` there was may have left some. A read that
+  /// was not filled took all a socket had; a cipher may have stopped before an end that it has
+  /// seen.
+  [[nodiscard]] bool may_have_more(std::size_t bytes, std::size_t room) const {
+    return cipher_ != nullptr || bytes == room;
+  }
   [[nodiscard]] Transfer write(std::string_view bytes) const {
     return cipher_ ? cipher_->write(bytes) : socket_.write(bytes);
   }
@@ -51,6 +63,10 @@ class Stream {
     if (cipher_) cipher_->finish_writing();
     socket_.finish_writing();
   }
+  /// Why the cipher failed; empty when it did not, or there is none.
+  [[nodiscard]] std::string problem() const { return cipher_ ? cipher_->problem() : std::string(); }
+  /// Puts an open socket under a cipher, from its next byte on.
+  void put_under(std::unique_ptr<Cipher> cipher) { cipher_ = std::move(cipher); }
   void close() {
     cipher_.reset();
     socket_.close();

@@ -50,7 +50,7 @@ void Connection::read(Side& side, bool ended) {
     if (!closing_) received(side, {thread_.buffer.data(), got.bytes});
     // A read that was not filled took all there was, and the next bytes make an edge of their own:
     // this saves the read that would only say so.
-    if (got.bytes < thread_.buffer.size() && !ended) return;
+    if (!side.stream.may_have_more(got.bytes, thread_.buffer.size()) && !ended) return;
   }
   if (!gone_) thread_.loop.watch_writing(side.stream.socket(), side, !side.out.empty());
 }

@@ -12,7 +12,8 @@ constexpr std::array<std::string_view, kRejections> kRejectionNames = {"handshak
                                                                        "upstream_unavailable",
                                                                        "upstream_refused",
                                                                        "overloaded",
-                                                                       "shutting_down"};
+                                                                       "shutting_down",
+                                                                       "tls_failed"};
 
 constexpr std::array<std::string_view, kClosings> kClosingNames = {"rate_limited",
                                                                    "blocked",

@@ -22,8 +22,9 @@ enum class Rejection : std::uint8_t {
   kUpstreamRefused,  ///< the upstream answered with something else than a valid 101
   kOverloaded,       ///< a queue between threads was full, or descriptors ran out
   kShuttingDown,
+  kCipherFailed,  ///< no TLS, or none that is accepted
 };
-inline constexpr std::size_t kRejections = 10;
+inline constexpr std::size_t kRejections = 11;
 [[nodiscard]] std::string_view name(Rejection reason);
 
 /// Why the gateway itself ended a connection: labels of `websocket_closes_total`.

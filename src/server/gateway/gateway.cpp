@@ -18,8 +18,7 @@ constexpr Duration kAcceptPause = std::chrono::milliseconds{100};
 
 /// A listener and what happens at it.
 struct Gateway::Door final : epoll::Handler, epoll::Retired, epoll::Timer {
-  Door(Gateway& g, epoll::Listener l, std::shared_ptr<const CipherFactory> c)
-      : gateway(g), listener(std::move(l)), ciphers(std::move(c)) {}
+  Door(Gateway& g, epoll::Listener l) : gateway(g), listener(std::move(l)) {}
 
   void on_ready(epoll::Ready) override { accept_waiting(); }
   void on_timer() override { accept_waiting(); }
@@ -44,24 +43,14 @@ struct Gateway::Door final : epoll::Handler, epoll::Retired, epoll::Timer {
         }
         continue;  // that one gave up before it was accepted
       }
-      admit(std::move(accepted->first), accepted->second);
+      Handshake::accept(thread, epoll::Stream(std::move(accepted->first)), accepted->second);
     }
     // Those that still wait make no edge.
     thread.loop.arm(*this, pause);
   }
 
-  void admit(epoll::Socket socket, const epoll::Address& peer) {
-    std::unique_ptr<epoll::Cipher> cipher;
-    if (ciphers) {
-      cipher = ciphers->accepted(socket);
-      if (!cipher) return;
-    }
-    Handshake::accept(gateway.thread_, epoll::Stream(std::move(socket), std::move(cipher)), peer);
-  }
-
   Gateway& gateway;
   epoll::Listener listener;
-  std::shared_ptr<const CipherFactory> ciphers;
 };
 
 Gateway::Gateway(
@@ -80,9 +69,8 @@ void Gateway::configure(std::shared_ptr<const Settings> settings) {
   thread_.settings = std::move(settings);
 }
 
-Result<void> Gateway::listen(epoll::Listener listener,
-                             std::shared_ptr<const CipherFactory> ciphers) {
-  doors_.push_back(std::make_unique<Door>(*this, std::move(listener), std::move(ciphers)));
+Result<void> Gateway::listen(epoll::Listener listener) {
+  doors_.push_back(std::make_unique<Door>(*this, std::move(listener)));
   const auto added = thread_.loop.add(doors_.back()->listener, *doors_.back());
   if (!added) doors_.pop_back();
   return added;

@@ -8,15 +8,6 @@
 
 namespace liminal::gateway {
 
-/// Puts a new socket under a cipher, such as TLS. Shared by threads.
-class CipherFactory {
- public:
-  virtual ~CipherFactory() = default;
-  /// Null when the system refuses.
-  [[nodiscard]] virtual std::unique_ptr<epoll::Cipher> accepted(
-      const epoll::Socket& socket) const = 0;
-};
-
 /// One thread's part of the gateway: accepts, hands over to the owner of the user, relays.
 ///
 ///     epoll::Loop loop;                                     // one of each on each thread
@@ -43,9 +34,11 @@ class Gateway {
   /// can (limits, time-outs, paths; not their upstream, which they keep).
   void configure(std::shared_ptr<const Settings> settings);
 
-  /// Accepts there, until `stop_listening`. `ciphers`: null for plain sockets.
-  [[nodiscard]] Result<void> listen(epoll::Listener listener,
-                                    std::shared_ptr<const CipherFactory> ciphers = nullptr);
+  /// Whom to tell what an operator should know; before anything is accepted. It must outlive this.
+  void report_to(Reporter& reporter) { thread_.reporter = &reporter; }
+
+  /// Accepts there, until `stop_listening`.
+  [[nodiscard]] Result<void> listen(epoll::Listener listener);
   void stop_listening();
 
   /// Stops accepting and takes leave of every connection (1001). `idle` tells when all are gone;

@@ -1,6 +1,7 @@
 #include "server/gateway/handshake.hpp"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "server/gateway/local_connection.hpp"
@@ -19,6 +20,11 @@ bool owns_place(const std::vector<std::unique_ptr<epoll::Retired>>& list,
                 std::size_t place,
                 const Handshake* handshake) {
   return place < list.size() && list[place].get() == handshake;
+}
+
+/// What the system says about an errno.
+std::string system_words(std::uint64_t error) {
+  return std::generic_category().message(static_cast<int>(error));
 }
 
 std::string retry_after_text(Duration duration) {
@@ -54,12 +60,12 @@ void Handshake::accept(Thread& thread, epoll::Stream client, const epoll::Addres
   Handshake* self = settle(thread, std::move(arrival));
   if (self == nullptr) return;
   const Options& options = self->settings_->options;
-  if (self->arrival_.client.ciphered()) {
-    self->stage_ = Stage::kGreeting;
-  } else if (options.proxy_protocol && is_trusted(options, peer)) {
-    self->stage_ = Stage::kProxyHeader;
-  }
   thread.loop.arm(*self, options.handshake_timeout);
+  if (options.proxy_protocol && is_trusted(options, peer)) {
+    self->stage_ = Stage::kProxyHeader;
+  } else {
+    self->start_cipher();
+  }
 }
 
 void Handshake::adopt(Thread& thread, Arrival arrival) {
@@ -71,9 +77,9 @@ void Handshake::shut_down() {
   refuse(503, Rejection::kShuttingDown, "the server is shutting down");
 }
 
-void Handshake::on_ready(bool client, epoll::Ready ready) {
+void Handshake::on_ready(bool client, epoll::Ready) {
   if (done_) return;
-  if (client) return on_client(ready);
+  if (client) return on_client();
   if (stage_ == Stage::kConnecting) return on_connected();
   if (stage_ == Stage::kUpstreamGreeting) return ask_upstream();
   if (stage_ == Stage::kAnswer) read_answer();
@@ -86,29 +92,21 @@ void Handshake::on_timer() {
     case Stage::kRequest:
       return refuse(408, Rejection::kHandshakeTimeout, "the request did not arrive in time");
     case Stage::kConnecting:
+      return upstream_failed("no connection in time");
     case Stage::kUpstreamGreeting:
-      return upstream_failed();
+      return upstream_failed("no TLS handshake in time");
     case Stage::kAnswer:
-      server_->failed(thread_.loop.now());
+      note_failure("no answer to the upgrade in time");
       return refuse(504, Rejection::kUpstreamUnavailable, "the server behind did not answer");
     case Stage::kRefused:
       return done();
   }
 }
 
-void Handshake::on_client(epoll::Ready) {
-  if (stage_ == Stage::kGreeting) {
-    const epoll::Transfer greeted = arrival_.client.greet();
-    if (greeted.state == State::kBlocked) return;
-    if (greeted.state != State::kDone) return done();
-    stage_ = Stage::kRequest;
-  }
-  read_client();
-}
-
-void Handshake::read_client() {
+void Handshake::on_client() {
   while (!done_) {
-    const epoll::Transfer got = arrival_.client.read(thread_.buffer);
+    if (stage_ == Stage::kGreeting && !greet()) return;
+    const epoll::Transfer got = arrival_.client.read(room());
     if (got.state == State::kBlocked) return;
     if (got.state != State::kDone) {
       // Gone before it was let in. What is on its way to an upstream is called off.
@@ -119,9 +117,46 @@ void Handshake::read_client() {
   }
 }
 
+/// Begins with the first byte that is the client's own.
+void Handshake::start_cipher() {
+  stage_ = Stage::kRequest;
+  if (!settings_->ciphers.clients) return;
+  auto cipher = settings_->ciphers.clients->start(arrival_.client.socket(), {});
+  if (!cipher) {
+    thread_.counters.rejections[static_cast<std::size_t>(Rejection::kOverloaded)].add();
+    return done();
+  }
+  arrival_.client.put_under(std::move(cipher));
+  stage_ = Stage::kGreeting;
+  // A greeting that finds no room must hear when there is some.
+  thread_.loop.watch_writing(arrival_.client.socket(), client_events_, true);
+}
+
+/// Goes on with the greeting; true when it is over and the connection still there.
+bool Handshake::greet() {
+  const epoll::Transfer greeted = arrival_.client.greet();
+  if (greeted.state == State::kBlocked) return false;
+  if (greeted.state != State::kDone) {
+    thread_.counters.rejections[static_cast<std::size_t>(Rejection::kCipherFailed)].add();
+    done();
+    return false;
+  }
+  stage_ = Stage::kRequest;
+  thread_.loop.watch_writing(arrival_.client.socket(), client_events_, false);
+  return true;
+}
+
+/// Of the proxy's header no byte too many is read: what follows it may be a cipher's.
+std::span<char> Handshake::room() const {
+  const std::span<char> all(thread_.buffer);
+  return stage_ == Stage::kProxyHeader ? all.first(missing_of_proxy_header(arrival_.head)) : all;
+}
+
 void Handshake::on_bytes(std::string_view bytes) {
   switch (stage_) {
     case Stage::kProxyHeader:
+      arrival_.head.append(bytes);
+      return read_proxy_header();
     case Stage::kRequest:
       arrival_.head.append(bytes);
       return read_request();
@@ -135,16 +170,16 @@ void Handshake::on_bytes(std::string_view bytes) {
   }
 }
 
+void Handshake::read_proxy_header() {
+  const auto header = parse_proxy_header(arrival_.head);
+  if (!header) return refuse(400, Rejection::kBadRequest, "no PROXY protocol header");
+  if (!*header) return;
+  if ((*header)->source) arrival_.peer = *(*header)->source;
+  arrival_.head.clear();
+  start_cipher();
+}
+
 void Handshake::read_request() {
-  if (stage_ == Stage::kProxyHeader) {
-    const auto header = parse_proxy_header(arrival_.head);
-    if (!header) return refuse(400, Rejection::kBadRequest, "no PROXY protocol header");
-    if (!*header) return;
-    if ((*header)->source) arrival_.peer = *(*header)->source;
-    arrival_.head.erase(0, (*header)->bytes);
-    stage_ = Stage::kRequest;
-    if (arrival_.head.empty()) return;
-  }
   const auto request = request_reader_.read(arrival_.head, settings_->options.head);
   if (!request)
     return refuse(
@@ -221,25 +256,34 @@ void Handshake::dial() {
       upstream_ = epoll::Stream(std::move(*socket));
       if (thread_.loop.add(upstream_.socket(), upstream_events_)) break;
     }
-    upstream_.close();
-    server_->failed(thread_.loop.now());
-    thread_.counters.upstream_failures.add();
+    note_failure(socket ? "not to be watched" : system_words(socket.error().position));
   }
   stage_ = Stage::kConnecting;
   thread_.loop.watch_writing(upstream_.socket(), upstream_events_, true);
   thread_.loop.arm(*this, settings_->options.connect_timeout);
 }
 
-void Handshake::upstream_failed() {
-  upstream_.close();
-  server_->failed(thread_.loop.now());
-  thread_.counters.upstream_failures.add();
+void Handshake::upstream_failed(const std::string& why) {
+  note_failure(why);
   dial();
 }
 
+void Handshake::note_failure(const std::string& why) {
+  upstream_.close();
+  server_->failed(thread_.loop.now());
+  thread_.counters.upstream_failures.add();
+  if (thread_.reporter != nullptr) thread_.reporter->upstream_failed(server_->name(), why);
+}
+
 void Handshake::on_connected() {
-  if (upstream_.socket().take_error() != 0) return upstream_failed();
-  thread_.loop.watch_writing(upstream_.socket(), upstream_events_, false);
+  const int error = upstream_.socket().take_error();
+  if (error != 0) return upstream_failed(system_words(static_cast<std::uint64_t>(error)));
+  if (server_->ciphered()) {
+    const auto& factory = settings_->ciphers.upstreams;
+    auto cipher = factory ? factory->start(upstream_.socket(), server_->host()) : nullptr;
+    if (!cipher) return upstream_failed("TLS cannot begin");
+    upstream_.put_under(std::move(cipher));
+  }
   stage_ = Stage::kUpstreamGreeting;
   ask_upstream();
 }
@@ -252,7 +296,8 @@ wire::UpgradeRequest Handshake::request() const {
 void Handshake::ask_upstream() {
   const epoll::Transfer greeted = upstream_.greet();
   if (greeted.state == State::kBlocked) return;
-  if (greeted.state != State::kDone) return upstream_failed();
+  if (greeted.state != State::kDone) return upstream_failed("TLS: " + upstream_.problem());
+  thread_.loop.watch_writing(upstream_.socket(), upstream_events_, false);
   const Options& options = settings_->options;
   std::vector<std::string_view> dropped;
   if (!arrival_.trusted) dropped = untrusted_fields(options);
@@ -269,7 +314,8 @@ void Handshake::ask_upstream() {
                         .target = {},
                         .strip_extensions = true});
   // A new socket has room for a request: one that has none is broken.
-  if (upstream_.write(bytes).bytes != bytes.size()) return upstream_failed();
+  if (upstream_.write(bytes).bytes != bytes.size())
+    return upstream_failed("no room for the upgrade request");
   stage_ = Stage::kAnswer;
   thread_.loop.arm(*this, options.answer_timeout);
 }
@@ -279,7 +325,8 @@ void Handshake::read_answer() {
     const epoll::Transfer got = upstream_.read(thread_.buffer);
     if (got.state == State::kBlocked) return;
     if (got.state != State::kDone) {
-      server_->failed(thread_.loop.now());
+      const std::string problem = upstream_.problem();
+      note_failure(problem.empty() ? "hung up before its answer" : "TLS: " + problem);
       return refuse(502, Rejection::kUpstreamUnavailable, "the server behind hung up");
     }
     answer_.append(thread_.buffer.data(), got.bytes);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,8 +37,8 @@ class Handshake final : public epoll::Retired, private epoll::Timer {
 
  private:
   enum class Stage : std::uint8_t {
+    kProxyHeader,  ///< from the proxy, before any cipher
     kGreeting,     ///< of the client's cipher
-    kProxyHeader,  ///< from the proxy
     kRequest,
     kConnecting,  ///< to the upstream
     kUpstreamGreeting,
@@ -54,9 +55,12 @@ class Handshake final : public epoll::Retired, private epoll::Timer {
   static Handshake* settle(Thread& thread, Arrival arrival);
   void on_ready(bool client, epoll::Ready ready);
   void on_timer() override;
-  void on_client(epoll::Ready ready);
-  void read_client();
+  void on_client();
+  void start_cipher();
+  [[nodiscard]] bool greet();
+  [[nodiscard]] std::span<char> room() const;
   void on_bytes(std::string_view bytes);
+  void read_proxy_header();
   void read_request();
   void identify(const wire::UpgradeRequest& request);
   void enter();
@@ -67,7 +71,8 @@ class Handshake final : public epoll::Retired, private epoll::Timer {
   void read_answer();
   void on_answer(const wire::UpgradeResponse& answer);
   void serve_locally();
-  void upstream_failed();
+  void upstream_failed(const std::string& why);
+  void note_failure(const std::string& why);
   void refuse(unsigned status,
               Rejection why,
               std::string_view detail,

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "core/traffic/verdict.hpp"
 #include "core/wire/close.hpp"
 #include "core/wire/opcode.hpp"
+#include "io/epoll/stream.hpp"
 
 namespace liminal::gateway {
 
@@ -69,6 +71,24 @@ class TokenVerifier {
   virtual ~TokenVerifier() = default;
   /// None when the token is not to be believed.
   [[nodiscard]] virtual std::optional<std::string> user(std::string_view token) const = 0;
+};
+
+/// Puts a new socket under a cipher, such as TLS. Shared by threads.
+class CipherFactory {
+ public:
+  virtual ~CipherFactory() = default;
+  /// `host`: who the other side must prove to be; empty for those who connect to us. Null when
+  /// the system refuses.
+  [[nodiscard]] virtual std::unique_ptr<epoll::Cipher> start(const epoll::Socket& socket,
+                                                             const std::string& host) const = 0;
+};
+
+/// Hears of what an operator should know. Called on every thread, must not block.
+class Reporter {
+ public:
+  virtual ~Reporter() = default;
+  /// An upstream could not be reached, or did not prove who it is.
+  virtual void upstream_failed(const std::string& upstream, const std::string& why) = 0;
 };
 
 }  // namespace liminal::gateway

@@ -19,6 +19,11 @@ unsigned byte(std::string_view text, std::size_t at) {
   return static_cast<unsigned char>(text[at]);
 }
 
+/// Of what follows the fixed part, which must be there.
+std::size_t block_bytes(std::string_view buffered) {
+  return byte(buffered, 14) << 8 | byte(buffered, 15);
+}
+
 /// The source address of the address block; none for families that a WebSocket does not come by.
 Result<std::optional<epoll::Address>> source(unsigned family, std::string_view block) {
   if (family == kTcpOver4) {
@@ -50,7 +55,7 @@ Result<std::optional<ProxyHeader>> parse_proxy_header(std::string_view buffered)
   const unsigned command = byte(buffered, 12) & 0xfU;
   if (byte(buffered, 12) >> 4 != kVersion2 || command > kProxied)
     return failure(ErrorCode::kMalformed, 12);
-  const std::size_t length = byte(buffered, 14) << 8 | byte(buffered, 15);
+  const std::size_t length = block_bytes(buffered);
   if (kFixedBytes + length > kBytesMax) return failure(ErrorCode::kTooLarge, 14);
   if (buffered.size() < kFixedBytes + length) return std::optional<ProxyHeader>{};
   ProxyHeader header{kFixedBytes + length, std::nullopt};
@@ -59,6 +64,12 @@ Result<std::optional<ProxyHeader>> parse_proxy_header(std::string_view buffered)
   if (!address) return tl::unexpected<Error>(address.error());
   header.source = *address;
   return std::optional(header);
+}
+
+std::size_t missing_of_proxy_header(std::string_view buffered) {
+  const std::size_t whole =
+      buffered.size() < kFixedBytes ? kFixedBytes : kFixedBytes + block_bytes(buffered);
+  return whole > buffered.size() ? whole - buffered.size() : 1;
 }
 
 }  // namespace liminal::gateway

@@ -21,4 +21,8 @@ struct ProxyHeader {
 /// **Source:** HAProxy Technologies, "The PROXY protocol, versions 1 & 2", section 2.2.
 [[nodiscard]] Result<std::optional<ProxyHeader>> parse_proxy_header(std::string_view buffered);
 
+/// How many bytes after a beginning of a header certainly belong to it: at least 1 of an unfinished
+/// one that `parse_proxy_header` does not refuse.
+[[nodiscard]] std::size_t missing_of_proxy_header(std::string_view buffered);
+
 }  // namespace liminal::gateway

@@ -23,18 +23,27 @@ class Connection;
 
 /// What is configured, as threads share it. Immutable: a reload makes another one.
 struct Settings {
+  /// How sockets are protected: null ones are not.
+  struct Ciphers {
+    std::shared_ptr<const CipherFactory> clients;    ///< of all who connect
+    std::shared_ptr<const CipherFactory> upstreams;  ///< of those that are wss://
+  };
+
   Settings(Options what,
            std::shared_ptr<const Upstreams> where,
-           std::shared_ptr<const TokenVerifier> who)
+           std::shared_ptr<const TokenVerifier> who,
+           Ciphers how = {})
       : options(std::move(what)),
         upstreams(std::move(where)),
         tokens(std::move(who)),
+        ciphers(std::move(how)),
         channel(options.channel_path),
         error(options.error_path) {}
 
   const Options options;
   const std::shared_ptr<const Upstreams> upstreams;   ///< may be null or empty: the local service
   const std::shared_ptr<const TokenVerifier> tokens;  ///< may be null
+  const Ciphers ciphers;
   const JsonPath channel, error;
 };
 
@@ -62,6 +71,7 @@ struct Thread {
   epoll::Loop& loop;
   Engine& engine;
   LocalService* service;
+  Reporter* reporter = nullptr;  ///< nobody listens
   Census& census;
   std::shared_ptr<const Settings> settings;
   std::size_t index = 0;

@@ -15,6 +15,12 @@ bool strip(std::string_view& text, std::string_view prefix) {
   return true;
 }
 
+/// "chat-1" of "chat-1:9000", "::1" of "[::1]:9000".
+std::string host_of(std::string_view target) {
+  if (target.substr(0, 1) == "[") return std::string(target.substr(1, target.find(']') - 1));
+  return std::string(target.substr(0, target.find(':')));
+}
+
 Result<std::shared_ptr<Upstream>> open(const std::string& url) {
   std::string_view rest = url;
   const bool ciphered = strip(rest, "wss://");
@@ -26,9 +32,12 @@ Result<std::shared_ptr<Upstream>> open(const std::string& url) {
   if (tcp && target.find(':', target.find(']') == std::string::npos ? 0 : target.find(']')) ==
                  std::string::npos)
     target += ciphered ? ":443" : ":80";
+  const std::string host = tcp ? host_of(target) : std::string();
+  // Without a host there is no telling whose certificate it must be.
+  if (ciphered && host.empty()) return failure(ErrorCode::kMalformed);
   const Result<std::vector<epoll::Address>> addresses = epoll::resolve(target);
   if (!addresses) return tl::unexpected<Error>(addresses.error());
-  return std::make_shared<Upstream>(url, *addresses, ciphered);
+  return std::make_shared<Upstream>(url, host, *addresses, ciphered);
 }
 
 }  // namespace

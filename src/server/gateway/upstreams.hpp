@@ -16,11 +16,16 @@ namespace liminal::gateway {
 /// One server behind the gateway. Shared by threads; lives as long as a connection to it.
 class Upstream {
  public:
-  Upstream(std::string name, std::vector<epoll::Address> addresses, bool ciphered)
-      : name_(std::move(name)), addresses_(std::move(addresses)), ciphered_(ciphered) {}
+  Upstream(std::string name, std::string host, std::vector<epoll::Address> addresses, bool ciphered)
+      : name_(std::move(name)),
+        host_(std::move(host)),
+        addresses_(std::move(addresses)),
+        ciphered_(ciphered) {}
 
   /// As configured: "ws://chat-1:9000", "unix:/run/chat.sock".
   [[nodiscard]] const std::string& name() const { return name_; }
+  /// The name or address in its URL, which its certificate must be for; empty for a Unix socket.
+  [[nodiscard]] const std::string& host() const { return host_; }
   /// Where to connect to; the next one at each failure, where a name has several.
   [[nodiscard]] const epoll::Address& address() const;
   [[nodiscard]] bool ciphered() const { return ciphered_; }  ///< wss://
@@ -39,7 +44,7 @@ class Upstream {
 
  private:
   static constexpr auto kRelaxed = std::memory_order_relaxed;
-  const std::string name_;
+  const std::string name_, host_;
   const std::vector<epoll::Address> addresses_;
   const bool ciphered_;
   std::atomic<std::uint32_t> connections_{0};

@@ -1,5 +1,7 @@
 #include "server/player/client.hpp"
 
+#include <utility>
+
 #include "core/wire/frame_writer.hpp"
 #include "core/wire/upgrade_request.hpp"
 
@@ -33,17 +35,21 @@ bool Client::start(const Target& target, std::span<const wire::Field> fields) {
     state_ = State::kClosed;
     return false;
   }
-  socket_ = std::move(*socket);
+  stream_ = epoll::Stream(std::move(*socket));
+  if (target.ciphered) {
+    cipher_ = target.cipher;
+    name_ = target.name;
+  }
   wire::append_client_request(out_, target.host, target.path, wire::text(key_), fields);
-  if (!loop_.add(socket_, *this)) {
+  if (!loop_.add(stream_.socket(), *this) || (target.ciphered && !cipher_)) {
     end_ = End::kUnreachable;
     state_ = State::kClosed;
-    socket_.close();
+    stream_.close();
     return false;
   }
   state_ = State::kConnecting;
   wants_writing_ = true;
-  loop_.watch_writing(socket_, *this, true);
+  loop_.watch_writing(stream_.socket(), *this, true);
   loop_.arm(deadline_, kOpeningTime);
   return true;
 }
@@ -78,20 +84,39 @@ void Client::say_goodbye(wire::CloseCode code) {
 void Client::on_ready(epoll::Ready ready) {
   if (state_ == State::kClosed) return;
   if (state_ == State::kConnecting) {
-    if (!ready.writable && !ready.ended) return;
-    if (socket_.take_error() != 0) return end(End::kUnreachable);
-    state_ = State::kUpgrading;
-    flush();
+    connect_further(ready);
+  } else if (state_ == State::kGreeting) {
+    greet();
   } else if (ready.writable && wants_writing_) {
     flush();
   }
-  if (state_ != State::kClosed) read();
+  if (state_ > State::kGreeting && state_ != State::kClosed) read();
+}
+
+void Client::connect_further(epoll::Ready ready) {
+  if (!ready.writable && !ready.ended) return;
+  if (stream_.socket().take_error() != 0) return end(End::kUnreachable);
+  state_ = State::kGreeting;
+  if (const CipherMaker make = std::exchange(cipher_, {})) {
+    auto cipher = make(stream_.socket(), name_);
+    if (!cipher) return end(End::kUntrusted);
+    stream_.put_under(std::move(cipher));
+  }
+  greet();
+}
+
+void Client::greet() {
+  const epoll::Transfer greeted = stream_.greet();
+  if (greeted.state == epoll::Transfer::State::kBlocked) return;
+  if (greeted.state != epoll::Transfer::State::kDone) return end(End::kUntrusted);
+  state_ = State::kUpgrading;
+  flush();
 }
 
 void Client::read() {
   std::array<char, kReadBytes> buffer;
   while (state_ != State::kClosed) {
-    const epoll::Transfer got = socket_.read(buffer);
+    const epoll::Transfer got = stream_.read(buffer);
     switch (got.state) {
       case epoll::Transfer::State::kBlocked:
         return;
@@ -173,7 +198,7 @@ void Client::take_message(const wire::Message& message) {
 
 void Client::flush() {
   while (sent_ < out_.size()) {
-    const epoll::Transfer done = socket_.write(std::string_view(out_).substr(sent_));
+    const epoll::Transfer done = stream_.write(std::string_view(out_).substr(sent_));
     if (done.state != epoll::Transfer::State::kDone) {
       // A broken connection shows when it is read, after what the server has still said.
       break;
@@ -187,7 +212,7 @@ void Client::flush() {
   }
   if (more == wants_writing_) return;
   wants_writing_ = more;
-  loop_.watch_writing(socket_, *this, more);
+  loop_.watch_writing(stream_.socket(), *this, more);
 }
 
 void Client::end(End why) {
@@ -195,7 +220,8 @@ void Client::end(End why) {
   state_ = State::kClosed;
   end_ = why;
   deadline_.cancel();
-  socket_.close();
+  problem_ = stream_.problem();
+  stream_.close();
   owner_.closed(*this);
 }
 

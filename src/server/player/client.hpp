@@ -11,6 +11,7 @@
 #include "core/wire/message_reader.hpp"
 #include "core/wire/upgrade_response.hpp"
 #include "io/epoll/loop.hpp"
+#include "io/epoll/stream.hpp"
 #include "server/player/target.hpp"
 
 namespace liminal::player {
@@ -37,13 +38,22 @@ class Client final : public epoll::Handler, public epoll::Retired {
  public:
   static constexpr std::size_t kWaitingBytesMax = std::size_t{1} << 20U;
 
-  enum class State : std::uint8_t { kNew, kConnecting, kUpgrading, kOpen, kClosing, kClosed };
+  enum class State : std::uint8_t {
+    kNew,
+    kConnecting,
+    kGreeting,
+    kUpgrading,
+    kOpen,
+    kClosing,
+    kClosed
+  };
 
   /// Why it is closed.
   enum class End : std::uint8_t {
     kNone,
     kClosed,        ///< both sides said so
     kUnreachable,   ///< no connection
+    kUntrusted,     ///< no TLS with who was asked for: `problem` says why
     kRefused,       ///< an answer that is no 101: `status` says which
     kNotWebSocket,  ///< an answer or frames that break the protocol
     kBroken,        ///< the connection ended without a word
@@ -67,6 +77,7 @@ class Client final : public epoll::Handler, public epoll::Retired {
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] End why() const { return end_; }
+  [[nodiscard]] const std::string& problem() const { return problem_; }
   /// Of the refused upgrade.
   [[nodiscard]] unsigned status() const { return status_; }
   /// What the server's close frame said; `kAbnormal` when there was none.
@@ -87,7 +98,8 @@ class Client final : public epoll::Handler, public epoll::Retired {
     Client& client_;
   };
 
-  void connected();
+  void connect_further(epoll::Ready ready);
+  void greet();
   void read();
   void take(std::string_view bytes);
   void take_answer(std::string_view bytes);
@@ -101,7 +113,9 @@ class Client final : public epoll::Handler, public epoll::Retired {
 
   epoll::Loop& loop_;
   ClientOwner& owner_;
-  epoll::Socket socket_;
+  epoll::Stream stream_;
+  CipherMaker cipher_;  ///< until it is used
+  std::string name_;    ///< of the host
   Deadline deadline_{*this};
   Random random_;
   std::array<char, wire::kKeyChars> key_{};
@@ -113,6 +127,7 @@ class Client final : public epoll::Handler, public epoll::Retired {
   std::size_t sent_ = 0;  ///< of `out_`
   State state_ = State::kNew;
   End end_ = End::kNone;
+  std::string problem_;
   unsigned status_ = 0;
   wire::CloseCode close_code_ = wire::CloseCode::kAbnormal;
   bool goodbye_ = false;  ///< a close frame stands in what is or will be sent

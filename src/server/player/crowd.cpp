@@ -86,6 +86,7 @@ void Crowd::closed(Client& client) {
         ++counts_.closed_codes[static_cast<std::uint16_t>(client.close_code())];
       break;
     default:
+      if (!client.problem().empty()) counts_.problem = client.problem();
       ++counts_.broken;
   }
   std::unique_ptr<Client> gone;

@@ -22,6 +22,7 @@ struct CrowdCounts {
   std::uint64_t unsent = 0;    ///< events that no connection could be had for
   std::uint64_t received = 0;  ///< messages of the server
   std::uint64_t broken = 0;    ///< connections that ended without a word, or never opened
+  std::string problem;         ///< of the last one whose TLS failed
   std::map<unsigned, std::uint64_t> refused;            ///< by status of the answer
   std::map<std::uint16_t, std::uint64_t> closed_codes;  ///< of closes that the server began
 };

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "app/log.hpp"
+#include "server/gateway/ports.hpp"
+
+namespace liminal::app {
+
+/// Writes what the gateway reports into the log. Thread-safe.
+class OperatorLog final : public gateway::Reporter {
+ public:
+  explicit OperatorLog(Log& log) : log_(log) {}
+  void upstream_failed(const std::string& upstream, const std::string& why) override;
+
+ private:
+  Log& log_;
+};
+
+}  // namespace liminal::app
