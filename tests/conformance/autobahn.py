@@ -55,10 +55,10 @@ def main():
     parser.add_argument("--case", action="append")
     parser.add_argument("--report", type=pathlib.Path)
     options = parser.parse_args()
-    beside = pathlib.Path(sys.executable).parent / options.kosoku
-    kosoku = shutil.which(options.kosoku) or (str(beside) if beside.exists() else None)
+    installed = pathlib.Path(__file__).parents[2] / "build/python/bin" / options.kosoku
+    kosoku = str(installed) if installed.exists() else shutil.which(options.kosoku)
     if kosoku is None:
-        print("kosoku is not installed: pip install kosoku")
+        print("kosoku is not installed: tools/install test")
         return SKIPPED
 
     with tempfile.TemporaryDirectory() as folder, \
