@@ -198,7 +198,8 @@ void add_looking(Settings& all) {
                          "they are the upstream's to judge."});
   all.push_back({.key = "gateway.channel_path",
                  .slot = [](C& c) -> Slot { return &c.gateway.channel_path; },
-                 .help = "Where JSON text messages name their channel: names joined by points."});
+                 .help = "Where JSON text messages name their channel: keys joined by points, a number "
+                         "for a place in an array. Empty: nowhere."});
   all.push_back({.key = "gateway.error_path",
                  .slot = [](C& c) -> Slot { return &c.gateway.error_path; },
                  .help = "Where the upstream's answers say what they are."});

@@ -166,10 +166,10 @@ traffic::Verdict Connection::judge(wire::Opcode opcode,
   traffic::Name channel;
   if (plain && !plain->empty()) {
     message.content_hash = hash64(*plain);
-    if (opcode == wire::Opcode::kText && plain->front() == '{') {
-      const auto text = thread_.settings->channel.find(*plain);
-      if (text && !text->empty() && text->size() <= traffic::kChannelBytesMax) {
-        channel = traffic::Name(*text);
+    if (opcode == wire::Opcode::kText) {
+      const std::string_view text = thread_.channel_of(*plain);
+      if (!text.empty() && text.size() <= traffic::kChannelBytesMax) {
+        channel = traffic::Name(text);
         message.channels = {&channel, 1};
       }
     }

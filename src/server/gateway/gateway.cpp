@@ -66,7 +66,7 @@ Gateway::Gateway(
 Gateway::~Gateway() = default;
 
 void Gateway::configure(std::shared_ptr<const Settings> settings) {
-  thread_.settings = std::move(settings);
+  thread_.configure(std::move(settings));
 }
 
 Result<void> Gateway::listen(epoll::Listener listener) {

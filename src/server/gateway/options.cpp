@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "core/wire/json_peek.hpp"
+
 namespace liminal::gateway {
 namespace {
 
@@ -24,6 +26,13 @@ void check_identity(const Options& options, Problems& problems) {
         options.identity.size() == 1)
       problems.push_back({"trusted_proxies", "nobody is trusted to set " + source.name});
   }
+}
+
+/// A path may be empty: nothing is looked for then.
+void check_path(const std::string& path, const char* key, Problems& problems) {
+  if (path.empty()) return;
+  for (const Problem& problem : wire::validate_peek_paths({&path, 1}))
+    problems.push_back({key, problem.text});
 }
 
 }  // namespace
@@ -58,6 +67,8 @@ Problems validate(const Options& options) {
   require(options.high_water_bytes >= 4096 && options.high_water_bytes <= 64U << 20U,
           "high_water_bytes",
           "must be between 4 KiB and 64 MiB");
+  check_path(options.channel_path, "channel_path", problems);
+  check_path(options.error_path, "error_path", problems);
   return problems;
 }
 

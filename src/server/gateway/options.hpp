@@ -72,7 +72,8 @@ struct Options {
   /// How long a connection that is closing may take.
   Duration close_timeout = std::chrono::seconds{3};
 
-  /// Where JSON text messages name their channel.
+  /// Where JSON text messages name their channel (`wire::JsonPeek` says how paths look); empty:
+  /// nowhere.
   std::string channel_path = "channel";
   /// An answer of the upstream is an error when the text at `error_path` is one of `error_values`.
   std::string error_path = "type";

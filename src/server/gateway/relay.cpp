@@ -249,12 +249,10 @@ void Relay::from_upstream(std::string_view bytes) {
 
 void Relay::look_for_error(const wire::FramePart& part) {
   const Options& options = thread_.options();
-  if (part.payload.size() > options.error_bytes_max || part.payload.empty() ||
-      part.payload.front() != '{')
-    return;
-  const auto text = thread_.settings->error.find(part.payload);
-  if (!text || std::find(options.error_values.begin(), options.error_values.end(), *text) ==
-                   options.error_values.end())
+  if (part.payload.size() > options.error_bytes_max) return;
+  const std::string_view text = thread_.error_of(part.payload);
+  if (text.empty() || std::find(options.error_values.begin(), options.error_values.end(), text) ==
+                          options.error_values.end())
     return;
   thread_.counters.upstream_errors.add();
   traffic::Event event = message_event();

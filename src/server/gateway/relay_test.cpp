@@ -48,6 +48,30 @@ TEST_F(Relay, AsksTheEngineAboutEachMessageByItsContent) {
   EXPECT_EQ(seen[1].content_hash, hash64("abc"));
 }
 
+TEST_F(Relay, ReadsAChannelAsTheServerWould) {
+  start({.channel_path = "data.room"});
+  TestClient& client = connected();
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"({"data":{"room":"no"},"data":{"room":"last of equal keys"}})", "last of equal keys"},
+      {R"({"data":{"room":"caf\u00e9"}})", "caf\xC3\xA9"},
+      {R"( {"data":{"room":7}})", "7"},
+      {R"({"data":"room"})", ""},
+      {"no JSON at all", ""},
+  };
+  for (const auto& [text, channel] : cases) client.text(text);
+  ASSERT_TRUE(until([&] { return client.messages.size() == cases.size(); }));
+  for (std::size_t i = 0; i < cases.size(); ++i)
+    EXPECT_EQ(engine.messages().at(i).channel, cases[i].second) << cases[i].first;
+}
+
+TEST_F(Relay, LooksIntoArraysToo) {
+  start({.channel_path = "2"});
+  TestClient& client = connected();
+  client.text(R"(["1","1","room:lobby","new_msg",{}])");
+  ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
+  EXPECT_EQ(engine.messages().at(0).channel, "room:lobby");
+}
+
 TEST_F(Relay, TellsTheEngineOfTheBeginningAndTheEndOfAConnection) {
   start();
   TestClient& client = connected();

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "core/wire/json_peek.hpp"
 #include "io/epoll/loop.hpp"
 #include "io/epoll/stream.hpp"
 #include "server/gateway/census.hpp"
 #include "server/gateway/counters.hpp"
 #include "server/gateway/identity.hpp"
-#include "server/gateway/json_path.hpp"
 #include "server/gateway/options.hpp"
 #include "server/gateway/outbox.hpp"
 #include "server/gateway/ports.hpp"
@@ -36,15 +36,12 @@ struct Settings {
       : options(std::move(what)),
         upstreams(std::move(where)),
         tokens(std::move(who)),
-        ciphers(std::move(how)),
-        channel(options.channel_path),
-        error(options.error_path) {}
+        ciphers(std::move(how)) {}
 
   const Options options;
   const std::shared_ptr<const Upstreams> upstreams;   ///< may be null or empty: the local service
   const std::shared_ptr<const TokenVerifier> tokens;  ///< may be null
   const Ciphers ciphers;
-  const JsonPath channel, error;
 };
 
 /// A connection on its way in, as it goes from the thread that accepted it to the one that owns
@@ -78,10 +75,19 @@ struct Thread {
   /// Gives an arrival to the thread that owns its user. False when that thread's mailbox is full.
   std::function<bool(std::size_t owner, Arrival)> hand_over;
 
+  /// Takes settings over, with what looks into messages as they say.
+  void configure(std::shared_ptr<const Settings> what);
+  /// The text at the configured place of a JSON message; empty when there is none. Valid until the
+  /// next message.
+  [[nodiscard]] std::string_view channel_of(std::string_view message);
+  [[nodiscard]] std::string_view error_of(std::string_view message);
+
   std::vector<char> buffer = std::vector<char>(kReadBytes);
   std::vector<char> plain = std::vector<char>(kReadBytes);
   Gather gather;
   Counters counters;
+
+  std::unique_ptr<wire::JsonPeek> channel_peek, error_peek;  ///< null: nothing is looked for
 
   std::vector<std::unique_ptr<epoll::Retired>> handshakes;  ///< each knows its place
   std::vector<std::unique_ptr<Connection>> connections;     ///< each knows its place
