@@ -1,6 +1,7 @@
 // ranking FILE.csv.gz…: how well salience ranks the alerts of AIT-ADS scenarios, item by item and
 // as incidents. README.md beside it says the method.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "core/base/hash.hpp"
+#include "core/salience/incidents.hpp"
 #include "core/salience/ranker.hpp"
 
 namespace {
@@ -18,6 +20,10 @@ namespace {
 using liminal::SteadyTime;
 using liminal::salience::Item;
 using liminal::salience::Ranker;
+
+using liminal::salience::Incident;
+using liminal::salience::Incidents;
+using liminal::salience::Scope;
 
 struct Row {
   double time;
@@ -78,8 +84,10 @@ std::vector<Row> read(const std::string& path) {
 struct Judged {
   Item item;
   double score = 0;
+  std::string type, host;
   bool in_window = false, by_event = false;
-  std::set<std::string> phases;
+  std::set<std::string> windows;  ///< attack phases in whose time it lies
+  std::set<std::string> phases;   ///< attack steps that caused it
 };
 
 struct Figures {
@@ -128,6 +136,9 @@ std::vector<Judged> rank(const std::vector<Row>& rows, bool baseline) {
     Judged& item = judged[at->second];
     const bool attack_time = row.time_label != "false_positive";
     const bool event = row.event_label != "-" && (row.event_label != "dnsteal" || attack_time);
+    item.type = row.name;
+    item.host = row.host;
+    if (attack_time) item.windows.insert(row.time_label);
     item.in_window |= attack_time;
     item.by_event |= event;
     if (event) item.phases.insert(row.event_label);
@@ -136,10 +147,130 @@ std::vector<Judged> rank(const std::vector<Row>& rows, bool baseline) {
   for (const Item& item : finals) {
     Judged& at = judged.at(place.at({item.type, item.source, item.minute}));
     at.item = item;
-    at.score = baseline ? item.terms.rarity * 2 + .5 * std::log(static_cast<double>(item.count))
+    at.score = baseline ? item.terms.rarity * 4 + .5 * std::log(static_cast<double>(item.count))
                         : item.terms.x();
   }
   return judged;
+}
+
+using Phases = std::set<std::string> Judged::*;
+constexpr std::array<std::size_t, 3> kTops{5, 20, 50};
+
+/// What part of all phases is among the first so many lists of items.
+std::array<double, 3> phases_found(const std::vector<Judged>& items,
+                                   const std::vector<std::vector<std::size_t>>& ranked,
+                                   Phases phases) {
+  std::set<std::string> all, found;
+  for (const Judged& item : items) all.insert((item.*phases).begin(), (item.*phases).end());
+  std::array<double, 3> out{};
+  for (std::size_t i = 0, top = 0; top < kTops.size(); ++top) {
+    for (; i < std::min(kTops[top], ranked.size()); ++i) {
+      for (const std::size_t item : ranked[i])
+        found.insert((items[item].*phases).begin(), (items[item].*phases).end());
+    }
+    out[top] = static_cast<double>(found.size()) / static_cast<double>(all.size());
+  }
+  return out;
+}
+
+struct IncidentFigures {
+  std::array<double, 3> windows{}, phases{};            ///< found in the first 5, 20, 50
+  std::array<double, 3> item_windows{}, item_phases{};  ///< the same of single items
+  std::array<double, 3> precision{};                    ///< of the first 5, 10, 20 hosts' incidents
+  double hours = 0, all_hours = 0;                      ///< that the first 20 global ones last
+};
+
+/// Groups a scenario's items as the server groups alerts.
+IncidentFigures incidents(const std::vector<Judged>& items) {
+  std::vector<std::size_t> by_minute(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) by_minute[i] = i;
+  std::stable_sort(by_minute.begin(), by_minute.end(), [&](std::size_t a, std::size_t b) {
+    return items[a].item.minute < items[b].item.minute;
+  });
+  Incidents incidents;
+  std::array<std::map<std::uint64_t, std::vector<std::size_t>>, 2> members;
+  for (const std::size_t i : by_minute) {
+    const Judged& item = items[i];
+    const auto joined = incidents.add({i,
+                                       item.type,
+                                       item.host,
+                                       SteadyTime{std::chrono::minutes{item.item.minute}},
+                                       (item.item.terms.x() - 16) / 3,
+                                       item.item.type_excess});
+    for (std::size_t scope = 0; scope < 2; ++scope) members[scope][joined[scope]].push_back(i);
+  }
+  IncidentFigures out;
+  std::vector<std::vector<std::size_t>> ranked;
+  for (const Incident* one : incidents.best(Scope::kGlobal, 50)) {
+    if (ranked.size() < 20)
+      out.hours += std::chrono::duration<double, std::ratio<3600>>(
+                       one->last_seen - one->first_seen + std::chrono::minutes{1})
+                       .count();
+    ranked.push_back(members[0][one->number]);
+  }
+  out.all_hours = static_cast<double>(items[by_minute.back()].item.minute -
+                                      items[by_minute.front()].item.minute) /
+                  60;
+  out.windows = phases_found(items, ranked, &Judged::windows);
+  out.phases = phases_found(items, ranked, &Judged::phases);
+  ranked.clear();
+  std::vector<std::size_t> order(by_minute);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return items[a].score > items[b].score;
+  });
+  for (const std::size_t i : order) ranked.push_back({i});
+  out.item_windows = phases_found(items, ranked, &Judged::windows);
+  out.item_phases = phases_found(items, ranked, &Judged::phases);
+  std::size_t rank = 0, hits = 0;
+  for (const Incident* one : incidents.best(Scope::kSource, 20)) {
+    const auto& own = members[1][one->number];
+    hits += std::any_of(own.begin(), own.end(), [&](std::size_t i) { return items[i].in_window; });
+    ++rank;
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (rank == std::array<std::size_t, 3>{5, 10, 20}[i])
+        out.precision[i] = static_cast<double>(hits) / static_cast<double>(rank);
+    }
+  }
+  return out;
+}
+
+void print_incidents(const std::vector<std::string>& paths) {
+  std::printf("incidents: phases of attacks in the first 5/20/50, P@5/10/20 of hosts' incidents\n");
+  std::printf("%-24s %-18s %-18s %-18s %-18s %-16s %s\n",
+              "scenario",
+              "T incidents",
+              "T items",
+              "E incidents",
+              "E items",
+              "hosts' P",
+              "hours of the first 20");
+  IncidentFigures mean;
+  const auto add = [&](std::array<double, 3>& sum, const std::array<double, 3>& one) {
+    for (std::size_t i = 0; i < 3; ++i) sum[i] += one[i] / static_cast<double>(paths.size());
+  };
+  const auto print = [](const std::string& name, const IncidentFigures& f) {
+    std::printf("%-24s", name.c_str());
+    for (const auto* three : {&f.windows, &f.item_windows, &f.phases, &f.item_phases})
+      std::printf(" %.3f/%.3f/%.3f ", (*three)[0], (*three)[1], (*three)[2]);
+    std::printf(" %.2f/%.2f/%.2f   %.0f of %.0f\n",
+                f.precision[0],
+                f.precision[1],
+                f.precision[2],
+                f.hours,
+                f.all_hours);
+  };
+  for (const std::string& path : paths) {
+    const IncidentFigures one = incidents(rank(read(path), false));
+    add(mean.windows, one.windows);
+    add(mean.item_windows, one.item_windows);
+    add(mean.phases, one.phases);
+    add(mean.item_phases, one.item_phases);
+    add(mean.precision, one.precision);
+    mean.hours += one.hours / static_cast<double>(paths.size());
+    mean.all_hours += one.all_hours / static_cast<double>(paths.size());
+    print(path.substr(path.rfind('/') + 1), one);
+  }
+  print("mean", mean);
 }
 
 }  // namespace
@@ -191,5 +322,6 @@ int main(int argc, char** argv) {
                 event_mean.ndcg,
                 event_mean.average_precision);
   }
+  print_incidents({argv + 1, argv + argc});
   return 0;
 }

@@ -16,7 +16,7 @@ constexpr double kLn2 = 0.69314718055994530942;
 constexpr double kActivePrior = .5, kMinutesPrior = 60;
 /// From this rarity on an item is evidence for its neighbours.
 constexpr double kRarityNoticed = 6;
-constexpr double kRarityWeight = .5, kNeighbourhoodWeight = 4, kSurpriseWeight = .25,
+constexpr double kRarityWeight = .25, kNeighbourhoodWeight = 5, kSurpriseWeight = .25,
                  kBreadthWeight = .5, kFeedbackWeight = .5;
 constexpr std::uint32_t kMeanMinutesMax = 200;
 constexpr double kSalienceCentre = 16, kSalienceScale = 3;
@@ -49,6 +49,8 @@ std::uint64_t Ranker::key_of(std::uint64_t type, std::uint64_t source) {
   return mix64(type + 0x9e3779b97f4a7c15ULL * mix64(source));
 }
 
+std::uint64_t Ranker::key_of(std::uint64_t type) { return mix64(type ^ 0xd1b54a32d192ed03ULL); }
+
 const Ranker::Cell* Ranker::find(std::uint64_t key) const {
   const auto found = index_.find(key);
   return found == index_.end() ? nullptr : &*found->second;
@@ -74,23 +76,39 @@ double Ranker::feedback_term(std::uint64_t type) const {
   return kFeedbackWeight * log((found->second.relevant + 1.) / (found->second.irrelevant + 1.));
 }
 
-/// `others`: the neighbourhood without the item's own part.
-Item Ranker::judge(const Open& open, std::uint32_t sources, double others) const {
+/// The minute's own part is in `open_excess_` and in `of_type` already.
+Item Ranker::judge(const Open& open, const OpenType& of_type, std::int64_t minute) const {
+  const auto near = [&](const Cell* cell) {
+    return cell ? decayed(cell->excess, cell->excess_at, minute, options_.neighbourhood_half_life)
+                : 0;
+  };
+  const double all =
+      decayed(neighbourhood_, neighbourhood_at_, minute, options_.neighbourhood_half_life) +
+      open_excess_;
+  const double others = all - of_type.excess - near(find(key_of(open.type)));
   const Cell* cell = find(open.key);
   const double usual = cell ? (cell->mean_count * cell->minutes + 1) / (cell->minutes + 1) : 1;
   Item item;
   item.type = open.type;
   item.source = open.source;
-  item.minute = minute_;
+  item.minute = minute;
   item.count = open.count;
   item.terms.rarity = kRarityWeight * open.rarity;
+  item.terms.type_rarity = kRarityWeight * of_type.rarity;
   item.terms.neighbourhood = kNeighbourhoodWeight * log1p(std::max(0., others));
   item.terms.surprise = kSurpriseWeight * std::max(0., log(open.count / usual));
-  item.terms.breadth = -kBreadthWeight * log(static_cast<double>(sources));
+  item.terms.breadth = -kBreadthWeight * log(static_cast<double>(of_type.sources));
   item.terms.feedback = feedback_term(open.type);
+  item.type_excess = std::max(0., of_type.rarity - kRarityNoticed);
   item.salience = logistic((item.terms.x() - kSalienceCentre) / kSalienceScale);
   item.probability = logistic((item.terms.x() - kProbabilityCentre) / kProbabilityScale);
   return item;
+}
+
+Ranker::OpenType& Ranker::open_type(std::uint64_t type) {
+  const auto [known, fresh] = open_type_index_.try_emplace(type, open_types_.size());
+  if (fresh) open_types_.push_back({type, 0, rarity(find(key_of(type)), minute_), 0});
+  return open_types_[known->second];
 }
 
 Ranker::Open& Ranker::open(std::uint64_t type, std::uint64_t source) {
@@ -105,7 +123,9 @@ Ranker::Open& Ranker::open(std::uint64_t type, std::uint64_t source) {
   item.rarity = rarity(find(key), minute_);
   item.excess = std::max(0., item.rarity - kRarityNoticed);
   open_excess_ += item.excess;
-  ++open_sources_[type];
+  OpenType& of_type = open_type(type);
+  of_type.excess += item.excess;
+  ++of_type.sources;
   open_index_.emplace(key, open_.size());
   open_.push_back(item);
   return open_.back();
@@ -122,44 +142,31 @@ Item Ranker::observe(std::uint64_t type,
   }
   Open& item = open(type, source);
   ++item.count;
-  const double all =
-      decayed(neighbourhood_, neighbourhood_at_, minute_, options_.neighbourhood_half_life) +
-      open_excess_;
-  const Cell* cell = find(item.key);
-  const double own =
-      item.excess +
-      (cell ? decayed(cell->excess, cell->excess_at, minute_, options_.neighbourhood_half_life)
-            : 0);
-  return judge(item, open_sources_[item.type], all - own);
+  return judge(item, open_type(item.type), minute_);
 }
 
 Item Ranker::score(std::uint64_t type, std::uint64_t source, SteadyTime now) const {
-  const std::uint64_t key = key_of(type, source);
-  const Cell* cell = find(key);
   const std::int64_t minute = std::max(minute_, minute_of(now));
+  const auto rarity_of = [&](const Cell* cell) {
+    return first_minute_ < 0 ? -log(kActivePrior / kMinutesPrior) : rarity(cell, minute);
+  };
   Open item;
   item.type = type;
   item.source = source;
-  item.key = key;
-  item.count = 1;
-  double own =
-      cell ? decayed(cell->excess, cell->excess_at, minute, options_.neighbourhood_half_life) : 0;
-  std::uint32_t sources = 1;
-  if (const auto known = open_index_.find(key); known != open_index_.end()) {
+  item.key = key_of(type, source);
+  OpenType of_type{type, 0, 0, 0};
+  if (const auto known = open_type_index_.find(type); known != open_type_index_.end())
+    of_type = open_types_[known->second];
+  else
+    of_type.rarity = rarity_of(find(key_of(type)));
+  if (const auto known = open_index_.find(item.key); known != open_index_.end()) {
     item = open_[known->second];
-    ++item.count;
-    own += item.excess;
   } else {
-    item.rarity = first_minute_ < 0 ? -log(kActivePrior / kMinutesPrior) : rarity(cell, minute);
+    item.rarity = rarity_of(find(item.key));
+    ++of_type.sources;
   }
-  if (const auto known = open_sources_.find(type); known != open_sources_.end())
-    sources = std::max(1U, known->second + (open_index_.count(key) == 0 ? 1U : 0U));
-  const double all =
-      decayed(neighbourhood_, neighbourhood_at_, minute, options_.neighbourhood_half_life) +
-      open_excess_;
-  Item judged = judge(item, sources, all - own);
-  judged.minute = minute;
-  return judged;
+  ++item.count;
+  return judge(item, of_type, minute);
 }
 
 void Ranker::tick(SteadyTime now, std::vector<Item>& finals) {
@@ -170,33 +177,43 @@ void Ranker::tick(SteadyTime now, std::vector<Item>& finals) {
 
 /// Scores the minute's items with all of them in view, then learns them.
 void Ranker::close(std::vector<Item>& finals) {
-  const double all =
+  // In an order of their own, so that sums and what is forgotten do not depend on who came first.
+  std::sort(open_.begin(), open_.end(), [](const Open& a, const Open& b) { return a.key < b.key; });
+  std::sort(open_types_.begin(), open_types_.end(), [](const OpenType& a, const OpenType& b) {
+    return a.type < b.type;
+  });
+  open_excess_ = 0;
+  for (std::size_t i = 0; i < open_types_.size(); ++i) {
+    open_types_[i].excess = 0;
+    open_type_index_[open_types_[i].type] = i;
+  }
+  for (const Open& item : open_) {
+    open_excess_ += item.excess;
+    open_type(item.type).excess += item.excess;
+  }
+  for (const Open& item : open_) finals.push_back(judge(item, open_type(item.type), minute_));
+  neighbourhood_ =
       decayed(neighbourhood_, neighbourhood_at_, minute_, options_.neighbourhood_half_life) +
       open_excess_;
-  for (const Open& item : open_) {
-    const Cell* cell = find(item.key);
-    const double own =
-        item.excess +
-        (cell ? decayed(cell->excess, cell->excess_at, minute_, options_.neighbourhood_half_life)
-              : 0);
-    finals.push_back(judge(item, open_sources_[item.type], all - own));
-  }
-  neighbourhood_ = all;
   neighbourhood_at_ = minute_;
-  for (const Open& item : open_) {
-    Cell& cell = touch(item.key);
-    cell.excess = decayed(cell.excess, cell.excess_at, minute_, options_.neighbourhood_half_life) +
-                  item.excess;
-    cell.excess_at = minute_;
-    cell.active = decayed(cell.active, cell.active_at, minute_, options_.rarity_half_life) + 1;
-    cell.active_at = minute_;
-    cell.minutes = std::min(cell.minutes + 1, kMeanMinutesMax);
-    cell.mean_count += (item.count - cell.mean_count) / cell.minutes;
-  }
+  for (const Open& item : open_) learn(touch(item.key), item.excess, item.count);
+  for (const OpenType& of_type : open_types_)
+    learn(touch(key_of(of_type.type)), of_type.excess, of_type.sources);
   open_.clear();
   open_index_.clear();
-  open_sources_.clear();
+  open_types_.clear();
+  open_type_index_.clear();
   open_excess_ = 0;
+}
+
+void Ranker::learn(Cell& cell, double excess, std::uint32_t count) {
+  cell.excess =
+      decayed(cell.excess, cell.excess_at, minute_, options_.neighbourhood_half_life) + excess;
+  cell.excess_at = minute_;
+  cell.active = decayed(cell.active, cell.active_at, minute_, options_.rarity_half_life) + 1;
+  cell.active_at = minute_;
+  cell.minutes = std::min(cell.minutes + 1, kMeanMinutesMax);
+  cell.mean_count += (count - cell.mean_count) / cell.minutes;
 }
 
 Ranker::Cell& Ranker::touch(std::uint64_t key) {
@@ -226,6 +243,10 @@ void Ranker::feedback(std::uint64_t type, bool relevant) {
   ++(relevant ? votes.relevant : votes.irrelevant);
 }
 
+bool Ranker::knows(std::uint64_t type) const {
+  return open_type_index_.count(type) > 0 || find(key_of(type)) != nullptr;
+}
+
 double Ranker::confidence(SteadyTime now) const {
   if (first_minute_ < 0) return 0;
   return std::clamp(static_cast<double>(minute_of(now) - first_minute_) / (24 * 60), 0., 1.);
@@ -233,7 +254,7 @@ double Ranker::confidence(SteadyTime now) const {
 
 std::size_t Ranker::memory_bytes() const {
   return index_.size() * (sizeof(Cell) + 16 + 48) + open_.capacity() * sizeof(Open) +
-         open_index_.size() * 48 + votes_.size() * (sizeof(Votes) + 48);
+         (open_index_.size() + open_type_index_.size()) * 48 + votes_.size() * (sizeof(Votes) + 48);
 }
 
 void Ranker::save(Writer& out) const {
@@ -250,6 +271,11 @@ void Ranker::save(Writer& out) const {
     out.put(cell.minutes);
     out.put(cell.active_at);
     out.put(cell.excess_at);
+  }
+  out.put_varint(open_types_.size());
+  for (const OpenType& of_type : open_types_) {
+    out.put(of_type.type);
+    out.put(of_type.rarity);
   }
   out.put_varint(open_.size());
   for (const Open& item : open_) {
@@ -293,6 +319,17 @@ Result<void> Ranker::load(Reader& in) {
     if (!read.index_.emplace(cell.key, std::prev(read.cells_.end())).second)
       return failure(ErrorCode::kConflict, in.position());
   }
+  const std::uint64_t types = in.get_varint();
+  if (types > kOpenMax) return failure(ErrorCode::kTooLarge, in.position());
+  for (std::uint64_t i = 0; i < types && in.ok(); ++i) {
+    OpenType of_type;
+    in.get(of_type.type);
+    in.get(of_type.rarity);
+    if (!std::isfinite(of_type.rarity)) return failure(ErrorCode::kMalformed, in.position());
+    if (!read.open_type_index_.emplace(of_type.type, read.open_types_.size()).second)
+      return failure(ErrorCode::kConflict, in.position());
+    read.open_types_.push_back(of_type);
+  }
   const std::uint64_t items = in.get_varint();
   if (items > kOpenMax) return failure(ErrorCode::kTooLarge, in.position());
   for (std::uint64_t i = 0; i < items && in.ok(); ++i) {
@@ -307,7 +344,11 @@ Result<void> Ranker::load(Reader& in) {
       return failure(ErrorCode::kMalformed, in.position());
     if (!read.open_index_.emplace(item.key, read.open_.size()).second)
       return failure(ErrorCode::kConflict, in.position());
-    ++read.open_sources_[item.type];
+    const auto of_type = read.open_type_index_.find(item.type);
+    if (of_type == read.open_type_index_.end())
+      return failure(ErrorCode::kMalformed, in.position());
+    read.open_types_[of_type->second].excess += item.excess;
+    ++read.open_types_[of_type->second].sources;
     read.open_excess_ += item.excess;
     read.open_.push_back(item);
   }

@@ -16,7 +16,8 @@ struct RankerOptions {
   /// Memory of how often a cell is active, and of what else is rare at present.
   Duration rarity_half_life = std::chrono::hours{24};
   Duration neighbourhood_half_life = std::chrono::minutes{30};
-  /// Cells (type, source) that are kept; the least recently active is forgotten beyond it.
+  /// Cells that are kept, one for each (type, source) and one for each type; the least recently
+  /// active is forgotten beyond it.
   std::uint32_t cells_max = 8192;
   /// Types whose feedback is kept, likewise.
   std::uint32_t types_max = 4096;
@@ -25,13 +26,16 @@ struct RankerOptions {
 
 /// Why an item is as salient as it is. The terms add up to x.
 struct Terms {
-  double rarity = 0;         ///< ½ · −ln of the share of minutes in which this cell is active
-  double neighbourhood = 0;  ///< other rare things near it in time
+  double rarity = 0;         ///< ¼ · −ln of the share of minutes in which this cell is active
+  double type_rarity = 0;    ///< ¼ · the same of the type, whatever the source
+  double neighbourhood = 0;  ///< rare things of other types near it in time
   double surprise = 0;       ///< more at once than usual
   double breadth = 0;        ///< ≤ 0: the same on many sources at once is news of none of them
   double feedback = 0;       ///< what operators said of the type
 
-  [[nodiscard]] double x() const { return rarity + neighbourhood + surprise + breadth + feedback; }
+  [[nodiscard]] double x() const {
+    return rarity + type_rarity + neighbourhood + surprise + breadth + feedback;
+  }
 };
 
 /// What one type did on one source within a minute.
@@ -40,6 +44,7 @@ struct Item {
   std::int64_t minute = 0;             ///< since the epoch
   std::uint32_t count = 0;
   Terms terms;
+  double type_excess = 0;  ///< by how much the type's rarity exceeds what is noticed: of incidents
   double salience = 0;     ///< 0–1: σ((x − 16)/3)
   double probability = 0;  ///< 0–1, that it belongs to an attack: σ((x − 17)/1.2)
 };
@@ -51,10 +56,14 @@ struct Item {
 /// arrives, from what the minute holds so far, and its final one when the minute ends; only then is
 /// it learnt. Time that goes back counts in the open minute.
 ///
-/// Guarantee: additive, deterministic, bounded; a final score does not depend on the order within
-/// the minute. Memory: some 150 bytes a cell. Cost: about a microsecond an item.
+/// Guarantee: additive, deterministic, bounded; final scores, and what is learnt, are the same bits
+/// whatever the order within the minute. Memory: some 150 bytes a cell. Cost: about a microsecond
+/// an item.
 ///
-/// Source: our own study on public intrusion alerts (docs/benchmarks.md).
+/// Source: our own study on public intrusion alerts (docs/benchmarks.md). Where it has half the
+/// cell's rarity and all neighbours, here the rarity of the type has a half of that half, and what
+/// is of the item's own type is no neighbour: a type that breaks out everywhere is one story, and
+/// where sources are users every cell is new.
 class Ranker {
  public:
   explicit Ranker(const RankerOptions& options = {}) : options_(options) {}
@@ -76,6 +85,8 @@ class Ranker {
 
   /// How far the history reaches, 0–1 of a day: what it is worth beside a prior.
   [[nodiscard]] double confidence(SteadyTime now) const;
+  /// Whether the history has anything of the type, the open minute included.
+  [[nodiscard]] bool knows(std::uint64_t type) const;
   [[nodiscard]] std::size_t cells() const { return index_.size(); }
   [[nodiscard]] std::size_t memory_bytes() const;
 
@@ -97,30 +108,40 @@ class Ranker {
     std::uint32_t count = 0;
     double rarity = 0, excess = 0;
   };
+  /// What the open minute has of one type.
+  struct OpenType {
+    std::uint64_t type = 0;
+    std::uint32_t sources = 0;
+    double rarity = 0, excess = 0;
+  };
   struct Votes {
     std::uint32_t relevant = 0, irrelevant = 0;
     std::uint64_t used = 0;
   };
 
   [[nodiscard]] static std::uint64_t key_of(std::uint64_t type, std::uint64_t source);
+  [[nodiscard]] static std::uint64_t key_of(std::uint64_t type);
   [[nodiscard]] const Cell* find(std::uint64_t key) const;
   [[nodiscard]] double decayed(double value,
                                std::int64_t from,
                                std::int64_t to,
                                Duration half_life) const;
   [[nodiscard]] double rarity(const Cell* cell, std::int64_t minute) const;
-  [[nodiscard]] Item judge(const Open& open, std::uint32_t sources, double others) const;
+  [[nodiscard]] Item judge(const Open& item, const OpenType& of_type, std::int64_t minute) const;
+  void learn(Cell& cell, double excess, std::uint32_t count);
   [[nodiscard]] double feedback_term(std::uint64_t type) const;
   Cell& touch(std::uint64_t key);
   void close(std::vector<Item>& finals);
   Open& open(std::uint64_t type, std::uint64_t source);
+  OpenType& open_type(std::uint64_t type);
 
   RankerOptions options_;
   std::list<Cell> cells_;  ///< most recently active first
   std::unordered_map<std::uint64_t, std::list<Cell>::iterator> index_;  ///< never walked
   std::vector<Open> open_;  ///< items of the open minute, in order of arrival
-  std::unordered_map<std::uint64_t, std::size_t> open_index_;      ///< never walked
-  std::unordered_map<std::uint64_t, std::uint32_t> open_sources_;  ///< by type; never walked
+  std::unordered_map<std::uint64_t, std::size_t> open_index_;       ///< never walked
+  std::vector<OpenType> open_types_;                                ///< likewise
+  std::unordered_map<std::uint64_t, std::size_t> open_type_index_;  ///< never walked
   double open_excess_ = 0;
   double neighbourhood_ = 0;
   std::int64_t neighbourhood_at_ = 0;

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "core/salience/prior.hpp"
+#include "core/salience/ranker.hpp"
+
+namespace liminal::salience {
+
+/// How salient an event is: what it says of itself, and what its history says. Additive in
+/// log-odds, so that every term is a line of the explanation.
+struct Judgement {
+  Prior prior;
+  Terms terms;                ///< of its item; nothing without history
+  double history_weight = 0;  ///< κ: 0 without history, 1 after a day of it
+  double history = 0;         ///< κ·(x − 13)/3
+
+  [[nodiscard]] double log_odds() const { return prior.log_odds + history; }
+  [[nodiscard]] double salience() const { return logistic(log_odds()); }
+};
+
+/// Judges by the fields alone.
+[[nodiscard]] Judgement judge(const Fields& fields);
+
+/// The same with the event's item, as `Ranker` gave it, weighted by how far the history reaches.
+[[nodiscard]] Judgement judge(const Fields& fields, const Item& item, double confidence);
+
+}  // namespace liminal::salience
