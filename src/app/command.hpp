@@ -17,6 +17,7 @@ using Run = std::function<ExitCode()>;
 
 /// Each command is one file that adds itself to the command line: its options, its help, and
 /// `chosen = …` when its word was used.
+void add_anomaly(CLI::App& parent, Run& chosen);
 void add_check_config(CLI::App& parent, Run& chosen);
 void add_completion(CLI::App& parent, Run& chosen);
 void add_explain(CLI::App& parent, Run& chosen);

@@ -24,6 +24,7 @@ ExitCode run(int argc, char** argv) {
   liminal::app::add_play(program, chosen);
   liminal::app::add_top(program, chosen);
   liminal::app::add_explain(program, chosen);
+  liminal::app::add_anomaly(program, chosen);
   liminal::app::add_check_config(program, chosen);
   liminal::app::add_print_config(program, chosen);
   liminal::app::add_replay(program, chosen);
