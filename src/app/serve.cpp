@@ -62,7 +62,8 @@ ExitCode serve(const ConfigurationOptions& options) {
     const int signal = signals.wait_a_second();
     if (signal == SIGTERM || signal == SIGINT) break;
     if (signal == SIGHUP) {
-      if (const auto again = load_or_complain(options)) (*server)->reload(again->configuration);
+      const auto again = load_or_complain(options);
+      again ? (*server)->reload(again->configuration) : (*server)->reload_failed();
     }
     (*server)->housekeep();
   }

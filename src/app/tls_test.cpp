@@ -107,12 +107,19 @@ class Tls : public gateway::testing::GatewayTest, public gateway::Reporter {
     trusting = Ciphers::client(files.authority()).value();
   }
 
+  void upstream_changed(const std::string& name, bool up, const std::string& why) override {
+    reports.push_back(name + (up ? " up" : " down: " + why));
+  }
   void upstream_failed(const std::string& name, const std::string& why) override {
     reports.push_back(name + ": " + why);
   }
 
   [[nodiscard]] std::shared_ptr<const Ciphers> serving(const std::string& name) const {
     return Ciphers::server(files.certificate(name), files.key(name)).value();
+  }
+  static gateway::Options unchecked(gateway::Options options) {
+    options.health.check = gateway::HealthOptions::Check::kNone;
+    return options;
   }
   static epoll::Address open_door(gateway::Gateway& at) {
     auto listener = epoll::Listener::open_at(epoll::Address::parse("127.0.0.1:0").value()).value();
@@ -129,13 +136,13 @@ class Tls : public gateway::testing::GatewayTest, public gateway::Reporter {
     upstreams = gateway::Upstreams::make({url}, nullptr).value();
     gateway.connect_peers({&gateway});
     gateway.report_to(*this);
-    outer_options = std::move(options);
+    outer_options = unchecked(std::move(options));
     configure_outer("server");
     address = open_door(gateway);
   }
   void configure_inner(const std::string& certificate) {
     inner.configure(std::make_shared<const gateway::Settings>(
-        gateway::Options{},
+        unchecked({}),
         gateway::Upstreams::make({upstream.url()}, nullptr).value(),
         nullptr,
         gateway::Settings::Ciphers{serving(certificate), nullptr}));
@@ -149,8 +156,8 @@ class Tls : public gateway::testing::GatewayTest, public gateway::Reporter {
   }
 
   TlsClient& tls_client(const Ciphers* ciphers = nullptr) {
-    tls_clients.push_back(std::make_unique<TlsClient>(
-        epoll::connect(address).value(), ciphers != nullptr ? *ciphers : *trusting));
+    tls_clients.push_back(std::make_unique<TlsClient>(epoll::connect(address).value(),
+                                                      ciphers != nullptr ? *ciphers : *trusting));
     return *tls_clients.back();
   }
   TlsClient& connected_tls() {
@@ -180,7 +187,8 @@ TEST_F(Tls, MessagesOfEverySizePassOnBothSides) {
   TlsClient& client = connected_tls();
   std::mt19937 random(1);  // NOLINT(cert-msc51-cpp): the same bytes each time
   std::vector<std::string> sent;
-  for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 125, 126, 16'383, 16'384, 16'385, 65'535, 65'536, 400'000}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{
+           0, 1, 125, 126, 16'383, 16'384, 16'385, 65'535, 65'536, 400'000}) {
     std::string& payload = sent.emplace_back(size, '\0');
     for (char& byte : payload) byte = static_cast<char>(random());
     client.send(payload);
@@ -329,10 +337,9 @@ TEST_F(Tls, AnUpstreamThatProvesNothingIsRefusedAndTheOperatorToldWhy) {
   files.server("stranger", "IP:127.0.0.1", {.self_signed = true});
   start_both({}, "expired");
   const std::string name = "wss://" + inner_address.text() + ": TLS: ";
-  for (const auto& [certificate, why] :
-       {std::pair{"expired", "certificate has expired"},
-        std::pair{"other_host", "IP address mismatch"},
-        std::pair{"stranger", "self-signed certificate"}}) {
+  for (const auto& [certificate, why] : {std::pair{"expired", "certificate has expired"},
+                                         std::pair{"other_host", "IP address mismatch"},
+                                         std::pair{"stranger", "self-signed certificate"}}) {
     configure_inner(certificate);
     TlsClient& client = tls_client();
     ASSERT_TRUE(happens([&] { return client.head.find("\r\n\r\n") != std::string::npos; }));
@@ -386,10 +393,11 @@ TEST_F(Tls, AReloadChangesTheCertificateOfNewConnectionsOnly) {
 }
 
 TEST_F(Tls, AProxysHeaderComesBeforeTheHandshake) {
-  start_both({.trusted_proxies = {epoll::Network::parse("127.0.0.1").value()},
-              .proxy_protocol = true});
+  start_both(
+      {.trusted_proxies = {epoll::Network::parse("127.0.0.1").value()}, .proxy_protocol = true});
   epoll::Socket socket = epoll::connect(address).value();
-  const std::string header("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0C\x0A\x01\x02\x03\x7F\0\0\x01\x1F\x90\x1F\x91", 28);
+  const std::string header(
+      "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0C\x0A\x01\x02\x03\x7F\0\0\x01\x1F\x90\x1F\x91", 28);
   ASSERT_TRUE(until([&] { return socket.take_error() == 0 && socket.write(header).bytes == 28; }));
   tls_clients.push_back(std::make_unique<TlsClient>(std::move(socket), *trusting));
   TlsClient& client = *tls_clients.back();

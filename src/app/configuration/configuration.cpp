@@ -114,6 +114,7 @@ Problems validate(const Configuration& configuration) {
   check_proxies(configuration, checks);
   check_outside(configuration, checks);
   checks.take(gateway::validate(gateway_options(configuration)), "gateway");
+  checks.take(hub::validate(configuration.hub), "hub");
   checks.take(webhook::validate(webhook_options(configuration), "webhook"), "");
   checks.take(engine::validate(engine_options(configuration)), "");
   checks.take(sqlite::validate(configuration.store.retention), "store");

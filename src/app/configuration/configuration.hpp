@@ -9,6 +9,7 @@
 #include "core/traffic/finding.hpp"
 #include "io/sqlite/store.hpp"
 #include "server/gateway/options.hpp"
+#include "server/hub/options.hpp"
 
 namespace liminal::app {
 
@@ -63,6 +64,7 @@ struct Configuration {
     LogFormat format = LogFormat::kText;
   } log;
 
+  hub::Options hub;
   gateway::Options gateway;  ///< but for who users are, which `identity` says
   limits::Options limits;
   detect::Options detect;

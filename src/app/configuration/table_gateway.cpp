@@ -198,8 +198,9 @@ void add_looking(Settings& all) {
                          "they are the upstream's to judge."});
   all.push_back({.key = "gateway.channel_path",
                  .slot = [](C& c) -> Slot { return &c.gateway.channel_path; },
-                 .help = "Where JSON text messages name their channel: keys joined by points, a number "
-                         "for a place in an array. Empty: nowhere."});
+                 .help =
+                     "Where JSON text messages name their channel: keys joined by points, a number "
+                     "for a place in an array. Empty: nowhere."});
   all.push_back({.key = "gateway.error_path",
                  .slot = [](C& c) -> Slot { return &c.gateway.error_path; },
                  .help = "Where the upstream's answers say what they are."});
@@ -218,14 +219,85 @@ void add_looking(Settings& all) {
                          "or lost."});
 }
 
+void add_health(Settings& all) {
+  constexpr static std::array<std::string_view, 4> kChecks{"none", "tcp", "http", "websocket"};
+  all.push_back({.key = "gateway.health_check",
+                 .slot = [](C& c) -> Slot { return choice(c.gateway.health.check, kChecks); },
+                 .help =
+                     "How upstreams are asked whether they are well: tcp connects (with TLS for "
+                     "wss://), http takes an answer from 200 to 399, websocket a valid "
+                     "upgrade, none asks nothing."});
+  all.push_back({.key = "gateway.health_path",
+                 .slot = [](C& c) -> Slot { return &c.gateway.health.path; },
+                 .help = "What http and websocket checks ask for."});
+  all.push_back({.key = "gateway.health_interval",
+                 .slot = [](C& c) -> Slot { return &c.gateway.health.interval; },
+                 .help = "From one check of an upstream to the next.",
+                 .low = .001,
+                 .high = 86'400});
+  all.push_back({.key = "gateway.health_timeout",
+                 .slot = [](C& c) -> Slot { return &c.gateway.health.timeout; },
+                 .help = "For one check.",
+                 .low = .001,
+                 .high = 86'400});
+  all.push_back({.key = "gateway.health_up_after",
+                 .slot = [](C& c) -> Slot { return &c.gateway.health.up_after; },
+                 .help = "Good checks in a row after which an upstream counts as well again.",
+                 .low = 1,
+                 .high = 1000});
+  all.push_back({.key = "gateway.health_down_after",
+                 .slot = [](C& c) -> Slot { return &c.gateway.health.down_after; },
+                 .help =
+                     "Bad checks in a row after which an upstream gets no new connections while "
+                     "others are well.",
+                 .low = 1,
+                 .high = 1000});
+}
+
+void add_hub(Settings& all) {
+  const auto add = [&all](const char* name, auto slot, const char* help) {
+    all.push_back({.key = fmt::format("hub.{}", name),
+                   .slot = slot,
+                   .help = help,
+                   .low = 1,
+                   .high = 1e9,
+                   .change = Change::kRestart});
+  };
+  add(
+      "channels_max",
+      [](C& c) -> Slot { return &c.hub.channels_max; },
+      "Channels with members, on each thread; no more can be joined.");
+  add(
+      "member_channels_max",
+      [](C& c) -> Slot { return &c.hub.member_channels_max; },
+      "Channels that one connection may be in.");
+  add(
+      "channel_backlog_max",
+      [](C& c) -> Slot { return &c.hub.channel_backlog_max; },
+      "Publications that may wait in one channel; more are refused.");
+  add(
+      "slice_members",
+      [](C& c) -> Slot { return &c.hub.slice_members; },
+      "Members that one channel serves before the next busy one has its turn.");
+  all.push_back({.key = "hub.backlog_bytes_max",
+                 .slot = [](C& c) -> Slot { return &c.hub.backlog_bytes_max; },
+                 .help = "Bytes of all publications that may wait, on each thread.",
+                 .low = 1024,
+                 .high = 1ULL << 40U,
+                 .unit = Unit::kBytes,
+                 .change = Change::kRestart});
+}
+
 }  // namespace
 
 void add_gateway_settings(Settings& all) {
   add_timeouts(all);
   add_bounds(all);
   add_looking(all);
+  add_health(all);
   add_identity(all);
   add_tls(all);
+  add_hub(all);
 }
 
 }  // namespace liminal::app

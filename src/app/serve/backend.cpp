@@ -465,6 +465,11 @@ void ServerBackend::status(Done<api::Status> done) {
         status.open_alerts = sum->alerts;
         status.rules = present->options.detect.rules.size();
         status.baselines = sum->baselines;
+        const Duration now = std::chrono::steady_clock::now().time_since_epoch();
+        if (const auto upstreams = parts_.gateways.upstreams()) {
+          for (const auto& each : upstreams->all())
+            status.upstreams.push_back({each->name(), each->healthy(now), each->connections()});
+        }
         status.connections = parts_.gateways.connections();
         status.events_total = sum->events;
         status.events_per_second = static_cast<double>(sum->events) / std::max(1., status.uptime_s);

@@ -12,6 +12,7 @@
 #include "app/serve/blocking_thread.hpp"
 #include "app/serve/effects_sink.hpp"
 #include "app/serve/gateway_threads.hpp"
+#include "app/serve/measures.hpp"
 #include "app/serve/snapshots.hpp"
 #include "core/engine/options.hpp"
 #include "io/sqlite/store.hpp"
@@ -36,6 +37,7 @@ class ServerBackend final : public api::Backend {
     webhook::Webhook* webhook;  ///< may be null
     journal::Journal* journal;  ///< may be null
     const Snapshots& snapshots;
+    const Measures& measures;
     Log& log;
   };
   /// `settings` is what the shards have at present.
@@ -101,6 +103,8 @@ class ServerBackend final : public api::Backend {
   const Parts parts_;
   const std::string directory_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  /// By the machine's date, since the epoch.
+  const Duration started_at_ = std::chrono::system_clock::now().time_since_epoch();
   mutable std::mutex mutex_;
   std::shared_ptr<const engine::Settings> settings_;
   std::string api_;  ///< where this program answers

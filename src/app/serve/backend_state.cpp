@@ -135,6 +135,7 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         if (!sum) return (*shared)(tl::unexpected(sum.error()));
         prometheus::Snapshot out;
         add_counters(sum->counters, out);
+        out.add(Family::kStartTime, seconds(started_at_));
         out.add(Family::kEngineTime, seconds(time().time_since_epoch()));
         out.add(Family::kUsers, sum->users);
         out.add(Family::kActiveUsers, sum->active);
@@ -160,6 +161,11 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         }
         const Snapshots::Counters saved = parts_.snapshots.counters();
         out.add(Family::kSnapshotErrors, saved.failed);
+        out.add(Family::kSnapshotSeconds, parts_.snapshots.save_seconds());
+        out.add(Family::kStepSeconds, parts_.runtime.step_seconds());
+        out.add(Family::kExchangeSeconds, parts_.runtime.exchange_seconds());
+        out.add(Family::kReloads, parts_.measures.reloads_done.load(), {"ok"});
+        out.add(Family::kReloads, parts_.measures.reloads_failed.load(), {"failed"});
         if (saved.current != SteadyTime{})
           out.add(Family::kSnapshotAge, seconds(time() - saved.current));
         if (parts_.webhook != nullptr) {
@@ -179,6 +185,7 @@ void ServerBackend::add_store_metrics(prometheus::Snapshot& out) const {
   out.add(Family::kStoreRows, counters.writer.rows_committed, {"feature_rows"});
   for (std::size_t kind = 0; kind < counters.writer.writes_committed.size(); ++kind)
     out.add(Family::kStoreRows, counters.writer.writes_committed[kind], {sqlite::table_of(kind)});
+  out.add(Family::kStoreCommitSeconds, parts_.measures.commit_seconds.read());
   out.add(Family::kStoreThinned, counters.queue.rows_thinned);
   out.add(Family::kStoreErrors, parts_.store.health().failures);
   out.add(
@@ -198,6 +205,24 @@ void ServerBackend::add_store_metrics(prometheus::Snapshot& out) const {
 }
 
 void ServerBackend::add_gateway_metrics(prometheus::Snapshot& out) const {
+  const Duration now = std::chrono::steady_clock::now().time_since_epoch();
+  if (const auto upstreams = parts_.gateways.upstreams()) {
+    for (const auto& upstream : upstreams->all()) {
+      out.add(Family::kUpstreamUp, upstream->healthy(now) ? 1 : 0, {upstream->name()});
+      out.add(Family::kUpstreamConnections, upstream->connections(), {upstream->name()});
+      out.add(Family::kUpstreamErrors, upstream->errors(), {upstream->name()});
+    }
+  }
+  const hub::Counts hub = parts_.gateways.hub_counts();
+  out.add(Family::kHubChannels, hub.channels);
+  out.add(Family::kHubSubscriptions, hub.subscriptions);
+  out.add(Family::kHubMessages, hub.published, {"published"});
+  out.add(Family::kHubMessages, hub.delivered, {"delivered"});
+  out.add(Family::kHubMessages, hub.dropped_slow, {"dropped_slow"});
+  out.add(Family::kHubMessages, hub.dropped_busy, {"dropped_busy"});
+  out.add(Family::kHubMessages, hub.dropped_forwards, {"dropped_forward"});
+  out.add(Family::kHandshakeSeconds, parts_.gateways.handshake_seconds());
+  out.add(Family::kConnectionSeconds, parts_.gateways.connection_seconds());
   const gateway::Totals totals = parts_.gateways.counters();
   out.add(Family::kConnections, totals.opened - totals.closed);
   out.add(Family::kConnectionsAccepted, totals.opened);

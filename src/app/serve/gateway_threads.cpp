@@ -10,10 +10,10 @@ namespace liminal::app {
 
 namespace {
 
-std::unique_ptr<hub::Threads> make_hubs(shards::Runtime& runtime) {
+std::unique_ptr<hub::Threads> make_hubs(shards::Runtime& runtime, const hub::Options& options) {
   std::vector<epoll::Loop*> loops;
   for (std::size_t i = 0; i < runtime.threads(); ++i) loops.push_back(&runtime.worker(i).loop());
-  return std::make_unique<hub::Threads>(hub::Options{}, loops);
+  return std::make_unique<hub::Threads>(options, loops);
 }
 
 }  // namespace
@@ -26,8 +26,10 @@ GatewayThreads::Part::Part(shards::Runtime& runtime,
       service(hubs.at(index), [this] { return engine.now(); }),
       gateway(runtime.worker(index).loop(), engine, &service, census, index) {}
 
-GatewayThreads::GatewayThreads(shards::Runtime& runtime, gateway::Reporter& reporter)
-    : runtime_(runtime), hubs_(make_hubs(runtime)) {
+GatewayThreads::GatewayThreads(shards::Runtime& runtime,
+                               gateway::Reporter& reporter,
+                               const hub::Options& hub_options)
+    : runtime_(runtime), hubs_(make_hubs(runtime, hub_options)) {
   std::vector<gateway::Gateway*> gateways;
   for (std::size_t i = 0; i < runtime.threads(); ++i) {
     parts_.push_back(std::make_unique<Part>(runtime, i, *hubs_, census_));
@@ -52,6 +54,8 @@ void GatewayThreads::on_each(const std::function<void(Part&)>& what) {
 
 void GatewayThreads::configure(const std::shared_ptr<const gateway::Settings>& settings) {
   on_each([&settings](Part& part) { part.gateway.configure(settings); });
+  const std::lock_guard lock(mutex_);
+  upstreams_ = settings->upstreams;
 }
 
 Result<epoll::Address> GatewayThreads::listen(const epoll::Address& at) {
@@ -90,6 +94,23 @@ void GatewayThreads::drain(Duration patience) {
     idle = all;
     if (!idle) std::this_thread::sleep_for(std::chrono::milliseconds{20});
   }
+}
+
+std::shared_ptr<const gateway::Upstreams> GatewayThreads::upstreams() const {
+  const std::lock_guard lock(mutex_);
+  return upstreams_;
+}
+
+prometheus::Histogram GatewayThreads::handshake_seconds() const {
+  prometheus::Histogram all;
+  for (const auto& part : parts_) all.merge(part->gateway.handshake_seconds());
+  return all;
+}
+
+prometheus::Histogram GatewayThreads::connection_seconds() const {
+  prometheus::Histogram all;
+  for (const auto& part : parts_) all.merge(part->gateway.connection_seconds());
+  return all;
 }
 
 gateway::Totals GatewayThreads::counters() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "app/hub_service.hpp"
@@ -31,7 +32,9 @@ class ThreadEngine final : public gateway::Engine {
 class GatewayThreads {
  public:
   /// Both must outlive it.
-  GatewayThreads(shards::Runtime& runtime, gateway::Reporter& reporter);
+  GatewayThreads(shards::Runtime& runtime,
+                 gateway::Reporter& reporter,
+                 const hub::Options& hub_options);
 
   // What follows is for a runtime that runs, from outside its threads.
 
@@ -46,6 +49,11 @@ class GatewayThreads {
 
   [[nodiscard]] gateway::Totals counters() const;
   [[nodiscard]] std::uint64_t connections() const { return census_.total(); }
+  [[nodiscard]] prometheus::Histogram handshake_seconds() const;
+  [[nodiscard]] prometheus::Histogram connection_seconds() const;
+  [[nodiscard]] hub::Counts hub_counts() const { return hubs_->counts(); }
+  /// Those that new connections go to; null before `configure`. Any thread.
+  [[nodiscard]] std::shared_ptr<const gateway::Upstreams> upstreams() const;
 
  private:
   struct Part {
@@ -58,6 +66,8 @@ class GatewayThreads {
   void on_each(const std::function<void(Part&)>& what);
 
   shards::Runtime& runtime_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const gateway::Upstreams> upstreams_;  ///< guarded by `mutex_`
   gateway::Census census_;
   std::unique_ptr<hub::Threads> hubs_;
   std::vector<std::unique_ptr<Part>> parts_;

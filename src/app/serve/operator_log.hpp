@@ -10,6 +10,7 @@ class OperatorLog final : public gateway::Reporter {
  public:
   explicit OperatorLog(Log& log) : log_(log) {}
   void upstream_failed(const std::string& upstream, const std::string& why) override;
+  void upstream_changed(const std::string& upstream, bool up, const std::string& why) override;
 
  private:
   Log& log_;

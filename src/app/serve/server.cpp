@@ -153,7 +153,8 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                         *server->clock_,
                                         *server->sink_,
                                         server->recorder_.get());
-  server->gateways_ = std::make_unique<GatewayThreads>(*server->runtime_, server->operator_log_);
+  server->gateways_ =
+      std::make_unique<GatewayThreads>(*server->runtime_, server->operator_log_, configuration.hub);
   server->load_state();
   server->adopt_what_was_shown();
   server->runtime_->start();
@@ -165,6 +166,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                                                           server->webhook_.get(),
                                                                           server->journal_.get(),
                                                                           *server->snapshots_,
+                                                                          server->measures_,
                                                                           log},
                                                      configuration,
                                                      std::move(settings));
@@ -175,6 +177,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
 
 tl::expected<void, std::string> Server::open_store() {
   sqlite::Store::Options options = store_options(configuration_);
+  options.on_commit = [this](Duration took) { measures_.commit_seconds.observe(took); };
   options.on_health = [this](const sqlite::StoreHealth& health) {
     static LogSite site;
     log_.write(health.writable() ? LogLevel::kInfo : LogLevel::kError,
@@ -403,6 +406,7 @@ void Server::reload(const Configuration& configuration) {
   static LogSite site;
   const auto settings = gateway_settings(configuration);
   if (!settings) {
+    reload_failed();
     log_.write(LogLevel::kError, site, "reload.failed", {{"error", settings.error()}});
     return;
   }
@@ -426,6 +430,7 @@ void Server::reload(const Configuration& configuration) {
   }
   (void)store_->put(
       traffic::AuditEntry{clock_->now(), "configuration", "reload", "configuration", ""});
+  ++measures_.reloads_done;
   log_.write(LogLevel::kInfo, site, "reload.done");
 }
 

@@ -9,6 +9,7 @@
 #include "app/serve/backend.hpp"
 #include "app/serve/effects_sink.hpp"
 #include "app/serve/gateway_threads.hpp"
+#include "app/serve/measures.hpp"
 #include "app/serve/operator_log.hpp"
 #include "app/serve/snapshots.hpp"
 #include "io/files/file_system.hpp"
@@ -63,6 +64,8 @@ class Server {
 
   /// Takes what of another configuration can change while running; says in the log what cannot.
   void reload(const Configuration& configuration);
+  /// The configuration that should have been taken could not be read.
+  void reload_failed() { ++measures_.reloads_failed; }
 
   /// Takes leave of connections for at most `patience`, saves and ends.
   void stop(Duration patience);
@@ -87,6 +90,7 @@ class Server {
   Configuration configuration_;
   Log& log_;
   OperatorLog operator_log_{log_};
+  Measures measures_;  ///< outlives whoever writes into it
   std::unique_ptr<sqlite::Store> store_;
   std::unique_ptr<shards::EngineClock> clock_;
   std::unique_ptr<webhook::Webhook> webhook_;  ///< null: nothing is pushed

@@ -37,10 +37,8 @@ bool Snapshots::load(shards::Runtime& runtime) {
   if (!folder_) return false;
   static LogSite site;
   const auto unreadable = [&](const std::string& what, std::string why) {
-    parts_.log.write(LogLevel::kError,
-                     site,
-                     "snapshot.unreadable",
-                     {{"file", what}, {"error", std::move(why)}});
+    parts_.log.write(
+        LogLevel::kError, site, "snapshot.unreadable", {{"file", what}, {"error", std::move(why)}});
   };
   std::atomic<std::uint64_t> bytes{0};
   std::atomic<std::uint32_t> next{0}, loaded{0};
@@ -60,9 +58,9 @@ bool Snapshots::load(shards::Runtime& runtime) {
         continue;
       }
       const auto checkpoint = journal::open_checkpoint(snapshot->payload());
-      const Result<void> taken =
-          !checkpoint                ? tl::unexpected(checkpoint.error())
-          : shard == files::kCommons ? runtime.load_commons(checkpoint->state)
+      const Result<void> taken = !checkpoint ? tl::unexpected(checkpoint.error())
+                                 : shard == files::kCommons
+                                     ? runtime.load_commons(checkpoint->state)
                                      : runtime.load_shard(shard, checkpoint->state);
       if (!taken) {
         unreadable(file, std::string(name(taken.error().code)));
@@ -122,14 +120,15 @@ void Snapshots::save(shards::Runtime& runtime, ShardId shard, bool last) {
     // Also without a change one is due: replays cannot begin behind the journal's begin.
     if (runtime.clock().now() - before.time >= options_.keep_every) unless = kNever;
   }
-  const bool asked = runtime.save_shard(shard, unless, [this, shard, last](shards::SavedShard made) {
-    const auto saved = std::make_shared<shards::SavedShard>(std::move(made));
-    const bool queued = thread_->run([this, shard, last, saved] {
-      saved->bytes.empty() ? still_current(shard, saved->time) : write(shard, *saved);
-      if (last) end_turn();
-    });
-    if (!queued && last) writing_ = false;
-  });
+  const bool asked =
+      runtime.save_shard(shard, unless, [this, shard, last](shards::SavedShard made) {
+        const auto saved = std::make_shared<shards::SavedShard>(std::move(made));
+        const bool queued = thread_->run([this, shard, last, saved] {
+          saved->bytes.empty() ? still_current(shard, saved->time) : write(shard, *saved);
+          if (last) end_turn();
+        });
+        if (!queued && last) writing_ = false;
+      });
   if (!asked && last) writing_ = false;
 }
 
@@ -148,8 +147,7 @@ void Snapshots::save_commons(shards::Runtime& runtime) {
 }
 
 void Snapshots::write(ShardId shard, const shards::SavedShard& saved) {
-  const std::string payload =
-      journal::seal_checkpoint({words_of(saved.settings), saved.bytes});
+  const std::string payload = journal::seal_checkpoint({words_of(saved.settings), saved.bytes});
   bool keep = false;
   {
     const std::lock_guard lock(mutex_);
@@ -178,7 +176,9 @@ void Snapshots::write_commons(const std::string& bytes, SteadyTime time) {
 }
 
 bool Snapshots::put(const files::SnapshotHeader& header, const std::string& payload, bool keep) {
+  const auto begin = std::chrono::steady_clock::now();
   const Result<void> saved = folder_->save(header, payload, keep);
+  save_seconds_.observe(std::chrono::steady_clock::now() - begin);
   {
     const std::lock_guard lock(mutex_);
     ++(saved ? counters_.saved : counters_.failed);

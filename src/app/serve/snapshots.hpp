@@ -13,6 +13,7 @@
 #include "app/log.hpp"
 #include "app/serve/blocking_thread.hpp"
 #include "io/files/snapshot_folder.hpp"
+#include "io/prometheus/histogram.hpp"
 #include "server/shards/runtime.hpp"
 
 namespace liminal::app {
@@ -25,9 +26,9 @@ inline constexpr std::string_view kJournalFolder = "journal";
 /// when its turn comes and somebody did something since.
 ///
 /// Once a second the next few shards have their turn, so that all had one within five seconds, or,
-/// when they are large, as fast as 16 MiB a second allow: no second is longer for it than saving one
-/// shard takes its thread, and a kill loses what a shard learnt since its last turn. Older snapshots
-/// are kept for replays as far as the journal reaches (files/snapshot_folder.hpp).
+/// when they are large, as fast as 16 MiB a second allow: no second is longer for it than saving
+/// one shard takes its thread, and a kill loses what a shard learnt since its last turn. Older
+/// snapshots are kept for replays as far as the journal reaches (files/snapshot_folder.hpp).
 class Snapshots {
  public:
   struct Parts {
@@ -45,8 +46,8 @@ class Snapshots {
     std::uint64_t saved = 0, failed = 0;  ///< since the start
     std::uint64_t bytes = 0;              ///< of the newest of all
     std::uint64_t kept_bytes = 0;         ///< of older ones
-    /// Until when the newest of every shard has all that was done; the begin of time before all were
-    /// saved once.
+    /// Until when the newest of every shard has all that was done; the begin of time before all
+    /// were saved once.
     SteadyTime current;
   };
 
@@ -65,6 +66,8 @@ class Snapshots {
   void save_all(const shards::Runtime& runtime);
 
   [[nodiscard]] Counters counters() const;
+  /// What writing one took. Any thread.
+  [[nodiscard]] prometheus::Histogram save_seconds() const { return save_seconds_.read(); }
 
  private:
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
@@ -101,6 +104,7 @@ class Snapshots {
   // Of the thread.
   std::shared_ptr<const engine::Settings> described_;
   std::string description_;
+  prometheus::LiveHistogram save_seconds_;  ///< written by the thread, and when it is gone
   std::unique_ptr<BlockingThread> thread_;
 };
 

@@ -63,7 +63,8 @@ using Call = std::variant<UseSettings,
                           Resume>;
 
 /// Gives a shard this input. Returns what the shard's function of that name does, as a number: how
-/// many, or whether (1, 0). A `UseSettings` must have settings; a `Resume`'s are the shard's already.
+/// many, or whether (1, 0). A `UseSettings` must have settings; a `Resume`'s are the shard's
+/// already.
 std::uint64_t carry_out(const Call& call, Shard& shard);
 
 }  // namespace liminal::engine

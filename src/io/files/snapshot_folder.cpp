@@ -88,9 +88,8 @@ Result<void> SnapshotFolder::save(const SnapshotHeader& header,
   const std::size_t shard = index(header.shard);
   const std::string path = snapshot_path(options_.folder, header.shard);
   const bool keep = keep_before && newest_[shard] && newest_[shard]->input != header.input;
-  const std::string before = keep
-                                 ? kept_path(options_.folder, header.shard, newest_[shard]->input)
-                                 : path + ".previous";
+  const std::string before =
+      keep ? kept_path(options_.folder, header.shard, newest_[shard]->input) : path + ".previous";
   const std::string bytes = seal_snapshot(header, payload);
   if (const Result<void> saved = replace_file_unsynced(*system_, path, bytes, before); !saved)
     return saved;

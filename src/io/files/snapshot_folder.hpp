@@ -16,7 +16,8 @@ namespace liminal::files {
 
 struct SnapshotFolderOptions {
   std::string folder;
-  /// What older snapshots may take beside the newest and the one before it; beyond it the oldest go.
+  /// What older snapshots may take beside the newest and the one before it; beyond it the oldest
+  /// go.
   std::uint64_t kept_bytes_max = 256U << 20;
 };
 
@@ -38,8 +39,8 @@ class SnapshotFolder {
   [[nodiscard]] static Result<SnapshotFolder> open(FileSystem& system,
                                                    SnapshotFolderOptions options);
 
-  /// Replaces a shard's newest. With `keep_before` the one that it replaces is kept as an older one.
-  /// What was saved outlives a loss of power after `sync` only.
+  /// Replaces a shard's newest. With `keep_before` the one that it replaces is kept as an older
+  /// one. What was saved outlives a loss of power after `sync` only.
   [[nodiscard]] Result<void> save(const SnapshotHeader& header,
                                   std::string_view payload,
                                   bool keep_before);

@@ -9,15 +9,17 @@ namespace {
 
 constexpr ShardId kShard{7};
 
-SteadyTime at(int minutes) { return SteadyTime{std::chrono::hours{1000} + std::chrono::minutes{minutes}}; }
+SteadyTime at(int minutes) {
+  return SteadyTime{std::chrono::hours{1000} + std::chrono::minutes{minutes}};
+}
 
 SnapshotHeader header(std::uint64_t input, int minutes) {
   return {.shard = kShard, .engine_time = at(minutes), .input = input, .schema_hash = 1};
 }
 
 SnapshotFolder open(MemoryFileSystem& system, std::uint64_t kept_bytes_max = 1U << 20) {
-  return std::move(
-      *SnapshotFolder::open(system, {.folder = "data/snapshots", .kept_bytes_max = kept_bytes_max}));
+  return std::move(*SnapshotFolder::open(
+      system, {.folder = "data/snapshots", .kept_bytes_max = kept_bytes_max}));
 }
 
 std::vector<std::uint64_t> inputs(MemoryFileSystem& system) {

@@ -60,6 +60,9 @@ enum class Family : std::uint8_t {
   kUpstreamConnections,
   kUpstreamErrors,
   kHandshakeSeconds,
+  kHubChannels,
+  kHubSubscriptions,
+  kHubMessages,
   kProcessCpu,
   kProcessResident,
   kProcessVirtual,
@@ -67,7 +70,7 @@ enum class Family : std::uint8_t {
   kProcessFds,
   kProcessFdsMax,
 };
-inline constexpr std::size_t kFamilies = 52;
+inline constexpr std::size_t kFamilies = 55;
 inline constexpr std::size_t kLabelsMax = 3;
 
 struct FamilyInfo {

@@ -55,7 +55,7 @@ gauge websocket_connections
 counter websocket_connections_total
 counter websocket_connection_rejections_total{reason}
 histogram websocket_connection_duration_seconds
-counter websocket_closes_total{code}
+counter websocket_closes_total{reason}
 counter websocket_messages_total{type,direction}
 counter websocket_message_bytes_total{direction}
 counter websocket_rate_limit_total{reason}
@@ -64,6 +64,9 @@ gauge websocket_upstream_up{upstream}
 gauge websocket_upstream_connections{upstream}
 counter websocket_upstream_errors_total{upstream}
 histogram websocket_handshake_seconds
+gauge liminal_hub_channels
+gauge liminal_hub_subscriptions
+counter liminal_hub_messages_total{result}
 counter process_cpu_seconds_total
 gauge process_resident_memory_bytes
 gauge process_virtual_memory_bytes

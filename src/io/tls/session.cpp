@@ -19,7 +19,9 @@ using State = Progress::State;
 
 // OpenSSL's own way to a socket writes by `write`, which raises SIGPIPE where the peer is gone.
 
-int socket_of(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
+int socket_of(BIO* bio) {
+  return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
+}
 
 int moved(BIO* bio, ssize_t count, int retry) {
   BIO_clear_retry_flags(bio);
@@ -29,8 +31,7 @@ int moved(BIO* bio, ssize_t count, int retry) {
 }
 
 int bio_write(BIO* bio, const char* bytes, int size) {
-  const ssize_t count =
-      ::send(socket_of(bio), bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  const ssize_t count = ::send(socket_of(bio), bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL);
   return moved(bio, count, BIO_FLAGS_WRITE);
 }
 
@@ -68,7 +69,8 @@ bool is_address(const std::string& host) {
 /// Whom the certificate must be for. A name is also told to the server (SNI), which may have
 /// several; an address must not be (RFC 6066).
 bool expect(SSL* ssl, const std::string& host) {
-  if (is_address(host)) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
+  if (is_address(host))
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
   SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   return !host.empty() && SSL_set_tlsext_host_name(ssl, host.c_str()) == 1 &&
          SSL_set1_host(ssl, host.c_str()) == 1;
@@ -161,8 +163,7 @@ Progress Session::write(std::string_view bytes) {
   std::size_t written = 0;
   while (written < bytes.size()) {
     ERR_clear_error();
-    const int count =
-        SSL_write(raw_, bytes.data() + written, as_int(bytes.size() - written));
+    const int count = SSL_write(raw_, bytes.data() + written, as_int(bytes.size() - written));
     if (count > 0) {
       written += static_cast<std::size_t>(count);
       continue;

@@ -47,7 +47,9 @@ class TestCertificates {
     return (folder_ / (name + ".key")).string();
   }
   [[nodiscard]] std::string authority() const { return certificate("authority"); }
-  [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  [[nodiscard]] std::string path(const std::string& name) const {
+    return (folder_ / name).string();
+  }
 
  private:
   template <class T, void (*kFree)(T*)>
@@ -61,8 +63,7 @@ class TestCertificates {
     X509V3_CTX context;
     X509V3_set_ctx_nodb(&context);
     X509V3_set_ctx(&context, issuer, to, nullptr, nullptr, 0);
-    X509_EXTENSION* const extension =
-        X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str());
+    X509_EXTENSION* const extension = X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str());
     ASSERT_NE(extension, nullptr) << value;
     ASSERT_EQ(X509_add_ext(to, extension, -1), 1);
     X509_EXTENSION_free(extension);

@@ -172,6 +172,16 @@ void write(const Status& status, std::string_view version, json::Writer& out) {
   out.end_array();
   out.field("jobs", status.jobs);
   out.end_object();
+  out.key("upstreams");
+  out.begin_array();
+  for (const UpstreamStatus& upstream : status.upstreams) {
+    out.begin_object();
+    out.field("url", upstream.url);
+    out.field("up", upstream.up);
+    out.field("connections", upstream.connections);
+    out.end_object();
+  }
+  out.end_array();
   out.key("traffic");
   out.begin_object();
   out.field("connections", status.connections);

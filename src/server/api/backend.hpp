@@ -17,6 +17,13 @@
 
 namespace liminal::api {
 
+/// A server behind the gateway.
+struct UpstreamStatus {
+  std::string url;
+  bool up = true;
+  std::uint64_t connections = 0;
+};
+
 struct Status {
   double uptime_s = 0;
   SteadyTime time;  ///< the engine's
@@ -31,6 +38,7 @@ struct Status {
   std::uint64_t baselines = 0;  ///< users of whom enough is known
   std::vector<std::string> models;
   std::uint64_t jobs = 0;
+  std::vector<UpstreamStatus> upstreams;  ///< none: the built-in hub answers
   std::uint64_t connections = 0;
   std::uint64_t events_total = 0;
   double events_per_second = 0;

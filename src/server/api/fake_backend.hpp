@@ -41,6 +41,7 @@ class FakeBackend : public Backend {
     status.open_alerts = 1;
     status.rules = 8;
     status.baselines = 1;
+    status.upstreams = {{"ws://chat-1:9000", true, 1}};
     status.connections = 1;
     status.events_total = events.size();
     status.events_per_second = 2.5;

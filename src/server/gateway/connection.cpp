@@ -28,6 +28,7 @@ Connection::Connection(Thread& thread,
       identity_(std::move(identity)),
       client_(*this, std::move(client), wire::Sender::kClient),
       id_(id),
+      began_(thread_.loop.now()),
       last_heard_(thread.loop.now()) {}
 
 void Connection::on_ready(Side& side, epoll::Ready ready) {
@@ -277,6 +278,7 @@ void Connection::gone() {
   (void)thread_.engine.decide(event(traffic::EventKind::kDisconnect));
   thread_.census.leave(identity_->user().hash, identity_->address().hash);
   thread_.counters.closed.add();
+  thread_.connection_seconds.observe(thread_.loop.now() - began_);
   thread_.loop.retire(take_out(thread_.connections, place_));
 }
 

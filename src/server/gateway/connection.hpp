@@ -112,6 +112,7 @@ class Connection : public epoll::Retired, protected epoll::Timer {
   const std::unique_ptr<Identity> identity_;
   Side client_;
   const std::uint64_t id_;
+  const epoll::LoopTime began_;
   epoll::LoopTime last_heard_;  ///< of the client
   epoll::LoopTime close_by_ = kNever;
 

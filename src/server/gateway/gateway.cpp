@@ -67,6 +67,7 @@ Gateway::~Gateway() = default;
 
 void Gateway::configure(std::shared_ptr<const Settings> settings) {
   thread_.configure(std::move(settings));
+  if (thread_.index == 0) health_.configure();
 }
 
 Result<void> Gateway::listen(epoll::Listener listener) {
@@ -87,6 +88,7 @@ void Gateway::stop_listening() {
 
 void Gateway::drain() {
   thread_.draining = true;
+  health_.stop();
   stop_listening();
   // Backwards: whoever goes at once gives its place to the last one.
   for (std::size_t i = thread_.handshakes.size(); i-- > 0;)

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "io/epoll/loop.hpp"
+#include "server/gateway/health.hpp"
 #include "server/gateway/thread.hpp"
 
 namespace liminal::gateway {
@@ -51,6 +52,12 @@ class Gateway {
 
   /// Any thread.
   [[nodiscard]] const Counters& counters() const { return thread_.counters; }
+  [[nodiscard]] prometheus::Histogram handshake_seconds() const {
+    return thread_.handshake_seconds.read();
+  }
+  [[nodiscard]] prometheus::Histogram connection_seconds() const {
+    return thread_.connection_seconds.read();
+  }
   [[nodiscard]] std::size_t connections() const { return thread_.connections.size(); }
 
  private:
@@ -58,6 +65,7 @@ class Gateway {
   void flush_dirty();
 
   Thread thread_;
+  HealthChecks health_{thread_};  ///< of the first thread, for all
   std::vector<Gateway*> peers_;
   std::vector<std::unique_ptr<Door>> doors_;
 };

@@ -57,6 +57,7 @@ void Handshake::accept(Thread& thread, epoll::Stream client, const epoll::Addres
   Arrival arrival;
   arrival.client = std::move(client);
   arrival.peer = peer;
+  arrival.accepted = thread.loop.now();
   Handshake* self = settle(thread, std::move(arrival));
   if (self == nullptr) return;
   const Options& options = self->settings_->options;
@@ -355,6 +356,7 @@ void Handshake::on_answer(const wire::UpgradeResponse& answer) {
   }
   server_->joined();
   thread_.counters.opened.add();
+  thread_.handshake_seconds.observe(thread_.loop.now() - arrival_.accepted);
   auto relay = std::make_unique<Relay>(thread_,
                                        std::move(arrival_.identity),
                                        std::move(arrival_.client),
@@ -378,6 +380,7 @@ void Handshake::serve_locally() {
     return done();
   }
   thread_.counters.opened.add();
+  thread_.handshake_seconds.observe(thread_.loop.now() - arrival_.accepted);
   auto local = std::make_unique<LocalConnection>(
       thread_, std::move(arrival_.identity), std::move(arrival_.client), id_);
   LocalConnection& connection = *local;

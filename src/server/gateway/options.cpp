@@ -28,6 +28,19 @@ void check_identity(const Options& options, Problems& problems) {
   }
 }
 
+void check_health(const HealthOptions& health, Problems& problems) {
+  const auto require = [&](bool holds, const char* key, const char* text) {
+    if (!holds) problems.push_back({key, text});
+  };
+  require(health.interval > Duration::zero(), "health_interval", "must be longer than zero");
+  require(health.timeout > Duration::zero(), "health_timeout", "must be longer than zero");
+  require(health.up_after > 0, "health_up_after", "must be at least 1");
+  require(health.down_after > 0, "health_down_after", "must be at least 1");
+  bool visible = !health.path.empty() && health.path.front() == '/';
+  for (const char c : health.path) visible = visible && c > ' ' && c < 0x7F;
+  require(visible, "health_path", "must begin with / and have no spaces");
+}
+
 /// A path may be empty: nothing is looked for then.
 void check_path(const std::string& path, const char* key, Problems& problems) {
   if (path.empty()) return;
@@ -67,6 +80,7 @@ Problems validate(const Options& options) {
   require(options.high_water_bytes >= 4096 && options.high_water_bytes <= 64U << 20U,
           "high_water_bytes",
           "must be between 4 KiB and 64 MiB");
+  check_health(options.health, problems);
   check_path(options.channel_path, "channel_path", problems);
   check_path(options.error_path, "error_path", problems);
   return problems;

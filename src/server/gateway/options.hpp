@@ -24,6 +24,22 @@ struct IdentitySource {
   std::string name;
 };
 
+/// How upstreams are asked whether they are well.
+struct HealthOptions {
+  enum class Check : std::uint8_t {
+    kNone,       ///< not at all: only failures of clients' connections count
+    kTcp,        ///< a connection, with TLS for wss://
+    kHttp,       ///< GET `path`: an answer from 200 to 399
+    kWebSocket,  ///< an upgrade at `path`: a valid 101
+  };
+  Check check = Check::kTcp;
+  std::string path = "/";
+  Duration interval = std::chrono::seconds{5};  ///< from the end of one check to the next
+  Duration timeout = std::chrono::seconds{2};
+  std::uint32_t up_after = 2;    ///< good checks in a row
+  std::uint32_t down_after = 3;  ///< bad ones
+};
+
 /// How a gateway behaves. Everything but what a connection was let in by can be changed under it.
 struct Options {
   /// Asked in this order; a connection that none of them knows is refused (401).
@@ -40,6 +56,7 @@ struct Options {
 
   Duration connect_timeout = std::chrono::seconds{5};  ///< for each upstream that is tried
   Duration answer_timeout = std::chrono::seconds{10};  ///< of the upstream to the upgrade
+  HealthOptions health = {};
   /// `Host` for the upstream instead of the client's; empty: the client's.
   std::string upstream_host = {};
   /// Tells the upstream the client's address in `X-Forwarded-For`.

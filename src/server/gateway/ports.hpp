@@ -89,6 +89,8 @@ class Reporter {
   virtual ~Reporter() = default;
   /// An upstream could not be reached, or did not prove who it is.
   virtual void upstream_failed(const std::string& upstream, const std::string& why) = 0;
+  /// Health checks found that an upstream is well again, or is not, and `why`.
+  virtual void upstream_changed(const std::string& upstream, bool up, const std::string& why) = 0;
 };
 
 }  // namespace liminal::gateway

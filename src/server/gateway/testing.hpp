@@ -284,6 +284,7 @@ class GatewayTest : public ::testing::Test {
     ASSERT_TRUE(gateway.listen(std::move(listener)));
   }
   void configure(Options options) {
+    options.health = health;
     gateway.configure(std::make_shared<const Settings>(std::move(options), upstreams, tokens));
   }
 
@@ -337,6 +338,8 @@ class GatewayTest : public ::testing::Test {
     return totals().closings[static_cast<std::size_t>(why)];
   }
 
+  /// No checks but in the tests that are about them: they would be upstream sessions, too.
+  HealthOptions health{.check = HealthOptions::Check::kNone};
   Duration ahead = Duration::zero();
   epoll::Loop loop;
   FakeEngine engine;

@@ -9,6 +9,7 @@
 #include "core/wire/json_peek.hpp"
 #include "io/epoll/loop.hpp"
 #include "io/epoll/stream.hpp"
+#include "io/prometheus/histogram.hpp"
 #include "server/gateway/census.hpp"
 #include "server/gateway/counters.hpp"
 #include "server/gateway/identity.hpp"
@@ -51,6 +52,7 @@ struct Arrival {
   epoll::Address peer;
   std::string head;  ///< the upgrade request, whole
   std::unique_ptr<Identity> identity;
+  epoll::LoopTime accepted{};  ///< all loops have the machine's one steady clock
   bool trusted = false;
 };
 
@@ -86,6 +88,8 @@ struct Thread {
   std::vector<char> plain = std::vector<char>(kReadBytes);
   Gather gather;
   Counters counters;
+  prometheus::LiveHistogram handshake_seconds;   ///< of those that were let in
+  prometheus::LiveHistogram connection_seconds;  ///< of those that are over
 
   std::unique_ptr<wire::JsonPeek> channel_peek, error_peek;  ///< null: nothing is looked for
 

@@ -47,6 +47,7 @@ const epoll::Address& Upstream::address() const {
 }
 
 void Upstream::failed(epoll::LoopTime now) {
+  errors_.fetch_add(1, kRelaxed);
   const std::uint32_t before = std::min(failures_.fetch_add(1, kRelaxed), kDoublingsMax);
   out_until_.store((now + kFirstPause * (1U << before)).count(), kRelaxed);
 }
@@ -57,7 +58,7 @@ void Upstream::succeeded() {
   failures_.store(0, kRelaxed);
 }
 
-bool Upstream::healthy(epoll::LoopTime now) const { return out_until() <= now; }
+bool Upstream::healthy(epoll::LoopTime now) const { return up() && out_until() <= now; }
 
 Result<std::shared_ptr<const Upstreams>> Upstreams::make(const std::vector<std::string>& urls,
                                                          const Upstreams* before) {
@@ -86,6 +87,7 @@ std::shared_ptr<Upstream> Upstreams::pick(epoll::LoopTime now,
   const auto better = [&](const Upstream& a, const Upstream& b) {
     const bool a_healthy = a.healthy(now), b_healthy = b.healthy(now);
     if (a_healthy != b_healthy) return a_healthy;
+    if (a.up() != b.up()) return a.up();
     return a_healthy ? a.connections() < b.connections() : a.out_until() < b.out_until();
   };
   for (const auto& each : all_) {

@@ -38,7 +38,13 @@ class Upstream {
   /// as long each time up to 16 s. After that one connection tries; a success clears it.
   void failed(epoll::LoopTime now);
   void succeeded();
+  /// Neither kept out nor found down.
   [[nodiscard]] bool healthy(epoll::LoopTime now) const;
+  /// What active checks found; well until they say otherwise.
+  void set_up(bool up) { up_.store(up, kRelaxed); }
+  [[nodiscard]] bool up() const { return up_.load(kRelaxed); }
+  /// Connections that it failed since the start.
+  [[nodiscard]] std::uint64_t errors() const { return errors_.load(kRelaxed); }
   /// Since when it is to be tried again; zero when nothing is wrong.
   [[nodiscard]] epoll::LoopTime out_until() const { return Duration{out_until_.load(kRelaxed)}; }
 
@@ -50,6 +56,8 @@ class Upstream {
   std::atomic<std::uint32_t> connections_{0};
   std::atomic<std::uint32_t> failures_{0};  ///< in a row
   std::atomic<Duration::rep> out_until_{0};
+  std::atomic<std::uint64_t> errors_{0};
+  std::atomic<bool> up_{true};
 };
 
 /// The servers behind the gateway, immutable as a list: a reload makes another list that shares
@@ -63,7 +71,8 @@ class Upstreams {
       const std::vector<std::string>& urls, const Upstreams* before);
 
   /// The healthy one with the fewest connections that is not in `tried`; when none is healthy, the
-  /// one whose time-out ends first. Null when all were tried.
+  /// one whose time-out ends first, of those that checks found well if there are any. Null when all
+  /// were tried.
   [[nodiscard]] std::shared_ptr<Upstream> pick(epoll::LoopTime now,
                                                const std::vector<const Upstream*>& tried) const;
 

@@ -6,6 +6,19 @@
 
 namespace liminal::hub {
 
+Counts& Counts::operator+=(const Counts& other) {
+  published += other.published;
+  delivered += other.delivered;
+  dropped_slow += other.dropped_slow;
+  dropped_busy += other.dropped_busy;
+  channels += other.channels;
+  members += other.members;
+  subscriptions += other.subscriptions;
+  waiting += other.waiting;
+  dropped_forwards += other.dropped_forwards;
+  return *this;
+}
+
 void Hub::join(Peer& peer) {
   auto member = std::make_unique<Member>();
   member->peer = &peer;

@@ -40,7 +40,10 @@ struct Counts {
   std::size_t channels = 0;
   std::size_t members = 0;
   std::size_t subscriptions = 0;
-  std::size_t waiting = 0;  ///< publications being delivered
+  std::size_t waiting = 0;             ///< publications being delivered
+  std::uint64_t dropped_forwards = 0;  ///< publications that another thread's full mailbox refused
+
+  Counts& operator+=(const Counts& other);
 };
 
 /// The channels of one thread: who is in them, and what is on its way to them.

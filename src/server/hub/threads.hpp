@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -13,18 +14,17 @@ namespace liminal::hub {
 class Threads;
 
 /// The hub of one thread's connections, which tells the other threads' hubs what is published here.
-/// For its loop's thread only.
+/// For its loop's thread only, but for `counts`.
 class ThreadHub {
  public:
   ThreadHub(const Options& options, epoll::Loop& loop, Threads& threads);
 
-  void join(Peer& peer) { hub_.join(peer); }
-  void leave(Peer& peer) { hub_.leave(peer); }
+  void join(Peer& peer);
+  void leave(Peer& peer);
   void receive(Peer& peer, std::string_view message, EventTime now);
 
-  [[nodiscard]] Counts counts() const { return hub_.counts(); }
-  /// Publications that another thread's full mailbox did not take.
-  [[nodiscard]] std::uint64_t dropped_forwards() const { return dropped_forwards_; }
+  /// Any thread.
+  [[nodiscard]] Counts counts() const;
 
  private:
   friend class Threads;
@@ -40,6 +40,7 @@ class ThreadHub {
 
   void accept(SharedPublication publication);
   void deliver();
+  void tell();
 
   Hub hub_;
   epoll::Loop& loop_;
@@ -47,6 +48,8 @@ class ThreadHub {
   Retry retry_{*this};
   std::uint64_t dropped_forwards_ = 0;
   bool scheduled_ = false;
+  mutable std::mutex mutex_;  ///< nobody waits for it but who reads metrics
+  Counts told_;               ///< for other threads
 };
 
 /// The hubs of all threads. A publication reaches the members on its own thread at once and those
@@ -60,6 +63,8 @@ class Threads {
 
   [[nodiscard]] ThreadHub& at(std::size_t thread) { return *hubs_.at(thread); }
   [[nodiscard]] std::size_t size() const { return hubs_.size(); }
+  /// Of all. A channel counts on each thread that has members of it. Any thread.
+  [[nodiscard]] Counts counts() const;
 
  private:
   friend class ThreadHub;

@@ -74,7 +74,7 @@ TEST(Threads, AFullMailboxLosesPublicationsAndCountsThem) {
   CountingPeer ann;
   threads.at(0).join(ann);
   for (int i = 0; i < 5; ++i) threads.at(0).receive(ann, kPublish, kNow);
-  EXPECT_EQ(threads.at(0).dropped_forwards(), 3u);
+  EXPECT_EQ(threads.at(0).counts().dropped_forwards, 3u);
   EXPECT_EQ(second.dropped_tasks(), 3u);
 }
 

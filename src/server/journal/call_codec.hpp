@@ -13,8 +13,7 @@ namespace liminal::journal {
 /// settings by the hash of their text.
 void encode_call(const engine::Call& call, std::uint64_t settings_hash, Writer& out);
 
-using SettingsByHash =
-    std::function<std::shared_ptr<const engine::Settings>(std::uint64_t hash)>;
+using SettingsByHash = std::function<std::shared_ptr<const engine::Settings>(std::uint64_t hash)>;
 
 /// False when the bytes make no sense. Settings that are not known are null.
 [[nodiscard]] bool decode_call(Reader& in, engine::Call& call, const SettingsByHash& settings);

@@ -59,7 +59,13 @@ traffic::Verdict Worker::step(const traffic::Event& event) {
   const ShardId id = shard_of(event.user.hash);
   engine::Shard& owned = shard(id);
   if (runtime_.recorder_ != nullptr) runtime_.recorder_->event(id, owned.inputs() + 1, event);
-  owned.step(event, effects_);
+  if (steps_++ % kStepsPerTiming == 0) {
+    const auto begin = std::chrono::steady_clock::now();
+    owned.step(event, effects_);
+    step_seconds_.observe(std::chrono::steady_clock::now() - begin);
+  } else {
+    owned.step(event, effects_);
+  }
   const traffic::Verdict verdict = effects_.verdict;
   deliver_if_many();
   return verdict;
@@ -201,6 +207,7 @@ void Runtime::beat() {
 
 void Runtime::begin_second(SteadyTime now) {
   busy_ = true;
+  exchange_began_ = std::chrono::steady_clock::now();
   second_ = now;
   waiting_for_ = workers_.size();
   for (const auto& worker : workers_) {
@@ -229,6 +236,7 @@ void Runtime::told() {
 void Runtime::absorbed() {
   if (--waiting_for_ != 0) return;
   busy_ = false;
+  exchange_seconds_.observe(std::chrono::steady_clock::now() - exchange_began_);
   seconds_.fetch_add(1, kRelaxed);
   beat();
 }
@@ -343,6 +351,12 @@ SavedShard Runtime::save_changed(ShardId id, std::uint64_t changes) const {
   shard.save(out);
   saved.bytes = out.take();
   return saved;
+}
+
+prometheus::Histogram Runtime::step_seconds() const {
+  prometheus::Histogram all;
+  for (const auto& worker : workers_) all.merge(worker->step_seconds_.read());
+  return all;
 }
 
 void Runtime::wake(std::function<void()> done) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "core/engine/shard.hpp"
 #include "core/traffic/event.hpp"
 #include "io/epoll/loop.hpp"
+#include "io/prometheus/histogram.hpp"
 #include "server/shards/clock.hpp"
 
 namespace liminal::shards {
@@ -103,8 +105,13 @@ class Worker {
 
   Runtime& runtime_;
   const std::size_t index_;
+  /// One step in so many is timed: the clock would cost a good part of a step.
+  static constexpr std::uint32_t kStepsPerTiming = 64;
+
   epoll::Loop loop_;
   engine::Effects effects_;  ///< of this turn
+  std::uint32_t steps_ = 0;
+  prometheus::LiveHistogram step_seconds_;
 };
 
 /// Runs the engine: threads with a loop each, the 64 shards spread over them, the commons on the
@@ -189,6 +196,11 @@ class Runtime {
   /// How many seconds of the engine have been lived.
   [[nodiscard]] std::uint64_t seconds_lived() const { return seconds_.load(kRelaxed); }
 
+  /// What one event took, of one in 64. Any thread.
+  [[nodiscard]] prometheus::Histogram step_seconds() const;
+  /// What the exchange took, from the first tick to the last absorption. Any thread.
+  [[nodiscard]] prometheus::Histogram exchange_seconds() const { return exchange_seconds_.read(); }
+
  private:
   friend class Worker;
   static constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -216,6 +228,8 @@ class Runtime {
   std::shared_ptr<const engine::Settings> settings_;
   std::shared_ptr<engine::Exchange> exchange_;
   SteadyTime second_;
+  std::chrono::steady_clock::time_point exchange_began_;
+  prometheus::LiveHistogram exchange_seconds_;
   std::size_t waiting_for_ = 0;  ///< threads that have not finished this half of the second
   bool busy_ = false;
   std::unique_ptr<Beat> beat_;
