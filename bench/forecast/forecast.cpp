@@ -1,0 +1,163 @@
+// Forecast quality and time on M4's hourly series; README.md has the method.
+#include <fmt/core.h>
+#include <time.h>
+
+#include <cmath>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "core/forecast/forecaster.hpp"
+#include "io/csv/table.hpp"
+
+namespace {
+
+using namespace liminal;
+
+struct Series {
+  std::string name;
+  std::vector<double> values;
+};
+
+/// The rows of a file: a name, then values up to the first that is missing.
+std::vector<Series> read(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::vector<Series> found;
+  auto table = csv::Table::open(in, {.header = csv::Header::kPresent, .ragged = true});
+  while (table) {
+    const auto more = table->next();
+    if (!more || !*more) break;
+    Series series{std::string(table->field(0)), {}};
+    for (std::size_t i = 1; i < table->fields().size(); ++i) {
+      const auto value = table->number(i);
+      if (!value || std::isnan(*value)) break;
+      series.values.push_back(*value);
+    }
+    found.push_back(std::move(series));
+  }
+  return found;
+}
+
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+/// M4's measures (Makridakis, Spiliotis, Assimakopoulos, 2020), with a day of 24 points.
+struct Measures {
+  double smape = 0, mase = 0, msis = 0, coverage = 0, coverage80 = 0, seconds = 0;
+
+  void add(const Measures& other) {
+    smape += other.smape;
+    mase += other.mase;
+    msis += other.msis;
+    coverage += other.coverage;
+    coverage80 += other.coverage80;
+    seconds += other.seconds;
+  }
+  void print(const std::string& name, double count) const {
+    fmt::print("{:<24} {:7.3f} {:6.3f} {:6.3f}  {:.4f}  {:.4f}  {:6.2f} ms\n",
+               name,
+               smape / count,
+               mase / count,
+               msis / count,
+               coverage / count,
+               coverage80 / count,
+               1000 * seconds / count);
+  }
+};
+
+Measures measure(const std::vector<double>& past,
+                 const std::vector<double>& actual,
+                 const forecast::Forecast& said) {
+  constexpr std::size_t kDay = 24;
+  double scale = 0;
+  for (std::size_t i = kDay; i < past.size(); ++i) scale += std::abs(past[i] - past[i - kDay]);
+  scale /= static_cast<double>(past.size() - kDay);
+  const auto steps = static_cast<double>(actual.size());
+  Measures m;
+  for (std::size_t h = 0; h < actual.size(); ++h) {
+    const double y = actual[h], f = said.mean[h];
+    const double low = said.quantiles[0][h], high = said.quantiles[1][h];
+    m.smape += 200 * std::abs(y - f) / (std::abs(y) + std::abs(f)) / steps;
+    m.mase += std::abs(y - f) / scale / steps;
+    const double outside = std::max(0., low - y) + std::max(0., y - high);
+    m.msis += (high - low + 2 / .05 * outside) / scale / steps;
+    m.coverage += (y >= low && y <= high ? 1 : 0) / steps;
+    m.coverage80 += (y >= said.quantiles[2][h] && y <= said.quantiles[3][h] ? 1 : 0) / steps;
+  }
+  return m;
+}
+
+int run(const std::string& folder, bool detect, bool verbose) {
+  const auto train = read(folder + "/train.csv");
+  const auto test = read(folder + "/test.csv");
+  if (train.empty() || train.size() != test.size()) {
+    fmt::print(
+        stderr, "bench_forecast: {}: no train.csv and test.csv of the same series\n", folder);
+    return 1;
+  }
+  constexpr double kLevels[] = {.025, .975, .1, .9};
+  Measures all, halves[2];
+  std::size_t daily = 0, weekly = 0, shifts = 0;
+  for (std::size_t i = 0; i < train.size(); ++i) {
+    forecast::Options options;
+    options.horizon = static_cast<std::uint32_t>(test[i].values.size());
+    if (!detect) options.seasons = forecast::Seasons{24, 168};
+    const double begin = cpu_seconds();
+    forecast::Forecaster forecaster(options);
+    for (const double value : train[i].values) forecaster.learn(value);
+    if (!forecaster.refit()) return 1;
+    const auto said = forecaster.forecast(options.horizon, kLevels);
+    const double seconds = cpu_seconds() - begin;
+    if (!said) return 1;
+    Measures m = measure(train[i].values, test[i].values, *said);
+    m.seconds = seconds;
+    all.add(m);
+    halves[i % 2].add(m);
+    const forecast::Model& model = *forecaster.model();
+    daily += model.plan.seasons.day == 24;
+    weekly += model.plan.seasons.week == 168;
+    shifts += model.shift_at > 0;
+    if (verbose) {
+      m.print(fmt::format("{} {}/{} {}",
+                          train[i].name,
+                          model.plan.seasons.day,
+                          model.plan.seasons.week,
+                          model.shift_at > 0 ? "shift" : ""),
+              1);
+    }
+  }
+  const auto count = static_cast<double>(train.size());
+  fmt::print(
+      "{:<24} {:>7} {:>6} {:>6}  {:>6}  {:>6}\n", "", "sMAPE", "MASE", "MSIS", "in 95%", "in 80%");
+  all.print(fmt::format("{} series", train.size()), count);
+  halves[0].print("1st, 3rd, …", std::ceil(count / 2));
+  halves[1].print("2nd, 4th, …", std::floor(count / 2));
+  fmt::print(
+      "day of 24 used in {}, week of 168 in {}, level shifts in {}\n", daily, weekly, shifts);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string folder;
+  bool detect = false, verbose = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--detect") {
+      detect = true;
+    } else if (argument == "-v") {
+      verbose = true;
+    } else {
+      folder = argument;
+    }
+  }
+  if (folder.empty()) {
+    fmt::print(stderr, "usage: bench_forecast FOLDER [--detect] [-v]\n");
+    return 2;
+  }
+  return run(folder, detect, verbose);
+}

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "core/forecast/members.hpp"
+#include "core/forecast/spread.hpp"
+
+namespace liminal::forecast {
+
+/// By what members are compared.
+enum class ErrorMeasure : std::uint8_t {
+  kRelative,   ///< |y − f| in parts of their mean size: every hour counts alike
+  kGeometric,  ///< the geometric mean of relative and absolute error, for load that events drive
+};
+
+/// How each member did, and how much it is believed for it, in the near and the far half of the
+/// horizon.
+struct Standing {
+  std::array<PerMember<double>, 2> errors{};   ///< mean error by the measure
+  std::array<PerMember<double>, 2> weights{};  ///< sum to 1; 0 for one that does not speak
+  std::uint32_t origins = 0;                   ///< from how many places it was tested
+  std::uint32_t cuts = 0;                      ///< and refitted how often
+
+  /// The weighted mean of the members' paths.
+  [[nodiscard]] Path combine(const PerMember<Path>& paths, std::uint32_t half) const;
+
+  void save(Writer& out) const;
+  void load(Reader& in);
+};
+
+/// What a back-test found: the standing, and the errors of the combination.
+struct Backtest {
+  Standing standing;
+  std::vector<Residual> residuals;
+  MemberModels models;  ///< fitted to the whole history
+};
+
+/// Fits the members at up to six cuts before the end and at the end, forecasts from four origins a
+/// block with what was known at its cut, and compares with what came. Weights are (error/least
+/// error)^−4, errors weighted by .5^(age / two blocks).
+///
+/// Cost: 5 ms for 800 points and 48 steps. Memory: 7 paths an origin while it runs.
+[[nodiscard]] Backtest backtest(const History& history,
+                                const Plan& plan,
+                                ErrorMeasure measure,
+                                MemberFitter& fitter);
+
+}  // namespace liminal::forecast

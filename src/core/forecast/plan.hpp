@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/codec.hpp"
+#include "core/forecast/seasons.hpp"
+
+namespace liminal::forecast {
+
+/// How a history of some length is fitted and tested: worked out once, from its length, the horizon
+/// and the seasons. Lengths are in points.
+///
+/// The constants are those of an hourly series with a day and a week (Source: our own study,
+/// docs/benchmarks.md); for other seasons the same pattern stands around their multiples, and what
+/// a short history cannot feed is left out: the week below two of its cycles and a day, the day
+/// below two and a half of its own, then lags.
+struct Plan {
+  std::uint32_t horizon = 0;
+  Seasons seasons;
+  std::uint32_t block = 0;                   ///< between refits of the back-test
+  std::uint32_t cuts = 0;                    ///< refits of the back-test, at most 6
+  std::uint32_t stride = 0;                  ///< between the origins of a block
+  double memory = 400;                       ///< a point's weight is e^(−age/memory)
+  std::vector<std::uint32_t> lags;           ///< for members without a profile
+  std::vector<std::uint32_t> residual_lags;  ///< for what a profile leaves
+
+  [[nodiscard]] static Plan of(std::uint64_t points, std::uint32_t horizon, Seasons seasons);
+
+  /// The season that repeats the whole pattern; 1 without seasons.
+  [[nodiscard]] std::uint32_t longest() const;
+  /// The first step of the horizon's second half, which has weights of its own.
+  [[nodiscard]] std::uint32_t half() const { return (horizon + 1) / 2; }
+  /// Points that a forecast looks back.
+  [[nodiscard]] std::size_t reach() const;
+
+  void save(Writer& out) const;
+  void load(Reader& in);
+};
+
+}  // namespace liminal::forecast

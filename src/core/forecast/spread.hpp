@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/base/codec.hpp"
+
+namespace liminal::forecast {
+
+/// One step of one path of the back-test: what was said, and what came.
+struct Residual {
+  std::uint32_t step = 0;   ///< of the horizon, from 0
+  std::uint64_t place = 0;  ///< absolute number of the point
+  double forecast = 0;
+  double actual = 0;
+  double weight = 1;  ///< by the age of its origin
+};
+
+/// How far what comes may lie from a forecast, learnt from a back-test.
+///
+/// u = (y − f)/f^γ, γ = .85 (0 where values are negative: absolute errors). Its size grows along
+/// the horizon by g(h) = .7 · smoothed u² + .3 · a line, and with the hour of the day by v. What is
+/// left, u/s with s = √(g·v), gives the quantiles of each side: .75 of its own and .25 of both
+/// sides together, all 1.1 times as wide, and wider when the back-test was short.
+///
+/// Guarantee: quantiles rise with their level, and are finite.
+/// Memory: 4 numbers a residual kept, at most 2,048 of them.
+/// Source: our own study (docs/benchmarks.md).
+class Spread {
+ public:
+  /// @param horizon  steps that may be asked
+  /// @param day      the season of v; 0 for none
+  /// @param cuts     refits in the back-test: fewer than four widen
+  void fit(std::vector<Residual> residuals,
+           std::uint32_t horizon,
+           std::uint32_t day,
+           std::uint32_t cuts,
+           bool non_negative);
+
+  /// The value that is exceeded with probability 1 − level, for the forecast of a step.
+  /// @param level  in (0, 1)
+  [[nodiscard]] double quantile(double level,
+                                double forecast,
+                                std::uint32_t step,
+                                std::uint64_t place) const;
+
+  [[nodiscard]] std::size_t steps() const { return growth_.size(); }
+
+  void save(Writer& out) const;
+  void load(Reader& in);
+
+ private:
+  struct Sample {
+    double value = 0;
+    double below = 0;  ///< share of the weight at or below
+  };
+  using Samples = std::vector<Sample>;
+
+  void fit_growth(std::span<const Residual> residuals,
+                  std::span<const double> squares,
+                  std::uint32_t horizon);
+  void fit_day(std::span<const Residual> residuals,
+               std::span<const double> squares,
+               std::uint32_t day);
+  [[nodiscard]] double size(std::uint32_t step, std::uint64_t place) const;
+  [[nodiscard]] double power(double forecast) const;
+  static Samples sorted(std::vector<Sample> weighted);
+  static double at(const Samples& samples, double level);
+
+  double gamma_ = .85;
+  double width_ = 1.1;
+  std::vector<double> growth_;    ///< g, by step
+  std::vector<double> day_;       ///< v, by place of the day; empty for 1
+  Samples above_, below_, both_;  ///< of u/s, −u/s and |u/s|
+};
+
+}  // namespace liminal::forecast
