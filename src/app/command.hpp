@@ -21,6 +21,7 @@ void add_anomaly(CLI::App& parent, Run& chosen);
 void add_check_config(CLI::App& parent, Run& chosen);
 void add_completion(CLI::App& parent, Run& chosen);
 void add_explain(CLI::App& parent, Run& chosen);
+void add_forecast(CLI::App& parent, Run& chosen);
 void add_play(CLI::App& parent, Run& chosen);
 void add_print_config(CLI::App& parent, Run& chosen);
 void add_replay(CLI::App& parent, Run& chosen);

@@ -63,7 +63,8 @@ class ForecastRun {
     write_header(read->by_row);
     bool all = true;
     for (const NamedSeries& series : read->series) all &= answer(file->name, series, read->by_row);
-    if (std::fflush(out_) != 0 || std::ferror(out_) != 0) return fail("the forecast could not be written");
+    if (std::fflush(out_) != 0 || std::ferror(out_) != 0)
+      return fail("the forecast could not be written");
     return all ? ExitCode::kDone : ExitCode::kFailed;
   }
 
@@ -113,8 +114,10 @@ class ForecastRun {
       for (const auto& quantile : said.quantiles) fmt::print(out_, ",{}", quantile[h]);
       if (!arguments_.time.empty()) {
         const double at = series.begin_s + series.step_s * (seen + static_cast<double>(h));
-        fmt::print(out_, ",{}", json::format_time(SteadyTime{std::chrono::duration_cast<Duration>(
-                                    std::chrono::duration<double>(at))}));
+        fmt::print(out_,
+                   ",{}",
+                   json::format_time(SteadyTime{
+                       std::chrono::duration_cast<Duration>(std::chrono::duration<double>(at))}));
       }
       fmt::print(out_, "\n");
     }
@@ -132,22 +135,25 @@ class ForecastRun {
     } else {
       fmt::print(complaints_, "no season");
     }
-    fmt::print(complaints_,
-               "; tested from {} places, {} refits\n",
-               standing.origins,
-               standing.cuts);
+    fmt::print(
+        complaints_, "; tested from {} places, {} refits\n", standing.origins, standing.cuts);
     if (model.shift_at > 0) {
-      fmt::print(complaints_,
-                 "the level moved by the factor {:.3g} at point {}: what lies before was moved along\n",
-                 model.shift_factor,
-                 model.shift_at + 1);
+      fmt::print(
+          complaints_,
+          "the level moved by the factor {:.3g} at point {}: what lies before was moved along\n",
+          model.shift_factor,
+          model.shift_at + 1);
     }
     fmt::print(complaints_,
-               "{:<17} {:>7} {:>7} {:>9} {:>9}\n",
-               "member", "weight", "", "error", "");
-    fmt::print(complaints_,
-               "{:<17} {:>7} {:>7} {:>9} {:>9}\n",
-               "", "near", "far", "near", "far");
+               "{:<17} {:>15} {:>19}\n{:<17} {:>7} {:>7} {:>9} {:>9}\n",
+               "",
+               "weight",
+               "error",
+               "member",
+               "near",
+               "far",
+               "near",
+               "far");
     for (std::size_t m = 0; m < forecast::kMembers; ++m) {
       if (!speaks(static_cast<forecast::Member>(m), plan)) continue;
       fmt::print(complaints_,
@@ -180,7 +186,8 @@ ExitCode run_forecast(const ForecastArguments& arguments, std::FILE* out, std::F
 void add_forecast(CLI::App& parent, Run& chosen) {
   auto* command = parent.add_subcommand("forecast", "Forecast a series of evenly spaced values");
   auto arguments = std::make_shared<ForecastArguments>();
-  command->add_option("FILE", arguments->file, "Values as CSV; - is the standard input")->required();
+  command->add_option("FILE", arguments->file, "Values as CSV; - is the standard input")
+      ->required();
   command->add_option("--horizon", arguments->horizon, "Steps ahead, 1 to 10000")->required();
   command->add_option("--column", arguments->column, "The values' column, by name or number");
   command->add_option("--time",
@@ -193,15 +200,18 @@ void add_forecast(CLI::App& parent, Run& chosen) {
   command->add_option("--quantiles", arguments->quantiles, "Levels between 0 and 1 (.1,.5,.9)")
       ->delimiter(',');
   command
-      ->add_option("--weigh-by",
-                   arguments->weigh_by,
-                   "How members are compared: relative error, or geometric for load that events drive")
+      ->add_option(
+          "--weigh-by",
+          arguments->weigh_by,
+          "How members are compared: relative error, or geometric for load that events drive")
       ->check(CLI::IsMember({"relative", "geometric"}));
   command->add_option("--plot", arguments->plot, "Draw history and forecast to this file, as SVG");
   command->add_flag("--explain", arguments->explain, "Say which members spoke, and how they did");
   command->footer(
-      "\nWrites step,mean and the quantiles, one line a step. Rows that begin with a name are series of\n"
-      "their own (as M4's files) and give a line per series and step. Empty, NaN and NA are missing.\n"
+      "\nWrites step,mean and the quantiles, one line a step. Rows that begin with a name are "
+      "series of\n"
+      "their own (as M4's files) and give a line per series and step. Empty, NaN and NA are "
+      "missing.\n"
       "\n  liminal forecast requests.csv --column requests --horizon 48 --plot requests.svg\n");
   command->callback([&chosen, arguments] {
     chosen = [arguments] { return run_forecast(*arguments, stdout, stderr); };

@@ -21,7 +21,8 @@ struct ForecastArguments {
   bool explain = false;
 };
 
-/// Runs `liminal forecast`: the answer as CSV to `out`, complaints and explanations to `complaints`.
+/// Runs `liminal forecast`: the answer as CSV to `out`, complaints and explanations to
+/// `complaints`.
 [[nodiscard]] ExitCode run_forecast(const ForecastArguments& arguments,
                                     std::FILE* out,
                                     std::FILE* complaints);

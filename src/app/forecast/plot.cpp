@@ -12,10 +12,11 @@ namespace {
 
 constexpr svg::Colour kForecastColour{1};
 
-/// Enough of the past to see two of its longest seasons, and three horizons.
+/// Enough of the past to see two of its longest seasons, and three horizons at least, but so that
+/// the forecast still has a tenth of the width.
 std::size_t shown_points(const forecast::Plan& plan, std::size_t points, std::size_t steps) {
-  const std::size_t wanted = std::max({std::size_t{2} * plan.longest(), 3 * steps, std::size_t{40}});
-  return std::min(points, wanted);
+  const std::size_t seasons = std::min(std::size_t{2} * plan.longest(), 9 * steps);
+  return std::min(points, std::max({seasons, 3 * steps, std::size_t{40}}));
 }
 
 }  // namespace

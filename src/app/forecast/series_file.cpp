@@ -29,8 +29,9 @@ class SeriesReader {
     auto more = table_.next();
     if (!more) return fail(more.error());
     if (!*more) return Failure(fmt::format("{}: has a header and no rows", file_));
-    const bool by_row = choice_.column.empty() && choice_.time.empty() && table_.fields().size() > 2 &&
-                        !csv::number(table_.field(0)) && !is_date(table_.field(0));
+    const bool by_row = choice_.column.empty() && choice_.time.empty() &&
+                        table_.fields().size() > 2 && !csv::number(table_.field(0)) &&
+                        !is_date(table_.field(0));
     return by_row ? read_rows() : read_column();
   }
 
@@ -78,7 +79,8 @@ class SeriesReader {
       return place.has_value();
     };
     const auto unknown = [&](const std::string& name) {
-      return fmt::format("{}: has no column {}, but {}", file_, name, fmt::join(table_.names(), ", "));
+      return fmt::format(
+          "{}: has no column {}, but {}", file_, name, fmt::join(table_.names(), ", "));
     };
     if (!choice_.time.empty()) {
       timed_ = true;
@@ -91,6 +93,7 @@ class SeriesReader {
     if (!choice_.column.empty()) {
       return named(choice_.column, column_) ? std::nullopt : std::optional(unknown(choice_.column));
     }
+    if (table_.fields().size() == 1) return std::nullopt;
     std::size_t candidates = 0;
     for (std::size_t i = 0; i < table_.fields().size(); ++i) {
       if ((timed_ && i == time_) || !csv::number(table_.field(i))) continue;
@@ -98,11 +101,11 @@ class SeriesReader {
       ++candidates;
     }
     if (candidates == 1) return std::nullopt;
-    return fmt::format("{}: {}; choose one with --column: {}",
-                       file_,
-                       candidates == 0 ? "has no column of numbers in its first row"
-                                       : "has several columns",
-                       fmt::join(table_.names(), ", "));
+    return fmt::format(
+        "{}: {}; choose one with --column: {}",
+        file_,
+        candidates == 0 ? "has no column of numbers in its first row" : "has several columns",
+        fmt::join(table_.names(), ", "));
   }
 
   tl::expected<SeriesFile, std::string> read_column() {
@@ -112,13 +115,15 @@ class SeriesReader {
     for (;;) {
       const auto found = value(column_);
       if (!found) return Failure(found.error());
-      if (series.values.size() == kPointsMax) return fail_at(column_, "has more than 10,000,000 values");
+      if (series.values.size() == kPointsMax)
+        return fail_at(column_, "has more than 10,000,000 values");
       series.values.push_back(*found);
       if (timed_) {
         const auto time = table_time(table_.field(time_));
         if (!time) return fail_at(time_, "is no time: RFC 3339 or seconds since the epoch");
         const double t = seconds(time->time_since_epoch());
-        if (!times.empty() && t <= times.back()) return fail_at(time_, "is not after the time before it");
+        if (!times.empty() && t <= times.back())
+          return fail_at(time_, "is not after the time before it");
         times.push_back(t);
       }
       const auto more = table_.next();
@@ -126,7 +131,8 @@ class SeriesReader {
       if (!*more) break;
     }
     if (times.size() > 1 && !space_evenly(series, times)) {
-      return Failure(fmt::format("{}: column {} leaves gaps of more than 10,000,000 steps", file_, table_.name(time_)));
+      return Failure(fmt::format(
+          "{}: column {} leaves gaps of more than 10,000,000 steps", file_, table_.name(time_)));
     }
     SeriesFile file;
     file.series.push_back(std::move(series));
@@ -144,7 +150,8 @@ class SeriesReader {
     std::vector<double> spaced{series.values.front()};
     for (std::size_t i = 1; i < times.size(); ++i) {
       const double steps = std::max(1., std::round((times[i] - times[i - 1]) / series.step_s));
-      if (steps + static_cast<double>(spaced.size()) > static_cast<double>(kPointsMax)) return false;
+      if (steps + static_cast<double>(spaced.size()) > static_cast<double>(kPointsMax))
+        return false;
       spaced.resize(spaced.size() + static_cast<std::size_t>(steps) - 1, NAN);
       spaced.push_back(series.values[i]);
     }

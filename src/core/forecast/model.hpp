@@ -22,11 +22,11 @@ struct Model {
   double shift_factor = 1;      ///< what lies before it is multiplied by
 
   /// Fits to a history of at least one value; missing ones are NaN.
-  static Model fit(std::span<const double> values,
-                   std::uint64_t first,
-                   std::uint32_t horizon,
-                   Seasons seasons,
-                   ErrorMeasure measure);
+  [[nodiscard]] static Model fit(std::span<const double> values,
+                                 std::uint64_t first,
+                                 std::uint32_t horizon,
+                                 Seasons seasons,
+                                 ErrorMeasure measure);
 
   /// The history as this model's members want it.
   [[nodiscard]] History view(std::span<const double> values, std::uint64_t first) const;

@@ -15,6 +15,8 @@ constexpr double kSignificance = 3.3;
 constexpr double kCycleFreedom = 4;
 constexpr double kCycleCorrelationMin = .2;
 constexpr double kWeekCorrelationMin = .25;
+constexpr double kPeakMin = .1;
+constexpr double kNearlyBest = .75;
 
 /// Takes away the straight line that fits best.
 void detrend(std::span<double> values) {
@@ -88,7 +90,8 @@ std::uint32_t find_day(std::span<const double> values) {
     best = std::max(best, c);
   }
   for (const Candidate& candidate : proven) {
-    if (candidate.correlation >= .75 * best) return static_cast<std::uint32_t>(candidate.period);
+    if (candidate.correlation >= kNearlyBest * best)
+      return static_cast<std::uint32_t>(candidate.period);
   }
   return 0;
 }
@@ -106,12 +109,18 @@ std::uint32_t find_week(std::span<const double> values, std::uint32_t day) {
   };
   std::vector<double> r{1};
   for (std::size_t days = 1; (days + 1) * day <= n / 2; ++days) r.push_back(at(days));
-  std::size_t best = 0;
+  std::vector<std::size_t> peaks;
+  double largest = 0;
   for (std::size_t days = 2; days + 1 < r.size(); ++days) {
-    if (r[days] > r[days - 1] + .1 && r[days] > r[days + 1] + .1 &&
-        (best == 0 || r[days] > r[best] + .05))
-      best = days;
+    if (!(r[days] > r[days - 1] + kPeakMin && r[days] > r[days + 1] + kPeakMin)) continue;
+    peaks.push_back(days);
+    largest = std::max(largest, r[days]);
   }
+  // The shortest that is nearly the best: two weeks correlate as well as one.
+  const auto place = std::find_if(peaks.begin(), peaks.end(), [&](std::size_t days) {
+    return r[days] >= kNearlyBest * largest;
+  });
+  const std::size_t best = place == peaks.end() ? 0 : *place;
   if (best == 0 || r[best] < kWeekCorrelationMin) return 0;
   const double weeks = static_cast<double>(n) / static_cast<double>(best * day);
   if (r[best] * sqrt(2 * static_cast<double>(best) * (weeks - 1)) < kSignificance) return 0;
@@ -134,16 +143,24 @@ std::vector<double> block_means(std::span<const double> values, std::size_t bloc
   return means;
 }
 
-/// The exact length of a season that is known to a block: where the autocorrelation is largest.
+/// The exact length of a season that is known to a block: where the autocorrelation over one to
+/// seven seasons is largest. The seventh multiple tells lengths apart seven times as sharply as the
+/// first.
 std::uint32_t refine(std::span<const double> values, std::uint32_t about, std::size_t block) {
+  constexpr std::size_t kMultiplesMax = 7;
   std::vector<double> flat(values.begin(), values.end());
   detrend(flat);
+  const std::size_t n = flat.size();
+  const std::size_t multiples =
+      std::clamp<std::size_t>(n / (2 * std::size_t{about}), 1, kMultiplesMax);
   std::size_t best = about;
   double largest = -1;
-  for (std::size_t lag = about - block + 1; lag < about + block; ++lag) {
-    const double r = dot(flat.data(), flat.data() + lag, flat.size() - lag) /
-                     static_cast<double>(flat.size() - lag);
-    if (lag != about - block + 1 && r <= largest) continue;
+  for (std::size_t lag = about - block; lag <= about + block; ++lag) {
+    double r = 0;
+    for (std::size_t k = 1; k <= multiples && k * lag < n; ++k) {
+      r += dot(flat.data(), flat.data() + k * lag, n - k * lag) / static_cast<double>(n - k * lag);
+    }
+    if (lag != about - block && r <= largest) continue;
     largest = r;
     best = lag;
   }

@@ -1,0 +1,97 @@
+#include "core/forecast/spread.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+
+#include "core/base/random.hpp"
+
+namespace liminal::forecast {
+namespace {
+
+/// Errors whose deviation grows with the root of the step, around forecasts of 1.
+std::vector<Residual> walk_errors(std::size_t paths, std::uint32_t horizon, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<Residual> residuals;
+  for (std::size_t p = 0; p < paths; ++p) {
+    double error = 0;
+    for (std::uint32_t h = 0; h < horizon; ++h)
+      residuals.push_back({h, p * 7 + h, 1, 1 + (error += random.uniform(-.01, .01)), 1});
+  }
+  return residuals;
+}
+
+TEST(Spread, CoversWhatItWasFittedTo) {
+  const auto residuals = walk_errors(200, 12, 1);
+  Spread spread;
+  spread.fit(residuals, 12, 0, 6, true);
+  for (const double level : {.8, .95}) {
+    double inside = 0;
+    for (const Residual& r : residuals) {
+      inside += r.actual >= spread.quantile((1 - level) / 2, r.forecast, r.step, r.place) &&
+                r.actual <= spread.quantile((1 + level) / 2, r.forecast, r.step, r.place);
+    }
+    // 1.1 times as wide as the errors, so more than the level.
+    EXPECT_GT(inside / static_cast<double>(residuals.size()), level);
+    EXPECT_LT(inside / static_cast<double>(residuals.size()), level + .08);
+  }
+}
+
+TEST(Spread, GrowsAlongTheHorizonAndWithTheForecast) {
+  Spread spread;
+  spread.fit(walk_errors(50, 24, 2), 24, 0, 6, true);
+  const auto width = [&](double forecast, std::uint32_t step) {
+    return spread.quantile(.9, forecast, step, 0) - spread.quantile(.1, forecast, step, 0);
+  };
+  EXPECT_GT(width(1, 23), 2 * width(1, 0));
+  EXPECT_NEAR(width(2, 5) / width(1, 5), std::pow(2, .85), 1e-9);
+}
+
+TEST(Spread, IsWiderAfterAShortBacktest) {
+  Spread shorter, longer;
+  shorter.fit(walk_errors(50, 6, 3), 6, 0, 1, true);
+  longer.fit(walk_errors(50, 6, 3), 6, 0, 6, true);
+  EXPECT_GT(shorter.quantile(.95, 1, 3, 0), longer.quantile(.95, 1, 3, 0));
+}
+
+TEST(Spread, KeepsGrowingBeyondWhatWasTested) {
+  std::vector<Residual> residuals = walk_errors(50, 6, 4);
+  Spread spread;
+  spread.fit(residuals, 24, 0, 6, true);
+  EXPECT_GT(spread.quantile(.9, 1, 23, 0), spread.quantile(.9, 1, 5, 0));
+}
+
+TEST(Spread, IsOfNoWidthWithoutErrors) {
+  Spread spread;
+  spread.fit({{0, 0, 1, 1, 1}, {1, 1, 1, 1, 1}}, 2, 0, 6, true);
+  EXPECT_NEAR(spread.quantile(.99, 1, 1, 0), 1, 1e-6);
+  Spread nothing;
+  nothing.fit({}, 2, 24, 0, true);
+  EXPECT_NEAR(nothing.quantile(.99, 1, 1, 0), 1, 1e-6);
+}
+
+RC_GTEST_PROP(Spread, GivesQuantilesThatRise, (std::uint64_t seed)) {
+  Random random(seed);
+  std::vector<Residual> residuals;
+  const auto count = *rc::gen::inRange<std::uint64_t>(1, 200);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const double forecast = random.uniform(0, 2);
+    residuals.push_back({static_cast<std::uint32_t>(random.below(8)),
+                         random.below(100),
+                         forecast,
+                         std::max(0., forecast + random.uniform(-1, 3)),
+                         random.uniform(.1, 1)});
+  }
+  Spread spread;
+  spread.fit(residuals, 8, *rc::gen::element(0U, 5U), 6, *rc::gen::arbitrary<bool>());
+  double last = -INFINITY;
+  for (int i = 1; i < 100; ++i) {
+    const double value = spread.quantile(i * .01, 1.3, 4, 17);
+    RC_ASSERT(std::isfinite(value) && value >= last - 1e-12);
+    last = value;
+  }
+}
+
+}  // namespace
+}  // namespace liminal::forecast
