@@ -36,7 +36,7 @@ Scaling Scaling::of(std::span<const double> values) {
     scaling.offset = .01;
     scaling.floor = .01;
   } else {
-    scaling.floor = .1 * positive_min / scaling.scale;
+    scaling.floor = std::max(1e-12, .1 * (positive_min / scaling.scale));
   }
   return scaling;
 }
