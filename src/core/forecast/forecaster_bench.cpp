@@ -1,5 +1,6 @@
 #include <benchmark/benchmark.h>
 
+#include "core/base/hash.hpp"
 #include "core/forecast/forecaster.hpp"
 
 namespace {
