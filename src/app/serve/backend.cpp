@@ -1,7 +1,10 @@
 #include "app/serve/backend.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <utility>
 
 #include "core/limits/policies.hpp"
@@ -202,13 +205,19 @@ void ServerBackend::alert(api::AlertId id, Done<Alert> done) {
 void ServerBackend::explain(api::AlertId id, Done<api::Explanation> done) {
   alert(id, [this, done = std::move(done)](Result<Alert> found) {
     if (!found) return done(tl::unexpected(found.error()));
-    const std::string name = traffic::alert_id(*found);
-    std::string where;
-    {
-      const std::lock_guard lock(mutex_);
-      where = api_;
-    }
-    done(api::Explanation{std::move(*found), "liminal explain --api http://" + where + " " + name});
+    api::Explanation explanation;
+    explanation.command =
+        fmt::format("liminal explain {} --data {}",
+                    traffic::alert_id(*found),
+                    std::filesystem::absolute(directory_).lexically_normal().string());
+    const std::optional<SteadyTime> begin =
+        parts_.journal == nullptr ? std::nullopt : parts_.journal->counters().begin;
+    explanation.available = begin && *begin <= found->first_seen;
+    if (!explanation.available)
+      explanation.reason = begin ? "the journal of inputs does not reach back so far any more"
+                                 : "no journal of inputs is kept";
+    explanation.alert = std::move(*found);
+    done(std::move(explanation));
   });
 }
 
@@ -341,11 +350,6 @@ void ServerBackend::set_limits(limits::Options options, Done<void> done) {
                          (*shared)(committed);
                        });
   if (!queued) (*shared)(tl::unexpected(queued.error()));
-}
-
-void ServerBackend::announce(std::string api) {
-  const std::lock_guard lock(mutex_);
-  api_ = std::move(api);
 }
 
 void ServerBackend::reload(const engine::Options& options) {

@@ -71,9 +71,6 @@ class ServerBackend final : public api::Backend {
   void remember(api::RememberedAnswer answer, Done<void> done) override;
   void recall(std::string key, Done<std::optional<api::RememberedAnswer>> done) override;
 
-  /// Where the API answers, for commands that are suggested.
-  void announce(std::string api);
-
   /// Once a second: what rates are told from, and whether the shards still live.
   void observe_second();
 
@@ -107,7 +104,6 @@ class ServerBackend final : public api::Backend {
   const Duration started_at_ = std::chrono::system_clock::now().time_since_epoch();
   mutable std::mutex mutex_;
   std::shared_ptr<const engine::Settings> settings_;
-  std::string api_;  ///< where this program answers
   bool limits_were_set_ = false;
   struct Moment {
     std::chrono::steady_clock::time_point at;

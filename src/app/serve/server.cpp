@@ -384,7 +384,6 @@ tl::expected<void, std::string> Server::start_api() {
   const bool v6 = options.http.host.find(':') != std::string::npos;
   const std::string host = v6 ? "[" + options.http.host + "]" : options.http.host;
   api_address_ = fmt::format("{}:{}", host, http_->port());
-  backend_->announce(api_address_);
   return {};
 }
 

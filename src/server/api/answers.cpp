@@ -206,6 +206,13 @@ void write(const Explanation& explanation, json::Writer& out) {
   out.field("command", explanation.command);
   out.field("shard", index(alert.shard));
   out.field("input", alert.input);
+  out.field("available", explanation.available);
+  out.key("reason");
+  if (explanation.available) {
+    out.null();
+  } else {
+    out.value(explanation.reason);
+  }
   out.end_object();
   out.end_object();
 }

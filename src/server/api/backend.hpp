@@ -67,7 +67,9 @@ struct AlertId {
 
 struct Explanation {
   traffic::Alert alert;
-  std::string command;  ///< what replays the decision
+  std::string command;     ///< what replays the decision
+  bool available = false;  ///< what it takes is kept still
+  std::string reason;      ///< why not
 };
 
 struct UserQuery {

@@ -87,7 +87,7 @@ class FakeBackend : public Backend {
   }
 
   void explain(AlertId id, Done<Explanation> done) override {
-    give_if(is_flood(id), std::move(done), Explanation{flood, "liminal explain 17-42"});
+    give_if(is_flood(id), std::move(done), Explanation{flood, "liminal explain 17-42", true, ""});
   }
 
   void feedback(AlertId id,

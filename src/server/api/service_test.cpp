@@ -174,7 +174,7 @@ TEST_F(ServiceTest, ShowsExplainsAndJudgesAnAlert) {
               AllOf(HasSubstr(R"("first":{"decided_by":"rule","detector":"rule","rule":0,)"),
                     HasSubstr(R"("worst":{"decided_by":"baseline",)"),
                     HasSubstr(R"("replay":{"command":"liminal explain 17-42","shard":17,)"
-                              R"("input":4711}})")));
+                              R"("input":4711,"available":true,"reason":null}})")));
   for (const char* id : {"17-43", "17-0", "99-1", "x", "17-42x"}) {
     const std::string path = std::string("/ml/anomalies/") + id;
     EXPECT_EQ(ask("GET", path).status, 404U) << id;

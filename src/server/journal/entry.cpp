@@ -51,9 +51,9 @@ void append_settings(std::string_view text, Writer& out) {
   out.put_text(text);
 }
 
-const engine::Settings* settings_of(const engine::Call& call) {
-  if (const auto* use = std::get_if<engine::UseSettings>(&call)) return use->settings.get();
-  if (const auto* resume = std::get_if<engine::Resume>(&call)) return resume->settings.get();
+std::shared_ptr<const engine::Settings> settings_of(const engine::Call& call) {
+  if (const auto* use = std::get_if<engine::UseSettings>(&call)) return use->settings;
+  if (const auto* resume = std::get_if<engine::Resume>(&call)) return resume->settings;
   return nullptr;
 }
 

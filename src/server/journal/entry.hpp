@@ -57,7 +57,7 @@ void append_call(std::uint64_t input,
                  Writer& out);
 void append_settings(std::string_view text, Writer& out);
 /// Those of a call that has settings; null for others.
-[[nodiscard]] const engine::Settings* settings_of(const engine::Call& call);
+[[nodiscard]] std::shared_ptr<const engine::Settings> settings_of(const engine::Call& call);
 
 /// Reads records in their order and gives their entries. Remembers the last exchanges, to which
 /// entries refer.

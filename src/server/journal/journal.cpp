@@ -82,8 +82,8 @@ void Journal::record(ShardId shard, Append append) {
 }
 
 void Journal::call(ShardId shard, std::uint64_t input, const engine::Call& call) {
-  const engine::Settings* settings = settings_of(call);
-  const std::uint64_t hash = settings == nullptr ? 0 : keep(*settings);
+  const std::shared_ptr<const engine::Settings> settings = settings_of(call);
+  const std::uint64_t hash = settings == nullptr ? 0 : keep(settings);
   record(shard, [&](Writer& out) { append_call(input, call, hash, out); });
 }
 
@@ -97,12 +97,12 @@ void Journal::keep(const engine::Exchange& exchange) {
 }
 
 /// All shards get the same settings, one after the other: described once.
-std::uint64_t Journal::keep(const engine::Settings& settings) {
+std::uint64_t Journal::keep(const std::shared_ptr<const engine::Settings>& settings) {
   if (!options_.describe) return 0;
   const std::lock_guard lock(shared_mutex_);
-  if (last_settings_ == &settings) return last_settings_hash_;
-  const std::string text = options_.describe(settings);
-  last_settings_ = &settings;
+  if (last_settings_ == settings) return last_settings_hash_;
+  const std::string text = options_.describe(*settings);
+  last_settings_ = settings;
   last_settings_hash_ = hash64(text);
   Writer out;
   append_settings(text, out);

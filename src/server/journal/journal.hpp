@@ -82,7 +82,7 @@ class Journal {
   void record(ShardId shard, Append append);
   void keep(const engine::Exchange& exchange);
   /// Gives their hash; 0 when there is nobody to describe them.
-  [[nodiscard]] std::uint64_t keep(const engine::Settings& settings);
+  [[nodiscard]] std::uint64_t keep(const std::shared_ptr<const engine::Settings>& settings);
   void keep(std::string record);
   void run();
   void write(bool sync);
@@ -95,7 +95,8 @@ class Journal {
   std::mutex shared_mutex_;          // of what follows
   std::vector<std::string> shared_;  ///< records that entries of several shards refer to
   std::uint64_t last_exchange_ = 0;
-  const engine::Settings* last_settings_ = nullptr;  ///< to tell them apart alone
+  /// Held, so that no others can come to lie where they did.
+  std::shared_ptr<const engine::Settings> last_settings_;
   std::uint64_t last_settings_hash_ = 0;
   mutable std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
