@@ -27,6 +27,7 @@ struct Line {
   std::string channel = "general";
   bool error = false;
   std::uint64_t content = 0;
+  std::uint64_t connection = 0;
 };
 
 constexpr std::int64_t kStart = 1'700'000'000;
@@ -46,6 +47,7 @@ class Driver {
     event.kind = line.kind;
     event.bytes = line.bytes;
     event.error = line.error;
+    event.connection = line.connection;
     if (line.content != 0) event.content_hash = line.content;
     event.time = EventTime{std::chrono::seconds{kStart} + from_seconds(line.t)};
     engine.feed(event, effects);
@@ -311,6 +313,52 @@ TEST(Engine, AnAddressLimitHoldsOverUsersOfAllShards) {
   // first second.
   EXPECT_LT(passed, 100u * 60 + 200 + 20 * kUsers);
   EXPECT_GT(passed, 100u * 50);
+}
+
+Options limiting_connections() {
+  Options options;
+  options.limits.mode = traffic::Mode::kEnforce;
+  options.limits.delay_max = Duration::zero();
+  options.limits.user.messages.per_second = 0;
+  options.limits.connection.messages.per_second = 1;
+  options.limits.connection.messages.burst = 5;
+  return options;
+}
+
+TEST(Engine, EachConnectionHasItsOwnLimit) {
+  Driver driver(limiting_connections());
+  const auto passed = [&](std::uint64_t connection, double t) {
+    std::size_t count = 0;
+    for (int i = 0; i < 20; ++i) {
+      const Effects& effects =
+          driver.feed({.t = t + i * .001, .user = "amy", .connection = connection});
+      if (effects.verdict.decision == traffic::Decision::kAllow) {
+        ++count;
+      } else {
+        EXPECT_EQ(effects.verdict.reason, traffic::Reason::kConnectionMessages);
+      }
+    }
+    return count;
+  };
+  EXPECT_EQ(passed(1, 0), 5u);
+  EXPECT_EQ(passed(2, 1), 5u) << "the first one's use is not the second's";
+  EXPECT_EQ(passed(1, 3), 3u) << "three seconds later";
+  driver.feed({.t = 5, .user = "amy", .kind = EventKind::kDisconnect, .connection = 2});
+  EXPECT_EQ(passed(2, 6), 5u) << "another connection of that number";
+  EXPECT_EQ(passed(0, 7), 20u) << "a server in front that knows no connections";
+}
+
+TEST(Engine, WhatConnectionsUsedUpIsPartOfTheState) {
+  Driver driver(limiting_connections());
+  for (int i = 0; i < 5; ++i) driver.feed({.t = i * .001, .user = "amy", .connection = 7});
+  Writer out;
+  driver.engine.save(out);
+  Driver again(limiting_connections());
+  Reader in(out.bytes());
+  ASSERT_TRUE(again.engine.load(in));
+  EXPECT_EQ(again.engine.state_hash(), driver.engine.state_hash());
+  const Line next{.t = .1, .user = "amy", .connection = 7};
+  EXPECT_EQ(again.feed(next).verdict.reason, traffic::Reason::kConnectionMessages);
 }
 
 std::string drive(Driver& driver, const std::vector<Line>& lines) {

@@ -1,6 +1,7 @@
 #include "core/engine/shard.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/base/check.hpp"
 #include "core/base/hash.hpp"
@@ -45,8 +46,13 @@ void Shard::step(const Event& event, Effects& out) {
   AddressState* address = address_of(event);
   limits::AddressLimits* address_limits = address != nullptr ? &address->limits : nullptr;
   const traffic::Override* override_ = override_of(user, event.user.text);
-  out.verdict =
-      limits::decide(settings_->policies, user.limits, address_limits, override_, event, now);
+  out.verdict = limits::decide(settings_->policies,
+                               user.limits,
+                               address_limits,
+                               override_,
+                               event,
+                               now,
+                               connection_of(event));
   const bool counted = out.verdict.decision < Decision::kDrop;
   user.features.learn(event, now, limits::violates(out.verdict));
   judge(user, event, now, out);
@@ -95,6 +101,19 @@ Shard::AddressState* Shard::address_of(const Event& event) {
     used_addresses_.emplace_back(event.address.text);
   }
   return &address;
+}
+
+/// What the event's connection has used up; null where that limits nothing.
+limits::ConnectionLimits* Shard::connection_of(const Event& event) {
+  if (event.connection == 0 || !settings_->policies.connection.limit_anything()) return nullptr;
+  if (event.kind == EventKind::kDisconnect) connections_.erase(event.connection);
+  if (event.kind != EventKind::kMessage) return nullptr;
+  const auto [found, added] = connections_.try_emplace(event.connection);
+  if (added && connections_.size() > kConnectionsMax) {
+    const bool newest_is_oldest = found == connections_.begin();
+    connections_.erase(newest_is_oldest ? std::next(found) : connections_.begin());
+  }
+  return &found->second;
 }
 
 void Shard::judge(UserState& user, const Event& event, SteadyTime now, Effects& out) {

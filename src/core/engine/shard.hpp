@@ -138,8 +138,12 @@ class Shard {
     bool used = false;  ///< within this second
   };
 
+  /// Connections whose use is kept at once; beyond it the oldest is forgotten, and begins anew.
+  static constexpr std::size_t kConnectionsMax = 16'384;
+
   UserState& meet(const traffic::Event& event, SteadyTime& now);
   [[nodiscard]] AddressState* address_of(const traffic::Event& event);
+  [[nodiscard]] limits::ConnectionLimits* connection_of(const traffic::Event& event);
   void judge(UserState& user, const traffic::Event& event, SteadyTime now, Effects& out);
   void raise(const traffic::Finding& finding,
              const traffic::Event& event,
@@ -162,6 +166,8 @@ class Shard {
   std::uint64_t inputs_ = 0;
   features::UserTable<UserState> users_;
   features::UserTable<AddressState> addresses_;
+  /// By the event's number, which grows with time; only where policies limit connections.
+  std::map<std::uint64_t, limits::ConnectionLimits> connections_;
   std::uint64_t ticks_ = 0;
   std::vector<std::string> used_addresses_;  ///< within this second, in the order of first use
   AlertBook alerts_;

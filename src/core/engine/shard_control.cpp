@@ -15,7 +15,8 @@ using traffic::Name;
 
 namespace {
 
-constexpr std::uint8_t kShardVersion = 1;
+/// 2 added what connections have used up; a version 1 has none.
+constexpr std::uint8_t kShardVersion = 2;
 
 void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
 SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
@@ -68,6 +69,9 @@ void Shard::set_settings(std::shared_ptr<const Settings> settings) {
   addresses_.for_each([&](const Name&, AddressState& address) {
     address.limits.carry_over(before->policies, settings_->policies, now_);
   });
+  if (!settings_->policies.connection.limit_anything()) connections_.clear();
+  for (auto& [number, connection] : connections_)
+    connection.carry_over(before->policies, settings_->policies, now_);
   alerts_.set_options(settings_->options.alerts);
 }
 
@@ -129,6 +133,7 @@ void Shard::adopt(const traffic::Alert& alert) {
 void Shard::resume(std::uint64_t first) {
   LIMINAL_CHECK(first > inputs_);
   inputs_ = first;
+  connections_.clear();
   users_.for_each([](const Name&, UserState& user) {
     user.limits.forget_connections();
     user.features.forget_connections();
@@ -182,6 +187,7 @@ Counters Shard::counters() const {
 
 std::size_t Shard::memory_bytes() const {
   return sizeof *this + users_.memory_bytes() + addresses_.memory_bytes() + alerts_.memory_bytes() +
+         connections_.size() * (sizeof(limits::ConnectionLimits) + 48) +
          overrides_.size() * (sizeof(traffic::Override) + 64);
 }
 
@@ -206,12 +212,18 @@ void Shard::save(Writer& out) const {
   });
   out.put_varint(used_addresses_.size());
   for (const std::string& address : used_addresses_) out.put_text(address);
+  out.put_varint(connections_.size());
+  for (const auto& [number, connection] : connections_) {
+    out.put_varint(number);
+    connection.save(out);
+  }
   alerts_.save(out);
 }
 
 Result<void> Shard::load(Reader& in) {
   reset();
-  if (in.get<std::uint8_t>() != kShardVersion) return failure(ErrorCode::kUnsupported);
+  const auto version = in.get<std::uint8_t>();
+  if (version == 0 || version > kShardVersion) return failure(ErrorCode::kUnsupported);
   if (in.get<std::uint8_t>() != index(id_)) return failure(ErrorCode::kConflict, 1);
   now_ = get_time(in);
   inputs_ = in.get_varint();
@@ -236,6 +248,11 @@ Result<void> Shard::load(Reader& in) {
   if (!addresses) in.fail();
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left)
     used_addresses_.emplace_back(in.get_text());
+  for (std::uint64_t left = version > 1 ? in.get_varint() : 0; left > 0 && in.ok(); --left) {
+    const std::uint64_t number = in.get_varint();
+    load_into(connections_[number], in);
+    if (connections_.size() > kConnectionsMax) in.fail();
+  }
   if (in.ok() && !alerts_.load(in)) in.fail();
   if (!in.ok()) {
     const std::size_t position = in.position();

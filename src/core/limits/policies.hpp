@@ -39,6 +39,8 @@ class MeterPolicies {
     limiting_ = gcra.unlimited() ? limiting_ & ~bit : limiting_ | bit;
   }
 
+  [[nodiscard]] bool limit_anything() const { return limiting_ != 0; }
+
   /// Calls `f(meter, policy)` for each that limits.
   template <class F>
   void for_each_limiting(F f) const {

@@ -75,7 +75,8 @@ Incident load_incident(Reader& in, Scope scope, const IncidentOptions& options) 
     incident.ids.push_back(in.get<std::uint64_t>());
   const std::uint64_t sources = in.get_varint();
   if (sources > options.entities_max) in.fail();
-  for (std::uint64_t i = 0; i < sources && in.ok(); ++i) incident.sources.emplace_back(get_text(in));
+  for (std::uint64_t i = 0; i < sources && in.ok(); ++i)
+    incident.sources.emplace_back(get_text(in));
   const std::uint64_t parts = in.get_varint();
   if (parts > options.types_max) in.fail();
   for (std::uint64_t i = 0; i < parts && in.ok(); ++i) {
@@ -163,11 +164,12 @@ Incident& Incidents::incident_of(Scope scope, std::string_view source, SteadyTim
 /// The newest one may be growing still: it stays.
 void Incidents::make_room(Book& book) {
   const auto newest = std::prev(book.incidents.end());
-  const auto least = std::min_element(
-      book.incidents.begin(), newest, [](const auto& a, const auto& b) {
+  const auto least =
+      std::min_element(book.incidents.begin(), newest, [](const auto& a, const auto& b) {
         return a.second.salience < b.second.salience;
       });
-  const std::string key = least->second.scope == Scope::kGlobal ? "" : least->second.sources.front();
+  const std::string key =
+      least->second.scope == Scope::kGlobal ? "" : least->second.sources.front();
   if (const auto open = book.open.find(key);
       open != book.open.end() && open->second == least->first)
     book.open.erase(open);

@@ -48,15 +48,15 @@ struct Incident {
   std::uint64_t number = 0;  ///< counts up, never used again: its id
   Scope scope = Scope::kGlobal;
   SteadyTime first_seen, last_seen;
-  std::uint64_t members = 0;           ///< all of them
-  std::uint64_t events = 0;            ///< joinings: a member may join again
-  std::uint64_t entities = 0;          ///< sources, as far as they are told apart
-  std::vector<std::uint64_t> ids;      ///< of the first members
-  std::vector<std::string> sources;    ///< of the first entities, in order of appearance
-  std::vector<IncidentPart> parts;     ///< types, in order of appearance
-  double log_odds = -1e300;            ///< of its most salient item
-  double excess = 0;                   ///< Σ over its types of `type_excess`
-  double salience = 0;                 ///< 0–1
+  std::uint64_t members = 0;         ///< all of them
+  std::uint64_t events = 0;          ///< joinings: a member may join again
+  std::uint64_t entities = 0;        ///< sources, as far as they are told apart
+  std::vector<std::uint64_t> ids;    ///< of the first members
+  std::vector<std::string> sources;  ///< of the first entities, in order of appearance
+  std::vector<IncidentPart> parts;   ///< types, in order of appearance
+  double log_odds = -1e300;          ///< of its most salient item
+  double excess = 0;                 ///< Σ over its types of `type_excess`
+  double salience = 0;               ///< 0–1
 
   /// "message_flood and 3 more kinds, ann and 4 others".
   [[nodiscard]] std::string title() const;
@@ -107,8 +107,8 @@ class Incidents {
 
  private:
   struct Book {
-    std::map<std::uint64_t, Incident> incidents;                      ///< by number
-    std::unordered_map<std::string, std::uint64_t> open;              ///< by source; never walked
+    std::map<std::uint64_t, Incident> incidents;          ///< by number
+    std::unordered_map<std::string, std::uint64_t> open;  ///< by source; never walked
     std::uint64_t last = 0;
   };
   [[nodiscard]] const Book& at(Scope scope) const {
