@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "core/base/math.hpp"
 
@@ -9,7 +10,12 @@ namespace liminal::forecast {
 namespace {
 
 /// Half-lives of an origin's weight, in blocks: short for who is believed, long for how far off.
-constexpr double kStandingHalfLife = 2;
+constexpr double kStandingHalfLife = 1.5;
+constexpr double kLeanHalfLife = 2;
+constexpr double kLeanShare = .15;
+constexpr double kMedianShare = .5;
+/// A relative error is one of at least this level.
+constexpr double kLevelMin = .02;
 constexpr double kSpreadHalfLife = 10;
 /// Below this error members are equally perfect.
 constexpr double kErrorMin = 1e-9;
@@ -22,6 +28,30 @@ struct Origin {
 
 double half_life_weight(double age, double half_life) {
   return liminal::exp(-kLn2 * age / half_life);
+}
+
+/// What a member says, and how much that counts.
+struct Vote {
+  double value = 0, weight = 0;
+};
+
+/// Where half of the weight is reached, each vote's at its middle; straight lines in between.
+double weighted_median(std::span<Vote> votes) {
+  std::sort(votes.begin(), votes.end(), [](const Vote& a, const Vote& b) {
+    return a.value != b.value ? a.value < b.value : a.weight < b.weight;
+  });
+  double before = 0, last_middle = 0;
+  for (std::size_t i = 0; i < votes.size(); ++i) {
+    const double middle = before + votes[i].weight / 2;
+    if (middle >= .5) {
+      if (i == 0 || middle == last_middle) return votes[i].value;
+      const double part = (.5 - last_middle) / (middle - last_middle);
+      return votes[i - 1].value + part * (votes[i].value - votes[i - 1].value);
+    }
+    before += votes[i].weight;
+    last_middle = middle;
+  }
+  return votes.back().value;
 }
 
 /// Sums of one member's errors in one half.
@@ -77,7 +107,7 @@ void judge(const std::vector<Origin>& origins,
     for (std::size_t m = 0; m < kMembers; ++m) {
       if (!speaks(static_cast<Member>(m), plan)) continue;
       const double ratio = least / (errors[m] + kErrorMin);
-      total += standing.weights[half][m] = ratio * ratio * ratio * ratio;
+      total += standing.weights[half][m] = ratio * ratio * ratio * ratio * ratio;
     }
     for (double& weight : standing.weights[half]) weight /= total;
   }
@@ -86,13 +116,22 @@ void judge(const std::vector<Origin>& origins,
 }  // namespace
 
 Path Standing::combine(const PerMember<Path>& paths, std::uint32_t half) const {
-  Path mean;
-  for (std::size_t m = 0; m < kMembers; ++m) {
-    mean.resize(std::max(mean.size(), paths[m].size()));
-    for (std::size_t h = 0; h < paths[m].size(); ++h)
-      mean[h] += weights[h < half ? 0 : 1][m] * paths[m][h];
+  std::size_t horizon = 0;
+  for (const Path& path : paths) horizon = std::max(horizon, path.size());
+  Path combined(horizon);
+  for (std::size_t h = 0; h < horizon; ++h) {
+    std::array<Vote, kMembers> votes;
+    std::size_t count = 0;
+    double mean = 0;
+    for (std::size_t m = 0; m < kMembers; ++m) {
+      if (paths[m].empty()) continue;
+      votes[count++] = {paths[m][h], weights[h < half ? 0 : 1][m]};
+      mean += votes[count - 1].weight * votes[count - 1].value;
+    }
+    const double middle = weighted_median(std::span(votes).first(count));
+    combined[h] = (kMedianShare * middle + (1 - kMedianShare) * mean) * (1 + kLeanShare * lean);
   }
-  return mean;
+  return combined;
 }
 
 void Standing::save(Writer& out) const {
@@ -101,6 +140,7 @@ void Standing::save(Writer& out) const {
       for (const double number : half) out.put(number);
     }
   }
+  out.put(lean);
   out.put(origins);
   out.put(cuts);
 }
@@ -111,9 +151,37 @@ void Standing::load(Reader& in) {
       for (double& number : half) in.get(number);
     }
   }
+  in.get(lean);
   in.get(origins);
   in.get(cuts);
 }
+
+namespace {
+
+/// By how much, in parts of what was said, the values lay above it lately.
+double lean_of(const std::vector<Origin>& origins,
+               const History& history,
+               const Plan& plan,
+               const Standing& standing) {
+  // Around zero there are no parts.
+  if (!history.scaling.non_negative) return 0;
+  const std::size_t n = history.size();
+  double sum = 0, total = 0;
+  for (const Origin& origin : origins) {
+    const Path said = standing.combine(origin.paths, plan.half());
+    const double weight =
+        half_life_weight(static_cast<double>(n - origin.at), kLeanHalfLife * plan.block);
+    for (std::size_t h = 0; h < said.size() && origin.at + h < n; ++h) {
+      const std::size_t at = origin.at + h;
+      if (!(history.observed[at] > 0)) continue;
+      sum += weight * (history.level[at] - said[h]) / std::max(said[h], kLevelMin);
+      total += weight;
+    }
+  }
+  return total > 0 ? std::clamp(sum / total, -1., 1.) : 0;
+}
+
+}  // namespace
 
 Backtest backtest(const History& history,
                   const Plan& plan,
@@ -139,6 +207,7 @@ Backtest backtest(const History& history,
   standing.cuts = plan.cuts;
   standing.origins = static_cast<std::uint32_t>(origins.size());
   judge(origins, history, plan, measure, standing);
+  standing.lean = lean_of(origins, history, plan, standing);
   for (const Origin& origin : origins) {
     const Path said = standing.combine(origin.paths, plan.half());
     const double weight =

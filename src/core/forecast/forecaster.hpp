@@ -27,7 +27,7 @@ struct Forecast {
   std::vector<std::vector<double>> quantiles;  ///< one a level asked, in its order; by step
 };
 
-/// Forecasts one series of evenly spaced points with quantiles: seven cheap members, weighted by
+/// Forecasts one series of evenly spaced points with quantiles: nine cheap members, weighted by
 /// how each did on this very series, and intervals from how far their combination was off.
 ///
 /// `learn` adds a point; `refit` fits and tests the members anew, about once a season or block;

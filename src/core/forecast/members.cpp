@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kLagsRidge = 1e-4;
 constexpr double kResidualRidge = 1e-3;
-constexpr int kColdIterations = 6;
+constexpr int kColdIterations = 4;
 constexpr int kWarmIterations = 3;
 constexpr double kSlackBelow = .3;
 constexpr double kSlackAbove = .5;
@@ -82,8 +82,15 @@ Path weeks_path(std::span<const double> past, const Plan& plan) {
 }  // namespace
 
 std::string_view name(Member member) {
-  constexpr std::array<std::string_view, kMembers> kNames = {
-      "lags_log", "lags", "day_profile_log", "week_profile_log", "weeks", "naive", "day_profile"};
+  constexpr std::array<std::string_view, kMembers> kNames = {"lags_log",
+                                                             "lags",
+                                                             "day_profile_log",
+                                                             "week_profile_log",
+                                                             "weeks",
+                                                             "naive",
+                                                             "day_profile",
+                                                             "day_lags_log",
+                                                             "day_lags"};
   return kNames[static_cast<std::size_t>(member)];
 }
 
@@ -93,6 +100,8 @@ bool speaks(Member member, const Plan& plan) {
     case Member::kDayProfile:
       return plan.seasons.day > 0;
     case Member::kWeekProfileLog:
+    case Member::kDayLagsLog:
+    case Member::kDayLagsLevel:
       return plan.seasons.week > 0;
     default:
       return true;
@@ -100,14 +109,16 @@ bool speaks(Member member, const Plan& plan) {
 }
 
 void MemberModels::save(Writer& out) const {
-  for (const Autoregression* model : {&lags_log, &lags_level, &day_log, &week_log, &day_level})
+  for (const Autoregression* model :
+       {&lags_log, &lags_level, &day_lags_log, &day_lags_level, &day_log, &week_log, &day_level})
     model->save(out);
   for (const Profile* profile : {&day_log_profile, &week_log_profile, &day_level_profile})
     profile->save(out);
 }
 
 void MemberModels::load(Reader& in) {
-  for (Autoregression* model : {&lags_log, &lags_level, &day_log, &week_log, &day_level})
+  for (Autoregression* model :
+       {&lags_log, &lags_level, &day_lags_log, &day_lags_level, &day_log, &week_log, &day_level})
     model->load(in);
   for (Profile* profile : {&day_log_profile, &week_log_profile, &day_level_profile})
     profile->load(in);
@@ -140,6 +151,10 @@ void MemberFitter::fit(
   fit_residual(log, models.day_log_profile, history.first, iterations, models.day_log);
   fit_residual(level, models.day_level_profile, history.first, iterations, models.day_level);
   if (seasons.week == 0) return;
+  start(models.day_lags_log, plan.day_lags);
+  start(models.day_lags_level, plan.day_lags);
+  fitter_.fit(log, weights_, kLagsRidge, iterations, models.day_lags_log);
+  fitter_.fit(level, weights_, kLagsRidge, iterations, models.day_lags_level);
   start(models.week_log, plan.residual_lags);
   models.week_log_profile.fit(log, weights_, history.first, seasons.day, seasons.week);
   fit_residual(log, models.week_log_profile, history.first, iterations, models.week_log);
@@ -169,10 +184,16 @@ PerMember<Path> speak(const MemberModels& models,
     for (double& value : values) value = history.scaling.from_log(value);
   };
 
-  path(Member::kLagsLog).resize(horizon);
-  models.lags_log.continue_from(log, path(Member::kLagsLog));
-  path(Member::kLagsLevel).resize(horizon);
-  models.lags_level.continue_from(level, path(Member::kLagsLevel));
+  const auto lagged =
+      [&](Member member, const Autoregression& model, std::span<const double> past) {
+        if (!speaks(member, plan)) return;
+        path(member).resize(horizon);
+        model.continue_from(past, path(member));
+      };
+  lagged(Member::kLagsLog, models.lags_log, log);
+  lagged(Member::kLagsLevel, models.lags_level, level);
+  lagged(Member::kDayLagsLog, models.day_lags_log, log);
+  lagged(Member::kDayLagsLevel, models.day_lags_level, level);
   path(Member::kWeeks) = weeks_path(log, plan);
   const std::size_t day = std::max(1U, plan.seasons.day);
   for (std::size_t h = 0; h < horizon; ++h)
@@ -185,8 +206,11 @@ PerMember<Path> speak(const MemberModels& models,
   profiled(Member::kDayProfileLog, models.day_log_profile, models.day_log);
   profiled(Member::kWeekProfileLog, models.week_log_profile, models.week_log);
   profiled(Member::kDayProfile, models.day_level_profile, models.day_level);
-  for (const Member member :
-       {Member::kLagsLog, Member::kDayProfileLog, Member::kWeekProfileLog, Member::kWeeks})
+  for (const Member member : {Member::kLagsLog,
+                              Member::kDayLagsLog,
+                              Member::kDayProfileLog,
+                              Member::kWeekProfileLog,
+                              Member::kWeeks})
     unlog(path(member));
 
   const double range = bounds.high - bounds.low;

@@ -20,11 +20,13 @@ enum class Member : std::uint8_t {
   kLagsLevel,       ///< the same on the values
   kDayProfileLog,   ///< profile of the day + autoregression of the rest, on the logarithm
   kWeekProfileLog,  ///< the same with the profile of the week
-  kWeeks,       ///< the mean of the last five weeks, the nearest most, and half of today's shift
-  kNaive,       ///< yesterday again
-  kDayProfile,  ///< profile of the day + autoregression of the rest, on the values
+  kWeeks,         ///< the mean of the last five weeks, the nearest most, and half of today's shift
+  kNaive,         ///< yesterday again
+  kDayProfile,    ///< profile of the day + autoregression of the rest, on the values
+  kDayLagsLog,    ///< autoregression on the logarithm, lags around the day only
+  kDayLagsLevel,  ///< the same on the values
 };
-inline constexpr std::size_t kMembers = 7;
+inline constexpr std::size_t kMembers = 9;
 
 [[nodiscard]] std::string_view name(Member member);
 
@@ -42,21 +44,22 @@ struct Bounds {
 
 /// What the members learnt of a history up to some point.
 struct MemberModels {
-  Autoregression lags_log, lags_level, day_log, week_log, day_level;
+  Autoregression lags_log, lags_level, day_lags_log, day_lags_level, day_log, week_log, day_level;
   Profile day_log_profile, week_log_profile, day_level_profile;
 
   void save(Writer& out) const;
   void load(Reader& in);
 };
 
-/// Whether a plan has what a member needs: a day for the profiles, a week for the week's.
+/// Whether a plan has what a member needs: a day for the profiles, a week for the week's, and for
+/// the lags of the day to differ from the others.
 [[nodiscard]] bool speaks(Member member, const Plan& plan);
 
 /// Fits the members. Holds scratch memory; one serves many series.
 class MemberFitter {
  public:
   /// Fits to the first `cut` points. With `warm` the models are an earlier cut's, from which the
-  /// robust fits go on: three iterations instead of six.
+  /// robust fits go on: three iterations instead of four.
   void fit(
       const History& history, std::size_t cut, const Plan& plan, bool warm, MemberModels& models);
 

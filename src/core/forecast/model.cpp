@@ -86,7 +86,9 @@ bool Model::valid(std::size_t points) const {
   if (!fits(members.lags_log, true) || !fits(members.lags_level, true)) return false;
   return fits(members.day_log, plan.seasons.day > 0) &&
          fits(members.day_level, plan.seasons.day > 0) &&
-         fits(members.week_log, plan.seasons.week > 0);
+         fits(members.week_log, plan.seasons.week > 0) &&
+         fits(members.day_lags_log, plan.seasons.week > 0) &&
+         fits(members.day_lags_level, plan.seasons.week > 0);
 }
 
 }  // namespace liminal::forecast

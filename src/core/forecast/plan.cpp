@@ -59,6 +59,7 @@ Plan Plan::of(std::uint64_t points, std::uint32_t horizon, Seasons seasons) {
                                  ? std::max<std::uint64_t>(seasons.day + 1, points / 4)
                                  : std::max<std::uint64_t>(1, points / 8);
   plan.lags = tidy(wide_lags(seasons), most);
+  if (seasons.week > 0) plan.day_lags = tidy(wide_lags({seasons.day, 0}), most);
   plan.residual_lags = tidy(narrow_lags(seasons), most);
   const std::uint64_t need = plan.lags.back() + std::max<std::uint64_t>(3 * plan.lags.size(), 3);
   const std::uint64_t spare = points > need ? points - need : 0;
@@ -76,7 +77,7 @@ void Plan::save(Writer& out) const {
   for (const std::uint32_t number : {horizon, seasons.day, seasons.week, block, cuts, stride})
     out.put(number);
   out.put(memory);
-  for (const auto* numbers : {&lags, &residual_lags}) {
+  for (const auto* numbers : {&lags, &day_lags, &residual_lags}) {
     out.put_varint(numbers->size());
     for (const std::uint32_t lag : *numbers) out.put(lag);
   }
@@ -86,9 +87,9 @@ void Plan::load(Reader& in) {
   for (std::uint32_t* number : {&horizon, &seasons.day, &seasons.week, &block, &cuts, &stride})
     in.get(*number);
   in.get(memory);
-  for (auto* numbers : {&lags, &residual_lags}) {
+  for (auto* numbers : {&lags, &day_lags, &residual_lags}) {
     const std::uint64_t count = in.get_varint();
-    if (count == 0 || count > 64) in.fail();
+    if ((count == 0 && numbers != &day_lags) || count > 64) in.fail();
     numbers->resize(in.ok() ? static_cast<std::size_t>(count) : 1);
     for (std::uint32_t& lag : *numbers) in.get(lag);
   }

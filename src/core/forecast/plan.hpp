@@ -23,6 +23,7 @@ struct Plan {
   std::uint32_t stride = 0;                  ///< between the origins of a block
   double memory = 400;                       ///< a point's weight is e^(−age/memory)
   std::vector<std::uint32_t> lags;           ///< for members without a profile
+  std::vector<std::uint32_t> day_lags;       ///< the same without the week; empty when it has none
   std::vector<std::uint32_t> residual_lags;  ///< for what a profile leaves
 
   [[nodiscard]] static Plan of(std::uint64_t points, std::uint32_t horizon, Seasons seasons);

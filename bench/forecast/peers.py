@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Measures peers on the series that bench_forecast measures, in the same way.
+
+  python3 -m venv build/peers && build/peers/bin/pip install statsforecast==2.0.1
+  build/peers/bin/python bench/forecast/peers.py FOLDER [SERIES_MAX]
+
+Prints sMAPE, MASE, MSIS (95 %), coverage and CPU time a series, as bench_forecast does. A season of
+24 and 168 where the peer takes two, else of 24.
+"""
+import csv
+import sys
+import time
+
+import numpy as np
+from statsforecast.models import MSTL, AutoETS, AutoTheta, DynamicOptimizedTheta, SeasonalNaive
+
+DAY, WEEK, ALPHA = 24, 168, 0.05
+
+
+def read(path):
+    with open(path, newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    return [(r[0], np.array([float(x) for x in r[1:] if x not in ("", "NA")])) for r in rows]
+
+
+def measures(past, actual, mean, low, high):
+    scale = np.mean(np.abs(past[DAY:] - past[:-DAY]))
+    outside = np.maximum(low - actual, 0) + np.maximum(actual - high, 0)
+    return (
+        200 * np.mean(np.abs(actual - mean) / (np.abs(actual) + np.abs(mean))),
+        np.mean(np.abs(actual - mean)) / scale,
+        np.mean(high - low + 2 / ALPHA * outside) / scale,
+        np.mean((actual >= low) & (actual <= high)),
+    )
+
+
+def run(name, model, train, test):
+    rows, spent = [], 0.0
+    for (_, past), (_, actual) in zip(train, test):
+        begin = time.process_time()
+        said = model().forecast(y=past, h=len(actual), level=[95])
+        spent += time.process_time() - begin
+        rows.append(measures(past, actual, said["mean"], said["lo-95"], said["hi-95"]))
+    smape, mase, msis, coverage = np.mean(rows, axis=0)
+    print(f"{name:<24} {smape:7.3f} {mase:6.3f} {msis:6.3f}  {coverage:.4f}          "
+          f"{1000 * spent / len(rows):7.2f} ms", flush=True)
+
+
+def main():
+    folder = sys.argv[1]
+    most = int(sys.argv[2]) if len(sys.argv) > 2 else None
+    train = read(f"{folder}/train.csv")[:most]
+    test = read(f"{folder}/test.csv")[:most]
+    print(f"{len(train)} series           sMAPE   MASE   MSIS  in 95%")
+    run("SeasonalNaive", lambda: SeasonalNaive(season_length=DAY), train, test)
+    run("DynamicOptimizedTheta", lambda: DynamicOptimizedTheta(season_length=DAY), train, test)
+    run("MSTL(24, 168)", lambda: MSTL(season_length=[DAY, WEEK]), train, test)
+    run("AutoETS", lambda: AutoETS(season_length=DAY), train, test)
+    run("AutoTheta", lambda: AutoTheta(season_length=DAY), train, test)
+
+
+main()
