@@ -24,6 +24,7 @@ import yaml
 DOCUMENT = yaml.safe_load(
     (pathlib.Path(__file__).parents[2] / "api" / "openapi.yaml").read_text())
 USER = "ann"
+FAKE_NOW = 1_800_000_000  # of tests/api/fake_server
 
 
 def resolve(node):
@@ -228,6 +229,44 @@ def check_limits(api):
     api.ask("DELETE", path, 404)
 
 
+def check_scaling(api):
+    fresh = f"check-{time.time()}"
+    usage = {"cpu_avg": .7, "memory_avg": .6, "request_rate": 100, "response_time": .2}
+    first = api.ask("POST", "/scaling", 200, {"usage_patterns": usage, "service": fresh})
+    assert first["predictions"]["action"] == "monitor"
+    assert first["predictions"]["recommended_replicas"] is None
+    path = f"/scaling/{fresh}"
+    api.ask("GET", path + "/metric", 409)
+    api.ask("GET", path + "/backtest", 409)
+    api.ask("DELETE", path, 204)
+    # The server's time: it may be another one than ours.
+    text = api.ask("GET", "/metrics", 200)
+    engine = re.search(r"^liminal_engine_time_seconds (\S+)", text, re.M)
+    now = float(engine[1]) if engine else FAKE_NOW
+    history = [{"timestamp": now - 60 * t, "request_rate": 100 + t % 300, "replicas": 3,
+                "cpu_avg": (100 + t % 300) / 600, "memory_avg": .5,
+                "response_time": .1 / (1 - (100 + t % 300) / 900)}
+               for t in range(2000, 0, -1)]
+    asked = {"service": fresh, "usage_patterns": usage, "current_replicas": 3, "history": history}
+    known = api.ask("POST", "/scaling", 200, asked)["predictions"]
+    assert known["action"] != "monitor" and known["recommended_replicas"] >= 1, known
+    assert known["bottleneck"] in ("cpu", "response_time"), known
+    assert api.ask("GET", path, 200)["minutes"] >= 1990
+    assert fresh in [one["service"] for one in api.ask("GET", "/scaling", 200)["services"]]
+    assert api.ask("PUT", path, 200, {"replicas_min": 7})["replicas_min"] == 7
+    assert api.ask("GET", path + "/metric", 200)["value"] >= 7
+    assert api.ask("GET", path + "/backtest", 200)["planned"]
+    assert api.ask("GET", path + "/backtest/plot", 200).startswith("<")
+    wrong = {"usage_patterns": {"cpu_avg": "x"}, "history": [{"timestamp": -1}], "more": 1}
+    assert set(paths_of(api.ask("POST", "/scaling", 422, wrong))) == {
+        "usage_patterns.cpu_avg", "usage_patterns", "history[0].timestamp", "more"}
+    api.ask("PUT", path, 422, {"shortage_cost": -1, "more": 1})
+    api.ask("DELETE", path, 204)
+    api.ask("GET", path, 404)
+    assert api.ask("PUT", path, 201, {"cooldown_s": 0})["cooldown_s"] == 0
+    api.ask("DELETE", path, 204)
+
+
 def check_operations(api):
     status = api.ask("GET", "/ml/status", 200)
     assert status["shards"] == 64
@@ -265,6 +304,7 @@ def check(base, token):
     check_anomalies(api, alert)
     check_users(api)
     check_limits(api)
+    check_scaling(api)
     check_operations(api)
     check_the_rest(api)
     asked = {one[0] for one in api.seen}

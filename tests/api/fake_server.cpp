@@ -3,16 +3,19 @@
 #include <cstdio>
 
 #include "server/api/fake_backend.hpp"
+#include "server/api/fake_scaling.hpp"
 #include "server/api/service.hpp"
 
 int main(int argc, char** argv) {
   using namespace liminal;
   api::FakeBackend backend;
+  api::FakeScaling scaling;
   api::Options options;
   options.http.port = 0;
   options.version = "1.2.3";
   if (argc > 1) options.access.token = argv[1];
   api::Service service(options, backend);
+  service.attach(scaling);
   const auto server = http::Server::start(
       options.http,
       [&service](http::Request request, http::Reply reply) {

@@ -25,6 +25,14 @@ import yaml
 KEPT_OFF = {
     "liminal_start_time_seconds": "process_start_time_seconds says it",
     "liminal_engine_time_seconds": "differs from the wall clock only in demonstrations",
+    "liminal_scaling_services": "GET /scaling lists them",
+    "liminal_scaling_services_evicted_total": "moves only beyond 256 services",
+    "liminal_scaling_memory_bytes": "bounded by the number of services",
+    "liminal_scaling_rows_total": "whoever tells them gets an answer",
+    "liminal_scaling_advices_total": "whoever asks gets an answer",
+    "liminal_scaling_errors_total": "an alerting rule's matter, not a curve's",
+    "liminal_scaling_recommended_replicas": "each service's own dashboard",
+    "liminal_scaling_peak_load": "each service's own dashboard",
     "process_virtual_memory_bytes": "says nothing: most of it is never touched",
 }
 NAME = re.compile(r"\b(?:liminal|websocket|process)_[a-z_]+\b")

@@ -13,6 +13,7 @@
 #include "app/serve/effects_sink.hpp"
 #include "app/serve/gateway_threads.hpp"
 #include "app/serve/measures.hpp"
+#include "app/serve/scaling.hpp"
 #include "app/serve/snapshots.hpp"
 #include "core/engine/options.hpp"
 #include "io/sqlite/store.hpp"
@@ -38,6 +39,7 @@ class ServerBackend final : public api::Backend {
     journal::Journal* journal;  ///< may be null
     const Snapshots& snapshots;
     const Measures& measures;
+    const signals::Scaling& scaling;
     Log& log;
   };
   /// `settings` is what the shards have at present.

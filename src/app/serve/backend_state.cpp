@@ -154,6 +154,7 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         }
         add_store_metrics(out);
         add_gateway_metrics(out);
+        add_scaling_metrics(parts_.scaling, now(), out);
         if (parts_.journal != nullptr) {
           const journal::Counters kept = parts_.journal->counters();
           out.add(Family::kJournalBytes, kept.bytes);

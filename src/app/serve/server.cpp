@@ -127,6 +127,14 @@ std::function<void(const engine::AlertChange&)> pusher(webhook::Webhook* webhook
   };
 }
 
+std::uint64_t messages_of(const gateway::Totals& totals) {
+  std::uint64_t messages = 0;
+  for (const auto& direction : totals.messages) {
+    for (const std::uint64_t count : direction) messages += count;
+  }
+  return messages;
+}
+
 }  // namespace
 
 Server::Server(const Configuration& configuration, Log& log)
@@ -157,6 +165,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
       std::make_unique<GatewayThreads>(*server->runtime_, server->operator_log_, configuration.hub);
   server->load_state();
   server->adopt_what_was_shown();
+  server->open_scaling();
   server->runtime_->start();
   server->running_ = true;
   server->backend_ = std::make_unique<ServerBackend>(ServerBackend::Parts{*server->runtime_,
@@ -167,6 +176,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                                                           server->journal_.get(),
                                                                           *server->snapshots_,
                                                                           server->measures_,
+                                                                          *server->scaling_,
                                                                           log},
                                                      configuration,
                                                      std::move(settings));
@@ -261,6 +271,21 @@ void Server::open_snapshots() {
       Snapshots::Parts{file_system_, log_, journal_begin},
       Snapshots::Options{
           .folder = (std::filesystem::path(configuration_.data) / kSnapshotFolder).string()});
+}
+
+void Server::open_scaling() {
+  signals::ScalingOptions options;
+  options.folder = (std::filesystem::path(configuration_.data) / "scaling").string();
+  scaling_ = std::make_unique<signals::Scaling>(options, file_system_);
+  scaling_adapter_ = std::make_unique<ScalingAdapter>(*scaling_);
+  own_usage_ = std::make_unique<OwnUsage>(*scaling_);
+  static LogSite site;
+  const signals::Scaling::Counters counters = scaling_->counters();
+  if (counters.load_errors > 0)
+    log_.write(LogLevel::kError,
+               site,
+               "scaling.unreadable",
+               {{"folder", options.folder}, {"files", std::to_string(counters.load_errors)}});
 }
 
 /// Brings back what the engine was, and begins a life of it.
@@ -372,6 +397,7 @@ tl::expected<void, std::string> Server::start_api() {
   if (const Problems problems = api::validate(options); !problems.empty())
     return Failed(problems.front().key + ": " + problems.front().text);
   service_ = std::make_unique<api::Service>(options, *backend_);
+  service_->attach(*scaling_adapter_);
   auto started = http::Server::start(
       options.http,
       [this](http::Request request, http::Reply reply) {
@@ -398,6 +424,8 @@ void Server::save_clock() {
 void Server::housekeep() {
   save_clock();
   backend_->observe_second();
+  own_usage_->second(backend_->now(), messages_of(gateways_->counters()));
+  scaling_->second();
   snapshots_->second(*runtime_);
 }
 
@@ -447,6 +475,9 @@ void Server::stop(Duration patience) {
   http_.reset();
   service_.reset();
   backend_.reset();
+  own_usage_.reset();
+  scaling_adapter_.reset();
+  scaling_.reset();
   gateways_.reset();
   runtime_.reset();
   snapshots_.reset();

@@ -11,6 +11,7 @@
 #include "app/serve/gateway_threads.hpp"
 #include "app/serve/measures.hpp"
 #include "app/serve/operator_log.hpp"
+#include "app/serve/scaling.hpp"
 #include "app/serve/snapshots.hpp"
 #include "io/files/file_system.hpp"
 #include "io/http/server.hpp"
@@ -78,6 +79,7 @@ class Server {
   void open_journal();
   void open_snapshots();
   void load_limits(engine::Options& options);
+  void open_scaling();
   void load_state();
   [[nodiscard]] bool load_one_snapshot_of_all();
   void adopt_what_was_shown();
@@ -101,6 +103,9 @@ class Server {
   std::unique_ptr<shards::Runtime> runtime_;
   std::unique_ptr<GatewayThreads> gateways_;
   std::shared_ptr<const gateway::Upstreams> upstreams_;
+  std::unique_ptr<signals::Scaling> scaling_;
+  std::unique_ptr<ScalingAdapter> scaling_adapter_;
+  std::unique_ptr<OwnUsage> own_usage_;
   std::unique_ptr<ServerBackend> backend_;
   std::unique_ptr<api::Service> service_;
   std::unique_ptr<http::Server> http_;

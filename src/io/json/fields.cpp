@@ -122,6 +122,25 @@ std::optional<Fields> Fields::object(std::string_view name, Need need) {
   return Fields(*value, path_of(name), problems_);
 }
 
+const Value::Array* Fields::array(std::string_view name,
+                                  Need need,
+                                  std::size_t count_min,
+                                  std::size_t count_max) {
+  const Value* value = find(name, need);
+  if (value == nullptr) return nullptr;
+  const auto* elements = value->as<Value::Array>();
+  if (elements != nullptr && elements->size() >= count_min && elements->size() <= count_max)
+    return elements;
+  wrong(name,
+        "must be a list of " + std::to_string(count_min) + " to " + std::to_string(count_max) +
+            " elements");
+  return nullptr;
+}
+
+Fields Fields::element(std::string_view name, std::size_t index, const Value& value) const {
+  return Fields(value, path_of(name) + "[" + std::to_string(index) + "]", problems_);
+}
+
 bool Fields::is_null(std::string_view name) {
   const Value* value = find(name, Need::kOptional);
   return value != nullptr && value->as<std::nullptr_t>() != nullptr;

@@ -61,6 +61,13 @@ class Fields {
 
   /// An object; nothing when it is absent, or null.
   std::optional<Fields> object(std::string_view name, Need need);
+  /// A list of so many elements, whose paths are "name[0]" and so on.
+  const Value::Array* array(std::string_view name,
+                            Need need,
+                            std::size_t count_min,
+                            std::size_t count_max);
+  /// The fields of an element of a list that `array` gave.
+  [[nodiscard]] Fields element(std::string_view name, std::size_t index, const Value& value) const;
   /// True when the field is given and null; it counts as read then.
   bool is_null(std::string_view name);
 

@@ -63,6 +63,14 @@ enum class Family : std::uint8_t {
   kHubChannels,
   kHubSubscriptions,
   kHubMessages,
+  kScalingServices,
+  kScalingEvicted,
+  kScalingMemory,
+  kScalingRows,
+  kScalingAdvices,
+  kScalingErrors,
+  kScalingReplicas,
+  kScalingLoad,
   kProcessCpu,
   kProcessResident,
   kProcessVirtual,
@@ -70,7 +78,7 @@ enum class Family : std::uint8_t {
   kProcessFds,
   kProcessFdsMax,
 };
-inline constexpr std::size_t kFamilies = 55;
+inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kProcessFdsMax) + 1;
 inline constexpr std::size_t kLabelsMax = 3;
 
 struct FamilyInfo {

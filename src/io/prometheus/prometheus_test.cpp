@@ -67,6 +67,14 @@ histogram websocket_handshake_seconds
 gauge liminal_hub_channels
 gauge liminal_hub_subscriptions
 counter liminal_hub_messages_total{result}
+gauge liminal_scaling_services
+counter liminal_scaling_services_evicted_total
+gauge liminal_scaling_memory_bytes
+counter liminal_scaling_rows_total{result}
+counter liminal_scaling_advices_total{action}
+counter liminal_scaling_errors_total{operation}
+gauge liminal_scaling_recommended_replicas{service}
+gauge liminal_scaling_peak_load{service,quantile}
 counter process_cpu_seconds_total
 gauge process_resident_memory_bytes
 gauge process_virtual_memory_bytes

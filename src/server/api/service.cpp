@@ -111,7 +111,7 @@ http::Response Service::error_page(unsigned status, std::string_view detail) {
 
 const Route* Service::find_route(Call& call, std::string& allowed) {
   using enum Access;
-  static constexpr std::array<Route, 21> kRoutes{{
+  static constexpr Route kRoutes[]{
       {"GET", "/ml/status", kRead, Body::kNone, false, &Service::get_status},
       {"POST", "/ml/events", kWrite, Body::kEvents, true, &Service::post_events},
       {"GET", "/ml/features/recent", kRead, Body::kNone, false, &Service::get_rows},
@@ -128,12 +128,25 @@ const Route* Service::find_route(Call& call, std::string& allowed) {
       {"GET", "/ml/limits/{user_id}", kRead, Body::kNone, false, &Service::get_override},
       {"PUT", "/ml/limits/{user_id}", kWrite, Body::kJson, false, &Service::put_override},
       {"DELETE", "/ml/limits/{user_id}", kWrite, Body::kNone, false, &Service::delete_override},
+      {"POST", "/scaling", kWrite, Body::kJson, true, &Service::post_scaling},
+      {"GET", "/scaling", kRead, Body::kNone, false, &Service::list_scaling},
+      {"GET", "/scaling/{service}", kRead, Body::kNone, false, &Service::get_scaling},
+      {"PUT", "/scaling/{service}", kWrite, Body::kJson, false, &Service::put_scaling},
+      {"DELETE", "/scaling/{service}", kWrite, Body::kNone, false, &Service::delete_scaling},
+      {"GET", "/scaling/{service}/backtest", kRead, Body::kNone, false, &Service::get_backtest},
+      {"GET",
+       "/scaling/{service}/backtest/plot",
+       kRead,
+       Body::kNone,
+       false,
+       &Service::get_backtest_plot},
+      {"GET", "/scaling/{service}/metric", kRead, Body::kNone, false, &Service::get_scaling_metric},
       {"GET", "/livez", kOpen, Body::kNone, false, &Service::get_livez},
       {"GET", "/readyz", kOpen, Body::kNone, false, &Service::get_readyz},
       {"GET", "/healthz", kOpen, Body::kNone, false, &Service::get_readyz},
       {"GET", "/metrics", kRead, Body::kNone, false, &Service::get_metrics},
       {"GET", "/openapi.json", kRead, Body::kNone, false, &Service::get_openapi},
-  }};
+  };
   const auto target = http::parse_target(call.request.target);
   const auto segments = target ? split_path(target->path) : std::nullopt;
   if (!segments) return nullptr;

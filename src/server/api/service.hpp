@@ -19,6 +19,7 @@ namespace liminal::api {
 
 struct Call;
 struct Route;
+class ScalingPort;
 
 struct Options {
   http::Options http{.port = 8000};
@@ -47,6 +48,9 @@ class Service {
 
   /// What counts from the next request on; a reload of the configuration may change it. Any thread.
   void set_token(std::string token);
+
+  /// Who keeps services' histories; before the first request. Without, those calls are 503.
+  void attach(ScalingPort& port) { scaling_ = &port; }
 
   /// Makes the answers to what the server refuses by itself.
   [[nodiscard]] static http::Response error_page(unsigned status, std::string_view detail);
@@ -91,6 +95,16 @@ class Service {
   void put_override(const CallPtr& call);
   void delete_override(const CallPtr& call);
   void answer_limits(const CallPtr& call, std::size_t overrides_max);
+  // scaling_handlers.cpp
+  ScalingPort* scaling_of(const CallPtr& call);
+  void post_scaling(const CallPtr& call);
+  void list_scaling(const CallPtr& call);
+  void get_scaling(const CallPtr& call);
+  void put_scaling(const CallPtr& call);
+  void delete_scaling(const CallPtr& call);
+  void get_backtest(const CallPtr& call);
+  void get_backtest_plot(const CallPtr& call);
+  void get_scaling_metric(const CallPtr& call);
   // operation_handlers.cpp
   void get_livez(const CallPtr& call);
   void get_readyz(const CallPtr& call);
@@ -105,6 +119,7 @@ class Service {
 
   const Options options_;
   Backend& backend_;
+  ScalingPort* scaling_ = nullptr;
   const Clock clock_;
   ClientLimiter limiter_;
   IdempotencyCache answered_;

@@ -5,6 +5,7 @@
 #include "core/base/check.hpp"
 #include "io/json/value.hpp"
 #include "server/api/fake_backend.hpp"
+#include "server/api/fake_scaling.hpp"
 #include "server/api/service.hpp"
 
 // Whatever is asked: one answer, whose body is what its type says; errors are problems. The input
@@ -21,7 +22,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   request.peer_is_local = true;
 
   api::FakeBackend backend;
+  api::FakeScaling scaling;
   api::Service service(api::Options{}, backend);
+  service.attach(scaling);
   std::optional<http::Response> answer;
   service.handle(std::move(request), [&answer](http::Response response) {
     LIMINAL_CHECK(!answer);

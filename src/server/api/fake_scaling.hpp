@@ -1,0 +1,59 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/api/scaling_port.hpp"
+
+namespace liminal::api {
+
+/// A keeper of services for tests: does all at once, keeps nothing on disk.
+class FakeScaling : public ScalingPort {
+ public:
+  std::map<std::string, scaling::ServiceState> known;
+
+  bool run(std::function<void()> work) override {
+    work();
+    return true;
+  }
+  void advise(scaling::Report report, Done<scaling::Advice> done) override {
+    auto& state = known[report.service];
+    state.name = report.service;
+    if (report.horizon_minutes) state.service.change_horizon(*report.horizon_minutes);
+    for (const auto& row : report.rows) state.service.observe(row.at, row.observed, state.options);
+    done(state.service.advise(report.rows.back().at, state.options));
+  }
+  void services(Done<std::vector<scaling::ServiceState>> done) override {
+    std::vector<scaling::ServiceState> all;
+    for (const auto& [name, state] : known) all.push_back(state);
+    done(std::move(all));
+  }
+  void state(std::string service, Done<scaling::ServiceState> done) override {
+    const auto found = known.find(service);
+    if (found == known.end()) return done(failure(ErrorCode::kMissing));
+    done(found->second);
+  }
+  void backtest(std::string service, Done<scaling::Backtest> done) override {
+    const auto found = known.find(service);
+    if (found == known.end()) return done(failure(ErrorCode::kMissing));
+    auto tested = scaling::backtest(found->second.service, found->second.options);
+    if (!tested && tested.error().code == ErrorCode::kMissing)
+      return done(failure(ErrorCode::kOutOfRange));
+    done(std::move(tested));
+  }
+  void set_options(std::string service, scaling::ServiceOptions options, Done<bool> done) override {
+    const bool is_new = known.count(service) == 0;
+    auto& state = known[service];
+    state.name = service;
+    state.options = options;
+    done(is_new);
+  }
+  void forget(std::string service, Done<void> done) override {
+    if (known.erase(service) == 0) return done(failure(ErrorCode::kMissing));
+    done({});
+  }
+};
+
+}  // namespace liminal::api

@@ -1,0 +1,376 @@
+#include "server/api/scaling_answers.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "io/svg/chart.hpp"
+
+namespace liminal::api {
+namespace {
+
+using scaling::Observation;
+using scaling::Reason;
+using scaling::Resource;
+
+constexpr std::size_t kRowsMax = 10'000;
+/// Longer histories take longer than one request should.
+constexpr std::chrono::hours kSpanMax{60 * 24};
+/// Clocks differ.
+constexpr std::chrono::minutes kAheadMax{5};
+constexpr double kRatioMax = 10, kWeekS = 7 * 86'400.;
+
+Observation read_observation(json::Fields& in) {
+  constexpr auto kOptional = json::Need::kOptional;
+  Observation out;
+  out.request_rate = in.number("request_rate", kOptional, 0, scaling::LoadModel::kLoadMax);
+  out.cpu_ratio = in.number("cpu_avg", kOptional, 0, kRatioMax);
+  out.memory_ratio = in.number("memory_avg", kOptional, 0, kRatioMax);
+  out.response_time_s = in.number("response_time", kOptional, 0, Observation::kResponseMax);
+  return out;
+}
+
+bool says_something(const Observation& observed) {
+  return observed.request_rate || observed.cpu_ratio || observed.memory_ratio ||
+         observed.response_time_s;
+}
+
+void read_history(json::Fields& in, EventTime now, scaling::Report& report) {
+  const auto* rows = in.array("history", json::Need::kOptional, 0, kRowsMax);
+  if (rows == nullptr) return;
+  report.rows.reserve(rows->size() + 1);
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    json::Fields row = in.element("history", i, (*rows)[i]);
+    const auto at = row.time("timestamp", json::Need::kRequired);
+    scaling::Report::Row read{{}, read_observation(row)};
+    read.observed.replicas =
+        row.number("replicas", json::Need::kOptional, 0, Observation::kReplicasMax);
+    row.finish();
+    if (!at) continue;
+    read.at = *at;
+    if (read.at > now + kAheadMax) row.wrong("timestamp", "must not be in the future");
+    if (!report.rows.empty() && read.at < report.rows.back().at)
+      row.wrong("timestamp", "must not be before the row before it");
+    if (!report.rows.empty() && read.at - report.rows.front().at > kSpanMax)
+      row.wrong("timestamp", "must be within 60 days of the first row");
+    report.rows.push_back(std::move(read));
+  }
+}
+
+std::string shown(const char* format, double a, double b = 0) {
+  char buffer[256];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+  std::snprintf(buffer, sizeof buffer, format, a, b);
+#pragma GCC diagnostic pop
+  return buffer;
+}
+
+void write_point(std::string_view name, const scaling::Backtest::Point& point, json::Writer& out) {
+  out.begin_object();
+  out.field(name, point.setting);
+  out.field("under_share_ratio", point.result.under_share_ratio);
+  out.field("over_share_ratio", point.result.over_share_ratio);
+  out.field("under_time_ratio", point.result.under_time_ratio);
+  out.field("over_time_ratio", point.result.over_time_ratio);
+  out.field("moves_per_day", point.result.moves_per_day);
+  out.field("mean_instances", point.result.mean_instances);
+  out.field("instance_minutes", point.result.instance_minutes);
+  out.end_object();
+}
+
+void write_points(std::string_view key,
+                  std::string_view name,
+                  const std::vector<scaling::Backtest::Point>& points,
+                  json::Writer& out) {
+  out.key(key);
+  out.begin_array();
+  for (const auto& point : points) write_point(name, point, out);
+  out.end_array();
+}
+
+void write_capacity(const scaling::ServiceState& state, json::Writer& out) {
+  const scaling::CapacityModel& capacity = state.service.capacity();
+  out.begin_object();
+  for (std::size_t i = 0; i < scaling::kResources; ++i) {
+    const auto limit = capacity.limit(Resource(i), state.options.capacity);
+    out.key(name(Resource(i)));
+    if (!limit) {
+      out.null();
+      continue;
+    }
+    out.begin_object();
+    out.field("load", limit->load);
+    out.field("relative_error", limit->error);
+    out.field("proportional", limit->proportional);
+    out.end_object();
+  }
+  out.end_object();
+}
+
+/// What to expect of one instance at a few loads up to its limit.
+void write_performance(const scaling::ServiceState& state, json::Writer& out) {
+  const auto first = state.service.bottleneck(state.options);
+  out.begin_array();
+  if (first && state.service.capacity().response_time_s(0)) {
+    for (const double part : {.25, .5, .75, 1., 1.1}) {
+      const double load = part * first->limit.load;
+      out.begin_object();
+      out.field("load", load);
+      out.field("response_time_s", state.service.capacity().response_time_s(load));
+      out.field("cpu_ratio", state.service.capacity().use_ratio(Resource::kCpu, load));
+      out.end_object();
+    }
+  }
+  out.end_array();
+}
+
+void write_size(const std::optional<scaling::RightSize>& size, json::Writer& out) {
+  if (!size) return out.null();
+  out.begin_object();
+  out.field("size_ratio", size->size_ratio);
+  out.field("saving_ratio", size->saving_ratio);
+  out.end_object();
+}
+
+void write_limit(std::string_view metric, const scaling::ResourceUse& use, json::Writer& out) {
+  const auto passage = use.passage(1, kWeekS);
+  if (!passage) return;
+  out.begin_object();
+  out.field("metric", metric);
+  out.field("limit", 1.);
+  out.field("expected_s", passage->expected_s);
+  out.field("within_s", kWeekS);
+  out.field("probability", passage->probability);
+  out.end_object();
+}
+
+}  // namespace
+
+scaling::Report read_report(json::Fields& in, EventTime now) {
+  scaling::Report report;
+  report.service =
+      in.text("service", json::Need::kOptional, 1, scaling::kServiceNameMax).value_or("default");
+  constexpr double kMinutesMax = scaling::LoadModel::kHorizonMax;
+  if (const auto horizon = in.number("horizon_s", json::Need::kOptional, 60, 60 * kMinutesMax))
+    report.horizon_minutes = static_cast<std::uint32_t>(std::ceil(*horizon / 60));
+  const auto replicas = in.whole(
+      "current_replicas", json::Need::kOptional, 0, std::uint64_t(Observation::kReplicasMax));
+  read_history(in, now, report);
+  if (in.is_null("usage_patterns")) {
+    in.wrong("usage_patterns", "must be a JSON object");
+  } else if (auto usage = in.object("usage_patterns", json::Need::kRequired)) {
+    scaling::Report::Row present{now, read_observation(*usage)};
+    usage->finish();
+    if (replicas) present.observed.replicas = static_cast<double>(*replicas);
+    if (!says_something(present.observed))
+      in.wrong("usage_patterns",
+               "must have at least one of request_rate, cpu_avg, memory_avg, response_time");
+    if (!report.rows.empty()) present.at = std::max(present.at, report.rows.back().at);
+    report.rows.push_back(std::move(present));
+  }
+  return report;
+}
+
+void read_settings(json::Fields& in, scaling::ServiceOptions& options) {
+  constexpr auto kOptional = json::Need::kOptional;
+  const auto take = [](auto& into, const auto& read) {
+    if (read) into = static_cast<std::remove_reference_t<decltype(into)>>(*read);
+  };
+  take(options.replicas_min, in.whole("replicas_min", kOptional, 0));
+  take(options.replicas_max, in.whole("replicas_max", kOptional, 0));
+  take(options.shortage_cost, in.number("shortage_cost", kOptional, 0, 1e9));
+  if (const auto cooldown = in.number("cooldown_s", kOptional, 0, 86'400))
+    options.cooldown = from_seconds(*cooldown);
+  take(options.stabilisation_minutes, in.whole("stabilisation_minutes", kOptional, 0));
+  take(options.reactive_target_ratio, in.number("reactive_target_ratio", kOptional, 0, 1));
+  if (auto capacity = in.object("capacity", kOptional)) {
+    take(options.capacity.cpu_max_ratio, capacity->number("cpu_max_ratio", kOptional, 0, 1));
+    take(options.capacity.memory_max_ratio, capacity->number("memory_max_ratio", kOptional, 0, 1));
+    take(options.capacity.saturation_max_ratio,
+         capacity->number("saturation_max_ratio", kOptional, 0, 1));
+    take(options.capacity.response_time_max_s,
+         capacity->number("response_time_max_s", kOptional, 0, 86'400));
+    capacity->finish();
+  }
+}
+
+std::string text(const Reason& reason) {
+  using Kind = Reason::Kind;
+  const double a = reason.a, b = reason.b;
+  switch (reason.kind) {
+    case Kind::kHistoryShort:
+      return shown("%.0f minutes of history are known, %.0f are needed", a, b);
+    case Kind::kReplicasUnknown:
+      return "current_replicas was never told";
+    case Kind::kCapacityUnknown:
+      return "what one instance can take is not known yet: it needs half an hour of cpu_avg or "
+             "response_time with request_rate and current_replicas";
+    case Kind::kLoadUnknown:
+      return "the load is not known: it needs request_rate, or cpu_avg with current_replicas";
+    case Kind::kForecast:
+      return shown("a load of %.4g covers the coming peak with a probability of %.4g", a, b);
+    case Kind::kNeededNow:
+      return shown("the present load needs %.0f instances", a);
+    case Kind::kCapacity:
+      return shown("one instance takes a load of %.4g", a);
+    case Kind::kProportional:
+      return "the load hardly varied yet: what an instance takes is an estimate";
+    case Kind::kCooldown:
+      return shown("fewer not before %.0f s from now, because there were more a moment ago", a);
+    case Kind::kStabilised:
+      return shown("an order of the last minutes holds it at %.0f", a);
+    case Kind::kAtMinimum:
+      return shown("at the minimum of %.0f", a);
+    case Kind::kAtMaximum:
+      return shown("at the maximum of %.0f, where %.0f would be needed", a, b);
+    case Kind::kResponseTime:
+      return std::isfinite(a)
+                 ? shown("a response time of %.3g s is to be expected with the present instances",
+                         a)
+                 : "the present instances are beyond saturation";
+    case Kind::kMemoryLimit:
+      return shown(
+          "memory runs out in %.3g h; within a week with a probability of %.2g", a / 3600, b);
+  }
+  return "unknown";
+}
+
+void write(const scaling::Advice& advice, json::Writer& out) {
+  out.begin_object();
+  out.key("predictions");
+  out.begin_object();
+  out.field("action", name(advice.action));
+  out.field("recommended_replicas", advice.replicas);
+  out.field("confidence", advice.confidence);
+  out.key("forecast");
+  out.begin_object();
+  out.field("horizon_s", 60 * advice.horizon_minutes);
+  out.key("quantiles");
+  out.begin_object();
+  const auto quantile = [&](std::string_view key, double scaling::Advice::Quantiles::*which) {
+    out.field(key, advice.peak ? std::optional(*advice.peak.*which) : std::nullopt);
+  };
+  using Quantiles = scaling::Advice::Quantiles;
+  quantile("p10", &Quantiles::p10);
+  quantile("p50", &Quantiles::p50);
+  quantile("p90", &Quantiles::p90);
+  quantile("p99", &Quantiles::p99);
+  out.end_object();
+  out.end_object();
+  out.field("reactive_replicas", advice.reactive_replicas);
+  out.key("bottleneck");
+  if (advice.bottleneck) {
+    out.value(name(advice.bottleneck->resource));
+  } else {
+    out.null();
+  }
+  out.key("reasons");
+  out.begin_array();
+  for (const Reason& reason : advice.reasons) out.value(text(reason));
+  out.end_array();
+  out.end_object();
+  out.field("model", kScalingModel);
+  out.end_object();
+}
+
+void write(const scaling::ServiceOptions& options, json::Writer& out) {
+  out.begin_object();
+  out.field("replicas_min", options.replicas_min);
+  out.field("replicas_max", options.replicas_max);
+  out.field("shortage_cost", options.shortage_cost);
+  out.field("cooldown_s", seconds(options.cooldown));
+  out.field("stabilisation_minutes", options.stabilisation_minutes);
+  out.field("reactive_target_ratio", options.reactive_target_ratio);
+  out.key("capacity");
+  out.begin_object();
+  out.field("cpu_max_ratio", options.capacity.cpu_max_ratio);
+  out.field("memory_max_ratio", options.capacity.memory_max_ratio);
+  out.field("saturation_max_ratio", options.capacity.saturation_max_ratio);
+  out.field("response_time_max_s", options.capacity.response_time_max_s);
+  out.end_object();
+  out.end_object();
+}
+
+void write(const scaling::ServiceState& state, EventTime now, json::Writer& out) {
+  const scaling::Service& service = state.service;
+  out.begin_object();
+  out.field("service", state.name);
+  out.field("minutes", service.model().history().known_minutes());
+  out.field("replicas", service.replicas());
+  out.field("load", service.present_load());
+  out.key("settings");
+  write(state.options, out);
+  out.key("advice");
+  write(service.advise(now, state.options), out);
+  out.key("capacity");
+  write_capacity(state, out);
+  out.key("bottleneck");
+  if (const auto first = service.bottleneck(state.options)) {
+    out.begin_object();
+    out.field("resource", name(first->resource));
+    out.field("load", first->limit.load);
+    out.field("confidence", first->confidence);
+    out.end_object();
+  } else {
+    out.null();
+  }
+  out.key("performance");
+  write_performance(state, out);
+  out.key("right_size");
+  out.begin_object();
+  out.key("cpu");
+  write_size(right_size_cpu(service.cpu(), state.options.capacity.cpu_max_ratio), out);
+  out.key("memory");
+  write_size(right_size_memory(service.memory()), out);
+  out.end_object();
+  out.key("limits");
+  out.begin_array();
+  write_limit("cpu", service.cpu(), out);
+  write_limit("memory", service.memory(), out);
+  out.end_array();
+  out.field("memory_bytes", service.memory_bytes());
+  out.end_object();
+}
+
+void write(const scaling::Backtest& backtest, json::Writer& out) {
+  out.begin_object();
+  out.field("minutes", backtest.minutes);
+  out.field("warm_up_minutes", backtest.warm_up_minutes);
+  out.field("delay_s", 60 * backtest.delay_minutes);
+  out.field("capacity", backtest.capacity);
+  out.key("chosen");
+  write_point("operating_point", backtest.chosen, out);
+  write_points("planned", "operating_point", backtest.planned, out);
+  write_points("planned_stabilised", "operating_point", backtest.planned_stabilised, out);
+  write_points("reactive", "target_utilisation", backtest.reactive, out);
+  write_points("reactive_stabilised", "target_utilisation", backtest.reactive_stabilised, out);
+  out.end_object();
+}
+
+std::string plot(const scaling::Backtest& backtest, const std::string& service) {
+  const auto line =
+      [](const char* name, const std::vector<scaling::Backtest::Point>& points, unsigned colour) {
+        svg::Line out;
+        out.name = name;
+        out.colour = {colour};
+        out.stroke = svg::Stroke::kLineAndMarks;
+        for (const auto& point : points) {
+          out.x.push_back(point.result.mean_instances);
+          out.y.push_back(100 * point.result.under_share_ratio);
+        }
+        return out;
+      };
+  svg::Chart chart;
+  chart.title = service + ": what would have been missing";
+  chart.x = {"mean instances", svg::AxisKind::kNumber};
+  chart.y = {"under-provisioned share, %", svg::AxisKind::kNumber};
+  chart.from_zero = true;
+  chart.lines = {line("planned", backtest.planned, 0),
+                 line("planned, stabilised", backtest.planned_stabilised, 3),
+                 line("reactive", backtest.reactive, 2),
+                 line("reactive, stabilised", backtest.reactive_stabilised, 1)};
+  return chart.svg();
+}
+
+}  // namespace liminal::api

@@ -1,0 +1,163 @@
+#include "server/api/call.hpp"
+#include "server/api/scaling_answers.hpp"
+#include "server/api/scaling_port.hpp"
+
+namespace liminal::api {
+namespace {
+
+/// Larger bodies are read where they hold up nobody.
+constexpr std::size_t kInlineBytesMax = 32 * 1024;
+
+http::Response too_early(const Error& error) {
+  if (error.code == ErrorCode::kOutOfRange)
+    return problem(409, "what an instance of the service can take is not known yet");
+  if (error.code == ErrorCode::kConflict)
+    return problem(
+        409,
+        "the service needs " + std::to_string(error.position) + " minutes of history for that");
+  return problem(error, "the service");
+}
+
+}  // namespace
+
+ScalingPort* Service::scaling_of(const CallPtr& call) {
+  Query query(call->query);
+  if (!right(*call, query)) return nullptr;
+  if (!call->captured.empty() && call->captured[0].size() > scaling::kServiceNameMax) {
+    call->answer(invalid("path", {{"service", "must be text of 1 to 128 bytes"}}));
+    return nullptr;
+  }
+  if (scaling_ == nullptr) call->answer(problem(503, "scaling is not there"));
+  return scaling_;
+}
+
+void Service::post_scaling(const CallPtr& call) {
+  ScalingPort* const port = scaling_of(call);
+  if (port == nullptr) return;
+  const auto work = [this, call, port] {
+    scaling::Report report;
+    const auto read = [&](json::Fields& in) { report = read_report(in, backend_.now()); };
+    if (!read_body(*call, read)) return;
+    port->advise(
+        std::move(report),
+        Call::then<scaling::Advice>(call, "the service", [call](const scaling::Advice& advice) {
+          json::Writer out;
+          write(advice, out);
+          call->answer(json_response(std::move(out)));
+        }));
+  };
+  if (call->request.body.size() <= kInlineBytesMax) return work();
+  if (!port->run(work)) call->answer(problem(Error{ErrorCode::kUnavailable, 0}, "scaling"));
+}
+
+void Service::list_scaling(const CallPtr& call) {
+  ScalingPort* const port = scaling_of(call);
+  if (port == nullptr) return;
+  using States = std::vector<scaling::ServiceState>;
+  port->services(Call::then<States>(call, "the services", [this, call](const States& states) {
+    json::Writer out;
+    out.begin_object();
+    out.key("services");
+    out.begin_array();
+    for (const scaling::ServiceState& state : states) {
+      const scaling::Advice advice = state.service.advise(backend_.now(), state.options);
+      out.begin_object();
+      out.field("service", state.name);
+      out.field("minutes", state.service.model().history().known_minutes());
+      out.field("load", state.service.present_load());
+      out.field("replicas", state.service.replicas());
+      out.field("action", name(advice.action));
+      out.field("recommended_replicas", advice.replicas);
+      out.end_object();
+    }
+    out.end_array();
+    out.field("count", states.size());
+    out.end_object();
+    call->answer(json_response(std::move(out)));
+  }));
+}
+
+void Service::get_scaling(const CallPtr& call) {
+  ScalingPort* const port = scaling_of(call);
+  if (port == nullptr) return;
+  using scaling::ServiceState;
+  port->state(
+      call->captured[0],
+      Call::then<ServiceState>(call, "the service", [this, call](const ServiceState& state) {
+        json::Writer out;
+        write(state, backend_.now(), out);
+        call->answer(json_response(std::move(out)));
+      }));
+}
+
+void Service::put_scaling(const CallPtr& call) {
+  ScalingPort* const port = scaling_of(call);
+  if (port == nullptr) return;
+  using scaling::ServiceState;
+  // What the request does not speak of stays as it is now; a new service begins with the defaults.
+  port->state(call->captured[0], [call, port](const Result<ServiceState>& state) {
+    if (!state && state.error().code != ErrorCode::kMissing)
+      return call->answer(problem(state.error(), "the service"));
+    scaling::ServiceOptions options = state ? state->options : scaling::ServiceOptions{};
+    const auto read = [&options](json::Fields& in) { read_settings(in, options); };
+    if (!read_body(*call, read)) return;
+    if (const Problems problems = scaling::validate(options); !problems.empty())
+      return call->answer(invalid("body", problems));
+    port->set_options(call->captured[0],
+                      options,
+                      Call::then<bool>(call, "the service", [call, options](bool is_new) {
+                        json::Writer out;
+                        write(options, out);
+                        call->answer(json_response(std::move(out), is_new ? 201 : 200));
+                      }));
+  });
+}
+
+void Service::delete_scaling(const CallPtr& call) {
+  ScalingPort* const port = scaling_of(call);
+  if (port == nullptr) return;
+  port->forget(call->captured[0], Call::then<void>(call, "the service", [call] {
+                 call->answer({204, {}, {}});
+               }));
+}
+
+void Service::get_backtest(const CallPtr& call) {
+  ScalingPort* const port = scaling_of(call);
+  if (port == nullptr) return;
+  port->backtest(call->captured[0], [call](const Result<scaling::Backtest>& found) {
+    if (!found) return call->answer(too_early(found.error()));
+    json::Writer out;
+    write(*found, out);
+    call->answer(json_response(std::move(out)));
+  });
+}
+
+void Service::get_backtest_plot(const CallPtr& call) {
+  ScalingPort* const port = scaling_of(call);
+  if (port == nullptr) return;
+  port->backtest(call->captured[0], [call](const Result<scaling::Backtest>& found) {
+    if (!found) return call->answer(too_early(found.error()));
+    call->answer({200, {{"Content-Type", "image/svg+xml"}}, plot(*found, call->captured[0])});
+  });
+}
+
+void Service::get_scaling_metric(const CallPtr& call) {
+  ScalingPort* const port = scaling_of(call);
+  if (port == nullptr) return;
+  using scaling::ServiceState;
+  port->state(
+      call->captured[0],
+      Call::then<ServiceState>(call, "the service", [this, call](const ServiceState& state) {
+        const auto advice = state.service.advise(backend_.now(), state.options);
+        if (!advice.replicas)
+          return call->answer(problem(409, "too little is known of the service for an advice"));
+        json::Writer out;
+        out.begin_object();
+        out.field("service", state.name);
+        out.field("value", *advice.replicas);
+        out.end_object();
+        call->answer(json_response(std::move(out)));
+      }));
+}
+
+}  // namespace liminal::api

@@ -1,0 +1,138 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "io/json/value.hpp"
+#include "server/api/fake_backend.hpp"
+#include "server/api/fake_scaling.hpp"
+#include "server/api/scaling_answers.hpp"
+#include "server/api/service.hpp"
+
+namespace liminal::api {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ScalingApi : public ::testing::Test {
+ protected:
+  ScalingApi() { service.attach(scaling); }
+
+  http::Response ask(std::string_view method, std::string_view target, std::string_view body = {}) {
+    http::Request request;
+    request.method = method;
+    request.target = target;
+    request.body = body;
+    request.headers = {{"Host", "localhost"}};
+    request.peer = "127.0.0.1";
+    request.peer_is_local = true;
+    std::optional<http::Response> answer;
+    service.handle(std::move(request), [&](http::Response response) { answer = response; });
+    EXPECT_TRUE(answer) << method << " " << target;
+    return answer.value_or(http::Response{});
+  }
+
+  FakeBackend backend;
+  FakeScaling scaling;
+  Service service{Options{}, backend};
+};
+
+constexpr std::string_view kExample =
+    R"({"usage_patterns": {"cpu_avg": 0.7, "memory_avg": 0.6, "request_rate": 100,)"
+    R"( "response_time": 0.2}})";
+
+TEST_F(ScalingApi, AFreshServiceIsMonitoredAndWhatIsNotKnownIsNull) {
+  const auto response = ask("POST", "/scaling", kExample);
+  ASSERT_EQ(response.status, 200u) << response.body;
+  EXPECT_THAT(response.body,
+              HasSubstr(R"({"predictions":{"action":"monitor","recommended_replicas":null,)"
+                        R"("confidence":null,"forecast":{"horizon_s":600,"quantiles":{"p10":null,)"
+                        R"("p50":null,"p90":null,"p99":null}},"reactive_replicas":null,)"
+                        R"("bottleneck":null,"reasons":["0 minutes of history are known)"));
+  EXPECT_THAT(response.body, HasSubstr(R"("model":"peak-quantile/1"})"));
+}
+
+TEST_F(ScalingApi, AHistoryGivesAnAdviceAtOnce) {
+  std::string body =
+      R"({"service":"web","current_replicas":2,"usage_patterns":{"request_rate":150,)"
+      R"("cpu_avg":0.9},"history":[)";
+  for (int t = 300; t > 0; --t) {
+    const std::int64_t at = FakeBackend::kNow.count() - 60 * t;
+    const double load = 100 + t % 50;
+    body += (t < 300 ? "," : "") + (R"({"timestamp":)" + std::to_string(at)) +
+            R"(,"request_rate":)" + std::to_string(load) + R"(,"cpu_avg":)" +
+            std::to_string(load / 200) + R"(,"replicas":2})";
+  }
+  const auto response = ask("POST", "/scaling", body + "]}");
+  ASSERT_EQ(response.status, 200u) << response.body;
+  EXPECT_THAT(response.body, HasSubstr(R"("bottleneck":"cpu")"));
+  EXPECT_THAT(response.body, ::testing::Not(HasSubstr(R"("recommended_replicas":null)")));
+  EXPECT_THAT(response.body, HasSubstr(R"("reactive_replicas":3)"));
+  for (const char* target : {"/scaling", "/scaling/web", "/scaling/web/metric"})
+    EXPECT_EQ(ask("GET", target).status, 200u) << target;
+  EXPECT_EQ(ask("GET", "/scaling/web/backtest").status, 409u);
+}
+
+TEST_F(ScalingApi, EveryWrongFieldIsNamed) {
+  const auto errors = [this](std::string_view body) { return ask("POST", "/scaling", body); };
+  for (const auto& [body, path] : std::initializer_list<std::pair<std::string_view, const char*>>{
+           {R"({})", "usage_patterns"},
+           {R"({"usage_patterns":null})", "usage_patterns"},
+           {R"({"usage_patterns":{}})", "usage_patterns"},
+           {R"({"usage_patterns":{"cpu_avg":-0.1}})", "usage_patterns.cpu_avg"},
+           {R"({"usage_patterns":{"cpu_avg":70}})", "usage_patterns.cpu_avg"},
+           {R"({"usage_patterns":{"cpu_avg":"much"}})", "usage_patterns.cpu_avg"},
+           {R"({"usage_patterns":{"cpu_avg":0.5,"disk":1}})", "usage_patterns.disk"},
+           {R"({"usage_patterns":{"request_rate":1e300}})", "usage_patterns.request_rate"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"current_replicas":-1})", "current_replicas"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"horizon_s":1e9})", "horizon_s"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"service":""})", "service"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"history":{}})", "history"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"history":[7]})", "history[0]"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"history":[{"cpu_avg":0.5}]})",
+            "history[0].timestamp"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"history":[{"timestamp":90},{"timestamp":60}]})",
+            "history[1].timestamp"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"history":[{"timestamp":7000000000}]})",
+            "history[0].timestamp"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"history":[{"timestamp":0},{"timestamp":9e6}]})",
+            "history[1].timestamp"}}) {
+    const auto response = errors(body);
+    EXPECT_EQ(response.status, 422u) << body << response.body;
+    EXPECT_THAT(response.body, HasSubstr("\"path\":\"" + std::string(path) + "\"")) << body;
+  }
+  EXPECT_EQ(errors(R"({"usage_patterns":{"cpu_avg":NaN}})").status, 400u);
+}
+
+TEST_F(ScalingApi, SettingsAreCheckedKeptAndShown) {
+  EXPECT_EQ(ask("GET", "/scaling/web").status, 404u);
+  EXPECT_EQ(
+      ask("PUT", "/scaling/web", R"({"replicas_min":3,"capacity":{"cpu_max_ratio":0.5}})").status,
+      201u);
+  const auto again = ask("PUT", "/scaling/web", R"({"cooldown_s":60})");
+  EXPECT_EQ(again.status, 200u);
+  EXPECT_THAT(again.body, HasSubstr(R"("replicas_min":3)"));
+  EXPECT_THAT(again.body, HasSubstr(R"("cooldown_s":60)"));
+  const auto wrong = ask("PUT", "/scaling/web", R"({"replicas_max":1,"shortage_cost":0})");
+  EXPECT_EQ(wrong.status, 422u);
+  EXPECT_THAT(wrong.body, HasSubstr("shortage_cost"));
+  EXPECT_THAT(wrong.body, HasSubstr("replicas_min"));
+  EXPECT_EQ(ask("GET", "/scaling/web/metric").status, 409u);
+  EXPECT_EQ(ask("DELETE", "/scaling/web").status, 204u);
+  EXPECT_EQ(ask("DELETE", "/scaling/web").status, 404u);
+}
+
+TEST_F(ScalingApi, WithoutAKeeperTheCallsAreNotThere) {
+  Service alone{Options{}, backend};
+  http::Request request;
+  request.method = "GET";
+  request.target = "/scaling";
+  request.headers = {{"Host", "localhost"}};
+  request.peer_is_local = true;
+  unsigned status = 0;
+  alone.handle(request, [&](const http::Response& response) { status = response.status; });
+  EXPECT_EQ(status, 503u);
+}
+
+}  // namespace
+}  // namespace liminal::api

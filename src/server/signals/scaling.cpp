@@ -1,0 +1,361 @@
+#include "server/signals/scaling.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/hash.hpp"
+#include "io/files/crc32c.hpp"
+#include "io/files/replace.hpp"
+
+namespace liminal::signals {
+namespace {
+
+/// Rows that whoever asks learns itself: some hundred microseconds.
+constexpr std::size_t kInlineRows = 64;
+constexpr std::size_t kSavedAtOnce = 4;
+constexpr std::size_t kFileBytesMax = 4 << 20;
+constexpr std::string_view kSuffix = ".service";
+constexpr std::uint32_t kMagic = 0x4353'4d4c;  // "LMSC"
+constexpr std::uint32_t kFormat = 1;
+
+void put(const scaling::ServiceOptions& options, Writer& out) {
+  out.put(options.replicas_min);
+  out.put(options.replicas_max);
+  out.put(options.shortage_cost);
+  out.put(options.cooldown.count());
+  out.put(options.stabilisation_minutes);
+  out.put(options.reactive_target_ratio);
+  out.put(options.capacity.cpu_max_ratio);
+  out.put(options.capacity.memory_max_ratio);
+  out.put(options.capacity.saturation_max_ratio);
+  out.put(options.capacity.response_time_max_s);
+}
+
+void get(scaling::ServiceOptions& options, Reader& in) {
+  in.get(options.replicas_min);
+  in.get(options.replicas_max);
+  in.get(options.shortage_cost);
+  options.cooldown = Duration{in.get<Duration::rep>()};
+  in.get(options.stabilisation_minutes);
+  in.get(options.reactive_target_ratio);
+  in.get(options.capacity.cpu_max_ratio);
+  in.get(options.capacity.memory_max_ratio);
+  in.get(options.capacity.saturation_max_ratio);
+  in.get(options.capacity.response_time_max_s);
+  if (!scaling::validate(options).empty()) in.fail();
+}
+
+std::string hex(std::uint64_t number) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text(16, '0');
+  for (std::size_t i = 0; i < 16; ++i) text[15 - i] = kDigits[(number >> (4 * i)) & 15];
+  return text;
+}
+
+}  // namespace
+
+Problems validate(const ScalingOptions& options, std::string_view at) {
+  Problems problems;
+  const std::string prefix = at.empty() ? "" : std::string(at) + ".";
+  if (options.services_max < 1 || options.services_max > 100'000)
+    problems.push_back({prefix + "services_max", "must be 1 to 100000"});
+  return problems;
+}
+
+Scaling::Scaling(ScalingOptions options, files::FileSystem& file_system)
+    : options_(std::move(options)), files_(file_system) {
+  load();
+  worker_ = std::thread([this] { work(); });
+}
+
+Scaling::~Scaling() {
+  {
+    const std::lock_guard lock(work_mutex_);
+    stopping_ = true;
+  }
+  work_there_.notify_all();
+  worker_.join();
+  for (const EntryPtr& entry : entries()) {
+    if (entry->changed) (void)save(*entry);
+  }
+  (void)files_.sync_folder(options_.folder);
+}
+
+bool Scaling::run(std::function<void()> task) {
+  {
+    const std::lock_guard lock(work_mutex_);
+    if (stopping_ || work_.size() >= options_.work_max) {
+      ++refused_;
+      return false;
+    }
+    work_.push_back(std::move(task));
+  }
+  work_there_.notify_one();
+  return true;
+}
+
+void Scaling::work() {
+  for (;;) {
+    std::function<void()> task;
+    {
+      std::unique_lock lock(work_mutex_);
+      work_there_.wait(lock, [this] { return stopping_ || !work_.empty(); });
+      if (work_.empty()) return;
+      task = std::move(work_.front());
+      work_.pop_front();
+    }
+    task();
+  }
+}
+
+Scaling::EntryPtr Scaling::find(const std::string& service) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_name_.find(service);
+  return found == by_name_.end() ? nullptr : *found->second;
+}
+
+Scaling::EntryPtr Scaling::find_or_add(const std::string& service, bool& is_new) {
+  EntryPtr forgotten, entry;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_name_.find(service);
+    is_new = found == by_name_.end();
+    if (!is_new) {
+      recent_.splice(recent_.begin(), recent_, found->second);
+      return *found->second;
+    }
+    if (recent_.size() >= options_.services_max) {
+      forgotten = recent_.back();
+      by_name_.erase(forgotten->name);
+      recent_.pop_back();
+      ++evicted_;
+    }
+    entry = std::make_shared<Entry>(service);
+    recent_.push_front(entry);
+    by_name_.emplace(service, recent_.begin());
+  }
+  if (forgotten) {
+    const std::lock_guard lock(forgotten->mutex);
+    forgotten->forgotten = true;
+    (void)files_.remove(path(forgotten->name));
+  }
+  return entry;
+}
+
+std::vector<Scaling::EntryPtr> Scaling::entries() const {
+  const std::lock_guard lock(mutex_);
+  return {recent_.begin(), recent_.end()};
+}
+
+scaling::Advice Scaling::learn(Entry& entry, const scaling::Report& report) {
+  if (report.horizon_minutes) entry.service.change_horizon(*report.horizon_minutes);
+  std::uint64_t learnt = 0;
+  for (const scaling::Report::Row& row : report.rows)
+    learnt += entry.service.observe(row.at, row.observed, entry.options) ? 1U : 0U;
+  rows_ += learnt;
+  rows_late_ += report.rows.size() - learnt;
+  entry.changed = true;
+  const EventTime now = report.rows.empty() ? EventTime{} : report.rows.back().at;
+  scaling::Advice advice = entry.service.advise(now, entry.options);
+  ++advices_[static_cast<std::size_t>(advice.action)];
+  return advice;
+}
+
+void Scaling::advise(scaling::Report report, Done<scaling::Advice> done) {
+  bool is_new = false;
+  EntryPtr entry = find_or_add(report.service, is_new);
+  // Another horizon means that a week is learnt anew.
+  if (report.rows.size() <= kInlineRows && !report.horizon_minutes) {
+    std::unique_lock lock(entry->mutex, std::try_to_lock);
+    if (lock) {
+      scaling::Advice advice = learn(*entry, report);
+      lock.unlock();
+      return done(std::move(advice));
+    }
+  }
+  auto shared = std::make_shared<std::pair<scaling::Report, Done<scaling::Advice>>>(
+      std::move(report), std::move(done));
+  const bool taken = run([this, entry, shared] {
+    std::unique_lock lock(entry->mutex);
+    scaling::Advice advice = learn(*entry, shared->first);
+    lock.unlock();
+    shared->second(std::move(advice));
+  });
+  if (!taken) shared->second(failure(ErrorCode::kUnavailable));
+}
+
+std::vector<scaling::ServiceState> Scaling::services() const {
+  std::vector<scaling::ServiceState> all;
+  for (const EntryPtr& entry : entries()) {
+    const std::lock_guard lock(entry->mutex);
+    all.push_back({entry->name, entry->options, entry->service});
+  }
+  return all;
+}
+
+Result<scaling::ServiceState> Scaling::state(const std::string& service) const {
+  const EntryPtr entry = find(service);
+  if (!entry) return failure(ErrorCode::kMissing);
+  const std::lock_guard lock(entry->mutex);
+  return scaling::ServiceState{entry->name, entry->options, entry->service};
+}
+
+Result<scaling::Advice> Scaling::advice(const std::string& service, EventTime now) const {
+  const EntryPtr entry = find(service);
+  if (!entry) return failure(ErrorCode::kMissing);
+  const std::lock_guard lock(entry->mutex);
+  return entry->service.advise(now, entry->options);
+}
+
+void Scaling::backtest(std::string service, Done<scaling::Backtest> done) {
+  auto shared = std::make_shared<Done<scaling::Backtest>>(std::move(done));
+  const bool taken = run([this, service = std::move(service), shared] {
+    const auto seen = state(service);  // a copy: the service goes on learning meanwhile
+    if (!seen) return (*shared)(tl::unexpected(seen.error()));
+    auto found = scaling::backtest(seen->service, seen->options);
+    if (!found && found.error().code == ErrorCode::kMissing)
+      return (*shared)(failure(ErrorCode::kOutOfRange));
+    (*shared)(std::move(found));
+  });
+  if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
+}
+
+bool Scaling::set_options(const std::string& service, const scaling::ServiceOptions& options) {
+  bool is_new = false;
+  const EntryPtr entry = find_or_add(service, is_new);
+  const std::lock_guard lock(entry->mutex);
+  entry->options = options;
+  entry->configured = entry->changed = true;
+  // What was set is kept before it is acknowledged.
+  (void)save(*entry);
+  return is_new;
+}
+
+bool Scaling::forget(const std::string& service) {
+  EntryPtr entry;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_name_.find(service);
+    if (found == by_name_.end()) return false;
+    entry = *found->second;
+    recent_.erase(found->second);
+    by_name_.erase(found);
+  }
+  const std::lock_guard lock(entry->mutex);
+  entry->forgotten = true;
+  (void)files_.remove(path(service));
+  return true;
+}
+
+std::vector<Scaling::Line> Scaling::lines(EventTime now, std::size_t count_max) const {
+  std::vector<Line> out;
+  for (const EntryPtr& entry : entries()) {
+    if (out.size() >= count_max) break;
+    const std::lock_guard lock(entry->mutex);
+    if (entry->configured) out.push_back({entry->name, entry->service.advise(now, entry->options)});
+  }
+  return out;
+}
+
+Scaling::Counters Scaling::counters() const {
+  Counters out;
+  for (const EntryPtr& entry : entries()) {
+    const std::lock_guard lock(entry->mutex);
+    ++out.services;
+    out.bytes += entry->service.memory_bytes();
+  }
+  out.evicted = evicted_;
+  out.rows = rows_;
+  out.rows_late = rows_late_;
+  for (std::size_t i = 0; i < std::size(out.advices); ++i) out.advices[i] = advices_[i];
+  out.saved = saved_;
+  out.save_errors = save_errors_;
+  out.load_errors = load_errors_;
+  out.refused = refused_;
+  return out;
+}
+
+void Scaling::second() {
+  if (saving_.exchange(true)) return;
+  if (!run([this] {
+        save_changed(kSavedAtOnce);
+        saving_ = false;
+      }))
+    saving_ = false;
+}
+
+void Scaling::save_changed(std::size_t count_max) {
+  const auto now = std::chrono::steady_clock::now();
+  std::size_t saved = 0;
+  // The longest unsaved first: entries() is by recency, so the oldest are at its end.
+  std::vector<EntryPtr> due;
+  for (const EntryPtr& entry : entries()) {
+    const std::lock_guard lock(entry->mutex);
+    if (entry->changed && now - entry->saved_at >= options_.save_interval) due.push_back(entry);
+  }
+  std::sort(due.begin(), due.end(), [](const EntryPtr& a, const EntryPtr& b) {
+    return a->saved_at < b->saved_at;
+  });
+  for (const EntryPtr& entry : due) {
+    if (saved == count_max) break;
+    const std::lock_guard lock(entry->mutex);
+    saved += save(*entry) ? 1U : 0U;
+  }
+  if (saved > 0 && !files_.sync_folder(options_.folder)) ++save_errors_;
+}
+
+std::string Scaling::path(const std::string& service) const {
+  return options_.folder + "/" + hex(hash64(service)) + std::string(kSuffix);
+}
+
+/// File: magic, format, CRC-32C of the rest; name, whether configured, options, service.
+bool Scaling::save(Entry& entry) {
+  if (entry.forgotten) return false;
+  Writer body;
+  body.put_text(entry.name);
+  body.put(entry.configured);
+  put(entry.options, body);
+  entry.service.save(body);
+  Writer out;
+  out.put(kMagic);
+  out.put(kFormat);
+  out.put(files::crc32c(0, body.bytes()));
+  entry.saved_at = std::chrono::steady_clock::now();
+  if (!files::replace_file_unsynced(files_, path(entry.name), out.bytes() + body.bytes())) {
+    ++save_errors_;
+    return false;
+  }
+  entry.changed = false;
+  ++saved_;
+  return true;
+}
+
+void Scaling::load() {
+  if (!files_.create_folder(options_.folder)) ++load_errors_;
+  const auto listed = files_.list(options_.folder);
+  if (!listed) return;
+  for (const files::FileEntry& file : *listed) {
+    if (!std::string_view(file.name).ends_with(kSuffix)) continue;
+    if (by_name_.size() >= options_.services_max) break;
+    const auto bytes = files_.read(options_.folder + "/" + file.name, kFileBytesMax);
+    Reader in(bytes ? std::string_view(*bytes) : std::string_view{});
+    const bool known = in.get<std::uint32_t>() == kMagic && in.get<std::uint32_t>() == kFormat;
+    const auto sum = in.get<std::uint32_t>();
+    if (!known || !in.ok() ||
+        files::crc32c(0, std::string_view(*bytes).substr(in.position())) != sum) {
+      ++load_errors_;
+      continue;
+    }
+    auto entry = std::make_shared<Entry>(std::string(in.get_text()));
+    entry->configured = in.get<std::uint8_t>() != 0;
+    get(entry->options, in);
+    if (!entry->service.load(in) || !in.at_end()) {
+      ++load_errors_;
+      continue;
+    }
+    recent_.push_front(entry);
+    by_name_.emplace(entry->name, recent_.begin());
+  }
+}
+
+}  // namespace liminal::signals

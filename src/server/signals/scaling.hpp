@@ -1,0 +1,125 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "core/scaling/backtest.hpp"
+#include "core/scaling/report.hpp"
+#include "io/files/file_system.hpp"
+
+namespace liminal::signals {
+
+struct ScalingOptions {
+  std::string folder = "data/scaling";  ///< where services are kept
+  /// Beyond, the service that was told of least recently is forgotten, and counted. Some 250 KB
+  /// each after a week.
+  std::size_t services_max = 256;
+  /// A service that changed is saved no more often.
+  std::chrono::seconds save_interval{5};
+  std::size_t work_max = 256;  ///< tasks that wait; beyond: kUnavailable
+};
+[[nodiscard]] Problems validate(const ScalingOptions& options, std::string_view at = "scaling");
+
+/// Keeps the services of which loads are told, by name: learns reports, gives advice, saves what
+/// changed and loads it at the start.
+///
+/// Thread-safe. Short work is done by whoever calls; long work (reports of many rows, back-tests,
+/// saving) on one thread of its own, so that it holds up nobody: `done` is called from either.
+/// Guarantee: a service is saved whole, the old or the new version (io/files/replace.hpp); after a
+/// crash at most the last seconds of it are missing (save_interval, plus a second for each four
+/// services that change). A file that is damaged is left in place, counted, and its service begins
+/// anew.
+class Scaling {
+ public:
+  template <class T>
+  using Done = std::function<void(Result<T>)>;
+
+  struct Counters {
+    std::uint64_t services = 0, evicted = 0, bytes = 0;
+    std::uint64_t rows = 0, rows_late = 0;  ///< learnt; of minutes that were closed
+    std::uint64_t advices[4] = {};          ///< by scaling::Action
+    std::uint64_t saved = 0, save_errors = 0, load_errors = 0;
+    std::uint64_t refused = 0;  ///< because too much waited
+  };
+
+  /// Blocks while it loads.
+  Scaling(ScalingOptions options, files::FileSystem& file_system);
+  /// Ends the work that is under way, then saves.
+  ~Scaling();
+  Scaling(const Scaling&) = delete;
+  Scaling& operator=(const Scaling&) = delete;
+
+  bool run(std::function<void()> work);
+  void advise(scaling::Report report, Done<scaling::Advice> done);
+  [[nodiscard]] std::vector<scaling::ServiceState> services() const;
+  [[nodiscard]] Result<scaling::ServiceState> state(const std::string& service) const;
+  /// What is advised now; changes and counts nothing.
+  [[nodiscard]] Result<scaling::Advice> advice(const std::string& service, EventTime now) const;
+  void backtest(std::string service, Done<scaling::Backtest> done);
+  bool set_options(const std::string& service, const scaling::ServiceOptions& options);
+  bool forget(const std::string& service);
+
+  /// Once a second: saves what changed.
+  void second();
+  [[nodiscard]] Counters counters() const;
+  /// What is advised for the services that somebody set options for, at most `count_max`.
+  struct Line {
+    std::string service;
+    scaling::Advice advice;
+  };
+  [[nodiscard]] std::vector<Line> lines(EventTime now, std::size_t count_max = 64) const;
+
+ private:
+  struct Entry {
+    explicit Entry(std::string by) : name(std::move(by)) {}
+    const std::string name;
+    mutable std::mutex mutex;  // of what follows
+    scaling::ServiceOptions options;
+    scaling::Service service;
+    bool configured = false;  ///< somebody set options
+    bool changed = false;
+    bool forgotten = false;
+    std::chrono::steady_clock::time_point saved_at{};
+  };
+  using EntryPtr = std::shared_ptr<Entry>;
+
+  [[nodiscard]] EntryPtr find(const std::string& service) const;
+  EntryPtr find_or_add(const std::string& service, bool& is_new);
+  [[nodiscard]] std::vector<EntryPtr> entries() const;
+  scaling::Advice learn(Entry& entry, const scaling::Report& report);
+  void load();
+  bool save(Entry& entry);
+  void save_changed(std::size_t count_max);
+  [[nodiscard]] std::string path(const std::string& service) const;
+  void work();
+
+  const ScalingOptions options_;
+  files::FileSystem& files_;
+  mutable std::mutex mutex_;    // of the table
+  std::list<EntryPtr> recent_;  ///< most recently told of first
+  std::unordered_map<std::string, std::list<EntryPtr>::iterator> by_name_;
+  std::atomic<std::uint64_t> evicted_{0}, rows_{0}, rows_late_{0}, saved_{0}, save_errors_{0},
+      load_errors_{0}, refused_{0};
+  std::atomic<std::uint64_t> advices_[4] = {};
+
+  std::mutex work_mutex_;  // of what follows
+  std::condition_variable work_there_;
+  std::deque<std::function<void()>> work_;
+  bool stopping_ = false;
+  std::atomic<bool> saving_{false};
+  std::thread worker_;
+};
+
+}  // namespace liminal::signals

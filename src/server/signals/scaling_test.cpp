@@ -1,0 +1,156 @@
+#include "server/signals/scaling.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <future>
+
+#include "io/files/memory_file_system.hpp"
+
+namespace liminal::signals {
+namespace {
+
+EventTime minute(std::int64_t number) {
+  return EventTime{std::chrono::minutes{29'000'000 + number}};
+}
+
+/// A service of three instances whose load goes up and down.
+scaling::Report report(const std::string& service, std::int64_t first, std::int64_t count) {
+  scaling::Report out{service, {}, {}};
+  for (std::int64_t t = first; t < first + count; ++t) {
+    const double load = 100 + 50 * std::sin(static_cast<double>(t) / 200);
+    out.rows.push_back({minute(t), {load, .005 * load, .4, .1, 3}});
+  }
+  return out;
+}
+
+Result<scaling::Advice> told(Scaling& scaling, scaling::Report what) {
+  std::promise<Result<scaling::Advice>> answer;
+  scaling.advise(std::move(what),
+                 [&](Result<scaling::Advice> advice) { answer.set_value(std::move(advice)); });
+  return answer.get_future().get();
+}
+
+ScalingOptions options() { return {.folder = "scaling", .save_interval = std::chrono::seconds{0}}; }
+
+TEST(Scaling, BuildsAHistoryFromRepeatedCallsAndAdvisesFromIt) {
+  files::MemoryFileSystem disk;
+  Scaling scaling(options(), disk);
+  EXPECT_EQ(told(scaling, report("web", 0, 1))->action, scaling::Action::kMonitor);
+  for (std::int64_t t = 1; t < 200; ++t) ASSERT_TRUE(told(scaling, report("web", t, 1)));
+  const auto advice = told(scaling, report("web", 200, 1));
+  EXPECT_NE(advice->action, scaling::Action::kMonitor);
+  EXPECT_EQ(scaling.counters().services, 1u);
+  EXPECT_EQ(scaling.counters().rows, 201u);
+}
+
+TEST(Scaling, ALongHistoryIsLearntOnItsOwnThreadToTheSameState) {
+  files::MemoryFileSystem disk;
+  Scaling scaling(options(), disk);
+  ASSERT_TRUE(told(scaling, report("long", 0, 3000)));
+  for (std::int64_t t = 0; t < 3000; t += 50) ASSERT_TRUE(told(scaling, report("short", t, 50)));
+  EXPECT_EQ(scaling.state("long")->service.state_hash(),
+            scaling.state("short")->service.state_hash());
+}
+
+TEST(Scaling, KeepsServicesAndOptionsAcrossARestart) {
+  files::MemoryFileSystem disk;
+  std::uint64_t before = 0;
+  {
+    Scaling scaling(options(), disk);
+    ASSERT_TRUE(told(scaling, report("web", 0, 500)));
+    EXPECT_FALSE(scaling.set_options("web", {.replicas_min = 4}));
+    ASSERT_TRUE(told(scaling, report("web", 500, 10)));
+    before = scaling.state("web")->service.state_hash();
+  }
+  Scaling scaling(options(), disk);
+  const auto state = scaling.state("web");
+  ASSERT_TRUE(state.has_value());
+  EXPECT_EQ(state->service.state_hash(), before);
+  EXPECT_EQ(state->options.replicas_min, 4u);
+  ASSERT_EQ(scaling.lines(minute(510)).size(), 1u);
+}
+
+TEST(Scaling, SavesWhatChangedWithoutBeingStopped) {
+  files::MemoryFileSystem disk;
+  Scaling first(options(), disk);
+  ASSERT_TRUE(told(first, report("web", 0, 10)));
+  std::promise<void> saved;
+  first.second();
+  ASSERT_TRUE(first.run([&] { saved.set_value(); }));
+  saved.get_future().wait();
+  Scaling second(options(), disk);
+  EXPECT_EQ(second.counters().services, 1u);
+}
+
+TEST(Scaling, ADamagedFileIsCountedAndItsServiceBeginsAnew) {
+  files::MemoryFileSystem disk;
+  { ASSERT_TRUE(told(*std::make_unique<Scaling>(options(), disk), report("web", 0, 10))); }
+  const auto listed = disk.list("scaling");
+  ASSERT_EQ(listed->size(), 1u);
+  const std::string path = "scaling/" + listed->front().name;
+  ASSERT_TRUE(disk.truncate(path, listed->front().bytes / 2));
+  Scaling scaling(options(), disk);
+  EXPECT_EQ(scaling.counters().load_errors, 1u);
+  EXPECT_EQ(scaling.counters().services, 0u);
+}
+
+TEST(Scaling, ForgetsTheServiceThatWasToldOfLeastRecentlyAndCountsIt) {
+  files::MemoryFileSystem disk;
+  ScalingOptions few = options();
+  few.services_max = 2;
+  Scaling scaling(few, disk);
+  for (const char* name : {"a", "b", "a", "c"}) ASSERT_TRUE(told(scaling, report(name, 0, 1)));
+  EXPECT_TRUE(scaling.state("a").has_value());
+  EXPECT_EQ(scaling.state("b").error().code, ErrorCode::kMissing);
+  EXPECT_EQ(scaling.counters().evicted, 1u);
+}
+
+TEST(Scaling, WhatIsForgottenIsNotThereAfterARestart) {
+  files::MemoryFileSystem disk;
+  {
+    Scaling scaling(options(), disk);
+    scaling.set_options("web", {});
+    EXPECT_TRUE(scaling.forget("web"));
+    EXPECT_FALSE(scaling.forget("web"));
+  }
+  EXPECT_EQ(Scaling(options(), disk).counters().services, 0u);
+}
+
+TEST(Scaling, RefusesWorkWhenTooMuchWaits) {
+  files::MemoryFileSystem disk;
+  ScalingOptions few = options();
+  few.work_max = 1;
+  Scaling scaling(few, disk);
+  std::promise<void> begun, release;
+  ASSERT_TRUE(scaling.run([&] {
+    begun.set_value();
+    release.get_future().wait();
+  }));
+  begun.get_future().wait();
+  ASSERT_TRUE(scaling.run([] {}));
+  EXPECT_EQ(told(scaling, report("web", 0, 1000)).error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(told(scaling, report("web", 0, 1))) << "short work waits for nobody";
+  release.set_value();
+}
+
+TEST(Scaling, BacktestsAServiceOrSaysWhatItLacks) {
+  files::MemoryFileSystem disk;
+  Scaling scaling(options(), disk);
+  const auto tested = [&](const std::string& service) {
+    std::promise<Result<scaling::Backtest>> answer;
+    scaling.backtest(service,
+                     [&](Result<scaling::Backtest> found) { answer.set_value(std::move(found)); });
+    return answer.get_future().get();
+  };
+  EXPECT_EQ(tested("web").error().code, ErrorCode::kMissing);
+  ASSERT_TRUE(told(scaling, report("web", 0, 10)));
+  EXPECT_EQ(tested("web").error().code, ErrorCode::kOutOfRange);
+  ASSERT_TRUE(told(scaling, report("web", 10, 100)));
+  EXPECT_EQ(tested("web").error(), (Error{ErrorCode::kConflict, 720}));
+  ASSERT_TRUE(told(scaling, report("web", 110, 1500)));
+  EXPECT_TRUE(tested("web").has_value());
+}
+
+}  // namespace
+}  // namespace liminal::signals
