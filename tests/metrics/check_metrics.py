@@ -25,6 +25,7 @@ TROUBLE = {
     "liminal_users_evicted_total", "liminal_events_late_total", "liminal_queue_depth",
     "liminal_queue_dropped_total", "liminal_store_rows_thinned_total", "liminal_store_errors_total",
     "liminal_snapshot_errors_total", "websocket_slow_readers_total",
+    "liminal_scaling_services_evicted_total", "liminal_scaling_errors_total",
 }
 # Shown only where a webhook is configured; its own tests move it.
 ELSEWHERE = {"liminal_webhook_deliveries_total"}
@@ -104,6 +105,13 @@ def main():
                 front.call("GET", "/ml/anomalies/recent?min_severity=low"))["alerts"]
             front.call("POST", f"/ml/anomalies/{alerts[0]['id']}/feedback",
                        json.dumps({"verdict": "true_positive"}))
+            front.call("PUT", "/scaling/web", json.dumps({"replicas_min": 1}))
+            front.call("POST", "/scaling", json.dumps({
+                "service": "web", "current_replicas": 2,
+                "usage_patterns": {"request_rate": 100, "cpu_avg": .5},
+                "history": [{"timestamp": time.time() - 60 * t, "request_rate": 100 + t % 50,
+                             "cpu_avg": (100 + t % 50) / 200, "replicas": 2}
+                            for t in range(200, 0, -1)]}))
             bad = urllib.request.Request(f"http://{front.listen}/")
             try:
                 urllib.request.urlopen(bad, timeout=10)
