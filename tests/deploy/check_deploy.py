@@ -25,6 +25,9 @@ import yaml
 KEPT_OFF = {
     "liminal_start_time_seconds": "process_start_time_seconds says it",
     "liminal_engine_time_seconds": "differs from the wall clock only in demonstrations",
+    "liminal_hub_channels": "the built-in hub is for who has no server yet",
+    "liminal_hub_subscriptions": "the built-in hub is for who has no server yet",
+    "liminal_hub_messages_total": "the built-in hub is for who has no server yet",
     "liminal_scaling_services": "GET /scaling lists them",
     "liminal_scaling_services_evicted_total": "moves only beyond 256 services",
     "liminal_scaling_memory_bytes": "bounded by the number of services",
