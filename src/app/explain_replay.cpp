@@ -23,14 +23,13 @@ tl::expected<traffic::Alert, std::string> stored_alert(const std::string& direct
   const std::string path =
       (std::filesystem::path(directory) / std::string(sqlite::kDatabaseFile)).string();
   if (!std::filesystem::exists(path))
-    return Failed(fmt::format("\"{}\" is no data directory: it has no {}",
-                              directory,
-                              sqlite::kDatabaseFile));
+    return Failed(
+        fmt::format("\"{}\" is no data directory: it has no {}", directory, sqlite::kDatabaseFile));
   const auto unreadable = [&](const Error& error) {
     return Failed(fmt::format("{}: {}", path, name(error.code)));
   };
-  auto database = sqlite::Database::open(
-      path, {.read_only = true, .busy_patience = std::chrono::seconds{5}});
+  auto database =
+      sqlite::Database::open(path, {.read_only = true, .busy_patience = std::chrono::seconds{5}});
   if (!database) return unreadable(database.error());
   auto found = sqlite::alert(*database, shard, number);
   if (!found) return unreadable(found.error());
@@ -104,8 +103,7 @@ tl::expected<LivedAgain, std::string> live_again(const std::string& directory,
   if (!stored) return Failed(stored.error());
   files::PosixFileSystem system;
   const std::filesystem::path folder(directory);
-  journal::ReplaySources sources{
-      system, {}, (folder / kSnapshotFolder).string(), parse_settings};
+  journal::ReplaySources sources{system, {}, (folder / kSnapshotFolder).string(), parse_settings};
   sources.log.folder = (folder / kJournalFolder).string();
   auto replayed = journal::replay_to(sources, shard, stored->input);
   if (!replayed)
@@ -126,15 +124,14 @@ tl::expected<LivedAgain, std::string> live_again(const std::string& directory,
 std::string render(const LivedAgain& lived) {
   const journal::Replayed& replayed = lived.replayed;
   std::string out = "\n  the decision lived again\n";
-  const std::string from =
-      replayed.from_input == 0 ? std::string("a fresh shard")
+  const std::string from = replayed.from_input == 0
+                               ? std::string("a fresh shard")
                                : fmt::format("the snapshot after input {}", replayed.from_input);
   if (replayed.shard)
-    out += fmt::format(
-        "    from {}: {} inputs, {} of them decided by operators or restarts\n",
-        from,
-        replayed.inputs,
-        replayed.calls);
+    out += fmt::format("    from {}: {} inputs, {} of them decided by operators or restarts\n",
+                       from,
+                       replayed.inputs,
+                       replayed.calls);
   if (replayed.ending != journal::Ending::kReached)
     return out + fmt::format("    not possible: {}\n", in_words(replayed));
   if (lived.same())
@@ -144,9 +141,10 @@ std::string render(const LivedAgain& lived) {
                      lived.stored.input,
                      traffic::explanation(lived.again->first));
   if (!lived.again)
-    return out + fmt::format("    input {} raised no such alert: other software decided, or the "
-                             "data were changed\n",
-                             lived.stored.input);
+    return out + fmt::format(
+                     "    input {} raised no such alert: other software decided, or the "
+                     "data were changed\n",
+                     lived.stored.input);
   return out + fmt::format("    an alert came out that differs in: {}\n",
                            fmt::join(lived.differences, ", "));
 }

@@ -214,7 +214,11 @@ void AlertBook::adopt(const Alert& alert) {
   if (alert.status != AlertStatus::kOpen || alert.user.empty()) return;
   const std::uint64_t user_hash = traffic::Name(alert.user).hash;
   if (Entry* known = find(user_hash, alert.type)) {
-    if (known->alert.number == alert.number && known->alert.count >= alert.count) return;
+    if (known->alert.number == alert.number && known->alert.count >= alert.count) {
+      // Feedback adds no finding: of two equals the one that was acknowledged may have newer one.
+      if (alert.feedback != traffic::FeedbackVerdict::kNone) known->alert.feedback = alert.feedback;
+      return;
+    }
     if (known->alert.number > alert.number) return;
     if (known->alert.number == alert.number) {
       set_severity(*known, alert.severity);

@@ -146,6 +146,17 @@ TEST_F(AlertBookTest, AdoptsWhatWasShownBeforeTheRestartAndNeverReusesANumber) {
   EXPECT_TRUE(raise(finding(FindingType::kMessageFlood, Detector::kRule), "user2", 9).empty());
 }
 
+TEST_F(AlertBookTest, TakesFeedbackThatItsSnapshotDoesNotHave) {
+  auto raised = raise(finding(FindingType::kMessageFlood, Detector::kRule), "eve", 0);
+  ASSERT_EQ(raised.size(), 1u);
+  ASSERT_TRUE(book.feedback(raised[0].alert.number, traffic::FeedbackVerdict::kTruePositive));
+  traffic::Alert stored = raised[0].alert;
+  stored.feedback = traffic::FeedbackVerdict::kFalsePositive;  // acknowledged before a kill
+  book.adopt(stored);
+  ASSERT_EQ(book.open_of("eve").size(), 1u);
+  EXPECT_EQ(book.open_of("eve")[0].feedback, traffic::FeedbackVerdict::kFalsePositive);
+}
+
 TEST(AlertOptions, NamesAllItsProblems) {
   EXPECT_TRUE(validate(AlertOptions{}).empty());
   EXPECT_EQ(validate({.calm = Duration::zero(), .escalate_at = 1, .open_max = 0}).size(), 4u);

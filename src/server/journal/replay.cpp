@@ -24,8 +24,8 @@ bool within(std::uint64_t input, const std::vector<Stretch>& stretches) {
 
 Result<std::vector<engine::Resume>> lives_of(const ReplaySources& sources, ShardId shard) {
   std::vector<engine::Resume> lives;
-  const Result<Summary> read = read_journal(
-      sources.system, sources.log, EntryReader({}, shard), [&](const Entry& entry) {
+  const Result<Summary> read =
+      read_journal(sources.system, sources.log, EntryReader({}, shard), [&](const Entry& entry) {
         if (entry.kind != Kind::kCall) return true;
         if (const auto* life = std::get_if<engine::Resume>(&entry.call)) lives.push_back(*life);
         return true;
