@@ -12,9 +12,9 @@ using State = MetricScore::State;
 
 constexpr std::size_t kNameBytesMax = 1024;
 
-/// The share of alarms on the visible half of NAB that lay in a labelled window, by their score
-/// (docs/benchmarks.md).
-float share_of_true(float score) {
+/// How sure to be of an alarm by its score. A judgement: the values grow with the score as they
+/// should, but how many such alarms are true was not measured.
+float sureness(float score) {
   if (score < 2) return .5F;
   if (score < 8) return .6F;
   return .75F;
@@ -91,7 +91,7 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
   } else if (out.rarity >= 1 || ongoing) {
     out.state = State::kOngoing;
   }
-  out.confidence = out.is_anomaly() ? share_of_true(out.score) : static_cast<float>(trust);
+  out.confidence = out.is_anomaly() ? sureness(out.score) : static_cast<float>(trust);
 }
 
 std::size_t Source::memory_bytes() const {

@@ -29,7 +29,7 @@ struct RowScore {
   float score = 0;    ///< emitted; 1 = the alarm line
   float rarity = 0;   ///< the same, whether or not there is something new to say
   float novelty = 0;  ///< raw: of one metric its novelty, of several the sum of their evidence
-  /// 0 to 1. Of an alarm: the share of such alarms that lay in a labelled incident (measured); of
+  /// 0 to 1. Of an alarm: how sure to be of it by its score, a judgement that was not measured; of
   /// anything else: how far the metrics are known.
   float confidence = 0;
   std::vector<Part> parts;  ///< in the order of the row
