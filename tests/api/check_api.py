@@ -267,6 +267,23 @@ def check_scaling(api):
     api.ask("DELETE", path, 204)
 
 
+def check_metrics(api):
+    example = {"metrics": [{"cpu_usage": 0.95, "memory_usage": 0.8, "timestamp": 1234567890}]}
+    judged = api.ask("POST", "/anomaly", 200, example)
+    assert len(judged["anomalies"]) == 1
+    rows = [{"cpu": i % 17, "host": "a", "timestamp": 1e9 + i} for i in range(2000)]
+    rows.append({"cpu": 400, "timestamp": 1e9 + 2000})
+    judged = api.ask("POST", "/anomaly", 200, {"source": "check", "metrics": rows})
+    assert judged["anomalies"][-1]["is_anomaly"] and judged["ignored"] == ["host"], judged
+    path = "/anomaly/series/check/" + urllib.parse.quote("a/b", safe="")
+    api.ask("PUT", path, (200, 201), {"min": 0, "max": 1, "alarms_per_week": 2})
+    assert api.ask("PUT", path, 200, {})["min"] is None
+    assert paths_of(api.ask("PUT", path, 422, {"min": 1, "max": 0})) == ["max"]
+    wrong = {"metrics": [{"a": 1}, {"a": "x"}]}
+    assert paths_of(api.ask("POST", "/anomaly", 422, wrong)) == ["metrics[1].a"]
+    api.ask("POST", "/anomaly", 400, '{"metrics":[{"a":NaN}]}')
+
+
 def check_operations(api):
     status = api.ask("GET", "/ml/status", 200)
     assert status["shards"] == 64
@@ -305,6 +322,7 @@ def check(base, token):
     check_users(api)
     check_limits(api)
     check_scaling(api)
+    check_metrics(api)
     check_operations(api)
     check_the_rest(api)
     asked = {one[0] for one in api.seen}

@@ -26,6 +26,7 @@ TROUBLE = {
     "liminal_queue_dropped_total", "liminal_store_rows_thinned_total", "liminal_store_errors_total",
     "liminal_snapshot_errors_total", "websocket_slow_readers_total",
     "liminal_scaling_services_evicted_total", "liminal_scaling_errors_total",
+    "liminal_metric_rows_late_total", "liminal_metric_sources_evicted_total",
 }
 # Shown only where a webhook is configured; its own tests move it.
 ELSEWHERE = {"liminal_webhook_deliveries_total"}
@@ -112,6 +113,9 @@ def main():
                 "history": [{"timestamp": time.time() - 60 * t, "request_rate": 100 + t % 50,
                              "cpu_avg": (100 + t % 50) / 200, "replicas": 2}
                             for t in range(200, 0, -1)]}))
+            rows = [{"cpu": i % 17, "timestamp": 1e9 + i} for i in range(2000)]
+            rows.append({"cpu": 400, "timestamp": 1e9 + 2000})
+            front.call("POST", "/anomaly", json.dumps({"source": "test", "metrics": rows}))
             bad = urllib.request.Request(f"http://{front.listen}/")
             try:
                 urllib.request.urlopen(bad, timeout=10)

@@ -13,6 +13,7 @@
 #include "app/serve/effects_sink.hpp"
 #include "app/serve/gateway_threads.hpp"
 #include "app/serve/measures.hpp"
+#include "app/serve/metric_streams.hpp"
 #include "app/serve/scaling.hpp"
 #include "app/serve/snapshots.hpp"
 #include "core/engine/options.hpp"
@@ -40,6 +41,7 @@ class ServerBackend final : public api::Backend {
     const Snapshots& snapshots;
     const Measures& measures;
     const signals::Scaling& scaling;
+    MetricStreams& metric_streams;
     Log& log;
   };
   /// `settings` is what the shards have at present.
@@ -70,6 +72,7 @@ class ServerBackend final : public api::Backend {
   void override_of(std::string user, Done<traffic::Override> done) override;
   void set_override(traffic::Override decision, Done<bool> done) override;
   void remove_override(std::string user, Done<void> done) override;
+  [[nodiscard]] api::AnomalyPort* anomalies() override { return &parts_.metric_streams; }
   void remember(api::RememberedAnswer answer, Done<void> done) override;
   void recall(std::string key, Done<std::optional<api::RememberedAnswer>> done) override;
 

@@ -155,6 +155,7 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         add_store_metrics(out);
         add_gateway_metrics(out);
         add_scaling_metrics(parts_.scaling, now(), out);
+        parts_.metric_streams.add_metrics(out);
         if (parts_.journal != nullptr) {
           const journal::Counters kept = parts_.journal->counters();
           out.add(Family::kJournalBytes, kept.bytes);

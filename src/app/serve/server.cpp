@@ -168,6 +168,8 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->open_scaling();
   server->runtime_->start();
   server->running_ = true;
+  server->metric_streams_ = std::make_unique<MetricStreams>(
+      configuration.data, server->file_system_, *server->clock_, log);
   server->backend_ = std::make_unique<ServerBackend>(ServerBackend::Parts{*server->runtime_,
                                                                           *server->store_,
                                                                           *server->sink_,
@@ -177,6 +179,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                                                           *server->snapshots_,
                                                                           server->measures_,
                                                                           *server->scaling_,
+                                                                          *server->metric_streams_,
                                                                           log},
                                                      configuration,
                                                      std::move(settings));
@@ -427,6 +430,11 @@ void Server::housekeep() {
   own_usage_->second(backend_->now(), messages_of(gateways_->counters()));
   scaling_->second();
   snapshots_->second(*runtime_);
+  if (metric_streams_->second()) {
+    backend_->metrics([this](Result<prometheus::Snapshot> totals) {
+      if (totals) metric_streams_->told(std::move(*totals));
+    });
+  }
 }
 
 void Server::reload(const Configuration& configuration) {
@@ -471,6 +479,7 @@ void Server::stop(Duration patience) {
     snapshots_->save_all(*runtime_);
     save_clock();
   }
+  if (metric_streams_) metric_streams_->finish();
   if (webhook_) webhook_->drain(std::chrono::milliseconds{1000});
   http_.reset();
   service_.reset();
@@ -478,6 +487,8 @@ void Server::stop(Duration patience) {
   own_usage_.reset();
   scaling_adapter_.reset();
   scaling_.reset();
+  // Saves. The runtime has stopped: nothing asks for totals any more.
+  metric_streams_.reset();
   gateways_.reset();
   runtime_.reset();
   snapshots_.reset();

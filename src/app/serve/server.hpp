@@ -10,6 +10,7 @@
 #include "app/serve/effects_sink.hpp"
 #include "app/serve/gateway_threads.hpp"
 #include "app/serve/measures.hpp"
+#include "app/serve/metric_streams.hpp"
 #include "app/serve/operator_log.hpp"
 #include "app/serve/scaling.hpp"
 #include "app/serve/snapshots.hpp"
@@ -106,6 +107,7 @@ class Server {
   std::unique_ptr<signals::Scaling> scaling_;
   std::unique_ptr<ScalingAdapter> scaling_adapter_;
   std::unique_ptr<OwnUsage> own_usage_;
+  std::unique_ptr<MetricStreams> metric_streams_;
   std::unique_ptr<ServerBackend> backend_;
   std::unique_ptr<api::Service> service_;
   std::unique_ptr<http::Server> http_;

@@ -77,8 +77,17 @@ enum class Family : std::uint8_t {
   kProcessStart,
   kProcessFds,
   kProcessFdsMax,
+  kMetricRows,
+  kMetricRowsLate,
+  kMetricAnomalies,
+  kMetricSeries,
+  kMetricSourcesEvicted,
+  kMetricScore,
+  kMetricValue,
+  kMetricExpectedLow,
+  kMetricExpectedHigh,
 };
-inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kProcessFdsMax) + 1;
+inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kMetricExpectedHigh) + 1;
 inline constexpr std::size_t kLabelsMax = 3;
 
 struct FamilyInfo {

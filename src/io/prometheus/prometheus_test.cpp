@@ -81,6 +81,15 @@ gauge process_virtual_memory_bytes
 gauge process_start_time_seconds
 gauge process_open_fds
 gauge process_max_fds
+counter liminal_metric_rows_total
+counter liminal_metric_rows_late_total
+counter liminal_metric_anomalies_total
+gauge liminal_metric_series
+counter liminal_metric_sources_evicted_total
+gauge liminal_metric_score{source,metric}
+gauge liminal_metric_value{source,metric}
+gauge liminal_metric_expected_low{source,metric}
+gauge liminal_metric_expected_high{source,metric}
 )";
 
 std::string line(const FamilyInfo& family) {

@@ -88,6 +88,9 @@ class Service {
   void get_alert(const CallPtr& call);
   void give_feedback(const CallPtr& call);
   void explain(const CallPtr& call);
+  // metric_handlers.cpp
+  void post_anomaly(const CallPtr& call);
+  void put_series(const CallPtr& call);
   // limit_handlers.cpp
   void get_limits(const CallPtr& call);
   void put_limits(const CallPtr& call);

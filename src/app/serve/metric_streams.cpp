@@ -1,0 +1,216 @@
+#include "app/serve/metric_streams.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "app/serve/words.hpp"
+
+namespace liminal::app {
+namespace {
+
+using prometheus::Family;
+
+constexpr std::uint64_t kSaveSecondsMin = 5;
+/// A large snapshot takes no more than this much of the disk's time.
+constexpr std::uint64_t kSaveBytesPerSecond = 8U << 20;
+constexpr std::uint64_t kOwnSeconds = 5;
+constexpr std::string_view kOwnSource = "liminal";
+/// Metrics that are named in a line of the log.
+constexpr std::size_t kNamedMax = 3;
+constexpr std::size_t kUpstreamsMax = 16;
+
+/// A family's value over all its labels.
+double total(const prometheus::Snapshot& snapshot, Family family) {
+  double sum = 0;
+  for (const auto& entry : snapshot.samples(family)) sum += entry.second.value;
+  return sum;
+}
+
+/// Decisions so far, and the seconds that they took.
+std::pair<double, double> decided(const prometheus::Snapshot& snapshot) {
+  double count = 0, sum = 0;
+  for (const auto& entry : snapshot.samples(Family::kStepSeconds)) {
+    for (const std::uint64_t in_bin : entry.second.histogram.counts)
+      count += static_cast<double>(in_bin);
+    sum += entry.second.histogram.sum;
+  }
+  return {count, sum};
+}
+
+signals::Anomaly::Options options_of(const std::string& folder) {
+  signals::Anomaly::Options options;
+  options.folder = folder;
+  return options;
+}
+
+}  // namespace
+
+MetricStreams::MetricStreams(const std::string& folder,
+                             files::FileSystem& system,
+                             shards::EngineClock& clock,
+                             Log& log)
+    : clock_(clock),
+      log_(log),
+      anomaly_(options_of(folder),
+               system,
+               [this](const novelty::Batch& batch, const novelty::RowScore& row) {
+                 report(batch, row);
+               }) {
+  static LogSite site;
+  const Result<void> loaded = anomaly_.load();
+  if (loaded) {
+    log_.write(LogLevel::kInfo,
+               site,
+               "metrics.loaded",
+               {{"series", std::to_string(anomaly_.counters().series)}});
+  } else if (loaded.error().code != ErrorCode::kMissing) {
+    log_.write(LogLevel::kError, site, "metrics.unreadable", {{"error", words(loaded.error())}});
+  }
+}
+
+MetricStreams::~MetricStreams() { save(); }
+
+EventTime MetricStreams::now() const { return EventTime{clock_.now().time_since_epoch()}; }
+
+bool MetricStreams::run(std::function<void()> task) {
+  return judging_ && judging_->run(std::move(task));
+}
+
+Result<std::vector<novelty::RowScore>> MetricStreams::score(const novelty::Batch& batch) {
+  return anomaly_.score(batch, true);
+}
+
+void MetricStreams::declare(std::string source,
+                            std::string metric,
+                            novelty::SeriesSettings settings,
+                            Done<bool> done) {
+  const auto shared = std::make_shared<Done<bool>>(std::move(done));
+  const bool taken =
+      disk_ && disk_->run([=, this] { (*shared)(anomaly_.declare(source, metric, settings)); });
+  if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
+}
+
+bool MetricStreams::second() {
+  if (seconds_until_save_ > 0) {
+    --seconds_until_save_;
+  } else if (!saving_.exchange(true)) {
+    seconds_until_save_ = std::max(kSaveSecondsMin, saved_bytes_ / kSaveBytesPerSecond);
+    const bool taken = disk_ && disk_->run([this] {
+      save();
+      saving_ = false;
+    });
+    if (!taken) saving_ = false;
+  }
+  return ++seconds_ % kOwnSeconds == 0;
+}
+
+void MetricStreams::finish() {
+  judging_.reset();
+  disk_.reset();
+}
+
+void MetricStreams::save() {
+  const Result<std::uint64_t> saved = anomaly_.save(now());
+  if (saved) {
+    if (*saved > 0) saved_bytes_ = *saved;
+    return;
+  }
+  static LogSite site;
+  log_.write(LogLevel::kError, site, "metrics.not_saved", {{"error", words(saved.error())}});
+}
+
+std::optional<novelty::Batch> MetricStreams::own_row(const prometheus::Snapshot& totals) {
+  const auto at = std::chrono::steady_clock::now();
+  const auto last = std::exchange(before_at_, at);
+  const prometheus::Snapshot before = std::exchange(before_, totals);
+  if (!last) return std::nullopt;
+  const double elapsed = std::chrono::duration<double>(at - *last).count();
+  if (!(elapsed > 0)) return std::nullopt;
+  const auto rate = [&](std::initializer_list<Family> families) {
+    double moved = 0;
+    for (const Family family : families) moved += total(totals, family) - total(before, family);
+    return std::max(0., moved) / elapsed;
+  };
+  const std::array<std::pair<std::string_view, double>, 9> values{{
+      {"connections", total(totals, Family::kConnections)},
+      {"active_users", total(totals, Family::kActiveUsers)},
+      {"messages_per_second", rate({Family::kMessages})},
+      {"bytes_per_second", rate({Family::kMessageBytes})},
+      {"events_per_second", rate({Family::kEvents})},
+      {"errors_per_second",
+       rate({Family::kConnectionRejections, Family::kStoreErrors, Family::kQueueDropped})},
+      {"limited_per_second", rate({Family::kShadow, Family::kRateLimit})},
+      {"cpu_ratio", rate({Family::kProcessCpu})},
+      {"memory_bytes", total(totals, Family::kProcessResident)},
+  }};
+  const auto [decisions, took] = decided(totals);
+  const auto [decisions_before, took_before] = decided(before);
+  novelty::Batch batch;
+  batch.source = kOwnSource;
+  novelty::Batch::Row& row = batch.rows.emplace_back();
+  row.at = now();
+  for (const auto& [name, value] : values) {
+    row.values.push_back({static_cast<std::uint32_t>(batch.metrics.size()), value});
+    batch.metrics.emplace_back(name);
+  }
+  const auto add = [&](std::string name, double value) {
+    row.values.push_back({static_cast<std::uint32_t>(batch.metrics.size()), value});
+    batch.metrics.push_back(std::move(name));
+  };
+  if (decisions > decisions_before)
+    add("decision_seconds", (took - took_before) / (decisions - decisions_before));
+  for (const auto& [labels, sample] : totals.samples(Family::kUpstreamConnections)) {
+    if (row.values.size() < values.size() + 1 + kUpstreamsMax)
+      add("upstream_connections{" + labels[0] + "}", sample.value);
+  }
+  return batch;
+}
+
+void MetricStreams::told(prometheus::Snapshot totals) {
+  const auto shared = std::make_shared<prometheus::Snapshot>(std::move(totals));
+  (void)run([this, shared] {
+    prometheus::add_process(*shared);
+    if (const auto batch = own_row(*shared)) (void)anomaly_.score(*batch, false);
+  });
+}
+
+void MetricStreams::report(const novelty::Batch& batch, const novelty::RowScore& row) {
+  std::vector<std::pair<float, std::string_view>> named;
+  for (const auto& part : row.parts)
+    named.emplace_back(-part.contribution, batch.metrics[part.metric]);
+  std::sort(named.begin(), named.end());
+  std::string metrics;
+  for (std::size_t i = 0; i < std::min(kNamedMax, named.size()) && named[i].first < 0; ++i)
+    metrics += (metrics.empty() ? "" : ",") + std::string(named[i].second);
+  static LogSite own, others;
+  const bool ours = batch.source == kOwnSource;
+  log_.write(LogLevel::kWarning,
+             ours ? own : others,
+             "metrics.anomaly",
+             {{"source", batch.source},
+              {"score", fmt::format("{:.2f}", row.score)},
+              {"confidence", fmt::format("{:.2f}", row.confidence)},
+              {"metrics", metrics}});
+}
+
+void MetricStreams::add_metrics(prometheus::Snapshot& out) const {
+  const signals::Anomaly::Counters counters = anomaly_.counters();
+  out.add(Family::kMetricRows, counters.rows);
+  out.add(Family::kMetricRowsLate, counters.rows_late);
+  out.add(Family::kMetricAnomalies, counters.anomalies);
+  out.add(Family::kMetricSeries, counters.series);
+  out.add(Family::kMetricSourcesEvicted, counters.sources_evicted);
+  for (const signals::Anomaly::Exported& one : anomaly_.exported()) {
+    // What is not known is not shown: a 0 would be taken for a value.
+    if (!std::isnan(one.score)) out.add(Family::kMetricScore, one.score, {one.source, one.metric});
+    if (!std::isnan(one.value)) out.add(Family::kMetricValue, one.value, {one.source, one.metric});
+    if (!one.expected) continue;
+    out.add(Family::kMetricExpectedLow, one.expected->low, {one.source, one.metric});
+    out.add(Family::kMetricExpectedHigh, one.expected->high, {one.source, one.metric});
+  }
+}
+
+}  // namespace liminal::app

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/log.hpp"
+#include "app/serve/blocking_thread.hpp"
+#include "io/prometheus/snapshot.hpp"
+#include "server/api/anomaly_port.hpp"
+#include "server/shards/clock.hpp"
+#include "server/signals/anomaly.hpp"
+
+namespace liminal::app {
+
+/// The metric streams of a running server: those that are posted, and Liminal's own totals, which
+/// are the source "liminal". An anomaly is logged and counted.
+///
+/// Large batches are judged on a thread of their own, files are written on another. Thread-safe.
+class MetricStreams final : public api::AnomalyPort {
+ public:
+  /// Reads what `folder` holds. Settings that cannot be read are logged.
+  MetricStreams(const std::string& folder,
+                files::FileSystem& system,
+                shards::EngineClock& clock,
+                Log& log);
+  /// Saves.
+  ~MetricStreams() override;
+
+  [[nodiscard]] EventTime now() const override;
+  [[nodiscard]] bool run(std::function<void()> task) override;
+  [[nodiscard]] Result<std::vector<novelty::RowScore>> score(const novelty::Batch& batch) override;
+  void declare(std::string source,
+               std::string metric,
+               novelty::SeriesSettings settings,
+               Done<bool> done) override;
+
+  /// Once a second: saves every few seconds, less often what is large. True when it is time to be
+  /// `told` the program's own totals.
+  [[nodiscard]] bool second();
+
+  /// Ends what is being judged or declared and takes no more, while those who asked are still
+  /// there to be answered. What still waits is dropped: it was not acknowledged.
+  void finish();
+
+  /// Judges the program's own totals: rates since the last time, and what there is now.
+  void told(prometheus::Snapshot totals);
+
+  void add_metrics(prometheus::Snapshot& out) const;
+
+ private:
+  void report(const novelty::Batch& batch, const novelty::RowScore& row);
+  void save();
+  [[nodiscard]] std::optional<novelty::Batch> own_row(const prometheus::Snapshot& totals);
+
+  shards::EngineClock& clock_;
+  Log& log_;
+  signals::Anomaly anomaly_;
+  std::atomic<bool> saving_{false};
+  std::atomic<std::uint64_t> saved_bytes_{0};
+  std::uint64_t seconds_ = 0, seconds_until_save_ = 0;
+  // Of the thread that judges.
+  prometheus::Snapshot before_;
+  std::optional<std::chrono::steady_clock::time_point> before_at_;
+  std::unique_ptr<BlockingThread> judging_ = std::make_unique<BlockingThread>();
+  std::unique_ptr<BlockingThread> disk_ = std::make_unique<BlockingThread>();
+};
+
+}  // namespace liminal::app

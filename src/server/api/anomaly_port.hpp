@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "core/base/time.hpp"
+#include "core/novelty/batch.hpp"
+
+namespace liminal::api {
+
+/// What the calls on metric streams need from the rest of the program.
+///
+/// Any thread may call, and `done` is called once, from any thread. Errors: kTooLarge, the source
+/// would have too many metrics; kConflict, row after row lies before what the source already sent;
+/// kUnavailable, try again soon; kIo, it could not be made durable.
+class AnomalyPort {
+ public:
+  template <class T>
+  using Done = std::function<void(Result<T>)>;
+
+  virtual ~AnomalyPort() = default;
+
+  /// What rows without a time get.
+  [[nodiscard]] virtual EventTime now() const = 0;
+
+  /// Runs what would hold a thread of the API up. False when too much waits.
+  [[nodiscard]] virtual bool run(std::function<void()> task) = 0;
+
+  /// Judges and learns every row, in order. Blocks for as long as the rows take: large batches from
+  /// within `run`.
+  [[nodiscard]] virtual Result<std::vector<novelty::RowScore>> score(
+      const novelty::Batch& batch) = 0;
+
+  /// Settings of a series, whether or not it has sent anything; gives true when it had none.
+  /// Acknowledged when durable.
+  virtual void declare(std::string source,
+                       std::string metric,
+                       novelty::SeriesSettings settings,
+                       Done<bool> done) = 0;
+};
+
+}  // namespace liminal::api

@@ -1,0 +1,126 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/api/fake_backend.hpp"
+#include "server/api/service.hpp"
+
+namespace liminal::api {
+namespace {
+
+using ::testing::HasSubstr;
+
+class MetricHandlersTest : public ::testing::Test {
+ protected:
+  http::Response ask(std::string_view method, std::string_view target, std::string body) {
+    http::Request request;
+    request.method = method;
+    request.target = target;
+    request.body = std::move(body);
+    request.headers = {{"Host", "localhost"}};
+    request.peer_is_local = true;
+    http::Response answer;
+    service.handle(std::move(request), [&](http::Response given) { answer = std::move(given); });
+    return answer;
+  }
+  void wrong(std::string body, const std::string& path, const std::string& detail) {
+    const http::Response answer = ask("POST", "/anomaly", std::move(body));
+    EXPECT_EQ(answer.status, 422U) << answer.body;
+    EXPECT_THAT(answer.body, HasSubstr("\"path\":\"" + path + "\",\"detail\":\"" + detail));
+  }
+
+  Options options{.access = {.requests_per_second = 0}};
+  FakeBackend backend;
+  Service service{options, backend};
+};
+
+TEST_F(MetricHandlersTest, AnswersTheExample) {
+  const auto answer =
+      ask("POST",
+          "/anomaly",
+          R"({"metrics":[{"cpu_usage":0.95,"memory_usage":0.8,"timestamp":1234567890}]})");
+  EXPECT_EQ(answer.status, 200U);
+  EXPECT_EQ(answer.body,
+            R"({"anomalies":[{"is_anomaly":false,"score":0,"novelty":0,"state":"learning",)"
+            R"("severity":"low","confidence":0,"contributions":{"cpu_usage":0,"memory_usage":0},)"
+            R"("expected":{}}],"ignored":[],"model":"metric_novelty"})");
+  EXPECT_EQ(backend.metrics_port.sources.count("default"), 1U);
+}
+
+TEST_F(MetricHandlersTest, FindsWhatIsNewAndSaysWhatWasExpected) {
+  std::string body = R"({"source":"web-1","metrics":[)";
+  for (int i = 0; i < 1000; ++i)
+    body += R"({"cpu":)" + std::to_string(i * 7 % 100) + R"(,"name":"x","timestamp":)" +
+            std::to_string(i) + "},";
+  const auto answer = ask("POST", "/anomaly", body + R"({"cpu":500,"timestamp":1001}]})");
+  EXPECT_EQ(backend.metrics_port.runs, 1U) << "not on the thread of the API";
+  EXPECT_THAT(answer.body, HasSubstr(R"({"is_anomaly":true,)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("state":"new")"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("expected":{"cpu":[)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("ignored":["name"])"));
+}
+
+TEST_F(MetricHandlersTest, NamesWhatIsWrong) {
+  wrong("{}", "metrics", "is missing");
+  wrong(R"({"metrics":{}})", "metrics", "must be an array");
+  wrong(R"({"metrics":[]})", "metrics", "must hold 1 to 10000 rows");
+  wrong(R"({"metrics":[{"a":"x"}]})", "metrics", "no row holds a number");
+  wrong(R"({"metrics":[{"a":1},{"a":"NaN"}]})", "metrics[1].a", "must be a number");
+  wrong(R"({"metrics":[{"a":1},7]})", "metrics[1]", "must be an object");
+  wrong(R"({"metrics":[{"a":1e200}]})", "metrics[0].a", "must be a number from -1e100");
+  wrong(R"({"metrics":[{"a":1,"timestamp":-1}]})", "metrics[0].timestamp", "must be");
+  wrong(R"({"metrics":[{"a":1,"timestamp":5},{"a":1,"timestamp":4}]})",
+        "metrics[1].timestamp",
+        "is before the row before it");
+  wrong(R"({"metrics":[{"a":1,"timestamp":1900000000}]})",
+        "metrics[0].timestamp",
+        "is more than a day ahead");
+  wrong(R"({"metrics":[{"a":1}],"x":1})", "x", "is not known");
+  wrong(R"({"metrics":[{"a":1,"a":2}]})", "metrics[0].a", "given twice");
+  wrong(R"({"source":"","metrics":[{"a":1}]})", "source", "must be");
+  std::string wide = R"({"metrics":[{)";
+  for (int i = 0; i < 257; ++i) wide += "\"m" + std::to_string(i) + "\":1,";
+  wrong(wide + R"("z":1}]})", "metrics", "must hold at most 256");
+  std::string many = R"({"metrics":[{"a":1})";
+  for (int i = 0; i < 10'000; ++i) many += R"(,{"a":1})";
+  wrong(many + "]}", "metrics", "must hold 1 to 10000 rows");
+  EXPECT_EQ(ask("POST", "/anomaly", R"({"metrics":[{"a":NaN}]})").status, 400U);
+  EXPECT_EQ(ask("POST", "/anomaly", R"({"metrics":[{"a":1e999}]})").status, 400U);
+  EXPECT_TRUE(backend.metrics_port.sources.empty()) << "nothing of it was learnt";
+}
+
+TEST_F(MetricHandlersTest, ANullIsAMissingPoint) {
+  EXPECT_EQ(ask("POST", "/anomaly", R"({"metrics":[{"a":1,"b":null},{"a":null,"b":2}]})").status,
+            200U);
+}
+
+TEST_F(MetricHandlersTest, SaysWhatTheOtherSideRefused) {
+  const std::string body = R"({"metrics":[{"a":1}]})";
+  for (const auto& [code, status] : {std::pair{ErrorCode::kTooLarge, 422U},
+                                     std::pair{ErrorCode::kConflict, 422U},
+                                     std::pair{ErrorCode::kUnavailable, 503U}}) {
+    backend.metrics_port.failure = Error{code, 0};
+    EXPECT_EQ(ask("POST", "/anomaly", body).status, status);
+  }
+}
+
+TEST_F(MetricHandlersTest, DeclaresASeries) {
+  const std::string path = "/anomaly/series/web-1/cpu%2Fuser";
+  const auto made = ask("PUT", path, R"({"min":0,"max":1,"alarms_per_week":2})");
+  EXPECT_EQ(made.status, 201U);
+  EXPECT_EQ(made.body,
+            R"({"source":"web-1","metric":"cpu/user","min":0,"max":1,"alarms_per_week":2,)"
+            R"("kind":"gauge"})");
+  EXPECT_EQ(ask("PUT", path, R"({"kind":"counter"})").status, 200U);
+  EXPECT_TRUE((backend.metrics_port.declared.at({"web-1", "cpu/user"}).counter));
+  for (const char* bad : {R"({"min":0})",
+                          R"({"min":1,"max":1})",
+                          R"({"alarms_per_week":-1})",
+                          R"({"kind":"x"})",
+                          R"({"colour":1})",
+                          R"({"min":"a","max":1})"})
+    EXPECT_EQ(ask("PUT", path, bad).status, 422U) << bad;
+  EXPECT_EQ(ask("PUT", "/anomaly/series/a/" + std::string(200, 'b'), "{}").status, 422U);
+}
+
+}  // namespace
+}  // namespace liminal::api

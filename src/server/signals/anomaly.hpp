@@ -1,0 +1,127 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <list>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "core/novelty/batch.hpp"
+#include "io/files/file_system.hpp"
+
+namespace liminal::signals {
+
+/// The metric streams of all sources, judged, learnt and kept across restarts.
+///
+/// Bounded: when there are more than `series_max` series, the sources that sent nothing for the
+/// longest time are forgotten and counted. Settings that were declared are kept in a file of their
+/// own, durable when `declare` returns; what was learnt goes into a snapshot (`save`), so that a
+/// crash loses what was learnt since.
+///
+/// Thread-safe by its own lock, which is held for at most 128 rows at a time: a large batch does
+/// not hold up others. Time is given by the callers.
+///
+/// Memory: about 1.1 KiB a series. Cost: `Source`'s.
+class Anomaly {
+ public:
+  struct Options {
+    std::size_t series_max = 100'000;
+    std::uint32_t metrics_max = 1024;  ///< of one source
+    std::size_t settings_max = 10'000;
+    std::size_t exported_max = 100;  ///< series whose values `exported` shows
+    std::string folder;              ///< where the two files lie
+  };
+
+  struct Counters {
+    std::uint64_t rows = 0;
+    std::uint64_t rows_late = 0;  ///< before their source's last row, counted at its time
+    std::uint64_t anomalies = 0;
+    std::uint64_t sources_evicted = 0;
+    std::uint64_t sources = 0;
+    std::uint64_t series = 0;
+    std::uint64_t bytes = 0;
+  };
+
+  /// The present state of one series.
+  struct Exported {
+    std::string source;
+    std::string metric;
+    double value = 0;  ///< the last one; NaN when it was missing or lies before a restart
+    double score = 0;  ///< on the scale of the alarm line, whether or not it is news; NaN likewise
+    std::optional<novelty::Range> expected{};
+  };
+
+  /// Called with every row that alarms, under no lock.
+  using OnAnomaly = std::function<void(const novelty::Batch&, const novelty::RowScore&)>;
+
+  Anomaly(Options options, files::FileSystem& files, OnAnomaly on_anomaly = {});
+
+  /// Reads what was saved. Each part that cannot be read is left out, and the last error given;
+  /// kMissing when there was nothing.
+  [[nodiscard]] Result<void> load();
+
+  /// Judges and learns rows in order; `RowScore::Part::metric` is a place in `batch.metrics`.
+  /// kTooLarge: the source would have too many metrics, and nothing was learnt. kConflict: a
+  /// thousand rows in a row were late.
+  [[nodiscard]] Result<std::vector<novelty::RowScore>> score(const novelty::Batch& batch,
+                                                             bool expected);
+
+  /// Sets what an owner tells of a series; true when nothing was told before. Blocks on the disk.
+  /// kTooLarge: too many were told.
+  [[nodiscard]] Result<bool> declare(const std::string& source,
+                                     const std::string& metric,
+                                     const novelty::SeriesSettings& settings);
+
+  /// Writes the snapshot if anything was learnt since the last one. Blocks on the disk; one thread.
+  /// Gives its size, 0 when there was nothing to do.
+  [[nodiscard]] Result<std::uint64_t> save(EventTime now);
+
+  [[nodiscard]] Counters counters() const;
+  /// The series that came first, `exported_max` of them at most.
+  [[nodiscard]] std::vector<Exported> exported() const;
+
+ private:
+  struct Kept {
+    std::string name;
+    novelty::Source source;
+    std::uint32_t late_in_a_row = 0;
+  };
+  static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  using Order = std::list<Kept>;  ///< the longest silent last
+  struct Watched {
+    std::string source, metric;
+    double value = kNone, score = kNone;
+  };
+  using SettingsKey = std::pair<std::string, std::string>;
+
+  Kept& touch(const std::string& name);
+  void evict(const Kept& keep);
+  [[nodiscard]] Result<std::vector<std::uint32_t>> places(Kept& kept, const novelty::Batch& batch);
+  void watch(const std::string& source, const std::string& metric);
+  void note(const std::string& source, const std::string& metric, double value, double score);
+  [[nodiscard]] Result<void> load_settings();
+  [[nodiscard]] Result<void> load_sources();
+  [[nodiscard]] std::string settings_bytes() const;
+
+  const Options options_;
+  files::FileSystem& files_;
+  const OnAnomaly on_anomaly_;
+  std::mutex declaring_;  ///< taken before `mutex_`, while the settings are written
+  mutable std::mutex mutex_;
+  Order order_;
+  std::unordered_map<std::string, Order::iterator> by_name_;
+  std::map<SettingsKey, novelty::SeriesSettings> settings_;
+  std::vector<Watched> watched_;
+  std::map<SettingsKey, std::size_t> watched_at_;
+  Counters counters_;
+  std::uint64_t learnt_ = 0, saved_ = 0;
+};
+
+}  // namespace liminal::signals

@@ -1,0 +1,181 @@
+#include "server/signals/anomaly.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <thread>
+
+#include "core/base/random.hpp"
+#include "io/files/memory_file_system.hpp"
+
+namespace liminal::signals {
+namespace {
+
+EventTime second(std::int64_t s) { return EventTime{std::chrono::seconds{1'000'000'000 + s}}; }
+
+novelty::Batch batch(const std::string& source, std::int64_t from, int rows, double value = NAN) {
+  novelty::Batch out{source, {"cpu", "memory"}, {}};
+  Random random(static_cast<std::uint64_t>(from) + 1);
+  for (int i = 0; i < rows; ++i) {
+    out.rows.push_back({second(from + i),
+                        {{1, .3 + .01 * random.normal()},
+                         {0, std::isnan(value) ? .5 + .01 * random.normal() : value}}});
+  }
+  return out;
+}
+
+class AnomalyTest : public ::testing::Test {
+ protected:
+  Anomaly make(std::size_t series_max = 1000) {
+    Anomaly::Options options;
+    options.series_max = series_max;
+    options.metrics_max = 4;
+    options.settings_max = 3;
+    options.exported_max = 3;
+    options.folder = "data";
+    return Anomaly(options, files, [this](const novelty::Batch& of, const novelty::RowScore&) {
+      alarmed.push_back(of.source);
+    });
+  }
+  files::MemoryFileSystem files;
+  std::vector<std::string> alarmed;
+
+  void SetUp() override { ASSERT_TRUE(files.create_folder("data")); }
+};
+
+TEST_F(AnomalyTest, JudgesRowsAndNamesMetricsAsTheBatchDoes) {
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.score(batch("web", 0, 1000), false));
+  const auto scores = anomaly.score(batch("web", 1000, 1, 3), true);
+  ASSERT_TRUE(scores);
+  EXPECT_TRUE(scores->front().is_anomaly());
+  ASSERT_EQ(scores->front().parts.size(), 2U);
+  EXPECT_EQ(scores->front().parts[0].metric, 1U);
+  EXPECT_GT(scores->front().parts[1].contribution, scores->front().parts[0].contribution);
+  EXPECT_EQ(alarmed.back(), "web");
+  const Anomaly::Counters counters = anomaly.counters();
+  EXPECT_EQ(counters.rows, 1001U);
+  EXPECT_EQ(counters.sources, 1U);
+  EXPECT_EQ(counters.series, 2U);
+  EXPECT_GE(counters.anomalies, 1U);
+}
+
+TEST_F(AnomalyTest, SourcesAreJudgedApart) {
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.score(batch("a", 0, 500), false));
+  const auto other = anomaly.score(batch("b", 0, 1, 3), false);
+  EXPECT_EQ(other->front().state, novelty::MetricScore::State::kLearning);
+}
+
+TEST_F(AnomalyTest, ForgetsTheLongestSilentSourceWhenThereAreTooMany) {
+  Anomaly anomaly = make(6);
+  for (const char* source : {"a", "b", "c"}) ASSERT_TRUE(anomaly.score(batch(source, 0, 1), false));
+  ASSERT_TRUE(anomaly.score(batch("a", 1, 1), false));
+  ASSERT_TRUE(anomaly.score(batch("d", 0, 1), false));
+  EXPECT_EQ(anomaly.counters().sources_evicted, 1U);
+  EXPECT_EQ(anomaly.counters().series, 6U);
+  std::vector<std::string> left;
+  for (const auto& one : anomaly.exported()) left.push_back(one.source);
+  EXPECT_EQ(std::count(left.begin(), left.end(), "b"), 0);
+}
+
+TEST_F(AnomalyTest, RefusesTooManyMetricsOfASourceAndLearnsNothing) {
+  Anomaly anomaly = make();
+  novelty::Batch wide{"web", {"a", "b", "c", "d", "e"}, {{second(0), {{0, 1}}}}};
+  EXPECT_EQ(anomaly.score(wide, false).error().code, ErrorCode::kTooLarge);
+  EXPECT_EQ(anomaly.counters().sources, 0U);
+  EXPECT_EQ(anomaly.counters().rows, 0U);
+}
+
+TEST_F(AnomalyTest, CountsLateRowsAtTheLastTimeAndRefusesAFloodOfThem) {
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.score(batch("web", 100'000, 1), false));
+  ASSERT_TRUE(anomaly.score(batch("web", 0, 1000), false));
+  EXPECT_EQ(anomaly.counters().rows_late, 1000U);
+  EXPECT_EQ(anomaly.score(batch("web", 0, 1), false).error().code, ErrorCode::kConflict);
+  EXPECT_TRUE(anomaly.score(batch("web", 100'001, 1), false));
+  EXPECT_TRUE(anomaly.score(batch("web", 0, 1), false));
+}
+
+TEST_F(AnomalyTest, GoesOnAfterARestartAsIfThereHadBeenNone) {
+  Anomaly first = make();
+  ASSERT_TRUE(first.score(batch("web", 0, 700), false));
+  ASSERT_TRUE(first.save(second(0)));
+  EXPECT_EQ(*first.save(second(0)), 0U) << "nothing was learnt since";
+  Anomaly again = make();
+  ASSERT_TRUE(again.load());
+  ASSERT_FALSE(again.exported().empty());
+  EXPECT_TRUE(std::isnan(again.exported().front().value)) << "nothing came since";
+  EXPECT_TRUE(again.exported().front().expected);
+  for (const double value : {.5, 3., .5, 3.}) {
+    const auto a = first.score(batch("web", 700, 20, value), true);
+    const auto b = again.score(batch("web", 700, 20, value), true);
+    for (std::size_t i = 0; i < 20; ++i) {
+      EXPECT_EQ((*a)[i].score, (*b)[i].score);
+      EXPECT_EQ((*a)[i].state, (*b)[i].state);
+      EXPECT_EQ((*a)[i].parts[1].expected, (*b)[i].parts[1].expected);
+    }
+  }
+}
+
+TEST_F(AnomalyTest, KeepsSettingsThatWereAcknowledged) {
+  novelty::SeriesSettings settings;
+  settings.range = novelty::Range{0, 1};
+  settings.alarms_per_week = 2;
+  {
+    Anomaly anomaly = make();
+    EXPECT_TRUE(*anomaly.declare("web", "cpu", settings));
+    EXPECT_FALSE(*anomaly.declare("web", "cpu", settings));
+    ASSERT_TRUE(anomaly.score(batch("web", 0, 10), false));
+  }
+  Anomaly again = make();
+  EXPECT_EQ(again.load().error().code, ErrorCode::kMissing) << "no snapshot yet";
+  const auto scores = again.score(batch("web", 0, 1), false);
+  EXPECT_EQ(scores->front().parts[1].own.state, novelty::MetricScore::State::kNormal)
+      << "a declared range needs no warm-up";
+  EXPECT_TRUE(again.declare("web", "b", settings));
+  EXPECT_TRUE(again.declare("web", "c", settings));
+  EXPECT_EQ(again.declare("web", "d", settings).error().code, ErrorCode::kTooLarge);
+}
+
+TEST_F(AnomalyTest, RefusesDamagedFiles) {
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.score(batch("web", 0, 10), false));
+  ASSERT_TRUE(anomaly.save(second(0)));
+  auto bytes = *files.read("data/anomaly.snapshot", 1 << 20);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  auto file = *files.create("data/anomaly.snapshot");
+  ASSERT_TRUE(files::write_all(*file, bytes));
+  Anomaly again = make();
+  EXPECT_EQ(again.load().error().code, ErrorCode::kChecksum);
+}
+
+TEST_F(AnomalyTest, ShowsTheFirstSeriesWithTheirBands) {
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.score(batch("a", 0, 500), false));
+  ASSERT_TRUE(anomaly.score(batch("b", 0, 1), false));
+  const auto shown = anomaly.exported();
+  ASSERT_EQ(shown.size(), 3U) << "of four";
+  EXPECT_EQ(shown[0].source, "a");
+  EXPECT_EQ(shown[0].metric, "cpu");
+  ASSERT_TRUE(shown[0].expected);
+  EXPECT_TRUE(shown[0].expected->holds(.5));
+}
+
+TEST_F(AnomalyTest, ServesSeveralThreads) {
+  Anomaly anomaly = make();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&anomaly, t] {
+      const std::string source(1, static_cast<char>('a' + t / 2));
+      for (int i = 0; i < 20; ++i) (void)anomaly.score(batch(source, i * 300, 300), false);
+      (void)anomaly.save(second(0));
+      (void)anomaly.exported();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(anomaly.counters().sources, 2U);
+}
+
+}  // namespace
+}  // namespace liminal::signals
