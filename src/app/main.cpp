@@ -29,6 +29,7 @@ ExitCode run(int argc, char** argv) {
   liminal::app::add_print_config(program, chosen);
   liminal::app::add_replay(program, chosen);
   liminal::app::add_forecast(program, chosen);
+  liminal::app::add_salience(program, chosen);
   liminal::app::add_completion(program, chosen);
   liminal::app::add_version(program, chosen);
   try {

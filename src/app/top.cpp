@@ -53,9 +53,11 @@ tl::expected<std::string, std::string> frame(const TopArguments& arguments,
   if (!status) return tl::unexpected(status.error());
   const auto alerts = ask("/ml/anomalies/recent?limit=100");
   if (!alerts) return tl::unexpected(alerts.error());
+  const auto incidents = ask("/ml/incidents?limit=3&scope=global");
+  if (!incidents) return tl::unexpected(incidents.error());
   const auto users = ask("/ml/users?limit=100");
   if (!users) return tl::unexpected(users.error());
-  return render_top(*status, *alerts, *users, size.width, size.height, colour);
+  return render_top(*status, *alerts, *incidents, *users, size.width, size.height, colour);
 }
 
 // What signal handlers can reach.
@@ -143,7 +145,8 @@ void add_top(CLI::App& parent, Run& chosen) {
       ->type_name("S")
       ->check(CLI::Range(.1, 3600.));
   command->footer(
-      "\nAlerts come first, newest on top; then the users that stand out most. LIMIT/S is the\n"
+      "\nThe most salient incidents come first, then alerts, newest on top; then the users that "
+      "stand out most. LIMIT/S is the\n"
       "messages a second that a user may send now, REFUSED what a limit refused in the last\n"
       "minute, or in shadow would have. q leaves.\n");
   command->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });

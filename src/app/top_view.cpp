@@ -80,6 +80,11 @@ std::string number_text(double number) {
   return number >= 100 ? fmt::format("{:.0f}", number) : fmt::format("{:.1f}", number);
 }
 
+std::string salience_text(const json& object) {
+  const double salience = value(object, "salience", -1.);
+  return salience < 0 ? std::string() : fmt::format("{:.2f}", salience);
+}
+
 class Frame {
  public:
   Frame(std::size_t width, std::size_t height, bool colour)
@@ -124,12 +129,36 @@ void show_status(const json& status, Frame& frame) {
                   count_text(value(part(status, "memory"), "resident_bytes", 0.) / (1 << 20))));
 }
 
+void show_incidents(const json& incidents,
+                    std::optional<EventTime> now,
+                    std::size_t most,
+                    Frame& frame) {
+  if (incidents.empty() || most == 0) return;
+  frame.line("");
+  frame.line(
+      fmt::format(
+          "{} {:>6} {:>5} {:>5}  {}", fit("SALIENCE", 8), "ALERTS", "USERS", "AGE", "INCIDENT"),
+      kDim);
+  std::size_t shown = 0;
+  for (const json& incident : incidents) {
+    if (shown++ == most) break;
+    const auto seen = liminal::json::parse_time(value<std::string>(incident, "last_seen", ""));
+    frame.line(fmt::format("{} {:>6} {:>5} {:>5}  {}",
+                           fit(salience_text(incident), 8),
+                           count_text(value(incident, "members", 0.)),
+                           count_text(value(incident, "entities_count", 0.)),
+                           seen && now ? age_text(seconds(*now - *seen)) : "",
+                           value<std::string>(incident, "title", "")));
+  }
+}
+
 void show_alerts(const json& alerts, std::optional<EventTime> now, std::size_t most, Frame& frame) {
   frame.line("");
-  frame.line(fmt::format("{} {} {} {:>6} {:>6} {:>5}  {}",
+  frame.line(fmt::format("{} {} {} {:>8} {:>6} {:>6} {:>5}  {}",
                          fit("SEVERITY", 8),
                          fit("ALERT", 22),
                          fit("USER", 20),
+                         "SALIENCE",
                          "SCORE",
                          "COUNT",
                          "AGE",
@@ -141,10 +170,11 @@ void show_alerts(const json& alerts, std::optional<EventTime> now, std::size_t m
     const auto seen = liminal::json::parse_time(value<std::string>(alert, "last_seen", ""));
     const auto severity = value<std::string>(alert, "severity", "?");
     const bool open = value<std::string>(alert, "status", "open") == "open";
-    frame.line(fmt::format("{} {} {} {:>6} {:>6} {:>5}  {}",
+    frame.line(fmt::format("{} {} {} {:>8} {:>6} {:>6} {:>5}  {}",
                            fit(severity, 8),
                            fit(value<std::string>(alert, "type", "?"), 22),
                            fit(value<std::string>(alert, "user_id", "?"), 20),
+                           salience_text(alert),
                            number_text(value(alert, "score", 0.)),
                            count_text(value(alert, "count", 0.)),
                            seen && now ? age_text(seconds(*now - *seen)) : "",
@@ -190,6 +220,7 @@ void show_users(const json& users, Frame& frame) {
 
 std::string render_top(const json& status,
                        const json& alerts,
+                       const json& incidents,
                        const json& users,
                        std::size_t width,
                        std::size_t height,
@@ -197,6 +228,8 @@ std::string render_top(const json& status,
   Frame frame(width, height, colour);
   show_status(status, frame);
   const auto now = liminal::json::parse_time(value<std::string>(status, "time", ""));
+  const json& stories = part(incidents, "incidents");
+  show_incidents(stories, now, frame.left() > 20 ? 3 : 0, frame);
   const json& list = part(alerts, "alerts");
   // Half of what is left is for alerts, less when there are fewer.
   const std::size_t room = frame.left() > 8 ? (frame.left() - 4) / 2 : 2;

@@ -23,10 +23,15 @@ json status() {
 
 json alerts() {
   return json::parse(R"({"alerts":[
-    {"severity":"critical","type":"message_flood","user_id":"eve","score":36.2,"count":204,
+    {"severity":"critical","type":"message_flood","user_id":"eve","salience":0.83,"score":36.2,"count":204,
      "status":"open","last_seen":"2026-03-01T12:00:03.000Z","explanation":"far more messages"},
     {"severity":"low","type":"automated_client","user_id":"r\u001b[2Jobot","score":1.2,"count":1,
      "status":"resolved","last_seen":"2026-03-01T11:00:03.000Z","explanation":"regular"}]})");
+}
+
+json incidents() {
+  return json::parse(R"({"incidents":[{"salience":0.91,"members":7,"entities_count":3,
+    "last_seen":"2026-03-01T12:00:05.000Z","title":"account_takeover and 2 more kinds, eve"}]})");
 }
 
 json users() {
@@ -40,9 +45,10 @@ json users() {
 }
 
 TEST(TopView, ShowsStatusAlertsUsersAndLimits) {
-  const std::string frame = render_top(status(), alerts(), users(), 140, 30, false);
+  const std::string frame = render_top(status(), alerts(), incidents(), users(), 140, 30, false);
   EXPECT_THAT(frame,
               HasSubstr("132 users   140 connections   1235k events (210/s)   2 alerts open"));
+  EXPECT_THAT(frame, HasSubstr("0.91          7     3    5s  account_takeover and 2 more kinds"));
   EXPECT_THAT(frame, HasSubstr("critical message_flood          eve"));
   EXPECT_THAT(frame, HasSubstr("7s  far more messages"));
   EXPECT_THAT(frame, HasSubstr("312     25%     190     1      1.5   36.2  2 critical"));
@@ -52,7 +58,8 @@ TEST(TopView, ShowsStatusAlertsUsersAndLimits) {
 TEST(TopView, KeepsToItsSizeWhateverTheSize) {
   for (std::size_t width : {1u, 5u, 20u, 80u, 300u}) {
     for (std::size_t height : {1u, 2u, 5u, 24u}) {
-      std::istringstream lines(render_top(status(), alerts(), users(), width, height, false));
+      std::istringstream lines(
+          render_top(status(), alerts(), incidents(), users(), width, height, false));
       std::string line;
       std::size_t count = 0;
       while (std::getline(lines, line)) {
@@ -67,12 +74,14 @@ TEST(TopView, KeepsToItsSizeWhateverTheSize) {
 }
 
 TEST(TopView, LetsNoUsersNameDriveTheTerminal) {
-  EXPECT_THAT(render_top(status(), alerts(), users(), 140, 30, false), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(render_top(status(), alerts(), incidents(), users(), 140, 30, false),
+              Not(HasSubstr("\x1b")));
 }
 
 TEST(TopView, ShowsWhatThereIsOfAnAnswerThatLacksMostOfIt) {
-  EXPECT_THAT(render_top(json::object(), json::object(), json::object(), 80, 24, true),
-              HasSubstr("none so far"));
+  EXPECT_THAT(
+      render_top(json::object(), json::object(), json::object(), json::object(), 80, 24, true),
+      HasSubstr("none so far"));
 }
 
 TEST(ExplainView, SaysWhatWasSeenAndWhatWasExpected) {

@@ -179,8 +179,11 @@ def check_anomalies(api, alert):
         api.ask("POST", f"/ml/anomalies/{unknown}/feedback", 404, {"verdict": "expected"})
     api.ask("GET", "/ml/anomalies/recent", 200)
     api.ask("GET", "/ml/anomalies/recent?limit=1&min_severity=critical&order=time", 200)
-    for query in ("limit=0", "min_severity=none", "order=salience", "severity=low"):
+    for query in ("limit=0", "min_severity=none", "order=best", "severity=low"):
         api.ask("GET", f"/ml/anomalies/recent?{query}", 422)
+    ranked = api.ask("GET", "/ml/anomalies/recent?order=salience&limit=5", 200)["alerts"]
+    order = [alert["salience"] for alert in ranked]
+    assert order == sorted(order, reverse=True), order
     analysis = api.ask("POST", "/ml/anomalies/analyze", 200, {"user_id": USER})
     assert analysis["anomalies_detected"] == len(analysis["alerts"])
     api.ask("POST", "/ml/anomalies/analyze", 404, {"user_id": "nobody at all"})
@@ -191,13 +194,36 @@ def check_anomalies(api, alert):
 def check_users(api):
     users = api.ask("GET", "/ml/users?limit=10000", 200)
     assert USER in [user["user_id"] for user in users["users"]]
-    for order in ("score", "messages_per_minute", "last_seen"):
+    for order in ("score", "messages_per_minute", "last_seen", "activity", "growth", "salience"):
         api.ask("GET", f"/ml/users?order={order}&limit=1", 200)
     api.ask("GET", "/ml/users?order=name", 422)
     assert api.ask("GET", f"/ml/users/{USER}", 200)["user_id"] == USER
     api.ask("GET", "/ml/users/nobody%20at%20all", 404)
     api.ask("GET", "/ml/users/" + "a" * 200, 404)
     api.ask("GET", f"/ml/users/{USER}?x=1", 422)
+
+
+def check_salience(api):
+    asked = {"features": [{"type": "system_event", "severity": "high", "frequency": 0.8},
+                          {"type": "user_interaction", "engagement": 0.6, "duration": 120}]}
+    answer = api.ask("POST", "/salience", 200, asked)
+    assert [round(score, 3) for score in answer["scores"]] == [.537, .258], answer
+    assert answer["ranking"] == [0, 1] and answer["ignored"] == []
+    assert api.ask("POST", "/salience", 200, asked) == answer
+    many = {"features": [{"severity": "low", "colour": i} for i in range(10_000)]}
+    assert api.ask("POST", "/salience", 200, many)["ignored"] == ["colour"]
+    for event, field in (({"duration": -1}, "duration"), ({"value": "x"}, "value"),
+                         ({"type": "x" * 1000}, "type"), ({"severity": "awful"}, "severity")):
+        problem = api.ask("POST", "/salience", 422, {"features": [{}, event]})
+        assert paths_of(problem) == ["features[1]." + field]
+    api.ask("POST", "/salience", 400, '{"features":[{"value":NaN}]}')
+    for wrong in ({}, [], {"features": {}}, {"features": [], "x": 1}):
+        api.ask("POST", "/salience", 422, wrong)
+    for query in ("", "?limit=1&scope=global", "?scope=user", "?scope=all&limit=500"):
+        answer = api.ask("GET", "/ml/incidents" + query, 200)
+        assert answer["count"] == len(answer["incidents"])
+    for query in ("limit=0", "limit=501", "scope=x", "x=1"):
+        api.ask("GET", "/ml/incidents?" + query, 422)
 
 
 def check_limits(api):
@@ -320,6 +346,7 @@ def check(base, token):
     # The clean-up that came first forgets sessions only: what is asked of the user is still there.
     check_anomalies(api, alert)
     check_users(api)
+    check_salience(api)
     check_limits(api)
     check_scaling(api)
     check_metrics(api)

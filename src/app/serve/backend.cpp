@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/base/math.hpp"
 #include "core/limits/policies.hpp"
 #include "io/json/writer.hpp"
 #include "server/api/answers.hpp"
@@ -46,12 +47,27 @@ float worst_score(const std::vector<Alert>& alerts) {
   return worst;
 }
 
-api::UserSummary summary_of(const engine::UserView& view) {
+/// How salient a user is, in log-odds: its most salient open alert, or, without one, how its
+/// messages fail.
+double salience_of(const std::vector<Alert>& open,
+                   float error_rate,
+                   const SalienceKeeper& salience) {
+  salience::Fields fields;
+  fields[salience::Field::kSeverity] = salience::severity_log_odds("info").value_or(0);
+  fields[salience::Field::kErrorRate] = static_cast<double>(error_rate);
+  double most = salience::judge(fields).log_odds();
+  for (const Alert& alert : open) most = std::max(most, salience.judge(alert).log_odds());
+  return most;
+}
+
+api::UserSummary summary_of(const engine::UserView& view, const SalienceKeeper& salience) {
   api::UserSummary summary;
   summary.user = view.user;
   summary.address = view.address;
   summary.last_seen = view.last_seen;
   summary.score = worst_score(view.alerts);
+  summary.salience =
+      salience::logistic(salience_of(view.alerts, view.features[FeatureId::kErrorRate], salience));
   summary.open_alerts = view.alerts.size();
   for (const Alert& alert : view.alerts)
     summary.worst = std::max(summary.worst.value_or(traffic::Severity::kLow), alert.severity);
@@ -90,11 +106,28 @@ std::vector<api::BaselineLine> baseline_of(const engine::UserView& view) {
   return lines;
 }
 
+/// Logarithms, so that what a user does in several respects adds up.
+double activity_of(float messages_5m, float channels, float connections) {
+  return log1p(static_cast<double>(messages_5m)) + .5 * log1p(static_cast<double>(channels)) +
+         .25 * log1p(static_cast<double>(connections));
+}
+
+/// By how much more than within the hour, in logarithms; a fifth of a message a minute is nothing.
+double growth_of(float messages_5m, float messages_1h) {
+  constexpr double kNothing = .2;
+  return liminal::log((static_cast<double>(messages_5m) + kNothing) /
+                      (static_cast<double>(messages_1h) + kNothing));
+}
+
 /// How a list of users is ordered: the larger, the earlier.
 double rank(const engine::Shard& shard,
+            const SalienceKeeper& salience,
             const Name& name,
             const engine::Shard::UserState& user,
             api::UserQuery::Order order) {
+  const auto read = [&](FeatureId id) {
+    return user.features.read(id, std::max(shard.now(), user.last));
+  };
   switch (order) {
     case api::UserQuery::Order::kScore: {
       if (!shard.alerts().worst_of(name.hash)) return 0;
@@ -105,6 +138,19 @@ double rank(const engine::Shard& shard,
           user.features.read(FeatureId::kMessagesPerMinute, std::max(shard.now(), user.last)));
     case api::UserQuery::Order::kLastSeen:
       return static_cast<double>(nanoseconds(user.last));
+    case api::UserQuery::Order::kActivity:
+      return activity_of(read(FeatureId::kMessagesPerMinute5m),
+                         read(FeatureId::kChannelsCount),
+                         read(FeatureId::kOpenConnections));
+    case api::UserQuery::Order::kGrowth:
+      return growth_of(read(FeatureId::kMessagesPerMinute5m),
+                       read(FeatureId::kMessagesPerMinute1h));
+    case api::UserQuery::Order::kSalience: {
+      const bool open = shard.alerts().worst_of(name.hash).has_value();
+      return salience_of(open ? shard.alerts().open_of(name.text) : std::vector<Alert>(),
+                         read(FeatureId::kErrorRate),
+                         salience);
+    }
   }
   return 0;
 }
@@ -235,6 +281,7 @@ void ServerBackend::feedback(api::AlertId id,
         {std::move(said), audit("feedback", name, std::string(traffic::name(verdict)))},
         [=, this](Result<void> committed) {
           if (!committed) return (*shared)(tl::unexpected(committed.error()));
+          parts_.salience.signals().feedback(type, verdict);
           (void)parts_.runtime.ask(id.shard, [=](shards::OwnedShard& shard) {
             (void)shard.carry_out(engine::GiveFeedback{id.number, verdict});
           });
@@ -275,17 +322,17 @@ void ServerBackend::users(api::UserQuery query, Done<std::vector<api::UserSummar
   };
   auto shared = std::make_shared<Done<std::vector<api::UserSummary>>>(std::move(done));
   gather<Ranked>(
-      [query, first](const engine::Shard& shard, Ranked& all) {
+      [this, query, first](const engine::Shard& shard, Ranked& all) {
         std::vector<std::pair<double, std::string>> ranked;
         shard.for_each_active([&](const Name& name, const engine::Shard::UserState& user) {
-          ranked.emplace_back(-rank(shard, name, user, query.order), name.text);
+          ranked.emplace_back(-rank(shard, parts_.salience, name, user, query.order), name.text);
         });
         const std::size_t count = std::min(query.limit, ranked.size());
         std::partial_sort(
             ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(count), ranked.end());
         for (std::size_t i = 0; i < count; ++i) {
           if (const auto view = shard.view(ranked[i].second))
-            all.emplace_back(-ranked[i].first, summary_of(*view));
+            all.emplace_back(-ranked[i].first, summary_of(*view, parts_.salience));
         }
         std::sort(all.begin(), all.end(), first);
         if (all.size() > query.limit) all.resize(query.limit);

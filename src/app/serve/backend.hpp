@@ -14,6 +14,7 @@
 #include "app/serve/gateway_threads.hpp"
 #include "app/serve/measures.hpp"
 #include "app/serve/metric_streams.hpp"
+#include "app/serve/salience_keeper.hpp"
 #include "app/serve/scaling.hpp"
 #include "app/serve/snapshots.hpp"
 #include "core/engine/options.hpp"
@@ -42,6 +43,7 @@ class ServerBackend final : public api::Backend {
     const Measures& measures;
     const signals::Scaling& scaling;
     MetricStreams& metric_streams;
+    SalienceKeeper& salience;
     Log& log;
   };
   /// `settings` is what the shards have at present.

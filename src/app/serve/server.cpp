@@ -31,6 +31,8 @@ constexpr std::string_view kClockMeta = "clock";
 /// Alerts that may be open at a restart: all shards' at their default.
 constexpr std::size_t kOpenAlertsMax = 64 * 4096;
 
+/// That read requests and rank events.
+constexpr unsigned kApiThreads = 2;
 /// Feature rows at hand: what operators know as the buffer's size.
 constexpr std::size_t kRecentRows = 1000;
 
@@ -113,17 +115,19 @@ tl::expected<std::string, std::string> api_token(const Configuration& configurat
   return token->substr(0, token->find_first_of("\r\n"));
 }
 
-/// Hands alerts on to the webhook, if there is one.
-std::function<void(const engine::AlertChange&)> pusher(webhook::Webhook* webhook) {
-  if (webhook == nullptr) return {};
-  return [webhook](const engine::AlertChange& change) {
+/// Hands alerts on to their ranking and, if there is one, to the webhook.
+std::function<void(const engine::AlertChange&)> pusher(SalienceKeeper& salience,
+                                                       webhook::Webhook* webhook) {
+  return [&salience, webhook](const engine::AlertChange& change) {
     using Kind = engine::AlertChange::Kind;
     using webhook::Occasion;
-    if (change.kind == Kind::kUpdated) return;
+    if (change.kind != Kind::kResolved) salience.signals().note(change.alert);
+    if (webhook == nullptr || change.kind == Kind::kUpdated) return;
     webhook->push(change.alert,
                   change.kind == Kind::kRaised      ? Occasion::kRaised
                   : change.kind == Kind::kEscalated ? Occasion::kEscalated
-                                                    : Occasion::kResolved);
+                                                    : Occasion::kResolved,
+                  salience.judge(change.alert).salience());
   };
 }
 
@@ -151,8 +155,11 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->load_limits(options);
   auto settings = std::make_shared<const engine::Settings>(std::move(options));
   server->start_webhook();
+  server->salience_ = std::make_unique<SalienceKeeper>(
+      server->file_system_, log, configuration.data, configuration.time_scale);
+  server->salience_->load(*server->store_);
   server->sink_ = std::make_unique<EffectsSink>(
-      *server->store_, log, kRecentRows, pusher(server->webhook_.get()));
+      *server->store_, log, kRecentRows, pusher(*server->salience_, server->webhook_.get()));
   server->open_journal();
   server->open_snapshots();
   server->runtime_ =
@@ -180,6 +187,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                                                           server->measures_,
                                                                           *server->scaling_,
                                                                           *server->metric_streams_,
+                                                                          *server->salience_,
                                                                           log},
                                                      configuration,
                                                      std::move(settings));
@@ -391,6 +399,7 @@ tl::expected<void, std::string> Server::start_api() {
   api::Options options;
   options.http.host = at->front().host();
   options.http.port = at->front().port();
+  options.http.threads = kApiThreads;
   options.version = version();
   auto token = api_token(configuration_);
   if (!token) return Failed(token.error());
@@ -401,6 +410,7 @@ tl::expected<void, std::string> Server::start_api() {
     return Failed(problems.front().key + ": " + problems.front().text);
   service_ = std::make_unique<api::Service>(options, *backend_);
   service_->attach(*scaling_adapter_);
+  service_->use(*salience_);
   auto started = http::Server::start(
       options.http,
       [this](http::Request request, http::Reply reply) {
@@ -426,6 +436,7 @@ void Server::save_clock() {
 
 void Server::housekeep() {
   save_clock();
+  salience_->second(clock_->now());
   backend_->observe_second();
   own_usage_->second(backend_->now(), messages_of(gateways_->counters()));
   scaling_->second();
@@ -477,6 +488,7 @@ void Server::stop(Duration patience) {
     running_ = false;
     snapshots_->stop();
     snapshots_->save_all(*runtime_);
+    salience_->stop(clock_->now());
     save_clock();
   }
   if (metric_streams_) metric_streams_->finish();
@@ -495,6 +507,7 @@ void Server::stop(Duration patience) {
   recorder_.reset();
   journal_.reset();
   sink_.reset();
+  salience_.reset();
   webhook_.reset();
   store_.reset();
 }

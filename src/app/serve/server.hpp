@@ -12,6 +12,7 @@
 #include "app/serve/measures.hpp"
 #include "app/serve/metric_streams.hpp"
 #include "app/serve/operator_log.hpp"
+#include "app/serve/salience_keeper.hpp"
 #include "app/serve/scaling.hpp"
 #include "app/serve/snapshots.hpp"
 #include "io/files/file_system.hpp"
@@ -97,8 +98,9 @@ class Server {
   std::unique_ptr<sqlite::Store> store_;
   std::unique_ptr<shards::EngineClock> clock_;
   std::unique_ptr<webhook::Webhook> webhook_;  ///< null: nothing is pushed
-  std::unique_ptr<EffectsSink> sink_;
   files::PosixFileSystem file_system_;
+  std::unique_ptr<SalienceKeeper> salience_;
+  std::unique_ptr<EffectsSink> sink_;
   std::unique_ptr<journal::Journal> journal_;  ///< null: it cannot be written
   std::unique_ptr<JournalRecorder> recorder_;
   std::unique_ptr<shards::Runtime> runtime_;

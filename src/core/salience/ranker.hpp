@@ -83,6 +83,9 @@ class Ranker {
   /// An operator's word: it moves the type's term, on all sources.
   void feedback(std::uint64_t type, bool relevant);
 
+  /// What operators said of a type so far, as a term of x.
+  [[nodiscard]] double feedback_term(std::uint64_t type) const;
+
   /// How far the history reaches, 0–1 of a day: what it is worth beside a prior.
   [[nodiscard]] double confidence(SteadyTime now) const;
   /// Whether the history has anything of the type, the open minute included.
@@ -129,7 +132,6 @@ class Ranker {
   [[nodiscard]] double rarity(const Cell* cell, std::int64_t minute) const;
   [[nodiscard]] Item judge(const Open& item, const OpenType& of_type, std::int64_t minute) const;
   void learn(Cell& cell, double excess, std::uint32_t count);
-  [[nodiscard]] double feedback_term(std::uint64_t type) const;
   Cell& touch(std::uint64_t key);
   void close(std::vector<Item>& finals);
   Open& open(std::uint64_t type, std::uint64_t source);

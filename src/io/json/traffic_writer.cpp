@@ -96,6 +96,13 @@ void write(const traffic::Alert& alert, Writer& out) {
   out.end_object();
 }
 
+void write(const traffic::Alert& alert, double salience, Writer& out) {
+  out.begin_object();
+  write_alert_fields(alert, out);
+  out.field("salience", salience);
+  out.end_object();
+}
+
 void write(const Finding& finding, Writer& out) {
   out.begin_object();
   out.field("decided_by", decided_by(finding.detector));

@@ -19,7 +19,10 @@ void write(const traffic::FeatureRow& row, Writer& out);
 /// worst finding. An alert with number 0 was never raised: its id is null.
 void write(const traffic::Alert& alert, Writer& out);
 
-/// The same as fields of the object that is open, for whoever adds to them.
+/// The same with its salience, 0–1.
+void write(const traffic::Alert& alert, double salience, Writer& out);
+
+/// The first as fields of the object that is open, for whoever adds to them.
 void write_alert_fields(const traffic::Alert& alert, Writer& out);
 
 /// Schema `Judgement`.

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "io/json/traffic_writer.hpp"
 #include "server/api/answers.hpp"
 #include "server/api/call.hpp"
@@ -8,6 +10,8 @@ namespace {
 using traffic::Alert;
 
 constexpr std::uint64_t kListMax = 10'000;
+/// Of so many alerts at least, the latest, the most salient are found.
+constexpr std::size_t kRankedMin = 1000;
 constexpr std::size_t kNoteBytesMax = 1000;
 
 /// The alert that the path names; answers 404, and gives nothing, when it cannot be one.
@@ -18,23 +22,40 @@ std::optional<AlertId> alert_of(Call& call) {
   return std::nullopt;
 }
 
-void write_alerts(const std::vector<Alert>& alerts, json::Writer& out) {
+void write_alerts(const std::vector<Alert>& alerts,
+                  const SaliencePort& salience,
+                  json::Writer& out) {
   out.key("alerts");
   out.begin_array();
-  for (const Alert& alert : alerts) json::write(alert, out);
+  for (const Alert& alert : alerts) write(alert, salience, out);
   out.end_array();
 }
 
-Backend::Done<Alert> answering_alert(const std::shared_ptr<Call>& call) {
-  return Call::then<Alert>(call, "the alert", [call](const Alert& alert) {
+Backend::Done<Alert> answering_alert(const std::shared_ptr<Call>& call,
+                                     const SaliencePort& salience) {
+  return Call::then<Alert>(call, "the alert", [call, &salience](const Alert& alert) {
     json::Writer out;
-    json::write(alert, out);
+    write(alert, salience, out);
     call->answer(json_response(std::move(out)));
   });
 }
 
-std::optional<bool> time_order(std::string_view name) {
-  return name == "time" ? std::optional(true) : std::nullopt;
+/// Whether the order is that of salience.
+std::optional<bool> salience_order(std::string_view name) {
+  if (name == "time") return false;
+  return name == "salience" ? std::optional(true) : std::nullopt;
+}
+
+/// Orders by salience, equal ones as they are, and keeps the first so many.
+void keep_most_salient(std::vector<Alert>& alerts, std::size_t limit, const SaliencePort& port) {
+  std::vector<std::pair<double, std::size_t>> order;
+  for (std::size_t i = 0; i < alerts.size(); ++i)
+    order.emplace_back(-port.judge(alerts[i]).log_odds(), i);
+  std::sort(order.begin(), order.end());
+  std::vector<Alert> kept;
+  for (std::size_t i = 0; i < std::min(limit, order.size()); ++i)
+    kept.push_back(std::move(alerts[order[i].second]));
+  alerts = std::move(kept);
 }
 
 }  // namespace
@@ -47,14 +68,17 @@ void Service::list_alerts(const CallPtr& call) {
                                      alerts.severity_min,
                                      traffic::severity_by_name,
                                      "low, medium, high or critical");
-  query.one_of("order", true, time_order, "time");
+  const bool by_salience = query.one_of("order", false, salience_order, "time or salience");
   if (!right(*call, query)) return;
+  const std::size_t limit = alerts.limit;
+  if (by_salience) alerts.limit = std::max(alerts.limit, kRankedMin);
   backend_.alerts(
       alerts,
-      Call::then<std::vector<Alert>>(call, "the alerts", [call](const std::vector<Alert>& found) {
+      Call::then<std::vector<Alert>>(call, "the alerts", [=, this](std::vector<Alert> found) {
+        if (by_salience) keep_most_salient(found, limit, *salience_);
         json::Writer out;
         out.begin_object();
-        write_alerts(found, out);
+        write_alerts(found, *salience_, out);
         out.field("count", found.size());
         out.end_object();
         call->answer(json_response(std::move(out)));
@@ -69,22 +93,22 @@ void Service::analyze(const CallPtr& call) {
     user = in.text("user_id", json::Need::kRequired, 1, traffic::kUserBytesMax);
   };
   if (!read_body(*call, read)) return;
-  backend_.analyze(
-      *user,
-      Call::then<std::vector<Alert>>(call, "the user", [call](const std::vector<Alert>& found) {
-        json::Writer out;
-        out.begin_object();
-        out.field("anomalies_detected", found.size());
-        write_alerts(found, out);
-        out.end_object();
-        call->answer(json_response(std::move(out)));
-      }));
+  backend_.analyze(*user,
+                   Call::then<std::vector<Alert>>(
+                       call, "the user", [this, call](const std::vector<Alert>& found) {
+                         json::Writer out;
+                         out.begin_object();
+                         out.field("anomalies_detected", found.size());
+                         write_alerts(found, *salience_, out);
+                         out.end_object();
+                         call->answer(json_response(std::move(out)));
+                       }));
 }
 
 void Service::get_alert(const CallPtr& call) {
   Query query(call->query);
   if (!right(*call, query)) return;
-  if (const auto id = alert_of(*call)) backend_.alert(*id, answering_alert(call));
+  if (const auto id = alert_of(*call)) backend_.alert(*id, answering_alert(call, *salience_));
 }
 
 void Service::give_feedback(const CallPtr& call) {
@@ -102,7 +126,7 @@ void Service::give_feedback(const CallPtr& call) {
     note = in.text("note", json::Need::kOptional, 0, kNoteBytesMax);
   };
   if (!read_body(*call, read)) return;
-  backend_.feedback(*id, *verdict, note.value_or(""), answering_alert(call));
+  backend_.feedback(*id, *verdict, note.value_or(""), answering_alert(call, *salience_));
 }
 
 void Service::explain(const CallPtr& call) {
@@ -111,9 +135,9 @@ void Service::explain(const CallPtr& call) {
   const auto id = alert_of(*call);
   if (!id) return;
   backend_.explain(
-      *id, Call::then<Explanation>(call, "the alert", [call](const Explanation& explanation) {
+      *id, Call::then<Explanation>(call, "the alert", [this, call](const Explanation& explanation) {
         json::Writer out;
-        write(explanation, out);
+        write(explanation, *salience_, out);
         call->answer(json_response(std::move(out)));
       }));
 }

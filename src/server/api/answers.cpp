@@ -191,11 +191,15 @@ void write(const Status& status, std::string_view version, json::Writer& out) {
   out.end_object();
 }
 
-void write(const Explanation& explanation, json::Writer& out) {
+void write(const traffic::Alert& alert, const SaliencePort& salience, json::Writer& out) {
+  json::write(alert, salience.judge(alert).salience(), out);
+}
+
+void write(const Explanation& explanation, const SaliencePort& salience, json::Writer& out) {
   const traffic::Alert& alert = explanation.alert;
   out.begin_object();
   out.key("alert");
-  json::write(alert, out);
+  write(alert, salience, out);
   out.field("meaning", info(alert.type).meaning);
   out.key("first");
   json::write(alert.first, out);
@@ -221,6 +225,7 @@ void write(const UserSummary& user, json::Writer& out) {
   using enum traffic::FeatureId;
   out.begin_object();
   write_user_fields(user, out);
+  out.field("salience", user.salience);
   out.field("open_alerts", user.open_alerts);
   out.key("worst_severity");
   if (user.worst) {
@@ -235,7 +240,7 @@ void write(const UserSummary& user, json::Writer& out) {
   out.end_object();
 }
 
-void write(const UserView& user, json::Writer& out) {
+void write(const UserView& user, const SaliencePort& salience, json::Writer& out) {
   out.begin_object();
   write_user_fields(user, out);
   out.key("features");
@@ -248,7 +253,7 @@ void write(const UserView& user, json::Writer& out) {
   write(user.limit, out);
   out.key("alerts");
   out.begin_array();
-  for (const traffic::Alert& alert : user.alerts) json::write(alert, out);
+  for (const traffic::Alert& alert : user.alerts) write(alert, salience, out);
   out.end_array();
   out.end_object();
 }

@@ -3,14 +3,17 @@
 #include "io/json/fields.hpp"
 #include "io/json/writer.hpp"
 #include "server/api/backend.hpp"
+#include "server/api/salience_port.hpp"
 
 namespace liminal::api {
 
 /// The bodies of answers, as api/openapi.yaml describes them.
 void write(const Status& status, std::string_view version, json::Writer& out);
-void write(const Explanation& explanation, json::Writer& out);
+void write(const Explanation& explanation, const SaliencePort& salience, json::Writer& out);
 void write(const UserSummary& user, json::Writer& out);
-void write(const UserView& user, json::Writer& out);
+void write(const UserView& user, const SaliencePort& salience, json::Writer& out);
+/// Schema `Alert`.
+void write(const traffic::Alert& alert, const SaliencePort& salience, json::Writer& out);
 void write(const Check& check, json::Writer& out);
 
 /// Schema `Policies`: what of the limits can be changed while running.

@@ -74,7 +74,16 @@ struct Explanation {
 };
 
 struct UserQuery {
-  enum class Order : std::uint8_t { kScore, kMessagesPerMinute, kLastSeen };
+  /// The last three are sums of log-odds or logarithms: what the user does, by how much more than
+  /// an hour ago, and how much it deserves a human (docs/salience.md).
+  enum class Order : std::uint8_t {
+    kScore,
+    kMessagesPerMinute,
+    kLastSeen,
+    kActivity,
+    kGrowth,
+    kSalience
+  };
   std::size_t limit = 100;
   Order order = Order::kScore;
 };
@@ -89,6 +98,7 @@ struct UserSummary {
   std::optional<traffic::Severity> worst{};
   traffic::Features features{};
   std::optional<double> messages_per_second_max{};  ///< none: not limited
+  double salience = 0;                              ///< 0–1
 };
 
 /// What the user usually does in one respect.

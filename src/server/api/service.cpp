@@ -121,6 +121,8 @@ const Route* Service::find_route(Call& call, std::string& allowed) {
       {"GET", "/ml/anomalies/{id}", kRead, Body::kNone, false, &Service::get_alert},
       {"POST", "/ml/anomalies/{id}/feedback", kWrite, Body::kJson, true, &Service::give_feedback},
       {"GET", "/ml/anomalies/{id}/explain", kRead, Body::kNone, false, &Service::explain},
+      {"GET", "/ml/incidents", kRead, Body::kNone, false, &Service::list_incidents},
+      {"POST", "/salience", kRead, Body::kJson, false, &Service::rank_events},
       {"GET", "/ml/users", kRead, Body::kNone, false, &Service::list_users},
       {"GET", "/ml/users/{user_id}", kRead, Body::kNone, false, &Service::get_user},
       {"POST", "/anomaly", kWrite, Body::kJson, true, &Service::post_anomaly},

@@ -14,6 +14,7 @@
 #include "server/api/backend.hpp"
 #include "server/api/guard.hpp"
 #include "server/api/idempotency.hpp"
+#include "server/api/salience_port.hpp"
 
 namespace liminal::api {
 
@@ -42,6 +43,10 @@ class Service {
   /// `clock` is for tests; limits and repetitions count in it.
   Service(const Options& options, Backend& backend, Clock clock = &std::chrono::steady_clock::now);
   ~Service();
+
+  /// From now on alerts and events are ranked by this; before the first request. It must outlive
+  /// the service. Without it they are ranked by what they say of themselves alone.
+  void use(SaliencePort& salience) { salience_ = &salience; }
 
   /// Answers one request: the handler of a `http::Server`.
   void handle(http::Request request, http::Reply reply);
@@ -91,6 +96,9 @@ class Service {
   // metric_handlers.cpp
   void post_anomaly(const CallPtr& call);
   void put_series(const CallPtr& call);
+  // salience_handlers.cpp
+  void rank_events(const CallPtr& call);
+  void list_incidents(const CallPtr& call);
   // limit_handlers.cpp
   void get_limits(const CallPtr& call);
   void put_limits(const CallPtr& call);
@@ -123,6 +131,8 @@ class Service {
   const Options options_;
   Backend& backend_;
   ScalingPort* scaling_ = nullptr;
+  SaliencePort no_history_;
+  SaliencePort* salience_ = &no_history_;
   const Clock clock_;
   ClientLimiter limiter_;
   IdempotencyCache answered_;

@@ -146,9 +146,9 @@ TEST_F(ServiceTest, ListsAlertsFromASeverityOn) {
               StartsWith(R"({"alerts":[{"id":"17-42","user_id":"ann",)"));
   EXPECT_EQ(ask("GET", "/ml/anomalies/recent?min_severity=critical&order=time&limit=7").body,
             R"({"alerts":[],"count":0})");
-  EXPECT_THAT(
-      errors(ask("GET", "/ml/anomalies/recent?min_severity=huge&order=salience")),
-      ElementsAre("min_severity: must be low, medium, high or critical", "order: must be time"));
+  EXPECT_THAT(errors(ask("GET", "/ml/anomalies/recent?min_severity=huge&order=best")),
+              ElementsAre("min_severity: must be low, medium, high or critical",
+                          "order: must be time or salience"));
 }
 
 TEST_F(ServiceTest, AnalyzesAUser) {
@@ -188,11 +188,13 @@ TEST_F(ServiceTest, ShowsExplainsAndJudgesAnAlert) {
 TEST_F(ServiceTest, ListsAndShowsUsers) {
   EXPECT_THAT(
       ask("GET", "/ml/users?order=last_seen&limit=5").body,
-      AllOf(StartsWith(R"({"users":[{"user_id":"ann","ip_address":"10.0.0.1",)"
-                       R"("last_seen":"2027-01-15T08:00:00.000Z","score":1.5,"open_alerts":1,)"
-                       R"("worst_severity":"high","messages_per_minute":120,)"),
-            HasSubstr(R"({"user_id":"bob","ip_address":null,)"),
-            ::testing::EndsWith(R"("count":2,"limit":5})")));
+      AllOf(
+          StartsWith(
+              R"({"users":[{"user_id":"ann","ip_address":"10.0.0.1",)"
+              R"("last_seen":"2027-01-15T08:00:00.000Z","score":1.5,"salience":0,"open_alerts":1,)"
+              R"("worst_severity":"high","messages_per_minute":120,)"),
+          HasSubstr(R"({"user_id":"bob","ip_address":null,)"),
+          ::testing::EndsWith(R"("count":2,"limit":5})")));
   EXPECT_THAT(ask("GET", "/ml/users/ann").body,
               HasSubstr(R"("baseline":[{"signal":"messages_60s","unit":"1","expected":3,)"
                         R"("expected_high":12,"observations":250}],"limit":{"mode":"shadow",)"
@@ -326,7 +328,7 @@ TEST_F(ServiceTest, ServesItsOwnDescription) {
 }
 
 TEST_F(ServiceTest, SaysWhatCannotBeAskedHere) {
-  for (const char* path : {"/", "/ml", "/ml/models", "/ml/jobs", "/salience", "/ml/status/", "/v2"})
+  for (const char* path : {"/", "/ml", "/ml/models", "/ml/jobs", "/ml/status/", "/v2"})
     EXPECT_EQ(ask("GET", path).status, 404U) << path;
   EXPECT_EQ(ask("GET", "http://elsewhere/").status, 400U);
   const auto wrong = ask("POST", "/ml/limits/ann");

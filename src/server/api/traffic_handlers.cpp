@@ -62,6 +62,9 @@ std::optional<UserQuery::Order> order_by_name(std::string_view name) {
   if (name == "score") return UserQuery::Order::kScore;
   if (name == "messages_per_minute") return UserQuery::Order::kMessagesPerMinute;
   if (name == "last_seen") return UserQuery::Order::kLastSeen;
+  if (name == "activity") return UserQuery::Order::kActivity;
+  if (name == "growth") return UserQuery::Order::kGrowth;
+  if (name == "salience") return UserQuery::Order::kSalience;
   return std::nullopt;
 }
 
@@ -146,8 +149,10 @@ void Service::list_users(const CallPtr& call) {
   Query query(call->query);
   UserQuery users;
   users.limit = query.whole("limit", 100, 1, kListMax);
-  users.order =
-      query.one_of("order", users.order, order_by_name, "score, messages_per_minute or last_seen");
+  users.order = query.one_of("order",
+                             users.order,
+                             order_by_name,
+                             "score, messages_per_minute, last_seen, activity, growth or salience");
   if (!right(*call, query)) return;
   backend_.users(
       users,
@@ -166,9 +171,9 @@ void Service::get_user(const CallPtr& call) {
   if (call->captured[0].size() > traffic::kUserBytesMax)
     return call->answer(problem(404, "the user is not known"));
   backend_.user(call->captured[0],
-                Call::then<UserView>(call, "the user", [call](const UserView& user) {
+                Call::then<UserView>(call, "the user", [this, call](const UserView& user) {
                   json::Writer out;
-                  write(user, out);
+                  write(user, *salience_, out);
                   call->answer(json_response(std::move(out)));
                 }));
 }

@@ -31,13 +31,16 @@ class HttpTransport final : public Transport {
   http::Client client_;
 };
 
-std::string body_of(const traffic::Alert& alert, Occasion occasion, SteadyTime now) {
+std::string body_of(const traffic::Alert& alert,
+                    Occasion occasion,
+                    double salience,
+                    SteadyTime now) {
   json::Writer out;
   out.begin_object();
   out.field("type", name(occasion));
   out.field("timestamp", now);
   out.key("data");
-  json::write(alert, out);
+  json::write(alert, salience, out);
   out.end_object();
   return out.take();
 }
@@ -89,10 +92,10 @@ Webhook::~Webhook() {
   thread_.join();
 }
 
-void Webhook::push(const traffic::Alert& alert, Occasion occasion) {
+void Webhook::push(const traffic::Alert& alert, Occasion occasion, double salience) {
   if (alert.severity < options_.min_severity) return;
   const SteadyTime now = clock_();
-  std::string body = body_of(alert, occasion, now);
+  std::string body = body_of(alert, occasion, salience, now);
   {
     const std::lock_guard lock(mutex_);
     outbox_.push(id_of(alert, occasion), std::move(body), now);

@@ -61,7 +61,8 @@ class Webhook {
   Webhook(const Webhook&) = delete;
   Webhook& operator=(const Webhook&) = delete;
 
-  void push(const traffic::Alert& alert, Occasion occasion);
+  /// `salience`: of the alert, 0–1, provisional when it was just raised.
+  void push(const traffic::Alert& alert, Occasion occasion, double salience);
 
   [[nodiscard]] OutboxCounters counters() const;
   [[nodiscard]] std::size_t waiting() const;

@@ -68,14 +68,15 @@ TEST(Webhook, PostsAnAlertSignedAndTypedByItsOccasion) {
   FakeTransport& transport = *owned;
   Webhook webhook(options(), std::move(owned), leaping_clock(), 1);
 
-  webhook.push(alert(), Occasion::kRaised);
-  webhook.push(alert(Severity::kCritical), Occasion::kEscalated);
+  webhook.push(alert(), Occasion::kRaised, .5);
+  webhook.push(alert(Severity::kCritical), Occasion::kEscalated, .5);
   ASSERT_TRUE(webhook.drain(kPatience));
 
   ASSERT_EQ(transport.posted.size(), 2u);
   const Posted& first = transport.posted.front();
   EXPECT_NE(first.body.find(R"("type":"alert.raised")"), std::string::npos) << first.body;
   EXPECT_NE(first.body.find(R"("user_id":"ann")"), std::string::npos) << first.body;
+  EXPECT_NE(first.body.find(R"("salience":0.5)"), std::string::npos) << first.body;
   EXPECT_EQ(http::find_header(first.headers, "webhook-id"), "17-42-alert.raised");
   const std::string timestamp(*http::find_header(first.headers, "webhook-timestamp"));
   EXPECT_EQ(http::find_header(first.headers, "webhook-signature"),
@@ -90,7 +91,7 @@ TEST(Webhook, TriesAgainUnderTheSameId) {
   FakeTransport& transport = *owned;
   Webhook webhook(options(), std::move(owned), leaping_clock(), 1);
 
-  webhook.push(alert(), Occasion::kRaised);
+  webhook.push(alert(), Occasion::kRaised, .5);
   ASSERT_TRUE(webhook.drain(kPatience));
 
   ASSERT_EQ(transport.posted.size(), 3u);
@@ -106,7 +107,7 @@ TEST(Webhook, IsSilentAboutWhatIsNotSevereEnough) {
   auto owned = std::make_unique<FakeTransport>(std::vector<Kind>{});
   FakeTransport& transport = *owned;
   Webhook webhook(options(), std::move(owned), leaping_clock(), 1);
-  webhook.push(alert(Severity::kMedium), Occasion::kRaised);
+  webhook.push(alert(Severity::kMedium), Occasion::kRaised, .5);
   ASSERT_TRUE(webhook.drain(kPatience));
   EXPECT_TRUE(transport.posted.empty());
 }
@@ -117,7 +118,7 @@ TEST(Webhook, WithoutASecretSignsNothing) {
   Options unsigned_options = options();
   unsigned_options.secret.clear();
   Webhook webhook(unsigned_options, std::move(owned), leaping_clock(), 1);
-  webhook.push(alert(), Occasion::kResolved);
+  webhook.push(alert(), Occasion::kResolved, .5);
   ASSERT_TRUE(webhook.drain(kPatience));
   EXPECT_FALSE(http::find_header(transport.posted.front().headers, "webhook-signature"));
 }
@@ -144,7 +145,7 @@ TEST(Webhook, DeliversToARealServerThatFailsFirst) {
   const Options to_server = options(url_of(*server));
   Webhook webhook(to_server, make_transport(to_server), leaping_clock(), 1);
 
-  webhook.push(alert(), Occasion::kRaised);
+  webhook.push(alert(), Occasion::kRaised, .5);
   ASSERT_TRUE(webhook.drain(kPatience));
 
   const http::Request request = accepted.get_future().get();
@@ -171,9 +172,9 @@ TEST(Webhook, NeitherPushingNorStoppingWaitsForAServerThatDoesNotAnswer) {
   patient.queue_max = 10;
   {
     Webhook webhook(patient, make_transport(patient), leaping_clock(), 1);
-    webhook.push(alert(), Occasion::kRaised);
+    webhook.push(alert(), Occasion::kRaised, .5);
     asked.get_future().wait();
-    for (int i = 0; i < 100; ++i) webhook.push(alert(), Occasion::kRaised);
+    for (int i = 0; i < 100; ++i) webhook.push(alert(), Occasion::kRaised, .5);
     EXPECT_EQ(webhook.waiting(), 11u);
     EXPECT_EQ(webhook.counters().overflowed, 90u);
     EXPECT_FALSE(webhook.drain(milliseconds{1}));

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "app/log.hpp"
+#include "app/serve/blocking_thread.hpp"
+#include "io/files/file_system.hpp"
+#include "io/sqlite/store.hpp"
+#include "server/api/salience_port.hpp"
+#include "server/signals/salience.hpp"
+
+namespace liminal::app {
+
+/// The ranking of alerts as the server has it: what the API asks of it, on disk every few seconds
+/// and brought back at the start.
+class SalienceKeeper final : public api::SaliencePort {
+ public:
+  /// `folder`: the data directory.
+  SalienceKeeper(files::FileSystem& system, Log& log, std::string folder, double time_scale);
+
+  [[nodiscard]] signals::Salience& signals() { return signals_; }
+  [[nodiscard]] const signals::Salience& signals() const { return signals_; }
+
+  /// Loads what was saved; then the store's alerts that are younger than that are noted again.
+  void load(sqlite::Store& store);
+
+  /// Once a second, with the engine's time.
+  void second(SteadyTime now);
+
+  /// Waits for what is under way, and saves.
+  void stop(SteadyTime now);
+
+  [[nodiscard]] salience::Judgement judge(const traffic::Alert& alert) const override;
+  [[nodiscard]] std::vector<salience::Judgement> judge(
+      std::span<const Asked> events) const override;
+  [[nodiscard]] std::vector<salience::Incident> incidents(std::optional<salience::Scope> scope,
+                                                          std::size_t count) const override;
+  [[nodiscard]] bool later(std::function<void()> task) override;
+
+ private:
+  void save(SteadyTime now);
+
+  files::FileSystem& system_;
+  Log& log_;
+  const std::string path_;
+  signals::Salience signals_;
+  std::uint32_t seconds_ = 0;
+  std::unique_ptr<BlockingThread> disk_ = std::make_unique<BlockingThread>();
+  std::unique_ptr<BlockingThread> ranking_ = std::make_unique<BlockingThread>();
+};
+
+}  // namespace liminal::app

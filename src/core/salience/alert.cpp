@@ -1,0 +1,19 @@
+#include "core/salience/alert.hpp"
+
+namespace liminal::salience {
+
+Fields fields_of(const traffic::Alert& alert) {
+  Fields fields;
+  fields[Field::kSeverity] = severity_log_odds(traffic::name(alert.severity)).value_or(0);
+  fields[Field::kValue] = static_cast<double>(alert.worst.confidence);
+  return fields;
+}
+
+std::string alert_of(std::uint64_t member) {
+  traffic::Alert alert;
+  alert.shard = ShardId{static_cast<std::uint8_t>(member >> 56)};
+  alert.number = member & ((std::uint64_t{1} << 56) - 1);
+  return traffic::alert_id(alert);
+}
+
+}  // namespace liminal::salience

@@ -1,0 +1,286 @@
+#include "server/signals/salience.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+#include <utility>
+
+#include "core/base/codec.hpp"
+#include "core/base/hash.hpp"
+#include "core/salience/alert.hpp"
+
+namespace liminal::signals {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::size_t kOpenMax = 65'536;
+
+std::uint64_t hash_of(traffic::FindingType type) { return hash64(traffic::info(type).name); }
+
+void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
+SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
+
+void save_fields(const salience::Fields& fields, Writer& out) {
+  for (const double value : fields.values) out.put(value);
+}
+void load_fields(salience::Fields& fields, Reader& in) {
+  for (double& value : fields.values) in.get(value);
+}
+
+void save_item(const salience::Item& item, Writer& out) {
+  out.put(item.type);
+  out.put(item.source);
+  out.put(item.minute);
+  out.put(item.count);
+  out.put(item.terms.rarity);
+  out.put(item.terms.type_rarity);
+  out.put(item.terms.neighbourhood);
+  out.put(item.terms.surprise);
+  out.put(item.terms.breadth);
+  out.put(item.terms.feedback);
+  out.put(item.type_excess);
+}
+
+salience::Item load_item(Reader& in) {
+  salience::Item item;
+  in.get(item.type);
+  in.get(item.source);
+  in.get(item.minute);
+  in.get(item.count);
+  in.get(item.terms.rarity);
+  in.get(item.terms.type_rarity);
+  in.get(item.terms.neighbourhood);
+  in.get(item.terms.surprise);
+  in.get(item.terms.breadth);
+  in.get(item.terms.feedback);
+  in.get(item.type_excess);
+  if (!std::isfinite(item.terms.x())) in.fail();
+  return item;
+}
+
+}  // namespace
+
+Salience::Salience(const SalienceOptions& options) : options_(options), state_(options) {}
+
+void Salience::note(const traffic::Alert& alert) {
+  Noted noted{salience::member_id(alert.shard, alert.number),
+              alert.last_seen,
+              alert.type,
+              alert.user,
+              salience::fields_of(alert)};
+  const std::lock_guard lock(waiting_mutex_);
+  if (waiting_.size() >= options_.waiting_max) {
+    ++lost_;
+    return;
+  }
+  waiting_.push_back(std::move(noted));
+}
+
+void Salience::advance(SteadyTime now) {
+  const SteadyTime until = now - options_.settle;
+  std::vector<Noted> ready;
+  {
+    const std::lock_guard lock(waiting_mutex_);
+    const auto young = std::stable_partition(
+        waiting_.begin(), waiting_.end(), [until](const Noted& noted) {
+          return noted.time <= until;
+        });
+    ready.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(young));
+    waiting_.erase(waiting_.begin(), young);
+  }
+  std::stable_sort(ready.begin(), ready.end(), [](const Noted& a, const Noted& b) {
+    return std::tie(a.time, a.id) < std::tie(b.time, b.id);
+  });
+  const std::lock_guard lock(mutex_);
+  for (const Noted& noted : ready) take(noted);
+  std::vector<salience::Item> finals;
+  state_.ranker.tick(until, finals);
+  finish(finals);
+  state_.settled = std::max(state_.settled, until);
+}
+
+void Salience::take(const Noted& noted) {
+  std::vector<salience::Item> finals;
+  const std::uint64_t type = hash_of(noted.type), source = hash64(noted.user);
+  const salience::Item item = state_.ranker.observe(type, source, noted.time, finals);
+  finish(finals);
+  const double confidence = state_.ranker.confidence(noted.time);
+  const auto [known, fresh] = state_.judged.try_emplace(noted.id);
+  if (fresh) {
+    state_.order.push_back(noted.id);
+    if (state_.order.size() > options_.alerts_max) {
+      state_.judged.erase(state_.order.front());
+      state_.order.pop_front();
+    }
+  }
+  Judged& judged = state_.judged[noted.id];
+  if (fresh || !judged.final) {
+    judged.item = item;
+    judged.confidence = confidence;
+  }
+  const bool in_minute =
+      std::any_of(state_.open.begin(), state_.open.end(), [&](const Open& open) {
+        return open.id == noted.id;
+      });
+  if (!in_minute && state_.open.size() < kOpenMax)
+    state_.open.push_back({noted.id, type, source, noted.user, noted.time, noted.fields});
+  state_.incidents.add({noted.id,
+                        traffic::info(noted.type).name,
+                        noted.user,
+                        noted.time,
+                        salience::judge(noted.fields, item, confidence).log_odds(),
+                        item.type_excess});
+}
+
+/// The open minute has ended: its alerts get their final item, unless an earlier minute was more.
+void Salience::finish(const std::vector<salience::Item>& finals) {
+  if (finals.empty()) return;
+  std::unordered_map<std::uint64_t, const salience::Item*> by_cell;
+  for (const salience::Item& item : finals) by_cell[item.type ^ mix64(item.source)] = &item;
+  for (const Open& open : state_.open) {
+    const auto item = by_cell.find(open.type ^ mix64(open.source));
+    if (item == by_cell.end()) continue;
+    const double confidence = state_.ranker.confidence(open.time);
+    const auto known = state_.judged.find(open.id);
+    if (known == state_.judged.end()) continue;
+    Judged& judged = known->second;
+    if (!judged.final || item->second->terms.x() > judged.item.terms.x())
+      judged = {*item->second, confidence, true};
+    state_.incidents.raise(
+        open.user,
+        open.time,
+        salience::judge(open.fields, *item->second, confidence).log_odds());
+  }
+  state_.open.clear();
+}
+
+void Salience::feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict) {
+  if (verdict == traffic::FeedbackVerdict::kNone) return;
+  const std::lock_guard lock(mutex_);
+  state_.ranker.feedback(hash_of(type), verdict == traffic::FeedbackVerdict::kTruePositive);
+}
+
+salience::Judgement Salience::judgement(const State& state,
+                                        const salience::Fields& fields,
+                                        salience::Item item,
+                                        double confidence) const {
+  item.terms.feedback = state.ranker.feedback_term(item.type);
+  return salience::judge(fields, item, confidence);
+}
+
+salience::Judgement Salience::judge(const traffic::Alert& alert) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = state_.judged.find(salience::member_id(alert.shard, alert.number));
+  if (alert.number > 0 && known != state_.judged.end())
+    return judgement(
+        state_, salience::fields_of(alert), known->second.item, known->second.confidence);
+  const SteadyTime at = std::max(alert.last_seen, state_.settled);
+  return judgement(state_,
+                   salience::fields_of(alert),
+                   state_.ranker.score(hash_of(alert.type), hash64(alert.user), at),
+                   state_.ranker.confidence(at));
+}
+
+std::vector<salience::Judgement> Salience::judge(std::span<const Asked> events) const {
+  std::vector<salience::Judgement> judged;
+  judged.reserve(events.size());
+  const std::lock_guard lock(mutex_);
+  const double confidence = state_.ranker.confidence(state_.settled);
+  for (const Asked& event : events) {
+    const std::uint64_t type = hash64(event.type);
+    const bool known = confidence > 0 && !event.type.empty() && state_.ranker.knows(type);
+    judged.push_back(
+        known ? judgement(state_,
+                          event.fields,
+                          state_.ranker.score(type, hash64(event.source), state_.settled),
+                          confidence)
+              : salience::judge(event.fields));
+  }
+  return judged;
+}
+
+std::vector<salience::Incident> Salience::incidents(std::optional<salience::Scope> scope,
+                                                    std::size_t count) const {
+  std::vector<salience::Incident> all;
+  const std::lock_guard lock(mutex_);
+  for (const auto one : {salience::Scope::kGlobal, salience::Scope::kSource}) {
+    if (scope && *scope != one) continue;
+    for (const salience::Incident* incident : state_.incidents.best(one, count - all.size()))
+      all.push_back(*incident);
+  }
+  return all;
+}
+
+SteadyTime Salience::settled() const {
+  const std::lock_guard lock(mutex_);
+  return state_.settled;
+}
+
+void Salience::save_open(const Open& open, Writer& out) {
+  out.put(open.id);
+  out.put(open.type);
+  out.put(open.source);
+  out.put_text(open.user);
+  put_time(open.time, out);
+  save_fields(open.fields, out);
+}
+
+std::string Salience::save() const {
+  Writer out;
+  const std::lock_guard lock(mutex_);
+  out.put(kVersion);
+  put_time(state_.settled, out);
+  state_.ranker.save(out);
+  state_.incidents.save(out);
+  out.put_varint(state_.order.size());
+  for (const std::uint64_t id : state_.order) {
+    const Judged& judged = state_.judged.at(id);
+    out.put(id);
+    save_item(judged.item, out);
+    out.put(judged.confidence);
+    out.put(judged.final);
+  }
+  out.put_varint(state_.open.size());
+  for (const Open& open : state_.open) save_open(open, out);
+  return out.take();
+}
+
+Result<void> Salience::load(std::string_view bytes) {
+  Reader in(bytes);
+  if (in.get<std::uint8_t>() != kVersion)
+    return failure(in.ok() ? ErrorCode::kUnsupported : ErrorCode::kTruncated);
+  State read(options_);
+  read.settled = get_time(in);
+  if (const Result<void> ranker = read.ranker.load(in); !ranker) return ranker;
+  if (const Result<void> incidents = read.incidents.load(in); !incidents) return incidents;
+  const std::uint64_t alerts = in.get_varint();
+  if (alerts > options_.alerts_max) return failure(ErrorCode::kTooLarge, in.position());
+  for (std::uint64_t i = 0; i < alerts && in.ok(); ++i) {
+    const auto id = in.get<std::uint64_t>();
+    Judged judged;
+    judged.item = load_item(in);
+    in.get(judged.confidence);
+    judged.final = in.get<std::uint8_t>() != 0;
+    if (!(judged.confidence >= 0 && judged.confidence <= 1)) in.fail();
+    if (!read.judged.emplace(id, judged).second) return failure(ErrorCode::kConflict, in.position());
+    read.order.push_back(id);
+  }
+  const std::uint64_t open = in.get_varint();
+  if (open > kOpenMax) return failure(ErrorCode::kTooLarge, in.position());
+  for (std::uint64_t i = 0; i < open && in.ok(); ++i) {
+    Open one;
+    in.get(one.id);
+    in.get(one.type);
+    in.get(one.source);
+    one.user = in.get_text();
+    one.time = get_time(in);
+    load_fields(one.fields, in);
+    read.open.push_back(std::move(one));
+  }
+  if (!in.at_end()) return failure(ErrorCode::kTruncated, in.position());
+  const std::lock_guard lock(mutex_);
+  state_ = std::move(read);
+  return {};
+}
+
+}  // namespace liminal::signals

@@ -1,0 +1,188 @@
+#include "server/signals/salience.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace liminal::signals {
+namespace {
+
+using namespace std::chrono_literals;
+using salience::Scope;
+
+SteadyTime at(Duration since) { return SteadyTime{1'800'000'000s + since}; }
+
+traffic::Alert alert(std::uint8_t shard,
+                     std::uint64_t number,
+                     std::string user,
+                     traffic::FindingType type,
+                     Duration seen) {
+  traffic::Alert made;
+  made.shard = ShardId{shard};
+  made.number = number;
+  made.user = std::move(user);
+  made.type = type;
+  made.severity = traffic::info(type).severity;
+  made.first_seen = made.last_seen = at(seen);
+  made.worst.confidence = .9F;
+  return made;
+}
+
+using enum traffic::FindingType;
+
+/// Two days of the same two kinds of alerts, then an hour in which several rare ones come together.
+std::vector<traffic::Alert> story() {
+  std::vector<traffic::Alert> all;
+  std::uint64_t number = 0;
+  for (int hour = 0; hour < 48; ++hour) {
+    all.push_back(alert(1, ++number, "bob", kAutomatedClient, hour * 1h));
+    all.push_back(alert(2, number, "ann", kUnusualHours, hour * 1h + 30min));
+  }
+  all.push_back(alert(3, ++number, "eve", kAccountTakeover, 48h));
+  all.push_back(alert(3, ++number, "eve", kContentSpam, 48h + 1min));
+  all.push_back(alert(4, ++number, "eva", kMessageFlood, 48h + 2min));
+  return all;
+}
+
+void feed(Salience& salience, const std::vector<traffic::Alert>& all) {
+  for (const traffic::Alert& one : all) {
+    salience.note(one);
+    salience.advance(one.last_seen + 3s);
+  }
+  salience.advance(all.back().last_seen + 2min);
+}
+
+TEST(Salience, RaresThingsTogetherBeforeWhatHappensEveryHour) {
+  Salience salience;
+  const auto all = story();
+  feed(salience, all);
+  const double flood = salience.judge(all.back()).log_odds();
+  EXPECT_GT(flood, salience.judge(all[80]).log_odds() + 1);
+  const auto incidents = salience.incidents({}, 3);
+  ASSERT_EQ(incidents.size(), 3u);
+  EXPECT_EQ(incidents[0].members, 3u) << incidents[0].title();
+  EXPECT_EQ(incidents[0].entities, 2u);
+}
+
+TEST(Salience, WithoutHistoryIsWhatTheAlertSays) {
+  const Salience salience;
+  const auto one = alert(1, 1, "ann", kMessageFlood, 0s);
+  EXPECT_NEAR(salience.judge(one).log_odds(),
+              -1 + *salience::severity_log_odds(name(one.severity)) + .4,
+              1e-6);
+}
+
+TEST(Salience, DoesNotDependOnWhichThreadWasFirst) {
+  auto all = story();
+  Salience forth, back;
+  for (const auto& one : all) forth.note(one);
+  std::reverse(all.begin(), all.end());
+  for (const auto& one : all) back.note(one);
+  for (Salience* salience : {&forth, &back}) salience->advance(at(49h));
+  EXPECT_EQ(forth.save(), back.save());
+}
+
+TEST(Salience, TakesWhatIsYoungLater) {
+  Salience salience;
+  salience.note(alert(1, 1, "ann", kMessageFlood, 10s));
+  salience.advance(at(11s));
+  EXPECT_TRUE(salience.incidents({}, 5).empty());
+  salience.advance(at(12s));
+  EXPECT_EQ(salience.incidents(Scope::kGlobal, 5).size(), 1u);
+}
+
+TEST(Salience, AnAlertThatGrowsStaysOneMember) {
+  Salience salience;
+  for (int i = 0; i < 50; ++i) {
+    salience.note(alert(1, 1, "ann", kMessageFlood, i * 1s));
+    salience.advance(at(i * 1s + 5s));
+  }
+  const auto incident = salience.incidents(Scope::kSource, 1).front();
+  EXPECT_EQ(incident.members, 1u);
+  EXPECT_EQ(incident.events, 50u);
+}
+
+TEST(Salience, FeedbackMovesATypeAtOnce) {
+  Salience salience;
+  const auto all = story();
+  feed(salience, all);
+  const double before = salience.judge(all[80]).log_odds();
+  for (int i = 0; i < 5; ++i)
+    salience.feedback(all[80].type, traffic::FeedbackVerdict::kFalsePositive);
+  EXPECT_LT(salience.judge(all[80]).log_odds(), before);
+}
+
+TEST(Salience, EventsFromOutsideTeachNothingAndUseWhatIsKnown) {
+  Salience salience;
+  feed(salience, story());
+  const std::string before = salience.save();
+  const std::vector<Salience::Asked> asked{{"system_event", "", {}},
+                                           {"account_takeover", "eve", {}}};
+  const auto judged = salience.judge(asked);
+  EXPECT_EQ(judged[0].history_weight, 0);
+  EXPECT_GT(judged[1].history_weight, 0);
+  EXPECT_EQ(salience.save(), before);
+}
+
+TEST(Salience, SavedAndLoadedHasTheSameFuture) {
+  const auto all = story();
+  const std::vector<traffic::Alert> past(all.begin(), all.end() - 2);
+  Salience salience;
+  for (const auto& one : past) salience.note(one);
+  salience.advance(all.back().last_seen - 1min);
+  Salience loaded;
+  ASSERT_TRUE(loaded.load(salience.save()));
+  EXPECT_EQ(loaded.settled(), salience.settled());
+  for (Salience* one : {&salience, &loaded}) {
+    one->note(all[all.size() - 2]);
+    one->note(all.back());
+    one->advance(at(49h));
+  }
+  EXPECT_EQ(salience.save(), loaded.save());
+}
+
+TEST(Salience, RefusesDamagedBytesAndKeepsWhatItHas) {
+  Salience salience;
+  feed(salience, story());
+  const std::string good = salience.save();
+  for (std::size_t cut : {std::size_t{0}, std::size_t{1}, good.size() / 2, good.size() - 1})
+    EXPECT_FALSE(salience.load(good.substr(0, cut)));
+  EXPECT_FALSE(salience.load(good + "x"));
+  EXPECT_EQ(salience.save(), good);
+}
+
+TEST(Salience, IsBoundedAndCountsWhatIsLost) {
+  SalienceOptions options;
+  options.waiting_max = 10;
+  options.alerts_max = 5;
+  Salience salience(options);
+  for (std::uint64_t i = 1; i <= 20; ++i) salience.note(alert(1, i, "ann", kMessageFlood, 0s));
+  EXPECT_EQ(salience.lost(), 10u);
+  salience.advance(at(1h));
+  EXPECT_TRUE(std::isfinite(salience.judge(alert(1, 1, "ann", kMessageFlood, 0s)).log_odds()));
+  Salience loaded(options);
+  EXPECT_TRUE(loaded.load(salience.save()));
+}
+
+TEST(Salience, TakesManyThreads) {
+  Salience salience;
+  std::vector<std::thread> threads;
+  for (std::uint8_t shard = 0; shard < 4; ++shard) {
+    threads.emplace_back([&, shard] {
+      for (std::uint64_t i = 1; i <= 200; ++i) {
+        const auto one = alert(shard, i, "user", kMessageFlood, std::chrono::seconds{i});
+        salience.note(one);
+        (void)salience.judge(one);
+        (void)salience.incidents({}, 5);
+      }
+    });
+  }
+  for (int i = 0; i < 50; ++i) salience.advance(at(i * 4s));
+  for (std::thread& thread : threads) thread.join();
+  salience.advance(at(1h));
+  EXPECT_EQ(salience.incidents(Scope::kGlobal, 1).front().members, 800u);
+}
+
+}  // namespace
+}  // namespace liminal::signals
