@@ -36,6 +36,7 @@ ExitCode replay(const ExplainArguments& arguments, ShardId shard, std::uint64_t 
                                 "liminal explain " + arguments.alert + " --data " + arguments.data,
                                 true,
                                 {}},
+               api::SaliencePort{},
                text);
     fmt::print("{}{}",
                render_explanation(nlohmann::json::parse(text.text(), nullptr, false)),
