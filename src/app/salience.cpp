@@ -103,7 +103,8 @@ ExitCode run(const std::string& file) {
     return ExitCode::kFailed;
   }
   if (events.wrong == 0) return ExitCode::kDone;
-  fmt::print(stderr, "liminal: {} lines or fields were wrong; those events were left out\n", events.wrong);
+  fmt::print(
+      stderr, "liminal: {} lines or fields were wrong; those events were left out\n", events.wrong);
   return ExitCode::kFailed;
 }
 
@@ -114,7 +115,8 @@ void add_salience(CLI::App& parent, Run& chosen) {
   auto file = std::make_shared<std::string>();
   command->add_option("FILE", *file, "Events as NDJSON; - is the standard input")->required();
   command->footer(
-      "\nOne line an event, in the order of the file: its score from 0 to 1, its rank and the terms\n"
+      "\nOne line an event, in the order of the file: its score from 0 to 1, its rank and the "
+      "terms\n"
       "that make the score. Fields as in POST /salience, without the history that a server has.\n"
       "\n  liminal salience events.ndjson | jq -r '[.rank, .score] | @tsv' | sort -n\n");
   command->callback([&chosen, file] { chosen = [file] { return run(*file); }; });

@@ -5,8 +5,8 @@
 #include "core/base/check.hpp"
 #include "io/json/salience_event.hpp"
 
-// Whatever is posted as an event: a problem with a path, or a score from 0 to 1 whose explanation is
-// JSON.
+// Whatever is posted as an event: a problem with a path, or a score from 0 to 1 whose explanation
+// is JSON.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace liminal;
   const auto value = json::parse({reinterpret_cast<const char*>(data), size});

@@ -31,15 +31,14 @@ TEST(SalienceEvent, ScoresTheInterfacesExample) {
 }
 
 TEST(SalienceEvent, NamesWhatIsWrong) {
-  for (const auto& [text, field] :
-       {std::pair{R"({"duration":-1})", "features[0].duration"},
-        std::pair{R"({"cpu_usage":"high"})", "features[0].cpu_usage"},
-        std::pair{R"({"severity":"terrible"})", "features[0].severity"},
-        std::pair{R"({"severity":[]})", "features[0].severity"},
-        std::pair{R"({"value":1e300})", "features[0].value"},
-        std::pair{R"({"type":7})", "features[0].type"},
-        std::pair{R"({"value":1,"value":1})", "features[0].value"},
-        std::pair{R"([])", "features[0]"}}) {
+  for (const auto& [text, field] : {std::pair{R"({"duration":-1})", "features[0].duration"},
+                                    std::pair{R"({"cpu_usage":"high"})", "features[0].cpu_usage"},
+                                    std::pair{R"({"severity":"terrible"})", "features[0].severity"},
+                                    std::pair{R"({"severity":[]})", "features[0].severity"},
+                                    std::pair{R"({"value":1e300})", "features[0].value"},
+                                    std::pair{R"({"type":7})", "features[0].type"},
+                                    std::pair{R"({"value":1,"value":1})", "features[0].value"},
+                                    std::pair{R"([])", "features[0]"}}) {
     const Read got = read(text);
     ASSERT_EQ(got.problems.size(), 1u) << text;
     EXPECT_EQ(got.problems.front().key, field);

@@ -51,10 +51,8 @@ void read_events(const json::Value& body, Request& request) {
   }
   request.events.reserve(list->size());
   for (std::size_t i = 0; i < list->size() && request.problems.size() < kProblemsMax; ++i) {
-    request.events.push_back(json::read_salience_event((*list)[i],
-                                                       "features[" + std::to_string(i) + "]",
-                                                       request.ignored,
-                                                       request.problems));
+    request.events.push_back(json::read_salience_event(
+        (*list)[i], "features[" + std::to_string(i) + "]", request.ignored, request.problems));
   }
 }
 
@@ -158,8 +156,7 @@ void Service::rank_events(const CallPtr& call) {
 void Service::list_incidents(const CallPtr& call) {
   Query query(call->query);
   const std::uint64_t limit = query.whole("limit", 20, 1, kIncidentsMax);
-  const Scopes scopes =
-      query.one_of("scope", Scopes::kAll, scopes_by_name, "all, global or user");
+  const Scopes scopes = query.one_of("scope", Scopes::kAll, scopes_by_name, "all, global or user");
   if (!right(*call, query)) return;
   std::optional<salience::Scope> scope;
   if (scopes == Scopes::kGlobal) scope = salience::Scope::kGlobal;

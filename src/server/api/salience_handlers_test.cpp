@@ -27,7 +27,8 @@ class FakeSalience final : public SaliencePort {
   std::vector<salience::Incident> incidents(std::optional<salience::Scope> scope,
                                             std::size_t count) const override {
     salience::Incidents incidents;
-    incidents.add({salience::member_id(ShardId{17}, 42), "message_flood", "ann", SteadyTime{}, 1, 2});
+    incidents.add(
+        {salience::member_id(ShardId{17}, 42), "message_flood", "ann", SteadyTime{}, 1, 2});
     std::vector<salience::Incident> out;
     for (const auto one : {salience::Scope::kGlobal, salience::Scope::kSource}) {
       if (!scope || scope == one) out.push_back(*incidents.best(one, 1).front());
@@ -87,9 +88,8 @@ TEST_F(SalienceHandlers, AnswerTheInterfacesExample) {
 }
 
 TEST_F(SalienceHandlers, RankBestFirstAndNameWhatIsIgnored) {
-  const json answer = good("POST",
-                           "/salience",
-                           R"({"features":[{"severity":"low","mood":1},{"severity":"fatal"},{}]})");
+  const json answer = good(
+      "POST", "/salience", R"({"features":[{"severity":"low","mood":1},{"severity":"fatal"},{}]})");
   EXPECT_EQ(answer["ranking"], json::array({1, 2, 0}));
   EXPECT_EQ(answer["ignored"], json::array({"mood"}));
   EXPECT_EQ(good("POST", "/salience", R"({"features":[]})")["scores"], json::array());
@@ -141,8 +141,8 @@ TEST_F(SalienceHandlers, GiveAlertsAndUsersTheirSalience) {
   EXPECT_TRUE(good("GET", "/ml/anomalies/17-42")["salience"].is_number());
   EXPECT_TRUE(good("GET", "/ml/users/ann")["alerts"][0]["salience"].is_number());
   for (const char* order : {"activity", "growth", "salience"})
-    EXPECT_TRUE(good("GET", std::string("/ml/users?order=") + order)["users"][0]["salience"]
-                    .is_number());
+    EXPECT_TRUE(
+        good("GET", std::string("/ml/users?order=") + order)["users"][0]["salience"].is_number());
 }
 
 }  // namespace

@@ -81,8 +81,8 @@ void Salience::advance(SteadyTime now) {
   std::vector<Noted> ready;
   {
     const std::lock_guard lock(waiting_mutex_);
-    const auto young = std::stable_partition(
-        waiting_.begin(), waiting_.end(), [until](const Noted& noted) {
+    const auto young =
+        std::stable_partition(waiting_.begin(), waiting_.end(), [until](const Noted& noted) {
           return noted.time <= until;
         });
     ready.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(young));
@@ -118,10 +118,9 @@ void Salience::take(const Noted& noted) {
     judged.item = item;
     judged.confidence = confidence;
   }
-  const bool in_minute =
-      std::any_of(state_.open.begin(), state_.open.end(), [&](const Open& open) {
-        return open.id == noted.id;
-      });
+  const bool in_minute = std::any_of(state_.open.begin(), state_.open.end(), [&](const Open& open) {
+    return open.id == noted.id;
+  });
   if (!in_minute && state_.open.size() < kOpenMax)
     state_.open.push_back({noted.id, type, source, noted.user, noted.time, noted.fields});
   state_.incidents.add({noted.id,
@@ -147,9 +146,7 @@ void Salience::finish(const std::vector<salience::Item>& finals) {
     if (!judged.final || item->second->terms.x() > judged.item.terms.x())
       judged = {*item->second, confidence, true};
     state_.incidents.raise(
-        open.user,
-        open.time,
-        salience::judge(open.fields, *item->second, confidence).log_odds());
+        open.user, open.time, salience::judge(open.fields, *item->second, confidence).log_odds());
   }
   state_.open.clear();
 }
@@ -262,7 +259,8 @@ Result<void> Salience::load(std::string_view bytes) {
     in.get(judged.confidence);
     judged.final = in.get<std::uint8_t>() != 0;
     if (!(judged.confidence >= 0 && judged.confidence <= 1)) in.fail();
-    if (!read.judged.emplace(id, judged).second) return failure(ErrorCode::kConflict, in.position());
+    if (!read.judged.emplace(id, judged).second)
+      return failure(ErrorCode::kConflict, in.position());
     read.order.push_back(id);
   }
   const std::uint64_t open = in.get_varint();
