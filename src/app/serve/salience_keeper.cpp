@@ -110,6 +110,8 @@ std::vector<salience::Incident> SalienceKeeper::incidents(std::optional<salience
   return signals_.incidents(scope, count);
 }
 
-bool SalienceKeeper::later(std::function<void()> task) { return ranking_->run(std::move(task)); }
+bool SalienceKeeper::later(std::function<void()> task) {
+  return ranking_ && ranking_->run(std::move(task));
+}
 
 }  // namespace liminal::app
