@@ -328,10 +328,11 @@ def check_operations(api):
 
 
 def check_the_rest(api):
-    for path in ("/", "/ml", "/ml/models", "/ml/jobs/1", "/salience", "/v2", "/ml/status/"):
+    for path in ("/", "/ml", "/ml/models", "/ml/jobs/1", "/v2", "/ml/status/"):
         api.ask("GET", path, 404)
     api.ask("PATCH", "/ml/limits", 405)
     api.ask("DELETE", "/ml/status", 405)
+    api.ask("GET", "/salience", 405)
     api.ask("GET", "/ml/users/%zz", 404)
     if api.token:
         for value in ("Bearer wrong", "Basic x"):
