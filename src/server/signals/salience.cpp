@@ -27,33 +27,29 @@ void load_fields(salience::Fields& fields, Reader& in) {
   for (double& value : fields.values) in.get(value);
 }
 
+/// Everything of an item, in the order in which it is written.
+template <class Item, class Visit>
+void numbers(Item& item, Visit&& visit) {
+  visit(item.type);
+  visit(item.source);
+  visit(item.minute);
+  visit(item.count);
+  visit(item.terms.rarity);
+  visit(item.terms.type_rarity);
+  visit(item.terms.neighbourhood);
+  visit(item.terms.surprise);
+  visit(item.terms.breadth);
+  visit(item.terms.feedback);
+  visit(item.type_excess);
+}
+
 void save_item(const salience::Item& item, Writer& out) {
-  out.put(item.type);
-  out.put(item.source);
-  out.put(item.minute);
-  out.put(item.count);
-  out.put(item.terms.rarity);
-  out.put(item.terms.type_rarity);
-  out.put(item.terms.neighbourhood);
-  out.put(item.terms.surprise);
-  out.put(item.terms.breadth);
-  out.put(item.terms.feedback);
-  out.put(item.type_excess);
+  numbers(item, [&out](const auto number) { out.put(number); });
 }
 
 salience::Item load_item(Reader& in) {
   salience::Item item;
-  in.get(item.type);
-  in.get(item.source);
-  in.get(item.minute);
-  in.get(item.count);
-  in.get(item.terms.rarity);
-  in.get(item.terms.type_rarity);
-  in.get(item.terms.neighbourhood);
-  in.get(item.terms.surprise);
-  in.get(item.terms.breadth);
-  in.get(item.terms.feedback);
-  in.get(item.type_excess);
+  numbers(item, [&in](auto& number) { in.get(number); });
   if (!std::isfinite(item.terms.x())) in.fail();
   return item;
 }
@@ -105,7 +101,7 @@ void Salience::take(const Noted& noted) {
   const salience::Item item = state_.ranker.observe(type, source, noted.time, finals);
   finish(finals);
   const double confidence = state_.ranker.confidence(noted.time);
-  const auto [known, fresh] = state_.judged.try_emplace(noted.id);
+  const bool fresh = state_.judged.try_emplace(noted.id).second;
   if (fresh) {
     state_.order.push_back(noted.id);
     if (state_.order.size() > options_.alerts_max) {
@@ -118,11 +114,10 @@ void Salience::take(const Noted& noted) {
     judged.item = item;
     judged.confidence = confidence;
   }
-  const bool in_minute = std::any_of(state_.open.begin(), state_.open.end(), [&](const Open& open) {
-    return open.id == noted.id;
-  });
-  if (!in_minute && state_.open.size() < kOpenMax)
+  if (!judged.open && state_.open.size() < kOpenMax) {
+    judged.open = true;
     state_.open.push_back({noted.id, type, source, noted.user, noted.time, noted.fields});
+  }
   state_.incidents.add({noted.id,
                         traffic::info(noted.type).name,
                         noted.user,
@@ -137,12 +132,13 @@ void Salience::finish(const std::vector<salience::Item>& finals) {
   std::unordered_map<std::uint64_t, const salience::Item*> by_cell;
   for (const salience::Item& item : finals) by_cell[item.type ^ mix64(item.source)] = &item;
   for (const Open& open : state_.open) {
-    const auto item = by_cell.find(open.type ^ mix64(open.source));
-    if (item == by_cell.end()) continue;
-    const double confidence = state_.ranker.confidence(open.time);
     const auto known = state_.judged.find(open.id);
     if (known == state_.judged.end()) continue;
     Judged& judged = known->second;
+    judged.open = false;
+    const auto item = by_cell.find(open.type ^ mix64(open.source));
+    if (item == by_cell.end()) continue;
+    const double confidence = state_.ranker.confidence(open.time);
     if (!judged.final || item->second->terms.x() > judged.item.terms.x())
       judged = {*item->second, confidence, true};
     state_.incidents.raise(
@@ -273,6 +269,8 @@ Result<void> Salience::load(std::string_view bytes) {
     one.user = in.get_text();
     one.time = get_time(in);
     load_fields(one.fields, in);
+    if (const auto known = read.judged.find(one.id); known != read.judged.end())
+      known->second.open = true;
     read.open.push_back(std::move(one));
   }
   if (!in.at_end()) return failure(ErrorCode::kTruncated, in.position());

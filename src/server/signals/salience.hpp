@@ -86,6 +86,7 @@ class Salience {
     salience::Item item;  ///< of its most salient minute, or provisional
     double confidence = 0;
     bool final = false;
+    bool open = false;  ///< it is among the open minute's
   };
   /// An alert of the open minute.
   struct Open {
