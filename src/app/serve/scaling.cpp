@@ -1,33 +1,22 @@
 #include "app/serve/scaling.hpp"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <thread>
+#include <utility>
 
 namespace liminal::app {
 namespace {
 
 constexpr std::chrono::seconds kTold{10};
 
-double cpu_seconds() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto of = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-  };
-  return of(used.ru_utime) + of(used.ru_stime);
-}
-
-/// Resident memory as a part of the machine's; nothing when the kernel does not say.
-std::optional<double> memory_ratio() {
-  std::ifstream file("/proc/self/statm");
-  double size = 0, resident = 0;
-  const long pages = sysconf(_SC_PHYS_PAGES);
-  if (!(file >> size >> resident) || pages <= 0) return std::nullopt;
-  return resident / static_cast<double>(pages);
+/// A part of the machine's memory; nothing when the kernel does not say.
+std::optional<double> memory_ratio(double bytes) {
+  const auto machine =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (!(bytes > 0 && machine > 0)) return std::nullopt;
+  return bytes / machine;
 }
 
 }  // namespace
@@ -49,18 +38,22 @@ void ScalingAdapter::forget(std::string service, Done<void> done) {
 }
 
 void OwnUsage::second(EventTime now, std::uint64_t messages) {
+  using prometheus::Family;
   const auto at = std::chrono::steady_clock::now();
-  if (!last_) last_ = Moment{at, messages, cpu_seconds()};
-  if (at - last_->at < kTold) return;
-  const double passed = std::chrono::duration<double>(at - last_->at).count();
-  const Moment present{at, messages, cpu_seconds()};
+  if (last_ && at - last_->at < kTold) return;
+  prometheus::Snapshot process;
+  prometheus::add_process(process);
+  const Moment present{at, messages, process.value(Family::kProcessCpu)};
+  const auto last = std::exchange(last_, present);
+  if (!last) return;
+  const double passed = std::chrono::duration<double>(at - last->at).count();
   scaling::Observation seen;
-  seen.request_rate = static_cast<double>(messages - std::min(messages, last_->messages)) / passed;
-  seen.cpu_ratio =
-      (present.cpu_s - last_->cpu_s) / passed / std::max(1U, std::thread::hardware_concurrency());
-  seen.memory_ratio = memory_ratio();
+  seen.request_rate = static_cast<double>(messages - std::min(messages, last->messages)) / passed;
+  if (present.cpu_s > 0)
+    seen.cpu_ratio =
+        (present.cpu_s - last->cpu_s) / passed / std::max(1U, std::thread::hardware_concurrency());
+  seen.memory_ratio = memory_ratio(process.value(Family::kProcessResident));
   seen.replicas = 1;
-  last_ = present;
   scaling_.advise({kService, {}, {{now, seen}}}, [](const Result<scaling::Advice>&) {});
 }
 

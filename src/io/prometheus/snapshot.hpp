@@ -39,7 +39,7 @@ class Snapshot {
   /// Adds everything of another.
   void merge(const Snapshot& other);
 
-  /// For tests: the value, or a histogram's count; 0 when there is none.
+  /// The value, or a histogram's count; 0 when there is none.
   [[nodiscard]] double value(Family family,
                              std::initializer_list<std::string_view> labels = {}) const;
 
