@@ -6,6 +6,7 @@
 #include "core/base/check.hpp"
 #include "core/base/math.hpp"
 #include "core/forecast/products.hpp"
+#include "core/stats/cholesky.hpp"
 
 namespace liminal::forecast {
 namespace {
@@ -14,28 +15,6 @@ namespace {
 constexpr double kHuberWidth = .5;
 /// From the median of |r| to a standard deviation, were the residuals Gaussian.
 constexpr double kMedianToDeviation = 1.4826;
-
-/// Solves A·x = b in place by Cholesky's decomposition; A is p × p, its lower triangle given. A
-/// pivot that rounding made too small is raised to `pivot_min`: the direction is then left at about
-/// 0.
-void solve_positive(std::vector<double>& a, std::vector<double>& b, double pivot_min) {
-  const std::size_t p = b.size();
-  for (std::size_t j = 0; j < p; ++j) {
-    for (std::size_t k = 0; k <= j; ++k) {
-      double s = a[j * p + k];
-      for (std::size_t m = 0; m < k; ++m) s -= a[j * p + m] * a[k * p + m];
-      a[j * p + k] = j == k ? sqrt(std::max(s, pivot_min)) : s / a[k * p + k];
-    }
-  }
-  for (std::size_t j = 0; j < p; ++j) {
-    for (std::size_t k = 0; k < j; ++k) b[j] -= a[j * p + k] * b[k];
-    b[j] /= a[j * p + j];
-  }
-  for (std::size_t j = p; j-- > 0;) {
-    for (std::size_t k = j + 1; k < p; ++k) b[j] -= a[k * p + j] * b[k];
-    b[j] /= a[j * p + j];
-  }
-}
 
 }  // namespace
 
@@ -148,7 +127,7 @@ void AutoregressionFitter::solve(std::span<const double> row_weights,
   for (std::size_t j = 0; j < p; ++j)
     means_[j] = dot(row_weights.data(), columns_[j], rows_) / total;
 
-  gram_.assign(p * p, 0);
+  gram_.resize(stats::triangle_row(p));
   right_.resize(p);
   weighted_.resize(rows_);
   for (std::size_t j = 0; j < p; ++j) {
@@ -160,14 +139,16 @@ void AutoregressionFitter::solve(std::span<const double> row_weights,
       for (std::size_t m = 0; m < 4; ++m) four[m] = columns_[std::min(k + m, j)];
       dot4(weighted_.data(), four, rows_, products);
       for (std::size_t m = 0; m < 4 && k + m <= j; ++m)
-        gram_[j * p + k + m] = products[m] - total * means_[j] * means_[k + m];
+        gram_[stats::triangle_row(j) + k + m] = products[m] - total * means_[j] * means_[k + m];
     }
   }
   for (std::size_t j = 0; j < p; ++j) {
-    double& diagonal = gram_[j * p + j];
+    double& diagonal = gram_[stats::triangle_row(j) + j];
     diagonal += ridge * std::max(diagonal, 1e-12 * total);
   }
-  solve_positive(gram_, right_, 1e-14 * total);
+  // Refused only where sums leave a double's range: the mean alone is left.
+  if (!stats::solve_positive(gram_, right_, 1e-14 * total))
+    std::fill(right_.begin(), right_.end(), 0.);
   model.weights = right_;
   model.intercept = target_mean;
   for (std::size_t j = 0; j < p; ++j) model.intercept -= means_[j] * model.weights[j];

@@ -3,48 +3,12 @@
 #include <cmath>
 
 #include "core/base/check.hpp"
-#include "core/base/math.hpp"
+#include "core/stats/cholesky.hpp"
 
 namespace liminal::scaling {
 namespace {
 
-constexpr std::size_t row(std::size_t i) { return i * (i + 1) / 2; }
-
-/// Turns a lower triangle into its Cholesky factor, in place. False when it is not positive
-/// definite.
-bool factor(std::vector<double>& a, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) {
-    double* const ri = a.data() + row(i);
-    for (std::size_t j = 0; j <= i; ++j) {
-      const double* const rj = a.data() + row(j);
-      double sum = ri[j];
-      for (std::size_t k = 0; k < j; ++k) sum -= ri[k] * rj[k];
-      if (j < i) {
-        ri[j] = sum / rj[j];
-      } else if (sum > 0 && std::isfinite(sum)) {
-        ri[i] = sqrt(sum);
-      } else {
-        return false;
-      }
-    }
-  }
-  return true;
-}
-
-/// Solves L·Lᵀ·x = b in place.
-void substitute(const std::vector<double>& l, std::vector<double>& b) {
-  const std::size_t n = b.size();
-  for (std::size_t i = 0; i < n; ++i) {
-    const double* const r = l.data() + row(i);
-    for (std::size_t k = 0; k < i; ++k) b[i] -= r[k] * b[k];
-    b[i] /= r[i];
-  }
-  for (std::size_t i = n; i-- > 0;) {
-    const double* const r = l.data() + row(i);
-    b[i] /= r[i];
-    for (std::size_t k = 0; k < i; ++k) b[k] -= r[k] * b[i];
-  }
-}
+using stats::triangle_row;
 
 /// Keeps a matrix definite whose every weight has faded.
 constexpr double kPenaltyMin = 1e-6;
@@ -63,7 +27,7 @@ void get(Reader& in, std::vector<double>& values) {
 }  // namespace
 
 Ridge::Ridge(std::size_t columns)
-    : gram_(row(columns)), moments_(columns), coefficients_(columns) {}
+    : gram_(triangle_row(columns)), moments_(columns), coefficients_(columns) {}
 
 void Ridge::add(std::span<const float> x, double y) {
   LIMINAL_DCHECK(x.size() == columns());
@@ -71,7 +35,7 @@ void Ridge::add(std::span<const float> x, double y) {
     const auto xi = static_cast<double>(x[i]);
     if (xi == 0) continue;
     moments_[i] += xi * y;
-    double* const r = gram_.data() + row(i);
+    double* const r = gram_.data() + triangle_row(i);
     for (std::size_t j = 0; j <= i; ++j) r[j] += xi * static_cast<double>(x[j]);
   }
 }
@@ -84,10 +48,9 @@ void Ridge::decay(double by) {
 void Ridge::solve(double penalty) {
   std::vector<double> factored = gram_;
   for (std::size_t i = 1; i < columns(); ++i)
-    factored[row(i) + i] += penalty * weight() + kPenaltyMin;
-  if (!factor(factored, columns())) return;
+    factored[triangle_row(i) + i] += penalty * weight() + kPenaltyMin;
   std::vector<double> found = moments_;
-  substitute(factored, found);
+  if (!stats::solve_positive(factored, found)) return;
   for (const double value : found) {
     if (!std::isfinite(value)) return;
   }
