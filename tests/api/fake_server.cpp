@@ -2,6 +2,7 @@
 // stdout and goes on until its stdin ends. Usage: PROGRAM [TOKEN]
 #include <cstdio>
 
+#include "server/api/fake_anomalies.hpp"
 #include "server/api/fake_backend.hpp"
 #include "server/api/fake_scaling.hpp"
 #include "server/api/service.hpp"
@@ -10,12 +11,14 @@ int main(int argc, char** argv) {
   using namespace liminal;
   api::FakeBackend backend;
   api::FakeScaling scaling;
+  api::FakeAnomalies metrics;
   api::Options options;
   options.http.port = 0;
   options.version = "1.2.3";
   if (argc > 1) options.access.token = argv[1];
   api::Service service(options, backend);
   service.attach(scaling);
+  service.attach(metrics);
   const auto server = http::Server::start(
       options.http,
       [&service](http::Request request, http::Reply reply) {

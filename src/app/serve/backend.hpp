@@ -74,7 +74,6 @@ class ServerBackend final : public api::Backend {
   void override_of(std::string user, Done<traffic::Override> done) override;
   void set_override(traffic::Override decision, Done<bool> done) override;
   void remove_override(std::string user, Done<void> done) override;
-  [[nodiscard]] api::AnomalyPort* anomalies() override { return &parts_.metric_streams; }
   void remember(api::RememberedAnswer answer, Done<void> done) override;
   void recall(std::string key, Done<std::optional<api::RememberedAnswer>> done) override;
 

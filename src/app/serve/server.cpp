@@ -410,7 +410,8 @@ tl::expected<void, std::string> Server::start_api() {
     return Failed(problems.front().key + ": " + problems.front().text);
   service_ = std::make_unique<api::Service>(options, *backend_);
   service_->attach(*scaling_adapter_);
-  service_->use(*salience_);
+  service_->attach(*salience_);
+  service_->attach(*metric_streams_);
   auto started = http::Server::start(
       options.http,
       [this](http::Request request, http::Reply reply) {

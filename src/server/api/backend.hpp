@@ -14,7 +14,6 @@
 #include "core/traffic/event.hpp"
 #include "core/traffic/record.hpp"
 #include "io/prometheus/snapshot.hpp"
-#include "server/api/anomaly_port.hpp"
 
 namespace liminal::api {
 
@@ -207,9 +206,6 @@ class Backend {
   /// Gives true when the user had none before. kConflict when there are too many.
   virtual void set_override(traffic::Override decision, Done<bool> done) = 0;
   virtual void remove_override(std::string user, Done<void> done) = 0;
-
-  /// Who judges metric streams; null when nobody does.
-  [[nodiscard]] virtual AnomalyPort* anomalies() { return nullptr; }
 
   /// Keeps an answer beyond the life of this process; it is given to the client after `done`,
   /// whatever that says. Without an implementation answers are remembered while the process lives.

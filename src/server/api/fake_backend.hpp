@@ -9,42 +9,6 @@
 
 namespace liminal::api {
 
-/// Judges metrics in memory, at a fixed time.
-class FakeAnomalies : public AnomalyPort {
- public:
-  std::map<std::string, novelty::Source> sources;
-  std::map<std::pair<std::string, std::string>, novelty::SeriesSettings> declared;
-  std::optional<Error> failure;
-  std::size_t runs = 0;
-
-  EventTime now() const override { return EventTime{std::chrono::seconds{1'800'000'000}}; }
-  bool run(std::function<void()> task) override {
-    ++runs;
-    task();
-    return true;
-  }
-  Result<std::vector<novelty::RowScore>> score(const novelty::Batch& batch) override {
-    if (failure) return tl::unexpected(*failure);
-    novelty::Source& source = sources[batch.source];
-    std::vector<novelty::RowScore> scores(batch.rows.size());
-    for (std::size_t i = 0; i < batch.rows.size(); ++i) {
-      std::vector<novelty::Source::Value> row = batch.rows[i].values;
-      for (auto& value : row) value.metric = *source.find_or_add(batch.metrics[value.metric]);
-      source.step(row, batch.rows[i].at, true, scores[i]);
-      for (std::size_t k = 0; k < row.size(); ++k)
-        scores[i].parts[k].metric = batch.rows[i].values[k].metric;
-    }
-    return scores;
-  }
-  void declare(std::string source,
-               std::string metric,
-               novelty::SeriesSettings settings,
-               Done<bool> done) override {
-    if (failure) return done(tl::unexpected(*failure));
-    done(declared.insert_or_assign(std::pair{source, metric}, settings).second);
-  }
-};
-
 /// A backend for tests: one user, ann, with one alert, 17-42; everything at a fixed time. What it
 /// is told it keeps; what it is asked it answers at once, or with `failure`.
 class FakeBackend : public Backend {
@@ -59,7 +23,6 @@ class FakeBackend : public Backend {
   std::vector<Check> checks{{"shards", true, "64 of 64"}, {"store", true, "writes"}};
   std::map<std::string, RememberedAnswer> remembered;
   std::optional<Error> failure;
-  FakeAnomalies metrics_port;
   /// Answers that are held back when `hold` is set, until the test gives them.
   bool hold = false;
   std::vector<std::function<void()>> held;
@@ -191,8 +154,6 @@ class FakeBackend : public Backend {
     if (decided.erase(user) == 0) return done(liminal::failure(ErrorCode::kMissing));
     done({});
   }
-
-  AnomalyPort* anomalies() override { return &metrics_port; }
 
   void remember(RememberedAnswer answer, Done<void> done) override {
     remembered.insert_or_assign(answer.key, answer);

@@ -48,11 +48,16 @@ void score_rows(const std::shared_ptr<Call>& call, AnomalyPort& port) {
 
 }  // namespace
 
-void Service::post_anomaly(const CallPtr& call) {
+AnomalyPort* Service::anomalies_of(const CallPtr& call) {
   Query query(call->query);
-  if (!right(*call, query)) return;
-  AnomalyPort* port = backend_.anomalies();
-  if (port == nullptr) return call->answer(problem(404, "metrics are not judged here"));
+  if (!right(*call, query)) return nullptr;
+  if (anomalies_ == nullptr) call->answer(problem(503, "nobody judges metrics here"));
+  return anomalies_;
+}
+
+void Service::post_anomaly(const CallPtr& call) {
+  AnomalyPort* const port = anomalies_of(call);
+  if (port == nullptr) return;
   if (call->request.body.size() <= kAtOnceBytesMax) return score_rows(call, *port);
   const bool taken = port->run([call, port] {
     try {
@@ -65,10 +70,8 @@ void Service::post_anomaly(const CallPtr& call) {
 }
 
 void Service::put_series(const CallPtr& call) {
-  Query query(call->query);
-  if (!right(*call, query)) return;
-  AnomalyPort* port = backend_.anomalies();
-  if (port == nullptr) return call->answer(problem(404, "metrics are not judged here"));
+  AnomalyPort* const port = anomalies_of(call);
+  if (port == nullptr) return;
   for (std::size_t i = 0; i < 2; ++i) {
     if (call->captured[i].size() > kMetricNameBytesMax)
       return call->answer(

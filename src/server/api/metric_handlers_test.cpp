@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/api/fake_anomalies.hpp"
 #include "server/api/fake_backend.hpp"
 #include "server/api/service.hpp"
 
@@ -11,6 +12,8 @@ using ::testing::HasSubstr;
 
 class MetricHandlersTest : public ::testing::Test {
  protected:
+  MetricHandlersTest() { service.attach(metrics); }
+
   http::Response ask(std::string_view method, std::string_view target, std::string body) {
     http::Request request;
     request.method = method;
@@ -30,6 +33,7 @@ class MetricHandlersTest : public ::testing::Test {
 
   Options options{.access = {.requests_per_second = 0}};
   FakeBackend backend;
+  FakeAnomalies metrics;
   Service service{options, backend};
 };
 
@@ -43,7 +47,7 @@ TEST_F(MetricHandlersTest, AnswersTheExample) {
             R"({"anomalies":[{"is_anomaly":false,"score":0,"novelty":0,"state":"learning",)"
             R"("severity":"low","confidence":0,"contributions":{"cpu_usage":0,"memory_usage":0},)"
             R"("expected":{}}],"ignored":[],"model":"metric_novelty"})");
-  EXPECT_EQ(backend.metrics_port.sources.count("default"), 1U);
+  EXPECT_EQ(metrics.sources.count("default"), 1U);
 }
 
 TEST_F(MetricHandlersTest, FindsWhatIsNewAndSaysWhatWasExpected) {
@@ -52,7 +56,7 @@ TEST_F(MetricHandlersTest, FindsWhatIsNewAndSaysWhatWasExpected) {
     body += R"({"cpu":)" + std::to_string(i * 7 % 100) + R"(,"name":"x","timestamp":)" +
             std::to_string(i) + "},";
   const auto answer = ask("POST", "/anomaly", body + R"({"cpu":500,"timestamp":1001}]})");
-  EXPECT_EQ(backend.metrics_port.runs, 1U) << "not on the thread of the API";
+  EXPECT_EQ(metrics.runs, 1U) << "not on the thread of the API";
   EXPECT_THAT(answer.body, HasSubstr(R"({"is_anomaly":true,)"));
   EXPECT_THAT(answer.body, HasSubstr(R"("state":"new")"));
   EXPECT_THAT(answer.body, HasSubstr(R"("expected":{"cpu":[)"));
@@ -85,7 +89,7 @@ TEST_F(MetricHandlersTest, NamesWhatIsWrong) {
   wrong(many + "]}", "metrics", "must hold 1 to 10000 rows");
   EXPECT_EQ(ask("POST", "/anomaly", R"({"metrics":[{"a":NaN}]})").status, 400U);
   EXPECT_EQ(ask("POST", "/anomaly", R"({"metrics":[{"a":1e999}]})").status, 400U);
-  EXPECT_TRUE(backend.metrics_port.sources.empty()) << "nothing of it was learnt";
+  EXPECT_TRUE(metrics.sources.empty()) << "nothing of it was learnt";
 }
 
 TEST_F(MetricHandlersTest, ANullIsAMissingPoint) {
@@ -98,7 +102,7 @@ TEST_F(MetricHandlersTest, SaysWhatTheOtherSideRefused) {
   for (const auto& [code, status] : {std::pair{ErrorCode::kTooLarge, 422U},
                                      std::pair{ErrorCode::kConflict, 422U},
                                      std::pair{ErrorCode::kUnavailable, 503U}}) {
-    backend.metrics_port.failure = Error{code, 0};
+    metrics.failure = Error{code, 0};
     EXPECT_EQ(ask("POST", "/anomaly", body).status, status);
   }
 }
@@ -111,7 +115,7 @@ TEST_F(MetricHandlersTest, DeclaresASeries) {
             R"({"source":"web-1","metric":"cpu/user","min":0,"max":1,"alarms_per_week":2,)"
             R"("kind":"gauge"})");
   EXPECT_EQ(ask("PUT", path, R"({"kind":"counter"})").status, 200U);
-  EXPECT_TRUE((backend.metrics_port.declared.at({"web-1", "cpu/user"}).counter));
+  EXPECT_TRUE((metrics.declared.at({"web-1", "cpu/user"}).counter));
   for (const char* bad : {R"({"min":0})",
                           R"({"min":1,"max":1})",
                           R"({"alarms_per_week":-1})",

@@ -48,7 +48,7 @@ class FakeSalience final : public SaliencePort {
 
 class SalienceHandlers : public ::testing::Test {
  protected:
-  SalienceHandlers() { service.use(port); }
+  SalienceHandlers() { service.attach(port); }
 
   http::Response ask(std::string_view method, std::string_view target, std::string body = {}) {
     std::optional<http::Response> answer;

@@ -11,6 +11,7 @@
 
 #include "core/base/problem.hpp"
 #include "io/http/server.hpp"
+#include "server/api/anomaly_port.hpp"
 #include "server/api/backend.hpp"
 #include "server/api/guard.hpp"
 #include "server/api/idempotency.hpp"
@@ -44,18 +45,21 @@ class Service {
   Service(const Options& options, Backend& backend, Clock clock = &std::chrono::steady_clock::now);
   ~Service();
 
-  /// From now on alerts and events are ranked by this; before the first request. It must outlive
-  /// the service. Without it they are ranked by what they say of themselves alone.
-  void use(SaliencePort& salience) { salience_ = &salience; }
+  // Parts that a program may have beside the backend; each is attached before the first request and
+  // must outlive the service.
+
+  /// Who ranks alerts and events. Without, they are ranked by what they say of themselves alone.
+  void attach(SaliencePort& port) { salience_ = &port; }
+  /// Who judges metric streams. Without, those calls are 503.
+  void attach(AnomalyPort& port) { anomalies_ = &port; }
+  /// Who keeps services' histories. Without, those calls are 503.
+  void attach(ScalingPort& port) { scaling_ = &port; }
 
   /// Answers one request: the handler of a `http::Server`.
   void handle(http::Request request, http::Reply reply);
 
   /// What counts from the next request on; a reload of the configuration may change it. Any thread.
   void set_token(std::string token);
-
-  /// Who keeps services' histories; before the first request. Without, those calls are 503.
-  void attach(ScalingPort& port) { scaling_ = &port; }
 
   /// Makes the answers to what the server refuses by itself.
   [[nodiscard]] static http::Response error_page(unsigned status, std::string_view detail);
@@ -94,6 +98,7 @@ class Service {
   void give_feedback(const CallPtr& call);
   void explain(const CallPtr& call);
   // metric_handlers.cpp
+  AnomalyPort* anomalies_of(const CallPtr& call);
   void post_anomaly(const CallPtr& call);
   void put_series(const CallPtr& call);
   // salience_handlers.cpp
@@ -130,6 +135,7 @@ class Service {
 
   const Options options_;
   Backend& backend_;
+  AnomalyPort* anomalies_ = nullptr;
   ScalingPort* scaling_ = nullptr;
   SaliencePort no_history_;
   SaliencePort* salience_ = &no_history_;

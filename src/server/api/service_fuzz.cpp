@@ -4,6 +4,7 @@
 
 #include "core/base/check.hpp"
 #include "io/json/value.hpp"
+#include "server/api/fake_anomalies.hpp"
 #include "server/api/fake_backend.hpp"
 #include "server/api/fake_scaling.hpp"
 #include "server/api/service.hpp"
@@ -23,8 +24,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   api::FakeBackend backend;
   api::FakeScaling scaling;
+  api::FakeAnomalies metrics;
   api::Service service(api::Options{}, backend);
   service.attach(scaling);
+  service.attach(metrics);
   std::optional<http::Response> answer;
   service.handle(std::move(request), [&answer](http::Response response) {
     LIMINAL_CHECK(!answer);

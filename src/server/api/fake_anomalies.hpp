@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/novelty/source.hpp"
+#include "server/api/anomaly_port.hpp"
+
+namespace liminal::api {
+
+/// Judges metrics in memory, at a fixed time.
+class FakeAnomalies : public AnomalyPort {
+ public:
+  std::map<std::string, novelty::Source> sources;
+  std::map<std::pair<std::string, std::string>, novelty::SeriesSettings> declared;
+  std::optional<Error> failure;
+  std::size_t runs = 0;
+
+  EventTime now() const override { return EventTime{std::chrono::seconds{1'800'000'000}}; }
+  bool run(std::function<void()> task) override {
+    ++runs;
+    task();
+    return true;
+  }
+  Result<std::vector<novelty::RowScore>> score(const novelty::Batch& batch) override {
+    if (failure) return tl::unexpected(*failure);
+    novelty::Source& source = sources[batch.source];
+    std::vector<novelty::RowScore> scores(batch.rows.size());
+    for (std::size_t i = 0; i < batch.rows.size(); ++i) {
+      std::vector<novelty::Source::Value> row = batch.rows[i].values;
+      for (auto& value : row) value.metric = *source.find_or_add(batch.metrics[value.metric]);
+      source.step(row, batch.rows[i].at, true, scores[i]);
+      for (std::size_t k = 0; k < row.size(); ++k)
+        scores[i].parts[k].metric = batch.rows[i].values[k].metric;
+    }
+    return scores;
+  }
+  void declare(std::string source,
+               std::string metric,
+               novelty::SeriesSettings settings,
+               Done<bool> done) override {
+    if (failure) return done(tl::unexpected(*failure));
+    done(declared.insert_or_assign(std::pair{source, metric}, settings).second);
+  }
+};
+
+}  // namespace liminal::api
