@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <system_error>
 
 namespace liminal::epoll {
 namespace {
@@ -99,6 +100,10 @@ Result<Listener> Listener::open_at(const Address& at, const Options& options) {
       ::listen(listener.get(), options.backlog) != 0)
     return system_failure();
   return listener;
+}
+
+std::string system_words(std::uint64_t error_number) {
+  return std::generic_category().message(static_cast<int>(error_number));
 }
 
 Result<std::pair<Socket, Address>> Listener::accept() const {

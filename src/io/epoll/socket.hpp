@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -68,6 +70,9 @@ class Socket : public Descriptor {
 
 /// Begins to connect; writability tells when it is done, `take_error` how.
 [[nodiscard]] Result<Socket> connect(const Address& to);
+
+/// What the system says about an errno, such as the position of an error of a socket. Thread-safe.
+[[nodiscard]] std::string system_words(std::uint64_t error_number);
 
 /// Accepts connections.
 class Listener : public Descriptor {

@@ -1,7 +1,6 @@
 #include "server/gateway/handshake.hpp"
 
 #include <algorithm>
-#include <system_error>
 #include <utility>
 
 #include "server/gateway/local_connection.hpp"
@@ -20,11 +19,6 @@ bool owns_place(const std::vector<std::unique_ptr<epoll::Retired>>& list,
                 std::size_t place,
                 const Handshake* handshake) {
   return place < list.size() && list[place].get() == handshake;
-}
-
-/// What the system says about an errno.
-std::string system_words(std::uint64_t error) {
-  return std::generic_category().message(static_cast<int>(error));
 }
 
 std::string retry_after_text(Duration duration) {
@@ -257,7 +251,7 @@ void Handshake::dial() {
       upstream_ = epoll::Stream(std::move(*socket));
       if (thread_.loop.add(upstream_.socket(), upstream_events_)) break;
     }
-    note_failure(socket ? "not to be watched" : system_words(socket.error().position));
+    note_failure(socket ? "not to be watched" : epoll::system_words(socket.error().position));
   }
   stage_ = Stage::kConnecting;
   thread_.loop.watch_writing(upstream_.socket(), upstream_events_, true);
@@ -278,7 +272,7 @@ void Handshake::note_failure(const std::string& why) {
 
 void Handshake::on_connected() {
   const int error = upstream_.socket().take_error();
-  if (error != 0) return upstream_failed(system_words(static_cast<std::uint64_t>(error)));
+  if (error != 0) return upstream_failed(epoll::system_words(static_cast<std::uint64_t>(error)));
   if (server_->ciphered()) {
     const auto& factory = settings_->ciphers.upstreams;
     auto cipher = factory ? factory->start(upstream_.socket(), server_->host()) : nullptr;

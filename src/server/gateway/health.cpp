@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <span>
-#include <system_error>
 #include <utility>
 
 #include "core/base/hash.hpp"
@@ -22,10 +21,6 @@ using Check = HealthOptions::Check;
 
 /// More of an answer is not read: its head says it all.
 constexpr std::size_t kAnswerBytesMax = 16 * 1024;
-
-std::string words(std::uint64_t error) {
-  return std::generic_category().message(static_cast<int>(error));
-}
 
 /// What a `Host` field names.
 std::string authority(const Upstream& upstream) {
@@ -75,7 +70,7 @@ class HealthChecks::Probe final : public epoll::Handler, public epoll::Retired, 
     answer_.clear();
     reader_ = {};
     Result<epoll::Socket> socket = epoll::connect(upstream_->address());
-    if (!socket) return settle(words(socket.error().position));
+    if (!socket) return settle(epoll::system_words(socket.error().position));
     stream_ = epoll::Stream(std::move(*socket));
     if (!thread_.loop.add(stream_.socket(), *this)) return settle("not to be watched");
     stage_ = Stage::kConnecting;
@@ -85,7 +80,7 @@ class HealthChecks::Probe final : public epoll::Handler, public epoll::Retired, 
 
   void connected() {
     const int error = stream_.socket().take_error();
-    if (error != 0) return settle(words(static_cast<std::uint64_t>(error)));
+    if (error != 0) return settle(epoll::system_words(static_cast<std::uint64_t>(error)));
     if (upstream_->ciphered()) {
       const auto& factory = settings_->ciphers.upstreams;
       auto cipher = factory ? factory->start(stream_.socket(), upstream_->host()) : nullptr;
