@@ -24,6 +24,10 @@ function(liminal_install_module TARGET FOLDER NAME)
   install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/liminal/${FOLDER} COMPONENT development
           FILES_MATCHING PATTERN "*.hpp" PATTERN "*_corpus" EXCLUDE)
+  get_target_property(type ${TARGET} TYPE)
+  if(NOT type STREQUAL "INTERFACE_LIBRARY")
+    add_dependencies(liminal_tests ${TARGET})  # tests/package installs it
+  endif()
 endfunction()
 
 # Tests are compiled often and run once: they take what is tested optimised and are not optimised
