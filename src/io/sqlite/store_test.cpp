@@ -246,9 +246,9 @@ TEST_F(StoreTest, ForgetsRowsAndSaysHowMany) {
   for (int user = 0; user < 900; ++user)
     store_->put_row(a_row("u" + std::to_string(user), at_s(user < 400 ? 0 : 5)));
   ASSERT_TRUE(commit());
-  std::promise<Result<std::uint64_t>> removed;
-  ASSERT_TRUE(store_->forget_rows(at_s(5), [&](auto count) { removed.set_value(count); }));
-  EXPECT_EQ(removed.get_future().get(), 400u);
+  const auto removed = std::make_shared<std::promise<Result<std::uint64_t>>>();
+  ASSERT_TRUE(store_->forget_rows(at_s(5), [removed](auto count) { removed->set_value(count); }));
+  EXPECT_EQ(removed->get_future().get(), 400u);
   EXPECT_EQ(store_->counts()->feature_rows, 500u);
   EXPECT_THAT(*store_->feature_rows({.limit = 10'000}), SizeIs(500));
 }

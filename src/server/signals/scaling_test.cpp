@@ -25,10 +25,12 @@ scaling::Report report(const std::string& service, std::int64_t first, std::int6
 }
 
 Result<scaling::Advice> told(Scaling& scaling, scaling::Report what) {
-  std::promise<Result<scaling::Advice>> answer;
-  scaling.advise(std::move(what),
-                 [&](Result<scaling::Advice> advice) { answer.set_value(std::move(advice)); });
-  return answer.get_future().get();
+  // Shared: the other thread may still be leaving set_value() when get() returns here.
+  const auto answer = std::make_shared<std::promise<Result<scaling::Advice>>>();
+  scaling.advise(std::move(what), [answer](Result<scaling::Advice> advice) {
+    answer->set_value(std::move(advice));
+  });
+  return answer->get_future().get();
 }
 
 ScalingOptions options() { return {.folder = "scaling", .save_interval = std::chrono::seconds{0}}; }
@@ -73,9 +75,9 @@ TEST(Scaling, KeepsServicesAndOptionsAcrossARestart) {
 
 TEST(Scaling, SavesWhatChangedWithoutBeingStopped) {
   files::MemoryFileSystem disk;
+  std::promise<void> saved;
   Scaling first(options(), disk);
   ASSERT_TRUE(told(first, report("web", 0, 10)));
-  std::promise<void> saved;
   first.second();
   ASSERT_TRUE(first.run([&] { saved.set_value(); }));
   saved.get_future().wait();
@@ -121,8 +123,8 @@ TEST(Scaling, RefusesWorkWhenTooMuchWaits) {
   files::MemoryFileSystem disk;
   ScalingOptions few = options();
   few.work_max = 1;
-  Scaling scaling(few, disk);
   std::promise<void> begun, release;
+  Scaling scaling(few, disk);
   ASSERT_TRUE(scaling.run([&] {
     begun.set_value();
     release.get_future().wait();
@@ -138,10 +140,11 @@ TEST(Scaling, BacktestsAServiceOrSaysWhatItLacks) {
   files::MemoryFileSystem disk;
   Scaling scaling(options(), disk);
   const auto tested = [&](const std::string& service) {
-    std::promise<Result<scaling::Backtest>> answer;
-    scaling.backtest(service,
-                     [&](Result<scaling::Backtest> found) { answer.set_value(std::move(found)); });
-    return answer.get_future().get();
+    const auto answer = std::make_shared<std::promise<Result<scaling::Backtest>>>();
+    scaling.backtest(service, [answer](Result<scaling::Backtest> found) {
+      answer->set_value(std::move(found));
+    });
+    return answer->get_future().get();
   };
   EXPECT_EQ(tested("web").error().code, ErrorCode::kMissing);
   ASSERT_TRUE(told(scaling, report("web", 0, 10)));
