@@ -3,7 +3,7 @@
 foreach(folder
     core/base
     core/stats core/traffic core/wire
-    core/features core/limits core/detect core/novelty core/salience core/forecast
+    core/features core/limits core/detect core/novelty core/salience core/forecast core/models
     core/scaling
     core/engine
     io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files
