@@ -1,0 +1,117 @@
+#include "io/onnx/metadata.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace liminal::onnx {
+namespace {
+
+using models::Task;
+using nlohmann::json;
+
+constexpr std::string_view kPrefix = "liminal.";
+constexpr std::array kTasks{
+    Task::kClassification, Task::kRegression, Task::kClustering, Task::kAnomaly};
+
+/// Text that is no UTF-8 cannot be JSON: what is wrong in it becomes U+FFFD.
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+const std::string* find(const ::onnx::ModelProto& file, std::string_view key) {
+  for (const ::onnx::StringStringEntryProto& entry : file.metadata_props()) {
+    const std::string_view found = entry.key();
+    if (found.starts_with(kPrefix) && found.substr(kPrefix.size()) == key) return &entry.value();
+  }
+  return nullptr;
+}
+
+std::optional<std::vector<std::string>> texts(const std::string* value) {
+  if (value == nullptr) return std::nullopt;
+  const json parsed = json::parse(*value, nullptr, false);
+  if (!parsed.is_array()) return std::nullopt;
+  std::vector<std::string> found;
+  for (const json& one : parsed) {
+    if (!one.is_string()) return std::nullopt;
+    found.push_back(one.get<std::string>());
+  }
+  return found;
+}
+
+template <class Number, class... Base>
+std::optional<Number> number(const std::string* text, Base... base) {
+  if (text == nullptr) return std::nullopt;
+  Number value{};
+  const char* const end = text->data() + text->size();
+  const auto [at, error] = std::from_chars(text->data(), end, value, base...);
+  if (error != std::errc{} || at != end) return std::nullopt;
+  return value;
+}
+
+std::optional<Task> task(const std::string* text) {
+  for (const Task one : kTasks) {
+    if (text != nullptr && *text == name(one)) return one;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool is_ours(const ::onnx::ModelProto& file) { return find(file, "format") != nullptr; }
+
+void write_metadata(const models::Metadata& metadata, ::onnx::ModelProto& file) {
+  const auto put = [&](std::string_view key, std::string value) {
+    ::onnx::StringStringEntryProto& entry = *file.add_metadata_props();
+    entry.set_key(std::string(kPrefix) + std::string(key));
+    entry.set_value(std::move(value));
+  };
+  json features = json::array();
+  json units = json::array();
+  for (const models::Feature& feature : metadata.features) {
+    features.push_back(feature.name);
+    units.push_back(feature.unit);
+  }
+  json facts = json::array();
+  for (const auto& [key, value] : metadata.facts) {
+    facts.push_back(key);
+    facts.push_back(value);
+  }
+  put("format", std::string(kFormat));
+  put("name", metadata.name);
+  put("task", std::string(name(metadata.task)));
+  put("features", dump(features));
+  put("units", dump(units));
+  put("schema", fmt::format("{:016x}", metadata.schema));
+  put("trainer", metadata.trainer);
+  put("line", fmt::format("{}", metadata.line));
+  put("facts", dump(facts));
+}
+
+Read<models::Metadata> read_metadata(const ::onnx::ModelProto& file) {
+  if (const std::string* const format = find(file, "format"); *format != kFormat)
+    return unsupported("format " + *format + " of a newer version");
+  const auto features = texts(find(file, "features"));
+  const auto units = texts(find(file, "units"));
+  const auto facts = texts(find(file, "facts"));
+  const auto schema = number<std::uint64_t>(find(file, "schema"), 16);
+  const auto line = number<float>(find(file, "line"));
+  const auto which = task(find(file, "task"));
+  const std::string* const name = find(file, "name");
+  const std::string* const trainer = find(file, "trainer");
+  if (!features || !units || !facts || !schema || !line || !which || name == nullptr ||
+      trainer == nullptr || units->size() != features->size() || facts->size() % 2 != 0)
+    return broken("its metadata are not complete");
+
+  models::Metadata metadata{*name, *which, {}, *schema, *trainer, *line, {}};
+  for (std::size_t i = 0; i < features->size(); ++i)
+    metadata.features.push_back({(*features)[i], (*units)[i]});
+  for (std::size_t i = 0; i < facts->size(); i += 2)
+    metadata.facts.emplace_back((*facts)[i], (*facts)[i + 1]);
+  return metadata;
+}
+
+}  // namespace liminal::onnx

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "core/models/model.hpp"
+
+namespace liminal::onnx {
+
+/// A model as an ONNX file (docs/formats/model.md): standard operators only, so that any runtime
+/// gives the same answers (to float rounding). `model` must be valid. The same model gives the same
+/// bytes.
+[[nodiscard]] std::string write(const models::Model& model);
+
+}  // namespace liminal::onnx
