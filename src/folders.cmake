@@ -4,9 +4,9 @@ foreach(folder
     core/base
     core/stats core/traffic core/wire
     core/features core/limits core/detect core/novelty core/salience core/forecast core/models
-    core/scaling
+    core/scaling core/learn
     core/engine
-    io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files io/onnx io/onnxruntime
+    io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files io/xgboost io/onnx io/onnxruntime
     server/shards server/gateway server/hub server/player server/api server/webhook server/journal server/signals
     app)
   if(EXISTS ${PROJECT_SOURCE_DIR}/src/${folder}/CMakeLists.txt)

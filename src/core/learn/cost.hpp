@@ -1,0 +1,29 @@
+#pragma once
+
+#include "core/models/model.hpp"
+
+namespace liminal::learn {
+
+/// What a model costs where it is asked for every message.
+struct Cost {
+  double us_row = 0;  ///< estimated, of one row by `models::Evaluator`
+  double memory_bytes = 0;
+
+  [[nodiscard]] bool within(const Cost& budget) const {
+    return us_row <= budget.us_row && memory_bytes <= budget.memory_bytes;
+  }
+  friend Cost operator+(const Cost& a, const Cost& b) {
+    return {a.us_row + b.us_row, a.memory_bytes + b.memory_bytes};
+  }
+  friend Cost operator*(double factor, const Cost& cost) {
+    return {factor * cost.us_row, factor * cost.memory_bytes};
+  }
+};
+
+/// 1 ns a level of a tree on the way of an ordinary training row (by the nodes' cover) and 2 ns a
+/// column; 8 bytes a node. An estimate to choose by: what a promotion goes by is measured.
+[[nodiscard]] Cost cost_of(const models::Trees& trees);
+[[nodiscard]] Cost cost_of(const models::Linear& linear);
+[[nodiscard]] Cost cost_of(const models::Predictor& predictor);
+
+}  // namespace liminal::learn

@@ -1,0 +1,259 @@
+#include "core/learn/experiment.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/base/check.hpp"
+#include "core/base/hash.hpp"
+#include "core/base/math.hpp"
+#include "core/base/random.hpp"
+#include "core/learn/metrics.hpp"
+
+namespace liminal::learn {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kPower = .8416212;   ///< normal quantile of .8
+constexpr double kPriorWeight = 100;  ///< of the sample ratio's beta prior
+constexpr double kGuardAlpha = .01;
+
+/// The mixture's precision, in parts of the information at which it is narrowest:
+/// 1/x with x = log(1/α²) + log(1 + x).
+double mixture_precision(double alpha) {
+  const double evidence = -2 * log(alpha);
+  double x = evidence + 1;
+  for (int i = 0; i < 50; ++i) x = evidence + log1p(x);
+  return 1 / x;
+}
+
+void save_moments(std::initializer_list<const stats::Moments*> all, Writer& out) {
+  for (const stats::Moments* moments : all) moments->save(out);
+}
+
+void load_moments(std::initializer_list<stats::Moments*> all, Reader& in) {
+  for (stats::Moments* moments : all) moments->load(in);
+}
+
+/// Of the mean, by the sample.
+double variance_of_mean(const stats::Moments& moments) {
+  const auto n = static_cast<double>(moments.count());
+  return n < 2 ? 0 : moments.variance() / (n - 1);
+}
+
+}  // namespace
+
+Interval anytime_interval(double estimate, double variance, double alpha, double planned) {
+  if (!(variance > 0 && std::isfinite(variance))) return {-kInfinity, kInfinity};
+  // Brownian motion in information time 1/variance; its mixture's precision is kappa.
+  const double information = 1 / variance;
+  const double kappa = mixture_precision(alpha) / planned;
+  const double evidence = log1p(information / kappa) - 2 * log(alpha);
+  const double half = sqrt(variance * (1 + kappa / information) * evidence);
+  return {estimate - half, estimate + half};
+}
+
+double fixed_test_variance(double effect, double alpha) {
+  const double errors = effect / (normal_tail_quantile(alpha / 2) + kPower);
+  return errors * errors;
+}
+
+void SampleRatio::observe(bool challenger) {
+  const double seen = seen_[0] + seen_[1];
+  const double meant = challenger ? share_ : 1 - share_;
+  const double found = (kPriorWeight * meant + seen_[challenger ? 1 : 0]) / (kPriorWeight + seen);
+  evidence_ += log(found / meant);
+  highest_ = std::max(highest_, evidence_);
+  seen_[challenger ? 1 : 0] += 1;
+}
+
+bool SampleRatio::mismatch() const { return highest_ > -log(kAlpha); }
+
+double SampleRatio::observed_share() const {
+  const double seen = seen_[0] + seen_[1];
+  return seen > 0 ? seen_[1] / seen : 0;
+}
+
+void SampleRatio::save(Writer& out) const {
+  for (const double number : {seen_[0], seen_[1], evidence_, highest_}) out.put(number);
+}
+
+void SampleRatio::load(Reader& in) {
+  for (double* number : {&seen_[0], &seen_[1], &evidence_, &highest_}) in.get(*number);
+  if (!(seen_[0] >= 0 && seen_[1] >= 0 && std::isfinite(seen_[0] + seen_[1]) &&
+        std::isfinite(evidence_) && std::isfinite(highest_))) {
+    in.fail();
+  }
+  if (!in.ok()) *this = SampleRatio(share_);
+}
+
+Problems ExperimentOptions::validate() const {
+  Problems problems;
+  const auto require = [&](bool right, const char* key, const char* text) {
+    if (!right) problems.push_back({key, text});
+  };
+  require(share >= .01 && share <= .99, "share", "must lie within .01 and .99");
+  require(alpha >= .0001 && alpha <= .5, "alpha", "must lie within .0001 and .5");
+  require(effect > 0 && std::isfinite(effect), "effect", "must be above 0");
+  require(rows_min >= 20 && std::isfinite(rows_min), "rows_min", "must be 20 at least");
+  for (std::size_t i = 0; i < guards.size(); ++i) {
+    if (!(guards[i].tolerance >= 0 && std::isfinite(guards[i].tolerance)))
+      problems.push_back({"guards[" + std::to_string(i) + "].tolerance", "must be 0 or more"});
+  }
+  return problems;
+}
+
+std::string_view name(ExperimentState state) {
+  switch (state) {
+    case ExperimentState::kRunning:
+      return "running";
+    case ExperimentState::kChallengerBetter:
+      return "challenger better";
+    case ExperimentState::kChampionBetter:
+      return "champion better";
+    case ExperimentState::kNoDifference:
+      return "no difference";
+    case ExperimentState::kHarm:
+      return "rolled back";
+    case ExperimentState::kInvalid:
+      return "invalid";
+  }
+  return "unknown";
+}
+
+Experiment::Experiment(ExperimentOptions options)
+    : options_(std::move(options)), guards_(options_.guards.size()), ratio_(options_.share) {
+  LIMINAL_CHECK(options_.validate().empty());
+}
+
+Arm Experiment::assign(std::uint64_t user_hash) const {
+  Random random(user_hash ^ mix64(options_.salt));
+  return random.chance(options_.share) ? Arm::kChallenger : Arm::kChampion;
+}
+
+void Experiment::observe(Arm arm, double value, SteadyTime at) {
+  if (state_ != ExperimentState::kRunning || !std::isfinite(value)) return;
+  arms_[index(arm)].add(value);
+  ratio_.observe(arm == Arm::kChallenger);
+  if (ratio_.mismatch()) {
+    enter(ExperimentState::kInvalid, at);
+  } else {
+    judge(at);
+  }
+}
+
+void Experiment::observe_pair(double champion, double challenger, SteadyTime at) {
+  if (state_ != ExperimentState::kRunning) return;
+  if (!std::isfinite(champion) || !std::isfinite(challenger)) return;
+  arms_[0].add(champion);
+  arms_[1].add(challenger);
+  pairs_.add(challenger - champion);
+  judge(at);
+}
+
+void Experiment::observe_guard(std::size_t guard, Arm arm, double value, SteadyTime at) {
+  LIMINAL_CHECK(guard < guards_.size());
+  if (state_ != ExperimentState::kRunning || !std::isfinite(value)) return;
+  auto& arms = guards_[guard].arms;
+  arms[index(arm)].add(value);
+  if (static_cast<double>(std::min(arms[0].count(), arms[1].count())) < options_.rows_min) return;
+  const double grown = arms[1].mean() - arms[0].mean();
+  const double spread = variance_of_mean(arms[0]) + variance_of_mean(arms[1]);
+  // Narrowest where a growth by the tolerance (or by a tenth of the champion's mean) is just told.
+  const double told = std::max(options_.guards[guard].tolerance, .1 * std::abs(arms[0].mean()));
+  const double planned = told > 0 ? fixed_test_variance(told, kGuardAlpha) : spread;
+  if (anytime_interval(grown, spread, kGuardAlpha, planned).low > options_.guards[guard].tolerance)
+    enter(ExperimentState::kHarm, at, static_cast<std::uint32_t>(guard));
+}
+
+void Experiment::observe_agreement(bool champion_alarm,
+                                   bool challenger_alarm,
+                                   double champion_us,
+                                   double challenger_us) {
+  agreement_.add(champion_alarm == challenger_alarm ? 1 : 0);
+  if (std::isfinite(champion_us)) latency_[0].add(champion_us);
+  if (std::isfinite(challenger_us)) latency_[1].add(challenger_us);
+}
+
+double Experiment::difference() const {
+  return options_.mode == ExperimentOptions::Mode::kShadow ? pairs_.mean()
+                                                           : arms_[1].mean() - arms_[0].mean();
+}
+
+double Experiment::variance() const {
+  return options_.mode == ExperimentOptions::Mode::kShadow
+             ? variance_of_mean(pairs_)
+             : variance_of_mean(arms_[0]) + variance_of_mean(arms_[1]);
+}
+
+Interval Experiment::interval() const {
+  if (std::min(rows(Arm::kChampion), rows(Arm::kChallenger)) < options_.rows_min)
+    return {-kInfinity, kInfinity};
+  return anytime_interval(difference(),
+                          variance(),
+                          options_.alpha,
+                          fixed_test_variance(options_.effect, options_.alpha));
+}
+
+double Experiment::rows(Arm arm) const { return static_cast<double>(arms_[index(arm)].count()); }
+
+double Experiment::agreement() const { return agreement_.count() == 0 ? 1 : agreement_.mean(); }
+
+void Experiment::judge(SteadyTime at) {
+  const Interval now = interval();
+  if (now.low > 0) {
+    enter(ExperimentState::kChallengerBetter, at);
+  } else if (now.high < 0) {
+    enter(ExperimentState::kChampionBetter, at);
+  } else if (now.low > -options_.effect && now.high < options_.effect) {
+    enter(ExperimentState::kNoDifference, at);
+  }
+}
+
+void Experiment::enter(ExperimentState state, SteadyTime at, std::uint32_t guard) {
+  state_ = state;
+  log_.push_back(
+      {at, state, difference(), interval(), rows(Arm::kChampion) + rows(Arm::kChallenger), guard});
+}
+
+void Experiment::save(Writer& out) const {
+  out.put(state_);
+  save_moments({&arms_[0], &arms_[1], &pairs_, &agreement_, &latency_[0], &latency_[1]}, out);
+  out.put_varint(guards_.size());
+  for (const Guard& guard : guards_) save_moments({&guard.arms[0], &guard.arms[1]}, out);
+  ratio_.save(out);
+  out.put_varint(log_.size());
+  for (const ExperimentDecision& line : log_) {
+    out.put(nanoseconds(line.at));
+    out.put(line.state);
+    for (const double number : {line.difference, line.interval.low, line.interval.high, line.rows})
+      out.put(number);
+    out.put(line.guard);
+  }
+}
+
+void Experiment::load(Reader& in) {
+  ExperimentOptions options = options_;
+  *this = Experiment(std::move(options));
+  in.get(state_);
+  if (state_ > ExperimentState::kInvalid) in.fail();
+  load_moments({&arms_[0], &arms_[1], &pairs_, &agreement_, &latency_[0], &latency_[1]}, in);
+  if (in.get_varint() != guards_.size()) in.fail();
+  for (Guard& guard : guards_) load_moments({&guard.arms[0], &guard.arms[1]}, in);
+  ratio_.load(in);
+  const std::uint64_t lines = in.get_varint();
+  if (lines > in.remaining()) in.fail();
+  for (std::uint64_t i = 0; i < lines && in.ok(); ++i) {
+    ExperimentDecision line;
+    line.at = SteadyTime{Duration{in.get<std::int64_t>()}};
+    in.get(line.state);
+    if (line.state > ExperimentState::kInvalid) in.fail();
+    for (double* number : {&line.difference, &line.interval.low, &line.interval.high, &line.rows})
+      in.get(*number);
+    in.get(line.guard);
+    log_.push_back(line);
+  }
+  if (!in.ok()) *this = Experiment(std::move(options_));
+}
+
+}  // namespace liminal::learn

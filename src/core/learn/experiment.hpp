@@ -1,0 +1,162 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/codec.hpp"
+#include "core/base/problem.hpp"
+#include "core/base/time.hpp"
+#include "core/stats/moments.hpp"
+
+namespace liminal::learn {
+
+struct Interval {
+  double low = 0, high = 0;
+};
+
+/// An interval around an estimate that holds at every look at once: the chance that it ever leaves
+/// out the true value, however often one looks, is at most `alpha` (asymptotically in the rows).
+/// `variance` is that of the estimate; `planned` the variance at which the interval is narrowest in
+/// proportion. The whole line when the variance is not positive.
+///
+/// Source: normal mixture, Robbins 1970; in information time after Howard, Ramdas, McAuliffe,
+/// Sekhon 2021, equation 14, with the mixture tuned as in their section 3.5.
+[[nodiscard]] Interval anytime_interval(double estimate,
+                                        double variance,
+                                        double alpha,
+                                        double planned);
+
+/// The variance that an estimate of a difference must fall to until a fixed test (two-sided
+/// `alpha`) finds `effect` with a power of .8: (effect/(z + .842))².
+[[nodiscard]] double fixed_test_variance(double effect, double alpha);
+
+/// Whether users come to two arms in the ratio that was meant, safe to look at after every user:
+/// a mismatch that is not there is reported with a chance of at most `kAlpha` ever.
+///
+/// Source: sequential multinomial test, Lindon and Malek 2022, with a beta prior of weight 100.
+class SampleRatio {
+ public:
+  static constexpr double kAlpha = .001;
+
+  explicit SampleRatio(double share = .5) : share_(share) {}
+  void observe(bool challenger);
+
+  [[nodiscard]] bool mismatch() const;
+  [[nodiscard]] double observed_share() const;  ///< of the challenger; 0 when nobody came
+
+  void save(Writer& out) const;
+  void load(Reader& in);
+
+ private:
+  double share_;
+  double seen_[2]{};
+  double evidence_ = 0;  ///< the logarithm of the mixture's martingale
+  double highest_ = 0;
+};
+
+enum class Arm : std::uint8_t { kChampion, kChallenger };
+
+/// A measure that must not get worse while an experiment runs.
+struct GuardRail {
+  std::string name;
+  /// The mean may grow by this before it is harm (lower values are better; turn the sign of
+  /// others).
+  double tolerance = 0;
+};
+
+/// Champion against challenger on live traffic.
+///
+/// `kSplit`: each user belongs to one arm (`assign`), `observe` gets one value a user. `kShadow`:
+/// both score the same event and only the champion acts; `observe_pair` gets both values, and what
+/// is compared is the mean difference, which needs far fewer rows.
+struct ExperimentOptions {
+  enum class Mode : std::uint8_t { kShadow, kSplit };
+  Mode mode = Mode::kShadow;
+  double share = .5;       ///< of users in the challenger's arm, within .01–.99
+  double alpha = .05;      ///< chance of a false win, over all looks
+  double effect = .01;     ///< the smallest difference of means that matters, in the metric's unit
+  double rows_min = 100;   ///< an arm, before anything is said
+  std::uint64_t salt = 0;  ///< makes users' arms independent of other experiments'
+  std::vector<GuardRail> guards;
+
+  [[nodiscard]] Problems validate() const;
+};
+
+enum class ExperimentState : std::uint8_t {
+  kRunning,
+  kChallengerBetter,
+  kChampionBetter,
+  kNoDifference,  ///< the interval lies within ± effect
+  kHarm,          ///< a guard rail broke: roll back
+  kInvalid,       ///< users did not come in the ratio that was meant
+};
+[[nodiscard]] std::string_view name(ExperimentState state);
+
+/// One line of the decision log.
+struct ExperimentDecision {
+  SteadyTime at{};
+  ExperimentState state = ExperimentState::kRunning;
+  double difference = 0;  ///< challenger − champion
+  Interval interval;
+  double rows = 0;          ///< both arms
+  std::uint32_t guard = 0;  ///< which broke, of `kHarm`
+};
+
+/// The running state of an experiment. Metrics: larger is better. A state that ends it stays; the
+/// log only grows (at most by one entry a change of state).
+///
+/// Guarantee: if both arms are equal, `kChallengerBetter` is ever reached with a chance of at most
+/// `alpha`/2, however often one looks. Memory: some 300 bytes and 100 a guard.
+class Experiment {
+ public:
+  explicit Experiment(ExperimentOptions options);
+
+  [[nodiscard]] Arm assign(std::uint64_t user_hash) const;
+
+  void observe(Arm arm, double value, SteadyTime at);
+  void observe_pair(double champion, double challenger, SteadyTime at);
+  void observe_guard(std::size_t guard, Arm arm, double value, SteadyTime at);
+  /// Shadow: whether both said the same, and how long each took.
+  void observe_agreement(bool champion_alarm,
+                         bool challenger_alarm,
+                         double champion_us,
+                         double challenger_us);
+
+  [[nodiscard]] ExperimentState state() const { return state_; }
+  [[nodiscard]] double difference() const;
+  [[nodiscard]] Interval interval() const;
+  [[nodiscard]] double rows(Arm arm) const;
+  [[nodiscard]] const SampleRatio& sample_ratio() const { return ratio_; }
+  /// Of the shadowed events, the share on which both agreed; 1 without any.
+  [[nodiscard]] double agreement() const;
+  [[nodiscard]] const stats::Moments& latency_us(Arm arm) const { return latency_[index(arm)]; }
+  [[nodiscard]] const std::vector<ExperimentDecision>& log() const { return log_; }
+  [[nodiscard]] const ExperimentOptions& options() const { return options_; }
+
+  /// The options are not part of it: they belong to whoever configured the experiment.
+  void save(Writer& out) const;
+  void load(Reader& in);
+
+ private:
+  static std::size_t index(Arm arm) { return static_cast<std::size_t>(arm); }
+  [[nodiscard]] double variance() const;
+  void judge(SteadyTime at);
+  void enter(ExperimentState state, SteadyTime at, std::uint32_t guard = 0);
+
+  ExperimentOptions options_;
+  ExperimentState state_ = ExperimentState::kRunning;
+  stats::Moments arms_[2];
+  stats::Moments pairs_;
+  struct Guard {
+    stats::Moments arms[2];
+  };
+  std::vector<Guard> guards_;
+  SampleRatio ratio_;
+  stats::Moments agreement_;
+  stats::Moments latency_[2];
+  std::vector<ExperimentDecision> log_;
+};
+
+}  // namespace liminal::learn

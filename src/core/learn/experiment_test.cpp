@@ -1,0 +1,192 @@
+#include "core/learn/experiment.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+
+#include "core/base/random.hpp"
+
+namespace liminal::learn {
+namespace {
+
+ExperimentOptions split(double effect) {
+  ExperimentOptions options;
+  options.mode = ExperimentOptions::Mode::kSplit;
+  options.effect = effect;
+  return options;
+}
+
+SteadyTime at(int row) { return SteadyTime{std::chrono::seconds(row)}; }
+
+TEST(AnytimeInterval, IsNarrowestInProportionWhereItWasPlanned) {
+  const double alpha = .05, planned = fixed_test_variance(.1, alpha);
+  EXPECT_NEAR(planned, .01 / (2.8016 * 2.8016), 1e-6);
+  const auto errors = [&](double variance) {
+    return anytime_interval(0, variance, alpha, planned).high / std::sqrt(variance);
+  };
+  EXPECT_LT(errors(planned), errors(4 * planned));
+  EXPECT_LT(errors(planned), errors(planned / 4));
+  EXPECT_NEAR(errors(planned), 3.03, .02);
+  EXPECT_TRUE(std::isinf(anytime_interval(0, 0, alpha, planned).high));
+}
+
+// 1,000 experiments of two equal arms, looked at after every user. False wins of either arm are
+// promised in at most .05 of them; they are some .02, so chance does not exceed it.
+TEST(Experiment, SeldomFindsADifferenceThatIsNotThereHoweverOftenOneLooks) {
+  Random random(7);
+  int wins = 0;
+  for (int run = 0; run < 1000; ++run) {
+    Experiment experiment(split(.1));
+    for (int row = 0; row < 1500 && experiment.state() == ExperimentState::kRunning; ++row) {
+      const Arm arm = experiment.assign(random.bits());
+      experiment.observe(arm, random.chance(.3) ? 1 : 0, at(row));
+    }
+    wins += experiment.state() == ExperimentState::kChallengerBetter ||
+            experiment.state() == ExperimentState::kChampionBetter;
+  }
+  EXPECT_LE(wins, 50);
+}
+
+// A difference as large as the one that matters is found, in 1.5 times the sample of a fixed test
+// on average.
+TEST(Experiment, FindsADifferenceThatIsThere) {
+  Random random(8);
+  double rows = 0;
+  int found = 0;
+  constexpr int kRuns = 300;
+  for (int run = 0; run < kRuns; ++run) {
+    Experiment experiment(split(.2));
+    int row = 0;
+    for (; row < 5000 && experiment.state() == ExperimentState::kRunning; ++row) {
+      const Arm arm = experiment.assign(random.bits());
+      experiment.observe(arm, random.normal() + (arm == Arm::kChallenger ? .2 : 0), at(row));
+    }
+    rows += row;
+    found += experiment.state() == ExperimentState::kChallengerBetter;
+  }
+  const double fixed = 4 / fixed_test_variance(.2, .05);  // variance 2·1/(n/2) of n users
+  EXPECT_LT(rows / kRuns, 1.5 * fixed);
+  EXPECT_GE(found, kRuns * 95 / 100);
+}
+
+TEST(Experiment, SaysThatThereIsNoDifferenceThatMatters) {
+  Random random(9);
+  Experiment experiment(split(.3));
+  for (int row = 0; row < 20'000 && experiment.state() == ExperimentState::kRunning; ++row)
+    experiment.observe(experiment.assign(random.bits()), random.normal(), at(row));
+  EXPECT_EQ(experiment.state(), ExperimentState::kNoDifference);
+  ASSERT_EQ(experiment.log().size(), 1U);
+  EXPECT_EQ(experiment.log()[0].state, ExperimentState::kNoDifference);
+}
+
+TEST(Experiment, InShadowNeedsFarFewerRows) {
+  Random random(10);
+  ExperimentOptions options;
+  options.effect = .05;
+  Experiment experiment(options);
+  int row = 0;
+  for (; experiment.state() == ExperimentState::kRunning && row < 10'000; ++row) {
+    const double level = random.normal();
+    experiment.observe_pair(level, level + .05 + .1 * random.normal(), at(row));
+    experiment.observe_agreement(level > 1, level > 1, 1, 2);
+  }
+  EXPECT_EQ(experiment.state(), ExperimentState::kChallengerBetter);
+  EXPECT_LT(row, 200);
+  EXPECT_EQ(experiment.agreement(), 1);
+  EXPECT_EQ(experiment.latency_us(Arm::kChallenger).mean(), 2);
+}
+
+TEST(Experiment, KeepsUsersInTheirArm) {
+  ExperimentOptions options = split(.1);
+  options.share = .2;
+  const Experiment experiment(options);
+  options.salt = 1;
+  const Experiment other(options);
+  int challenger = 0, both = 0;
+  for (std::uint64_t user = 0; user < 10'000; ++user) {
+    const bool here = experiment.assign(mix64(user)) == Arm::kChallenger;
+    ASSERT_EQ(experiment.assign(mix64(user)) == Arm::kChallenger, here);
+    challenger += here;
+    both += here && other.assign(mix64(user)) == Arm::kChallenger;
+  }
+  EXPECT_NEAR(challenger, 2000, 150);
+  EXPECT_NEAR(both, 400, 80) << "another experiment's arms are independent";
+}
+
+TEST(Experiment, IsInvalidWhenUsersDoNotComeAsMeant) {
+  Random random(11);
+  Experiment experiment(split(.01));
+  int row = 0;
+  for (; experiment.state() == ExperimentState::kRunning && row < 20'000; ++row)
+    experiment.observe(random.chance(.45) ? Arm::kChallenger : Arm::kChampion, row % 2, at(row));
+  EXPECT_EQ(experiment.state(), ExperimentState::kInvalid);
+  EXPECT_LT(row, 8000);
+}
+
+// The chance of a false mismatch is .001 an experiment: 2 in 2,000 expected.
+TEST(SampleRatio, SeldomReportsAMismatchThatIsNotThere) {
+  Random random(12);
+  int mismatches = 0;
+  for (int run = 0; run < 2000; ++run) {
+    SampleRatio ratio(.3);
+    for (int row = 0; row < 2000; ++row) ratio.observe(random.chance(.3));
+    mismatches += ratio.mismatch();
+  }
+  EXPECT_LE(mismatches, 8);
+}
+
+TEST(Experiment, RollsBackWhenAGuardRailBreaks) {
+  Random random(13);
+  ExperimentOptions options = split(.01);
+  options.guards = {{"error_rate", .02}, {"latency_us", 5}};
+  Experiment experiment(options);
+  int row = 0;
+  for (; row < 20'000 && experiment.state() == ExperimentState::kRunning; ++row) {
+    const Arm arm = random.chance(.5) ? Arm::kChallenger : Arm::kChampion;
+    experiment.observe_guard(0, arm, random.chance(.02) ? 1 : 0, at(row));
+    experiment.observe_guard(1, arm, 10 + random.normal() + 8 * static_cast<int>(arm), at(row));
+  }
+  ASSERT_EQ(experiment.state(), ExperimentState::kHarm);
+  EXPECT_EQ(experiment.log().back().guard, 1U);
+  EXPECT_LT(row, 300);
+}
+
+TEST(Experiment, NamesAllThatIsWrongWithItsOptions) {
+  ExperimentOptions options;
+  options.share = 0;
+  options.alpha = 2;
+  options.effect = 0;
+  options.guards = {{"x", -1}};
+  const Problems problems = options.validate();
+  ASSERT_EQ(problems.size(), 4U);
+  EXPECT_EQ(problems[3].key, "guards[0].tolerance");
+}
+
+TEST(Experiment, SurvivesASnapshotAndRefusesNonsense) {
+  Random random(14);
+  ExperimentOptions options = split(.3);
+  options.guards = {{"error_rate", .02}};
+  Experiment experiment(options);
+  for (int row = 0; row < 500; ++row) {
+    experiment.observe(experiment.assign(random.bits()), random.normal(), at(row));
+    experiment.observe_guard(0, Arm::kChampion, 0, at(row));
+  }
+  Writer out;
+  experiment.save(out);
+  Experiment read(options);
+  Reader in(out.bytes());
+  read.load(in);
+  ASSERT_TRUE(in.at_end());
+  EXPECT_EQ(read.difference(), experiment.difference());
+  EXPECT_EQ(read.interval().low, experiment.interval().low);
+  EXPECT_EQ(read.state(), experiment.state());
+
+  Reader cut(std::string_view(out.bytes()).substr(0, out.bytes().size() - 9));
+  read.load(cut);
+  EXPECT_FALSE(cut.ok());
+  EXPECT_EQ(read.rows(Arm::kChampion), 0);
+}
+
+}  // namespace
+}  // namespace liminal::learn

@@ -1,0 +1,113 @@
+#include "core/learn/fit.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/math.hpp"
+#include "core/learn/extra_trees.hpp"
+#include "core/learn/linear.hpp"
+
+namespace liminal::learn {
+namespace {
+
+float leaf_value(const models::Tree& tree, std::span<const float> row) {
+  std::uint32_t at = 0;
+  for (;;) {
+    const models::TreeNode& node = tree.nodes[at];
+    if (node.leaf()) return node.value;
+    const float x = row[static_cast<std::size_t>(node.feature)];
+    const bool left = std::isnan(x) ? node.missing_left : x < node.value;
+    at = left ? node.left : node.right;
+  }
+}
+
+Result<Fit> fit_forest(const Material& material,
+                       const FitJob& job,
+                       const ForestRecipe& recipe,
+                       const Stop& stop) {
+  Fit fit;
+  models::Trees trees = grow_extra_trees(material.matrix(material.encoding.filled, job.train),
+                                         material.labels(job.train),
+                                         material.weights(job.train),
+                                         recipe,
+                                         job.seed,
+                                         stop);
+  if (trees.trees.empty()) return failure(ErrorCode::kUnavailable);
+  trees.inputs = material.encoding.filled;
+  trees.link = material.loss.classes() ? models::Link::kProbability : models::Link::kIdentity;
+  fit.rounds = fit.built = static_cast<std::uint32_t>(trees.trees.size());
+  fit.complete = fit.rounds == recipe.trees;
+  if (job.valid != Material::kNoRows) {
+    const Matrix rows = material.matrix(material.encoding.filled, job.valid);
+    for (std::size_t i = 0; i < rows.rows; ++i)
+      fit.margins.push_back(
+          static_cast<float>(link_margin(trees.link, tree_sum(trees, rows.row(i)))));
+  }
+  fit.model = std::move(trees);
+  return fit;
+}
+
+Result<Fit> fit_line(const Material& material,
+                     const FitJob& job,
+                     const LinearRecipe& recipe,
+                     const Stop& stop) {
+  auto model = fit_linear(material.matrix(material.encoding.scaled, job.train),
+                          material.labels(job.train),
+                          material.weights(job.train),
+                          material.loss,
+                          recipe,
+                          stop);
+  if (!model) return tl::unexpected(model.error());
+  model->inputs = material.encoding.scaled;
+  Fit fit;
+  fit.rounds = fit.built = 1;
+  if (job.valid != Material::kNoRows) {
+    const Matrix rows = material.matrix(material.encoding.scaled, job.valid);
+    for (std::size_t i = 0; i < rows.rows; ++i)
+      fit.margins.push_back(static_cast<float>(linear_sum(*model, rows.row(i))));
+  }
+  fit.model = std::move(*model);
+  return fit;
+}
+
+}  // namespace
+
+std::vector<float> Material::labels(std::uint32_t id) const {
+  std::vector<float> chosen;
+  for (const std::uint32_t row : sets[id]) chosen.push_back(table.labels[row]);
+  return chosen;
+}
+
+std::vector<float> Material::weights(std::uint32_t id) const {
+  std::vector<float> chosen;
+  if (table.weights.empty()) return chosen;
+  for (const std::uint32_t row : sets[id]) chosen.push_back(table.weights[row]);
+  return chosen;
+}
+
+double link_margin(models::Link link, double sum) {
+  if (link != models::Link::kProbability) return sum;
+  constexpr auto kLow = static_cast<double>(models::kProbabilityMin);
+  const double p = std::clamp(sum, kLow, 1 - kLow);
+  return log(p / (1 - p));
+}
+
+double tree_sum(const models::Trees& trees, std::span<const float> row) {
+  double sum = 0;
+  for (const models::Tree& tree : trees.trees) sum += static_cast<double>(leaf_value(tree, row));
+  if (trees.mean) sum /= static_cast<double>(std::max<std::size_t>(trees.trees.size(), 1));
+  return static_cast<double>(trees.base) + sum;
+}
+
+Result<Fit> run_fit(const Material& material,
+                    const FitJob& job,
+                    Booster& booster,
+                    const Stop& stop) {
+  if (const auto* boosted = std::get_if<BoosterRecipe>(&job.recipe))
+    return booster.train(material, job, *boosted, stop);
+  if (const auto* forest = std::get_if<ForestRecipe>(&job.recipe))
+    return fit_forest(material, job, *forest, stop);
+  return fit_line(material, job, std::get<LinearRecipe>(job.recipe), stop);
+}
+
+}  // namespace liminal::learn

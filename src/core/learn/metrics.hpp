@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace liminal::learn {
+
+// Labels of classification are 0 or 1 (above .5 is positive); scores may have any scale and are
+// compared by their order, probabilities lie in 0–1. Spans of one call have one length. Where a
+// measure is not defined (no rows, one class only) it is NaN. NaN among scores is not allowed.
+
+[[nodiscard]] constexpr bool is_positive(float label) { return label > .5F; }
+[[nodiscard]] std::size_t positives(std::span<const float> labels);
+
+/// The area under the ROC curve: how often a positive row has the higher score, ties count half.
+/// Cost: n log n.
+[[nodiscard]] double roc_auc(std::span<const float> scores, std::span<const float> labels);
+
+/// Average precision, the area under the precision-recall curve by steps; rows of one score come
+/// together. Cost: n log n.
+[[nodiscard]] double average_precision(std::span<const float> scores,
+                                       std::span<const float> labels);
+
+/// Of the positives, the share among the highest-scored `alert_ratio` of all rows (at least one
+/// row). Rows that share the last score count by their share of what fits.
+[[nodiscard]] double recall_at(std::span<const float> scores,
+                               std::span<const float> labels,
+                               double alert_ratio);
+
+/// Mean of (p − y)².
+[[nodiscard]] double brier(std::span<const float> probabilities, std::span<const float> labels);
+/// Mean of −ln p of what happened; p is kept 1e-7 away from 0 and 1.
+[[nodiscard]] double log_loss(std::span<const float> probabilities, std::span<const float> labels);
+/// The same of margins, p = 1/(1 + e^−m), without loss for large ones.
+[[nodiscard]] double margin_log_loss(std::span<const float> margins, std::span<const float> labels);
+
+[[nodiscard]] double mean_absolute_error(std::span<const float> said, std::span<const float> is);
+[[nodiscard]] double root_mean_square_error(std::span<const float> said, std::span<const float> is);
+/// Mean of the pinball loss at `level` (.5: half of the absolute error).
+[[nodiscard]] double pinball(std::span<const float> said, std::span<const float> is, double level);
+
+/// A part of the range of predicted probabilities, what was said there and what came.
+struct CalibrationBin {
+  std::size_t rows = 0;
+  double predicted = 0;  ///< mean probability
+  double observed = 0;   ///< share of positives
+};
+/// The rows in `bins` parts of equal size by probability.
+[[nodiscard]] std::vector<CalibrationBin> calibration_bins(std::span<const float> probabilities,
+                                                           std::span<const float> labels,
+                                                           std::size_t bins);
+/// Mean of |predicted − observed| over ten such bins (expected calibration error).
+[[nodiscard]] double calibration_error(std::span<const float> probabilities,
+                                       std::span<const float> labels);
+
+/// Two scores of the same rows.
+struct PairedAuc {
+  double champion = 0;    ///< ROC-AUC
+  double challenger = 0;  ///< ROC-AUC
+  double difference = 0;  ///< challenger − champion
+  double variance = 0;    ///< of the difference
+  double z = 0;           ///< difference in its standard errors; 0 when the variance is 0
+  /// The same variance by its two parts: `variance` = positive_part / positives + negative_part /
+  /// negatives.
+  double positive_part = 0, negative_part = 0;
+  std::size_t positives = 0, negatives = 0;
+};
+
+/// DeLong's test of two correlated areas. NaN throughout with fewer than two rows of a class.
+/// Cost: n log n.
+///
+/// Source: DeLong, DeLong, Clarke-Pearson 1988, equations 3–7, by the mid-ranks of Sun and Xu 2014.
+[[nodiscard]] PairedAuc delong(std::span<const float> champion,
+                               std::span<const float> challenger,
+                               std::span<const float> labels);
+
+/// The variance of one area, by the same method.
+[[nodiscard]] double auc_variance(std::span<const float> scores, std::span<const float> labels);
+
+/// The z that a standard normal variable exceeds with `probability`, in (0, .5]; to 1e-9.
+///
+/// Source: Newton's method on the tail by Mills' ratio as a continued fraction (Laplace).
+[[nodiscard]] double normal_tail_quantile(double probability);
+
+/// How many positives a held-out set with the same share of negatives needs to tell a difference of
+/// `least` at z > 1.645 with a power of .8: (1.645 + .842)²·variance·positives / least².
+[[nodiscard]] double positives_needed(const PairedAuc& seen, double least);
+
+/// A measure of scores and labels; larger is better.
+using Measure = std::function<double(std::span<const float>, std::span<const float>)>;
+
+struct PairedBootstrap {
+  double difference = 0;  ///< challenger − champion on all rows
+  double low = 0;         ///< 5 % quantile of the resampled differences
+  double high = 0;        ///< 95 % quantile
+  double worse = 0;       ///< share of resamples in which the challenger was not better
+};
+
+/// Draws rows with replacement `rounds` times and measures both on the same draw. Draws in which
+/// the measure is not defined are left out. Deterministic for a seed.
+[[nodiscard]] PairedBootstrap paired_bootstrap(const Measure& measure,
+                                               std::span<const float> champion,
+                                               std::span<const float> challenger,
+                                               std::span<const float> labels,
+                                               std::size_t rounds,
+                                               std::uint64_t seed);
+
+}  // namespace liminal::learn

@@ -1,0 +1,243 @@
+#include "core/learn/outcome.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/math.hpp"
+#include "core/learn/metrics.hpp"
+
+namespace liminal::learn {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kLeast = .005;
+constexpr double kCoverages[] = {.8, .9, .95};
+
+/// Models of one kind and inputs as one: margins are weighted sums, so trees and weights are, too.
+class Mixer {
+ public:
+  explicit Mixer(const Material& material) : material_(material) {}
+
+  /// Adds the mean of some fits of one candidate, with a weight.
+  void add(const std::vector<const Fit*>& fits, double weight) {
+    const double each = weight / static_cast<double>(fits.size());
+    if (std::holds_alternative<models::Linear>(fits.front()->model)) {
+      for (const Fit* fit : fits) add_linear(std::get<models::Linear>(fit->model), each);
+      return;
+    }
+    const auto& first = std::get<models::Trees>(fits.front()->model);
+    if (first.link != models::Link::kProbability && !first.mean) {
+      for (const Fit* fit : fits) add_sum(std::get<models::Trees>(fit->model), each);
+      return;
+    }
+    models::Trees forest = first;
+    for (std::size_t i = 1; i < fits.size(); ++i) {
+      const auto& more = std::get<models::Trees>(fits[i]->model).trees;
+      forest.trees.insert(forest.trees.end(), more.begin(), more.end());
+    }
+    members_.push_back({static_cast<float>(weight), std::move(forest)});
+  }
+
+  /// The blend, with its margins mapped by slope and intercept. Boosted trees alone stay trees.
+  models::Predictor finish(double slope, double intercept) && {
+    const auto link = material_.loss.classes() ? models::Link::kLogistic : models::Link::kIdentity;
+    if (members_.empty() && linear_.weights.empty()) {
+      for (models::Tree& tree : sum_.trees)
+        for (models::TreeNode& node : tree.nodes)
+          if (node.leaf()) node.value = static_cast<float>(slope * static_cast<double>(node.value));
+      sum_.base = static_cast<float>(slope * base_ + intercept);
+      sum_.inputs = material_.encoding.trees;
+      sum_.link = link;
+      return std::move(sum_);
+    }
+    if (!sum_.trees.empty()) {
+      sum_.base = static_cast<float>(base_);
+      sum_.inputs = material_.encoding.trees;
+      sum_.link = link;
+      members_.insert(members_.begin(), {1.F, std::move(sum_)});
+    }
+    if (!linear_.weights.empty()) {
+      linear_.inputs = material_.encoding.scaled;
+      linear_.link = link;
+      members_.push_back({1.F, std::move(linear_)});
+    }
+    return models::Blend{
+        std::move(members_), static_cast<float>(slope), static_cast<float>(intercept), link};
+  }
+
+ private:
+  void add_sum(const models::Trees& trees, double weight) {
+    base_ += weight * static_cast<double>(trees.base);
+    for (models::Tree tree : trees.trees) {
+      for (models::TreeNode& node : tree.nodes)
+        if (node.leaf()) node.value = static_cast<float>(weight * static_cast<double>(node.value));
+      sum_.trees.push_back(std::move(tree));
+    }
+  }
+
+  void add_linear(const models::Linear& linear, double weight) {
+    linear_.weights.resize(linear.weights.size());
+    for (std::size_t k = 0; k < linear.weights.size(); ++k)
+      linear_.weights[k] += static_cast<float>(weight * static_cast<double>(linear.weights[k]));
+    linear_.intercept += static_cast<float>(weight * static_cast<double>(linear.intercept));
+  }
+
+  const Material& material_;
+  std::vector<models::Blend::Member> members_;
+  models::Trees sum_;
+  double base_ = 0;
+  models::Linear linear_;
+};
+
+/// The fit on all rows if there is one, else the fits on the splits that count.
+std::vector<const Fit*> fits_of(const Candidate& candidate, bool prefer_refit) {
+  if (prefer_refit && candidate.refit) return {&candidate.refit->fit};
+  std::vector<const Fit*> fits;
+  for (const auto& attempt : candidate.attempts) {
+    if (!attempt) continue;
+    if (candidate.rungs) fits.clear();
+    fits.push_back(&attempt->fit);
+  }
+  return fits;
+}
+
+/// Calibrates margins by those very rows and says what comes out of it.
+struct Calibrated {
+  Platt platt;
+  std::vector<float> scores;
+};
+
+Calibrated calibrated(const std::vector<float>& margins,
+                      const std::vector<float>& labels,
+                      const Loss& loss) {
+  if (!loss.classes()) return {{}, margins};
+  Calibrated result{fit_platt(margins, labels), {}};
+  for (const float margin : margins)
+    result.scores.push_back(
+        static_cast<float>(result.platt.probability(static_cast<double>(margin))));
+  return result;
+}
+
+Trained trained(models::Predictor predictor,
+                Calibrated calibrated,
+                const Pool& pool,
+                const Loss& loss) {
+  Trained model;
+  model.cost = cost_of(predictor);
+  model.predictor = std::move(predictor);
+  model.scores = std::move(calibrated.scores);
+  model.figures = figures_of(model.scores, pool.labels, loss);
+  return model;
+}
+
+Trained blend(const Ledger& ledger, const Pool& pool) {
+  const Loss& loss = ledger.material->loss;
+  Calibrated found = calibrated(blended(pool.margins, pool.weights), pool.labels, loss);
+  Mixer mixer(*ledger.material);
+  for (std::size_t j = 0; j < pool.candidates.size(); ++j) {
+    if (!(pool.weights[j] > 0)) continue;
+    mixer.add(fits_of(ledger.candidates[pool.candidates[j]], ledger.rungs), pool.weights[j]);
+  }
+  const Platt platt = found.platt;
+  return trained(
+      std::move(mixer).finish(platt.slope, platt.intercept), std::move(found), pool, loss);
+}
+
+Trained single(const Ledger& ledger, const Pool& pool, std::size_t which) {
+  const Loss& loss = ledger.material->loss;
+  Calibrated found = calibrated(pool.margins[which], pool.labels, loss);
+  Mixer mixer(*ledger.material);
+  auto fits = fits_of(ledger.candidates[pool.candidates[which]], true);
+  fits.resize(1);
+  mixer.add(fits, 1);
+  const Platt platt = found.platt;
+  return trained(
+      std::move(mixer).finish(platt.slope, platt.intercept), std::move(found), pool, loss);
+}
+
+/// Between the blend and the best single model: two models as alike as a champion and its
+/// challenger are.
+double positives_to_tell(const Pool& pool) {
+  if (pool.margins.empty()) return 0;
+  const auto mixed = blended(pool.margins, pool.weights);
+  const PairedAuc test = delong(pool.margins.front(), mixed, pool.labels);
+  return test.variance > 0 ? positives_needed(test, kLeast) : 0;
+}
+
+}  // namespace
+
+Figures figures_of(std::span<const float> scores, std::span<const float> labels, const Loss& loss) {
+  Figures figures{kNan, kNan, kNan, kNan, kNan, kNan, kNan, kNan, kNan};
+  if (!loss.classes()) {
+    figures.mae = mean_absolute_error(scores, labels);
+    figures.rmse = root_mean_square_error(scores, labels);
+    figures.pinball = pinball(scores, labels, loss.level);
+    return figures;
+  }
+  figures.roc_auc = roc_auc(scores, labels);
+  figures.pr_auc = average_precision(scores, labels);
+  figures.brier = brier(scores, labels);
+  figures.log_loss = log_loss(scores, labels);
+  figures.recall_at_alerts = recall_at(scores, labels, kAlertRatio);
+  figures.calibration_error = calibration_error(scores, labels);
+  return figures;
+}
+
+Result<Outcome> assemble(const Ledger& ledger,
+                         const Pool& pool,
+                         std::optional<std::size_t> champion) {
+  double sum = 0;
+  for (const double weight : pool.weights) sum += weight;
+  if (!(sum > 0)) return failure(ErrorCode::kUnavailable);
+  Outcome outcome;
+  outcome.rows = pool.rows;
+  outcome.labels = pool.labels;
+  outcome.best = blend(ledger, pool);
+  outcome.best_is_champion = outcome.best.cost.within(ledger.options.champion);
+  outcome.leaderboard = leaderboard_of(ledger);
+  for (LeaderboardLine& line : outcome.leaderboard) {
+    const auto place = std::find(pool.candidates.begin(), pool.candidates.end(), line.candidate);
+    if (place != pool.candidates.end())
+      line.weight = pool.weights[static_cast<std::size_t>(place - pool.candidates.begin())];
+    line.champion = !outcome.best_is_champion && champion == line.candidate;
+  }
+  if (outcome.best_is_champion) {
+    outcome.champion = outcome.best;
+  } else if (champion) {
+    const auto place = std::find(pool.candidates.begin(), pool.candidates.end(), *champion);
+    if (place != pool.candidates.end())
+      outcome.champion =
+          single(ledger, pool, static_cast<std::size_t>(place - pool.candidates.begin()));
+  }
+  if (ledger.material->loss.classes()) {
+    outcome.positives_needed = positives_to_tell(pool);
+  } else {
+    for (const double coverage : kCoverages)
+      outcome.intervals.emplace_back(
+          coverage, conformal_half_width(outcome.best.scores, outcome.labels, coverage));
+  }
+  return outcome;
+}
+
+std::vector<LeaderboardLine> leaderboard_of(const Ledger& ledger) {
+  std::vector<LeaderboardLine> lines;
+  for (std::size_t i = 0; i < ledger.candidates.size(); ++i) {
+    const Candidate& candidate = ledger.candidates[i];
+    if (candidate.count() == 0) continue;
+    LeaderboardLine line;
+    line.candidate = i;
+    line.recipe = in_words(candidate.recipe);
+    line.score = candidate.score();
+    line.fits = static_cast<std::uint32_t>(candidate.count());
+    line.rounds = candidate.refit_rounds();
+    line.cost_s = candidate.cost_s();
+    line.cost = candidate.cost();
+    lines.push_back(std::move(line));
+  }
+  std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) {
+    return a.fits != b.fits ? a.fits > b.fits : a.score > b.score;
+  });
+  return lines;
+}
+
+}  // namespace liminal::learn

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/learn/calibrate.hpp"
+#include "core/learn/cost.hpp"
+#include "core/learn/ledger.hpp"
+#include "core/models/model.hpp"
+
+namespace liminal::learn {
+
+struct LeaderboardLine {
+  std::size_t candidate = 0;  ///< counted in the order of first asking
+  std::string recipe;
+  double score = 0;  ///< of the objective, larger is better
+  std::uint32_t fits = 0;
+  std::uint32_t rounds = 0;
+  double cost_s = 0;      ///< of its fits together
+  Cost cost;              ///< of one of its models
+  double weight = 0;      ///< in the blend; 0 while the search runs
+  bool champion = false;  ///< a fit of it is the champion by itself
+};
+
+/// How good a model is on rows that it was not fitted to. What does not apply is NaN.
+struct Figures {
+  double roc_auc, pr_auc, brier, log_loss, recall_at_alerts, calibration_error;  ///< classes
+  double mae, rmse, pinball;                                                     ///< values
+};
+/// The share of rows of which `recall_at_alerts` may alert.
+inline constexpr double kAlertRatio = .01;
+
+[[nodiscard]] Figures figures_of(std::span<const float> scores,
+                                 std::span<const float> labels,
+                                 const Loss& loss);
+
+/// One model that came out, with its answers on the validation rows. They decided when its boosting
+/// ended and its place in the blend, so its figures are a little too good; fresh rows tell.
+struct Trained {
+  models::Predictor predictor;
+  Cost cost;
+  std::vector<float> scores;  ///< probabilities or values, in the order of `Outcome::rows`
+  Figures figures{};
+};
+
+struct Outcome {
+  Trained best;  ///< the best blend, for batches
+  /// The best within the budget for the path of messages; the same as `best` when that is. None
+  /// when nothing is cheap enough.
+  std::optional<Trained> champion;
+  bool best_is_champion = false;
+  std::vector<std::uint32_t> rows;  ///< of the table, that nothing judged here was fitted to
+  std::vector<float> labels;
+  std::vector<LeaderboardLine> leaderboard;
+  /// Positives that a fresh set needs to tell .005 of ROC-AUC between two such models; 0 when not
+  /// known.
+  double positives_needed = 0;
+  /// Regression: half widths of intervals that hold the truth in 80, 90 and 95 % of cases.
+  std::vector<std::pair<double, double>> intervals;
+};
+
+/// Puts the models together when a search is done. `kUnavailable` when the pool is empty.
+[[nodiscard]] Result<Outcome> assemble(const Ledger& ledger,
+                                       const Pool& pool,
+                                       std::optional<std::size_t> champion);
+
+[[nodiscard]] std::vector<LeaderboardLine> leaderboard_of(const Ledger& ledger);
+
+}  // namespace liminal::learn

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/learn/metrics.hpp"
+
+namespace liminal::learn {
+
+/// A part of the held-out rows that must not get much worse: a channel, a protocol, new users.
+struct Slice {
+  std::string name;
+  std::vector<std::uint32_t> rows;
+};
+
+/// Both models' answers on the same held-out rows, which neither was trained, chosen or calibrated
+/// on. Spans of one length; without a champion `champion` is empty.
+struct GateInput {
+  std::span<const float> champion, challenger;  ///< probabilities, or predicted values
+  std::span<const float> labels;
+  std::span<const Slice> slices;
+  double latency_us = 0;    ///< of the challenger, a row
+  double memory_bytes = 0;  ///< of the challenger
+  std::uint32_t looks = 1;  ///< how many challengers these very rows judge, this one included
+  std::uint64_t seed = 1;   ///< of the bootstrap
+};
+
+struct GateOptions {
+  double false_ratio = .05;     ///< of promotions without being better, one-sided, over all looks
+  double least = .005;          ///< the difference of AUC that should be told
+  double positives_min = 50;    ///< and as many negatives
+  double slice_loss_max = .02;  ///< of AUC, beyond its own uncertainty of two standard errors
+  double slice_positives_min = 20;  ///< smaller slices are not judged
+  double latency_us_max = 5;
+  double memory_bytes_max = 8. * 1024 * 1024;
+  double calibration_error_max = .05;  ///< or no worse than the champion's
+};
+
+/// Whether a challenger becomes champion, with the reasons in words, decisive ones first.
+struct GateDecision {
+  bool promote = false;
+  std::vector<std::string> reasons;
+  PairedAuc test;               ///< of classification
+  PairedBootstrap bootstrap;    ///< of regression, of −MAE
+  double positives_needed = 0;  ///< to tell `least`; 0 when not known
+};
+
+/// The gate for probabilities: promoted when the challenger's ROC-AUC is higher by DeLong's paired
+/// test (z above the quantile of 1 − `false_ratio`/`looks`: 1.645 at one look), there are enough
+/// rows of both classes, no slice lost much, it is within its budget of time and memory, and its
+/// probabilities are what they say. Without a champion: better than chance by the same test.
+///
+/// Why not simply the better one: of equal challengers that would promote half, of ten on one set a
+/// fifth even by an uncorrected test.
+[[nodiscard]] GateDecision judge_classifier(const GateInput& input,
+                                            const GateOptions& options = {});
+
+/// The same for values, by mean absolute error and a paired bootstrap of 1,000 rounds. Slices by
+/// their mean absolute error, which may grow by `slice_loss_max` in parts of the champion's.
+[[nodiscard]] GateDecision judge_regressor(const GateInput& input, const GateOptions& options = {});
+
+}  // namespace liminal::learn

@@ -1,0 +1,152 @@
+#include "core/learn/promote.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/base/random.hpp"
+
+namespace liminal::learn {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+struct Rows {
+  std::vector<float> champion, challenger, labels;
+};
+
+/// Calibrated probabilities from margins that see the truth through noise.
+Rows drawn(std::uint64_t seed, int rows, double champion_noise, double challenger_noise) {
+  Random random(seed);
+  Rows made;
+  const auto seen = [&](double truth, double noise) {
+    // The best guess of a N(0, 4) truth from truth + noise, pushed through the logistic curve.
+    const double guess = (truth + noise * random.normal()) * 4 / (4 + noise * noise);
+    return static_cast<float>(1 / (1 + std::exp(-guess)));
+  };
+  for (int i = 0; i < rows; ++i) {
+    const double truth = 2 * random.normal();
+    made.labels.push_back(random.chance(1 / (1 + std::exp(-truth))) ? 1.F : 0.F);
+    made.champion.push_back(seen(truth, champion_noise));
+    made.challenger.push_back(seen(truth, challenger_noise));
+  }
+  return made;
+}
+
+GateInput input_of(const Rows& rows) {
+  GateInput input;
+  input.champion = rows.champion;
+  input.challenger = rows.challenger;
+  input.labels = rows.labels;
+  input.latency_us = 1;
+  return input;
+}
+
+TEST(Promotion, TakesABetterChallenger) {
+  const Rows rows = drawn(1, 4000, 1, .3);
+  const GateDecision decision = judge_classifier(input_of(rows));
+  EXPECT_TRUE(decision.promote);
+  EXPECT_THAT(decision.reasons, Contains(HasSubstr("better: AUC")));
+}
+
+// 400 equal challengers: one in twenty gets through; 400·.05 = 20, deviation 4.4.
+TEST(Promotion, TakesOneEqualChallengerInTwenty) {
+  int promoted = 0;
+  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+    const Rows rows = drawn(seed + 100, 600, .8, .8);
+    GateOptions options;
+    options.calibration_error_max = 1;
+    promoted += judge_classifier(input_of(rows), options).promote;
+  }
+  EXPECT_GE(promoted, 8);
+  EXPECT_LE(promoted, 33);
+}
+
+TEST(Promotion, AsksForMoreWhenManyAreJudgedOnTheSameRows) {
+  const Rows rows = drawn(3, 1500, .8, .6);
+  GateInput input = input_of(rows);
+  ASSERT_GT(judge_classifier(input).test.z, 1.645);
+  input.looks = 1000;
+  EXPECT_FALSE(judge_classifier(input).promote);
+}
+
+TEST(Promotion, SaysHowManyPositivesItWouldTake) {
+  const Rows rows = drawn(5, 300, .8, .8);
+  const GateDecision decision = judge_classifier(input_of(rows));
+  EXPECT_FALSE(decision.promote);
+  EXPECT_GT(decision.positives_needed, 300);
+  EXPECT_THAT(decision.reasons, Contains(HasSubstr("positives; there are")));
+}
+
+TEST(Promotion, SaysThatThereAreTooFewRows) {
+  const Rows rows = drawn(5, 60, 1, .1);
+  const GateDecision decision = judge_classifier(input_of(rows));
+  EXPECT_FALSE(decision.promote);
+  EXPECT_THAT(decision.reasons[0], HasSubstr("too few rows to tell"));
+}
+
+TEST(Promotion, RefusesWhatIsTooSlowOrTooLarge) {
+  const Rows rows = drawn(1, 4000, 1, .3);
+  GateInput input = input_of(rows);
+  input.latency_us = 9;
+  EXPECT_THAT(judge_classifier(input).reasons[0], HasSubstr("too slow: 9.00"));
+  input.latency_us = 1;
+  input.memory_bytes = 9e6;
+  EXPECT_THAT(judge_classifier(input).reasons[0], HasSubstr("too large"));
+}
+
+TEST(Promotion, RefusesWhatIsMuchWorseForSome) {
+  Rows rows = drawn(1, 6000, 1, .3);
+  Slice slice{"new users", {}};
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    slice.rows.push_back(i);
+    rows.challenger[i] = 1 - rows.challenger[i];
+  }
+  GateInput input = input_of(rows);
+  GateOptions options;
+  options.calibration_error_max = 1;
+  ASSERT_FALSE(judge_classifier(input, options).promote);
+  for (std::uint32_t i = 0; i < 1000; ++i) rows.challenger[i] = .5F + .01F * rows.champion[i];
+  const std::vector<Slice> slices{slice};
+  input.slices = slices;
+  for (std::uint32_t i = 0; i < 500; ++i) rows.challenger[i] = 1 - rows.challenger[i];
+  EXPECT_THAT(judge_classifier(input, options).reasons,
+              Contains(HasSubstr("slice new users is much worse")));
+}
+
+TEST(Promotion, RefusesProbabilitiesThatAreNoProbabilities) {
+  Rows rows = drawn(1, 4000, 1, .3);
+  for (float& p : rows.challenger) p = .3F * p;
+  EXPECT_THAT(judge_classifier(input_of(rows)).reasons[0], HasSubstr("badly calibrated"));
+}
+
+TEST(Promotion, OfTheFirstModelComparesWithChance) {
+  Rows rows = drawn(1, 2000, 1, .3);
+  GateInput input = input_of(rows);
+  input.champion = {};
+  EXPECT_TRUE(judge_classifier(input).promote);
+  std::fill(rows.challenger.begin(), rows.challenger.end(), .5F);
+  EXPECT_FALSE(judge_classifier(input).promote);
+}
+
+TEST(Promotion, OfValuesGoesByTheirError) {
+  Random random(4);
+  Rows rows;
+  for (int i = 0; i < 500; ++i) {
+    const double truth = random.normal();
+    rows.labels.push_back(static_cast<float>(truth));
+    rows.champion.push_back(static_cast<float>(truth + .5 * random.normal()));
+    rows.challenger.push_back(static_cast<float>(truth + .4 * random.normal()));
+  }
+  EXPECT_TRUE(judge_regressor(input_of(rows)).promote);
+  std::swap(rows.champion, rows.challenger);
+  EXPECT_FALSE(judge_regressor(input_of(rows)).promote);
+  GateInput first = input_of(rows);
+  first.champion = {};
+  EXPECT_TRUE(judge_regressor(first).promote) << "better than the median";
+}
+
+}  // namespace
+}  // namespace liminal::learn

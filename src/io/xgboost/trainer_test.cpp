@@ -1,0 +1,181 @@
+#include "io/xgboost/trainer.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+#include <xgboost/c_api.h>
+
+#include <cmath>
+
+#include "core/base/random.hpp"
+#include "core/learn/metrics.hpp"
+#include "core/models/evaluator.hpp"
+
+namespace liminal::xgboost {
+namespace {
+
+using learn::BoosterRecipe;
+using learn::FitJob;
+using learn::Loss;
+using learn::Material;
+
+bool never() { return false; }
+
+/// Rows with missing values and a category; sets 0 (training), 1 (validation) and 2 (all).
+Material made_up(std::uint64_t seed, Loss loss, std::size_t rows = 900) {
+  Random random(seed);
+  Material material;
+  material.loss = loss;
+  material.table.features = {{"a", "", {}}, {"b", "", {}}, {"kind", "", {"x", "y", "z"}}};
+  material.sets.resize(3);
+  for (std::uint32_t i = 0; i < rows; ++i) {
+    const double a = random.normal(), b = random.normal();
+    const auto kind = static_cast<float>(random.below(3));
+    const double truth = 2 * a * b + (kind == 1 ? 1 : 0) + .3 * random.normal();
+    material.table.values.push_back(random.chance(.1) ? models::kMissing : static_cast<float>(a));
+    material.table.values.push_back(static_cast<float>(b));
+    material.table.values.push_back(kind);
+    material.table.labels.push_back(loss.classes() ? (truth > .5 ? 1.F : 0.F)
+                                                   : static_cast<float>(10 + truth));
+    material.sets[i % 3 == 0 ? 1 : 0].push_back(i);
+    material.sets[2].push_back(i);
+  }
+  material.encoding = learn_encoding(material.table, {});
+  return material;
+}
+
+models::Evaluator evaluator_of(const Material& material, const learn::Fit& fit) {
+  models::Model model;
+  model.metadata.name = "test";
+  model.metadata.task =
+      material.loss.classes() ? models::Task::kClassification : models::Task::kRegression;
+  for (const learn::Feature& feature : material.table.features)
+    model.metadata.features.push_back({feature.name, feature.unit});
+  model.predictor = std::get<models::Trees>(fit.model);
+  auto evaluator = models::Evaluator::create(model);
+  if (!evaluator) {
+    for (const auto& wrong : evaluator.error()) ADD_FAILURE() << wrong.key << wrong.text;
+  }
+  return std::move(*evaluator);
+}
+
+/// XGBoost's own margins came with the fit: the trees as the core evaluates them must agree. It
+/// adds trees up in single precision, which is off by up to half a unit in the last place for each.
+void expect_agreement(const Material& material, const learn::Fit& fit) {
+  const models::Evaluator evaluator = evaluator_of(material, fit);
+  ASSERT_EQ(fit.margins.size(), material.set(1).size());
+  const auto trees = static_cast<double>(std::get<models::Trees>(fit.model).trees.size());
+  const double rounding = 0x1p-24 * trees;
+  for (std::size_t i = 0; i < fit.margins.size(); ++i) {
+    const models::Prediction ours = evaluator.predict(material.table.row(material.set(1)[i]));
+    const auto theirs = static_cast<double>(fit.margins[i]);
+    ASSERT_NEAR(ours.margin, theirs, rounding * std::max(1., std::abs(theirs))) << "row " << i;
+    if (material.loss.classes()) {
+      ASSERT_NEAR(ours.score, 1 / (1 + std::exp(-theirs)), 1e-6) << "row " << i;
+    }
+  }
+}
+
+FitJob job_of(const BoosterRecipe& recipe) {
+  FitJob job;
+  job.recipe = recipe;
+  job.train = 0;
+  job.valid = 1;
+  job.rounds_max = 60;
+  return job;
+}
+
+TEST(Trainer, PredictsAsXgboostDoes) {
+  BoosterRecipe shallow{.eta = .1, .depth = 4, .rows_ratio = .8, .columns_ratio = .8};
+  BoosterRecipe leaves{.eta = .1, .leaves = 18, .child_weight = .8, .l1 = .1, .gain_min = .5};
+  BoosterRecipe parallel{.eta = .2, .depth = 8, .columns_ratio = .6, .parallel = 4};
+  for (const Loss loss : {Loss{}, Loss{Loss::Kind::kSquared, .5}, Loss{Loss::Kind::kPinball, .9}}) {
+    const Material material = made_up(1, loss);
+    Trainer trainer;
+    for (const BoosterRecipe& recipe : {shallow, leaves, parallel}) {
+      const auto fit = trainer.train(material, job_of(recipe), recipe, never);
+      ASSERT_TRUE(fit) << trainer.complaint();
+      EXPECT_EQ(std::get<models::Trees>(fit->model).trees.size(), fit->rounds * recipe.parallel);
+      expect_agreement(material, *fit);
+    }
+  }
+}
+
+TEST(Trainer, LearnsWhatIsThere) {
+  const Material material = made_up(2, Loss{}, 3000);
+  Trainer trainer;
+  const BoosterRecipe recipe{.eta = .1, .depth = 5};
+  const auto fit = trainer.train(material, job_of(recipe), recipe, never);
+  ASSERT_TRUE(fit);
+  EXPECT_GT(learn::roc_auc(fit->margins, material.labels(1)), .9);
+  EXPECT_TRUE(fit->complete);
+  EXPECT_LT(fit->rounds, fit->built);
+}
+
+TEST(Trainer, FindsTheQuantileThatIsAskedFor) {
+  const Material material = made_up(2, Loss{Loss::Kind::kPinball, .9}, 3000);
+  Trainer trainer;
+  const BoosterRecipe recipe{.eta = .1, .depth = 4};
+  const auto fit = trainer.train(material, job_of(recipe), recipe, never);
+  ASSERT_TRUE(fit);
+  const auto labels = material.labels(1);
+  double below = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) below += labels[i] < fit->margins[i];
+  EXPECT_NEAR(below / static_cast<double>(labels.size()), .9, .05);
+}
+
+TEST(Trainer, GivesTheSameTreesForTheSameJob) {
+  const Material material = made_up(3, Loss{});
+  const BoosterRecipe recipe{.eta = .1, .depth = 4, .rows_ratio = .7, .columns_ratio = .7};
+  Trainer first, second;
+  const auto a = first.train(material, job_of(recipe), recipe, never);
+  const auto again = first.train(material, job_of(recipe), recipe, never);
+  const auto b = second.train(material, job_of(recipe), recipe, never);
+  EXPECT_EQ(std::get<models::Trees>(a->model), std::get<models::Trees>(b->model));
+  EXPECT_EQ(std::get<models::Trees>(a->model), std::get<models::Trees>(again->model));
+}
+
+TEST(Trainer, WithoutValidationKeepsEveryRound) {
+  const Material material = made_up(3, Loss{});
+  const BoosterRecipe recipe{.eta = .1, .depth = 3};
+  FitJob job = job_of(recipe);
+  job.train = 2;
+  job.valid = Material::kNoRows;
+  job.rounds_max = 17;
+  Trainer trainer;
+  const auto fit = trainer.train(material, job, recipe, never);
+  ASSERT_TRUE(fit);
+  EXPECT_EQ(std::get<models::Trees>(fit->model).trees.size(), 17U);
+  EXPECT_TRUE(fit->margins.empty());
+  EXPECT_TRUE(fit->complete);
+}
+
+TEST(Trainer, StopsWithWhatThereIs) {
+  const Material material = made_up(3, Loss{});
+  const BoosterRecipe recipe{.eta = .01, .depth = 3};
+  Trainer trainer;
+  int asked = 0;
+  const auto fit = trainer.train(material, job_of(recipe), recipe, [&] { return ++asked > 10; });
+  ASSERT_TRUE(fit);
+  EXPECT_EQ(fit->built, 10U);
+  EXPECT_FALSE(fit->complete);
+  const auto none = trainer.train(material, job_of(recipe), recipe, [] { return true; });
+  EXPECT_EQ(none.error().code, ErrorCode::kUnavailable);
+}
+
+TEST(Trainer, SaysWhatXgboostRefuses) {
+  const Material material = made_up(3, Loss{});
+  const BoosterRecipe recipe{.eta = -1};
+  Trainer trainer;
+  const auto fit = trainer.train(material, job_of(recipe), recipe, never);
+  ASSERT_FALSE(fit);
+  EXPECT_EQ(fit.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(trainer.complaint().find("learning_rate"), std::string::npos) << trainer.complaint();
+}
+
+TEST(ReadTrees, RefusesWhatIsNoModel) {
+  for (const std::string_view bytes : {"", "{", "{}", "not a model", "{i\x07learner{}}"})
+    EXPECT_EQ(read_trees(bytes, 0).error().code, ErrorCode::kMalformed) << bytes;
+}
+
+}  // namespace
+}  // namespace liminal::xgboost
