@@ -2,6 +2,7 @@
 // nginx and HAProxy, which only pass bytes.
 //
 //   bench_gateway [--connections N]… [--bytes N]… [--in-flight N] [--rounds N] [--seconds S]
+//                 [--rate N]
 //
 // Method: each proxy is one process with one thread, pinned to CPU 0; clients and the echoing
 // server share CPU 1. Every connection sends its next message when the last one has come back, so
@@ -9,6 +10,10 @@
 // each round trip, which is two forwarded messages. Rounds alternate between the proxies; shown are
 // the lower quartile over the rounds and the median of the ratio to nginx of the same round. At the
 // end, what a connection at rest adds to the proxy's memory in user space.
+//
+// With --rate the clients send N messages a second in all, evenly, whether or not the last ones are
+// back; shown are the median over the rounds of the median and of the 99th percentile of what a
+// round trip takes, and the same without a proxy.
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -27,6 +32,7 @@ namespace {
 struct Plan {
   std::vector<std::size_t> connections, bytes;
   std::size_t in_flight = 1;
+  double rate = 0;  ///< messages a second; 0: as many as pass
   int rounds = 5;
   double seconds = 1;
 };
@@ -35,6 +41,18 @@ void run_for(epoll::Loop& loop, double s) {
   const auto end = std::chrono::steady_clock::now() + from_seconds(s);
   while (std::chrono::steady_clock::now() < end) (void)loop.run_once(std::chrono::milliseconds{1});
 }
+
+/// The two servers behind the proxies.
+struct Upstreams {
+  EchoServer tcp, local;
+
+  /// Until the last measurement's connections have gone: two at a time would be too many files.
+  void wait_for_calm(epoll::Loop& loop) const {
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    while (tcp.open() + local.open() > 0 && std::chrono::steady_clock::now() < patience)
+      (void)loop.run_once(std::chrono::milliseconds{1});
+  }
+};
 
 struct Measure {
   double us_per_round_trip = 0;
@@ -51,7 +69,8 @@ Measure measure(epoll::Loop& loop, const Proxy& proxy, const LoadShape& shape, d
   }
   Measure result;
   result.bytes_per_connection =
-      static_cast<double>(proxy.memory_bytes() - memory) / static_cast<double>(shape.connections);
+      (static_cast<double>(proxy.memory_bytes()) - static_cast<double>(memory)) /
+      static_cast<double>(shape.connections);
   load.begin();
   run_for(loop, .3);
   const std::uint64_t cpu = proxy.cpu_ns(), trips = load.round_trips();
@@ -62,12 +81,45 @@ Measure measure(epoll::Loop& loop, const Proxy& proxy, const LoadShape& shape, d
   return result;
 }
 
+/// Sends at an even pace and tells how long the messages took.
+std::vector<double> latencies(epoll::Loop& loop,
+                              const std::string& address,
+                              const LoadShape& shape,
+                              const Plan& plan) {
+  using Clock = std::chrono::steady_clock;
+  Load load(loop, address, shape);
+  if (!load.ok()) {
+    fmt::print(stderr, "{}: not every connection was let in\n", address);
+    std::exit(1);
+  }
+  const auto gap =
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / plan.rate));
+  const auto begin = Clock::now();
+  const auto warm = begin + std::chrono::milliseconds{300};
+  const auto end = warm + std::chrono::duration_cast<Clock::duration>(
+                              std::chrono::duration<double>(plan.seconds));
+  bool timing = false;
+  for (auto due = begin; due < end;) {
+    const auto now = Clock::now();
+    if (!timing && now >= warm) {
+      load.begin_timing();
+      timing = true;
+    }
+    for (; due <= now && due < end; due += gap) load.send_next();
+    (void)loop.run_once(Duration::zero());
+  }
+  run_for(loop, .1);
+  return load.latencies_us();
+}
+
 double quantile(std::vector<double> values, double q) {
+  if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
   return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
 }
 
 void compare(epoll::Loop& loop,
+             const Upstreams& upstreams,
              const std::vector<Proxy>& proxies,
              const LoadShape& shape,
              const Plan& plan) {
@@ -81,7 +133,7 @@ void compare(epoll::Loop& loop,
       speed[proxy.name()].push_back(one.round_trips_per_second);
       memory[proxy.name()].push_back(one.bytes_per_connection);
       if (nginx > 0) ratio[proxy.name()].push_back(one.us_per_round_trip / nginx);
-      run_for(loop, .1);  // the last connections go away
+      upstreams.wait_for_calm(loop);
     }
   }
   fmt::print("\n{} connections, {} B, {} in flight\n",
@@ -105,6 +157,32 @@ void compare(epoll::Loop& loop,
   }
 }
 
+void compare_latency(epoll::Loop& loop,
+                     const Upstreams& upstreams,
+                     const std::vector<Proxy>& proxies,
+                     const LoadShape& shape,
+                     const Plan& plan) {
+  std::vector<std::pair<std::string, std::string>> ways{{"direct", upstreams.tcp.address()}};
+  for (const Proxy& proxy : proxies) ways.emplace_back(proxy.name(), proxy.address());
+  std::map<std::string, std::vector<double>> p50, p99;
+  for (int round = 0; round < plan.rounds; ++round) {
+    for (const auto& [name, address] : ways) {
+      const std::vector<double> took = latencies(loop, address, shape, plan);
+      p50[name].push_back(quantile(took, .5));
+      p99[name].push_back(quantile(took, .99));
+      upstreams.wait_for_calm(loop);
+    }
+  }
+  fmt::print("\n{} connections, {} B, {:.0f} messages/s\n",
+             shape.connections,
+             shape.payload_bytes,
+             plan.rate);
+  fmt::print("{:<16}{:>12}{:>12}\n", "proxy", "p50 µs", "p99 µs");
+  for (const auto& [name, address] : ways)
+    fmt::print(
+        "{:<16}{:>12.0f}{:>12.0f}\n", name, quantile(p50[name], .5), quantile(p99[name], .5));
+}
+
 Plan read_plan(int argc, char** argv) {
   Plan plan;
   for (int i = 1; i + 1 < argc; i += 2) {
@@ -113,6 +191,7 @@ Plan read_plan(int argc, char** argv) {
     if (option == "--connections") plan.connections.push_back(static_cast<std::size_t>(value));
     if (option == "--bytes") plan.bytes.push_back(static_cast<std::size_t>(value));
     if (option == "--in-flight") plan.in_flight = static_cast<std::size_t>(value);
+    if (option == "--rate") plan.rate = value;
     if (option == "--rounds") plan.rounds = static_cast<int>(value);
     if (option == "--seconds") plan.seconds = value;
   }
@@ -127,26 +206,29 @@ int run(const Plan& plan) {
   files.rlim_cur = files.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &files);
   epoll::Loop loop;
-  EchoServer tcp(loop, "127.0.0.1:0");
   const std::string path = fmt::format("/tmp/liminal_bench_{}.sock", ::getpid());
-  EchoServer local(loop, "unix:" + path);
+  const Upstreams upstreams{{loop, "127.0.0.1:0"}, {loop, "unix:" + path}};
   constexpr int kProxyCpu = 0, kLoadCpu = 1;
   std::vector<Proxy> proxies;
   const auto add = [&](Proxy proxy) {
     if (!proxy.name().empty()) proxies.push_back(std::move(proxy));
   };
   const auto port = static_cast<std::uint16_t>(20'000 + ::getpid() % 10'000);
-  add(start_nginx(tcp.address(), kProxyCpu, port));
-  add(start_haproxy(tcp.address(), kProxyCpu, static_cast<std::uint16_t>(port + 1)));
-  add(start_liminal("liminal", "ws://" + tcp.address(), kProxyCpu));
+  add(start_nginx(upstreams.tcp.address(), kProxyCpu, port));
+  add(start_haproxy(upstreams.tcp.address(), kProxyCpu, static_cast<std::uint16_t>(port + 1)));
+  add(start_liminal("liminal", "ws://" + upstreams.tcp.address(), kProxyCpu));
   add(start_liminal("liminal, unix", "unix:" + path, kProxyCpu));
   pin_to(kLoadCpu);
   for (const std::size_t connections : plan.connections)
-    for (const std::size_t bytes : plan.bytes)
-      compare(loop,
-              proxies,
-              {.connections = connections, .payload_bytes = bytes, .in_flight = plan.in_flight},
-              plan);
+    for (const std::size_t bytes : plan.bytes) {
+      const LoadShape shape{
+          .connections = connections, .payload_bytes = bytes, .in_flight = plan.in_flight};
+      if (plan.rate > 0) {
+        compare_latency(loop, upstreams, proxies, shape, plan);
+      } else {
+        compare(loop, upstreams, proxies, shape, plan);
+      }
+    }
   ::unlink(path.c_str());
   return 0;
 }

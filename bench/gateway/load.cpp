@@ -1,6 +1,7 @@
 #include "load.hpp"
 
 #include <array>
+#include <deque>
 
 #include "core/wire/frame_writer.hpp"
 #include "core/wire/upgrade_request.hpp"
@@ -16,15 +17,18 @@ std::array<char, 1 << 16> buffer;  // NOLINT: one thread, one buffer
 }  // namespace
 
 struct EchoServer::Session final : epoll::Handler {
-  explicit Session(epoll::Socket s) : socket(std::move(s)) {}
+  Session(EchoServer& e, epoll::Socket s) : server(e), socket(std::move(s)) {}
 
-  void on_ready(epoll::Ready) override {
+  void on_ready(epoll::Ready ready) override {
     for (;;) {
       const epoll::Transfer got = socket.read(buffer);
-      if (got.state == State::kEnd || got.state == State::kFailed) socket.close();
+      if (got.state == State::kEnd || got.state == State::kFailed) {
+        socket.close();
+        --server.open_;
+      }
       if (got.state != State::kDone) return;
       take({buffer.data(), got.bytes});
-      if (got.bytes < buffer.size()) return;
+      if (got.bytes < buffer.size() && !ready.ended) return;
     }
   }
 
@@ -51,6 +55,7 @@ struct EchoServer::Session final : epoll::Handler {
     (void)socket.write(out);
   }
 
+  EchoServer& server;
   epoll::Socket socket;
   wire::FrameParser parser{wire::Sender::kClient};
   std::string head, out;
@@ -61,7 +66,8 @@ struct EchoServer::Door final : epoll::Handler {
   explicit Door(EchoServer& s) : server(s) {}
   void on_ready(epoll::Ready) override {
     while (auto accepted = server.listener_.accept()) {
-      server.sessions_.push_back(std::make_unique<Session>(std::move(accepted->first)));
+      server.sessions_.push_back(std::make_unique<Session>(server, std::move(accepted->first)));
+      ++server.open_;
       (void)server.loop_.add(server.sessions_.back()->socket, *server.sessions_.back());
     }
   }
@@ -100,7 +106,11 @@ struct Load::Client final : epoll::Handler {
     std::size_t done = 0;
     while (const auto part = parser.next(bytes, {})) done += part->message_ends ? 1U : 0U;
     load.round_trips_ += done;
-    if (load.running_) send(done);
+    if (load.running_) return send(done);
+    const auto now = std::chrono::steady_clock::now();
+    for (; done > 0 && !sent.empty(); --done, sent.pop_front())
+      load.latencies_us_.push_back(
+          std::chrono::duration<double, std::micro>(now - sent.front()).count());
   }
 
   void send(std::size_t count) {
@@ -115,6 +125,7 @@ struct Load::Client final : epoll::Handler {
   wire::FrameParser parser{wire::Sender::kServer};
   std::string head, out;
   bool upgraded = false;
+  std::deque<std::chrono::steady_clock::time_point> sent;  ///< on the way, when paced
 };
 
 Load::Load(epoll::Loop& loop, const std::string& address, const LoadShape& shape)
@@ -155,6 +166,12 @@ Load::~Load() = default;
 void Load::begin() {
   running_ = true;
   for (const auto& client : clients_) client->send(in_flight_);
+}
+
+void Load::send_next() {
+  Client& client = *clients_[turn_++ % clients_.size()];
+  client.sent.push_back(std::chrono::steady_clock::now());
+  client.send(1);
 }
 
 }  // namespace liminal::bench

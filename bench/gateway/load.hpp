@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,6 +18,8 @@ class EchoServer {
   EchoServer(epoll::Loop& loop, const std::string& at);
   ~EchoServer();
   [[nodiscard]] std::string address() const { return listener_.local().text(); }
+  /// Connections that have not ended.
+  [[nodiscard]] std::size_t open() const { return open_; }
 
  private:
   struct Session;
@@ -25,6 +28,7 @@ class EchoServer {
   epoll::Listener listener_;
   std::unique_ptr<Door> door_;
   std::vector<std::unique_ptr<Session>> sessions_;
+  std::size_t open_ = 0;
 };
 
 struct LoadShape {
@@ -33,7 +37,7 @@ struct LoadShape {
   std::size_t in_flight = 1;  ///< messages of each connection
 };
 
-/// Clients that send the next message as soon as the last one has come back.
+/// Clients that send the next message as soon as the last one has come back, or when told to.
 class Load {
  public:
   /// Connects all of them; `ok` tells whether all were let in.
@@ -42,6 +46,11 @@ class Load {
 
   [[nodiscard]] bool ok() const { return ok_; }
   void begin();
+  /// Lets the next client in turn send one message, whatever is under way.
+  void send_next();
+  /// How long each message since `begin_timing` took to come back, in µs.
+  [[nodiscard]] const std::vector<double>& latencies_us() const { return latencies_us_; }
+  void begin_timing() { latencies_us_.clear(); }
   [[nodiscard]] std::uint64_t round_trips() const { return round_trips_; }
 
  private:
@@ -54,6 +63,8 @@ class Load {
   std::uint64_t round_trips_ = 0;
   bool ok_ = false;
   bool running_ = false;
+  std::size_t turn_ = 0;
+  std::vector<double> latencies_us_;
 };
 
 }  // namespace liminal::bench

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -195,10 +196,15 @@ http {{ access_log off; client_body_temp_path {0}; proxy_temp_path {0}; fastcgi_
 
 Proxy start_haproxy(const std::string& upstream_address, int cpu, std::uint16_t port) {
   const std::string path = folder() + "/haproxy.cfg";
+  // Two files a connection, and it refuses to start when they could not all be had.
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  const rlim_t connections = std::min<rlim_t>(files.rlim_max / 2 - 100, 20'000);
   std::ofstream(path) << fmt::format(
-      "global\n  nbthread 1\n  maxconn 20000\ndefaults\n  mode http\n  timeout client 600s\n"
+      "global\n  nbthread 1\n  maxconn {}\ndefaults\n  mode http\n  timeout client 600s\n"
       "  timeout server 600s\n  timeout connect 5s\n  timeout tunnel 600s\n"
       "frontend f\n  bind 127.0.0.1:{}\n  default_backend b\nbackend b\n  server s {}\n",
+      connections,
       port,
       upstream_address);
   return run_peer("haproxy", {"/usr/sbin/haproxy", "-db", "-f", path}, cpu, port);

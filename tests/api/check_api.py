@@ -156,6 +156,9 @@ def check_features(api):
                   "user_id="):
         problem = api.ask("GET", f"/ml/features/recent?{query}", 422)
         assert paths_of(problem)[0] == query.split("=")[0]
+    crowd = api.ask("GET", "/ml/crowd", 200)
+    assert crowd["active_users"] >= 1 and crowd["limit"] == 10
+    assert paths_of(api.ask("GET", "/ml/crowd?limit=1001", 422)) == ["limit"]
     api.ask("DELETE", "/ml/features/cleanup?max_age_hours=1000", 200)
     assert api.ask("DELETE", "/ml/features/cleanup", 200)["max_age_hours"] == 24
     for query in ("max_age_hours=-1", "max_age_hours=nan", "max_age_hours=1e9", "hours=1"):

@@ -1,5 +1,6 @@
 #include "app/configuration/configuration.hpp"
 #include "app/configuration/table_parts.hpp"
+#include "core/stats/space_saving.hpp"
 
 namespace liminal::app {
 
@@ -57,6 +58,18 @@ void add_store_settings(std::vector<Setting>& all) {
                  .help = "The same of addresses.",
                  .low = 1,
                  .high = 1 << 24});
+  all.push_back({.key = "engine.crowd.addresses_max",
+                 .slot = [](C& c) -> Slot { return &c.engine.crowd.addresses_max; },
+                 .help = "Addresses of which each shard counts the users, 130 bytes each.",
+                 .low = 1,
+                 .high = 1 << 20});
+  all.push_back({.key = "engine.crowd.channels_max",
+                 .slot = [](C& c) -> Slot { return &c.engine.crowd.channels_max; },
+                 .help =
+                     "Channels that each shard counts, 80 bytes each: one with more than this part "
+                     "of the messages is never overlooked.",
+                 .low = 1,
+                 .high = stats::SpaceSaving::kCapacityMax});
   all.push_back({.key = "engine.overrides_max",
                  .slot = [](C& c) -> Slot { return &c.engine.overrides_max; },
                  .help = "Overrides that each shard keeps; a further one is refused.",

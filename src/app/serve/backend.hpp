@@ -66,6 +66,7 @@ class ServerBackend final : public api::Backend {
                 std::string note,
                 Done<traffic::Alert> done) override;
   void analyze(std::string user, Done<std::vector<traffic::Alert>> done) override;
+  void crowd(Done<features::CrowdSummary> done) override;
   void users(api::UserQuery query, Done<std::vector<api::UserSummary>> done) override;
   void user(std::string user, Done<api::UserView> done) override;
   void limits(Done<limits::Options> done) override;

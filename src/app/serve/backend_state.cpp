@@ -69,6 +69,16 @@ void add_counters(const engine::Counters& counters, prometheus::Snapshot& out) {
   out.add(Family::kShadow, 0, {"drop", traffic::name(traffic::Reason::kUserMessages)});
 }
 
+/// What every shard says of its users, each in its place.
+using CrowdParts = std::array<std::optional<features::CrowdSummary>, kShards>;
+
+/// Merged in the order of the shards, so that the answer does not depend on threads.
+features::CrowdSummary merged(CrowdParts& parts) {
+  features::CrowdSummary all = std::move(*parts[0]);
+  for (std::size_t i = 1; i < parts.size(); ++i) all.merge(*parts[i]);
+  return all;
+}
+
 }  // namespace
 
 void ServerBackend::observe_second() {
@@ -112,10 +122,21 @@ void ServerBackend::readiness(Done<std::vector<api::Check>> done) {
       });
 }
 
+void ServerBackend::crowd(Done<features::CrowdSummary> done) {
+  auto shared = std::make_shared<Done<features::CrowdSummary>>(std::move(done));
+  gather<CrowdParts>([](const engine::Shard& shard,
+                        CrowdParts& parts) { parts[index(shard.id())] = shard.crowd(); },
+                     [shared](Result<CrowdParts> parts) {
+                       if (!parts) return (*shared)(tl::unexpected(parts.error()));
+                       (*shared)(merged(*parts));
+                     });
+}
+
 void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
   struct Part {
     engine::Counters counters;
-    std::uint64_t users = 0, active = 0, bytes = 0;
+    CrowdParts crowd;
+    std::uint64_t users = 0, bytes = 0;
     std::array<std::uint64_t, 4> open{};
     std::array<std::uint64_t, 3> overrides{};
   };
@@ -124,7 +145,7 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
       [](const engine::Shard& shard, Part& sum) {
         sum.counters += shard.counters();
         sum.users += shard.users();
-        sum.active += shard.active_users();
+        sum.crowd[index(shard.id())] = shard.crowd();
         sum.bytes += shard.memory_bytes();
         for (std::size_t i = 0; i < sum.open.size(); ++i)
           sum.open[i] += shard.alerts().open_count(traffic::Severity(i));
@@ -138,7 +159,13 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         out.add(Family::kStartTime, seconds(started_at_));
         out.add(Family::kEngineTime, seconds(time().time_since_epoch()));
         out.add(Family::kUsers, sum->users);
-        out.add(Family::kActiveUsers, sum->active);
+        const features::CrowdSummary crowd = merged(sum->crowd);
+        out.add(Family::kActiveUsers, crowd.active_users);
+        out.add(Family::kAddressEntropy, crowd.address_entropy_bits());
+        const auto crowded = crowd.most_crowded(1);
+        out.add(Family::kAddressUsersMax, crowded.empty() ? 0. : crowded[0].users);
+        const auto hottest = crowd.hottest(1);
+        out.add(Family::kChannelRateMax, hottest.empty() ? 0. : hottest[0].per_minute);
         out.add(Family::kEngineMemory, sum->bytes);
         for (std::size_t i = 0; i < sum->open.size(); ++i)
           out.add(Family::kAlertsOpen, sum->open[i], {traffic::name(traffic::Severity(i))});

@@ -134,9 +134,10 @@ std::optional<novelty::Batch> MetricStreams::own_row(const prometheus::Snapshot&
     for (const Family family : families) moved += total(totals, family) - total(before, family);
     return std::max(0., moved) / elapsed;
   };
-  const std::array<std::pair<std::string_view, double>, 9> values{{
+  const std::array<std::pair<std::string_view, double>, 10> values{{
       {"connections", total(totals, Family::kConnections)},
       {"active_users", total(totals, Family::kActiveUsers)},
+      {"address_entropy_bits", total(totals, Family::kAddressEntropy)},
       {"messages_per_second", rate({Family::kMessages})},
       {"bytes_per_second", rate({Family::kMessageBytes})},
       {"events_per_second", rate({Family::kEvents})},

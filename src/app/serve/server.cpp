@@ -14,9 +14,7 @@
 #include "app/serve/engine_text.hpp"
 #include "app/serve/words.hpp"
 #include "app/version.hpp"
-#include "core/traffic/schema.hpp"
 #include "io/files/file_system.hpp"
-#include "io/files/snapshot.hpp"
 #include "io/json/fields.hpp"
 #include "io/jwt/verifier.hpp"
 #include "server/api/answers.hpp"
@@ -24,9 +22,6 @@
 namespace liminal::app {
 namespace {
 
-/// Of versions that kept one snapshot of everything.
-constexpr std::string_view kSnapshotFile = "engine.snapshot";
-constexpr std::string_view kSnapshotBefore = "engine.snapshot.before";
 constexpr std::string_view kClockMeta = "clock";
 /// Alerts that may be open at a restart: all shards' at their default.
 constexpr std::size_t kOpenAlertsMax = 64 * 4096;
@@ -301,33 +296,11 @@ void Server::open_scaling() {
 
 /// Brings back what the engine was, and begins a life of it.
 void Server::load_state() {
-  if (!snapshots_->load(*runtime_)) (void)load_one_snapshot_of_all();
+  snapshots_->load(*runtime_);
   // Above whatever was given out before: no shard has a million inputs a second for long.
   const auto now =
       std::chrono::duration_cast<std::chrono::microseconds>(clock_->now().time_since_epoch());
   runtime_->resume(static_cast<std::uint64_t>(now.count()));
-}
-
-bool Server::load_one_snapshot_of_all() {
-  static LogSite site;
-  const std::filesystem::path folder(configuration_.data);
-  for (const std::string_view file : {kSnapshotFile, kSnapshotBefore}) {
-    const auto bytes = read_file(folder / file);
-    if (!bytes) continue;
-    const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
-    const bool fits = snapshot && snapshot->header.schema_hash == traffic::schema_hash();
-    Reader in(fits ? snapshot->payload : std::string_view{});
-    const Result<void> loaded = !snapshot ? tl::unexpected(snapshot.error())
-                                : !fits   ? failure(ErrorCode::kUnsupported)
-                                          : runtime_->load(in);
-    log_.write(loaded ? LogLevel::kInfo : LogLevel::kError,
-               site,
-               loaded ? "snapshot.loaded" : "snapshot.unreadable",
-               {{"file", std::string(file)},
-                {"error", loaded ? "" : std::string(name(loaded.error().code))}});
-    if (loaded) return true;
-  }
-  return false;
 }
 
 /// The store may know of more than the snapshots: what was acknowledged after they were made.

@@ -83,7 +83,6 @@ class Server {
   void load_limits(engine::Options& options);
   void open_scaling();
   void load_state();
-  [[nodiscard]] bool load_one_snapshot_of_all();
   void adopt_what_was_shown();
   [[nodiscard]] tl::expected<void, std::string> listen();
   [[nodiscard]] tl::expected<void, std::string> start_api();

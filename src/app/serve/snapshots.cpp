@@ -33,8 +33,8 @@ Snapshots::Snapshots(const Parts& parts, const Options& options)
   thread_ = std::make_unique<BlockingThread>();
 }
 
-bool Snapshots::load(shards::Runtime& runtime) {
-  if (!folder_) return false;
+void Snapshots::load(shards::Runtime& runtime) {
+  if (!folder_) return;
   static LogSite site;
   const auto unreadable = [&](const std::string& what, std::string why) {
     parts_.log.write(
@@ -76,12 +76,11 @@ bool Snapshots::load(shards::Runtime& runtime) {
     others.emplace_back(load_some);
   load_some();
   for (std::thread& other : others) other.join();
-  if (loaded == 0) return false;
+  if (loaded == 0) return;
   parts_.log.write(LogLevel::kInfo,
                    site,
                    "snapshots.loaded",
                    {{"files", std::to_string(loaded)}, {"bytes", std::to_string(bytes)}});
-  return true;
 }
 
 void Snapshots::second(shards::Runtime& runtime) {

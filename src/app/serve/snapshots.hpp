@@ -54,8 +54,8 @@ class Snapshots {
   /// What cannot be had is said in the log; then nothing is saved and nothing loaded.
   Snapshots(const Parts& parts, const Options& options);
 
-  /// Loads what is there, before the runtime starts. False when there was nothing.
-  bool load(shards::Runtime& runtime);
+  /// Loads what is there, before the runtime starts.
+  void load(shards::Runtime& runtime);
 
   /// Once a second, while the runtime runs.
   void second(shards::Runtime& runtime);

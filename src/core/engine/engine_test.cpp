@@ -299,6 +299,18 @@ TEST(Engine, TellsAnAddressRingToTheOwnersOfItsUsers) {
   EXPECT_EQ(ring->user.rfind("sock", 0), 0u);
 }
 
+TEST(Engine, KnowsWhatGoesOnAmongAllUsers) {
+  Driver driver;
+  for (const Line& line : talk(40, 600, 3)) driver.feed(line);
+  features::CrowdSummary crowd = driver.engine.shard(ShardId{0}).crowd();
+  for (std::uint8_t i = 1; i < kShards; ++i) crowd.merge(driver.engine.shard(ShardId{i}).crowd());
+  EXPECT_NEAR(crowd.active_users, 40, 1);
+  EXPECT_NEAR(crowd.messages_per_minute, 80, 40);
+  EXPECT_NEAR(crowd.address_entropy_bits(), 5, .5) << "40 addresses: log2(40) less collisions";
+  EXPECT_EQ(crowd.most_crowded(1).at(0).users, 1);
+  EXPECT_EQ(crowd.hottest(1).at(0).text, "general");
+}
+
 TEST(Engine, AnAddressLimitHoldsOverUsersOfAllShards) {
   Options options;
   options.limits.mode = traffic::Mode::kEnforce;

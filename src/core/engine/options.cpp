@@ -12,6 +12,7 @@ Problems validate(const Options& options) {
   };
   add("detect", detect::validate(options.detect));
   add("alerts", validate(options.alerts));
+  add("engine.crowd", features::validate(options.crowd));
   const auto within = [&found](std::string key, std::uint32_t value, std::uint32_t most) {
     if (value < 1 || value > most)
       found.push_back({std::move(key), "must be between 1 and " + std::to_string(most)});

@@ -7,6 +7,7 @@
 #include "core/detect/options.hpp"
 #include "core/detect/rules.hpp"
 #include "core/engine/alert_book.hpp"
+#include "core/features/options.hpp"
 #include "core/limits/options.hpp"
 #include "core/limits/policies.hpp"
 
@@ -16,6 +17,7 @@ struct Options {
   limits::Options limits;
   detect::Options detect;
   AlertOptions alerts;
+  features::CrowdOptions crowd;
   /// Users and addresses a shard keeps; the least recently active is forgotten beyond it, counted.
   std::uint32_t users_max = 32'768;
   std::uint32_t addresses_max = 16'384;

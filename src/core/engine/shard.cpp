@@ -36,7 +36,8 @@ Shard::Shard(ShardId id, std::shared_ptr<const Settings> settings, SteadyTime no
       users_(settings_->options.users_max),
       addresses_(settings_->options.addresses_max),
       alerts_(id, settings_->options.alerts),
-      population_(settings_->options.detect.profile) {}
+      population_(settings_->options.detect.profile),
+      crowd_(settings_->options.crowd) {}
 
 void Shard::step(const Event& event, Effects& out) {
   LIMINAL_DCHECK(shard_of(event.user.hash) == id_);
@@ -54,7 +55,7 @@ void Shard::step(const Event& event, Effects& out) {
                                now,
                                connection_of(event));
   const bool counted = out.verdict.decision < Decision::kDrop;
-  user.features.learn(event, now, limits::violates(out.verdict));
+  crowd_.learn(event, now, user.features.learn(event, now, limits::violates(out.verdict)));
   judge(user, event, now, out);
   if (event.kind == EventKind::kConnect && out.verdict.decision >= Decision::kDrop) {
     // It was not let in, so nobody will tell that it ended.

@@ -16,6 +16,7 @@
 #include "core/engine/commons.hpp"
 #include "core/engine/effects.hpp"
 #include "core/engine/options.hpp"
+#include "core/features/crowd.hpp"
 #include "core/features/user_features.hpp"
 #include "core/features/user_table.hpp"
 #include "core/limits/decide.hpp"
@@ -87,6 +88,8 @@ class Shard {
   [[nodiscard]] std::optional<UserView> view(std::string_view user) const;
   /// What the detectors would say of the user now; none when the user is not known.
   [[nodiscard]] std::optional<std::vector<traffic::Finding>> analyze(std::string_view user) const;
+  /// What goes on among all users of this shard. Takes some 100 µs.
+  [[nodiscard]] features::CrowdSummary crowd() const { return crowd_.summary(now_); }
   /// Calls `visit(Name, const UserState&)` for users with a session, least recently active first.
   template <class Visit>
   void for_each_active(Visit&& visit) const {
@@ -174,6 +177,7 @@ class Shard {
   std::map<std::string, traffic::Override, std::less<>> overrides_;
   detect::Population population_;
   detect::Contribution contribution_;
+  features::Crowd crowd_;
   std::size_t active_users_ = 0;
   Counters counters_;
   detect::Findings findings_;  ///< of the event in hand

@@ -15,8 +15,9 @@ using traffic::Name;
 
 namespace {
 
-/// 2 added what connections have used up; a version 1 has none.
-constexpr std::uint8_t kShardVersion = 2;
+/// 2 added what connections have used up, 3 what goes on among all users: where a snapshot has
+/// none, it begins anew.
+constexpr std::uint8_t kShardVersion = 3;
 
 void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
 SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
@@ -187,6 +188,7 @@ Counters Shard::counters() const {
 
 std::size_t Shard::memory_bytes() const {
   return sizeof *this + users_.memory_bytes() + addresses_.memory_bytes() + alerts_.memory_bytes() +
+         crowd_.memory_bytes() - sizeof crowd_ +
          connections_.size() * (sizeof(limits::ConnectionLimits) + 48) +
          overrides_.size() * (sizeof(traffic::Override) + 64);
 }
@@ -218,12 +220,12 @@ void Shard::save(Writer& out) const {
     connection.save(out);
   }
   alerts_.save(out);
+  crowd_.save(out);
 }
 
 Result<void> Shard::load(Reader& in) {
   reset();
-  const auto version = in.get<std::uint8_t>();
-  if (version == 0 || version > kShardVersion) return failure(ErrorCode::kUnsupported);
+  if (in.get<std::uint8_t>() != kShardVersion) return failure(ErrorCode::kUnsupported);
   if (in.get<std::uint8_t>() != index(id_)) return failure(ErrorCode::kConflict, 1);
   now_ = get_time(in);
   inputs_ = in.get_varint();
@@ -248,12 +250,13 @@ Result<void> Shard::load(Reader& in) {
   if (!addresses) in.fail();
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left)
     used_addresses_.emplace_back(in.get_text());
-  for (std::uint64_t left = version > 1 ? in.get_varint() : 0; left > 0 && in.ok(); --left) {
+  for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
     const std::uint64_t number = in.get_varint();
     load_into(connections_[number], in);
     if (connections_.size() > kConnectionsMax) in.fail();
   }
   if (in.ok() && !alerts_.load(in)) in.fail();
+  if (in.ok() && !crowd_.load(in)) in.fail();
   if (!in.ok()) {
     const std::size_t position = in.position();
     reset();

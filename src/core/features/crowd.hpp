@@ -82,7 +82,7 @@ class Crowd {
 
   [[nodiscard]] std::size_t memory_bytes() const;
 
-  /// Format: docs/formats/snapshot.md, "crowd".
+  /// Part of a shard's snapshot, whose version is its own too.
   void save(Writer& out) const;
   [[nodiscard]] Result<void> load(Reader& in);
 

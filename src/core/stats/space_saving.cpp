@@ -130,24 +130,23 @@ void SpaceSaving::save(Writer& out) const {
 }
 
 void SpaceSaving::load(Reader& in) {
-  counters_.clear();
-  rebuild();
   const std::uint64_t size = in.get_varint();
-  if (size > capacity_) in.fail();
+  if (size > kCapacityMax) in.fail();
+  SpaceSaving read(std::clamp<std::uint64_t>(size, capacity_, kCapacityMax));
   for (std::uint64_t i = 0; i < size && in.ok(); ++i) {
     Counter counter;
     in.get(counter.hash);
     counter.text = in.get_text();
     counter.count = in.get_varint();
     counter.error = in.get_varint();
-    const bool twice = cells_[cell_of(counter.hash)] != kFree;
+    const bool twice = read.cells_[read.cell_of(counter.hash)] != kFree;
     if (counter.error > counter.count || twice) in.fail();
     if (!in.ok()) break;
-    counters_.push_back(std::move(counter));
-    insert_cell(counters_.size() - 1);
+    read.counters_.push_back(std::move(counter));
+    read.insert_cell(read.counters_.size() - 1);
   }
-  if (in.ok()) return;
   counters_.clear();
+  if (in.ok()) counters_ = size > capacity_ ? read.top(capacity_) : std::move(read.counters_);
   rebuild();
 }
 

@@ -52,7 +52,9 @@ class SpaceSaving {
   [[nodiscard]] std::size_t memory_bytes() const;
 
   void save(Writer& out) const;
-  /// Keeps its capacity; fails the reader on what exceeds it or makes no sense.
+  /// Keeps its capacity: of more counters the most frequent ones, whose bounds still hold. Of a
+  /// smaller, full one it does not know what that one had to replace. Fails the reader on what
+  /// makes no sense.
   void load(Reader& in);
 
  private:

@@ -99,6 +99,20 @@ RC_GTEST_PROP(SpaceSaving, SurvivesASnapshot, (std::uint64_t seed)) {
   RC_ASSERT(read.top(kCapacity) == sketch.top(kCapacity));
 }
 
+TEST(SpaceSaving, ASmallerOneKeepsTheMostFrequentOfASnapshot) {
+  SpaceSaving large(kCapacity);
+  for (std::uint64_t i = 0; i < kCapacity; ++i) large.add(i, "thing", 1 + i);
+  Writer out;
+  large.save(out);
+  Reader in(out.bytes());
+  SpaceSaving small(2);
+  small.load(in);
+  EXPECT_TRUE(in.at_end());
+  EXPECT_EQ(small.top(kCapacity), large.top(2));
+  small.add(0, "thing");
+  EXPECT_EQ(small.top(kCapacity).back().count, kCapacity) << "at least what it was seen";
+}
+
 TEST(SpaceSaving, RefusesASnapshotThatMakesNoSense) {
   Writer twice;
   twice.put_varint(2);
@@ -109,7 +123,7 @@ TEST(SpaceSaving, RefusesASnapshotThatMakesNoSense) {
     twice.put_varint(0);
   }
   Writer many;
-  many.put_varint(1'000);
+  many.put_varint(SpaceSaving::kCapacityMax + 1);
   for (const Writer* wrong : {&twice, &many}) {
     SpaceSaving sketch(kCapacity);
     Reader in(wrong->bytes());

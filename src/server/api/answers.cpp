@@ -221,6 +221,35 @@ void write(const Explanation& explanation, const SaliencePort& salience, json::W
   out.end_object();
 }
 
+void write(const features::CrowdSummary& crowd, std::uint64_t limit, json::Writer& out) {
+  out.begin_object();
+  out.field("active_users", crowd.active_users);
+  out.field("messages_per_minute", crowd.messages_per_minute);
+  out.field("connections_per_minute", crowd.connections_per_minute);
+  out.field("address_entropy_bits", crowd.address_entropy_bits());
+  out.key("addresses");
+  out.begin_array();
+  for (const auto& address : crowd.most_crowded(limit)) {
+    out.begin_object();
+    out.field("ip_address", address.text);
+    out.field("users", address.users);
+    out.end_object();
+  }
+  out.end_array();
+  out.key("channels");
+  out.begin_array();
+  for (const auto& channel : crowd.hottest(limit)) {
+    out.begin_object();
+    out.field("channel", channel.text);
+    out.field("messages_per_minute", channel.per_minute);
+    out.field("error_per_minute", channel.error_per_minute);
+    out.end_object();
+  }
+  out.end_array();
+  out.field("limit", limit);
+  out.end_object();
+}
+
 void write(const UserSummary& user, json::Writer& out) {
   using enum traffic::FeatureId;
   out.begin_object();

@@ -10,6 +10,8 @@ namespace liminal::api {
 /// The bodies of answers, as api/openapi.yaml describes them.
 void write(const Status& status, std::string_view version, json::Writer& out);
 void write(const Explanation& explanation, const SaliencePort& salience, json::Writer& out);
+/// The `limit` most crowded addresses and hottest channels.
+void write(const features::CrowdSummary& crowd, std::uint64_t limit, json::Writer& out);
 void write(const UserSummary& user, json::Writer& out);
 void write(const UserView& user, const SaliencePort& salience, json::Writer& out);
 /// Schema `Alert`.

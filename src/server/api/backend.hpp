@@ -9,6 +9,7 @@
 #include "core/base/problem.hpp"
 #include "core/base/result.hpp"
 #include "core/base/time.hpp"
+#include "core/features/crowd.hpp"
 #include "core/limits/options.hpp"
 #include "core/traffic/alert.hpp"
 #include "core/traffic/event.hpp"
@@ -192,6 +193,8 @@ class Backend {
   /// What detectors say of a user now. One whose number is 0 is no alert (yet). Changes nothing.
   virtual void analyze(std::string user, Done<std::vector<traffic::Alert>> done) = 0;
 
+  /// What goes on among all users.
+  virtual void crowd(Done<features::CrowdSummary> done) = 0;
   virtual void users(UserQuery query, Done<std::vector<UserSummary>> done) = 0;
   virtual void user(std::string user, Done<UserView> done) = 0;
 

@@ -72,6 +72,15 @@ class FakeBackend : public Backend {
     give(std::move(done), rows);
   }
 
+  void crowd(Done<features::CrowdSummary> done) override {
+    features::CrowdSummary crowd;
+    crowd.active_users = 2;
+    crowd.messages_per_minute = 12.5;
+    crowd.addresses = {{"10.0.0.1", 1, 1}, {"10.0.0.2", 2, 3}};
+    crowd.channels.add(9, "general", 12);
+    give(std::move(done), crowd);
+  }
+
   void cleanup(Duration age_max, Done<CleanupReport> done) override {
     give(std::move(done), CleanupReport{age_max == Duration::zero() ? 1U : 0U, 1, 7});
   }

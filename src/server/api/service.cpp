@@ -115,6 +115,7 @@ const Route* Service::find_route(Call& call, std::string& allowed) {
       {"GET", "/ml/status", kRead, Body::kNone, false, &Service::get_status},
       {"POST", "/ml/events", kWrite, Body::kEvents, true, &Service::post_events},
       {"GET", "/ml/features/recent", kRead, Body::kNone, false, &Service::get_rows},
+      {"GET", "/ml/crowd", kRead, Body::kNone, false, &Service::get_crowd},
       {"DELETE", "/ml/features/cleanup", kWrite, Body::kNone, false, &Service::clean_up},
       {"GET", "/ml/anomalies/recent", kRead, Body::kNone, false, &Service::list_alerts},
       {"POST", "/ml/anomalies/analyze", kRead, Body::kJson, false, &Service::analyze},

@@ -89,6 +89,7 @@ class Service {
   void post_events(const CallPtr& call);
   void get_rows(const CallPtr& call);
   void clean_up(const CallPtr& call);
+  void get_crowd(const CallPtr& call);
   void list_users(const CallPtr& call);
   void get_user(const CallPtr& call);
   // anomaly_handlers.cpp

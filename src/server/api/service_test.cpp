@@ -132,6 +132,16 @@ TEST_F(ServiceTest, ListsFeatureRows) {
   EXPECT_EQ(ask("GET", "/ml/features/recent?limit=10001").status, 422U);
 }
 
+TEST_F(ServiceTest, TellsWhatGoesOnAmongAllUsers) {
+  EXPECT_EQ(ask("GET", "/ml/crowd?limit=1").body,
+            R"({"active_users":2,"messages_per_minute":12.5,"connections_per_minute":0,)"
+            R"("address_entropy_bits":0,"addresses":[{"ip_address":"10.0.0.2","users":3}],)"
+            R"("channels":[{"channel":"general","messages_per_minute":12,"error_per_minute":0}],)"
+            R"("limit":1})");
+  EXPECT_THAT(errors(ask("GET", "/ml/crowd?limit=0")),
+              ElementsAre("limit: must be a whole number from 1 to 1000"));
+}
+
 TEST_F(ServiceTest, CleansUp) {
   EXPECT_EQ(ask("DELETE", "/ml/features/cleanup").body,
             R"({"removed_users":0,"remaining_users":1,"removed_rows":7,"max_age_hours":24})");

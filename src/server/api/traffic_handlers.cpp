@@ -145,6 +145,18 @@ void Service::clean_up(const CallPtr& call) {
       }));
 }
 
+void Service::get_crowd(const CallPtr& call) {
+  Query query(call->query);
+  const std::uint64_t limit = query.whole("limit", 10, 1, 1'000);
+  if (!right(*call, query)) return;
+  backend_.crowd(Call::then<features::CrowdSummary>(
+      call, "the summary", [call, limit](const features::CrowdSummary& crowd) {
+        json::Writer out;
+        write(crowd, limit, out);
+        call->answer(json_response(std::move(out)));
+      }));
+}
+
 void Service::list_users(const CallPtr& call) {
   Query query(call->query);
   UserQuery users;

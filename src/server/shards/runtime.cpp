@@ -147,15 +147,6 @@ Result<void> Runtime::load_commons(std::string_view bytes) {
   return commons_.load(in);
 }
 
-Result<void> Runtime::load(Reader& in) {
-  LIMINAL_CHECK(threads_.empty());
-  if (const Result<void> read = commons_.load(in); !read) return read;
-  for (engine::Shard& shard : shards_) {
-    if (const Result<void> read = shard.load(in); !read) return read;
-  }
-  return in.finish();
-}
-
 std::string Runtime::save() const {
   LIMINAL_CHECK(threads_.empty());
   Writer out;

@@ -147,8 +147,7 @@ class Runtime {
   /// From snapshots. One that fails leaves its part as new.
   [[nodiscard]] Result<void> load_shard(ShardId shard, std::string_view bytes);
   [[nodiscard]] Result<void> load_commons(std::string_view bytes);
-  /// From what `save` gave, or a program that had one snapshot of everything.
-  [[nodiscard]] Result<void> load(Reader& in);
+  /// The state of everything: equal for equal histories.
   [[nodiscard]] std::string save() const;
 
   /// Begins a life, after loading: nobody is connected, and every shard's inputs count on from
