@@ -13,68 +13,60 @@ constexpr std::int32_t kLargest = std::numeric_limits<std::int32_t>::max();
 constexpr unsigned kSlotBits = 12;
 constexpr std::uint32_t kSlotMask = (1U << kSlotBits) - 1;
 static_assert(2 * kColumnsMax < kSlotMask + 1);
-/// Walked in lockstep: enough loads in flight to hide their latency.
+/// Walked in lockstep: enough loads in flight to hide their latency, few enough for registers.
 constexpr std::size_t kLanes = 8;
+/// Keys of the rows of one call: half of a first-level cache.
+constexpr std::size_t kScratch = 4096;
+static_assert(kScratch >= 1 + 2 * kColumnsMax);
+/// Trees grown leaf by leaf are deep in few places: those deeper are asked on the way whether
+/// anything still moves.
+constexpr std::uint32_t kDeep = 8;
 
 /// An integer that compares as the float does; not for NaN.
-std::int32_t key(float x) {
+std::int32_t key_of(float x) {
   const auto bits = std::bit_cast<std::int32_t>(x + 0.F);  // −0 becomes 0
   return bits ^ ((bits >> 31) & kLargest);
 }
 
-std::uint64_t pack(std::int32_t threshold, std::uint32_t left, std::uint32_t slot) {
-  return std::uint64_t{std::bit_cast<std::uint32_t>(threshold)} << 32 | (left << kSlotBits | slot);
-}
-
-std::int32_t threshold_of(std::uint64_t node) {
-  return std::bit_cast<std::int32_t>(static_cast<std::uint32_t>(node >> 32));
-}
-
-float value_of(std::uint64_t leaf) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(leaf >> 32));
-}
-
-std::uint32_t next(const std::uint64_t* tree, std::uint32_t at, const std::int32_t* keys) {
-  const std::uint64_t node = tree[at];
-  const auto low = static_cast<std::uint32_t>(node);
-  return (low >> kSlotBits) +
-         static_cast<std::uint32_t>(keys[low & kSlotMask] >= threshold_of(node));
-}
-
-/// Walks lanes in lockstep. Trees grown leaf by leaf are deep in few places: every four levels it
-/// is asked whether anything still moves.
-template <std::size_t kCount>
-void walk(const std::array<const std::uint64_t*, kCount>& trees,
-          const std::array<const std::int32_t*, kCount>& keys,
-          std::uint32_t depth,
-          std::array<std::uint32_t, kCount>& at) {
-  at.fill(1);
-  std::uint32_t level = 0;
-  for (; level + 4 <= depth; level += 4) {
-    for (int i = 0; i < 3; ++i) {
-      for (std::size_t lane = 0; lane < kCount; ++lane)
-        at[lane] = next(trees[lane], at[lane], keys[lane]);
-    }
-    std::uint32_t moved = 0;
-    for (std::size_t lane = 0; lane < kCount; ++lane) {
-      const std::uint32_t to = next(trees[lane], at[lane], keys[lane]);
-      moved |= to ^ at[lane];
-      at[lane] = to;
-    }
-    if (moved == 0) return;
-  }
-  for (; level < depth; ++level) {
-    for (std::size_t lane = 0; lane < kCount; ++lane)
-      at[lane] = next(trees[lane], at[lane], keys[lane]);
-  }
-}
-
 }  // namespace
+
+Forest::Node Forest::pack(std::int32_t key, std::int32_t way, std::size_t slot) {
+  return {std::bit_cast<std::uint32_t>(way) << kSlotBits | static_cast<std::uint32_t>(slot), key};
+}
+
+double Forest::value(const Node& leaf) {
+  return static_cast<double>(std::bit_cast<float>(leaf.key));
+}
+
+/// One level. The key of a slot is at slot · kStep.
+template <std::size_t kStep>
+inline void Forest::step(const Node*& at, const std::int32_t* keys) {
+  const std::uint32_t way = at->way;
+  const bool right = keys[(way & kSlotMask) * kStep] >= at->key;
+  at += (std::bit_cast<std::int32_t>(way) >> kSlotBits) + (right ? 1 : 0);
+}
+
+/// Walks lanes in lockstep to the depth of the deepest. With a step, each lane has keys of its own,
+/// side by side.
+template <std::size_t kStep, class Lanes>
+inline void Forest::walk(Lanes& at, const std::int32_t* keys, std::uint32_t depth) {
+  const auto all = [&] {
+    for (std::size_t lane = 0; lane < at.size(); ++lane)
+      step<kStep>(at[lane], keys + (kStep > 1 ? lane : 0));
+  };
+  for (; depth > kDeep; depth -= 4) {
+    for (int i = 0; i < 4; ++i) all();
+    std::uint32_t slots = 0;  // that are read next: a leaf's is 0
+    for (const Node* const node : at) slots |= node->way & kSlotMask;
+    if (slots == 0) return;
+  }
+  for (; depth > 0; --depth) all();
+}
 
 Forest::Forest(std::span<const Tree> trees, std::size_t columns) : columns_(columns) {
   std::size_t count = 0;
   for (const Tree& tree : trees) {
-    count += tree.nodes.size() + 1;
+    count += tree.nodes.size();
     for (const TreeNode& node : tree.nodes) doubled_ |= !node.leaf() && !node.missing_left;
   }
   nodes_.reserve(count);
@@ -82,8 +74,8 @@ Forest::Forest(std::span<const Tree> trees, std::size_t columns) : columns_(colu
   for (const Tree& tree : trees) add(tree);
 }
 
-/// Breadth first, so that siblings are neighbours and the upper levels share cache lines. Node 0 of
-/// each tree is empty: a leaf at the root stays there too.
+/// Breadth first, so that siblings are neighbours and the upper levels share cache lines; a way to
+/// a child is then at most as long as the tree has leaves.
 void Forest::add(const Tree& tree) {
   struct Pending {
     std::uint32_t node = 0;
@@ -93,91 +85,87 @@ void Forest::add(const Tree& tree) {
   order.reserve(tree.nodes.size());
   order.push_back({});
   Root root{static_cast<std::uint32_t>(nodes_.size()), 0};
-  nodes_.push_back(0);
   for (std::size_t i = 0; i < order.size(); ++i) {
     const auto [index, depth] = order[i];
     const TreeNode& node = tree.nodes[index];
-    const auto place = static_cast<std::uint32_t>(i) + 1;
     root.depth = std::max(root.depth, depth);
     if (node.leaf()) {
-      nodes_.push_back(pack(std::bit_cast<std::int32_t>(node.value), place - 1, 0));
+      nodes_.push_back(pack(std::bit_cast<std::int32_t>(node.value), -1, 0));
       continue;
     }
-    const auto left = static_cast<std::uint32_t>(order.size()) + 1;
     const std::size_t copy = node.missing_left ? 0 : columns_;
-    const auto slot = static_cast<std::uint32_t>(1 + static_cast<std::size_t>(node.feature) + copy);
-    nodes_.push_back(pack(key(node.value), left, slot));
+    nodes_.push_back(pack(key_of(node.value),
+                          static_cast<std::int32_t>(order.size() - i),
+                          1 + static_cast<std::size_t>(node.feature) + copy));
     order.push_back({node.left, depth + 1});
     order.push_back({node.right, depth + 1});
   }
   roots_.push_back(root);
 }
 
-void Forest::make_keys(std::span<const float> columns, std::int32_t* keys) const {
-  keys[0] = kLargest;
-  for (std::size_t i = 0; i < columns_; ++i) {
-    const float x = columns[i];
-    keys[1 + i] = x == x ? key(x) : kSmallest;
-  }
-  if (!doubled_) return;
-  for (std::size_t i = 0; i < columns_; ++i) {
-    const float x = columns[i];
-    keys[1 + columns_ + i] = x == x ? key(x) : kLargest;
-  }
+std::size_t Forest::rows_max() const {
+  return std::clamp(kScratch / slots(), std::size_t{1}, kRowsMax);
 }
 
+void Forest::make_keys(std::span<const float> row, std::size_t step, std::int32_t* keys) const {
+  *keys = kLargest;
+  for (const float x : row) *(keys += step) = x == x ? key_of(x) : kSmallest;
+  if (!doubled_) return;
+  for (const float x : row) *(keys += step) = x == x ? key_of(x) : kLargest;
+}
+
+/// Trees side by side.
 double Forest::sum(const std::int32_t* keys) const {
   double total = 0;
-  std::array<const std::uint64_t*, kLanes> trees;
-  std::array<std::uint32_t, kLanes> at;
-  std::array<const std::int32_t*, kLanes> same;
-  same.fill(keys);
   std::size_t i = 0;
   for (; i + kLanes <= roots_.size(); i += kLanes) {
+    std::array<const Node*, kLanes> at;
     std::uint32_t depth = 0;
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      trees[lane] = nodes_.data() + roots_[i + lane].first;
+      at[lane] = nodes_.data() + roots_[i + lane].first;
       depth = std::max(depth, roots_[i + lane].depth);
     }
-    walk(trees, same, depth, at);
-    for (std::size_t lane = 0; lane < kLanes; ++lane)
-      total += static_cast<double>(value_of(trees[lane][at[lane]]));
+    walk<1>(at, keys, depth);
+    for (const Node* const leaf : at) total += value(*leaf);
   }
   for (; i < roots_.size(); ++i) {
-    const std::uint64_t* const tree = nodes_.data() + roots_[i].first;
-    std::array<std::uint32_t, 1> one;
-    walk<1>({tree}, {keys}, roots_[i].depth, one);
-    total += static_cast<double>(value_of(tree[one[0]]));
+    std::array<const Node*, 1> at{nodes_.data() + roots_[i].first};
+    walk<1>(at, keys, roots_[i].depth);
+    total += value(*at[0]);
   }
   return total;
 }
 
-void Forest::sums(const std::int32_t* keys, std::span<double> out) const {
-  std::fill(out.begin(), out.end(), 0.);
-  const std::size_t stride = slots();
-  for (const Root& root : roots_) {
-    const std::uint64_t* const tree = nodes_.data() + root.first;
-    std::array<const std::uint64_t*, kLanes> same;
-    same.fill(tree);
-    std::array<std::uint32_t, kLanes> at;
-    std::array<const std::int32_t*, kLanes> rows;
-    std::size_t i = 0;
-    for (; i + kLanes <= out.size(); i += kLanes) {
-      for (std::size_t lane = 0; lane < kLanes; ++lane) rows[lane] = keys + (i + lane) * stride;
-      walk(same, rows, root.depth, at);
-      for (std::size_t lane = 0; lane < kLanes; ++lane)
-        out[i + lane] += static_cast<double>(value_of(tree[at[lane]]));
-    }
-    for (; i < out.size(); ++i) {
-      std::array<std::uint32_t, 1> one;
-      walk<1>({tree}, {keys + i * stride}, root.depth, one);
-      out[i] += static_cast<double>(value_of(tree[one[0]]));
-    }
+/// Rows side by side.
+void Forest::add_leaves(const Root& root, const std::int32_t* keys, std::span<double> out) const {
+  for (std::size_t i = 0; i < out.size(); i += kLanes, keys += kLanes * slots()) {
+    std::array<const Node*, kLanes> at;
+    at.fill(nodes_.data() + root.first);
+    walk<kLanes>(at, keys, root.depth);
+    for (std::size_t lane = 0; lane < kLanes; ++lane) out[i + lane] += value(*at[lane]);
+  }
+}
+
+void Forest::sums(std::span<const float> columns, std::span<double> out) const {
+  std::array<std::int32_t, kScratch> keys;
+  const std::size_t grouped = out.size() / kLanes * kLanes;
+  const auto row = [&](std::size_t i) { return columns.subspan(i * columns_, columns_); };
+  for (std::size_t i = 0; i < grouped; ++i) {
+    const std::size_t lane = i % kLanes;
+    make_keys(row(i), kLanes, keys.data() + (i - lane) * slots() + lane);
+    out[i] = 0;
+  }
+  if (grouped > 0) {
+    for (const Root& root : roots_) add_leaves(root, keys.data(), out.first(grouped));
+  }
+  for (std::size_t i = grouped; i < out.size(); ++i) {
+    make_keys(row(i), 1, keys.data());
+    out[i] = sum(keys.data());
   }
 }
 
 std::size_t Forest::memory_bytes() const {
-  return nodes_.capacity() * sizeof(std::uint64_t) + roots_.capacity() * sizeof(Root);
+  return nodes_.capacity() * sizeof(Node) + roots_.capacity() * sizeof(Root);
 }
 
 }  // namespace liminal::models

@@ -8,9 +8,9 @@
 namespace liminal::models {
 namespace {
 
-/// Columns, and keys, of a block of rows: both stay in the first-level cache.
+/// Columns of a block of rows.
 constexpr std::size_t kScratch = 4096;
-static_assert(kScratch >= 1 + 2 * kColumnsMax);
+static_assert(kScratch >= kColumnsMax);
 
 template <class... F>
 struct Overload : F... {
@@ -70,22 +70,14 @@ double Machine::ForestPart::margin(double sum) const {
 }
 
 void Machine::ForestPart::margins(std::span<const float> columns, std::span<double> out) const {
-  std::array<std::int32_t, kScratch> keys;
-  const std::size_t width = columns.size() / out.size();
-  for (std::size_t i = 0; i < out.size(); ++i)
-    forest.make_keys(columns.subspan(i * width, width), keys.data() + i * forest.slots());
-  if (out.size() == 1) {
-    out[0] = forest.sum(keys.data());
-  } else {
-    forest.sums(keys.data(), out);
-  }
+  forest.sums(columns, out);
   for (double& value : out) value = margin(value);
 }
 
 std::size_t Machine::rows_max() const {
-  std::size_t places = width_;
-  if (const auto* const part = std::get_if<ForestPart>(&part_)) places = part->forest.slots();
-  return std::clamp(kScratch / places, std::size_t{1}, kRowsMax);
+  const std::size_t made = std::clamp(kScratch / width_, std::size_t{1}, kRowsMax);
+  const auto* const part = std::get_if<ForestPart>(&part_);
+  return part == nullptr ? made : std::min(made, part->forest.rows_max());
 }
 
 double Machine::margin(std::span<const float> columns) const {

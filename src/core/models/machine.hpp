@@ -18,7 +18,7 @@ namespace liminal::models {
 class Machine {
  public:
   /// Rows are computed in blocks of so many at most.
-  static constexpr std::size_t kRowsMax = 64;
+  static constexpr std::size_t kRowsMax = Forest::kRowsMax;
 
   Machine(const Trees& model, std::size_t features);
   Machine(const Linear& model, std::size_t features);

@@ -16,70 +16,89 @@ struct Step {
 
 double real(std::size_t n) { return static_cast<double>(n); }
 
-/// Features met from the root down, without the placeholder's at its head counted.
+/// Features met from the root down; the first step is a placeholder. The steps of all nodes on the
+/// way are kept in one arena, a node's behind its parent's, so that going back costs nothing.
 class Path {
  public:
+  explicit Path(std::vector<Step>& arena) : arena_(arena) { arena_.clear(); }
+
+  /// A copy of a path at the arena's end. What stood there was of a node that is done with.
+  Path(const Path& parent) : arena_(parent.arena_), first_(parent.first_ + parent.count_) {
+    count_ = parent.count_;
+    if (arena_.size() < first_ + count_ + 1) arena_.resize(first_ + count_ + 1);
+    std::copy_n(parent.begin(), count_, begin());
+  }
+  Path& operator=(const Path&) = delete;
+
   void extend(double zero, double one, std::uint32_t feature) {
-    const std::size_t depth = steps_.size();
-    steps_.push_back({feature, zero, one, depth == 0 ? 1. : 0.});
+    const std::size_t depth = count_++;
+    if (arena_.size() < first_ + count_) arena_.resize(first_ + count_);
+    Step* const steps = begin();
+    steps[depth] = {feature, zero, one, depth == 0 ? 1. : 0.};
     for (std::size_t i = depth; i-- > 0;) {
-      steps_[i + 1].weight += one * steps_[i].weight * real(i + 1) / real(depth + 1);
-      steps_[i].weight = zero * steps_[i].weight * real(depth - i) / real(depth + 1);
+      steps[i + 1].weight += one * steps[i].weight * real(i + 1) / real(depth + 1);
+      steps[i].weight = zero * steps[i].weight * real(depth - i) / real(depth + 1);
     }
   }
 
   /// Takes a step away again, as if it had never been taken.
   void unwind(std::size_t index) {
-    const std::size_t depth = steps_.size() - 1;
-    const auto [feature, zero, one, weight] = steps_[index];
-    double next = steps_[depth].weight;
+    const std::size_t depth = count_ - 1;
+    Step* const steps = begin();
+    const auto [feature, zero, one, weight] = steps[index];
+    double next = steps[depth].weight;
     for (std::size_t i = depth; i-- > 0;) {
       if (one != 0) {
-        const double kept = steps_[i].weight;
-        steps_[i].weight = next * real(depth + 1) / (real(i + 1) * one);
-        next = kept - steps_[i].weight * zero * real(depth - i) / real(depth + 1);
+        const double kept = steps[i].weight;
+        steps[i].weight = next * real(depth + 1) / (real(i + 1) * one);
+        next = kept - steps[i].weight * zero * real(depth - i) / real(depth + 1);
       } else {
-        steps_[i].weight = steps_[i].weight * real(depth + 1) / (zero * real(depth - i));
+        steps[i].weight = steps[i].weight * real(depth + 1) / (zero * real(depth - i));
       }
     }
     for (std::size_t i = index; i < depth; ++i) {
-      steps_[i].feature = steps_[i + 1].feature;
-      steps_[i].zero = steps_[i + 1].zero;
-      steps_[i].one = steps_[i + 1].one;
+      steps[i].feature = steps[i + 1].feature;
+      steps[i].zero = steps[i + 1].zero;
+      steps[i].one = steps[i + 1].one;
     }
-    steps_.pop_back();
+    --count_;
   }
 
   /// The sum of the weights that would be left without a step.
   [[nodiscard]] double unwound_sum(std::size_t index) const {
-    const std::size_t depth = steps_.size() - 1;
-    const double one = steps_[index].one;
-    const double zero = steps_[index].zero;
-    double next = steps_[depth].weight;
+    const std::size_t depth = count_ - 1;
+    const Step* const steps = begin();
+    const double one = steps[index].one;
+    const double zero = steps[index].zero;
+    double next = steps[depth].weight;
     double total = 0;
     for (std::size_t i = depth; i-- > 0;) {
       if (one != 0) {
         const double weight = next * real(depth + 1) / (real(i + 1) * one);
         total += weight;
-        next = steps_[i].weight - weight * zero * real(depth - i) / real(depth + 1);
+        next = steps[i].weight - weight * zero * real(depth - i) / real(depth + 1);
       } else {
-        total += steps_[i].weight * real(depth + 1) / (zero * real(depth - i));
+        total += steps[i].weight * real(depth + 1) / (zero * real(depth - i));
       }
     }
     return total;
   }
 
   [[nodiscard]] std::size_t find(std::uint32_t feature) const {
-    for (std::size_t i = 1; i < steps_.size(); ++i) {
-      if (steps_[i].feature == feature) return i;
+    for (std::size_t i = 1; i < count_; ++i) {
+      if (begin()[i].feature == feature) return i;
     }
     return 0;
   }
 
-  [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
+  [[nodiscard]] std::span<const Step> steps() const { return {begin(), count_}; }
 
  private:
-  std::vector<Step> steps_;
+  [[nodiscard]] Step* begin() const { return arena_.data() + first_; }
+
+  std::vector<Step>& arena_;
+  std::size_t first_ = 0;
+  std::size_t count_ = 0;
 };
 
 class Walk {
@@ -91,7 +110,8 @@ class Walk {
       : tree_(tree), columns_(columns), feature_of_(feature_of), contributions_(contributions) {}
 
   double run() {
-    descend(0, 1, Path{}, 1, 1, 0);
+    std::vector<Step> arena;
+    descend(0, 1, Path(arena), 1, 1, 0);
     return expectation_;
   }
 
@@ -133,7 +153,7 @@ class Walk {
 
   void leaf(const Path& path, double value, double reached) {
     expectation_ += reached * value;
-    const std::vector<Step>& steps = path.steps();
+    const std::span<const Step> steps = path.steps();
     for (std::size_t i = 1; i < steps.size(); ++i) {
       contributions_[steps[i].feature] +=
           path.unwound_sum(i) * (steps[i].one - steps[i].zero) * value;
