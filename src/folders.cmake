@@ -7,6 +7,7 @@ foreach(folder
     core/scaling core/learn
     core/engine
     io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files io/xgboost io/onnx io/onnxruntime
+    io/remote_write
     server/shards server/gateway server/hub server/player server/api server/webhook server/journal server/signals
     app)
   if(EXISTS ${PROJECT_SOURCE_DIR}/src/${folder}/CMakeLists.txt)

@@ -21,6 +21,9 @@ import urllib.parse
 import jsonschema
 import yaml
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "remote_write"))
+import remote_write  # noqa: E402
+
 DOCUMENT = yaml.safe_load(
     (pathlib.Path(__file__).parents[2] / "api" / "openapi.yaml").read_text())
 USER = "ann"
@@ -311,6 +314,24 @@ def check_metrics(api):
     wrong = {"metrics": [{"a": 1}, {"a": "x"}]}
     assert paths_of(api.ask("POST", "/anomaly", 422, wrong)) == ["metrics[1].a"]
     api.ask("POST", "/anomaly", 400, '{"metrics":[{"a":NaN}]}')
+    own = {"source": "liminal", "metrics": [{"a": 1}]}
+    assert paths_of(api.ask("POST", "/anomaly", 422, own)) == ["source"]
+
+
+def check_remote_write(api):
+    kind, snappy = "application/x-protobuf", {"Content-Encoding": "snappy"}
+    labels = [("__name__", "up"), ("instance", "web:1"), ("job", "web")]
+    body = remote_write.request([(labels, [(1, 1000), (float("nan"), 2000)])])
+    api.ask("POST", "/api/v1/write", 204, body, snappy, kind)
+    api.ask("POST", "/api/v1/write", 204, body, snappy, kind + ";proto=prometheus.WriteRequest")
+    api.ask("POST", "/api/v1/write", 415, body, snappy, kind + ";proto=io.prometheus.write.v2.Request")
+    api.ask("POST", "/api/v1/write", 415, body, {"Content-Encoding": "gzip"}, kind)
+    api.ask("POST", "/api/v1/write", 415, "{}", snappy)
+    api.ask("POST", "/api/v1/write", 400, body[:-5], snappy, kind)
+    api.ask("POST", "/api/v1/write", 400, remote_write.block(b"x"), snappy, kind)
+    api.ask("POST", "/api/v1/write", 413, b"\xff\xff\xff\x7f", snappy, kind)
+    nameless = remote_write.request([([("instance", "web:1")], [(1, 1000)])])
+    api.ask("POST", "/api/v1/write", 400, nameless, snappy, kind)
 
 
 def check_operations(api):
@@ -354,6 +375,7 @@ def check(base, token):
     check_limits(api)
     check_scaling(api)
     check_metrics(api)
+    check_remote_write(api)
     check_operations(api)
     check_the_rest(api)
     asked = {one[0] for one in api.seen}

@@ -18,6 +18,9 @@ import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "remote_write"))
+import remote_write  # noqa: E402
+
 PATIENCE_S = 120
 
 # Moved by the tests of the folders that count them: src/core/engine, src/io/sqlite, src/server.
@@ -43,7 +46,7 @@ class Server:
         self.listen, self.api = re.match(r"ready listen=(\S+) api=(\S+)", ready).groups()
 
     def call(self, method, path, body=None, kind="application/json"):
-        data = body.encode() if body is not None else None
+        data = body.encode() if isinstance(body, str) else body
         request = urllib.request.Request(f"http://{self.api}{path}", data, method=method,
                                          headers={"Content-Type": kind} if data else {})
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -116,6 +119,9 @@ def main():
             rows = [{"cpu": i % 17, "timestamp": 1e9 + i} for i in range(2000)]
             rows.append({"cpu": 400, "timestamp": 1e9 + 2000})
             front.call("POST", "/anomaly", json.dumps({"source": "test", "metrics": rows}))
+            written = [([("__name__", "up"), ("instance", "web:1")], [(1, 1_000)])]
+            front.call("POST", "/api/v1/write", remote_write.request(written),
+                       "application/x-protobuf")
             bad = urllib.request.Request(f"http://{front.listen}/")
             try:
                 urllib.request.urlopen(bad, timeout=10)

@@ -17,7 +17,6 @@ constexpr std::uint64_t kSaveSecondsMin = 5;
 /// A large snapshot takes no more than this much of the disk's time.
 constexpr std::uint64_t kSaveBytesPerSecond = 8U << 20;
 constexpr std::uint64_t kOwnSeconds = 5;
-constexpr std::string_view kOwnSource = "liminal";
 /// Metrics that are named in a line of the log.
 constexpr std::size_t kNamedMax = 3;
 constexpr std::size_t kUpstreamsMax = 16;
@@ -82,6 +81,8 @@ bool MetricStreams::run(std::function<void()> task) {
 Result<std::vector<novelty::RowScore>> MetricStreams::score(const novelty::Batch& batch) {
   return anomaly_.score(batch, true);
 }
+
+novelty::Intake MetricStreams::learn(const novelty::Batch& batch) { return anomaly_.learn(batch); }
 
 void MetricStreams::declare(std::string source,
                             std::string metric,
@@ -150,7 +151,7 @@ std::optional<novelty::Batch> MetricStreams::own_row(const prometheus::Snapshot&
   const auto [decisions, took] = decided(totals);
   const auto [decisions_before, took_before] = decided(before);
   novelty::Batch batch;
-  batch.source = kOwnSource;
+  batch.source = api::kOwnSource;
   novelty::Batch::Row& row = batch.rows.emplace_back();
   row.at = now();
   for (const auto& [name, value] : values) {
@@ -187,7 +188,7 @@ void MetricStreams::report(const novelty::Batch& batch, const novelty::RowScore&
   for (std::size_t i = 0; i < std::min(kNamedMax, named.size()) && named[i].first < 0; ++i)
     metrics += (metrics.empty() ? "" : ",") + std::string(named[i].second);
   static LogSite own, others;
-  const bool ours = batch.source == kOwnSource;
+  const bool ours = batch.source == api::kOwnSource;
   log_.write(LogLevel::kWarning,
              ours ? own : others,
              "metrics.anomaly",

@@ -32,6 +32,7 @@ class MetricStreams final : public api::AnomalyPort {
   [[nodiscard]] EventTime now() const override;
   [[nodiscard]] bool run(std::function<void()> task) override;
   [[nodiscard]] Result<std::vector<novelty::RowScore>> score(const novelty::Batch& batch) override;
+  [[nodiscard]] novelty::Intake learn(const novelty::Batch& batch) override;
   void declare(std::string source,
                std::string metric,
                novelty::SeriesSettings settings,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,27 @@ struct Batch {
   std::string source;
   std::vector<std::string> metrics;
   std::vector<Row> rows;
+  /// Of each metric, whether it is taken for a counter while its owner told nothing. Empty: none
+  /// is.
+  std::vector<bool> counters{};
+};
+
+/// What became of the values of a batch whose sender repeats itself.
+struct Intake {
+  std::uint64_t learnt = 0;
+  std::uint64_t missing = 0;    ///< not a number
+  std::uint64_t duplicate = 0;  ///< at the time of their series' last one
+  std::uint64_t late = 0;       ///< before it
+  std::uint64_t beyond = 0;     ///< of a metric for which there is no room
+
+  Intake& operator+=(const Intake& other) {
+    learnt += other.learnt;
+    missing += other.missing;
+    duplicate += other.duplicate;
+    late += other.late;
+    beyond += other.beyond;
+    return *this;
+  }
 };
 
 }  // namespace liminal::novelty

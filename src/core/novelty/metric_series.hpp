@@ -55,6 +55,9 @@ class MetricSeries {
   void configure(const SeriesSettings& settings);
   [[nodiscard]] SeriesSettings settings() const;
 
+  /// What is judged of a point: its value, or a counter's rate; NaN when there is none.
+  [[nodiscard]] double seen(double value, EventTime at) const;
+
   /// Scores a point, then learns it. A missing one (NaN, infinite) changes nothing.
   SeriesScore step(double value, EventTime at);
 
@@ -65,6 +68,10 @@ class MetricSeries {
   [[nodiscard]] std::optional<Range> expected() const { return detector_.expected(); }
 
   [[nodiscard]] std::uint32_t points() const { return detector_.points(); }
+  /// When its last point was; nothing before the first.
+  [[nodiscard]] std::optional<EventTime> last() const {
+    return last_ns_ == kNever ? std::nullopt : std::optional(EventTime{Duration{last_ns_}});
+  }
   /// How far the detector is trusted, 0 to 1: grows with the points seen.
   [[nodiscard]] double trust() const { return detector_.trust(); }
 
@@ -82,8 +89,6 @@ class MetricSeries {
   };
 
   [[nodiscard]] double seconds_since_last(EventTime at) const;
-  /// What the detector sees of a point: the value, or a counter's rate; NaN when there is none.
-  [[nodiscard]] double seen(double value, EventTime at) const;
   void pass_time(EventTime at);
   [[nodiscard]] bool recurs(double value);
   void begin_incident(double value, const std::optional<Range>& ordinary, float score);

@@ -57,8 +57,8 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
     MetricSeries& series = series_[value.metric];
     RowScore::Part& part = out.parts.emplace_back();
     part.metric = value.metric;
-    if (expected) part.expected = series.expected(value.value, last_);
-    part.own = series.step(value.value, last_);
+    if (expected) part.expected = series.expected(value.value, at);
+    part.own = series.step(value.value, at);
     if (part.own.state == State::kLearning) continue;
     out.state = State::kNormal;
     evidence += static_cast<double>(part.own.evidence);

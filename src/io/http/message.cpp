@@ -28,6 +28,37 @@ std::optional<std::string_view> find_header(const std::vector<Header>& headers,
   return std::nullopt;
 }
 
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+std::string_view media_type(std::string_view content_type) {
+  return trimmed(content_type.substr(0, content_type.find(';')));
+}
+
+std::optional<std::string_view> media_parameter(std::string_view content_type,
+                                                std::string_view name) {
+  for (std::size_t at = content_type.find(';'); at != std::string_view::npos;) {
+    content_type.remove_prefix(at + 1);
+    at = content_type.find(';');
+    const std::string_view one = content_type.substr(0, at);
+    const std::size_t equals = one.find('=');
+    if (equals == std::string_view::npos || !same_name(trimmed(one.substr(0, equals)), name))
+      continue;
+    std::string_view value = trimmed(one.substr(equals + 1));
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+      value = value.substr(1, value.size() - 2);
+    return value;
+  }
+  return std::nullopt;
+}
+
 std::string_view reason_phrase(unsigned status) {
   switch (status) {
     case 200:

@@ -22,6 +22,12 @@ struct Header {
 /// The same text, whatever the case of its ASCII letters.
 [[nodiscard]] bool same_name(std::string_view a, std::string_view b);
 
+/// The media type of a Content-Type without its parameters.
+[[nodiscard]] std::string_view media_type(std::string_view content_type);
+/// One of its parameters, without quotes; nothing when it is not there.
+[[nodiscard]] std::optional<std::string_view> media_parameter(std::string_view content_type,
+                                                              std::string_view name);
+
 /// One request as it was received, with its body whole.
 struct Request {
   std::string method;  ///< "GET"

@@ -32,5 +32,17 @@ TEST(PercentDecode, GivesBytesAndRefusesBadEscapes) {
     EXPECT_FALSE(percent_decode(text)) << text;
 }
 
+TEST(HttpMessage, TakesAContentTypeApart) {
+  EXPECT_EQ(media_type("text/plain"), "text/plain");
+  EXPECT_EQ(media_type(" text/plain ; charset=utf-8"), "text/plain");
+  EXPECT_EQ(media_type(""), "");
+  const std::string_view type = "application/x-protobuf; a;proto = \"b.C\" ;last=1";
+  EXPECT_EQ(media_parameter(type, "PROTO"), "b.C");
+  EXPECT_EQ(media_parameter(type, "last"), "1");
+  EXPECT_EQ(media_parameter(type, "a"), std::nullopt);
+  EXPECT_EQ(media_parameter("text/plain", "last"), std::nullopt);
+  EXPECT_EQ(media_parameter("text/plain;", "last"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace liminal::http

@@ -206,12 +206,13 @@ constexpr std::array<FamilyInfo, kFamilies> kTable{{
     {kMetricScore,
      "liminal_metric_score",
      kGauge,
-     "Anomaly score of the last point; 1 is the alarm line. The first 100 series.",
+     "Anomaly score of the last point; 1 is the alarm line. A hundred series, those first of which "
+     "something was told.",
      {"source", "metric"}},
     {kMetricValue,
      "liminal_metric_value",
      kGauge,
-     "The last point of these series.",
+     "The last point of these series, of a counter its rate.",
      {"source", "metric"}},
     {kMetricExpectedLow,
      "liminal_metric_expected_low",
@@ -223,6 +224,11 @@ constexpr std::array<FamilyInfo, kFamilies> kTable{{
      kGauge,
      "Upper end of what is ordinary for them.",
      {"source", "metric"}},
+    {kRemoteWrite,
+     "liminal_remote_write_samples_total",
+     kCounter,
+     "Samples that Prometheus wrote, and what became of them.",
+     {"result"}},
 }};
 
 }  // namespace

@@ -89,8 +89,9 @@ enum class Family : std::uint8_t {
   kMetricValue,
   kMetricExpectedLow,
   kMetricExpectedHigh,
+  kRemoteWrite,
 };
-inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kMetricExpectedHigh) + 1;
+inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kRemoteWrite) + 1;
 inline constexpr std::size_t kLabelsMax = 3;
 
 struct FamilyInfo {

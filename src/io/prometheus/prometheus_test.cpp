@@ -93,6 +93,7 @@ gauge liminal_metric_score{source,metric}
 gauge liminal_metric_value{source,metric}
 gauge liminal_metric_expected_low{source,metric}
 gauge liminal_metric_expected_high{source,metric}
+counter liminal_remote_write_samples_total{result}
 )";
 
 std::string line(const FamilyInfo& family) {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.hpp"
@@ -9,6 +10,9 @@
 #include "core/novelty/batch.hpp"
 
 namespace liminal::api {
+
+/// The source of the program's own totals: nobody else may send its rows.
+inline constexpr std::string_view kOwnSource = "liminal";
 
 /// What the calls on metric streams need from the rest of the program.
 ///
@@ -32,6 +36,10 @@ class AnomalyPort {
   /// within `run`.
   [[nodiscard]] virtual Result<std::vector<novelty::RowScore>> score(
       const novelty::Batch& batch) = 0;
+
+  /// Learns rows whose sender repeats itself (novelty::Intake says what of them). Blocks as `score`
+  /// does.
+  [[nodiscard]] virtual novelty::Intake learn(const novelty::Batch& batch) = 0;
 
   /// Settings of a series, whether or not it has sent anything; gives true when it had none.
   /// Acknowledged when durable.

@@ -15,8 +15,8 @@
 
 namespace liminal::api {
 
-/// What a request's body may be.
-enum class Body : std::uint8_t { kNone, kJson, kEvents };
+/// What a request's body may be; of `kOther` the handler says it.
+enum class Body : std::uint8_t { kNone, kJson, kEvents, kOther };
 
 /// One line of the routing table.
 struct Route {

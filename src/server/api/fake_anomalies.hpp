@@ -18,11 +18,14 @@ class FakeAnomalies : public AnomalyPort {
   std::map<std::string, novelty::Source> sources;
   std::map<std::pair<std::string, std::string>, novelty::SeriesSettings> declared;
   std::optional<Error> failure;
+  std::vector<novelty::Batch> learnt;  ///< by `learn`
+  bool busy = false;                   ///< nothing is run
   std::size_t runs = 0;
 
   EventTime now() const override { return EventTime{std::chrono::seconds{1'800'000'000}}; }
   bool run(std::function<void()> task) override {
     ++runs;
+    if (busy) return false;
     task();
     return true;
   }
@@ -38,6 +41,12 @@ class FakeAnomalies : public AnomalyPort {
         scores[i].parts[k].metric = batch.rows[i].values[k].metric;
     }
     return scores;
+  }
+  novelty::Intake learn(const novelty::Batch& batch) override {
+    learnt.push_back(batch);
+    novelty::Intake count;
+    for (const auto& row : batch.rows) count.learnt += row.values.size();
+    return count;
   }
   void declare(std::string source,
                std::string metric,

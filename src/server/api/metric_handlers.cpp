@@ -1,5 +1,6 @@
 #include "server/api/call.hpp"
 #include "server/api/metric_rows.hpp"
+#include "server/api/remote_rows.hpp"
 
 namespace liminal::api {
 namespace {
@@ -72,11 +73,10 @@ void Service::post_anomaly(const CallPtr& call) {
 void Service::put_series(const CallPtr& call) {
   AnomalyPort* const port = anomalies_of(call);
   if (port == nullptr) return;
-  for (std::size_t i = 0; i < 2; ++i) {
-    if (call->captured[i].size() > kMetricNameBytesMax)
-      return call->answer(
-          invalid("path", {{i == 0 ? "source" : "metric", "must be at most 128 bytes long"}}));
-  }
+  if (call->captured[0].size() > kMetricNameBytesMax)
+    return call->answer(invalid("path", {{"source", "must be at most 128 bytes long"}}));
+  if (call->captured[1].size() > kRemoteSeriesBytesMax)
+    return call->answer(invalid("path", {{"metric", "must be at most 1024 bytes long"}}));
   novelty::SeriesSettings settings;
   const auto read = [&settings](json::Fields& in) {
     using json::Need;

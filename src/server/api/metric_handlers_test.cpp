@@ -81,6 +81,7 @@ TEST_F(MetricHandlersTest, NamesWhatIsWrong) {
   wrong(R"({"metrics":[{"a":1}],"x":1})", "x", "is not known");
   wrong(R"({"metrics":[{"a":1,"a":2}]})", "metrics[0].a", "given twice");
   wrong(R"({"source":"","metrics":[{"a":1}]})", "source", "must be");
+  wrong(R"({"source":"liminal","metrics":[{"a":1}]})", "source", "\\\"liminal\\\" is for");
   std::string wide = R"({"metrics":[{)";
   for (int i = 0; i < 257; ++i) wide += "\"m" + std::to_string(i) + "\":1,";
   wrong(wide + R"("z":1}]})", "metrics", "must hold at most 256");
@@ -123,7 +124,8 @@ TEST_F(MetricHandlersTest, DeclaresASeries) {
                           R"({"colour":1})",
                           R"({"min":"a","max":1})"})
     EXPECT_EQ(ask("PUT", path, bad).status, 422U) << bad;
-  EXPECT_EQ(ask("PUT", "/anomaly/series/a/" + std::string(200, 'b'), "{}").status, 422U);
+  EXPECT_EQ(ask("PUT", "/anomaly/series/a/" + std::string(2000, 'b'), "{}").status, 422U);
+  EXPECT_EQ(ask("PUT", "/anomaly/series/" + std::string(200, 'a') + "/b", "{}").status, 422U);
 }
 
 }  // namespace

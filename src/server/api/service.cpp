@@ -27,17 +27,10 @@ std::string hex(std::uint64_t number) {
   return text;
 }
 
-/// The media type without its parameters.
-std::string_view media_type(std::string_view content_type) {
-  std::string_view type = content_type.substr(0, content_type.find(';'));
-  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
-  return type;
-}
-
 bool is_acceptable(Body body, std::optional<std::string_view> content_type) {
   // Without a Content-Type the body is taken for what the route expects.
-  if (body == Body::kNone || !content_type) return true;
-  const std::string_view type = media_type(*content_type);
+  if (body == Body::kNone || body == Body::kOther || !content_type) return true;
+  const std::string_view type = http::media_type(*content_type);
   if (http::same_name(type, kJsonType)) return true;
   if (body != Body::kEvents) return false;
   constexpr std::array<std::string_view, 3> kLines{
@@ -133,6 +126,7 @@ const Route* Service::find_route(Call& call, std::string& allowed) {
        Body::kJson,
        false,
        &Service::put_series},
+      {"POST", "/api/v1/write", kWrite, Body::kOther, false, &Service::post_write},
       {"GET", "/ml/limits", kRead, Body::kNone, false, &Service::get_limits},
       {"PUT", "/ml/limits", kWrite, Body::kJson, false, &Service::put_limits},
       {"GET", "/ml/limits/{user_id}", kRead, Body::kNone, false, &Service::get_override},
@@ -317,6 +311,8 @@ prometheus::Snapshot Service::own_metrics() const {
     out = metrics_;
   }
   out.add(Family::kEventsRejected, rejected_lines_.load());
+  for (std::size_t i = 0; i < kWriteResults.size(); ++i)
+    out.add(Family::kRemoteWrite, written_.of(i), {kWriteResults[i]});
   out.add(Family::kBuildInfo, 1, {options_.version});
   return out;
 }

@@ -16,6 +16,7 @@
 #include "server/api/guard.hpp"
 #include "server/api/idempotency.hpp"
 #include "server/api/salience_port.hpp"
+#include "server/api/write_count.hpp"
 
 namespace liminal::api {
 
@@ -102,6 +103,9 @@ class Service {
   AnomalyPort* anomalies_of(const CallPtr& call);
   void post_anomaly(const CallPtr& call);
   void put_series(const CallPtr& call);
+  // write_handlers.cpp
+  void post_write(const CallPtr& call);
+  void learn_write(const CallPtr& call);
   // salience_handlers.cpp
   void rank_events(const CallPtr& call);
   void list_incidents(const CallPtr& call);
@@ -146,6 +150,7 @@ class Service {
   const std::uint64_t id_seed_;
   std::atomic<std::uint64_t> id_count_{0};
   std::atomic<std::uint64_t> rejected_lines_{0};
+  WriteCount written_;
   mutable std::mutex access_mutex_;
   AccessOptions access_;
   mutable std::mutex metrics_mutex_;

@@ -1,6 +1,7 @@
 #include "server/signals/anomaly.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <thread>
 
@@ -16,7 +17,8 @@ constexpr std::string_view kSettingsFile = "anomaly-settings.snapshot";
 constexpr std::uint64_t kSourcesFormat = 0x6c696d2d616e6f31ULL;
 constexpr std::uint64_t kSettingsFormat = 0x6c696d2d73657431ULL;
 constexpr std::size_t kFileBytesMax = std::size_t{4} << 30;
-constexpr std::size_t kRowsAtOnce = 128;
+/// Values that are judged while the lock is held: half a millisecond.
+constexpr std::size_t kValuesAtOnce = 512;
 constexpr std::uint32_t kLateInARowMax = 1000;
 
 std::string path_of(const std::string& folder, std::string_view file) {
@@ -29,6 +31,15 @@ std::string sealed(std::uint64_t format, EventTime now, std::string_view payload
   header.engine_time = SteadyTime{now.time_since_epoch()};
   header.schema_hash = format;
   return files::seal_snapshot(header, payload);
+}
+
+/// The row before which a turn that begins at `begin` ends.
+std::size_t turn_end(const novelty::Batch& batch, std::size_t begin) {
+  std::size_t end = begin, values = 0;
+  do {
+    values += batch.rows[end++].values.size();
+  } while (end < batch.rows.size() && values < kValuesAtOnce);
+  return end;
 }
 
 Result<std::string> unsealed(files::FileSystem& system,
@@ -68,90 +79,161 @@ void Anomaly::evict(const Kept& keep) {
   }
 }
 
-Result<std::vector<std::uint32_t>> Anomaly::places(Kept& kept, const novelty::Batch& batch) {
+bool Anomaly::has_room(const Kept& kept, const novelty::Batch& batch) const {
   std::size_t fresh = 0;
   for (const std::string& metric : batch.metrics) fresh += kept.source.find(metric) ? 0U : 1U;
-  if (kept.source.metrics() + fresh > options_.metrics_max) return failure(ErrorCode::kTooLarge);
-  std::vector<std::uint32_t> places;
+  return kept.source.metrics() + fresh <= options_.metrics_max;
+}
+
+/// Where the batch's metrics are, made known as far as there is room.
+std::vector<Anomaly::Place> Anomaly::places(Kept& kept, const novelty::Batch& batch) {
+  std::vector<Place> places;
   places.reserve(batch.metrics.size());
-  for (const std::string& metric : batch.metrics) {
+  for (std::size_t i = 0; i < batch.metrics.size(); ++i) {
+    const std::string& metric = batch.metrics[i];
+    Place& place = places.emplace_back();
     const std::size_t before = kept.source.metrics();
-    const auto place = kept.source.find_or_add(metric);
-    if (!place) return failure(ErrorCode::kTooLarge);
-    places.push_back(*place);
+    const auto series = kept.source.find_or_add(metric);
+    if (!series) continue;
+    place.series = *series;
     if (kept.source.metrics() == before) continue;
     ++counters_.series;
-    if (const auto told = settings_.find({kept.name, metric}); told != settings_.end())
-      kept.source.configure(*place, told->second);
-    watch(kept.name, metric);
+    const auto told = settings_.find({kept.name, metric});
+    if (told != settings_.end()) {
+      kept.source.configure(*series, told->second);
+    } else if (i < batch.counters.size() && batch.counters[i]) {
+      kept.source.configure(*series, {.counter = true});
+    }
+    watch(kept.name, metric, told != settings_.end());
+  }
+  // After all of them, because one may take the place of another.
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto watched = watched_at_.find({kept.name, batch.metrics[i]});
+    if (watched != watched_at_.end()) places[i].watched = watched->second;
   }
   evict(kept);
   return places;
 }
 
-void Anomaly::watch(const std::string& source, const std::string& metric) {
-  if (watched_.size() >= options_.exported_max) return;
-  if (watched_at_.emplace(SettingsKey{source, metric}, watched_.size()).second)
-    watched_.push_back({source, metric});
+void Anomaly::watch(const std::string& source, const std::string& metric, bool told) {
+  const SettingsKey key{source, metric};
+  if (const auto found = watched_at_.find(key); found != watched_at_.end()) {
+    watched_[found->second].told |= told;
+    return;
+  }
+  const auto place = static_cast<std::uint32_t>(watched_.size());
+  if (watched_.size() < options_.exported_max) {
+    watched_.push_back({source, metric, told});
+    watched_at_.emplace(key, place);
+    return;
+  }
+  const auto other = std::find_if(watched_.begin(), watched_.end(), [&](const Watched& one) {
+    return (told && !one.told) || !by_name_.contains(one.source);
+  });
+  if (other == watched_.end()) return;
+  watched_at_.erase({other->source, other->metric});
+  watched_at_.emplace(key, static_cast<std::uint32_t>(other - watched_.begin()));
+  *other = {source, metric, told};
 }
 
-void Anomaly::note(const std::string& source,
-                   const std::string& metric,
-                   double value,
-                   double score) {
-  const auto found = watched_at_.find({source, metric});
-  if (found == watched_at_.end()) return;
-  watched_[found->second].value = value;
-  watched_[found->second].score = score;
+/// Judges and learns a row; the parts of what it says name metrics as the row does.
+void Anomaly::judge(Kept& kept,
+                    const novelty::Batch::Row& row,
+                    const std::vector<Place>& places,
+                    bool expected,
+                    novelty::RowScore& out) {
+  ++counters_.rows;
+  ++learnt_;
+  row_ = row.values;
+  for (auto& value : row_) {
+    const Place& place = places[value.metric];
+    value.metric = place.series;
+    if (place.watched != kNowhere)
+      watched_[place.watched].value = kept.source.series(place.series).seen(value.value, row.at);
+  }
+  kept.source.step(row_, row.at, expected, out);
+  counters_.anomalies += out.is_anomaly() ? 1U : 0U;
+  for (std::size_t k = 0; k < row.values.size(); ++k) {
+    out.parts[k].metric = row.values[k].metric;
+    const std::uint32_t watched = places[row.values[k].metric].watched;
+    if (watched != kNowhere) watched_[watched].score = static_cast<double>(out.parts[k].own.rarity);
+  }
+}
+
+void Anomaly::tell(const novelty::Batch& batch, std::span<const novelty::RowScore> scores) const {
+  if (!on_anomaly_) return;
+  for (const novelty::RowScore& score : scores) {
+    if (score.is_anomaly()) on_anomaly_(batch, score);
+  }
 }
 
 Result<std::vector<novelty::RowScore>> Anomaly::score(const novelty::Batch& batch, bool expected) {
   std::vector<novelty::RowScore> scores(batch.rows.size());
-  std::vector<novelty::Source::Value> row;
-  for (std::size_t begin = 0; begin < batch.rows.size(); begin += kRowsAtOnce) {
-    const std::size_t end = std::min(batch.rows.size(), begin + kRowsAtOnce);
+  for (std::size_t begin = 0, end = 0; begin < batch.rows.size(); begin = end) {
+    end = turn_end(batch, begin);
     {
       const std::lock_guard lock(mutex_);
       // Each time anew: between two turns the source may have been forgotten.
       Kept& kept = touch(batch.source);
-      const auto place = places(kept, batch);
-      if (!place) {
+      if (!has_room(kept, batch)) {
         if (kept.source.metrics() == 0) {
           by_name_.erase(kept.name);
           order_.pop_front();
         }
-        return tl::unexpected(place.error());
+        return failure(ErrorCode::kTooLarge);
       }
+      const std::vector<Place> place = places(kept, batch);
       for (std::size_t i = begin; i < end; ++i) {
-        const novelty::Batch::Row& given = batch.rows[i];
-        const bool late = given.at < kept.source.last();
+        const bool late = batch.rows[i].at < kept.source.last();
         if (late && kept.late_in_a_row >= kLateInARowMax) return failure(ErrorCode::kConflict, i);
         kept.late_in_a_row = late ? kept.late_in_a_row + 1 : 0;
         counters_.rows_late += late ? 1U : 0U;
-        ++counters_.rows;
-        ++learnt_;
-        row = given.values;
-        for (auto& value : row) value.metric = (*place)[value.metric];
-        kept.source.step(row, given.at, expected, scores[i]);
-        for (std::size_t k = 0; k < row.size(); ++k)
-          scores[i].parts[k].metric = given.values[k].metric;
-        counters_.anomalies += scores[i].is_anomaly() ? 1U : 0U;
-      }
-      const novelty::Batch::Row& last = batch.rows[end - 1];
-      for (std::size_t k = 0; k < last.values.size(); ++k)
-        note(batch.source,
-             batch.metrics[last.values[k].metric],
-             last.values[k].value,
-             static_cast<double>(scores[end - 1].parts[k].own.rarity));
-    }
-    if (on_anomaly_) {
-      for (std::size_t i = begin; i < end; ++i) {
-        if (scores[i].is_anomaly()) on_anomaly_(batch, scores[i]);
+        judge(kept, batch.rows[i], place, expected, scores[i]);
       }
     }
+    tell(batch, std::span(scores).subspan(begin, end - begin));
     if (end < batch.rows.size()) std::this_thread::yield();
   }
   return scores;
+}
+
+bool Anomaly::is_news(const Kept& kept,
+                      const Place& place,
+                      const novelty::Source::Value& value,
+                      EventTime at,
+                      novelty::Intake& count) {
+  if (place.series == kNowhere) return ++count.beyond, false;
+  const auto last = kept.source.series(place.series).last();
+  if (last && at <= *last) return ++(at == *last ? count.duplicate : count.late), false;
+  if (!std::isfinite(value.value)) return ++count.missing, false;
+  ++count.learnt;
+  return true;
+}
+
+novelty::Intake Anomaly::learn(const novelty::Batch& batch) {
+  novelty::Intake count;
+  std::vector<novelty::RowScore> scores;
+  novelty::Batch::Row row;
+  for (std::size_t begin = 0, end = 0; begin < batch.rows.size(); begin = end) {
+    end = turn_end(batch, begin);
+    scores.clear();
+    {
+      const std::lock_guard lock(mutex_);
+      Kept& kept = touch(batch.source);
+      const std::vector<Place> place = places(kept, batch);
+      for (std::size_t i = begin; i < end; ++i) {
+        row.at = batch.rows[i].at;
+        row.values.clear();
+        for (const novelty::Source::Value& value : batch.rows[i].values) {
+          if (is_news(kept, place[value.metric], value, row.at, count)) row.values.push_back(value);
+        }
+        if (!row.values.empty()) judge(kept, row, place, false, scores.emplace_back());
+      }
+    }
+    tell(batch, scores);
+    if (end < batch.rows.size()) std::this_thread::yield();
+  }
+  return count;
 }
 
 std::string Anomaly::settings_bytes() const {
@@ -195,8 +277,10 @@ Result<bool> Anomaly::declare(const std::string& source,
     return tl::unexpected(written.error());
   }
   if (const auto found = by_name_.find(source); found != by_name_.end()) {
-    if (const auto place = found->second->source.find(metric))
+    if (const auto place = found->second->source.find(metric)) {
       found->second->source.configure(*place, settings);
+      watch(source, metric, true);
+    }
   }
   ++learnt_;
   return !before;
@@ -242,10 +326,10 @@ Result<void> Anomaly::load_sources() {
     kept.source = std::move(source);
     counters_.series += kept.source.metrics();
     for (std::uint32_t i = 0; i < kept.source.metrics(); ++i) {
-      watch(name, kept.source.name(i));
       // Settings may have been told after the snapshot was written.
-      if (const auto told = settings_.find({name, kept.source.name(i)}); told != settings_.end())
-        kept.source.configure(i, told->second);
+      const auto told = settings_.find({name, kept.source.name(i)});
+      if (told != settings_.end()) kept.source.configure(i, told->second);
+      watch(name, kept.source.name(i), told != settings_.end());
     }
     evict(kept);
   }

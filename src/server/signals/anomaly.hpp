@@ -6,6 +6,8 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,7 +27,7 @@ namespace liminal::signals {
 /// own, durable when `declare` returns; what was learnt goes into a snapshot (`save`), so that a
 /// crash loses what was learnt since.
 ///
-/// Thread-safe by its own lock, which is held for at most 128 rows at a time: a large batch does
+/// Thread-safe by its own lock, which is held for some hundred values at a time: a large batch does
 /// not hold up others. Time is given by the callers.
 ///
 /// Memory: about 1.1 KiB a series. Cost: `Source`'s.
@@ -35,8 +37,10 @@ class Anomaly {
     std::size_t series_max = 100'000;
     std::uint32_t metrics_max = 1024;  ///< of one source
     std::size_t settings_max = 10'000;
-    std::size_t exported_max = 100;  ///< series whose values `exported` shows
-    std::string folder;              ///< where the two files lie
+    /// Series whose values `exported` shows: those of which something was told, then those that
+    /// came first.
+    std::size_t exported_max = 100;
+    std::string folder;  ///< where the two files lie
   };
 
   struct Counters {
@@ -53,7 +57,8 @@ class Anomaly {
   struct Exported {
     std::string source;
     std::string metric;
-    double value = 0;  ///< the last one; NaN when it was missing or lies before a restart
+    /// The last one, of a counter its rate; NaN when it was missing or lies before a restart.
+    double value = 0;
     double score = 0;  ///< on the scale of the alarm line, whether or not it is news; NaN likewise
     std::optional<novelty::Range> expected{};
   };
@@ -73,6 +78,11 @@ class Anomaly {
   [[nodiscard]] Result<std::vector<novelty::RowScore>> score(const novelty::Batch& batch,
                                                              bool expected);
 
+  /// Judges and learns rows whose sender repeats itself and whose metrics come on several ways, as
+  /// Prometheus' shards do: a value is learnt when it is after the last one of its own series.
+  /// Metrics for which the source has no room are left out.
+  novelty::Intake learn(const novelty::Batch& batch);
+
   /// Sets what an owner tells of a series; true when nothing was told before. Blocks on the disk.
   /// kTooLarge: too many were told.
   [[nodiscard]] Result<bool> declare(const std::string& source,
@@ -84,7 +94,7 @@ class Anomaly {
   [[nodiscard]] Result<std::uint64_t> save(EventTime now);
 
   [[nodiscard]] Counters counters() const;
-  /// The series that came first, `exported_max` of them at most.
+  /// `exported_max` series at most.
   [[nodiscard]] std::vector<Exported> exported() const;
 
  private:
@@ -97,15 +107,33 @@ class Anomaly {
   using Order = std::list<Kept>;  ///< the longest silent last
   struct Watched {
     std::string source, metric;
+    bool told = false;  ///< an owner set something
     double value = kNone, score = kNone;
   };
+  /// Where a batch's metric is kept; `kNowhere` in both for none.
+  struct Place {
+    std::uint32_t series = kNowhere;
+    std::uint32_t watched = kNowhere;
+  };
+  static constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
   using SettingsKey = std::pair<std::string, std::string>;
 
   Kept& touch(const std::string& name);
   void evict(const Kept& keep);
-  [[nodiscard]] Result<std::vector<std::uint32_t>> places(Kept& kept, const novelty::Batch& batch);
-  void watch(const std::string& source, const std::string& metric);
-  void note(const std::string& source, const std::string& metric, double value, double score);
+  [[nodiscard]] bool has_room(const Kept& kept, const novelty::Batch& batch) const;
+  [[nodiscard]] std::vector<Place> places(Kept& kept, const novelty::Batch& batch);
+  void judge(Kept& kept,
+             const novelty::Batch::Row& row,
+             const std::vector<Place>& places,
+             bool expected,
+             novelty::RowScore& out);
+  [[nodiscard]] static bool is_news(const Kept& kept,
+                                    const Place& place,
+                                    const novelty::Source::Value& value,
+                                    EventTime at,
+                                    novelty::Intake& count);
+  void tell(const novelty::Batch& batch, std::span<const novelty::RowScore> scores) const;
+  void watch(const std::string& source, const std::string& metric, bool told);
   [[nodiscard]] Result<void> load_settings();
   [[nodiscard]] Result<void> load_sources();
   [[nodiscard]] std::string settings_bytes() const;
@@ -119,7 +147,8 @@ class Anomaly {
   std::unordered_map<std::string, Order::iterator> by_name_;
   std::map<SettingsKey, novelty::SeriesSettings> settings_;
   std::vector<Watched> watched_;
-  std::map<SettingsKey, std::size_t> watched_at_;
+  std::map<SettingsKey, std::uint32_t> watched_at_;
+  std::vector<novelty::Source::Value> row_;  ///< of `judge`, for its memory
   Counters counters_;
   std::uint64_t learnt_ = 0, saved_ = 0;
 };

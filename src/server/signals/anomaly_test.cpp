@@ -17,7 +17,7 @@ namespace {
 EventTime second(std::int64_t s) { return EventTime{std::chrono::seconds{1'000'000'000 + s}}; }
 
 novelty::Batch batch(const std::string& source, std::int64_t from, int rows, double value = NAN) {
-  novelty::Batch out{source, {"cpu", "memory"}, {}};
+  novelty::Batch out{source, {"cpu", "memory"}, {}, {}};
   Random random(static_cast<std::uint64_t>(from) + 1);
   for (int i = 0; i < rows; ++i) {
     out.rows.push_back({second(from + i),
@@ -86,7 +86,7 @@ TEST_F(AnomalyTest, ForgetsTheLongestSilentSourceWhenThereAreTooMany) {
 
 TEST_F(AnomalyTest, RefusesTooManyMetricsOfASourceAndLearnsNothing) {
   Anomaly anomaly = make();
-  novelty::Batch wide{"web", {"a", "b", "c", "d", "e"}, {{second(0), {{0, 1}}}}};
+  novelty::Batch wide{"web", {"a", "b", "c", "d", "e"}, {{second(0), {{0, 1}}}}, {}};
   EXPECT_EQ(anomaly.score(wide, false).error().code, ErrorCode::kTooLarge);
   EXPECT_EQ(anomaly.counters().sources, 0U);
   EXPECT_EQ(anomaly.counters().rows, 0U);
@@ -100,6 +100,58 @@ TEST_F(AnomalyTest, CountsLateRowsAtTheLastTimeAndRefusesAFloodOfThem) {
   EXPECT_EQ(anomaly.score(batch("web", 0, 1), false).error().code, ErrorCode::kConflict);
   EXPECT_TRUE(anomaly.score(batch("web", 100'001, 1), false));
   EXPECT_TRUE(anomaly.score(batch("web", 0, 1), false));
+}
+
+TEST_F(AnomalyTest, LearnsWhatComesAgainOrOnSeveralWaysOnce) {
+  Anomaly anomaly = make();
+  const auto one = [&](std::uint32_t metric, std::int64_t at, double value = 1) {
+    return anomaly.learn({"web", {"a", "b"}, {{second(at), {{metric, value}}}}, {}});
+  };
+  EXPECT_EQ(one(0, 100).learnt, 1U);
+  EXPECT_EQ(one(1, 85).learnt, 1U) << "late for the source, not for the series";
+  EXPECT_EQ(one(0, 100).duplicate, 1U);
+  EXPECT_EQ(one(0, 99).late, 1U);
+  EXPECT_EQ(one(1, 100).learnt, 1U);
+  EXPECT_EQ(one(1, 115, NAN).missing, 1U);
+  EXPECT_EQ(one(1, 115).learnt, 1U) << "what is missing takes no place";
+  EXPECT_EQ(anomaly.counters().rows, 4U);
+  EXPECT_EQ(anomaly.counters().rows_late, 0U);
+}
+
+TEST_F(AnomalyTest, LearnsWhatItHasRoomFor) {
+  Anomaly anomaly = make();
+  const novelty::Intake count =
+      anomaly.learn({"web",
+                     {"a", "b", "c", "d", "e"},
+                     {{second(0), {{4, 1}, {0, 1}, {1, 1}, {2, 1}, {3, 1}}}},
+                     {}});
+  EXPECT_EQ(count.learnt, 4U);
+  EXPECT_EQ(count.beyond, 1U);
+  EXPECT_EQ(anomaly.counters().series, 4U);
+}
+
+TEST_F(AnomalyTest, TakesForACounterWhatTheBatchSaysUnlessItsOwnerSaidOtherwise) {
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.declare("web", "told", {}));
+  for (int i = 0; i < 300; ++i) {
+    const double total = 10. * i;
+    anomaly.learn(
+        {"web", {"requests_total", "told"}, {{second(i), {{0, total}, {1, total}}}}, {true, true}});
+  }
+  const auto shown = anomaly.exported();
+  ASSERT_EQ(shown.size(), 2U);
+  ASSERT_TRUE(shown[0].expected);
+  EXPECT_TRUE(shown[0].expected->holds(10)) << "a rate";
+  EXPECT_EQ(shown[0].value, 10) << "a rate too";
+  EXPECT_EQ(shown[1].value, 2990);
+}
+
+TEST_F(AnomalyTest, TellsOfAnomaliesInWhatItLearns) {
+  Anomaly anomaly = make();
+  anomaly.learn(batch("web", 0, 1000));
+  alarmed.clear();
+  anomaly.learn(batch("web", 1000, 1, 3));
+  EXPECT_EQ(alarmed, std::vector<std::string>{"web"});
 }
 
 TEST_F(AnomalyTest, GoesOnAfterARestartAsIfThereHadBeenNone) {
@@ -165,6 +217,18 @@ TEST_F(AnomalyTest, ShowsTheFirstSeriesWithTheirBands) {
   EXPECT_EQ(shown[0].metric, "cpu");
   ASSERT_TRUE(shown[0].expected);
   EXPECT_TRUE(shown[0].expected->holds(.5));
+}
+
+TEST_F(AnomalyTest, ShowsSeriesOfWhichSomethingWasToldBeforeOthers) {
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.score(batch("a", 0, 10), false));
+  ASSERT_TRUE(anomaly.score(batch("b", 0, 10), false));
+  ASSERT_TRUE(anomaly.declare("b", "memory", {.alarms_per_week = 1}));
+  ASSERT_TRUE(anomaly.declare("c", "cpu", {.alarms_per_week = 1}));
+  ASSERT_TRUE(anomaly.score(batch("c", 0, 10), false));
+  std::vector<std::string> shown;
+  for (const auto& one : anomaly.exported()) shown.push_back(one.source + "/" + one.metric);
+  EXPECT_EQ(shown, (std::vector<std::string>{"b/memory", "c/cpu", "b/cpu"}));
 }
 
 TEST_F(AnomalyTest, ServesSeveralThreads) {
