@@ -7,8 +7,9 @@
 # A fuzz target `x_fuzz.cpp` has its seeds in `x_corpus/`; the tests replay them in every build, and
 # in a build with LIMINAL_FUZZ it is also a libFuzzer program.
 #
-# Tests of the core are labelled `pure`, others `threads`: ./test chooses by label what it runs under
-# which sanitizer. The targets liminal_tests, liminal_threaded_tests and liminal_fuzz_targets build
+# Tests of the core are labelled `pure`, others `threads`, and with FOREIGN_THREADS `foreign`: their
+# library has threads whose locks the thread sanitizer does not see. ./test chooses by label what it
+# runs under which sanitizer. The targets liminal_tests, liminal_threaded_tests and liminal_fuzz_targets build
 # what their names say.
 add_custom_target(liminal_tests)
 add_custom_target(liminal_threaded_tests)
@@ -40,7 +41,7 @@ function(liminal_fast_to_compile TARGET)
 endfunction()
 
 function(liminal_module FOLDER)
-  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "FOREIGN_THREADS" "" "SOURCES;TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "liminal_module(${FOLDER}): unknown ${ARG_UNPARSED_ARGUMENTS}")
   endif()
@@ -50,6 +51,9 @@ function(liminal_module FOLDER)
   list(TRANSFORM depends PREPEND "liminal_")
   if(FOLDER MATCHES "^core/")
     set(label pure)
+    set(collections liminal_tests)
+  elseif(ARG_FOREIGN_THREADS)
+    set(label foreign)
     set(collections liminal_tests)
   else()
     set(label threads)

@@ -9,6 +9,7 @@ foreach(folder
     io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files io/xgboost io/onnx io/onnxruntime
     io/remote_write
     server/shards server/gateway server/hub server/player server/api server/webhook server/journal server/signals
+    server/grpc
     app)
   if(EXISTS ${PROJECT_SOURCE_DIR}/src/${folder}/CMakeLists.txt)
     add_subdirectory(src/${folder})

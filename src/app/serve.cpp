@@ -56,7 +56,9 @@ ExitCode serve(const ConfigurationOptions& options) {
     fmt::print(stderr, "liminal: {}\n", server.error());
     return ExitCode::kFailed;
   }
-  fmt::print("ready listen={} api={}\n", (*server)->listen_address(), (*server)->api_address());
+  fmt::print("ready listen={} api={}", (*server)->listen_address(), (*server)->api_address());
+  if (const std::string grpc = (*server)->grpc_address(); !grpc.empty()) fmt::print(" grpc={}", grpc);
+  fmt::print("\n");
   std::fflush(stdout);
   for (;;) {
     const int signal = signals.wait_a_second();

@@ -36,6 +36,8 @@ KEPT_OFF = {
     "liminal_scaling_errors_total": "an alerting rule's matter, not a curve's",
     "liminal_scaling_recommended_replicas": "each service's own dashboard",
     "liminal_scaling_peak_load": "each service's own dashboard",
+    "liminal_grpc_calls_total": "only where KEDA asks over gRPC",
+    "liminal_grpc_streams": "only where KEDA asks over gRPC",
     "liminal_remote_write_samples_total": "only where a Prometheus writes to it",
     "process_virtual_memory_bytes": "says nothing: most of it is never touched",
 }

@@ -32,9 +32,21 @@ def main():
     for variable in container["env"]:
         key = variable["name"].removeprefix("LIMINAL_").lower().replace("_", ".", 1)
         assert f"`{key}`" in settings, variable
-    trigger = by_kind["ScaledObject"]["spec"]["triggers"][0]
-    path = re.sub(r"^http://[^/]+", "", trigger["metadata"]["url"])
-    assert re.sub(r"/scaling/[^/]+/", "/scaling/{service}/", path) in described, path
+    service = by_kind["Service"]
+    served = {f"{service['metadata']['name']}:{port['port']}": port["name"]
+              for port in service["spec"]["ports"]}
+    triggers = [trigger for document in documents if document["kind"] == "ScaledObject"
+                for trigger in document["spec"]["triggers"]]
+    assert {trigger["type"] for trigger in triggers} == {"metrics-api", "external-push"}, triggers
+    for trigger in triggers:
+        told = trigger["metadata"]
+        if trigger["type"] == "external-push":
+            assert served[told["scalerAddress"]] == "scaler", told
+            assert told["service"], told
+            continue
+        address, path = re.fullmatch(r"http://([^/]+)(/.*)", told["url"]).groups()
+        assert served[address] == "api", told
+        assert re.sub(r"/scaling/[^/]+/", "/scaling/{service}/", path) in described, path
 
     validator = root / "build" / "python" / "bin" / "kubernetes-validate"
     if not validator.exists():

@@ -31,8 +31,8 @@ TROUBLE = {
     "liminal_scaling_services_evicted_total", "liminal_scaling_errors_total",
     "liminal_metric_rows_late_total", "liminal_metric_sources_evicted_total",
 }
-# Shown only where a webhook is configured; its own tests move it.
-ELSEWHERE = {"liminal_webhook_deliveries_total"}
+# Shown only where a webhook or gRPC is configured; their own tests move them.
+ELSEWHERE = {"liminal_webhook_deliveries_total", "liminal_grpc_calls_total", "liminal_grpc_streams"}
 
 
 class Server:

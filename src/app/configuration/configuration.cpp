@@ -104,6 +104,18 @@ void check_outside(const Configuration& c, Checks& checks) {
                  "is missing: TLS needs tls.certificate and tls.key");
 }
 
+void check_scaling(const Configuration::Scaling& c, Checks& checks) {
+  checks.require(c.grpc.empty() || host_of(c.grpc).has_value(),
+                 "scaling.grpc",
+                 "must be HOST:PORT, as 127.0.0.1:9090 or [::1]:9090");
+  checks.require(c.grpc_certificate.empty() == c.grpc_key.empty(),
+                 c.grpc_key.empty() ? "scaling.grpc_key" : "scaling.grpc_certificate",
+                 "is missing: TLS needs scaling.grpc_certificate and scaling.grpc_key");
+  checks.require(c.grpc_authorities.empty() || !c.grpc_certificate.empty(),
+                 "scaling.grpc_certificate",
+                 "is missing: clients are verified over TLS");
+}
+
 }  // namespace
 
 Problems validate(const Configuration& configuration) {
@@ -113,6 +125,7 @@ Problems validate(const Configuration& configuration) {
   check_identity(configuration, checks);
   check_proxies(configuration, checks);
   check_outside(configuration, checks);
+  check_scaling(configuration.scaling, checks);
   checks.take(gateway::validate(gateway_options(configuration)), "gateway");
   checks.take(hub::validate(configuration.hub), "hub");
   checks.take(webhook::validate(webhook_options(configuration), "webhook"), "");

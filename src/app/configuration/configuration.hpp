@@ -64,6 +64,14 @@ struct Configuration {
     LogFormat format = LogFormat::kText;
   } log;
 
+  struct Scaling {
+    std::uint32_t services_max = 256;
+    std::string grpc;  ///< empty: KEDA is not listened to
+    std::string grpc_certificate;
+    std::string grpc_key;
+    std::string grpc_authorities;
+  } scaling;
+
   hub::Options hub;
   gateway::Options gateway;  ///< but for who users are, which `identity` says
   limits::Options limits;

@@ -42,6 +42,7 @@ class ServerBackend final : public api::Backend {
     const Snapshots& snapshots;
     const Measures& measures;
     const signals::Scaling& scaling;
+    const grpc::Server* scaling_grpc;  ///< may be null
     MetricStreams& metric_streams;
     SalienceKeeper& salience;
     Log& log;

@@ -182,6 +182,7 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         add_store_metrics(out);
         add_gateway_metrics(out);
         add_scaling_metrics(parts_.scaling, now(), out);
+        if (parts_.scaling_grpc != nullptr) add_grpc_metrics(*parts_.scaling_grpc, out);
         parts_.metric_streams.add_metrics(out);
         if (parts_.journal != nullptr) {
           const journal::Counters kept = parts_.journal->counters();

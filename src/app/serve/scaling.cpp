@@ -57,6 +57,25 @@ void OwnUsage::second(EventTime now, std::uint64_t messages) {
   scaling_.advise({kService, {}, {{now, seen}}}, [](const Result<scaling::Advice>&) {});
 }
 
+grpc::Advised advised_by(const signals::Scaling& scaling, const shards::EngineClock& clock) {
+  return [&](const std::string& service) -> Result<std::optional<std::uint32_t>> {
+    const auto advice = scaling.advice(service, EventTime{clock.now().time_since_epoch()});
+    if (!advice) return tl::unexpected(advice.error());
+    return advice->replicas;
+  };
+}
+
+void add_grpc_metrics(const grpc::Server& server, prometheus::Snapshot& out) {
+  using prometheus::Family;
+  const grpc::Counters counters = server.counters();
+  for (std::size_t i = 0; i < grpc::Counters::kCalls; ++i) {
+    const std::string_view call = name(grpc::Counters::Call(i));
+    out.add(Family::kGrpcCalls, counters.answered[i], {call, "answered"});
+    out.add(Family::kGrpcCalls, counters.failed[i], {call, "failed"});
+  }
+  out.add(Family::kGrpcStreams, counters.streams);
+}
+
 void add_scaling_metrics(const signals::Scaling& scaling,
                          EventTime now,
                          prometheus::Snapshot& out) {

@@ -6,6 +6,8 @@
 
 #include "io/prometheus/snapshot.hpp"
 #include "server/api/scaling_port.hpp"
+#include "server/grpc/server.hpp"
+#include "server/shards/clock.hpp"
 #include "server/signals/scaling.hpp"
 
 namespace liminal::app {
@@ -55,6 +57,11 @@ class OwnUsage {
   std::optional<Moment> last_;
 };
 
+/// What KEDA is told: the advice for a service at the present moment of `clock`.
+[[nodiscard]] grpc::Advised advised_by(const signals::Scaling& scaling,
+                                       const shards::EngineClock& clock);
+
+void add_grpc_metrics(const grpc::Server& server, prometheus::Snapshot& out);
 void add_scaling_metrics(const signals::Scaling& scaling, EventTime now, prometheus::Snapshot& out);
 
 }  // namespace liminal::app

@@ -168,6 +168,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->load_state();
   server->adopt_what_was_shown();
   server->open_scaling();
+  if (auto asked = server->start_scaling_grpc(); !asked) return Failed(asked.error());
   server->runtime_->start();
   server->running_ = true;
   server->metric_streams_ = std::make_unique<MetricStreams>(
@@ -181,6 +182,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                                                           *server->snapshots_,
                                                                           server->measures_,
                                                                           *server->scaling_,
+                                                                          server->scaling_grpc_.get(),
                                                                           *server->metric_streams_,
                                                                           *server->salience_,
                                                                           log},
@@ -281,6 +283,7 @@ void Server::open_snapshots() {
 
 void Server::open_scaling() {
   signals::ScalingOptions options;
+  options.services_max = configuration_.scaling.services_max;
   options.folder = (std::filesystem::path(configuration_.data) / "scaling").string();
   scaling_ = std::make_unique<signals::Scaling>(options, file_system_);
   scaling_adapter_ = std::make_unique<ScalingAdapter>(*scaling_);
@@ -292,6 +295,30 @@ void Server::open_scaling() {
                site,
                "scaling.unreadable",
                {{"folder", options.folder}, {"files", std::to_string(counters.load_errors)}});
+}
+
+tl::expected<void, std::string> Server::start_scaling_grpc() {
+  const Configuration::Scaling& configured = configuration_.scaling;
+  if (configured.grpc.empty()) return {};
+  grpc::Options options;
+  options.address = configured.grpc;
+  for (const auto& [file, into] :
+       {std::pair{&configured.grpc_certificate, &options.certificate},
+        std::pair{&configured.grpc_key, &options.key},
+        std::pair{&configured.grpc_authorities, &options.authorities}}) {
+    if (file->empty()) continue;
+    auto text = read_file(*file);
+    if (!text) return Failed("scaling.grpc: \"" + *file + "\" cannot be read");
+    *into = std::move(*text);
+  }
+  auto started = grpc::Server::start(options, advised_by(*scaling_, *clock_));
+  if (!started)
+    return Failed("scaling.grpc: " + configured.grpc + " cannot be listened on, or a certificate " +
+                  "is none");
+  scaling_grpc_ = std::move(*started);
+  const std::string host = configured.grpc.substr(0, configured.grpc.rfind(':'));
+  grpc_address_ = fmt::format("{}:{}", host, scaling_grpc_->port());
+  return {};
 }
 
 /// Brings back what the engine was, and begins a life of it.
@@ -470,6 +497,7 @@ void Server::stop(Duration patience) {
   http_.reset();
   service_.reset();
   backend_.reset();
+  scaling_grpc_.reset();
   own_usage_.reset();
   scaling_adapter_.reset();
   scaling_.reset();

@@ -61,6 +61,8 @@ class Server {
 
   [[nodiscard]] std::string listen_address() const { return listen_address_; }
   [[nodiscard]] std::string api_address() const { return api_address_; }
+  /// Empty when gRPC is not listened to.
+  [[nodiscard]] std::string grpc_address() const { return grpc_address_; }
 
   /// Once a second: persists the clock, and of the engine's state what changed and has its turn.
   void housekeep();
@@ -82,6 +84,7 @@ class Server {
   void open_snapshots();
   void load_limits(engine::Options& options);
   void open_scaling();
+  [[nodiscard]] tl::expected<void, std::string> start_scaling_grpc();
   void load_state();
   void adopt_what_was_shown();
   [[nodiscard]] tl::expected<void, std::string> listen();
@@ -108,12 +111,13 @@ class Server {
   std::unique_ptr<signals::Scaling> scaling_;
   std::unique_ptr<ScalingAdapter> scaling_adapter_;
   std::unique_ptr<OwnUsage> own_usage_;
+  std::unique_ptr<grpc::Server> scaling_grpc_;  ///< null: nobody may ask
   std::unique_ptr<MetricStreams> metric_streams_;
   std::unique_ptr<ServerBackend> backend_;
   std::unique_ptr<api::Service> service_;
   std::unique_ptr<http::Server> http_;
   std::unique_ptr<Snapshots> snapshots_;
-  std::string listen_address_, api_address_;
+  std::string listen_address_, api_address_, grpc_address_;
   bool running_ = false;
 };
 

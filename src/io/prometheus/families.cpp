@@ -229,6 +229,12 @@ constexpr std::array<FamilyInfo, kFamilies> kTable{{
      kCounter,
      "Samples that Prometheus wrote, and what became of them.",
      {"result"}},
+    {kGrpcCalls,
+     "liminal_grpc_calls_total",
+     kCounter,
+     "Calls of KEDA over gRPC.",
+     {"method", "result"}},
+    {kGrpcStreams, "liminal_grpc_streams", kGauge, "Streams that KEDA has open."},
 }};
 
 }  // namespace

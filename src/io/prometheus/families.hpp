@@ -90,8 +90,10 @@ enum class Family : std::uint8_t {
   kMetricExpectedLow,
   kMetricExpectedHigh,
   kRemoteWrite,
+  kGrpcCalls,
+  kGrpcStreams,
 };
-inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kRemoteWrite) + 1;
+inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kGrpcStreams) + 1;
 inline constexpr std::size_t kLabelsMax = 3;
 
 struct FamilyInfo {

@@ -94,6 +94,8 @@ gauge liminal_metric_value{source,metric}
 gauge liminal_metric_expected_low{source,metric}
 gauge liminal_metric_expected_high{source,metric}
 counter liminal_remote_write_samples_total{result}
+counter liminal_grpc_calls_total{method,result}
+gauge liminal_grpc_streams
 )";
 
 std::string line(const FamilyInfo& family) {
