@@ -10,6 +10,7 @@ foreach(folder
     io/remote_write
     server/shards server/gateway server/hub server/player server/api server/webhook server/journal server/signals
     server/grpc
+    server/actor
     app)
   if(EXISTS ${PROJECT_SOURCE_DIR}/src/${folder}/CMakeLists.txt)
     add_subdirectory(src/${folder})

@@ -50,6 +50,13 @@ webhook::Options webhook_options(const Configuration& configuration) {
   return options;
 }
 
+actor::Options actor_options(const Configuration& configuration) {
+  actor::Options options;
+  for (const Configuration::ScalingActor& actor : configuration.scaling.actors)
+    options.targets.push_back(actor.target);
+  return options;
+}
+
 sqlite::Store::Options store_options(const Configuration& configuration) {
   sqlite::Store::Options options = configuration.store;
   options.directory = configuration.data;

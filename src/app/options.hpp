@@ -3,6 +3,7 @@
 #include "app/configuration/configuration.hpp"
 #include "core/engine/options.hpp"
 #include "io/sqlite/store.hpp"
+#include "server/actor/options.hpp"
 #include "server/gateway/options.hpp"
 #include "server/webhook/options.hpp"
 
@@ -14,6 +15,8 @@ namespace liminal::app {
 [[nodiscard]] engine::Options engine_options(const Configuration& configuration);
 [[nodiscard]] gateway::Options gateway_options(const Configuration& configuration);
 [[nodiscard]] webhook::Options webhook_options(const Configuration& configuration);
+/// Without what lies in files: tokens.
+[[nodiscard]] actor::Options actor_options(const Configuration& configuration);
 [[nodiscard]] sqlite::Store::Options store_options(const Configuration& configuration);
 
 }  // namespace liminal::app

@@ -57,7 +57,8 @@ ExitCode serve(const ConfigurationOptions& options) {
     return ExitCode::kFailed;
   }
   fmt::print("ready listen={} api={}", (*server)->listen_address(), (*server)->api_address());
-  if (const std::string grpc = (*server)->grpc_address(); !grpc.empty()) fmt::print(" grpc={}", grpc);
+  if (const std::string grpc = (*server)->grpc_address(); !grpc.empty())
+    fmt::print(" grpc={}", grpc);
   fmt::print("\n");
   std::fflush(stdout);
   for (;;) {

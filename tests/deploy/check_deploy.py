@@ -38,6 +38,7 @@ KEPT_OFF = {
     "liminal_scaling_peak_load": "each service's own dashboard",
     "liminal_grpc_calls_total": "only where KEDA asks over gRPC",
     "liminal_grpc_streams": "only where KEDA asks over gRPC",
+    "liminal_scaling_actions_total": "only where an actor is configured",
     "liminal_remote_write_samples_total": "only where a Prometheus writes to it",
     "process_virtual_memory_bytes": "says nothing: most of it is never touched",
 }

@@ -31,8 +31,9 @@ TROUBLE = {
     "liminal_scaling_services_evicted_total", "liminal_scaling_errors_total",
     "liminal_metric_rows_late_total", "liminal_metric_sources_evicted_total",
 }
-# Shown only where a webhook or gRPC is configured; their own tests move them.
-ELSEWHERE = {"liminal_webhook_deliveries_total", "liminal_grpc_calls_total", "liminal_grpc_streams"}
+# Shown only where a webhook, gRPC or an actor is configured; their own tests move them.
+ELSEWHERE = {"liminal_webhook_deliveries_total", "liminal_grpc_calls_total", "liminal_grpc_streams",
+             "liminal_scaling_actions_total"}
 
 
 class Server:

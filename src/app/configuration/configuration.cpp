@@ -114,6 +114,10 @@ void check_scaling(const Configuration::Scaling& c, Checks& checks) {
   checks.require(c.grpc_authorities.empty() || !c.grpc_certificate.empty(),
                  "scaling.grpc_certificate",
                  "is missing: clients are verified over TLS");
+  for (std::size_t i = 0; i < c.actors.size(); ++i)
+    checks.require(c.actors[i].token_file.empty() || c.actors[i].target.token.empty(),
+                   fmt::format("scaling.actors[{}].token_file", i),
+                   "is given beside token: one of them is enough");
 }
 
 }  // namespace
@@ -129,6 +133,7 @@ Problems validate(const Configuration& configuration) {
   checks.take(gateway::validate(gateway_options(configuration)), "gateway");
   checks.take(hub::validate(configuration.hub), "hub");
   checks.take(webhook::validate(webhook_options(configuration), "webhook"), "");
+  checks.take(actor::validate(actor_options(configuration), "scaling.actors"), "");
   checks.take(engine::validate(engine_options(configuration)), "");
   checks.take(sqlite::validate(configuration.store.retention), "store");
   checks.take(sqlite::FeatureSampler::validate(configuration.store.queue.sampling), "store");

@@ -8,6 +8,7 @@
 #include "core/engine/options.hpp"
 #include "core/traffic/finding.hpp"
 #include "io/sqlite/store.hpp"
+#include "server/actor/options.hpp"
 #include "server/gateway/options.hpp"
 #include "server/hub/options.hpp"
 
@@ -64,12 +65,17 @@ struct Configuration {
     LogFormat format = LogFormat::kText;
   } log;
 
+  struct ScalingActor {
+    actor::Target target;
+    std::string token_file;
+  };
   struct Scaling {
     std::uint32_t services_max = 256;
     std::string grpc;  ///< empty: KEDA is not listened to
     std::string grpc_certificate;
     std::string grpc_key;
     std::string grpc_authorities;
+    std::vector<ScalingActor> actors;
   } scaling;
 
   hub::Options hub;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "app/configuration/actors.hpp"
 #include "app/configuration/rules.hpp"
 #include "app/configuration/suggestion.hpp"
 #include "app/configuration/table.hpp"
@@ -17,8 +18,9 @@
 namespace liminal::app {
 namespace {
 
-/// The one list of tables that there is.
+/// The lists of tables that there are.
 constexpr std::string_view kRules = "detect.rules";
+constexpr std::string_view kActors = "scaling.actors";
 
 /// The environment variable that names the file, which is no key itself.
 constexpr std::string_view kConfigVariable = "LIMINAL_CONFIG";
@@ -67,6 +69,7 @@ class Loading {
   /// What was given a mode of its own keeps it; everything else follows the general one.
   void spread_mode() {
     apply_rules(rules_, out_);
+    apply_actors(actors_, out_);
     for (const Setting& setting : settings()) {
       if (setting.key == "mode" || out_.origins.count(setting.key) != 0) continue;
       // Limits inherit by themselves, from limits.mode.
@@ -110,7 +113,9 @@ class Loading {
     for (const auto& [name, node] : table) {
       const std::string key = prefix + std::string(name.str());
       if (key == kRules)
-        rules(node);
+        list(node, kRules, rules_);
+      else if (key == kActors)
+        list(node, kActors, actors_);
       else if (const Setting* setting = find_setting(key))
         value(*setting, node);
       else if (const toml::table* inner = node.as_table(); inner && is_prefix(key))
@@ -147,22 +152,20 @@ class Loading {
     return Written{std::move(texts), false};
   }
 
-  void rules(const toml::node& node) {
+  void list(const toml::node& node, std::string_view key, std::vector<WrittenTable>& into) {
     const toml::array* array = node.as_array();
     if (array == nullptr || !(array->empty() || array->is_homogeneous<toml::table>()))
-      return complain(std::string(kRules), "must be tables, [[detect.rules]]", node.source());
+      return complain(std::string(key), fmt::format("must be tables, [[{}]]", key), node.source());
     for (const toml::node& one : *array) {
-      WrittenRule& rule = rules_.emplace_back();
-      rule.where = place(one.source());
-      rule.line = one.source().begin.line;
+      WrittenTable& written = into.emplace_back();
+      written.where = place(one.source());
+      written.line = one.source().begin.line;
       for (const auto& [name, field] : *one.as_table()) {
-        if (auto written = read(field))
-          rule.fields[std::string(name.str())] = {
-              std::move(*written), place(field.source()), field.source().begin.line};
+        if (auto value = read(field))
+          written.fields[std::string(name.str())] = {
+              std::move(*value), place(field.source()), field.source().begin.line};
         else
-          complain(std::string(kRules) + "." + std::string(name.str()),
-                   "must be one value",
-                   field.source());
+          complain(fmt::format("{}.{}", key, name.str()), "must be one value", field.source());
       }
     }
   }
@@ -191,7 +194,7 @@ class Loading {
 
   Loaded& out_;
   std::string file_;
-  std::vector<WrittenRule> rules_;
+  std::vector<WrittenTable> rules_, actors_;
 };
 
 }  // namespace

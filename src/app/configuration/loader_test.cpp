@@ -146,6 +146,36 @@ TEST(Rules, NameTheirProblemsByLine) {
           HasSubstr("a.toml:8: detect.rules[1].threshold: is not a value")));
 }
 
+TEST(Actors, AreReadFromTheirTables) {
+  const Loaded loaded = load_file(
+      "mode = 'observe'\n"
+      "[[scaling.actors]]\nservice = 'chat'\nurl = 'http://ops:9/'\n"
+      "[[scaling.actors]]\nservice = 'shop'\nkind = 'ray_serve'\nurl = 'http://ray:8265'\n"
+      "application = 'a'\ndeployment = 'd'\ntoken = 's3cret'\nmode = 'enforce'\n");
+  ASSERT_THAT(texts(loaded.problems), IsEmpty());
+  const auto& actors = loaded.configuration.scaling.actors;
+  ASSERT_EQ(actors.size(), 2U);
+  EXPECT_EQ(actors[0].target.kind, actor::Kind::kWebhook);
+  EXPECT_EQ(actors[0].target.mode, traffic::Mode::kObserve) << "as everything";
+  EXPECT_EQ(actors[1].target.kind, actor::Kind::kRayServe);
+  EXPECT_EQ(actors[1].target.deployment, "d");
+  EXPECT_EQ(actors[1].target.mode, traffic::Mode::kEnforce);
+}
+
+TEST(Actors, NameTheirProblemsByLine) {
+  EXPECT_THAT(texts(load_file("[[scaling.actors]]\n"
+                              "servce = 'chat'\n"
+                              "url = 'http://ops:9/'\n"
+                              "mode = 'on'\n")
+                        .problems),
+              testing::UnorderedElementsAre(
+                  HasSubstr("a.toml:2: scaling.actors.servce: is not known; did you mean service"),
+                  HasSubstr("a.toml:4: scaling.actors.mode: must be"),
+                  HasSubstr("a.toml:1: scaling.actors[0].service: must be text")));
+  EXPECT_THAT(texts(load_file("[scaling]\nactors = 3\n").problems),
+              Contains(HasSubstr("must be tables, [[scaling.actors]]")));
+}
+
 TEST(Mode, IsThatOfEverythingWithoutOneOfItsOwn) {
   const Loaded loaded =
       load_file("mode = 'enforce'\n[detect.statistics.metronome]\nmode = 'observe'\n");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "app/configuration/actors.hpp"
 #include "app/configuration/table.hpp"
 #include "app/version.hpp"
 
@@ -43,6 +44,10 @@ constexpr std::string_view kRulesHelp =
     "of a default rule changes what it says of that rule, with `remove = true` takes it away; any "
     "other is a new rule and needs `feature` and `threshold`.";
 
+constexpr std::string_view kActorsHelp =
+    "Actors: who is told how many instances of a service are advised. Nobody is, unless a "
+    "[[scaling.actors]] says so; each service has one at most.";
+
 bool is_set(const Setting& secret, const Configuration& configuration) {
   return value_text(secret, configuration) != "\"\"";
 }
@@ -71,6 +76,25 @@ std::string print_rules(const Loaded& loaded) {
   return out;
 }
 
+/// Every actor, without its secrets.
+std::string print_actors(const Loaded& loaded) {
+  std::string out;
+  for (std::size_t i = 0; i < loaded.configuration.scaling.actors.size(); ++i) {
+    const auto origin = loaded.origins.find(fmt::format("scaling.actors[{}]", i));
+    out += i == 0 ? "\n" + comment(kActorsHelp) : "";
+    out += fmt::format("\n[[scaling.actors]]  # {}\n",
+                       origin == loaded.origins.end() ? std::string("default") : origin->second);
+    for (const Setting& field : actor_settings(i)) {
+      if (!field.secret)
+        out +=
+            fmt::format("{} = {}\n", name_of(field.key), value_text(field, loaded.configuration));
+      else if (is_set(field, loaded.configuration))
+        out += fmt::format("# {} is set, and not shown\n", name_of(field.key));
+    }
+  }
+  return out;
+}
+
 /// A cell of a Markdown table.
 std::string cell(std::string text) {
   for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2)
@@ -86,15 +110,25 @@ std::string notes_on(const Setting& setting) {
   return notes;
 }
 
+std::string fields_table(const std::vector<Setting>& fields) {
+  std::string out = "| field | what | |\n|---|---|---|\n";
+  for (const Setting& field : fields)
+    out += fmt::format(
+        "| `{}` | {} | {} |\n", name_of(field.key), cell(field.help), cell(notes_on(field)));
+  return out;
+}
+
+std::string reference_of_actors() {
+  return fmt::format("\n## `[[scaling.actors]]`\n\n{} They count from the next start.\n\n{}",
+                     kActorsHelp,
+                     fields_table(actor_settings(0)));
+}
+
 std::string reference_of_rules() {
   const Configuration defaults;
   const std::vector<detect::RuleOptions>& rules = defaults.detect.rules;
   std::string out = fmt::format(
-      "\n## `[[detect.rules]]`\n\n{}\n\n| field | what | |\n|---|---|---|\n", kRulesHelp);
-  for (const Setting& field : rule_settings(0)) {
-    out += fmt::format(
-        "| `{}` | {} | {} |\n", name_of(field.key), cell(field.help), cell(notes_on(field)));
-  }
+      "\n## `[[detect.rules]]`\n\n{}\n\n{}", kRulesHelp, fields_table(rule_settings(0)));
   out +=
       "\nBy default:\n\n| type | feature | threshold | ordinary_factor | messages_min | severity | "
       "action |\n|---|---|---|---|---|---|---|\n";
@@ -141,7 +175,7 @@ std::string print(const Loaded& loaded) {
                          where);
     }
   }
-  return out + print_rules(loaded);
+  return out + print_rules(loaded) + print_actors(loaded);
 }
 
 std::string print_values(const Loaded& loaded) {
@@ -156,7 +190,7 @@ std::string print_values(const Loaded& loaded) {
     out +=
         fmt::format("{} = {}\n", name_of(setting.key), value_text(setting, loaded.configuration));
   }
-  return out + print_rules(loaded);
+  return out + print_rules(loaded) + print_actors(loaded);
 }
 
 std::string reference() {
@@ -194,7 +228,7 @@ std::string reference() {
                        cell(setting.help),
                        cell(notes_on(setting)));
   }
-  return out + reference_of_rules();
+  return out + reference_of_rules() + reference_of_actors();
 }
 
 }  // namespace liminal::app

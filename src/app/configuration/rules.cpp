@@ -24,7 +24,7 @@ class Rules {
  public:
   explicit Rules(Loaded& loaded) : loaded_(loaded), drafts_(rules().size()) {}
 
-  void apply(const WrittenRule& written) {
+  void apply(const WrittenTable& written) {
     const auto type = word(written, "type", &traffic::finding_by_name);
     if (!type) return;
     std::optional<traffic::FeatureId> feature;
@@ -57,7 +57,7 @@ class Rules {
 
   /// The value of a field that names something; complains when it does not.
   template <class T>
-  std::optional<T> word(const WrittenRule& written,
+  std::optional<T> word(const WrittenTable& written,
                         const std::string& name,
                         std::optional<T> (*by_name)(std::string_view)) {
     const auto field = written.fields.find(name);
@@ -80,7 +80,7 @@ class Rules {
     return std::nullopt;
   }
 
-  std::optional<std::size_t> add(const WrittenRule& written,
+  std::optional<std::size_t> add(const WrittenTable& written,
                                  traffic::FindingType type,
                                  std::optional<traffic::FeatureId> feature) {
     for (const char* needed : {"feature", "threshold"}) {
@@ -98,7 +98,7 @@ class Rules {
     return rules().size() - 1;
   }
 
-  void put(std::size_t rule, const std::string& name, const WrittenRule::Field& field) {
+  void put(std::size_t rule, const std::string& name, const WrittenTable::Field& field) {
     if (name == kRemove) {
       const bool* remove = std::get_if<bool>(&field.written.value);
       if (remove)
@@ -135,9 +135,9 @@ class Rules {
 
 }  // namespace
 
-void apply_rules(const std::vector<WrittenRule>& rules, Loaded& loaded) {
+void apply_rules(const std::vector<WrittenTable>& rules, Loaded& loaded) {
   Rules applied(loaded);
-  for (const WrittenRule& rule : rules) applied.apply(rule);
+  for (const WrittenTable& rule : rules) applied.apply(rule);
   applied.finish();
 }
 

@@ -7,8 +7,9 @@ void add_scaling_settings(std::vector<Setting>& all) {
   using C = Configuration;
   all.push_back({.key = "scaling.services_max",
                  .slot = [](C& c) -> Slot { return &c.scaling.services_max; },
-                 .help = "Services whose load is kept, some 250 KiB each after a week; the one that "
-                         "was told of least recently is forgotten beyond it, and counted.",
+                 .help =
+                     "Services whose load is kept, some 250 KiB each after a week; the one that "
+                     "was told of least recently is forgotten beyond it, and counted.",
                  .low = 1,
                  .high = 100'000,
                  .change = Change::kRestart});
@@ -27,8 +28,9 @@ void add_scaling_settings(std::vector<Setting>& all) {
                  .change = Change::kRestart});
   all.push_back({.key = "scaling.grpc_authorities",
                  .slot = [](C& c) -> Slot { return &c.scaling.grpc_authorities; },
-                 .help = "A file with the authorities (PEM) that vouch for those who may ask there; "
-                         "empty: nobody is asked for a certificate.",
+                 .help =
+                     "A file with the authorities (PEM) that vouch for those who may ask there; "
+                     "empty: nobody is asked for a certificate.",
                  .change = Change::kRestart});
 }
 

@@ -43,6 +43,7 @@ class ServerBackend final : public api::Backend {
     const Measures& measures;
     const signals::Scaling& scaling;
     const grpc::Server* scaling_grpc;  ///< may be null
+    const actor::Actor* actor;         ///< may be null
     MetricStreams& metric_streams;
     SalienceKeeper& salience;
     Log& log;

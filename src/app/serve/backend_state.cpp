@@ -183,6 +183,7 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         add_gateway_metrics(out);
         add_scaling_metrics(parts_.scaling, now(), out);
         if (parts_.scaling_grpc != nullptr) add_grpc_metrics(*parts_.scaling_grpc, out);
+        if (parts_.actor != nullptr) add_actor_metrics(*parts_.actor, out);
         parts_.metric_streams.add_metrics(out);
         if (parts_.journal != nullptr) {
           const journal::Counters kept = parts_.journal->counters();

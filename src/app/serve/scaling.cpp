@@ -76,6 +76,17 @@ void add_grpc_metrics(const grpc::Server& server, prometheus::Snapshot& out) {
   out.add(Family::kGrpcStreams, counters.streams);
 }
 
+void add_actor_metrics(const actor::Actor& actor, prometheus::Snapshot& out) {
+  using prometheus::Family;
+  actor.counters([&out](const std::string& service, const actor::Counters& counters) {
+    out.add(Family::kScalingActions, counters.observed, {service, "observed"});
+    out.add(Family::kScalingActions, counters.shadowed, {service, "shadowed"});
+    out.add(Family::kScalingActions, counters.done, {service, "done"});
+    out.add(Family::kScalingActions, counters.failed, {service, "failed"});
+    out.add(Family::kScalingActions, counters.rejected, {service, "rejected"});
+  });
+}
+
 void add_scaling_metrics(const signals::Scaling& scaling,
                          EventTime now,
                          prometheus::Snapshot& out) {

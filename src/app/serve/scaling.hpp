@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "io/prometheus/snapshot.hpp"
+#include "server/actor/actor.hpp"
 #include "server/api/scaling_port.hpp"
 #include "server/grpc/server.hpp"
 #include "server/shards/clock.hpp"
@@ -62,6 +63,7 @@ class OwnUsage {
                                        const shards::EngineClock& clock);
 
 void add_grpc_metrics(const grpc::Server& server, prometheus::Snapshot& out);
+void add_actor_metrics(const actor::Actor& actor, prometheus::Snapshot& out);
 void add_scaling_metrics(const signals::Scaling& scaling, EventTime now, prometheus::Snapshot& out);
 
 }  // namespace liminal::app

@@ -169,25 +169,28 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->adopt_what_was_shown();
   server->open_scaling();
   if (auto asked = server->start_scaling_grpc(); !asked) return Failed(asked.error());
+  if (auto told = server->start_actor(); !told) return Failed(told.error());
   server->runtime_->start();
   server->running_ = true;
   server->metric_streams_ = std::make_unique<MetricStreams>(
       configuration.data, server->file_system_, *server->clock_, log);
-  server->backend_ = std::make_unique<ServerBackend>(ServerBackend::Parts{*server->runtime_,
-                                                                          *server->store_,
-                                                                          *server->sink_,
-                                                                          *server->gateways_,
-                                                                          server->webhook_.get(),
-                                                                          server->journal_.get(),
-                                                                          *server->snapshots_,
-                                                                          server->measures_,
-                                                                          *server->scaling_,
-                                                                          server->scaling_grpc_.get(),
-                                                                          *server->metric_streams_,
-                                                                          *server->salience_,
-                                                                          log},
-                                                     configuration,
-                                                     std::move(settings));
+  server->backend_ =
+      std::make_unique<ServerBackend>(ServerBackend::Parts{*server->runtime_,
+                                                           *server->store_,
+                                                           *server->sink_,
+                                                           *server->gateways_,
+                                                           server->webhook_.get(),
+                                                           server->journal_.get(),
+                                                           *server->snapshots_,
+                                                           server->measures_,
+                                                           *server->scaling_,
+                                                           server->scaling_grpc_.get(),
+                                                           server->actor_.get(),
+                                                           *server->metric_streams_,
+                                                           *server->salience_,
+                                                           log},
+                                      configuration,
+                                      std::move(settings));
   if (auto listening = server->listen(); !listening) return Failed(listening.error());
   if (auto answering = server->start_api(); !answering) return Failed(answering.error());
   return server;
@@ -302,10 +305,9 @@ tl::expected<void, std::string> Server::start_scaling_grpc() {
   if (configured.grpc.empty()) return {};
   grpc::Options options;
   options.address = configured.grpc;
-  for (const auto& [file, into] :
-       {std::pair{&configured.grpc_certificate, &options.certificate},
-        std::pair{&configured.grpc_key, &options.key},
-        std::pair{&configured.grpc_authorities, &options.authorities}}) {
+  for (const auto& [file, into] : {std::pair{&configured.grpc_certificate, &options.certificate},
+                                   std::pair{&configured.grpc_key, &options.key},
+                                   std::pair{&configured.grpc_authorities, &options.authorities}}) {
     if (file->empty()) continue;
     auto text = read_file(*file);
     if (!text) return Failed("scaling.grpc: \"" + *file + "\" cannot be read");
@@ -318,6 +320,32 @@ tl::expected<void, std::string> Server::start_scaling_grpc() {
   scaling_grpc_ = std::move(*started);
   const std::string host = configured.grpc.substr(0, configured.grpc.rfind(':'));
   grpc_address_ = fmt::format("{}:{}", host, scaling_grpc_->port());
+  return {};
+}
+
+tl::expected<void, std::string> Server::start_actor() {
+  actor::Options options = actor_options(configuration_);
+  if (options.targets.empty()) return {};
+  for (std::size_t i = 0; i < options.targets.size(); ++i) {
+    const std::string& file = configuration_.scaling.actors[i].token_file;
+    if (file.empty()) continue;
+    const auto token = read_file(file);
+    if (!token)
+      return Failed(fmt::format("scaling.actors[{}].token_file: \"{}\" cannot be read", i, file));
+    options.targets[i].token = token->substr(0, token->find_first_of("\r\n"));
+  }
+  if (const Problems problems = actor::validate(options, "scaling.actors"); !problems.empty())
+    return Failed(problems.front().key + ": " + problems.front().text);
+  actor_ = std::make_unique<actor::Actor>(
+      std::move(options),
+      [this](const std::string& service) {
+        return scaling_->advice(service, EventTime{clock_->now().time_since_epoch()});
+      },
+      [this](std::string_view action, const std::string& service, std::string detail) {
+        (void)store_->put(traffic::AuditEntry{
+            clock_->now(), "scaling", std::string(action), service, std::move(detail)});
+      },
+      [this] { return clock_->now(); });
   return {};
 }
 
@@ -498,6 +526,7 @@ void Server::stop(Duration patience) {
   service_.reset();
   backend_.reset();
   scaling_grpc_.reset();
+  actor_.reset();
   own_usage_.reset();
   scaling_adapter_.reset();
   scaling_.reset();

@@ -85,6 +85,7 @@ class Server {
   void load_limits(engine::Options& options);
   void open_scaling();
   [[nodiscard]] tl::expected<void, std::string> start_scaling_grpc();
+  [[nodiscard]] tl::expected<void, std::string> start_actor();
   void load_state();
   void adopt_what_was_shown();
   [[nodiscard]] tl::expected<void, std::string> listen();
@@ -112,6 +113,7 @@ class Server {
   std::unique_ptr<ScalingAdapter> scaling_adapter_;
   std::unique_ptr<OwnUsage> own_usage_;
   std::unique_ptr<grpc::Server> scaling_grpc_;  ///< null: nobody may ask
+  std::unique_ptr<actor::Actor> actor_;         ///< null: nobody is told
   std::unique_ptr<MetricStreams> metric_streams_;
   std::unique_ptr<ServerBackend> backend_;
   std::unique_ptr<api::Service> service_;

@@ -235,6 +235,11 @@ constexpr std::array<FamilyInfo, kFamilies> kTable{{
      "Calls of KEDA over gRPC.",
      {"method", "result"}},
     {kGrpcStreams, "liminal_grpc_streams", kGauge, "Streams that KEDA has open."},
+    {kScalingActions,
+     "liminal_scaling_actions_total",
+     kCounter,
+     "Advice passed on to who scales a service, and how it went.",
+     {"service", "result"}},
 }};
 
 }  // namespace

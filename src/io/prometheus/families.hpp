@@ -92,8 +92,9 @@ enum class Family : std::uint8_t {
   kRemoteWrite,
   kGrpcCalls,
   kGrpcStreams,
+  kScalingActions,
 };
-inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kGrpcStreams) + 1;
+inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kScalingActions) + 1;
 inline constexpr std::size_t kLabelsMax = 3;
 
 struct FamilyInfo {

@@ -96,6 +96,7 @@ gauge liminal_metric_expected_high{source,metric}
 counter liminal_remote_write_samples_total{result}
 counter liminal_grpc_calls_total{method,result}
 gauge liminal_grpc_streams
+counter liminal_scaling_actions_total{service,result}
 )";
 
 std::string line(const FamilyInfo& family) {

@@ -8,7 +8,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace liminal::remote_write;
   const std::string_view input(reinterpret_cast<const char*>(data), size);
-  const Limits limits{.bytes_max = 1 << 16, .series_max = 50, .labels_max = 200, .samples_max = 100};
+  const Limits limits{
+      .bytes_max = 1 << 16, .series_max = 50, .labels_max = 200, .samples_max = 100};
   const auto check = [&](std::string_view message) {
     const auto request = read(message, limits);
     if (!request) return;

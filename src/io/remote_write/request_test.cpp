@@ -28,9 +28,9 @@ ErrorCode code_of(std::string_view message, const Limits& limits = {}) {
 }
 
 TEST(RemoteWrite, ReadsLabelsAndSamples) {
-  const std::string message =
-      series(kUp, sample(1, 1000) + sample(-.5, 2000)) +
-      series({{"z", "1"}, {"a", "é"}, {"__name__", "x"}}, sample(3, -7)) + delimited(3, "help");
+  const std::string message = series(kUp, sample(1, 1000) + sample(-.5, 2000)) +
+                              series({{"z", "1"}, {"a", "é"}, {"__name__", "x"}}, sample(3, -7)) +
+                              delimited(3, "help");
   const auto request = read(message);
   ASSERT_TRUE(request);
   ASSERT_EQ(request->series.size(), 2U);

@@ -92,10 +92,9 @@ std::uint32_t metric_of(Collected& source, std::string metric, bool counter) {
 /// Orders a source's samples and puts those of one time into one row.
 void make_rows(Collected& source, RemoteRows& out) {
   const auto place = [](const Point& point) { return std::tie(point.timestamp_ms, point.metric); };
-  std::stable_sort(
-      source.points.begin(), source.points.end(), [&](const Point& a, const Point& b) {
-        return place(a) < place(b);
-      });
+  std::stable_sort(source.points.begin(), source.points.end(), [&](const Point& a, const Point& b) {
+    return place(a) < place(b);
+  });
   auto& rows = source.batch.rows;
   for (std::size_t i = 0; i < source.points.size(); ++i) {
     const Point& point = source.points[i];

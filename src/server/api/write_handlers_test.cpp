@@ -76,8 +76,11 @@ TEST_F(WriteHandlersTest, SaysWhyABodyIsWrong) {
   wrong("", 400, "no Snappy block");
   wrong("\xff\xff\xff\x7f", 413, "larger");
   wrong(written::compressed("x"), 400, "no prometheus.WriteRequest, at byte");
-  wrong(written::compressed(written::series({{"a", "b"}}, "")), 400, "series 0 has no label __name__");
-  wrong(written::compressed(written::series({{"__name__", "x"}, {"b", ""}}, "")), 400, "empty label");
+  wrong(written::compressed(written::series({{"a", "b"}}, "")),
+        400,
+        "series 0 has no label __name__");
+  wrong(
+      written::compressed(written::series({{"__name__", "x"}, {"b", ""}}, "")), 400, "empty label");
   std::string many;
   for (int i = 0; i < 20'001; ++i) many += written::series({{"__name__", "x"}}, "");
   wrong(written::compressed(many), 413, "more series");
@@ -101,9 +104,9 @@ TEST_F(WriteHandlersTest, ALargeBodyDoesNotHoldUpTheThreadAndIsSentAgainWhenTher
 
 TEST_F(WriteHandlersTest, CountsWhatIsNotLearnt) {
   const std::string message =
-      written::series({{"__name__", "h"}},
-                      written::delimited(4, "") + written::delimited(4, "") +
-                          written::delimited(3, "")) +
+      written::series(
+          {{"__name__", "h"}},
+          written::delimited(4, "") + written::delimited(4, "") + written::delimited(3, "")) +
       written::series({{"__name__", "x"}, {"instance", "liminal"}}, written::sample(1, 1)) +
       written::series({{"__name__", "x"}}, written::sample(1, -1));
   EXPECT_EQ(post(written::compressed(message)).status, 204U);

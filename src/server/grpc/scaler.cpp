@@ -57,8 +57,9 @@ ServerWriteReactor<IsActiveResponse>* Scaler::StreamIsActive(CallbackServerConte
   ++answered_[Counters::kStreamIsActive];
   return MessageStream<IsActiveResponse>::open(
       streams_,
-      [this, service = service_of(*request), said = std::optional<bool>()]() mutable
-      -> std::optional<IsActiveResponse> {
+      [this,
+       service = service_of(*request),
+       said = std::optional<bool>()]() mutable -> std::optional<IsActiveResponse> {
         const bool active = is_active(service);
         if (std::exchange(said, active) == active) return std::nullopt;
         IsActiveResponse message;

@@ -17,9 +17,8 @@ constexpr std::chrono::seconds kPatience{1};
 std::shared_ptr<::grpc::ServerCredentials> credentials(const Options& options) {
   if (options.certificate.empty()) return ::grpc::InsecureServerCredentials();
   ::grpc::SslServerCredentialsOptions tls(
-      options.authorities.empty()
-          ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
-          : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+      options.authorities.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                                  : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   tls.pem_root_certs = options.authorities;
   tls.pem_key_cert_pairs.push_back({options.key, options.certificate});
   return ::grpc::SslServerCredentials(tls);
@@ -31,8 +30,8 @@ Problems validate(const Options& options, std::string_view at) {
   const std::string prefix = at.empty() ? "" : std::string(at) + ".";
   Problems problems;
   if (options.certificate.empty() != options.key.empty())
-    problems.push_back({prefix + (options.key.empty() ? "key" : "certificate"),
-                        "is missing: TLS needs both"});
+    problems.push_back(
+        {prefix + (options.key.empty() ? "key" : "certificate"), "is missing: TLS needs both"});
   if (options.certificate.empty() && !options.authorities.empty())
     problems.push_back({prefix + "certificate", "is missing: clients are verified over TLS"});
   if (options.streams_max < 1 || options.streams_max > 10'000)

@@ -43,11 +43,12 @@ struct Counters {
 
 /// Answers KEDA as an external scaler (externalscaler.proto), over gRPC.
 ///
-/// The service that is meant is the trigger's metadata `service`, else the name of the ScaledObject.
-/// There is one metric, `liminal-replicas`: the advised instances, with a target of 1 each, so that
-/// the autoscaler wants just as many. The specification is constant and needs no forecast. The value
-/// is an error while there is no advice (NOT_FOUND, UNAVAILABLE): KEDA's `fallback` holds meanwhile.
-/// A service is active unless none of its instances is advised: not to know is no reason to stop it.
+/// The service that is meant is the trigger's metadata `service`, else the name of the
+/// ScaledObject. There is one metric, `liminal-replicas`: the advised instances, with a target of 1
+/// each, so that the autoscaler wants just as many. The specification is constant and needs no
+/// forecast. The value is an error while there is no advice (NOT_FOUND, UNAVAILABLE): KEDA's
+/// `fallback` holds meanwhile. A service is active unless none of its instances is advised: not to
+/// know is no reason to stop it.
 ///
 /// Threads are gRPC's own and one that refreshes streams. Memory: bounded by `streams_max` and 16
 /// MiB of gRPC's buffers.

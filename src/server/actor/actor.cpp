@@ -1,0 +1,107 @@
+#include "server/actor/actor.hpp"
+
+#include <utility>
+
+#include "server/actor/request.hpp"
+
+namespace liminal::actor {
+namespace {
+
+using traffic::Mode;
+
+std::string what(const Target& target) {
+  std::string out(name(target.kind));
+  if (target.kind == Kind::kRayServe) out += " " + target.application + "/" + target.deployment;
+  return out;
+}
+
+std::string change(const Pacer& pacer, std::uint32_t wanted) {
+  const std::string before = pacer.told() ? std::to_string(*pacer.told()) : "not told";
+  return std::to_string(wanted) + " instances, before: " + before;
+}
+
+}  // namespace
+
+Actor::Actor(Options options, Advise advise, Audit audit, Clock clock)
+    : options_(std::move(options)),
+      advise_(std::move(advise)),
+      audit_(std::move(audit)),
+      clock_(std::move(clock)),
+      client_({.timeout = options_.timeout, .ca_file = {}}) {
+  for (const Target& target : options_.targets)
+    states_.push_back({Pacer(options_, target.mode == Mode::kEnforce), {}});
+  thread_ = std::thread([this] { run(); });
+}
+
+Actor::~Actor() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  stop_.notify_all();
+  client_.cancel();
+  thread_.join();
+}
+
+void Actor::counters(
+    const std::function<void(const std::string&, const Counters&)>& each) const {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < states_.size(); ++i)
+    each(options_.targets[i].service, states_[i].counters);
+}
+
+void Actor::run() {
+  std::unique_lock lock(mutex_);
+  while (!stop_.wait_for(lock, options_.look, [this] { return stopping_; })) {
+    lock.unlock();
+    for (std::size_t i = 0; i < states_.size(); ++i) look(i);
+    lock.lock();
+  }
+}
+
+void Actor::look(std::size_t which) {
+  const Target& target = options_.targets[which];
+  State& state = states_[which];
+  const Result<scaling::Advice> advice = advise_(target.service);
+  if (!advice || !advice->replicas) return;
+  const std::uint32_t wanted = *advice->replicas;
+  const SteadyTime now = clock_();
+  if (!state.pacer.is_due(wanted, now)) return;
+  std::string detail = what(target) + ": " + change(state.pacer, wanted);
+  Outcome outcome;
+  if (target.mode == Mode::kEnforce) {
+    outcome = act(target, *advice, now, detail);
+    audit_("scale", target.service, std::move(detail));
+  } else if (target.mode == Mode::kShadow) {
+    audit_("scale.shadow", target.service, std::move(detail));
+  }
+  state.pacer.settle(wanted, outcome, clock_());
+  const std::lock_guard lock(mutex_);
+  Counters& counters = state.counters;
+  if (target.mode == Mode::kObserve) {
+    ++counters.observed;
+  } else if (target.mode == Mode::kShadow) {
+    ++counters.shadowed;
+  } else if (outcome.kind == Outcome::Kind::kDone) {
+    ++counters.done;
+  } else {
+    ++(outcome.kind == Outcome::Kind::kRetry ? counters.failed : counters.rejected);
+  }
+}
+
+Outcome Actor::act(const Target& target,
+                   const scaling::Advice& advice,
+                   SteadyTime now,
+                   std::string& detail) {
+  Request request = request_for(target, advice, now);
+  const Result<http::Response> answer =
+      client_.send("POST", request.url, request.headers, std::move(request.body));
+  if (!answer) {
+    detail += "; no answer";
+    return {Outcome::Kind::kRetry, {}};
+  }
+  detail += "; answered " + std::to_string(answer->status);
+  return outcome_of(answer->status, answer->header("Retry-After").value_or(""));
+}
+
+}  // namespace liminal::actor
