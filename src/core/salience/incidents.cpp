@@ -142,14 +142,26 @@ std::string Incident::explanation() const {
   return text + " (together " + number_text(excess) + " of " + number_text(kExcessScale) + ")";
 }
 
+bool Incidents::goes_on(const Incident& incident, SteadyTime time) const {
+  const Duration gap =
+      incident.scope == Scope::kGlobal ? options_.global_gap : options_.source_gap;
+  return time - incident.last_seen <= gap && time - incident.first_seen < options_.length_max;
+}
+
+const Incident* Incidents::open(std::string_view source, SteadyTime time) const {
+  const Book& book = at(Scope::kSource);
+  const auto known = book.open.find(std::string(source));
+  if (known == book.open.end()) return nullptr;
+  const Incident& incident = book.incidents.at(known->second);
+  return goes_on(incident, time) ? &incident : nullptr;
+}
+
 Incident& Incidents::incident_of(Scope scope, std::string_view source, SteadyTime time) {
   Book& book = books_[static_cast<std::size_t>(scope)];
-  const Duration gap = scope == Scope::kGlobal ? options_.global_gap : options_.source_gap;
   const std::string key(scope == Scope::kGlobal ? std::string_view() : source);
   if (const auto known = book.open.find(key); known != book.open.end()) {
     Incident& incident = book.incidents.at(known->second);
-    if (time - incident.last_seen <= gap && time - incident.first_seen < options_.length_max)
-      return incident;
+    if (goes_on(incident, time)) return incident;
     book.open.erase(known);
   }
   if (book.incidents.size() >= options_.incidents_max) make_room(book);

@@ -98,6 +98,8 @@ class Incidents {
 
   /// The most salient first, of one scope; equal ones the newest first.
   [[nodiscard]] std::vector<const Incident*> best(Scope scope, std::size_t count) const;
+  /// The source's incident that an event at this time would join; null when it would begin one.
+  [[nodiscard]] const Incident* open(std::string_view source, SteadyTime time) const;
   [[nodiscard]] const Incident* find(Scope scope, std::uint64_t number) const;
   [[nodiscard]] std::size_t size(Scope scope) const { return at(scope).incidents.size(); }
   [[nodiscard]] std::size_t memory_bytes() const;
@@ -114,6 +116,7 @@ class Incidents {
   [[nodiscard]] const Book& at(Scope scope) const {
     return books_[static_cast<std::size_t>(scope)];
   }
+  [[nodiscard]] bool goes_on(const Incident& incident, SteadyTime time) const;
   Incident& incident_of(Scope scope, std::string_view source, SteadyTime time);
   void join(Incident& incident, const IncidentEvent& event) const;
   void make_room(Book& book);

@@ -31,6 +31,16 @@ TEST(Incidents, JoinWhatFollowsCloselyAndPartWhatDoesNot) {
   EXPECT_EQ(incidents.size(Scope::kSource), 3u);
 }
 
+TEST(Incidents, SayWhichOneASourceWouldGoOnWith) {
+  Incidents incidents;
+  EXPECT_EQ(incidents.open("ann", at(0)), nullptr);
+  incidents.add(event(1, "flood", "ann", 0));
+  ASSERT_NE(incidents.open("ann", at(9)), nullptr);
+  EXPECT_EQ(incidents.open("ann", at(9))->scope, Scope::kSource);
+  EXPECT_EQ(incidents.open("ann", at(11)), nullptr) << "silent for too long";
+  EXPECT_EQ(incidents.open("bob", at(9)), nullptr);
+}
+
 TEST(Incidents, EndAfterTheirLongestTimeHoweverBusy) {
   Incidents incidents;
   for (int minute = 0; minute < 10 * 60; ++minute)

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "core/salience/alert.hpp"
+#include "io/json/incident_writer.hpp"
 #include "io/json/salience_event.hpp"
 #include "server/api/call.hpp"
 #include "server/api/salience_port.hpp"
@@ -122,25 +123,6 @@ std::optional<Scopes> scopes_by_name(std::string_view name) {
   return std::nullopt;
 }
 
-void write(const salience::Incident& incident, json::Writer& out) {
-  const bool global = incident.scope == salience::Scope::kGlobal;
-  out.begin_object();
-  out.field("id", (global ? "global-" : "user-") + std::to_string(incident.number));
-  out.field("scope", global ? "global" : "user");
-  out.field("title", incident.title());
-  out.field("salience", incident.salience);
-  out.field("first_seen", incident.first_seen);
-  out.field("last_seen", incident.last_seen);
-  out.field("members", incident.members);
-  write_texts("entities", incident.sources, out);
-  out.field("entities_count", incident.entities);
-  std::vector<std::string> alerts;
-  for (const std::uint64_t member : incident.ids) alerts.push_back(salience::alert_of(member));
-  write_texts("alerts", alerts, out);
-  out.field("explanation", incident.explanation());
-  out.end_object();
-}
-
 }  // namespace
 
 void Service::rank_events(const CallPtr& call) {
@@ -166,7 +148,7 @@ void Service::list_incidents(const CallPtr& call) {
   out.begin_object();
   out.key("incidents");
   out.begin_array();
-  for (const salience::Incident& incident : incidents) write(incident, out);
+  for (const salience::Incident& incident : incidents) json::write(incident, out);
   out.end_array();
   out.field("count", incidents.size());
   out.end_object();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "io/http/client.hpp"
+#include "io/json/incident_writer.hpp"
 #include "io/json/traffic_writer.hpp"
 
 namespace liminal::webhook {
@@ -34,6 +35,7 @@ class HttpTransport final : public Transport {
 std::string body_of(const traffic::Alert& alert,
                     Occasion occasion,
                     double salience,
+                    const std::optional<salience::Incident>& incident,
                     SteadyTime now) {
   json::Writer out;
   out.begin_object();
@@ -41,6 +43,12 @@ std::string body_of(const traffic::Alert& alert,
   out.field("timestamp", now);
   out.key("data");
   json::write(alert, salience, out);
+  out.key("incident");
+  if (incident) {
+    json::write(*incident, out);
+  } else {
+    out.null();
+  }
   out.end_object();
   return out.take();
 }
@@ -92,10 +100,13 @@ Webhook::~Webhook() {
   thread_.join();
 }
 
-void Webhook::push(const traffic::Alert& alert, Occasion occasion, double salience) {
-  if (alert.severity < options_.min_severity) return;
+void Webhook::push(const traffic::Alert& alert,
+                   Occasion occasion,
+                   double salience,
+                   const std::optional<salience::Incident>& incident) {
+  if (!wants(alert)) return;
   const SteadyTime now = clock_();
-  std::string body = body_of(alert, occasion, salience, now);
+  std::string body = body_of(alert, occasion, salience, incident, now);
   {
     const std::lock_guard lock(mutex_);
     outbox_.push(id_of(alert, occasion), std::move(body), now);

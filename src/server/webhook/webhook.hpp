@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/time.hpp"
+#include "core/salience/incidents.hpp"
 #include "core/traffic/alert.hpp"
 #include "io/http/message.hpp"
 #include "server/webhook/options.hpp"
@@ -38,7 +39,10 @@ class Transport {
 
 /// Pushes alerts to somebody else's HTTP server, as JSON, signed (signature.hpp), one at a time:
 ///
-///     {"type": "alert.raised", "timestamp": "…", "data": {…}}     data: schema Alert of the API
+///     {"type": "alert.raised", "timestamp": "…", "data": {…}, "incident": {…}}
+///
+/// `data` and `incident` are as the API's schemas Alert and Incident have them; the incident is null
+/// for the first alert of one.
 ///
 /// An alert is pushed when it is raised, becomes more severe, or is resolved, if it is severe
 /// enough. At least once: an answer that was lost means a repetition with the same `webhook-id`.
@@ -61,8 +65,17 @@ class Webhook {
   Webhook(const Webhook&) = delete;
   Webhook& operator=(const Webhook&) = delete;
 
-  /// `salience`: of the alert, 0–1, provisional when it was just raised.
-  void push(const traffic::Alert& alert, Occasion occasion, double salience);
+  /// Whether an alert is severe enough.
+  [[nodiscard]] bool wants(const traffic::Alert& alert) const {
+    return alert.severity >= options_.min_severity;
+  }
+
+  /// `salience`: of the alert, 0–1, provisional when it was just raised. `incident`: that it is part
+  /// of, as far as that is known.
+  void push(const traffic::Alert& alert,
+            Occasion occasion,
+            double salience,
+            const std::optional<salience::Incident>& incident = {});
 
   [[nodiscard]] OutboxCounters counters() const;
   [[nodiscard]] std::size_t waiting() const;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 
+#include "core/salience/alert.hpp"
 #include "io/http/server.hpp"
 
 namespace liminal::webhook {
@@ -84,6 +85,25 @@ TEST(Webhook, PostsAnAlertSignedAndTypedByItsOccasion) {
                 ->sign("17-42-alert.raised", std::stoll(timestamp), first.body));
   EXPECT_EQ(http::find_header(transport.posted.back().headers, "webhook-id"),
             "17-42-alert.escalated-critical");
+}
+
+TEST(Webhook, TellsOfWhichIncidentAnAlertIsPart) {
+  auto owned = std::make_unique<FakeTransport>(std::vector<Kind>{});
+  FakeTransport& transport = *owned;
+  Webhook webhook(options(), std::move(owned), leaping_clock(), 1);
+  salience::Incident incident;
+  incident.number = 7;
+  incident.scope = salience::Scope::kSource;
+  incident.sources = {"ann"};
+  incident.parts = {{"message_flood", 2, 0}};
+  incident.ids = {salience::member_id(ShardId{17}, 42)};
+  webhook.push(alert(), Occasion::kRaised, .5);
+  webhook.push(alert(Severity::kCritical), Occasion::kEscalated, .5, incident);
+  ASSERT_TRUE(webhook.drain(kPatience));
+  EXPECT_NE(transport.posted[0].body.find(R"("incident":null})"), std::string::npos);
+  const std::string& body = transport.posted[1].body;
+  EXPECT_NE(body.find(R"("incident":{"id":"user-7","scope":"user",)"), std::string::npos) << body;
+  EXPECT_NE(body.find(R"("alerts":["17-42"])"), std::string::npos) << body;
 }
 
 TEST(Webhook, TriesAgainUnderTheSameId) {

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "core/salience/incidents.hpp"
+#include "io/json/writer.hpp"
+
+namespace liminal::json {
+
+/// Writes an incident as the API's schema Incident has it.
+void write(const salience::Incident& incident, Writer& out);
+
+}  // namespace liminal::json
