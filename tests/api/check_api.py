@@ -311,6 +311,12 @@ def check_metrics(api):
     api.ask("PUT", path, (200, 201), {"min": 0, "max": 1, "alarms_per_week": 2})
     assert api.ask("PUT", path, 200, {})["min"] is None
     assert paths_of(api.ask("PUT", path, 422, {"min": 1, "max": 0})) == ["max"]
+    assert api.ask("PUT", path, 200, {"lower_limit": 0})["lower_limit"] == 0
+    both = {"lower_limit": 0, "upper_limit": 1}
+    assert paths_of(api.ask("PUT", path, 422, both)) == ["upper_limit"]
+    assert api.ask("GET", path, 200)["lower_limit"] == 0
+    api.ask("PUT", path, 200, {"upper_limit": .9})
+    api.ask("GET", "/anomaly/series/check/unknown", 404)
     wrong = {"metrics": [{"a": 1}, {"a": "x"}]}
     assert paths_of(api.ask("POST", "/anomaly", 422, wrong)) == ["metrics[1].a"]
     api.ask("POST", "/anomaly", 400, '{"metrics":[{"a":NaN}]}')

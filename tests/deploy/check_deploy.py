@@ -39,6 +39,10 @@ KEPT_OFF = {
     "liminal_grpc_calls_total": "only where KEDA asks over gRPC",
     "liminal_grpc_streams": "only where KEDA asks over gRPC",
     "liminal_scaling_actions_total": "only where an actor is configured",
+    "liminal_data_free_bytes": "the alerting rule on its limit says when it matters",
+    "liminal_certificate_expiry_seconds": "the alerting rule says when it matters",
+    "liminal_metric_limit_probability_ratio": "the alerting rule says when it matters",
+    "liminal_metric_limit_seconds": "beside the probability, on the metric's own dashboard",
     "liminal_remote_write_samples_total": "only where a Prometheus writes to it",
     "process_virtual_memory_bytes": "says nothing: most of it is never touched",
 }

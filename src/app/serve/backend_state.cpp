@@ -212,6 +212,9 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
 }
 
 void ServerBackend::add_store_metrics(prometheus::Snapshot& out) const {
+  if (const auto free = disk_free(directory_)) out.add(Family::kDataFree, *free);
+  if (const std::int64_t ends = parts_.measures.certificate_expiry_s; ends > 0)
+    out.add(Family::kCertificateExpiry, ends);
   const sqlite::Store::Counters counters = parts_.store.counters();
   out.add(Family::kStoreRows, counters.writer.rows_committed, {"feature_rows"});
   for (std::size_t kind = 0; kind < counters.writer.writes_committed.size(); ++kind)

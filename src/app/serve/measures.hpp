@@ -11,6 +11,8 @@ namespace liminal::app {
 /// read by any.
 struct Measures {
   prometheus::LiveHistogram commit_seconds;  ///< of the store's writer
+  /// When the gateway's certificate ends, seconds since the epoch; 0: there is none.
+  std::atomic<std::int64_t> certificate_expiry_s{0};
   std::atomic<std::uint64_t> reloads_done{0}, reloads_failed{0};
 };
 

@@ -16,7 +16,12 @@ using prometheus::Family;
 constexpr std::uint64_t kSaveSecondsMin = 5;
 /// A large snapshot takes no more than this much of the disk's time.
 constexpr std::uint64_t kSaveBytesPerSecond = 8U << 20;
+/// Of limits: their blocks are ten minutes long.
+constexpr std::uint64_t kLimitsSeconds = 60;
 constexpr std::uint64_t kOwnSeconds = 5;
+constexpr const char* kDataFree = "data_free_bytes";
+constexpr const char* kCertificateLeft = "certificate_seconds";
+constexpr std::size_t kLimitsShown = 100;
 /// Metrics that are named in a line of the log.
 constexpr std::size_t kNamedMax = 3;
 constexpr std::size_t kUpstreamsMax = 16;
@@ -57,8 +62,18 @@ MetricStreams::MetricStreams(const std::string& folder,
                system,
                [this](const novelty::Batch& batch, const novelty::RowScore& row) {
                  report(batch, row);
-               }) {
+               }),
+      limits_({.folder = folder}, system) {
+  load();
+  constexpr stats::Limit kNothingLeft{0, stats::Trend::Side::kBelow};
+  for (const char* metric : {kDataFree, kCertificateLeft})
+    limits_.declare_own(std::string(api::kOwnSource), metric, kNothingLeft);
+}
+
+void MetricStreams::load() {
   static LogSite site;
+  if (const auto loaded = limits_.load(); !loaded && loaded.error().code != ErrorCode::kMissing)
+    log_.write(LogLevel::kError, site, "limits.unreadable", {{"error", words(loaded.error())}});
   const Result<void> loaded = anomaly_.load();
   if (loaded) {
     log_.write(LogLevel::kInfo,
@@ -70,7 +85,10 @@ MetricStreams::MetricStreams(const std::string& folder,
   }
 }
 
-MetricStreams::~MetricStreams() { save(); }
+MetricStreams::~MetricStreams() {
+  save();
+  save_limits();
+}
 
 EventTime MetricStreams::now() const { return EventTime{clock_.now().time_since_epoch()}; }
 
@@ -79,22 +97,54 @@ bool MetricStreams::run(std::function<void()> task) {
 }
 
 Result<std::vector<novelty::RowScore>> MetricStreams::score(const novelty::Batch& batch) {
-  return anomaly_.score(batch, true);
+  auto scores = anomaly_.score(batch, true);
+  if (scores) limits_.observe(batch);
+  return scores;
 }
 
-novelty::Intake MetricStreams::learn(const novelty::Batch& batch) { return anomaly_.learn(batch); }
+novelty::Intake MetricStreams::learn(const novelty::Batch& batch) {
+  limits_.observe(batch);
+  return anomaly_.learn(batch);
+}
 
 void MetricStreams::declare(std::string source,
                             std::string metric,
                             novelty::SeriesSettings settings,
+                            std::optional<stats::Limit> limit,
                             Done<bool> done) {
   const auto shared = std::make_shared<Done<bool>>(std::move(done));
-  const bool taken =
-      disk_ && disk_->run([=, this] { (*shared)(anomaly_.declare(source, metric, settings)); });
+  const bool taken = disk_ && disk_->run([=, this] {
+    const Result<void> limited = limits_.declare(source, metric, limit);
+    if (!limited) return (*shared)(tl::unexpected(limited.error()));
+    (*shared)(anomaly_.declare(source, metric, settings));
+  });
   if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
 }
 
+Result<api::SeriesView> MetricStreams::series(const std::string& source,
+                                              const std::string& metric) const {
+  const auto known = anomaly_.describe(source, metric);
+  const auto limited = limits_.line(source, metric);
+  if (!known && !limited) return failure(ErrorCode::kMissing);
+  api::SeriesView out;
+  if (known) {
+    out.settings = known->settings;
+    out.points = known->points;
+    out.expected = known->expected;
+  }
+  if (!limited) return out;
+  out.limit = limited->limit;
+  out.passage = limited->passage;
+  out.within_s = signals::Limits::kWithinS;
+  return out;
+}
+
 bool MetricStreams::second() {
+  if (seconds_until_limits_ > 0) {
+    --seconds_until_limits_;
+  } else if (disk_ && disk_->run([this] { save_limits(); })) {
+    seconds_until_limits_ = kLimitsSeconds;
+  }
   if (seconds_until_save_ > 0) {
     --seconds_until_save_;
   } else if (!saving_.exchange(true)) {
@@ -111,6 +161,13 @@ bool MetricStreams::second() {
 void MetricStreams::finish() {
   judging_.reset();
   disk_.reset();
+}
+
+void MetricStreams::save_limits() {
+  const Result<void> saved = limits_.save();
+  static LogSite site;
+  if (!saved)
+    log_.write(LogLevel::kError, site, "limits.not_saved", {{"error", words(saved.error())}});
 }
 
 void MetricStreams::save() {
@@ -176,6 +233,13 @@ void MetricStreams::told(prometheus::Snapshot totals) {
   (void)run([this, shared] {
     prometheus::add_process(*shared);
     if (const auto batch = own_row(*shared)) (void)anomaly_.score(*batch, false);
+    // No metrics for the detector: what only falls is new at each point.
+    const auto limit = [&](const char* metric, double left) {
+      limits_.observe(std::string(api::kOwnSource), metric, left, now());
+    };
+    if (const double free = shared->value(Family::kDataFree); free > 0) limit(kDataFree, free);
+    if (const double ends = shared->value(Family::kCertificateExpiry); ends > 0)
+      limit(kCertificateLeft, std::max(0., ends - seconds(now().time_since_epoch())));
   });
 }
 
@@ -205,6 +269,12 @@ void MetricStreams::add_metrics(prometheus::Snapshot& out) const {
   out.add(Family::kMetricAnomalies, counters.anomalies);
   out.add(Family::kMetricSeries, counters.series);
   out.add(Family::kMetricSourcesEvicted, counters.sources_evicted);
+  for (const signals::Limits::Line& one : limits_.lines(kLimitsShown)) {
+    if (!one.passage) continue;
+    out.add(Family::kLimitProbability, one.passage->probability, {one.source, one.metric});
+    if (one.passage->expected_s)
+      out.add(Family::kLimitSeconds, *one.passage->expected_s, {one.source, one.metric});
+  }
   for (const signals::Anomaly::Exported& one : anomaly_.exported()) {
     // What is not known is not shown: a 0 would be taken for a value.
     if (!std::isnan(one.score)) out.add(Family::kMetricScore, one.score, {one.source, one.metric});

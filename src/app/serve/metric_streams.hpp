@@ -12,11 +12,13 @@
 #include "server/api/anomaly_port.hpp"
 #include "server/shards/clock.hpp"
 #include "server/signals/anomaly.hpp"
+#include "server/signals/limits.hpp"
 
 namespace liminal::app {
 
 /// The metric streams of a running server: those that are posted, and Liminal's own totals, which
-/// are the source "liminal". An anomaly is logged and counted.
+/// are the source "liminal". An anomaly is logged and counted. When the data disk is full and the
+/// gateway's certificate ends are limits of the same source.
 ///
 /// Large batches are judged on a thread of their own, files are written on another. Thread-safe.
 class MetricStreams final : public api::AnomalyPort {
@@ -36,7 +38,10 @@ class MetricStreams final : public api::AnomalyPort {
   void declare(std::string source,
                std::string metric,
                novelty::SeriesSettings settings,
+               std::optional<stats::Limit> limit,
                Done<bool> done) override;
+  [[nodiscard]] Result<api::SeriesView> series(const std::string& source,
+                                               const std::string& metric) const override;
 
   /// Once a second: saves every few seconds, less often what is large. True when it is time to be
   /// `told` the program's own totals.
@@ -54,14 +59,17 @@ class MetricStreams final : public api::AnomalyPort {
  private:
   void report(const novelty::Batch& batch, const novelty::RowScore& row);
   void save();
+  void save_limits();
+  void load();
   [[nodiscard]] std::optional<novelty::Batch> own_row(const prometheus::Snapshot& totals);
 
   shards::EngineClock& clock_;
   Log& log_;
   signals::Anomaly anomaly_;
+  signals::Limits limits_;
   std::atomic<bool> saving_{false};
   std::atomic<std::uint64_t> saved_bytes_{0};
-  std::uint64_t seconds_ = 0, seconds_until_save_ = 0;
+  std::uint64_t seconds_ = 0, seconds_until_save_ = 0, seconds_until_limits_ = 0;
   // Of the thread that judges.
   prometheus::Snapshot before_;
   std::optional<std::chrono::steady_clock::time_point> before_at_;

@@ -17,6 +17,7 @@
 #include "io/files/file_system.hpp"
 #include "io/json/fields.hpp"
 #include "io/jwt/verifier.hpp"
+#include "io/tls/certificate.hpp"
 #include "server/api/answers.hpp"
 
 namespace liminal::app {
@@ -117,12 +118,14 @@ std::function<void(const engine::AlertChange&)> pusher(SalienceKeeper& salience,
     using Kind = engine::AlertChange::Kind;
     using webhook::Occasion;
     if (change.kind != Kind::kResolved) salience.signals().note(change.alert);
-    if (webhook == nullptr || change.kind == Kind::kUpdated) return;
+    if (webhook == nullptr || change.kind == Kind::kUpdated || !webhook->wants(change.alert))
+      return;
     webhook->push(change.alert,
                   change.kind == Kind::kRaised      ? Occasion::kRaised
                   : change.kind == Kind::kEscalated ? Occasion::kEscalated
                                                     : Occasion::kResolved,
-                  salience.judge(change.alert).salience());
+                  salience.judge(change.alert).salience(),
+                  salience.signals().incident_of(change.alert));
   };
 }
 
@@ -401,6 +404,11 @@ tl::expected<std::shared_ptr<const gateway::Settings>, std::string> Server::gate
   if (!tokens) return Failed(tokens.error());
   auto ciphers = gateway_ciphers(configuration);
   if (!ciphers) return Failed(ciphers.error());
+  const std::string& certificate = configuration.tls.certificate;
+  const auto ends =
+      certificate.empty() ? failure(ErrorCode::kMissing) : tls::expiry_of(certificate);
+  measures_.certificate_expiry_s =
+      ends ? std::chrono::floor<std::chrono::seconds>(ends->time_since_epoch()).count() : 0;
   return std::make_shared<const gateway::Settings>(gateway_options(configuration),
                                                    std::move(*upstreams),
                                                    std::move(*tokens),

@@ -143,8 +143,7 @@ std::string Incident::explanation() const {
 }
 
 bool Incidents::goes_on(const Incident& incident, SteadyTime time) const {
-  const Duration gap =
-      incident.scope == Scope::kGlobal ? options_.global_gap : options_.source_gap;
+  const Duration gap = incident.scope == Scope::kGlobal ? options_.global_gap : options_.source_gap;
   return time - incident.last_seen <= gap && time - incident.first_seen < options_.length_max;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/base/math.hpp"
+#include "core/stats/normal.hpp"
 
 namespace liminal::scaling {
 namespace {
@@ -38,15 +39,6 @@ std::string_view name(Resource resource) {
       return "response_time";
   }
   return "unknown";
-}
-
-double normal_below(double x) {
-  if (x < 0) return 1 - normal_below(-x);
-  const double t = 1 / (1 + .2316419 * x);
-  const double series =
-      t *
-      (.319381530 + t * (-.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
-  return 1 - .3989422804014327 * exp(-x * x / 2) * series;
 }
 
 Problems validate(const CapacityOptions& options, std::string_view at) {
@@ -166,7 +158,7 @@ std::optional<CapacityModel::Bottleneck> CapacityModel::bottleneck(
     if (!other) continue;
     const double a = first->limit.error * first->limit.load, b = other->error * other->load;
     const double error = std::max(sqrt(a * a + b * b), 1e-12 * other->load);
-    first->confidence *= normal_below((other->load - first->limit.load) / error);
+    first->confidence *= stats::normal_below((other->load - first->limit.load) / error);
   }
   if (first->limit.proportional) first->confidence *= .5;
   return first;

@@ -102,8 +102,4 @@ class CapacityModel {
   std::array<FadingLine, kResources> lines_;
 };
 
-/// The probability that a standard normal variable is below x; error below 1e-7.
-/// Source: Abramowitz and Stegun, 26.2.17.
-[[nodiscard]] double normal_below(double x);
-
 }  // namespace liminal::scaling

@@ -94,12 +94,6 @@ RC_GTEST_PROP(CapacityModel, StaysFiniteWhateverIsObserved, ()) {
     RC_ASSERT(found->confidence >= 0 && found->confidence <= 1);
 }
 
-TEST(NormalBelow, IsRightToSixDigits) {
-  EXPECT_NEAR(normal_below(0), .5, 1e-6);
-  EXPECT_NEAR(normal_below(1.959964), .975, 1e-6);
-  EXPECT_NEAR(normal_below(-3), .0013499, 1e-6);
-}
-
 TEST(ResourceUse, ALeakSaysWhenItEndsAndASteadyUseDoesNot) {
   ResourceUse leak, steady;
   Random random(3);

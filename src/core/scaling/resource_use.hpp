@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/base/codec.hpp"
+#include "core/stats/trend.hpp"
 
 namespace liminal::scaling {
 
@@ -22,16 +23,11 @@ class ResourceUse {
   /// The use below which that part of the minutes lies, to 1/50. 0 without any.
   [[nodiscard]] double quantile(double part) const;
 
-  struct Passage {
-    std::optional<double> expected_s;  ///< none: it does not grow for certain
-    double probability = 0;            ///< that it is reached within the time asked about
-  };
-  /// When `limit` is reached, as a random walk with drift reaches it, with what the drift's own
-  /// uncertainty adds. None before two hours of growth are known.
-  ///
-  /// Source: first passage of Brownian motion with drift (inverse Gaussian), Chhikara and Folks,
-  /// 1989.
-  [[nodiscard]] std::optional<Passage> passage(double limit, double within_s) const;
+  /// When `limit` is reached, and with what probability within a time. None before two hours of
+  /// growth are known.
+  [[nodiscard]] std::optional<stats::Trend::Passage> passage(double limit, double within_s) const {
+    return trend_.passage(limit, within_s);
+  }
 
   void save(Writer& out) const;
   [[nodiscard]] Result<void> load(Reader& in);
@@ -39,18 +35,10 @@ class ResourceUse {
  private:
   static constexpr std::size_t kCells = 100;
   static constexpr double kCell = .02;
-  static constexpr std::size_t kBlocks = 432;  ///< three days
-  static constexpr std::int64_t kBlockMinutes = 10;
-
-  void close_block(std::int64_t next);
 
   std::array<float, kCells> cells_{};
   double weight_ = 0;
-  std::array<float, kBlocks> blocks_{};  ///< means of ten minutes, of block number n at n mod size
-  std::uint32_t blocks_known_ = 0;       ///< without a gap, up to the last
-  std::int64_t block_ = 0;               ///< the open one
-  double block_sum_ = 0;
-  std::uint32_t block_count_ = 0;
+  stats::Trend trend_;
 };
 
 /// What a resource should be instead, in parts of what it is.

@@ -240,6 +240,21 @@ constexpr std::array<FamilyInfo, kFamilies> kTable{{
      kCounter,
      "Advice passed on to who scales a service, and how it went.",
      {"service", "result"}},
+    {kDataFree, "liminal_data_free_bytes", kGauge, "Room that is left for the data directory."},
+    {kCertificateExpiry,
+     "liminal_certificate_expiry_seconds",
+     kGauge,
+     "When the gateway's certificate ends, since the epoch."},
+    {kLimitProbability,
+     "liminal_metric_limit_probability_ratio",
+     kGauge,
+     "Probability that a metric reaches its declared limit within a week.",
+     {"source", "metric"}},
+    {kLimitSeconds,
+     "liminal_metric_limit_seconds",
+     kGauge,
+     "Until it does, as it is going; shown when that is certain enough.",
+     {"source", "metric"}},
 }};
 
 }  // namespace

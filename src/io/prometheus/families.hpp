@@ -93,8 +93,12 @@ enum class Family : std::uint8_t {
   kGrpcCalls,
   kGrpcStreams,
   kScalingActions,
+  kDataFree,
+  kCertificateExpiry,
+  kLimitProbability,
+  kLimitSeconds,
 };
-inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kScalingActions) + 1;
+inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kLimitSeconds) + 1;
 inline constexpr std::size_t kLabelsMax = 3;
 
 struct FamilyInfo {

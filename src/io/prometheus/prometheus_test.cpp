@@ -97,6 +97,10 @@ counter liminal_remote_write_samples_total{result}
 counter liminal_grpc_calls_total{method,result}
 gauge liminal_grpc_streams
 counter liminal_scaling_actions_total{service,result}
+gauge liminal_data_free_bytes
+gauge liminal_certificate_expiry_seconds
+gauge liminal_metric_limit_probability_ratio{source,metric}
+gauge liminal_metric_limit_seconds{source,metric}
 )";
 
 std::string line(const FamilyInfo& family) {

@@ -43,8 +43,7 @@ Actor::~Actor() {
   thread_.join();
 }
 
-void Actor::counters(
-    const std::function<void(const std::string&, const Counters&)>& each) const {
+void Actor::counters(const std::function<void(const std::string&, const Counters&)>& each) const {
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < states_.size(); ++i)
     each(options_.targets[i].service, states_[i].counters);

@@ -17,7 +17,6 @@
 
 namespace liminal::actor {
 
-
 /// What became of actions on one target.
 struct Counters {
   std::uint64_t observed = 0;  ///< would have been done, in observe

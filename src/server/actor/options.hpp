@@ -33,12 +33,12 @@ struct Target {
 
 struct Options {
   std::vector<Target> targets;
-  Duration interval = std::chrono::seconds{30};     ///< between two changes of one target, at least
-  Duration repeat = std::chrono::minutes{10};       ///< told again even if nothing changed
-  Duration retry_first = std::chrono::seconds{1};   ///< doubles with each failure in a row
-  Duration retry_max = std::chrono::minutes{5};     ///< also the pause after a refusal
-  std::chrono::milliseconds timeout{5000};          ///< of one attempt
-  std::chrono::milliseconds look{1000};             ///< how often advice is looked at
+  Duration interval = std::chrono::seconds{30};    ///< between two changes of one target, at least
+  Duration repeat = std::chrono::minutes{10};      ///< told again even if nothing changed
+  Duration retry_first = std::chrono::seconds{1};  ///< doubles with each failure in a row
+  Duration retry_max = std::chrono::minutes{5};    ///< also the pause after a refusal
+  std::chrono::milliseconds timeout{5000};         ///< of one attempt
+  std::chrono::milliseconds look{1000};            ///< how often advice is looked at
 };
 inline constexpr std::size_t kTargetsMax = 64;
 

@@ -9,7 +9,8 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 SteadyTime at(std::int64_t s) { return SteadyTime{seconds{1'700'000'000 + s}}; }
-constexpr Outcome kDone{}, kRetry{Outcome::Kind::kRetry, {}}, kRejected{Outcome::Kind::kRejected, {}};
+constexpr Outcome kDone{}, kRetry{Outcome::Kind::kRetry, {}},
+    kRejected{Outcome::Kind::kRejected, {}};
 
 TEST(Pacer, TellsWhatChangesNoMoreOftenThanTheInterval) {
   const Options options;

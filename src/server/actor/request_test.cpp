@@ -28,8 +28,7 @@ TEST(ActorRequest, IsWhatRayServeExpects) {
   target.token = "s3cret";
   const Request request = request_for(target, advice(), kNow);
   EXPECT_EQ(request.url.host, "ray-head");
-  EXPECT_EQ(request.url.target,
-            "/api/v1/applications/my%20app/deployments/Text%2FProcessor/scale");
+  EXPECT_EQ(request.url.target, "/api/v1/applications/my%20app/deployments/Text%2FProcessor/scale");
   EXPECT_THAT(request.headers,
               ElementsAre(http::Header{"Content-Type", "application/json"},
                           http::Header{"Authorization", "Bearer s3cret"}));
@@ -61,15 +60,14 @@ TEST(ActorOptions, SayWhatIsWrong) {
   options.targets = {good, ray, good};
   options.targets[2].application = "x";
   options.targets[2].url = "ftp://x";
-  EXPECT_THAT(
-      validate(options, "scaling.actors"),
-      ElementsAre(
-          Problem{"scaling.actors[1].application",
-                  "is missing: Ray Serve scales a deployment of one"},
-          Problem{"scaling.actors[1].deployment", "is missing: it is what Ray Serve scales"},
-          Problem{"scaling.actors[2].service", "has another actor already"},
-          Problem{"scaling.actors[2].url", "must be an http:// or https:// URL"},
-          Problem{"scaling.actors[2].application", "is of ray_serve only"}));
+  EXPECT_THAT(validate(options, "scaling.actors"),
+              ElementsAre(Problem{"scaling.actors[1].application",
+                                  "is missing: Ray Serve scales a deployment of one"},
+                          Problem{"scaling.actors[1].deployment",
+                                  "is missing: it is what Ray Serve scales"},
+                          Problem{"scaling.actors[2].service", "has another actor already"},
+                          Problem{"scaling.actors[2].url", "must be an http:// or https:// URL"},
+                          Problem{"scaling.actors[2].application", "is of ray_serve only"}));
 }
 
 }  // namespace

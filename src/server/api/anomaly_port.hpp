@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,11 +9,22 @@
 #include "core/base/result.hpp"
 #include "core/base/time.hpp"
 #include "core/novelty/batch.hpp"
+#include "core/stats/trend.hpp"
 
 namespace liminal::api {
 
 /// The source of the program's own totals: nobody else may send its rows.
 inline constexpr std::string_view kOwnSource = "liminal";
+
+/// A series as it is.
+struct SeriesView {
+  novelty::SeriesSettings settings{};
+  std::uint32_t points = 0;
+  std::optional<novelty::Range> expected{};  ///< around its last point; of a counter, of its rate
+  std::optional<stats::Limit> limit{};
+  std::optional<stats::Trend::Passage> passage{};  ///< through the limit; none before two hours
+  double within_s = 0;                             ///< of the passage's probability
+};
 
 /// What the calls on metric streams need from the rest of the program.
 ///
@@ -46,7 +58,12 @@ class AnomalyPort {
   virtual void declare(std::string source,
                        std::string metric,
                        novelty::SeriesSettings settings,
+                       std::optional<stats::Limit> limit,
                        Done<bool> done) = 0;
+
+  /// kMissing when it neither sent something nor was declared. Does not block.
+  [[nodiscard]] virtual Result<SeriesView> series(const std::string& source,
+                                                  const std::string& metric) const = 0;
 };
 
 }  // namespace liminal::api

@@ -17,6 +17,7 @@ class FakeAnomalies : public AnomalyPort {
  public:
   std::map<std::string, novelty::Source> sources;
   std::map<std::pair<std::string, std::string>, novelty::SeriesSettings> declared;
+  std::map<std::pair<std::string, std::string>, std::optional<stats::Limit>> limits;
   std::optional<Error> failure;
   std::vector<novelty::Batch> learnt;  ///< by `learn`
   bool busy = false;                   ///< nothing is run
@@ -51,9 +52,23 @@ class FakeAnomalies : public AnomalyPort {
   void declare(std::string source,
                std::string metric,
                novelty::SeriesSettings settings,
+               std::optional<stats::Limit> limit,
                Done<bool> done) override {
     if (failure) return done(tl::unexpected(*failure));
+    limits[{source, metric}] = limit;
     done(declared.insert_or_assign(std::pair{source, metric}, settings).second);
+  }
+  Result<SeriesView> series(const std::string& source, const std::string& metric) const override {
+    const auto known = declared.find({source, metric});
+    if (known == declared.end()) return liminal::failure(ErrorCode::kMissing);
+    SeriesView out;
+    out.settings = known->second;
+    out.points = 100;
+    out.expected = novelty::Range{.2, .4};
+    out.limit = limits.at({source, metric});
+    if (out.limit) out.passage = stats::Trend::Passage{3600., .75};
+    out.within_s = 604'800;
+    return out;
   }
 };
 

@@ -114,7 +114,7 @@ TEST_F(MetricHandlersTest, DeclaresASeries) {
   EXPECT_EQ(made.status, 201U);
   EXPECT_EQ(made.body,
             R"({"source":"web-1","metric":"cpu/user","min":0,"max":1,"alarms_per_week":2,)"
-            R"("kind":"gauge"})");
+            R"("kind":"gauge","lower_limit":null,"upper_limit":null})");
   EXPECT_EQ(ask("PUT", path, R"({"kind":"counter"})").status, 200U);
   EXPECT_TRUE((metrics.declared.at({"web-1", "cpu/user"}).counter));
   for (const char* bad : {R"({"min":0})",
@@ -126,6 +126,24 @@ TEST_F(MetricHandlersTest, DeclaresASeries) {
     EXPECT_EQ(ask("PUT", path, bad).status, 422U) << bad;
   EXPECT_EQ(ask("PUT", "/anomaly/series/a/" + std::string(2000, 'b'), "{}").status, 422U);
   EXPECT_EQ(ask("PUT", "/anomaly/series/" + std::string(200, 'a') + "/b", "{}").status, 422U);
+}
+
+TEST_F(MetricHandlersTest, SaysWhenADeclaredLimitIsReached) {
+  const std::string path = "/anomaly/series/db-1/disk_free";
+  EXPECT_EQ(ask("GET", path, "").status, 404U);
+  EXPECT_EQ(ask("PUT", path, R"({"lower_limit":0})").status, 201U);
+  EXPECT_EQ((metrics.limits.at({"db-1", "disk_free"})),
+            (stats::Limit{0, stats::Trend::Side::kBelow}));
+  EXPECT_EQ(ask("GET", path, "").body,
+            R"({"source":"db-1","metric":"disk_free","min":null,"max":null,"alarms_per_week":0,)"
+            R"("kind":"gauge","lower_limit":0,"upper_limit":null,"points":100,)"
+            R"("expected":[0.2,0.4],)"
+            R"("reached":{"expected_s":3600,"within_s":604800,"probability":0.75}})");
+  EXPECT_EQ(ask("PUT", path, R"({"upper_limit":0.9})").status, 200U);
+  EXPECT_THAT(ask("GET", path, "").body, HasSubstr(R"("lower_limit":null,"upper_limit":0.9)"));
+  EXPECT_EQ(ask("PUT", path, R"({"upper_limit":1,"lower_limit":0})").status, 422U);
+  EXPECT_EQ(ask("PUT", path, "{}").status, 200U);
+  EXPECT_THAT(ask("GET", path, "").body, HasSubstr(R"("reached":null)"));
 }
 
 }  // namespace

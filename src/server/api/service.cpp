@@ -120,6 +120,7 @@ const Route* Service::find_route(Call& call, std::string& allowed) {
       {"GET", "/ml/users", kRead, Body::kNone, false, &Service::list_users},
       {"GET", "/ml/users/{user_id}", kRead, Body::kNone, false, &Service::get_user},
       {"POST", "/anomaly", kWrite, Body::kJson, true, &Service::post_anomaly},
+      {"GET", "/anomaly/series/{source}/{metric}", kRead, Body::kNone, false, &Service::get_series},
       {"PUT",
        "/anomaly/series/{source}/{metric}",
        kWrite,

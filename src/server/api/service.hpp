@@ -102,7 +102,9 @@ class Service {
   // metric_handlers.cpp
   AnomalyPort* anomalies_of(const CallPtr& call);
   void post_anomaly(const CallPtr& call);
+  [[nodiscard]] static bool series_of(const CallPtr& call);
   void put_series(const CallPtr& call);
+  void get_series(const CallPtr& call);
   // write_handlers.cpp
   void post_write(const CallPtr& call);
   void learn_write(const CallPtr& call);

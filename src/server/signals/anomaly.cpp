@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <thread>
 
-#include "io/files/replace.hpp"
-#include "io/files/snapshot.hpp"
+#include "server/signals/state_file.hpp"
 
 namespace liminal::signals {
 namespace {
@@ -16,22 +14,9 @@ constexpr std::string_view kSettingsFile = "anomaly-settings.snapshot";
 /// What lies in the files; another one is not read.
 constexpr std::uint64_t kSourcesFormat = 0x6c696d2d616e6f31ULL;
 constexpr std::uint64_t kSettingsFormat = 0x6c696d2d73657431ULL;
-constexpr std::size_t kFileBytesMax = std::size_t{4} << 30;
 /// Values that are judged while the lock is held: half a millisecond.
 constexpr std::size_t kValuesAtOnce = 512;
 constexpr std::uint32_t kLateInARowMax = 1000;
-
-std::string path_of(const std::string& folder, std::string_view file) {
-  return (std::filesystem::path(folder) / file).string();
-}
-
-std::string sealed(std::uint64_t format, EventTime now, std::string_view payload) {
-  files::SnapshotHeader header;
-  header.shard = files::kCommons;
-  header.engine_time = SteadyTime{now.time_since_epoch()};
-  header.schema_hash = format;
-  return files::seal_snapshot(header, payload);
-}
 
 /// The row before which a turn that begins at `begin` ends.
 std::size_t turn_end(const novelty::Batch& batch, std::size_t begin) {
@@ -40,17 +25,6 @@ std::size_t turn_end(const novelty::Batch& batch, std::size_t begin) {
     values += batch.rows[end++].values.size();
   } while (end < batch.rows.size() && values < kValuesAtOnce);
   return end;
-}
-
-Result<std::string> unsealed(files::FileSystem& system,
-                             const std::string& path,
-                             std::uint64_t format) {
-  const Result<std::string> bytes = system.read(path, kFileBytesMax);
-  if (!bytes) return tl::unexpected(bytes.error());
-  const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
-  if (!snapshot) return tl::unexpected(snapshot.error());
-  if (snapshot->header.schema_hash != format) return failure(ErrorCode::kUnsupported);
-  return std::string(snapshot->payload);
 }
 
 }  // namespace
@@ -265,8 +239,8 @@ Result<bool> Anomaly::declare(const std::string& source,
     settings_[key] = settings;
     bytes = settings_bytes();
   }
-  const Result<void> written = files::replace_file(
-      files_, path_of(options_.folder, kSettingsFile), sealed(kSettingsFormat, {}, bytes));
+  const Result<void> written =
+      write_state(files_, options_.folder, kSettingsFile, kSettingsFormat, {}, bytes);
   const std::lock_guard lock(mutex_);
   if (!written) {
     if (before) {
@@ -287,7 +261,7 @@ Result<bool> Anomaly::declare(const std::string& source,
 }
 
 Result<void> Anomaly::load_settings() {
-  const auto payload = unsealed(files_, path_of(options_.folder, kSettingsFile), kSettingsFormat);
+  const auto payload = read_state(files_, options_.folder, kSettingsFile, kSettingsFormat);
   if (!payload) return tl::unexpected(payload.error());
   Reader in(*payload);
   std::map<SettingsKey, novelty::SeriesSettings> read;
@@ -312,7 +286,7 @@ Result<void> Anomaly::load_settings() {
 }
 
 Result<void> Anomaly::load_sources() {
-  const auto payload = unsealed(files_, path_of(options_.folder, kSourcesFile), kSourcesFormat);
+  const auto payload = read_state(files_, options_.folder, kSourcesFile, kSourcesFormat);
   if (!payload) return tl::unexpected(payload.error());
   Reader in(*payload);
   const std::lock_guard lock(mutex_);
@@ -366,12 +340,28 @@ Result<std::uint64_t> Anomaly::save(EventTime now) {
   }
   out.put_varint(count);
   const std::string payload = out.take() + body.bytes();
-  const Result<void> written = files::replace_file(
-      files_, path_of(options_.folder, kSourcesFile), sealed(kSourcesFormat, now, payload));
+  const Result<void> written =
+      write_state(files_, options_.folder, kSourcesFile, kSourcesFormat, now, payload);
   if (!written) return tl::unexpected(written.error());
   const std::lock_guard lock(mutex_);
   saved_ = learnt;
   return payload.size();
+}
+
+std::optional<Anomaly::Described> Anomaly::describe(const std::string& source,
+                                                    const std::string& metric) const {
+  const std::lock_guard lock(mutex_);
+  Described out;
+  const auto told = settings_.find({source, metric});
+  if (told != settings_.end()) out.settings = told->second;
+  const auto kept = by_name_.find(source);
+  const auto place = kept == by_name_.end() ? std::nullopt : kept->second->source.find(metric);
+  if (!place) return told == settings_.end() ? std::nullopt : std::optional(out);
+  const novelty::MetricSeries& series = kept->second->source.series(*place);
+  out.settings = series.settings();
+  out.points = series.points();
+  out.expected = series.expected();
+  return out;
 }
 
 Anomaly::Counters Anomaly::counters() const {

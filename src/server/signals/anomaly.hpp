@@ -63,6 +63,13 @@ class Anomaly {
     std::optional<novelty::Range> expected{};
   };
 
+  /// What is known of one series.
+  struct Described {
+    novelty::SeriesSettings settings{};
+    std::uint32_t points = 0;
+    std::optional<novelty::Range> expected{};  ///< around its last point; of a counter, of its rate
+  };
+
   /// Called with every row that alarms, under no lock.
   using OnAnomaly = std::function<void(const novelty::Batch&, const novelty::RowScore&)>;
 
@@ -93,6 +100,9 @@ class Anomaly {
   /// Gives its size, 0 when there was nothing to do.
   [[nodiscard]] Result<std::uint64_t> save(EventTime now);
 
+  /// Nothing when it neither sent something nor was declared.
+  [[nodiscard]] std::optional<Described> describe(const std::string& source,
+                                                  const std::string& metric) const;
   [[nodiscard]] Counters counters() const;
   /// `exported_max` series at most.
   [[nodiscard]] std::vector<Exported> exported() const;

@@ -65,8 +65,8 @@ class Salience {
   [[nodiscard]] std::vector<salience::Incident> incidents(std::optional<salience::Scope> scope,
                                                           std::size_t count) const;
 
-  /// The incident of the alert's user that it is part of, or will be in a moment; nothing while it is
-  /// the first of one.
+  /// The incident of the alert's user that it is part of, or will be in a moment; nothing while it
+  /// is the first of one.
   [[nodiscard]] std::optional<salience::Incident> incident_of(const traffic::Alert& alert) const;
 
   /// Until when everything that was noted is in: what a snapshot has, and what must be noted again

@@ -41,8 +41,8 @@ class Transport {
 ///
 ///     {"type": "alert.raised", "timestamp": "…", "data": {…}, "incident": {…}}
 ///
-/// `data` and `incident` are as the API's schemas Alert and Incident have them; the incident is null
-/// for the first alert of one.
+/// `data` and `incident` are as the API's schemas Alert and Incident have them; the incident is
+/// null for the first alert of one.
 ///
 /// An alert is pushed when it is raised, becomes more severe, or is resolved, if it is severe
 /// enough. At least once: an answer that was lost means a repetition with the same `webhook-id`.
@@ -70,8 +70,8 @@ class Webhook {
     return alert.severity >= options_.min_severity;
   }
 
-  /// `salience`: of the alert, 0–1, provisional when it was just raised. `incident`: that it is part
-  /// of, as far as that is known.
+  /// `salience`: of the alert, 0–1, provisional when it was just raised. `incident`: that it is
+  /// part of, as far as that is known.
   void push(const traffic::Alert& alert,
             Occasion occasion,
             double salience,

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "core/novelty/batch.hpp"
+#include "core/stats/trend.hpp"
+#include "io/files/file_system.hpp"
+
+namespace liminal::signals {
+
+/// When metrics reach the limits that were declared for them: a disk its end, a certificate its
+/// day, a leak its machine. Kept across restarts; a restart of less than ten minutes is no gap.
+///
+/// Thread-safe by its own lock, which is held for some µs. Memory: 2 KB a limit.
+class Limits {
+ public:
+  struct Options {
+    std::size_t limits_max = 1000;
+    std::string folder;
+  };
+  /// How far ahead the probability looks.
+  static constexpr double kWithinS = 7 * 86'400;
+
+  struct Line {
+    std::string source, metric;
+    stats::Limit limit;
+    double value = 0;                              ///< the last one; NaN before the first
+    std::optional<stats::Trend::Passage> passage;  ///< none before two hours
+  };
+
+  Limits(Options options, files::FileSystem& files) : options_(std::move(options)), files_(files) {}
+
+  /// Reads what was saved; kMissing when there was nothing.
+  [[nodiscard]] Result<void> load();
+
+  /// Sets or takes away a limit; durable when it returns, blocks on the disk. kTooLarge: there are
+  /// too many.
+  [[nodiscard]] Result<void> declare(const std::string& source,
+                                     const std::string& metric,
+                                     std::optional<stats::Limit> limit);
+  /// The same of the program's own, which are declared at each start.
+  void declare_own(const std::string& source, const std::string& metric, stats::Limit limit);
+
+  void observe(const novelty::Batch& batch);
+  void observe(const std::string& source, const std::string& metric, double value, EventTime at);
+
+  /// Writes what changed since the last time, if anything did; one thread, blocks on the disk.
+  [[nodiscard]] Result<void> save();
+
+  [[nodiscard]] std::optional<Line> line(const std::string& source,
+                                         const std::string& metric) const;
+  [[nodiscard]] std::vector<Line> lines(std::size_t count_max) const;
+
+ private:
+  struct Entry {
+    explicit Entry(stats::Limit of) : limit(of), trend(of.side) {}
+    stats::Limit limit;
+    stats::Trend trend;
+    std::int64_t minute = std::numeric_limits<std::int64_t>::min();
+    double value = std::numeric_limits<double>::quiet_NaN();
+  };
+  using Metrics = std::map<std::string, Entry, std::less<>>;
+
+  static void take(Entry& entry, double value, EventTime at);
+  void put(const std::string& source, const std::string& metric, stats::Limit limit);
+  void erase(const std::string& source, const std::string& metric);
+  [[nodiscard]] Result<void> write();
+  [[nodiscard]] static Line line_of(const std::string& source,
+                                    const std::string& metric,
+                                    const Entry& entry);
+
+  const Options options_;
+  files::FileSystem& files_;
+  std::mutex writing_;        ///< taken before `mutex_`, while the file is written
+  mutable std::mutex mutex_;  // of what follows
+  std::map<std::string, Metrics, std::less<>> sources_;
+  std::size_t count_ = 0;
+  bool changed_ = false;
+};
+
+}  // namespace liminal::signals

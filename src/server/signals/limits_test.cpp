@@ -1,0 +1,121 @@
+#include "server/signals/limits.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "io/files/memory_file_system.hpp"
+
+namespace liminal::signals {
+namespace {
+
+constexpr double kDay = 86'400;
+constexpr stats::Limit kFull{1, stats::Trend::Side::kAbove};
+constexpr stats::Limit kEmpty{0, stats::Trend::Side::kBelow};
+
+EventTime minute(std::int64_t m) { return EventTime{std::chrono::minutes{20'000'000 + m}}; }
+
+class LimitsTest : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(files.create_folder("data")); }
+  Limits make() { return Limits({.limits_max = 2, .folder = "data"}, files); }
+  static void fill(Limits& limits, std::int64_t from, std::int64_t to) {
+    for (std::int64_t m = from; m < to; ++m)
+      limits.observe({"db",
+                      {"other", "disk"},
+                      {{minute(m), {{0, 1}, {1, .2 + .5 * static_cast<double>(m) / 1440}}}},
+                      {}});
+  }
+  files::MemoryFileSystem files;
+};
+
+TEST_F(LimitsTest, SaysWhenALimitIsReached) {
+  Limits limits = make();
+  ASSERT_TRUE(limits.declare("db", "disk", kFull));
+  EXPECT_FALSE(limits.line("db", "disk")->passage);
+  EXPECT_TRUE(std::isnan(limits.line("db", "disk")->value));
+  fill(limits, 0, 600);
+  const auto line = limits.line("db", "disk");
+  ASSERT_TRUE(line && line->passage && line->passage->expected_s);
+  EXPECT_NEAR(line->value, .408, .001);
+  EXPECT_NEAR(*line->passage->expected_s, (1 - .408) / .5 * kDay, 1200);
+  EXPECT_GT(line->passage->probability, .99);
+  EXPECT_FALSE(limits.line("db", "other"));
+  EXPECT_FALSE(limits.line("web", "disk"));
+  EXPECT_EQ(limits.lines(10).size(), 1U);
+  EXPECT_TRUE(limits.lines(0).empty());
+}
+
+TEST_F(LimitsTest, GoesOnAfterARestart) {
+  Limits first = make();
+  ASSERT_TRUE(first.declare("db", "disk", kFull));
+  fill(first, 0, 600);
+  ASSERT_TRUE(first.save());
+  Limits again = make();
+  ASSERT_TRUE(again.load());
+  fill(first, 605, 700);
+  fill(again, 605, 700);
+  const auto a = first.line("db", "disk"), b = again.line("db", "disk");
+  ASSERT_TRUE(a->passage && b->passage);
+  EXPECT_EQ(a->passage->probability, b->passage->probability);
+  EXPECT_EQ(a->passage->expected_s, b->passage->expected_s);
+}
+
+TEST_F(LimitsTest, KeepsWhatWasDeclaredAndForgetsWhatWasTakenAway) {
+  {
+    Limits limits = make();
+    EXPECT_EQ(limits.load().error().code, ErrorCode::kMissing);
+    ASSERT_TRUE(limits.declare("a", "x", kFull));
+    ASSERT_TRUE(limits.declare("a", "y", kEmpty));
+    EXPECT_EQ(limits.declare("b", "z", kFull).error().code, ErrorCode::kTooLarge);
+    ASSERT_TRUE(limits.declare("a", "x", std::nullopt));
+    ASSERT_TRUE(limits.declare("none", "x", std::nullopt));
+  }
+  Limits again = make();
+  ASSERT_TRUE(again.load());
+  EXPECT_FALSE(again.line("a", "x"));
+  ASSERT_TRUE(again.line("a", "y"));
+  EXPECT_EQ(again.line("a", "y")->limit, kEmpty);
+  EXPECT_TRUE(again.declare("b", "z", kFull));
+}
+
+TEST_F(LimitsTest, AnotherValueKeepsWhatIsKnownAnotherSideDoesNot) {
+  Limits limits = make();
+  limits.declare_own("db", "disk", kFull);
+  fill(limits, 0, 600);
+  limits.declare_own("db", "disk", {.8, stats::Trend::Side::kAbove});
+  EXPECT_TRUE(limits.line("db", "disk")->passage);
+  limits.declare_own("db", "disk", kEmpty);
+  EXPECT_FALSE(limits.line("db", "disk")->passage);
+}
+
+TEST_F(LimitsTest, WhatIsMissingOrLateChangesNothing) {
+  Limits limits = make();
+  limits.declare_own("db", "disk", kEmpty);
+  limits.observe("db", "disk", 5, minute(10));
+  limits.observe("db", "disk", NAN, minute(11));
+  limits.observe("db", "disk", INFINITY, minute(11));
+  limits.observe("db", "disk", 7, minute(9));
+  EXPECT_EQ(limits.line("db", "disk")->value, 5);
+}
+
+TEST_F(LimitsTest, WhatCouldNotBeWrittenIsNotDeclared) {
+  Limits limits({.limits_max = 2, .folder = "data"}, files);
+  files.faults.disk_bytes = 0;
+  EXPECT_FALSE(limits.declare("a", "x", kFull));
+  EXPECT_FALSE(limits.line("a", "x"));
+}
+
+TEST_F(LimitsTest, RefusesDamagedFiles) {
+  Limits limits = make();
+  ASSERT_TRUE(limits.declare("a", "x", kFull));
+  auto bytes = *files.read("data/limits.snapshot", 1 << 20);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  auto file = *files.create("data/limits.snapshot");
+  ASSERT_TRUE(files::write_all(*file, bytes));
+  EXPECT_EQ(make().load().error().code, ErrorCode::kChecksum);
+}
+
+}  // namespace
+}  // namespace liminal::signals

@@ -1,0 +1,44 @@
+#include "server/signals/state_file.hpp"
+
+#include <filesystem>
+
+#include "io/files/replace.hpp"
+#include "io/files/snapshot.hpp"
+
+namespace liminal::signals {
+namespace {
+
+constexpr std::size_t kFileBytesMax = std::size_t{4} << 30;
+
+std::string path_of(const std::string& folder, std::string_view file) {
+  return (std::filesystem::path(folder) / file).string();
+}
+
+}  // namespace
+
+Result<std::string> read_state(files::FileSystem& system,
+                               const std::string& folder,
+                               std::string_view file,
+                               std::uint64_t format) {
+  const Result<std::string> bytes = system.read(path_of(folder, file), kFileBytesMax);
+  if (!bytes) return tl::unexpected(bytes.error());
+  const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  if (snapshot->header.schema_hash != format) return failure(ErrorCode::kUnsupported);
+  return std::string(snapshot->payload);
+}
+
+Result<void> write_state(files::FileSystem& system,
+                         const std::string& folder,
+                         std::string_view file,
+                         std::uint64_t format,
+                         EventTime now,
+                         std::string_view payload) {
+  files::SnapshotHeader header;
+  header.shard = files::kCommons;
+  header.engine_time = SteadyTime{now.time_since_epoch()};
+  header.schema_hash = format;
+  return files::replace_file(system, path_of(folder, file), files::seal_snapshot(header, payload));
+}
+
+}  // namespace liminal::signals

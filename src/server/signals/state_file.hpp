@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/base/result.hpp"
+#include "core/base/time.hpp"
+#include "io/files/file_system.hpp"
+
+namespace liminal::signals {
+
+/// A file with state, sealed as snapshots are; `format` says what lies in it.
+
+/// kMissing when there is none, kUnsupported when it is of another format.
+[[nodiscard]] Result<std::string> read_state(files::FileSystem& system,
+                                             const std::string& folder,
+                                             std::string_view file,
+                                             std::uint64_t format);
+
+/// Durable, whole, when it returns; blocks on the disk.
+[[nodiscard]] Result<void> write_state(files::FileSystem& system,
+                                       const std::string& folder,
+                                       std::string_view file,
+                                       std::uint64_t format,
+                                       EventTime now,
+                                       std::string_view payload);
+
+}  // namespace liminal::signals
