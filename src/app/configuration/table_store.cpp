@@ -58,6 +58,17 @@ void add_store_settings(std::vector<Setting>& all) {
                  .help = "The same of addresses.",
                  .low = 1,
                  .high = 1 << 24});
+  all.push_back({.key = "engine.overrides_max",
+                 .slot = [](C& c) -> Slot { return &c.engine.overrides_max; },
+                 .help = "Overrides that each shard keeps; a further one is refused.",
+                 .low = 1,
+                 .high = 1 << 20});
+  all.push_back({.key = "engine.horizon",
+                 .slot = [](C& c) -> Slot { return &c.engine.horizon; },
+                 .help = "How far ahead of now an event's time may be before it is held to be "
+                         "wrong.",
+                 .low = 1,
+                 .high = 3'600});
   all.push_back({.key = "engine.crowd.addresses_max",
                  .slot = [](C& c) -> Slot { return &c.engine.crowd.addresses_max; },
                  .help = "Addresses of which each shard counts the users, 130 bytes each.",
@@ -70,17 +81,6 @@ void add_store_settings(std::vector<Setting>& all) {
                      "of the messages is never overlooked.",
                  .low = 1,
                  .high = stats::SpaceSaving::kCapacityMax});
-  all.push_back({.key = "engine.overrides_max",
-                 .slot = [](C& c) -> Slot { return &c.engine.overrides_max; },
-                 .help = "Overrides that each shard keeps; a further one is refused.",
-                 .low = 1,
-                 .high = 1 << 20});
-  all.push_back({.key = "engine.horizon",
-                 .slot = [](C& c) -> Slot { return &c.engine.horizon; },
-                 .help = "How far ahead of now an event's time may be before it is held to be "
-                         "wrong.",
-                 .low = 1,
-                 .high = 3'600});
 }
 
 }  // namespace liminal::app
