@@ -22,11 +22,22 @@ float sureness(float score) {
 
 }  // namespace
 
-std::size_t Source::NameHash::operator()(std::string_view text) const { return hash64(text); }
+std::size_t Source::slot_of(std::string_view name) const {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t slot = hash64(name) & mask;
+  while (slots_[slot] != kFree && names_[slots_[slot]] != name) slot = (slot + 1) & mask;
+  return slot;
+}
+
+void Source::grow_slots() {
+  slots_.assign(std::max<std::size_t>(8, 2 * slots_.size()), kFree);
+  for (std::uint32_t i = 0; i < names_.size(); ++i) slots_[slot_of(names_[i])] = i;
+}
 
 std::optional<std::uint32_t> Source::find(std::string_view name) const {
-  const auto found = numbers_.find(name);
-  return found == numbers_.end() ? std::nullopt : std::optional(found->second);
+  if (slots_.empty()) return std::nullopt;
+  const std::uint32_t number = slots_[slot_of(name)];
+  return number == kFree ? std::nullopt : std::optional(number);
 }
 
 std::optional<std::uint32_t> Source::find_or_add(std::string_view name) {
@@ -35,7 +46,12 @@ std::optional<std::uint32_t> Source::find_or_add(std::string_view name) {
   const auto number = static_cast<std::uint32_t>(series_.size());
   series_.emplace_back();
   names_.emplace_back(name);
-  numbers_.emplace(name, number);
+  // At most three quarters full: a search stays short and ends.
+  if (4 * names_.size() > 3 * slots_.size()) {
+    grow_slots();
+  } else {
+    slots_[slot_of(name)] = number;
+  }
   return number;
 }
 
@@ -95,12 +111,10 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
 }
 
 std::size_t Source::memory_bytes() const {
-  std::size_t bytes = sizeof *this + series_.capacity() * sizeof(MetricSeries) +
+  std::size_t bytes = sizeof *this + series_.size() * (sizeof(MetricSeries) + 2 * sizeof(void*)) +
                       names_.capacity() * sizeof(std::string) +
-                      numbers_.bucket_count() * sizeof(void*);
-  // A node of the table: hash, next, name, number.
-  for (const std::string& name : names_)
-    bytes += 2 * (name.size() > 15 ? name.capacity() + 1 : 0) + 64;
+                      slots_.capacity() * sizeof(std::uint32_t);
+  for (const std::string& name : names_) bytes += name.size() > 15 ? name.capacity() + 1 : 0;
   return bytes;
 }
 

@@ -128,7 +128,9 @@ TEST(Source, IsBounded) {
   EXPECT_EQ(source.metrics(), 3U);
   Source large;
   for (std::uint32_t i = 0; i < 1000; ++i) (void)large.find_or_add("metric_" + std::to_string(i));
-  EXPECT_LE(large.memory_bytes() / 1000, 2048U);
+  EXPECT_LE(large.memory_bytes() / 1000, 1024U);
+  for (std::uint32_t i = 0; i < 1000; ++i) EXPECT_EQ(large.find("metric_" + std::to_string(i)), i);
+  EXPECT_FALSE(large.find("metric_1000"));
 }
 
 RC_GTEST_PROP(Source, SavedAndLoadedHasTheSameFuture, (std::uint16_t seed)) {

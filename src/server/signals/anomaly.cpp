@@ -368,7 +368,7 @@ Anomaly::Counters Anomaly::counters() const {
   const std::lock_guard lock(mutex_);
   Counters now = counters_;
   now.sources = order_.size();
-  now.bytes = now.series * (sizeof(novelty::MetricSeries) + 128) +
+  now.bytes = now.series * (sizeof(novelty::MetricSeries) + 96) +
               now.sources * (sizeof(Kept) + sizeof(Order::iterator) + 64);
   return now;
 }
