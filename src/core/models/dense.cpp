@@ -8,8 +8,6 @@
 namespace liminal::models {
 namespace {
 
-constexpr std::size_t kLayerRowsMax = 2048;
-
 double activate(Activation activation, double x) {
   switch (activation) {
     case Activation::kIdentity:

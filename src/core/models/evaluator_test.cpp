@@ -79,6 +79,26 @@ RC_GTEST_PROP(Evaluator, ABatchAnswersAsItsRowsAlone, (std::uint32_t seed)) {
   }
 }
 
+TEST(Evaluator, TakesRowsOfAnyWidthInBatches) {
+  // From many rows in flight at once to fewer than are walked side by side.
+  for (const std::size_t features : {31U, 40U, 200U, 400U, 1000U, 2047U}) {
+    Random random(features);
+    const Model model = of(boosted(random, features, 9, {6, .2}, false), features);
+    const Evaluator machine = evaluator(model);
+    constexpr std::size_t kCount = 70;
+    const std::vector<float> many = rows(random, features, kCount);
+    std::vector<Prediction> batch(kCount);
+    machine.predict_batch(many, batch);
+    for (std::size_t i = 0; i < kCount; ++i) {
+      const auto row = std::span(many).subspan(i * features, features);
+      double sum = 0;
+      for (const Tree& tree : std::get<Trees>(model.predictor).trees) sum += leaf_of(tree, row);
+      const double base = static_cast<double>(std::get<Trees>(model.predictor).base);
+      EXPECT_EQ(bits(batch[i].score), bits(base + sum)) << features << " features, row " << i;
+    }
+  }
+}
+
 RC_GTEST_PROP(Evaluator, AnswersStayInTheirRange, (std::uint32_t seed)) {
   Random random(seed);
   const Model model = testing::model(random, random.below(kKinds));

@@ -82,10 +82,13 @@ struct Linear {
   friend bool operator==(const Linear&, const Linear&) = default;
 };
 
+/// Most outputs of a network's layer.
+inline constexpr std::size_t kLayerRowsMax = 2048;
+
 enum class Activation : std::uint8_t { kIdentity, kRelu, kTanh, kLogistic };
 
 struct Layer {
-  std::uint32_t rows = 0;      ///< outputs
+  std::uint32_t rows = 0;      ///< outputs, at most `kLayerRowsMax`
   std::uint32_t columns = 0;   ///< inputs
   std::vector<float> weights;  ///< rows × columns, row-major
   std::vector<float> bias;     ///< one a row

@@ -13,7 +13,6 @@ constexpr std::size_t kAllNodesMax = std::size_t{1} << 26;
 constexpr std::uint32_t kDepthMax = 512;
 constexpr std::size_t kClustersMax = 4096;
 constexpr std::size_t kLayersMax = 64;
-constexpr std::size_t kLayerRowsMax = 2048;
 constexpr std::size_t kMembersMax = 256;
 constexpr std::size_t kProblemsMax = 20;
 
