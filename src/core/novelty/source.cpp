@@ -44,6 +44,11 @@ std::optional<std::uint32_t> Source::find_or_add(std::string_view name) {
   if (const auto known = find(name)) return known;
   if (series_.size() >= metrics_max_ || name.size() > kNameBytesMax) return std::nullopt;
   const auto number = static_cast<std::uint32_t>(series_.size());
+  if (series_.size() == series_.capacity()) {
+    const std::size_t room = series_.size() + std::max<std::size_t>(1, series_.size() / 8);
+    series_.reserve(room);
+    names_.reserve(room);
+  }
   series_.emplace_back();
   names_.emplace_back(name);
   // At most three quarters full: a search stays short and ends.
@@ -111,7 +116,7 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
 }
 
 std::size_t Source::memory_bytes() const {
-  std::size_t bytes = sizeof *this + series_.size() * (sizeof(MetricSeries) + 2 * sizeof(void*)) +
+  std::size_t bytes = sizeof *this + series_.capacity() * sizeof(MetricSeries) +
                       names_.capacity() * sizeof(std::string) +
                       slots_.capacity() * sizeof(std::uint32_t);
   for (const std::string& name : names_) bytes += name.size() > 15 ? name.capacity() + 1 : 0;

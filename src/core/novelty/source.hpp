@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -87,7 +86,7 @@ class Source {
   void grow_slots();
 
   std::uint32_t metrics_max_;
-  std::deque<MetricSeries> series_;  ///< each by itself: a vector would keep up to twice as much
+  std::vector<MetricSeries> series_;  ///< grows by an eighth, not to twice its size
   std::vector<std::string> names_;
   std::vector<std::uint32_t> slots_;  ///< numbers by their name's hash, open addressing
   Entity entity_;
