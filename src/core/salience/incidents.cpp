@@ -147,12 +147,14 @@ bool Incidents::goes_on(const Incident& incident, SteadyTime time) const {
   return time - incident.last_seen <= gap && time - incident.first_seen < options_.length_max;
 }
 
-const Incident* Incidents::open(std::string_view source, SteadyTime time) const {
-  const Book& book = at(Scope::kSource);
-  const auto known = book.open.find(std::string(source));
-  if (known == book.open.end()) return nullptr;
-  const Incident& incident = book.incidents.at(known->second);
-  return goes_on(incident, time) ? &incident : nullptr;
+const Incident* Incidents::of(std::string_view source, SteadyTime time) const {
+  const auto& incidents = at(Scope::kSource).incidents;
+  const auto found = std::find_if(incidents.rbegin(), incidents.rend(), [&](const auto& entry) {
+    const Incident& incident = entry.second;
+    return incident.first_seen <= time && incident.sources.front() == source &&
+           goes_on(incident, time);
+  });
+  return found == incidents.rend() ? nullptr : &found->second;
 }
 
 Incident& Incidents::incident_of(Scope scope, std::string_view source, SteadyTime time) {

@@ -98,8 +98,9 @@ class Incidents {
 
   /// The most salient first, of one scope; equal ones the newest first.
   [[nodiscard]] std::vector<const Incident*> best(Scope scope, std::size_t count) const;
-  /// The source's incident that an event at this time would join; null when it would begin one.
-  [[nodiscard]] const Incident* open(std::string_view source, SteadyTime time) const;
+  /// The source's incident that an event of this time belongs to: the last one that had begun and
+  /// had not been silent for too long. Null when there is none (any more).
+  [[nodiscard]] const Incident* of(std::string_view source, SteadyTime time) const;
   [[nodiscard]] const Incident* find(Scope scope, std::uint64_t number) const;
   [[nodiscard]] std::size_t size(Scope scope) const { return at(scope).incidents.size(); }
   [[nodiscard]] std::size_t memory_bytes() const;

@@ -31,14 +31,18 @@ TEST(Incidents, JoinWhatFollowsCloselyAndPartWhatDoesNot) {
   EXPECT_EQ(incidents.size(Scope::kSource), 3u);
 }
 
-TEST(Incidents, SayWhichOneASourceWouldGoOnWith) {
+TEST(Incidents, SayWhichOneAnEventBelongsTo) {
   Incidents incidents;
-  EXPECT_EQ(incidents.open("ann", at(0)), nullptr);
-  incidents.add(event(1, "flood", "ann", 0));
-  ASSERT_NE(incidents.open("ann", at(9)), nullptr);
-  EXPECT_EQ(incidents.open("ann", at(9))->scope, Scope::kSource);
-  EXPECT_EQ(incidents.open("ann", at(11)), nullptr) << "silent for too long";
-  EXPECT_EQ(incidents.open("bob", at(9)), nullptr);
+  EXPECT_EQ(incidents.of("ann", at(0)), nullptr);
+  incidents.add(event(1, "flood", "ann", 5));
+  ASSERT_NE(incidents.of("ann", at(14)), nullptr);
+  EXPECT_EQ(incidents.of("ann", at(14))->scope, Scope::kSource);
+  EXPECT_EQ(incidents.of("ann", at(16)), nullptr) << "silent for too long";
+  EXPECT_EQ(incidents.of("ann", at(4)), nullptr) << "it had not begun";
+  EXPECT_EQ(incidents.of("bob", at(9)), nullptr);
+  incidents.add(event(2, "errors", "ann", 17));
+  EXPECT_EQ(incidents.of("ann", at(5))->ids, std::vector<std::uint64_t>{1}) << "the earlier story";
+  EXPECT_EQ(incidents.of("ann", at(17))->ids, std::vector<std::uint64_t>{2});
 }
 
 TEST(Incidents, EndAfterTheirLongestTimeHoweverBusy) {

@@ -10,7 +10,7 @@
 namespace liminal::scaling {
 namespace {
 
-/// Reports further apart than that leave missing minutes.
+/// Reports further apart than that leave missing minutes, and one older than that is none of now.
 constexpr std::int64_t kInterpolatedMinutes = 15;
 constexpr std::uint32_t kStabilisationMax = 60;
 /// Checked minutes at which half of the confidence is there.
@@ -187,6 +187,9 @@ void Service::choose(EventTime now, const ServiceOptions& options, Advice& advic
     advice.reasons.push_back({kind, a, b});
   };
   const auto load = present_load();
+  const std::int64_t silent = minute_of(now) - open_minute_;
+  if (load && silent > kInterpolatedMinutes)
+    return why(Kind::kLoadStale, static_cast<double>(silent));
   if (!load) why(Kind::kLoadUnknown);
   if (!model_.ready())
     why(Kind::kHistoryShort,

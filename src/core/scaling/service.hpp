@@ -53,6 +53,7 @@ struct Reason {
     kReplicasUnknown,
     kCapacityUnknown,
     kLoadUnknown,
+    kLoadStale,     ///< nothing was reported for a minutes
     kForecast,      ///< the next minutes reach load a with probability b
     kNeededNow,     ///< the present load needs a instances
     kCapacity,      ///< an instance takes load a
@@ -101,6 +102,8 @@ class Service {
   /// closed by a later report.
   bool observe(EventTime at, const Observation& observed, const ServiceOptions& options);
 
+  /// Of what was reported up to now; nothing but `kMonitor` a quarter of an hour after the last
+  /// report, because what was advised then says nothing of now.
   [[nodiscard]] Advice advise(EventTime now, const ServiceOptions& options) const;
 
   /// Learns the week that is known anew for another horizon.

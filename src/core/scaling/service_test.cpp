@@ -137,6 +137,17 @@ TEST(Service, AdviceChangesNothing) {
   EXPECT_EQ(service.state_hash(), before);
 }
 
+TEST(Service, WhatWasReportedLongAgoIsNoAdviceForNow) {
+  const Service service = lived(3000);
+  EXPECT_TRUE(service.advise(minute(2999 + 15), {}).replicas);
+  const Advice late = service.advise(minute(2999 + 16), {});
+  EXPECT_EQ(late.action, Action::kMonitor);
+  EXPECT_FALSE(late.replicas);
+  ASSERT_FALSE(late.reasons.empty());
+  EXPECT_EQ(late.reasons[0].kind, Reason::Kind::kLoadStale);
+  EXPECT_EQ(late.reasons[0].a, 16);
+}
+
 TEST(Service, AnotherHorizonIsLearntFromTheSameHistory) {
   Service service = lived(3000);
   const double near = service.advise(minute(3000), {}).peak->p90;

@@ -53,9 +53,13 @@ bool Trend::is_renewal(double mean) const {
 void Trend::close_block(std::int64_t next) {
   if (block_count_ > 0) {
     const double mean = block_sum_ / static_cast<double>(block_count_);
-    if (is_renewal(mean)) blocks_known_ = 0;
-    blocks_[place(block_, kBlocks)] = static_cast<float>(mean);
-    blocks_known_ = std::min<std::uint32_t>(blocks_known_ + 1, kBlocks);
+    if (is_renewal(mean)) {
+      // The block in which it happened has something of both: what counts begins behind it.
+      blocks_known_ = 0;
+    } else {
+      blocks_[place(block_, kBlocks)] = static_cast<float>(mean);
+      blocks_known_ = std::min<std::uint32_t>(blocks_known_ + 1, kBlocks);
+    }
   }
   // Growth across a gap is none.
   if (next != block_ + 1) blocks_known_ = 0;

@@ -52,17 +52,31 @@ TEST(Trend, KnowsWhatFallsByTheClock) {
 }
 
 TEST(Trend, BeginsAnewWhenItIsRenewed) {
-  Trend renewing(Trend::Side::kBelow), other;
-  const auto value = [](std::int64_t t) { return t < 700 ? 1000. - static_cast<double>(t) : 1e6; };
-  for (std::int64_t t = 0; t < 1000; ++t) {
-    renewing.observe(t, value(t) + static_cast<double>(t % 3));
-    other.observe(t, value(t) + static_cast<double>(t % 3));
+  for (std::int64_t renewed = 700; renewed < 710; ++renewed) {
+    Trend renewing(Trend::Side::kBelow), other;
+    const auto value = [&](std::int64_t t) {
+      return (t < renewed ? 1000. : 1e6) - static_cast<double>(t - t % 3);
+    };
+    for (std::int64_t t = 0; t < 1000; ++t) {
+      renewing.observe(t, value(t));
+      other.observe(t, value(t));
+    }
+    const auto falls = renewing.passage(0, 7 * kDay, Trend::Side::kBelow);
+    ASSERT_TRUE(falls);
+    EXPECT_LT(falls->probability, .01) << "what was before " << renewed << " does not count";
+    EXPECT_GT(other.passage(0, 7 * kDay, Trend::Side::kBelow)->probability, falls->probability);
   }
-  const auto falls = renewing.passage(0, 7 * kDay, Trend::Side::kBelow);
-  ASSERT_TRUE(falls);
-  EXPECT_FALSE(falls->expected_s);
-  EXPECT_LT(falls->probability, .01) << "what was before it does not count";
-  EXPECT_GT(other.passage(0, 7 * kDay, Trend::Side::kBelow)->probability, falls->probability);
+}
+
+TEST(Trend, AReplacedCertificateAlarmsNobody) {
+  for (std::int64_t renewed = 1440; renewed < 1450; ++renewed) {
+    Trend left(Trend::Side::kBelow);
+    for (std::int64_t t = 0; t < 3 * 1440; ++t) {
+      left.observe(t, (t < renewed ? 20 * kDay : 90 * kDay) - 60. * static_cast<double>(t));
+      const auto ends = left.passage(0, 7 * kDay, Trend::Side::kBelow);
+      if (ends) ASSERT_LT(ends->probability, .01) << t << " minutes, renewed at " << renewed;
+    }
+  }
 }
 
 TEST(Trend, KnowsNothingAtFirstAndAfterAGap) {

@@ -208,6 +208,8 @@ std::string text(const Reason& reason) {
              "response_time with request_rate and current_replicas";
     case Kind::kLoadUnknown:
       return "the load is not known: it needs request_rate, or cpu_avg with current_replicas";
+    case Kind::kLoadStale:
+      return shown("nothing was reported for %.0f minutes", a);
     case Kind::kForecast:
       return shown("a load of %.4g covers the coming peak with a probability of %.4g", a, b);
     case Kind::kNeededNow:

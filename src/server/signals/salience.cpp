@@ -206,7 +206,7 @@ std::vector<salience::Incident> Salience::incidents(std::optional<salience::Scop
 
 std::optional<salience::Incident> Salience::incident_of(const traffic::Alert& alert) const {
   const std::lock_guard lock(mutex_);
-  const salience::Incident* const incident = state_.incidents.open(alert.user, alert.last_seen);
+  const salience::Incident* const incident = state_.incidents.of(alert.user, alert.last_seen);
   return incident == nullptr ? std::nullopt : std::optional(*incident);
 }
 
