@@ -1,5 +1,7 @@
 # Every folder of the source tree, from the lowest layer up (docs/architecture.md has the table).
 # A folder that is being written is left out until it has its CMakeLists.txt.
+# The Python package takes the core and what answers of it, without a socket or a store.
+set(python_folders "^(core/.*|io/(json|http|prometheus|svg|files|csv|onnx|remote_write)|server/(api|signals|replay))$")
 foreach(folder
     core/base
     core/stats core/traffic core/wire
@@ -8,10 +10,13 @@ foreach(folder
     core/engine
     io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files io/xgboost io/onnx io/onnxruntime
     io/remote_write
-    server/shards server/gateway server/hub server/player server/api server/webhook server/journal server/signals
+    server/shards server/gateway server/hub server/player server/api server/webhook server/journal server/signals server/replay
     server/grpc
     server/actor
     app)
+  if(LIMINAL_PYTHON_PACKAGE AND NOT folder MATCHES "${python_folders}")
+    continue()
+  endif()
   if(EXISTS ${PROJECT_SOURCE_DIR}/src/${folder}/CMakeLists.txt)
     add_subdirectory(src/${folder})
   endif()

@@ -7,153 +7,19 @@
 #include <filesystem>
 #include <utility>
 
-#include "core/base/math.hpp"
 #include "core/limits/policies.hpp"
 #include "io/json/writer.hpp"
 #include "server/api/answers.hpp"
+#include "server/api/engine_views.hpp"
 
 namespace liminal::app {
 
 using traffic::Alert;
-using traffic::FeatureId;
-using traffic::Finding;
 using traffic::Name;
 
 namespace {
 
-/// Users with at least so many messages of reference have a baseline to speak of.
-constexpr float kBaselineMessages = 8;
-
 ShardId shard_of_user(std::string_view user) { return shard_of(Name(user).hash); }
-
-/// A judgement in the form of an alert that was not raised.
-Alert as_alert(const Finding& finding, const engine::UserView& view, ShardId shard) {
-  Alert alert;
-  alert.shard = shard;
-  alert.user = view.user;
-  alert.address = view.address;
-  alert.type = finding.type;
-  alert.severity = finding.severity;
-  alert.first_seen = alert.last_seen = view.last_seen;
-  alert.count = 1;
-  alert.first = alert.worst = finding;
-  alert.features = view.features;
-  return alert;
-}
-
-float worst_score(const std::vector<Alert>& alerts) {
-  float worst = 0;
-  for (const Alert& alert : alerts) worst = std::max(worst, alert.worst.score);
-  return worst;
-}
-
-/// How salient a user is, in log-odds: its most salient open alert, or, without one, how its
-/// messages fail.
-double salience_of(const std::vector<Alert>& open,
-                   float error_rate,
-                   const SalienceKeeper& salience) {
-  salience::Fields fields;
-  fields[salience::Field::kSeverity] = salience::severity_log_odds("info").value_or(0);
-  fields[salience::Field::kErrorRate] = static_cast<double>(error_rate);
-  double most = salience::judge(fields).log_odds();
-  for (const Alert& alert : open) most = std::max(most, salience.judge(alert).log_odds());
-  return most;
-}
-
-api::UserSummary summary_of(const engine::UserView& view, const SalienceKeeper& salience) {
-  api::UserSummary summary;
-  summary.user = view.user;
-  summary.address = view.address;
-  summary.last_seen = view.last_seen;
-  summary.score = worst_score(view.alerts);
-  summary.salience =
-      salience::logistic(salience_of(view.alerts, view.features[FeatureId::kErrorRate], salience));
-  summary.open_alerts = view.alerts.size();
-  for (const Alert& alert : view.alerts)
-    summary.worst = std::max(summary.worst.value_or(traffic::Severity::kLow), alert.severity);
-  summary.features = view.features;
-  if (view.limit.messages_per_second > 0)
-    summary.messages_per_second_max = view.limit.messages_per_second;
-  return summary;
-}
-
-api::LimitInForce limit_of(const engine::UserView& view, const limits::Options& options) {
-  api::LimitInForce limit;
-  limit.mode = options.user.messages.mode.value_or(options.mode);
-  if (view.limit.messages_per_second > 0) {
-    limit.messages_per_second = view.limit.messages_per_second;
-    limit.burst = view.limit.burst;
-  }
-  if (options.user_connections.max > 0) limit.connections_max = options.user_connections.max;
-  limit.ratio = view.limit.ratio;
-  limit.personal_ratio = view.limit.personal_ratio;
-  limit.suspicion = view.limit.suspicion;
-  limit.decision = view.override_;
-  return limit;
-}
-
-std::vector<api::BaselineLine> baseline_of(const engine::UserView& view) {
-  constexpr std::array kSignals{traffic::Signal::kMessages10s,
-                                traffic::Signal::kMessages60s,
-                                traffic::Signal::kMessages300s,
-                                traffic::Signal::kMessages900s};
-  static_assert(kSignals.size() == detect::kWindows);
-  std::vector<api::BaselineLine> lines;
-  for (std::size_t i = 0; i < detect::kWindows; ++i) {
-    lines.push_back(
-        {kSignals[i], view.expected[i].expected, view.expected[i].high, view.reference_weight});
-  }
-  return lines;
-}
-
-/// Logarithms, so that what a user does in several respects adds up.
-double activity_of(float messages_5m, float channels, float connections) {
-  return log1p(static_cast<double>(messages_5m)) + .5 * log1p(static_cast<double>(channels)) +
-         .25 * log1p(static_cast<double>(connections));
-}
-
-/// By how much more than within the hour, in logarithms; a fifth of a message a minute is nothing.
-double growth_of(float messages_5m, float messages_1h) {
-  constexpr double kNothing = .2;
-  return liminal::log((static_cast<double>(messages_5m) + kNothing) /
-                      (static_cast<double>(messages_1h) + kNothing));
-}
-
-/// How a list of users is ordered: the larger, the earlier.
-double rank(const engine::Shard& shard,
-            const SalienceKeeper& salience,
-            const Name& name,
-            const engine::Shard::UserState& user,
-            api::UserQuery::Order order) {
-  const auto read = [&](FeatureId id) {
-    return user.features.read(id, std::max(shard.now(), user.last));
-  };
-  switch (order) {
-    case api::UserQuery::Order::kScore: {
-      if (!shard.alerts().worst_of(name.hash)) return 0;
-      return static_cast<double>(worst_score(shard.alerts().open_of(name.text)));
-    }
-    case api::UserQuery::Order::kMessagesPerMinute:
-      return static_cast<double>(
-          user.features.read(FeatureId::kMessagesPerMinute, std::max(shard.now(), user.last)));
-    case api::UserQuery::Order::kLastSeen:
-      return static_cast<double>(nanoseconds(user.last));
-    case api::UserQuery::Order::kActivity:
-      return activity_of(read(FeatureId::kMessagesPerMinute5m),
-                         read(FeatureId::kChannelsCount),
-                         read(FeatureId::kOpenConnections));
-    case api::UserQuery::Order::kGrowth:
-      return growth_of(read(FeatureId::kMessagesPerMinute5m),
-                       read(FeatureId::kMessagesPerMinute1h));
-    case api::UserQuery::Order::kSalience: {
-      const bool open = shard.alerts().worst_of(name.hash).has_value();
-      return salience_of(open ? shard.alerts().open_of(name.text) : std::vector<Alert>(),
-                         read(FeatureId::kErrorRate),
-                         salience);
-    }
-  }
-  return 0;
-}
 
 }  // namespace
 
@@ -300,44 +166,20 @@ void ServerBackend::analyze(std::string user, Done<std::vector<Alert>> done) {
   auto shared = std::make_shared<Done<std::vector<Alert>>>(std::move(done));
   const ShardId id = shard_of_user(user);
   const bool asked = parts_.runtime.ask(id, [=](shards::OwnedShard& shard) {
-    const auto view = shard->view(user);
-    const auto findings = shard->analyze(user);
-    if (!view || !findings) return (*shared)(failure(ErrorCode::kMissing));
-    std::vector<Alert> alerts;
-    for (const Finding& finding : *findings) {
-      const auto open = std::find_if(view->alerts.begin(), view->alerts.end(), [&](const Alert& a) {
-        return a.type == finding.type;
-      });
-      alerts.push_back(open != view->alerts.end() ? *open : as_alert(finding, *view, id));
-    }
-    (*shared)(std::move(alerts));
+    auto alerts = api::judged_now(*shard, user);
+    if (!alerts) return (*shared)(failure(ErrorCode::kMissing));
+    (*shared)(std::move(*alerts));
   });
   if (!asked) unavailable(*shared);
 }
 
 void ServerBackend::users(api::UserQuery query, Done<std::vector<api::UserSummary>> done) {
-  using Ranked = std::vector<std::pair<double, api::UserSummary>>;
-  const auto first = [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first > b.first : a.second.user < b.second.user;
-  };
   auto shared = std::make_shared<Done<std::vector<api::UserSummary>>>(std::move(done));
-  gather<Ranked>(
-      [this, query, first](const engine::Shard& shard, Ranked& all) {
-        std::vector<std::pair<double, std::string>> ranked;
-        shard.for_each_active([&](const Name& name, const engine::Shard::UserState& user) {
-          ranked.emplace_back(-rank(shard, parts_.salience, name, user, query.order), name.text);
-        });
-        const std::size_t count = std::min(query.limit, ranked.size());
-        std::partial_sort(
-            ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(count), ranked.end());
-        for (std::size_t i = 0; i < count; ++i) {
-          if (const auto view = shard.view(ranked[i].second))
-            all.emplace_back(-ranked[i].first, summary_of(*view, parts_.salience));
-        }
-        std::sort(all.begin(), all.end(), first);
-        if (all.size() > query.limit) all.resize(query.limit);
+  gather<api::RankedUsers>(
+      [this, query](const engine::Shard& shard, api::RankedUsers& users) {
+        api::add_users(shard, query, parts_.salience, users);
       },
-      [shared](Result<Ranked> ranked) {
+      [shared](Result<api::RankedUsers> ranked) {
         if (!ranked) return (*shared)(tl::unexpected(ranked.error()));
         std::vector<api::UserSummary> users;
         for (auto& [rank, user] : *ranked) users.push_back(std::move(user));
@@ -357,15 +199,9 @@ void ServerBackend::user(std::string user, Done<api::UserView> done) {
   const auto present = settings();
   const bool asked =
       parts_.runtime.ask(shard_of_user(question->user), [=, this](shards::OwnedShard& shard) {
-        const auto view = shard->view(question->user);
+        auto view = api::user_view(*shard, question->user, present->options.limits);
         if (!view) return question->done(failure(ErrorCode::kMissing));
-        question->view.user = view->user;
-        question->view.address = view->address;
-        question->view.last_seen = view->last_seen;
-        question->view.score = worst_score(view->alerts);
-        question->view.features = view->features;
-        question->view.baseline = baseline_of(*view);
-        question->view.limit = limit_of(*view, present->options.limits);
+        question->view = std::move(*view);
         read<api::UserView>(question->done, [this, question]() -> Result<api::UserView> {
           auto alerts = parts_.store.alerts({.limit = 20, .user = question->user});
           if (alerts) question->view.alerts = std::move(*alerts);
@@ -496,9 +332,7 @@ void ServerBackend::status(Done<api::Status> done) {
         sum.alerts += shard.alerts().open_count();
         sum.bytes += shard.memory_bytes();
         for (const std::uint64_t count : shard.counters().events) sum.events += count;
-        shard.for_each_active([&](const Name&, const engine::Shard::UserState& user) {
-          sum.baselines += user.statistics.reference_weight() >= kBaselineMessages ? 1U : 0U;
-        });
+        sum.baselines += api::baselines(shard);
       },
       [this, shared](Result<Part> sum) {
         if (!sum) return (*shared)(tl::unexpected(sum.error()));

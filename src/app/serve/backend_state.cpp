@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "app/serve/backend.hpp"
+#include "server/api/engine_views.hpp"
 
 namespace liminal::app {
 
@@ -31,42 +32,6 @@ api::Check check_disk(const std::string& directory) {
   const auto free = disk_free(directory);
   if (!free) return {"disk", false, "the data directory cannot be looked at"};
   return {"disk", *free >= kDiskFreeMin, fmt::format("{} MiB free", *free >> 20)};
-}
-
-/// What the engine counted, with the labels of the metrics.
-void add_counters(const engine::Counters& counters, prometheus::Snapshot& out) {
-  for (std::size_t kind = 0; kind < traffic::kEventKinds; ++kind)
-    out.add(Family::kEvents, counters.events[kind], {name(traffic::EventKind(kind))});
-  out.add(Family::kEventsLate, counters.late);
-  out.add(Family::kUsersEvicted, counters.users_evicted);
-  for (const traffic::FindingInfo& info : traffic::finding_table()) {
-    const auto& by_severity = counters.findings[static_cast<std::size_t>(info.type)];
-    for (std::size_t severity = 0; severity < by_severity.size(); ++severity) {
-      if (by_severity[severity] == 0 && traffic::Severity(severity) != info.severity) continue;
-      out.add(Family::kFindings,
-              by_severity[severity],
-              {info.name, traffic::name(traffic::Severity(severity))});
-    }
-  }
-  for (std::size_t decision = 1; decision < 4; ++decision) {
-    const std::string_view action = traffic::name(traffic::Decision(decision));
-    for (std::size_t reason = 1; reason < traffic::kReasons; ++reason) {
-      if (traffic::Reason(reason) == traffic::Reason::kFinding) continue;
-      const std::string_view why = traffic::name(traffic::Reason(reason));
-      if (counters.shadow[decision][reason] > 0)
-        out.add(Family::kShadow, counters.shadow[decision][reason], {action, why});
-      out.add(Family::kRateLimit, counters.enforced[decision][reason], {why});
-    }
-    for (const traffic::FindingInfo& info : traffic::finding_table()) {
-      const auto type = static_cast<std::size_t>(info.type);
-      if (counters.shadow_findings[decision][type] > 0)
-        out.add(Family::kShadow, counters.shadow_findings[decision][type], {action, info.name});
-      if (counters.enforced_findings[decision][type] > 0)
-        out.add(Family::kRateLimit, counters.enforced_findings[decision][type], {info.name});
-    }
-  }
-  // So that the family is there before anything moved it.
-  out.add(Family::kShadow, 0, {"drop", traffic::name(traffic::Reason::kUserMessages)});
 }
 
 /// What every shard says of its users, each in its place.
@@ -155,17 +120,11 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
       [this, shared](Result<Part> sum) {
         if (!sum) return (*shared)(tl::unexpected(sum.error()));
         prometheus::Snapshot out;
-        add_counters(sum->counters, out);
+        api::add_counters(sum->counters, out);
         out.add(Family::kStartTime, seconds(started_at_));
         out.add(Family::kEngineTime, seconds(time().time_since_epoch()));
         out.add(Family::kUsers, sum->users);
-        const features::CrowdSummary crowd = merged(sum->crowd);
-        out.add(Family::kActiveUsers, crowd.active_users);
-        out.add(Family::kAddressEntropy, crowd.address_entropy_bits());
-        const auto crowded = crowd.most_crowded(1);
-        out.add(Family::kAddressUsersMax, crowded.empty() ? 0. : crowded[0].users);
-        const auto hottest = crowd.hottest(1);
-        out.add(Family::kChannelRateMax, hottest.empty() ? 0. : hottest[0].per_minute);
+        api::add_crowd(merged(sum->crowd), out);
         out.add(Family::kEngineMemory, sum->bytes);
         for (std::size_t i = 0; i < sum->open.size(); ++i)
           out.add(Family::kAlertsOpen, sum->open[i], {traffic::name(traffic::Severity(i))});

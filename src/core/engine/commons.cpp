@@ -26,6 +26,33 @@ void Second::clear() {
   for (auto& reports : addresses) reports.clear();
 }
 
+void Second::save(ShardId shard, Writer& out) const {
+  detect[index(shard)].save(out);
+  const std::vector<AddressReport>& reports = addresses[index(shard)];
+  out.put_varint(reports.size());
+  for (const AddressReport& report : reports) {
+    out.put_text(report.address);
+    out.put(report.messages);
+    out.put(report.bytes);
+    out.put(report.connections);
+  }
+}
+
+void Second::load(ShardId shard, Reader& in) {
+  detect[index(shard)].load(in);
+  std::vector<AddressReport>& reports = addresses[index(shard)];
+  reports.clear();
+  for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
+    AddressReport& report = reports.emplace_back();
+    report.address = in.get_text();
+    report.hash = traffic::Name(report.address).hash;
+    in.get(report.messages);
+    in.get(report.bytes);
+    in.get(report.connections);
+    if (report.address.empty() || report.address.size() > traffic::kAddressBytesMax) in.fail();
+  }
+}
+
 void Commons::advance(const Second& told,
                       SteadyTime now,
                       const detect::Options& options,

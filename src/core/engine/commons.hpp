@@ -34,6 +34,11 @@ struct Second {
       std::vector<std::vector<AddressReport>>(kShards);
 
   void clear();
+
+  /// What one shard told, for who runs shards elsewhere than the commons. `load` puts it in that
+  /// shard's place and fails the reader on what makes no sense.
+  void save(ShardId shard, Writer& out) const;
+  void load(ShardId shard, Reader& in);
 };
 
 /// What all shards together let through at an address within a second.

@@ -32,6 +32,21 @@ struct Line {
 
 constexpr std::int64_t kStart = 1'700'000'000;
 
+/// Borrows from the line and its channel's name.
+Event event_of(const Line& line, const Name& channel) {
+  Event event;
+  event.user = Name(line.user);
+  event.address = Name(line.address);
+  event.channels = {&channel, 1};
+  event.kind = line.kind;
+  event.bytes = line.bytes;
+  event.error = line.error;
+  event.connection = line.connection;
+  if (line.content != 0) event.content_hash = line.content;
+  event.time = EventTime{std::chrono::seconds{kStart} + from_seconds(line.t)};
+  return event;
+}
+
 class Driver {
  public:
   explicit Driver(const Options& options = {}) : engine(options) {}
@@ -40,17 +55,7 @@ class Driver {
   const Effects& feed(const Line& line) {
     effects.clear();
     const Name channel(line.channel);
-    Event event;
-    event.user = Name(line.user);
-    event.address = Name(line.address);
-    event.channels = {&channel, 1};
-    event.kind = line.kind;
-    event.bytes = line.bytes;
-    event.error = line.error;
-    event.connection = line.connection;
-    if (line.content != 0) event.content_hash = line.content;
-    event.time = EventTime{std::chrono::seconds{kStart} + from_seconds(line.t)};
-    engine.feed(event, effects);
+    engine.feed(event_of(line, channel), effects);
     for (const AlertChange& change : effects.alerts) {
       if (change.kind == AlertChange::Kind::kRaised) raised.push_back(change.alert);
       told.put(change.kind);
@@ -443,6 +448,69 @@ TEST(Engine, ASnapshotThatIsCutOrChangedIsRefusedAndLeavesAShardAsNew) {
     Reader in(changed);
     (void)loaded.load(in);
   }
+}
+
+TEST(LocalEngine, SeveralThatShareTheShardsAreInTheStatesOfOne) {
+  constexpr std::size_t kMembers = 3;
+  Driver whole;
+  std::vector<LocalEngine> members;
+  for (std::size_t i = 0; i < kMembers; ++i) members.emplace_back(Options{});
+  Commons commons(Options{}.detect.profile);
+  Effects effects;
+  Exchange exchange;
+  SteadyTime now{};
+
+  const auto second = [&](SteadyTime next) {
+    now = next;
+    Second told;
+    for (std::size_t i = 0; i < kMembers; ++i) {
+      const Second& member = members[i].begin_second(now, effects);
+      for (std::size_t shard = i; shard < kShards; shard += kMembers) {
+        Writer out;
+        member.save(ShardId{static_cast<std::uint8_t>(shard)}, out);
+        Reader in(out.bytes());
+        told.load(ShardId{static_cast<std::uint8_t>(shard)}, in);
+        ASSERT_TRUE(in.at_end());
+      }
+    }
+    commons.advance(told, now, Options{}.detect, exchange);
+    for (LocalEngine& member : members) member.end_second(exchange, effects);
+  };
+  for (const Line& line : mixed(21)) {
+    const Name channel(line.channel);
+    const Event event = event_of(line, channel);
+    const SteadyTime time{event.time.time_since_epoch()};
+    whole.feed(line);
+    if (now == SteadyTime{}) second(time);
+    while (now + std::chrono::seconds{1} <= time) second(now + std::chrono::seconds{1});
+    members[index(shard_of(event.user.hash)) % kMembers]
+        .shard(shard_of(event.user.hash))
+        .step(event, effects);
+    effects.clear();
+  }
+  EXPECT_EQ(commons.state_hash(), whole.engine.commons().state_hash());
+  for (std::size_t i = 0; i < kShards; ++i) {
+    const ShardId shard{static_cast<std::uint8_t>(i)};
+    EXPECT_EQ(members[i % kMembers].shard(shard).state_hash(),
+              whole.engine.shard(shard).state_hash());
+  }
+}
+
+TEST(LocalEngine, TakesOtherSettingsForWhatComesNext) {
+  LocalEngine engine{Options{}};
+  Effects effects;
+  traffic::Event event;
+  event.user = traffic::Name("ann");
+  event.bytes = 100;
+  event.time = EventTime{std::chrono::seconds{1'700'000'000}};
+  engine.feed(event, effects);
+  EXPECT_EQ(effects.verdict.shadow, traffic::Decision::kAllow);
+  Options options;
+  options.limits.message_bytes.max = 50;
+  engine.set_settings(std::make_shared<const Settings>(options));
+  engine.feed(event, effects);
+  EXPECT_EQ(effects.verdict.reason, traffic::Reason::kMessageSize);
+  EXPECT_EQ(engine.settings()->options.limits.message_bytes.max, 50u);
 }
 
 TEST(Engine, AUserCostsAboutAKibibyte) { EXPECT_LE(sizeof(Shard::UserState), 1024u); }

@@ -1,6 +1,7 @@
 #include "core/engine/local_engine.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/hash.hpp"
 
@@ -40,10 +41,23 @@ void LocalEngine::advance(SteadyTime now, Effects& out) {
 }
 
 void LocalEngine::second(SteadyTime now, Effects& out) {
-  now_ = now;
-  for (Shard& shard : shards_) shard.tick(now, told_, out);
-  commons_.advance(told_, now, settings_->options.detect, exchange_);
-  for (Shard& shard : shards_) shard.absorb(exchange_, out);
+  commons_.advance(begin_second(now, out), now, settings_->options.detect, exchange_);
+  end_second(exchange_, out);
+}
+
+const Second& LocalEngine::begin_second(SteadyTime now, Effects& out) {
+  now_ = std::max(now_, now);
+  for (Shard& shard : shards_) shard.tick(now_, told_, out);
+  return told_;
+}
+
+void LocalEngine::end_second(const Exchange& exchange, Effects& out) {
+  for (Shard& shard : shards_) shard.absorb(exchange, out);
+}
+
+void LocalEngine::set_settings(std::shared_ptr<const Settings> settings) {
+  settings_ = std::move(settings);
+  for (Shard& shard : shards_) shard.set_settings(settings_);
 }
 
 Counters LocalEngine::counters() const {

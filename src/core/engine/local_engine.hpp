@@ -32,6 +32,19 @@ class LocalEngine {
   /// Lets time pass to `now` without an event.
   void advance(SteadyTime now, Effects& out);
 
+  // The two halves of a second, for programs that spread the shards over several engines and have
+  // one `Commons` beside them: each engine steps, tells and absorbs for its own shards. Such an
+  // engine's time moves by these alone: events go to `shard(…).step`.
+
+  /// Every shard ticks; what each tells is in its place of what is given.
+  [[nodiscard]] const Second& begin_second(SteadyTime now, Effects& out);
+  /// Every shard absorbs.
+  void end_second(const Exchange& exchange, Effects& out);
+
+  /// From the next input on these hold, in all shards.
+  void set_settings(std::shared_ptr<const Settings> settings);
+  [[nodiscard]] const std::shared_ptr<const Settings>& settings() const { return settings_; }
+
   [[nodiscard]] Shard& shard(ShardId id) { return shards_[index(id)]; }
   [[nodiscard]] const Shard& shard(ShardId id) const { return shards_[index(id)]; }
   [[nodiscard]] const Shard& shard_of_user(std::string_view user) const {

@@ -46,6 +46,10 @@ bool comes_from_elsewhere(const http::Request& request) {
 
 }  // namespace
 
+bool is_visible_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
 bool same_secret(std::string_view a, std::string_view b) {
   // Volatile, so that no optimiser stops at the first difference.
   volatile unsigned char difference = a.size() == b.size() ? 0 : 1;

@@ -30,6 +30,9 @@ enum class Access : std::uint8_t {
 /// Equal, in a time that depends on the lengths only.
 [[nodiscard]] bool same_secret(std::string_view a, std::string_view b);
 
+/// No blanks, no control characters, nothing beyond ASCII.
+[[nodiscard]] bool is_visible_ascii(std::string_view text);
+
 /// What is answered to who may not; nothing when they may.
 ///
 /// A browser that shows a stranger's page is on the same machine too. So a change needs, beside

@@ -16,10 +16,6 @@ namespace {
 constexpr std::size_t kIdBytesMax = 128;
 constexpr std::size_t kIdempotencyKeyBytesMax = 255;
 
-bool is_visible_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
-}
-
 std::string hex(std::uint64_t number) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text(16, '0');
@@ -52,25 +48,7 @@ http::Response mismatch() {
   return invalid("header", {{"Idempotency-Key", "was used for a request with another body"}});
 }
 
-bool is_loopback(std::string_view host) { return host.starts_with("127.") || host == "::1"; }
-
 }  // namespace
-
-Problems validate(const Options& options, std::string_view at) {
-  const std::string prefix = at.empty() ? std::string() : std::string(at) + ".";
-  Problems problems;
-  for (Problem& problem : http::validate(options.http))
-    problems.push_back({prefix + problem.key, std::move(problem.text)});
-  if (options.access.token.empty() && !is_loopback(options.http.host))
-    problems.push_back({prefix + "token", "is needed to listen on other than a loopback address"});
-  if (!is_visible_ascii(options.access.token))
-    problems.push_back({prefix + "token", "must be visible ASCII, without blanks"});
-  if (!(options.access.requests_per_second >= 0 && options.access.requests_per_second <= 1e9))
-    problems.push_back({prefix + "requests_per_second", "must be 0 (no limit) to 1e9"});
-  if (options.access.requests_burst < 1)
-    problems.push_back({prefix + "requests_burst", "must be at least 1"});
-  return problems;
-}
 
 Service::Service(const Options& options, Backend& backend, Clock clock)
     : options_(options),

@@ -12,16 +12,16 @@
 #include "core/engine/local_engine.hpp"
 #include "io/json/event_reader.hpp"
 
-namespace liminal::app {
+namespace liminal::replay {
 
 /// A trace to replay: its name for messages, and its text.
-struct TraceInput {
+struct Trace {
   std::string name;
   std::unique_ptr<std::istream> text;
 };
 
 /// What a replay counted.
-struct ReplaySummary {
+struct Summary {
   std::uint64_t events = 0;
   std::uint64_t rejected = 0;  ///< lines that are no event
   std::uint64_t alerts = 0;
@@ -45,11 +45,11 @@ class Replay {
   Replay(const engine::Options& options, std::FILE* alerts, std::FILE* complaints)
       : engine_(options), out_(alerts), complaints_(complaints) {}
 
-  ReplaySummary run(std::vector<TraceInput> inputs);
+  Summary run(std::vector<Trace> inputs);
 
  private:
   struct Source {
-    TraceInput input;
+    Trace input;
     json::EventReader reader;
     std::string line;
     std::uint64_t line_number = 0;
@@ -71,10 +71,10 @@ class Replay {
   engine::LocalEngine engine_;
   std::FILE* out_;
   std::FILE* complaints_;
-  ReplaySummary summary_;
+  Summary summary_;
   std::deque<Raised> raised_;  ///< not written yet, in the order of raising
   std::uint64_t written_ = 0;
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> open_;  ///< place by alert
 };
 
-}  // namespace liminal::app
+}  // namespace liminal::replay

@@ -1,16 +1,16 @@
-#include "app/replay.hpp"
+#include "server/replay/replay.hpp"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-namespace liminal::app {
+namespace liminal::replay {
 namespace {
 
 /// Runs texts as traces; what was written, line by line.
 struct Outcome {
-  ReplaySummary summary;
+  Summary summary;
   std::vector<nlohmann::json> lines;
   std::string complaints;
 };
@@ -22,10 +22,10 @@ std::string content(std::FILE* file) {
   return text;
 }
 
-Outcome replay(const std::vector<std::string>& traces) {
+Outcome outcome_of(const std::vector<std::string>& traces) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::tmpfile(), std::fclose);
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> complaints(std::tmpfile(), std::fclose);
-  std::vector<TraceInput> inputs;
+  std::vector<Trace> inputs;
   for (const std::string& trace : traces)
     inputs.push_back(
         {"trace" + std::to_string(inputs.size()), std::make_unique<std::istringstream>(trace)});
@@ -50,7 +50,7 @@ std::string flood(const std::string& user, double from, int count) {
 }
 
 TEST(Replay, WritesEachAlertOnceAsItStoodInTheEndAndThenASummary) {
-  const Outcome outcome = replay({flood("eve", 1000, 400)});
+  const Outcome outcome = outcome_of({flood("eve", 1000, 400)});
   ASSERT_GE(outcome.lines.size(), 2u);
   const auto& alert = outcome.lines.front();
   EXPECT_EQ(alert["user_id"], "eve");
@@ -69,16 +69,16 @@ TEST(Replay, WritesEachAlertOnceAsItStoodInTheEndAndThenASummary) {
 
 TEST(Replay, MergesFilesInTheOrderOfTime) {
   const std::string a = message(1, "a") + message(3, "b"), b = message(2, "b") + message(4, "a");
-  const Outcome two = replay({a, b});
+  const Outcome two = outcome_of({a, b});
   const Outcome one =
-      replay({message(1, "a") + message(2, "b") + message(3, "b") + message(4, "a")});
+      outcome_of({message(1, "a") + message(2, "b") + message(3, "b") + message(4, "a")});
   EXPECT_EQ(two.summary.state_hash, one.summary.state_hash);
   EXPECT_EQ(two.summary.events, 4u);
 }
 
 TEST(Replay, NamesBadLinesAndGoesOn) {
   const Outcome outcome =
-      replay({message(1, "a") + "{\"t\":2,\"user\":\"b\"}\n\nnonsense\n" + message(3, "c")});
+      outcome_of({message(1, "a") + "{\"t\":2,\"user\":\"b\"}\n\nnonsense\n" + message(3, "c")});
   EXPECT_EQ(outcome.summary.events, 2u);
   EXPECT_EQ(outcome.summary.rejected, 2u);
   EXPECT_NE(outcome.complaints.find("trace0:2: kind"), std::string::npos) << outcome.complaints;
@@ -86,10 +86,10 @@ TEST(Replay, NamesBadLinesAndGoesOn) {
 }
 
 TEST(Replay, OfNothingIsASummary) {
-  const Outcome outcome = replay({""});
+  const Outcome outcome = outcome_of({""});
   ASSERT_EQ(outcome.lines.size(), 1u);
   EXPECT_EQ(outcome.lines[0]["summary"]["events"], 0);
 }
 
 }  // namespace
-}  // namespace liminal::app
+}  // namespace liminal::replay

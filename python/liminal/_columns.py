@@ -1,0 +1,106 @@
+"""Columns as the engine takes them, from NumPy, pandas and Arrow, without copies where their memory is
+what is wanted already."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from liminal import _engine
+
+Texts = tuple[list[str], np.ndarray]
+
+
+def _is_arrow(values: Any) -> bool:
+    return type(values).__module__.split(".")[0] == "pyarrow"
+
+
+def _from_arrow(values: Any) -> Texts:
+    import pyarrow
+
+    if isinstance(values, pyarrow.ChunkedArray):
+        values = values.combine_chunks()
+    if not isinstance(values, pyarrow.DictionaryArray):
+        values = values.dictionary_encode()
+    indices = values.indices
+    if indices.null_count:
+        indices = indices.cast(pyarrow.int32()).fill_null(-1)
+    return values.dictionary.to_pylist(), indices.to_numpy(zero_copy_only=False)
+
+
+def texts(values: Any, field: str) -> Texts:
+    """The different texts, and int32 places in them; -1 for none."""
+    if isinstance(values, tuple) and len(values) == 2 and isinstance(values[1], np.ndarray):
+        distinct, codes = values
+    elif _is_arrow(values):
+        distinct, codes = _from_arrow(values)
+    else:
+        categories = getattr(values, "cat", values)  # of a pandas Series
+        if hasattr(categories, "categories") and hasattr(categories, "codes"):
+            distinct, codes = categories.categories, categories.codes
+        else:
+            try:
+                return _engine.encode(values if isinstance(values, (list, tuple)) else list(values))
+            except (TypeError, ValueError) as wrong:
+                raise ValueError(f"{field}: {wrong}") from None
+    return list(distinct), np.ascontiguousarray(codes, dtype=np.int32)
+
+
+def maybe_texts(values: Any, field: str) -> tuple[list[str], np.ndarray | None]:
+    return ([], None) if values is None else texts(values, field)
+
+
+def _array(values: Any) -> np.ndarray:
+    if _is_arrow(values):
+        return values.to_numpy(zero_copy_only=False)
+    return np.asarray(values)
+
+
+def numbers(values: Any, dtype: Any, field: str) -> np.ndarray | None:
+    """Whole numbers of an unsigned type; what does not fit is an error."""
+    if values is None:
+        return None
+    given = _array(values)
+    if given.dtype == dtype:
+        return np.ascontiguousarray(given)
+    if given.dtype.kind not in "iuf" or given.ndim != 1:
+        raise ValueError(f"{field}: must be whole numbers of shape (n,)")
+    taken = given.astype(dtype)
+    different = np.flatnonzero(
+        (taken.astype(given.dtype) != given) | (given < 0 if given.dtype.kind != "u" else False))
+    if different.size:
+        raise ValueError(f"{field}[{different[0]}]: does not fit {np.dtype(dtype).name}")
+    return taken
+
+
+def flags(values: Any, field: str) -> np.ndarray | None:
+    if values is None:
+        return None
+    given = _array(values)
+    return np.ascontiguousarray(given).view(np.uint8) if given.dtype == np.bool_ else numbers(
+        given, np.uint8, field)
+
+
+def seconds(values: Any, field: str) -> np.ndarray | None:
+    if values is None:
+        return None
+    given = _array(values)
+    if given.dtype.kind == "M":
+        return (given - np.datetime64(0, "s")) / np.timedelta64(1, "s")
+    if given.dtype.kind not in "iuf" or given.ndim != 1:
+        raise ValueError(f"{field}: must be seconds since the epoch of shape (n,), or datetime64")
+    return np.ascontiguousarray(given, dtype=np.float64)
+
+
+def words(values: Any, known: tuple[str, ...], field: str) -> np.ndarray | None:
+    """Words, or the places of words in those that are known, as uint8."""
+    if values is None:
+        return None
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
+        return numbers(values, np.uint8, field)
+    distinct, codes = texts(values, field)
+    unknown = [word for word in distinct if word not in known]
+    if unknown or (codes.size and codes.min() < 0):
+        raise ValueError(f"{field}: {unknown[0] if unknown else None!r} is none of {', '.join(known)}")
+    places = np.array([known.index(word) for word in distinct], dtype=np.uint8)
+    return places[codes] if codes.size else np.zeros(0, dtype=np.uint8)

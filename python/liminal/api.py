@@ -1,0 +1,167 @@
+"""The HTTP API in an application of one's own.
+
+    from fastapi import FastAPI
+    import liminal.api
+    app = FastAPI()
+    app.include_router(liminal.api.router)
+
+``router`` answers the /ml paths and the three calls for system signals (/salience, /anomaly, /scaling)
+with the program's own handlers over the shared engine: answers and errors are those of api/openapi.yaml.
+``create_app`` is a whole application with health, metrics and the description too:
+
+    python -m liminal.api [--api HOST:PORT] [--token TOKEN] [--data FOLDER]
+"""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import socket
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from liminal import _engine
+from liminal.engine import Engine
+from liminal.feature_extractor import feature_extractor
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
+PREFIXES = ("/ml", "/salience", "/anomaly", "/scaling")
+BODY_BYTES_MAX = 16 * 1024 * 1024
+# Answered where the request is; what takes longer is answered on another thread.
+_INLINE_BYTES_MAX = 32 * 1024
+
+
+class Api:
+    """Answers requests over an engine.
+
+    engine: the shared one unless given. folder: where metric streams and the loads of services are kept;
+    "" for in memory alone. token: the bearer token that callers need; without one only clients of this
+    machine are served, and a page of another site changes nothing. trusted: the application has checked
+    who asks; nobody is refused.
+    """
+
+    def __init__(
+        self,
+        engine: Engine | None = None,
+        *,
+        folder: str = "",
+        token: str = "",
+        trusted: bool = False,
+    ):
+        self._engine = feature_extractor if engine is None else engine
+        self._options = {"folder": folder, "token": token}
+        self._trusted = trusted
+        self._service: _engine.Service | None = None
+
+    @property
+    def service(self) -> _engine.Service:
+        # Made when it is first needed: it has a thread, which must not be there before a fork.
+        if self._service is None:
+            self._service = _engine.Service(self._engine, **self._options)
+        return self._service
+
+    async def answer(self, request: Request, base: str = "") -> Response:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_BYTES_MAX:
+                return too_large()
+        peer = request.client.host if request.client else ""
+        arguments = (
+            request.method,
+            _target(request.scope, base),
+            request.scope["headers"],
+            bytes(body),
+            peer,
+            self._trusted or _is_local(peer),
+        )
+        if len(body) <= _INLINE_BYTES_MAX and not request.url.path.endswith(("/backtest", "/plot")):
+            status, headers, content = self.service.handle(*arguments)
+        else:
+            status, headers, content = await asyncio.to_thread(self.service.handle, *arguments)
+        response = Response(content, status)
+        response.raw_headers = [(name.lower(), value) for name, value in headers]
+        if status not in (204, 304):
+            response.raw_headers.append((b"content-length", str(len(content)).encode()))
+        return response
+
+
+def too_large() -> Response:
+    return Response(
+        b'{"type":"about:blank","title":"Content Too Large","status":413,'
+        b'"detail":"the body is larger than 16 MiB"}',
+        413, media_type="application/problem+json")
+
+
+def _is_local(peer: str) -> bool:
+    try:
+        return ipaddress.ip_address(peer).is_loopback
+    except ValueError:
+        return False
+
+
+def _target(scope: dict[str, Any], base: str) -> str:
+    """The target as the API knows it: below whatever the application put in front, still encoded."""
+    raw = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    start = raw.find(base) if base else 0
+    query = scope.get("query_string", b"").decode("latin-1")
+    return raw[max(start, 0):] + ("?" + query if query else "")
+
+
+def create_router(engine: Engine | None = None, **options: Any) -> APIRouter:
+    """A router with the /ml paths and the calls for system signals; arguments as of ``Api``."""
+    api = Api(engine, **options)
+    made = APIRouter()
+    for prefix in PREFIXES:
+
+        async def answer(request: Request, base: str = prefix) -> Response:
+            return await api.answer(request, base)
+
+        # Starlette's own routes: FastAPI would read bodies and parameters that are not its business.
+        made.add_route(prefix, answer, METHODS, include_in_schema=False)
+        made.add_route(prefix + "/{rest:path}", answer, METHODS, include_in_schema=False)
+    return made
+
+
+def create_app(engine: Engine | None = None, **options: Any) -> FastAPI:
+    """An application that answers everything that api/openapi.yaml describes."""
+    api = Api(engine, **options)
+    app = FastAPI(openapi_url=None, title="Liminal", version=_engine.__version__)
+
+    async def answer(request: Request) -> Response:
+        return await api.answer(request)
+
+    app.add_route("/{rest:path}", answer, METHODS)
+    return app
+
+
+router = create_router()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    import uvicorn
+
+    parser = argparse.ArgumentParser(prog="python -m liminal.api", description="Serves the HTTP API.")
+    parser.add_argument("--api", default="127.0.0.1:8000", metavar="HOST:PORT")
+    parser.add_argument("--token", default="")
+    parser.add_argument("--data", default="", metavar="FOLDER")
+    given = parser.parse_args(arguments)
+    host, _, port = given.api.rpartition(":")
+    if not given.token and not _is_local(host):
+        parser.error("a --token is needed to listen on other than a loopback address")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host.strip("[]"), int(port)))
+        listening.listen(1024)
+        print(f"ready api={host}:{listening.getsockname()[1]}", flush=True)
+        app = create_app(token=given.token, folder=given.data)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
+        asyncio.run(server.serve(sockets=[listening]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""What deserves a human first."""
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from liminal._engine import Service
+from liminal.engine import Engine
+
+
+class Salience:
+    """Ranks events by how much they deserve a human, with the history of an engine's alerts if one is given."""
+
+    def __init__(self, engine: Engine | None = None):
+        self._service = Service(Engine() if engine is None else engine)
+
+    def rank(self, events: list[dict[str, Any]]) -> dict[str, Any]:
+        """Scores, ranking and explanations, as ``POST /salience`` answers; teaches nothing.
+
+        Raises ValueError that names each wrong field. ``salience_scores`` does the same for columns of
+        numbers.
+        """
+        body = json.dumps({"features": events}, allow_nan=False).encode()
+        status, _, answer = self._service.handle("POST", "/salience", [], body, "", True)
+        told = json.loads(answer)
+        if status != 200:
+            wrong = (f"{one['path']}: {one['detail']}" for one in told.get("errors", []))
+            raise ValueError("; ".join(wrong) or told["detail"])
+        return told

@@ -1,0 +1,304 @@
+#include "backend.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/api/engine_views.hpp"
+
+namespace liminal::python {
+namespace {
+
+using prometheus::Family;
+
+ShardId shard_of_user(std::string_view user) { return shard_of(traffic::Name(user).hash); }
+
+template <class Visit>
+void for_each_shard(const engine::LocalEngine& engine, Visit visit) {
+  for (std::uint32_t i = 0; i < kShards; ++i)
+    visit(engine.shard(ShardId{static_cast<std::uint8_t>(i)}));
+}
+
+/// A value that may be missing, as the API is answered.
+template <class T>
+void give(const api::Backend::Done<T>& done, std::optional<T> found) {
+  if (!found) return done(failure(ErrorCode::kMissing));
+  done(std::move(*found));
+}
+
+signals::Anomaly::Options metric_options(const std::string& folder) {
+  signals::Anomaly::Options options;
+  options.folder = folder;
+  return options;
+}
+
+signals::Limits::Options limit_options(const std::string& folder) {
+  signals::Limits::Options options;
+  options.folder = folder;
+  return options;
+}
+
+}  // namespace
+
+features::CrowdSummary crowd_of(const engine::LocalEngine& engine) {
+  features::CrowdSummary all = engine.shard(ShardId{0}).crowd();
+  for (std::uint32_t i = 1; i < kShards; ++i)
+    all.merge(engine.shard(ShardId{static_cast<std::uint8_t>(i)}).crowd());
+  return all;
+}
+
+std::vector<salience::Judgement> SalienceOf::judge(std::span<const Asked> events) const {
+  std::vector<signals::Salience::Asked> asked;
+  asked.reserve(events.size());
+  for (const Asked& event : events) asked.push_back({event.type, event.source, event.fields});
+  return signals_.judge(asked);
+}
+
+MetricsOf::MetricsOf(const Engine& engine,
+                     const std::string& folder,
+                     files::FileSystem& files,
+                     Owns owns)
+    : engine_(engine),
+      anomaly_(metric_options(folder), files),
+      limits_(limit_options(folder), files),
+      owns_(std::move(owns)) {
+  // What cannot be read is left out: the streams are learnt anew.
+  (void)anomaly_.load();
+  (void)limits_.load();
+}
+
+Result<std::vector<novelty::RowScore>> MetricsOf::score(const novelty::Batch& batch) {
+  auto scores = anomaly_.score(batch, true);
+  if (scores) limits_.observe(batch);
+  return scores;
+}
+
+novelty::Intake MetricsOf::learn(const novelty::Batch& batch) {
+  if (owns_ && !owns_(batch.source)) return {};
+  limits_.observe(batch);
+  return anomaly_.learn(batch);
+}
+
+void MetricsOf::declare(std::string source,
+                        std::string metric,
+                        novelty::SeriesSettings settings,
+                        std::optional<stats::Limit> limit,
+                        Done<bool> done) {
+  const Result<void> limited = limits_.declare(source, metric, limit);
+  if (!limited) return done(tl::unexpected(limited.error()));
+  done(anomaly_.declare(source, metric, settings));
+}
+
+Result<api::SeriesView> MetricsOf::series(const std::string& source,
+                                          const std::string& metric) const {
+  const auto known = anomaly_.describe(source, metric);
+  const auto limited = limits_.line(source, metric);
+  if (!known && !limited) return failure(ErrorCode::kMissing);
+  api::SeriesView out;
+  if (known) {
+    out.settings = known->settings;
+    out.points = known->points;
+    out.expected = known->expected;
+  }
+  if (!limited) return out;
+  out.limit = limited->limit;
+  out.passage = limited->passage;
+  out.within_s = signals::Limits::kWithinS;
+  return out;
+}
+
+Result<void> MetricsOf::save() {
+  if (const auto saved = limits_.save(); !saved) return saved;
+  if (const auto saved = anomaly_.save(now()); !saved) return tl::unexpected(saved.error());
+  return {};
+}
+
+void EngineBackend::status(Done<api::Status> done) {
+  api::Status status;
+  engine_->look([&](const engine::LocalEngine& engine) {
+    status.time = engine.now();
+    status.mode = engine.settings()->options.limits.mode;
+    status.rules = engine.settings()->options.detect.rules.size();
+    status.engine_bytes = engine.memory_bytes();
+    for (const std::uint64_t count : engine.counters().events) status.events_total += count;
+    for_each_shard(engine, [&](const engine::Shard& shard) {
+      status.active_users += shard.active_users();
+      status.open_alerts += shard.alerts().open_count();
+      status.baselines += api::baselines(shard);
+    });
+  });
+  status.uptime_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+  status.threads = 1;
+  status.row_buffer_size = engine_->rows_max();
+  status.rows_buffered = engine_->rows_buffered();
+  status.events_per_second =
+      static_cast<double>(status.events_total) / std::max(1., status.uptime_s);
+  done(std::move(status));
+}
+
+void EngineBackend::readiness(Done<std::vector<api::Check>> done) {
+  const std::uint64_t number =
+      engine_->look([](const engine::LocalEngine& engine) { return engine.commons().number(); });
+  done(std::vector<api::Check>{{"engine", true, std::to_string(number) + " s lived"}});
+}
+
+void EngineBackend::metrics(Done<prometheus::Snapshot> done) {
+  prometheus::Snapshot out;
+  engine_->look([&](const engine::LocalEngine& engine) {
+    api::add_counters(engine.counters(), out);
+    out.add(Family::kEngineTime, seconds(engine.now().time_since_epoch()));
+    out.add(Family::kUsers, engine.users());
+    out.add(Family::kEngineMemory, engine.memory_bytes());
+    std::array<std::uint64_t, 4> open{};
+    std::array<std::uint64_t, 3> overrides{};
+    for_each_shard(engine, [&](const engine::Shard& shard) {
+      for (std::size_t i = 0; i < open.size(); ++i)
+        open[i] += shard.alerts().open_count(traffic::Severity(i));
+      for (const auto& entry : shard.overrides())
+        ++overrides[static_cast<std::size_t>(entry.second.kind)];
+    });
+    api::add_crowd(crowd_of(engine), out);
+    for (std::size_t i = 0; i < open.size(); ++i)
+      out.add(Family::kAlertsOpen, open[i], {traffic::name(traffic::Severity(i))});
+    for (std::size_t i = 0; i < overrides.size(); ++i)
+      out.add(Family::kOverrides, overrides[i], {traffic::name(traffic::Override::Kind(i))});
+  });
+  for (const traffic::FindingInfo& info : traffic::finding_table()) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      const std::uint64_t raised = engine_->raised(info.type, traffic::Severity(i));
+      if (raised > 0 || traffic::Severity(i) == info.severity)
+        out.add(Family::kAlerts, raised, {info.name, traffic::name(traffic::Severity(i))});
+    }
+  }
+  done(std::move(out));
+}
+
+void EngineBackend::submit(std::vector<traffic::StoredEvent> events, Done<void> done) {
+  if (divert_) {
+    divert_(std::move(events));
+  } else {
+    engine_->track(events);
+  }
+  done({});
+}
+
+void EngineBackend::rows(api::RowQuery query, Done<std::vector<traffic::FeatureRow>> done) {
+  done(engine_->rows(query.limit, query.user.value_or("")));
+}
+
+void EngineBackend::cleanup(Duration age_max, Done<api::CleanupReport> done) {
+  const Engine::Cleanup did = engine_->clean_up(age_max);
+  done(api::CleanupReport{did.removed_users, did.remaining_users, did.removed_rows});
+}
+
+void EngineBackend::alerts(api::AlertQuery query, Done<std::vector<traffic::Alert>> done) {
+  done(engine_->alerts(query.limit, query.severity_min));
+}
+
+void EngineBackend::alert(api::AlertId id, Done<traffic::Alert> done) {
+  give(done, engine_->alert(id.shard, id.number));
+}
+
+void EngineBackend::explain(api::AlertId id, Done<api::Explanation> done) {
+  auto found = engine_->alert(id.shard, id.number);
+  if (!found) return done(failure(ErrorCode::kMissing));
+  api::Explanation explanation;
+  explanation.command = "liminal explain " + traffic::alert_id(*found);
+  explanation.reason = "no journal of inputs is kept";
+  explanation.alert = std::move(*found);
+  done(std::move(explanation));
+}
+
+void EngineBackend::feedback(api::AlertId id,
+                             traffic::FeedbackVerdict verdict,
+                             std::string,
+                             Done<traffic::Alert> done) {
+  give(done, engine_->feedback(id.shard, id.number, verdict));
+}
+
+void EngineBackend::analyze(std::string user, Done<std::vector<traffic::Alert>> done) {
+  give(done, engine_->look([&](const engine::LocalEngine& engine) {
+    return api::judged_now(engine.shard_of_user(user), user);
+  }));
+}
+
+void EngineBackend::users(api::UserQuery query, Done<std::vector<api::UserSummary>> done) {
+  api::RankedUsers ranked;
+  engine_->look([&](const engine::LocalEngine& engine) {
+    for_each_shard(engine, [&](const engine::Shard& shard) {
+      api::add_users(shard, query, salience_, ranked);
+    });
+  });
+  std::vector<api::UserSummary> users;
+  for (auto& entry : ranked) users.push_back(std::move(entry.second));
+  done(std::move(users));
+}
+
+void EngineBackend::user(std::string user, Done<api::UserView> done) {
+  auto view = engine_->look([&](const engine::LocalEngine& engine) {
+    return api::user_view(engine.shard_of_user(user), user, engine.settings()->options.limits);
+  });
+  constexpr std::size_t kAlertsShown = 20;
+  if (view) view->alerts = engine_->alerts(kAlertsShown, traffic::Severity::kLow, user);
+  give(done, std::move(view));
+}
+
+void EngineBackend::crowd(Done<features::CrowdSummary> done) {
+  done(engine_->look([](const engine::LocalEngine& engine) { return crowd_of(engine); }));
+}
+
+void EngineBackend::limits(Done<limits::Options> done) {
+  done(engine_->settings()->options.limits);
+}
+
+void EngineBackend::set_limits(limits::Options options, Done<void> done) {
+  engine::Options all = engine_->settings()->options;
+  all.limits = std::move(options);
+  engine_->set_options(std::move(all));
+  done({});
+}
+
+void EngineBackend::overrides(std::size_t limit, Done<std::vector<traffic::Override>> done) {
+  std::vector<traffic::Override> all;
+  engine_->look([&](const engine::LocalEngine& engine) {
+    for_each_shard(engine, [&](const engine::Shard& shard) {
+      for (const auto& entry : shard.overrides()) all.push_back(entry.second);
+    });
+  });
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return a.created != b.created ? a.created > b.created : a.user < b.user;
+  });
+  if (all.size() > limit) all.resize(limit);
+  done(std::move(all));
+}
+
+void EngineBackend::override_of(std::string user, Done<traffic::Override> done) {
+  give(done,
+       engine_->look([&](const engine::LocalEngine& engine) -> std::optional<traffic::Override> {
+         const auto& overrides = engine.shard_of_user(user).overrides();
+         const auto found = overrides.find(user);
+         if (found == overrides.end()) return std::nullopt;
+         return found->second;
+       }));
+}
+
+void EngineBackend::set_override(traffic::Override decision, Done<bool> done) {
+  bool fresh = false;
+  const bool room = engine_->decide([&](engine::LocalEngine& engine) {
+    engine::Shard& shard = engine.shard(shard_of_user(decision.user));
+    fresh = !shard.overrides().contains(decision.user);
+    return shard.set_override(decision);
+  });
+  if (!room) return done(failure(ErrorCode::kConflict));
+  done(fresh);
+}
+
+void EngineBackend::remove_override(std::string user, Done<void> done) {
+  const bool was = engine_->decide([&](engine::LocalEngine& engine) {
+    return engine.shard(shard_of_user(user)).remove_override(user);
+  });
+  if (!was) return done(failure(ErrorCode::kMissing));
+  done({});
+}
+
+}  // namespace liminal::python

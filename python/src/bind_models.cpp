@@ -1,0 +1,218 @@
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "bind.hpp"
+#include "core/models/evaluator.hpp"
+#include "core/models/explain.hpp"
+#include "io/onnx/read.hpp"
+#include "io/onnx/write.hpp"
+
+namespace liminal::python {
+namespace {
+
+using namespace nb::literals;
+
+using Rows = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+/// A model that was read and found right, and what computes it. Immutable.
+class LoadedModel {
+ public:
+  LoadedModel(models::Model model, models::Evaluator evaluator)
+      : model_(std::move(model)), evaluator_(std::move(evaluator)) {}
+
+  [[nodiscard]] const models::Model& model() const { return model_; }
+  [[nodiscard]] const models::Evaluator& evaluator() const { return evaluator_; }
+  [[nodiscard]] std::size_t features() const { return evaluator_.features(); }
+
+ private:
+  models::Model model_;
+  models::Evaluator evaluator_;
+};
+
+/// Reads a file's bytes; the interpreter is free meanwhile.
+LoadedModel load(std::string_view bytes) {
+  std::optional<LoadedModel> loaded;
+  std::string wrong;
+  {
+    nb::gil_scoped_release release;
+    auto model = onnx::read(bytes);
+    if (!model) {
+      wrong = model.error().text;
+    } else {
+      auto evaluator = models::Evaluator::create(*model);
+      if (evaluator) {
+        loaded.emplace(std::move(*model), std::move(*evaluator));
+      } else {
+        wrong = evaluator.error().front().key + ": " + evaluator.error().front().text;
+      }
+    }
+  }
+  if (!loaded) raise_value("model", wrong);
+  return std::move(*loaded);
+}
+
+LoadedModel load_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    PyErr_SetString(PyExc_FileNotFoundError, (path + ": cannot be opened").c_str());
+    throw nb::python_error();
+  }
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  return load(bytes);
+}
+
+void check_width(const LoadedModel& model, std::size_t columns) {
+  if (columns != model.features()) {
+    raise_value("rows",
+                "must have " + std::to_string(model.features()) + " columns, not " +
+                    std::to_string(columns));
+  }
+}
+
+std::vector<models::Prediction> predictions(const LoadedModel& model, const Rows& rows) {
+  check_width(model, rows.shape(1));
+  std::vector<models::Prediction> out(rows.shape(0));
+  const nb::gil_scoped_release release;
+  model.evaluator().predict_batch({rows.data(), rows.size()}, out);
+  return out;
+}
+
+Array<double> predict(const LoadedModel& model, const Rows& rows) {
+  const auto predicted = predictions(model, rows);
+  std::vector<double> scores;
+  scores.reserve(predicted.size());
+  for (const models::Prediction& one : predicted) scores.push_back(one.score);
+  return to_array(std::move(scores));
+}
+
+Array<std::uint32_t> clusters(const LoadedModel& model, const Rows& rows) {
+  if (model.model().metadata.task != models::Task::kClustering)
+    raise_value("model", "has no clusters: its task is another");
+  const auto predicted = predictions(model, rows);
+  std::vector<std::uint32_t> nearest;
+  nearest.reserve(predicted.size());
+  for (const models::Prediction& one : predicted) nearest.push_back(one.cluster);
+  return to_array(std::move(nearest));
+}
+
+nb::dict explain(const LoadedModel& model,
+                 const Column<float>& row,
+                 const std::optional<Rows>& background,
+                 std::uint64_t seed) {
+  constexpr std::size_t kBackgroundMax = 100;
+  check_width(model, row.shape(0));
+  models::ExplainOptions options;
+  options.seed = seed;
+  if (background) {
+    check_width(model, background->shape(1));
+    if (background->shape(0) > kBackgroundMax)
+      raise_value("background", "must have at most 100 rows");
+    options.background = {background->data(), background->size()};
+  }
+  models::Explanation explanation;
+  {
+    const nb::gil_scoped_release release;
+    explanation = models::explain(model.model(), {row.data(), row.size()}, options);
+  }
+  const std::string_view exactness = models::name(explanation.exactness);
+  nb::dict out;
+  out["margin"] = explanation.margin;
+  out["expectation"] = explanation.expectation;
+  out["contributions"] = to_array(std::move(explanation.contributions));
+  out["exactness"] = exactness;
+  return out;
+}
+
+nb::list feature_names(const LoadedModel& model) {
+  nb::list names;
+  for (const models::Feature& feature : model.model().metadata.features)
+    names.append(nb::str(feature.name.data(), feature.name.size()));
+  return names;
+}
+
+nb::dict facts(const LoadedModel& model) {
+  nb::dict out;
+  for (const auto& [key, value] : model.model().metadata.facts)
+    out[nb::str(key.data(), key.size())] = nb::str(value.data(), value.size());
+  return out;
+}
+
+nb::bytes to_onnx(const LoadedModel& model) {
+  std::string bytes;
+  {
+    const nb::gil_scoped_release release;
+    bytes = onnx::write(model.model());
+  }
+  return nb::bytes(bytes.data(), bytes.size());
+}
+
+}  // namespace
+
+void bind_models(nb::module_& module) {
+  nb::class_<LoadedModel>(
+      module,
+      "Model",
+      R"(A trained model, read from an ONNX file and computed by Liminal's own evaluators.
+
+Files that Liminal wrote give the same bits as in the gateway; of others, tree ensembles and linear
+models as scikit-learn's, XGBoost's and LightGBM's converters write them. Anything else is a ValueError
+that names the operator: ONNX Runtime may run it. Immutable: any number of threads may use it.)")
+      .def_static(
+          "load",
+          &load_file,
+          "path"_a,
+          "Reads a file. Raises FileNotFoundError, and ValueError for what is no such model.")
+      .def_static(
+          "loads",
+          [](const nb::bytes& bytes) {
+            return load({bytes.c_str(), bytes.size()});
+          },
+          "bytes"_a,
+          "The same of a file's bytes.")
+      .def("predict",
+           &predict,
+           "rows"_a,
+           R"(Scores of rows: float32 of shape (n, features), not copied, to float64 of shape (n,).
+
+A probability, a value, the distance to the nearest centroid or an anomaly score, as the task says. NaN is
+a missing value. The interpreter is free meanwhile. Raises ValueError for another number of columns.)")
+      .def("clusters",
+           &clusters,
+           "rows"_a,
+           "The nearest centroid of each row, uint32 of shape (n,). ValueError when the task is "
+           "another.")
+      .def("explain",
+           &explain,
+           "row"_a,
+           "background"_a.none() = nb::none(),
+           "seed"_a = 1,
+           R"(Why a row has the score it has: ``margin = expectation + sum(contributions)``.
+
+row: float32 of shape (features,). background: up to 100 rows that stand for what is usual, for models
+that are explained by sampling. Returns ``{"margin", "expectation", "contributions": (features,),
+"exactness": "exact", "scaled" or "sampled"}``.)")
+      .def("to_onnx", &to_onnx, "The model as a standard ONNX file, as bytes.")
+      .def_prop_ro("name", [](const LoadedModel& model) { return model.model().metadata.name; })
+      .def_prop_ro(
+          "task",
+          [](const LoadedModel& model) { return models::name(model.model().metadata.task); })
+      .def_prop_ro("kind",
+                   [](const LoadedModel& model) { return models::kind(model.model().predictor); })
+      .def_prop_ro("features", &feature_names, "Names of a row's columns, in its order.")
+      .def_prop_ro(
+          "line",
+          [](const LoadedModel& model) { return model.model().metadata.line; },
+          "The score from which on the answer is the second class, or an alarm.")
+      .def_prop_ro("trainer",
+                   [](const LoadedModel& model) { return model.model().metadata.trainer; })
+      .def_prop_ro("facts", &facts, "What training wanted to be remembered.")
+      .def_prop_ro("memory_bytes",
+                   [](const LoadedModel& model) { return model.evaluator().memory_bytes(); });
+}
+
+}  // namespace liminal::python

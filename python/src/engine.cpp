@@ -1,0 +1,361 @@
+#include "engine.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "core/traffic/codec.hpp"
+#include "io/json/time_text.hpp"
+
+namespace liminal::python {
+namespace {
+
+constexpr std::uint32_t kMagic = 0x4e45'4d4c;  // "LMEN"
+constexpr std::uint32_t kFormat = 1;
+/// A batch gives others their turn after so many: some 200 µs.
+constexpr std::size_t kLockedEvents = 1024;
+
+EventTime time_of(double seconds_since_epoch) {
+  // Apart, because seconds since 1970 times 10^9 no longer fit a double.
+  const double whole = std::floor(seconds_since_epoch);
+  return EventTime{std::chrono::seconds{static_cast<std::int64_t>(whole)} +
+                   from_seconds(seconds_since_epoch - whole)};
+}
+
+/// The first row of a column of places that points outside; -1 only where `may_lack`.
+std::optional<ColumnProblem> validate_places(const std::int32_t* places,
+                                             std::size_t count,
+                                             std::size_t texts,
+                                             bool may_lack,
+                                             const char* column) {
+  if (places == nullptr) return std::nullopt;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (places[i] == -1 && may_lack) continue;
+    if (places[i] < 0 || static_cast<std::size_t>(places[i]) >= texts)
+      return ColumnProblem{column, "is no place in the list of its texts", i};
+  }
+  return std::nullopt;
+}
+
+std::optional<ColumnProblem> validate_texts(std::span<const traffic::Name> names,
+                                            std::size_t bytes_max,
+                                            const char* column) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i].text.empty() || names[i].text.size() > bytes_max)
+      return ColumnProblem{
+          column, "must be text of 1 to " + std::to_string(bytes_max) + " bytes", i};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ColumnProblem> validate(const EventColumns& columns) {
+  using traffic::kAddressBytesMax, traffic::kChannelBytesMax, traffic::kUserBytesMax;
+  if (auto wrong = validate_texts(columns.users, kUserBytesMax, "user_id")) return wrong;
+  if (auto wrong = validate_texts(columns.addresses, kAddressBytesMax, "ip_address")) return wrong;
+  if (auto wrong = validate_texts(columns.channels, kChannelBytesMax, "channel")) return wrong;
+  const std::size_t n = columns.count;
+  if (auto wrong = validate_places(columns.user, n, columns.users.size(), false, "user_id"))
+    return wrong;
+  if (auto wrong =
+          validate_places(columns.address, n, columns.addresses.size(), true, "ip_address"))
+    return wrong;
+  if (auto wrong = validate_places(columns.channel, n, columns.channels.size(), true, "channel"))
+    return wrong;
+  for (std::size_t i = 0; columns.time_s != nullptr && i < n; ++i) {
+    if (!(columns.time_s[i] >= 0 && columns.time_s[i] <= static_cast<double>(json::kSecondsMax)))
+      return ColumnProblem{"timestamp", "must be seconds since the epoch, from 1970 to 2200", i};
+  }
+  for (std::size_t i = 0; columns.kind != nullptr && i < n; ++i) {
+    if (columns.kind[i] >= traffic::kEventKinds) return ColumnProblem{"kind", "must be 0 to 5", i};
+  }
+  for (std::size_t i = 0; columns.error != nullptr && i < n; ++i) {
+    if (columns.error[i] > 1) return ColumnProblem{"error", "must be 0 or 1", i};
+  }
+  return std::nullopt;
+}
+
+Engine::Engine(EngineOptions options)
+    : options_(std::move(options)), engine_(options_.engine), rows_(options_.rows_max) {}
+
+SteadyTime Engine::now() const {
+  const std::lock_guard lock(mutex_);
+  if (options_.clock == Clock::kEvents) return engine_.now();
+  const Duration date = std::chrono::system_clock::now().time_since_epoch();
+  return std::max(engine_.now(), SteadyTime{date});
+}
+
+/// Lives through the seconds that have passed. The lock is held.
+void Engine::catch_up() {
+  if (options_.clock != Clock::kSystem) return;
+  const SteadyTime date{std::chrono::system_clock::now().time_since_epoch()};
+  if (date < engine_.now() + std::chrono::seconds{1}) return;
+  engine_.advance(date, effects_);
+  deliver();
+  salience_.advance(engine_.now());
+}
+
+void Engine::feed(const traffic::Event& event) {
+  if (options_.clock != Clock::kEvents) {
+    engine_.shard(shard_of(event.user.hash)).step(event, effects_);
+  } else {
+    const SteadyTime before = engine_.now();
+    engine_.feed(event, effects_);
+    if (engine_.now() != before) salience_.advance(engine_.now());
+  }
+  if (!effects_.alerts.empty() || !effects_.rows.empty()) deliver();
+}
+
+traffic::Verdict Engine::track(const traffic::Event& event) {
+  const std::lock_guard lock(mutex_);
+  catch_up();
+  effects_.verdict = {};
+  feed(event);
+  return effects_.verdict;
+}
+
+void Engine::track(const EventColumns& columns, std::uint8_t* decisions, std::uint8_t* shadows) {
+  for (std::size_t begin = 0; begin < columns.count; begin += kLockedEvents) {
+    const std::size_t end = std::min(columns.count, begin + kLockedEvents);
+    const std::lock_guard lock(mutex_);
+    catch_up();
+    track_rows(columns, begin, end, decisions, shadows);
+  }
+}
+
+void Engine::track_rows(const EventColumns& columns,
+                        std::size_t begin,
+                        std::size_t end,
+                        std::uint8_t* decisions,
+                        std::uint8_t* shadows) {
+  traffic::Event event;
+  if (columns.time_s == nullptr)
+    event.time = EventTime{std::chrono::system_clock::now().time_since_epoch()};
+  for (std::size_t i = begin; i < end; ++i) {
+    event.user = columns.users[static_cast<std::size_t>(columns.user[i])];
+    if (columns.time_s != nullptr) event.time = time_of(columns.time_s[i]);
+    if (columns.kind != nullptr) event.kind = traffic::EventKind{columns.kind[i]};
+    if (columns.bytes != nullptr) event.bytes = columns.bytes[i];
+    if (columns.error != nullptr) event.error = columns.error[i] != 0;
+    if (columns.address != nullptr) {
+      event.address = columns.address[i] < 0
+                          ? traffic::Name()
+                          : columns.addresses[static_cast<std::size_t>(columns.address[i])];
+    }
+    if (columns.channel != nullptr) {
+      event.channels = {};
+      if (columns.channel[i] >= 0)
+        event.channels = columns.channels.subspan(static_cast<std::size_t>(columns.channel[i]), 1);
+    }
+    if (columns.content_hash != nullptr) event.content_hash = columns.content_hash[i];
+    effects_.verdict = {};
+    feed(event);
+    decisions[i] = static_cast<std::uint8_t>(effects_.verdict.decision);
+    shadows[i] = static_cast<std::uint8_t>(effects_.verdict.shadow);
+  }
+}
+
+void Engine::track(std::span<const traffic::StoredEvent> events) {
+  const std::lock_guard lock(mutex_);
+  catch_up();
+  for (const traffic::StoredEvent& event : events) feed(event.view());
+}
+
+void Engine::advance(SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  engine_.advance(now, effects_);
+  deliver();
+  salience_.advance(engine_.now());
+}
+
+std::string Engine::tick(SteadyTime now, std::span<const ShardId> owned) {
+  const std::lock_guard lock(mutex_);
+  const engine::Second& told = engine_.begin_second(now, effects_);
+  deliver();
+  Writer out;
+  out.put_varint(owned.size());
+  for (const ShardId shard : owned) {
+    out.put(shard);
+    told.save(shard, out);
+  }
+  return out.take();
+}
+
+Result<void> Engine::absorb(std::string_view bytes) {
+  engine::Exchange exchange;
+  Reader in(bytes);
+  if (const Result<void> read = exchange.load(in); !read) return read;
+  const std::lock_guard lock(mutex_);
+  engine_.end_second(exchange, effects_);
+  deliver();
+  salience_.advance(engine_.now());
+  return {};
+}
+
+void Engine::count_feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict) {
+  const std::lock_guard lock(mutex_);
+  for (std::uint32_t i = 0; i < kShards; ++i)
+    engine_.shard(ShardId{static_cast<std::uint8_t>(i)}).count_feedback(type, verdict);
+  salience_.feedback(type, verdict);
+}
+
+/// Carries out what the engine decided beyond the verdict, which stays.
+void Engine::deliver() {
+  for (traffic::FeatureRow& row : effects_.rows) rows_.add(std::move(row));
+  for (const engine::AlertChange& change : effects_.alerts) {
+    const traffic::Alert& alert = change.alert;
+    if (change.kind == engine::AlertChange::Kind::kRaised)
+      ++raised_[static_cast<std::size_t>(alert.type)][static_cast<std::size_t>(alert.severity)];
+    if (change.kind != engine::AlertChange::Kind::kResolved) salience_.note(alert);
+    keep(alert);
+  }
+  effects_.rows.clear();
+  effects_.alerts.clear();
+  effects_.audit.clear();
+}
+
+void Engine::keep(const traffic::Alert& alert) {
+  const AlertKey of = key(alert.shard, alert.number);
+  const auto [at, added] = alerts_.insert_or_assign(of, alert);
+  static_cast<void>(at);
+  if (!added) return;
+  alerts_order_.push_back(of);
+  if (alerts_order_.size() <= options_.alerts_max) return;
+  alerts_.erase(alerts_order_.front());
+  alerts_order_.pop_front();
+}
+
+std::vector<traffic::FeatureRow> Engine::rows(std::size_t limit, std::string_view user) const {
+  const std::lock_guard lock(mutex_);
+  return rows_.latest(limit, user);
+}
+
+std::size_t Engine::rows_buffered() const {
+  const std::lock_guard lock(mutex_);
+  return rows_.size();
+}
+
+Engine::Cleanup Engine::clean_up(Duration age_max) {
+  const std::lock_guard lock(mutex_);
+  catch_up();
+  Cleanup did;
+  for (std::uint32_t i = 0; i < kShards; ++i) {
+    engine::Shard& shard = engine_.shard(ShardId{static_cast<std::uint8_t>(i)});
+    did.removed_users += shard.cleanup(age_max);
+    did.remaining_users += shard.active_users();
+  }
+  did.removed_rows = rows_.erase_before(engine_.now() - age_max);
+  return did;
+}
+
+std::vector<traffic::Alert> Engine::alerts(std::size_t limit,
+                                           traffic::Severity severity_min,
+                                           std::string_view user) {
+  const std::lock_guard lock(mutex_);
+  catch_up();
+  std::vector<const traffic::Alert*> found;
+  for (const AlertKey of : alerts_order_) {
+    const traffic::Alert& alert = alerts_.at(of);
+    if (alert.severity >= severity_min && (user.empty() || alert.user == user))
+      found.push_back(&alert);
+  }
+  const auto later = [](const traffic::Alert* a, const traffic::Alert* b) {
+    return a->last_seen != b->last_seen ? a->last_seen > b->last_seen
+                                        : key(a->shard, a->number) > key(b->shard, b->number);
+  };
+  const auto count = static_cast<std::ptrdiff_t>(std::min(limit, found.size()));
+  std::partial_sort(found.begin(), found.begin() + count, found.end(), later);
+  std::vector<traffic::Alert> alerts;
+  for (auto at = found.begin(); at != found.begin() + count; ++at) alerts.push_back(**at);
+  return alerts;
+}
+
+std::optional<traffic::Alert> Engine::alert(ShardId shard, std::uint64_t number) {
+  const std::lock_guard lock(mutex_);
+  catch_up();
+  const auto found = alerts_.find(key(shard, number));
+  return found == alerts_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<traffic::Alert> Engine::feedback(ShardId shard,
+                                               std::uint64_t number,
+                                               traffic::FeedbackVerdict verdict) {
+  const std::lock_guard lock(mutex_);
+  catch_up();
+  const auto found = alerts_.find(key(shard, number));
+  if (found == alerts_.end()) return std::nullopt;
+  traffic::Alert& alert = found->second;
+  alert.feedback = verdict;
+  (void)engine_.shard(shard).feedback(number, verdict);
+  for (std::uint32_t i = 0; i < kShards; ++i)
+    engine_.shard(ShardId{static_cast<std::uint8_t>(i)}).count_feedback(alert.type, verdict);
+  salience_.feedback(alert.type, verdict);
+  return alert;
+}
+
+std::uint64_t Engine::raised(traffic::FindingType type, traffic::Severity severity) const {
+  const std::lock_guard lock(mutex_);
+  return raised_[static_cast<std::size_t>(type)][static_cast<std::size_t>(severity)];
+}
+
+std::shared_ptr<const engine::Settings> Engine::settings() const {
+  const std::lock_guard lock(mutex_);
+  return engine_.settings();
+}
+
+void Engine::set_options(engine::Options options) {
+  auto settings = std::make_shared<const engine::Settings>(std::move(options));
+  const std::lock_guard lock(mutex_);
+  engine_.set_settings(std::move(settings));
+}
+
+std::string Engine::save() const {
+  const std::lock_guard lock(mutex_);
+  Writer out;
+  out.put(kMagic);
+  out.put(kFormat);
+  engine_.save(out);
+  rows_.save(out);
+  out.put_varint(alerts_order_.size());
+  for (const AlertKey of : alerts_order_) traffic::save(alerts_.at(of), out);
+  out.put_text(salience_.save());
+  return out.take();
+}
+
+Result<void> Engine::load(std::string_view bytes) {
+  const std::lock_guard lock(mutex_);
+  reset();
+  Reader in(bytes);
+  if (in.get<std::uint32_t>() != kMagic) return failure(ErrorCode::kMalformed);
+  if (in.get<std::uint32_t>() != kFormat) return failure(ErrorCode::kUnsupported, 4);
+  Result<void> read = engine_.load(in);
+  if (read) {
+    rows_.load(in);
+    for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
+      traffic::Alert alert;
+      if (traffic::load(alert, in)) {
+        keep(alert);
+      } else {
+        in.fail();
+      }
+    }
+    read = salience_.load(in.get_text());
+    if (read && !in.at_end()) read = failure(ErrorCode::kMalformed, in.position());
+  }
+  if (!read) reset();
+  return read;
+}
+
+void Engine::reset() {
+  const auto settings = engine_.settings();
+  engine_ = engine::LocalEngine(settings->options);
+  rows_ = features::RecentFeatures(options_.rows_max);
+  alerts_.clear();
+  alerts_order_.clear();
+  const std::string empty = signals::Salience().save();
+  (void)salience_.load(empty);
+}
+
+}  // namespace liminal::python

@@ -1,0 +1,117 @@
+#include "service.hpp"
+
+#include <future>
+#include <utility>
+
+#include "cluster.hpp"
+
+namespace liminal::python {
+namespace {
+
+/// Where nothing is to be kept: what is written is gone, and there is nothing to read. Thread-safe.
+class NoFileSystem final : public files::FileSystem {
+ public:
+  Result<std::unique_ptr<files::WritableFile>> create(const std::string&) override {
+    return std::make_unique<Gone>();
+  }
+  Result<std::unique_ptr<files::WritableFile>> append_to(const std::string&) override {
+    return std::make_unique<Gone>();
+  }
+  Result<std::string> read_head(const std::string&, std::size_t) override {
+    return failure(ErrorCode::kMissing);
+  }
+  Result<std::string> read(const std::string&, std::size_t) override {
+    return failure(ErrorCode::kMissing);
+  }
+  Result<std::vector<files::FileEntry>> list(const std::string&) override {
+    return std::vector<files::FileEntry>{};
+  }
+  Result<void> rename(const std::string&, const std::string&) override { return {}; }
+  Result<void> remove(const std::string&) override { return {}; }
+  Result<void> truncate(const std::string&, std::uint64_t) override { return {}; }
+  Result<void> create_folder(const std::string&) override { return {}; }
+  Result<void> sync_folder(const std::string&) override { return {}; }
+
+ private:
+  class Gone final : public files::WritableFile {
+   public:
+    Result<std::size_t> write_some(std::string_view bytes) override { return bytes.size(); }
+    Result<void> sync() override { return {}; }
+  };
+};
+
+std::unique_ptr<files::FileSystem> file_system(const std::string& folder) {
+  if (folder.empty()) return std::make_unique<NoFileSystem>();
+  return std::make_unique<files::PosixFileSystem>();
+}
+
+std::string folder_of(const ServiceOptions& options, const char* part) {
+  return options.folder + "/" + part;
+}
+
+api::Options api_options(const ServiceOptions& options) {
+  api::Options api;
+  api.access.token = options.token;
+  // Who serves this in a program of their own limits requests there.
+  api.access.requests_per_second = 0;
+  api.version = options.version;
+  return api;
+}
+
+MetricsOf::Owns ownership(const ServiceOptions& options) {
+  if (options.owners <= 1) return {};
+  return [place = options.place, owners = options.owners](std::string_view source) {
+    return owner_of(shard_of(traffic::Name(source).hash), owners) == place;
+  };
+}
+
+signals::ScalingOptions scaling_options(const ServiceOptions& options) {
+  signals::ScalingOptions scaling;
+  scaling.folder = folder_of(options, "scaling");
+  return scaling;
+}
+
+}  // namespace
+
+HttpService::HttpService(std::shared_ptr<Engine> engine, const ServiceOptions& options)
+    : engine_(std::move(engine)),
+      files_(file_system(options.folder)),
+      backend_(engine_),
+      metrics_(*engine_, folder_of(options, "metrics"), *files_, ownership(options)),
+      service_(api_options(options), backend_),
+      scaling_(scaling_options(options), *files_) {
+  (void)files_->create_folder(folder_of(options, "metrics"));
+  service_.attach(backend_.salience());
+  service_.attach(metrics_);
+  service_.attach(scaling_);
+}
+
+HttpService::~HttpService() = default;
+
+http::Response HttpService::handle(http::Request request) {
+  // Shared: the thread that answers may still be at `set_value` when this returns.
+  const auto answered = std::make_shared<std::promise<http::Response>>();
+  auto answer = answered->get_future();
+  service_.handle(std::move(request), [answered](http::Response response) {
+    answered->set_value(std::move(response));
+  });
+  return answer.get();
+}
+
+HttpService::Routed HttpService::route_events(http::Request request, std::size_t owners) {
+  Routed routed;
+  const std::lock_guard lock(routing_);
+  backend_.divert([&](std::vector<traffic::StoredEvent> events) {
+    routed.batches = encode_by_owner(events, owners);
+  });
+  routed.response = handle(std::move(request));
+  backend_.divert({});
+  return routed;
+}
+
+Result<void> HttpService::save() {
+  scaling_.save();
+  return metrics_.save();
+}
+
+}  // namespace liminal::python

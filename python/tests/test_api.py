@@ -1,0 +1,105 @@
+"""The router in an application of one's own. tests/python/check_answers asks a whole one everything."""
+import json
+
+import pytest
+
+fastapi = pytest.importorskip("fastapi")
+from fastapi.testclient import TestClient  # noqa: E402
+
+import liminal  # noqa: E402
+import liminal.api  # noqa: E402
+
+HERE = ("127.0.0.1", 50000)
+
+
+def client_of(prefix="", client=HERE, **options):
+    engine = liminal.FeatureExtractor()
+    app = fastapi.FastAPI()
+
+    @app.get("/hello")
+    def hello():
+        return {"hello": "world"}
+
+    app.include_router(liminal.api.create_router(engine, **options), prefix=prefix)
+    return engine, TestClient(app, base_url="http://127.0.0.1", client=client)
+
+
+def test_the_shared_router_answers_of_the_shared_engine():
+    app = fastapi.FastAPI()
+    app.include_router(liminal.api.router)
+    client = TestClient(app, base_url="http://127.0.0.1", client=HERE)
+    liminal.feature_extractor.track_user_activity("router", 10)
+    assert client.get("/ml/users/router").json()["user_id"] == "router"
+
+
+def test_the_router_answers_its_paths_and_nothing_else():
+    engine, client = client_of()
+    engine.track_user_activity("a/b c", 10, "general", "192.0.2.1")
+    assert client.get("/hello").json() == {"hello": "world"}
+    assert client.get("/ml/status").json()["feature_extractor"]["active_users"] == 1
+    assert client.get("/ml/users/a%2Fb%20c").json()["user_id"] == "a/b c"
+    asked = {"features": [{"severity": "high"}]}
+    assert client.post("/salience", json=asked).json() == {
+        **liminal.Salience().rank(asked["features"])}
+    assert client.post("/anomaly", json={"metrics": [{"cpu": 1}]}).json()["anomalies"]
+    predicted = client.post("/scaling", json={"usage_patterns": {"request_rate": 5}}).json()
+    assert predicted["predictions"]["action"] == "monitor"
+    for path in ("/livez", "/metrics", "/openapi.yaml", "/v2", "/mlx"):
+        assert client.get(path).status_code == 404, path
+
+
+def test_errors_are_the_programs():
+    _, client = client_of()
+    for method, path, status in (("GET", "/ml/nothing", 404), ("PATCH", "/ml/limits", 405),
+                                 ("GET", "/salience", 405), ("POST", "/ml/anomalies/analyze", 400)):
+        answer = client.request(method, path, content=b"{" if method == "POST" else None)
+        assert answer.status_code == status, path
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["status"] == status
+    wrong = client.get("/ml/features/recent?limit=0")
+    assert wrong.status_code == 422 and wrong.json()["errors"][0]["path"] == "limit"
+    assert client.post("/ml/anomalies/analyze", json={"user_id": "nobody"}).status_code == 404
+    answer = client.get("/ml/status", headers={"X-Request-Id": "mine"})
+    assert answer.headers["x-request-id"] == "mine"
+
+
+def test_a_prefix_of_the_application_is_left_out():
+    engine, client = client_of(prefix="/watch/v1")
+    engine.track_user_activity("ann", 10)
+    assert client.get("/watch/v1/ml/users/ann").json()["user_id"] == "ann"
+    assert client.get("/ml/users/ann").status_code == 404
+
+
+def test_only_this_machine_is_answered_unless_there_is_a_token_or_trust():
+    elsewhere = ("192.0.2.7", 50000)
+    assert client_of(client=elsewhere)[1].get("/ml/status").status_code == 403
+    assert client_of(client=elsewhere, trusted=True)[1].get("/ml/status").status_code == 200
+    _, client = client_of(client=elsewhere, token="s3cret")
+    assert client.get("/ml/status").status_code == 401
+    bearer = {"Authorization": "Bearer s3cret"}
+    assert client.get("/ml/status", headers=bearer).status_code == 200
+    assert client_of()[1].delete(
+        "/ml/features/cleanup", headers={"Origin": "http://evil.example"}).status_code == 403
+
+
+def test_events_come_in_and_a_repetition_changes_nothing():
+    engine, client = client_of()
+    line = json.dumps({"user_id": "bob", "kind": "message"})
+    headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": "once"}
+    for _ in range(2):
+        assert client.post("/ml/events", content=line, headers=headers).json()["accepted"] == 1
+    assert engine.features("bob")["messages_per_minute"] == 1
+    large = "\n".join([line] * 2000)
+    assert client.post("/ml/events", content=large,
+                       headers={"Content-Type": "application/x-ndjson"}).json()["accepted"] == 2000
+    too_large = b" " * (liminal.api.BODY_BYTES_MAX + 1)
+    assert client.post("/ml/events", content=too_large).status_code == 413
+
+
+def test_what_services_and_metrics_taught_is_kept_in_a_folder(tmp_path):
+    _, client = client_of(folder=str(tmp_path))
+    assert client.put("/scaling/web", json={"replicas_min": 7}).status_code == 201
+    assert client.put("/anomaly/series/host/cpu", json={"min": 0, "max": 1}).status_code == 201
+    _, again = client_of(folder=str(tmp_path))
+    assert again.get("/scaling/web").json()["settings"]["replicas_min"] == 7
+    assert again.put("/anomaly/series/host/cpu", json={"min": 0, "max": 1}).status_code == 200

@@ -1,0 +1,315 @@
+import datetime
+import gc
+import threading
+
+import numpy as np
+import pytest
+from conftest import START, flood, talk
+
+import liminal
+
+
+def events_engine(**arguments):
+    return liminal.FeatureExtractor(clock="events", **arguments)
+
+
+def flooded():
+    engine = events_engine()
+    for user, time, size in [*talk(), *flood()]:
+        engine.track_user_activity(user, size, "general", "192.0.2.1", timestamp=time)
+    return engine
+
+
+def test_the_shared_objects_are_the_modules_of_their_names():
+    from liminal.anomaly_detector import anomaly_detector
+    from liminal.feature_extractor import feature_extractor
+
+    assert liminal.feature_extractor is feature_extractor
+    assert liminal.feature_extractor.feature_extractor is feature_extractor
+    assert liminal.anomaly_detector is anomaly_detector
+    assert liminal.anomaly_detector.anomaly_detector is anomaly_detector
+    assert anomaly_detector.engine is feature_extractor
+    assert isinstance(feature_extractor, liminal.FeatureExtractor)
+
+
+def test_the_shared_objects_judge_what_happens_now():
+    for _ in range(300):
+        liminal.feature_extractor.track_user_activity("shared", 40, ["a", "b"], "192.0.2.9")
+    found = liminal.anomaly_detector.analyze_user_activity("shared")
+    assert "message_flood" in [alert["type"] for alert in found]
+    assert liminal.feature_extractor.features("shared")["channels_count"] == 2
+
+
+def test_a_flood_is_found_and_a_talker_is_not():
+    engine = flooded()
+    detector = liminal.AnomalyDetector(engine)
+    [*alerts] = detector.analyze_user_activity("mallory")
+    assert {"message_flood"} <= {alert["type"] for alert in alerts}
+    assert all(alert["user_id"] == "mallory" for alert in alerts)
+    assert detector.analyze_user_activity("user3") == []
+    assert detector.recent_anomalies()[0]["user_id"] == "mallory"
+    assert detector.recent_anomalies(min_severity="high", limit=1)[0]["severity"] in (
+        "high", "critical")
+
+
+def test_the_verdict_says_what_would_be_done():
+    engine = events_engine()
+    verdicts = [engine.track_user_activity("eve", 40, timestamp=START + i * .01)
+                for i in range(100)]
+    assert verdicts[0].allowed and verdicts[0].shadow == "allow" and verdicts[0].reason == "none"
+    assert verdicts[-1].decision == "allow" and verdicts[-1].shadow in ("delay", "drop")
+    assert verdicts[-1].reason == "user_messages" and verdicts[-1].retry_after_s > 0
+    enforcing = events_engine(mode="enforce")
+    enforced = [enforcing.track_user_activity("eve", 40, timestamp=START + i * .001)
+                for i in range(100)]
+    assert not enforced[-1].allowed
+
+
+def test_analysis_changes_nothing():
+    engine = flooded()
+    before = engine.state_hash()
+    liminal.AnomalyDetector(engine).analyze_user_activity("mallory")
+    engine.features("mallory")
+    assert engine.state_hash() == before
+
+
+def test_a_batch_is_its_events_one_by_one():
+    rows = sorted([*talk(2), *flood("mallory", START + 300)], key=lambda row: row[1])
+    single, batch = events_engine(), events_engine()
+    verdicts = [single.track_user_activity(user, size, "general", "192.0.2.1", timestamp=time)
+                for user, time, size in rows]
+    users, times, sizes = zip(*rows)
+    told = batch.track_batch(
+        list(users), timestamps=np.array(times), message_sizes=np.array(sizes),
+        ip_addresses=["192.0.2.1"] * len(rows), channels=["general"] * len(rows))
+    assert batch.state_hash() == single.state_hash()
+    from liminal.engine import DECISIONS
+    assert [DECISIONS[d] for d in told.shadow] == [v.shadow for v in verdicts]
+    assert told.decision.dtype == np.uint8 and not told.decision.any()
+
+
+def test_columns_come_from_pandas_and_arrow():
+    pandas = pytest.importorskip("pandas")
+    pyarrow = pytest.importorskip("pyarrow")
+    users = [user for user, _, _ in talk(3)]
+    times = np.array([time for _, time, _ in talk(3)])
+    hashes = set()
+    for column in (users, pandas.Series(users), pandas.Series(users, dtype="category"),
+                   pandas.Categorical(users), pyarrow.array(users),
+                   pyarrow.array(users).dictionary_encode(), liminal._engine.encode(users)):
+        engine = events_engine()
+        engine.track_batch(column, timestamps=times, kinds=["message"] * len(users))
+        hashes.add(engine.state_hash())
+    engine = events_engine()
+    engine.track_batch(users, timestamps=pandas.to_datetime(times, unit="s").to_numpy())
+    hashes.add(engine.state_hash())
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("change, named", [
+    ({"timestamps": [START, -1.0]}, "timestamp[1]"),
+    ({"timestamps": [START, float("nan")]}, "timestamp[1]"),
+    ({"message_sizes": [1, -1]}, "message_sizes[1]"),
+    ({"message_sizes": [1]}, "message_size"),
+    ({"kinds": ["message", "shout"]}, "kinds"),
+    ({"kinds": np.array([0, 6], np.uint8)}, "kind[1]"),
+    ({"user_ids": ["a", ""]}, "user_id"),
+    ({"user_ids": ["a", None]}, "user_id[1]"),
+    ({"user_ids": ["a", 5]}, "user_ids"),
+    ({"channels": ["a" * 257, "b"]}, "channel"),
+])
+def test_a_wrong_batch_is_refused_as_a_whole(change, named):
+    engine = events_engine()
+    columns = {"user_ids": ["a", "b"], "timestamps": [START, START + 1]} | change
+    with pytest.raises(ValueError, match=named.replace("[", r"\[")):
+        engine.track_batch(columns.pop("user_ids"), **columns)
+    assert engine.users == 0
+
+
+@pytest.mark.parametrize("arguments, named", [
+    ({"user_id": ""}, "user_id"), ({"user_id": "a" * 129}, "user_id"),
+    ({"message_size": -1}, "message_size"), ({"message_size": 2**32}, "message_size"),
+    ({"ip_address": "1" * 65}, "ip_address"), ({"channels": [""]}, "channels"),
+    ({"channels": ["c"] * 65}, "channels"), ({"channels": 5}, "channels"),
+    ({"kind": "shout"}, "kind"), ({"timestamp": -1}, "timestamp"),
+    ({"timestamp": "now"}, "timestamp"), ({"timestamp": None}, "timestamp"),
+    ({"content_hash": ""}, "content_hash"),
+])
+def test_a_wrong_event_names_its_field(arguments, named):
+    engine = events_engine()
+    with pytest.raises(ValueError, match=f"^{named}"):
+        engine.track_user_activity(**({"user_id": "a", "timestamp": START} | arguments))
+    assert engine.users == 0
+
+
+def test_who_is_not_known_is_a_key_error():
+    with pytest.raises(KeyError, match="nobody"):
+        liminal.AnomalyDetector().analyze_user_activity("nobody")
+    with pytest.raises(KeyError, match="user_id"):
+        events_engine().features("nobody")
+    with pytest.raises(KeyError, match="17-42"):
+        liminal.AnomalyDetector().feedback("17-42", "expected")
+
+
+@pytest.mark.parametrize("arguments, named", [
+    ({"clock": "wall"}, "clock"), ({"profile": "x"}, "profile"), ({"mode": "x"}, "mode"),
+    ({"buffer_size": 0}, "buffer_size"),
+])
+def test_wrong_arguments_of_an_engine_are_named(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        liminal.FeatureExtractor(**arguments)
+
+
+def test_times_may_be_datetimes():
+    engine = events_engine()
+    engine.track_user_activity("ann", timestamp=datetime.datetime.fromtimestamp(
+        START, datetime.timezone.utc))
+    assert engine.now == START
+
+
+def test_rows_are_buffered_up_to_the_buffer_size():
+    engine = events_engine(buffer_size=5)
+    for i in range(10):
+        engine.track_user_activity("ann", 10, timestamp=START + 10 * i)
+    assert engine.buffer_size == 5 and engine.buffered == 5
+    rows = engine.recent_features(limit=3)
+    assert [row["user_id"] for row in rows] == ["ann"] * 3
+    users, times, values = engine.feature_matrix()
+    assert users == ["ann"] * 5 and times[0] == START + 90
+    assert values.shape == (5, len(liminal.FEATURE_NAMES)) and values.dtype == np.float32
+    assert values[0, liminal.FEATURE_NAMES.index("avg_message_size")] == 10
+
+
+def test_arrays_outlive_the_engine():
+    engine = flooded()
+    users, times, values = engine.feature_matrix()
+    copy = values.copy()
+    del engine
+    gc.collect()
+    assert (values == copy).all()
+
+
+def test_cleaning_up_forgets_sessions():
+    engine = events_engine()
+    engine.track_user_activity("old", timestamp=START)
+    engine.track_user_activity("new", timestamp=START + 7200)
+    did = engine.cleanup_old_sessions(max_age_hours=1)
+    assert did == {"removed_users": 1, "remaining_users": 1, "removed_rows": 1, "max_age_hours": 1}
+    assert engine.active_users == 1
+    with pytest.raises(ValueError, match="max_age_hours"):
+        engine.cleanup_old_sessions(-1)
+
+
+def test_feedback_moves_confidence():
+    engine = flooded()
+    detector = liminal.AnomalyDetector(engine)
+    [alert, *_] = detector.recent_anomalies(min_severity="low")
+    assert detector.feedback(alert["id"], "false_positive")["feedback"] == "false_positive"
+    with pytest.raises(ValueError, match="verdict"):
+        detector.feedback(alert["id"], "maybe")
+
+
+def test_what_was_learnt_is_saved():
+    engine = flooded()
+    other = events_engine()
+    other.load(engine.save())
+    assert other.state_hash() == engine.state_hash()
+    assert other.recent_anomalies() == engine.recent_anomalies()
+    assert other.recent_features() == engine.recent_features()
+    for wrong in (b"", b"nonsense", engine.save()[:-10]):
+        with pytest.raises(ValueError, match="bytes"):
+            other.load(wrong)
+        assert other.users == 0 and other.recent_anomalies() == []
+
+
+def test_lines_count_though_others_are_bad():
+    engine = events_engine()
+    report = engine.track_ndjson('{"user":"a","kind":"join","t":1}\n{"user":"a"}\nnonsense\n')
+    assert report["accepted"] == 1 and report["rejected_count"] == 2
+    assert [one["line"] for one in report["rejected"]] == [2, 3]
+    with pytest.raises(ValueError, match="events"):
+        engine.track_ndjson("[{")
+
+
+def test_the_interpreter_is_free_while_a_batch_is_counted():
+    engine = events_engine()
+    count = 400_000
+    users = ([f"user{i}" for i in range(1000)], np.arange(count, dtype=np.int32) % 1000)
+    times = START + np.arange(count) * .001
+    done = threading.Event()
+    turns = 0
+
+    def count_all():
+        engine.track_batch(users, timestamps=times)
+        done.set()
+
+    worker = threading.Thread(target=count_all)
+    worker.start()
+    while not done.is_set():
+        turns += 1
+    worker.join()
+    # With the interpreter held there would be none, or as many as fit before the batch began.
+    assert turns > 100
+    assert engine.users == 1000
+
+
+def test_threads_may_share_an_engine():
+    engine = events_engine()
+
+    def work(number):
+        for i in range(500):
+            engine.track_user_activity(f"user{number}", 10, timestamp=START + i)
+            engine.features(f"user{number}")
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert engine.users == 4
+
+
+def test_rules_are_a_dictionary_that_writes_through():
+    detector = liminal.AnomalyDetector(clock="events")
+    rules = detector.detection_rules
+    assert isinstance(rules, dict) and rules["message_flood"]["threshold"] == 100
+    rules["message_flood"]["threshold"] = 5
+    rules["message_flood"].update(severity="critical", ordinary_factor=0)
+    assert detector.detection_rules["message_flood"]["threshold"] == 5
+    for i in range(10):
+        detector.engine.track_user_activity("ann", timestamp=START + i)
+    [alert] = [a for a in detector.analyze_user_activity("ann") if a["type"] == "message_flood"]
+    assert alert["severity"] == "critical"
+    del rules["message_flood"]
+    assert "message_flood" not in detector.detection_rules
+    rules["behavior_deviation"] = {"feature": "burstiness", "threshold": .5}
+    assert detector.detection_rules["behavior_deviation"]["severity"] == "medium"
+    detector.detection_rules = {"error_spike": {"threshold": .25}}
+    assert list(detector.detection_rules) == ["error_spike"]
+    assert detector.detection_rules["error_spike"]["feature"] == "error_rate"
+
+
+@pytest.mark.parametrize("rules, named", [
+    ({"no_such": {}}, "detection_rules.no_such"),
+    ({"message_flood": 5}, "detection_rules.message_flood"),
+    ({"message_flood": {"threshold": "x"}}, "detection_rules.message_flood.threshold"),
+    ({"message_flood": {"thresold": 5}}, "detection_rules.message_flood.thresold"),
+    ({"error_spike": {"threshold": 5}}, "detection_rules.error_spike.threshold"),
+    ({"message_flood": {"severity": "awful"}}, "detection_rules.message_flood.severity"),
+    ({"behavior_deviation": {"threshold": 1}}, "detection_rules.behavior_deviation.feature"),
+    ({"behavior_deviation": {"feature": "burstiness"}},
+     "detection_rules.behavior_deviation.threshold"),
+    ({"message_flood": {"cool_down_s": 1e9}}, "detection_rules.message_flood.cool_down_s"),
+    ([], "detection_rules"),
+])
+def test_wrong_rules_are_named_and_change_nothing(rules, named):
+    detector = liminal.AnomalyDetector()
+    before = dict(detector.detection_rules)
+    with pytest.raises(ValueError, match=named):
+        detector.detection_rules = rules
+    assert detector.detection_rules == before
+    with pytest.raises(ValueError):
+        detector.detection_rules["message_flood"] = {"threshold": float("nan")}
+    assert detector.detection_rules == before
+    with pytest.raises(ValueError):
+        liminal.Engine(detection_rules=rules)

@@ -1,0 +1,165 @@
+import asyncio
+import importlib.util
+import json
+
+import pytest
+from conftest import PROJECT
+
+import liminal
+from liminal.watch import WatchMiddleware, channel_of, watched
+
+EXAMPLES = PROJECT / "examples/python"
+
+
+def example(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_channels_are_read_from_json_objects_only():
+    assert channel_of('{"channel": "general"}') == "general"
+    assert channel_of(b'{"channel": "general"}') == "general"
+    for other in ("hello", "[1]", "{", '{"channel": 5}', '{"x": 1}', b"\xff", "",
+                  json.dumps({"channel": "a" * 257}), "{" * 100_000):
+        assert channel_of(other) is None
+
+
+def test_the_fastapi_example_is_watched():
+    testclient = pytest.importorskip("fastapi.testclient")
+    with testclient.TestClient(example("fastapi_chat").app, client=("192.0.2.31", 1)) as client:
+        with client.websocket_connect("/chat") as chat:
+            for i in range(200):
+                chat.send_text(json.dumps({"channel": "general", "content": f"hello {i}"}))
+                assert json.loads(chat.receive_text())["content"] == f"hello {i}"
+        assert client.get("/").status_code == 200
+    features = liminal.feature_extractor.features("192.0.2.31")
+    assert features["messages_per_minute"] == 201 and features["channels_count"] == 1
+    assert features["open_connections"] == 0
+
+
+def app_of(engine, **options):
+    starlette = pytest.importorskip("starlette.applications")
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route, WebSocketRoute
+
+    async def echo(websocket):
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            await websocket.send_text(text)
+
+    async def page(request):
+        return PlainTextResponse("x", 500 if request.query_params.get("fail") else 200)
+
+    app = starlette.Starlette(routes=[WebSocketRoute("/ws", echo), Route("/", page)])
+    app.add_middleware(WatchMiddleware, engine=engine, **options)
+    return app
+
+
+def enforcing(*users):
+    """An engine that enforces, with users who have used up what they may for a minute."""
+    engine = liminal.Engine(mode="enforce")
+    for user in users:
+        for _ in range(20):
+            engine.track_user_activity(user, 10)
+        service = liminal._engine.Service(engine)
+        rate = {"kind": "rate", "messages_per_second": .01, "burst": 1, "reason": "a test"}
+        status, _, answer = service.handle(
+            "PUT", f"/ml/limits/{user}", [(b"host", b"localhost")], json.dumps(rate).encode(), "", True)
+        assert status == 201, answer
+        engine.track_user_activity(user, 10)
+    return engine
+
+
+def test_enforcing_refuses_requests_and_closes_connections():
+    testclient = pytest.importorskip("starlette.testclient")
+    engine = enforcing("ann", "bob")
+    client = testclient.TestClient(app_of(engine, user=lambda scope: "ann"))
+    assert testclient.TestClient(app_of(engine, user=lambda scope: "eve")).get("/").status_code == 200
+    refused = client.get("/")
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) >= 1
+    assert refused.headers["content-type"] == "application/problem+json"
+
+    other = testclient.TestClient(app_of(engine, user=lambda scope: "bob"))
+    from starlette.websockets import WebSocketDisconnect
+
+    with pytest.raises(WebSocketDisconnect) as closed:
+        with other.websocket_connect("/ws") as ws:
+            for _ in range(300):
+                ws.send_text("hello")
+            ws.receive_text()
+    assert closed.value.code == 1008
+
+
+def test_answers_that_fail_are_errors():
+    testclient = pytest.importorskip("starlette.testclient")
+    engine = liminal.Engine()
+    client = testclient.TestClient(app_of(engine, user=lambda scope: "ann"))
+    for _ in range(10):
+        client.get("/?fail=1")
+    features = engine.features("ann")
+    assert features["messages_per_minute"] == 10 and features["error_rate"] == 1
+
+
+def test_long_and_broken_names_do_not_stop_anything():
+    testclient = pytest.importorskip("starlette.testclient")
+    engine = liminal.Engine()
+    for name in ("é" * 100, "\ud800", ""):
+        client = testclient.TestClient(app_of(engine, user=lambda scope, name=name: name))
+        assert client.get("/").status_code == 200
+    assert engine.users == 3
+
+
+def test_the_websockets_example_is_watched():
+    pytest.importorskip("websockets")
+    from websockets.asyncio.client import connect
+
+    chat = example("websockets_chat")
+
+    async def talk():
+        async with chat.start(0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with connect(f"ws://127.0.0.1:{port}") as ann, \
+                    connect(f"ws://127.0.0.1:{port}") as bob:
+                await bob.send(json.dumps({"channel": "watched", "content": "joined"}))
+                await bob.recv()
+                await ann.recv()
+                for i in range(150):
+                    await ann.send(json.dumps({"channel": "watched", "content": f"hello {i}"}))
+                    assert json.loads(await bob.recv())["content"] == f"hello {i}"
+                    await ann.recv()
+
+    asyncio.run(talk())
+    assert liminal.feature_extractor.features("127.0.0.1")["messages_per_minute"] >= 151
+
+
+def test_a_watched_websocket_that_goes_too_far_is_closed():
+    pytest.importorskip("websockets")
+    from websockets.asyncio.client import connect
+    from websockets.asyncio.server import serve
+    from websockets.exceptions import ConnectionClosedError
+
+    engine = enforcing("eve")
+    ended = []
+
+    async def echo(connection):
+        async for message in connection:
+            await connection.send(message)
+        ended.append(True)
+
+    async def flood():
+        async with serve(watched(echo, engine=engine, user=lambda c: "eve"), "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with connect(f"ws://127.0.0.1:{port}") as eve:
+                with pytest.raises(ConnectionClosedError) as closed:
+                    for _ in range(300):
+                        await eve.send("hello")
+                    while True:
+                        await eve.recv()
+                assert closed.value.rcvd.code == 1008
+
+    asyncio.run(flood())
+    assert ended == [True]
+    assert engine.features("eve")["open_connections"] == 0
