@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/learn/outcome.hpp"
+#include "core/learn/search.hpp"
+#include "core/models/model.hpp"
+
+namespace liminal::training {
+
+/// What is said of a training run beside its models.
+struct RunFacts {
+  std::string name;  ///< of the model
+  std::string target;
+  std::string negative, positive;  ///< names of the classes
+  learn::Loss loss;
+  learn::Objective objective = learn::Objective::kRocAuc;
+  learn::Validation validation = learn::Validation::kFolds;
+  std::uint64_t seed = 1;
+  std::size_t rows = 0;
+  double elapsed_s = 0;
+};
+
+/// A trained predictor as a model with all that must be known to ask it: features, the texts of
+/// their levels, classes, figures, intervals.
+[[nodiscard]] models::Model model_of(const learn::Table& table,
+                                     const learn::Outcome& outcome,
+                                     const learn::Trained& trained,
+                                     const RunFacts& facts);
+
+/// The texts that stand for a category's values 0, 1, …; empty when the feature is a number.
+[[nodiscard]] std::vector<std::string> levels_of(const models::Metadata& metadata,
+                                                 const std::string& feature);
+/// The value of a fact; empty when there is none.
+[[nodiscard]] std::string fact(const models::Metadata& metadata, std::string_view key);
+
+}  // namespace liminal::training

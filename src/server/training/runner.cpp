@@ -1,0 +1,99 @@
+#include "server/training/runner.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "io/xgboost/trainer.hpp"
+
+namespace liminal::training {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kNice = 10;
+
+double seconds_since(Clock::time_point begun) {
+  return std::chrono::duration<double>(Clock::now() - begun).count();
+}
+
+}  // namespace
+
+Runner::Runner(learn::Search search, MakeBooster make_booster, Options options)
+    : search_(std::move(search)), options_(options) {
+  for (std::uint32_t i = 0; i < options_.workers; ++i)
+    threads_.emplace_back([this, make_booster] { work(make_booster); });
+}
+
+Runner::~Runner() {
+  cancel();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Runner::work(const MakeBooster& make_booster) {
+  // The priority of a thread is its own on Linux; a refusal changes nothing.
+  static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice));
+  const auto booster = make_booster();
+  std::unique_lock lock(mutex_);
+  while (!search_.done()) {
+    const auto job = search_.next(elapsed_s());
+    if (!job) {
+      if (search_.done()) break;
+      changed_.wait(lock);
+      continue;
+    }
+    lock.unlock();
+    const auto begun = Clock::now();
+    const auto stop = [&] {
+      if (elapsed_s() >= job->end_s) return true;
+      const std::lock_guard guard(mutex_);
+      return cancelled_;
+    };
+    auto fit = learn::run_fit(search_.material(), *job, *booster, stop);
+    const double cost_s = seconds_since(begun);
+    lock.lock();
+    search_.told(job->id, std::move(fit), cost_s, elapsed_s());
+    changed_.notify_all();
+  }
+  changed_.notify_all();
+}
+
+void Runner::cancel() {
+  const std::lock_guard guard(mutex_);
+  cancelled_ = true;
+  search_.cancel();
+  changed_.notify_all();
+}
+
+bool Runner::done() const {
+  const std::lock_guard guard(mutex_);
+  return search_.done();
+}
+
+bool Runner::wait_for(std::chrono::milliseconds longest) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, longest, [this] { return search_.done(); });
+}
+
+double Runner::progress() const {
+  const std::lock_guard guard(mutex_);
+  return search_.progress(elapsed_s());
+}
+
+std::vector<learn::LeaderboardLine> Runner::leaderboard() const {
+  const std::lock_guard guard(mutex_);
+  return search_.leaderboard();
+}
+
+double Runner::elapsed_s() const { return seconds_since(options_.begun); }
+
+Result<learn::Outcome> Runner::outcome() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return search_.done(); });
+  return search_.finish();
+}
+
+MakeBooster xgboost_boosters() {
+  return [] { return std::make_unique<xgboost::Trainer>(); };
+}
+
+}  // namespace liminal::training

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/learn/search.hpp"
+
+namespace liminal::training {
+
+/// Makes the booster of one worker thread.
+using MakeBooster = std::function<std::unique_ptr<learn::Booster>()>;
+
+/// Carries out a search on threads of its own, which give way to all others (`nice` 10).
+///
+/// Thread rule: all members may be called from any thread. The destructor cancels and waits for the
+/// fits under way, which end within a round of boosting.
+class Runner {
+ public:
+  struct Options {
+    std::uint32_t workers = 2;
+    /// When the time budget began; so that reading the data counts too.
+    std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+  };
+
+  Runner(learn::Search search, MakeBooster make_booster, Options options);
+  ~Runner();
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  /// Asks for an end at once; `outcome` then says what there is.
+  void cancel();
+  [[nodiscard]] bool done() const;
+  /// Waits for the end, at most so long; whether it came.
+  [[nodiscard]] bool wait_for(std::chrono::milliseconds longest);
+
+  [[nodiscard]] double progress() const;  ///< 0–1
+  [[nodiscard]] std::vector<learn::LeaderboardLine> leaderboard() const;
+  [[nodiscard]] double elapsed_s() const;
+
+  /// Waits for the end. `kUnavailable` when nothing was found.
+  [[nodiscard]] Result<learn::Outcome> outcome();
+  /// What it was about. Does not change.
+  [[nodiscard]] const learn::Material& material() const { return search_.material(); }
+  [[nodiscard]] learn::Validation validation() const { return search_.validation(); }
+
+ private:
+  void work(const MakeBooster& make_booster);
+
+  learn::Search search_;
+  Options options_;
+  mutable std::mutex mutex_;  ///< of `search_` and `cancelled_`
+  std::condition_variable changed_;
+  bool cancelled_ = false;
+  std::vector<std::thread> threads_;
+};
+
+/// Boosters of XGBoost.
+[[nodiscard]] MakeBooster xgboost_boosters();
+
+}  // namespace liminal::training
