@@ -23,11 +23,13 @@ void add_completion(CLI::App& parent, Run& chosen);
 void add_explain(CLI::App& parent, Run& chosen);
 void add_forecast(CLI::App& parent, Run& chosen);
 void add_play(CLI::App& parent, Run& chosen);
+void add_predict(CLI::App& parent, Run& chosen);
 void add_print_config(CLI::App& parent, Run& chosen);
 void add_replay(CLI::App& parent, Run& chosen);
 void add_salience(CLI::App& parent, Run& chosen);
 void add_serve(CLI::App& parent, Run& chosen);
 void add_top(CLI::App& parent, Run& chosen);
+void add_train(CLI::App& parent, Run& chosen);
 void add_version(CLI::App& parent, Run& chosen);
 
 }  // namespace liminal::app

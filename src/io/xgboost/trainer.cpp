@@ -19,7 +19,6 @@ using learn::FitJob;
 using learn::Loss;
 using learn::Material;
 
-constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 constexpr int kMarginOnly = 1;  ///< option of XGBoosterPredict
 constexpr double kGainMin = 1e-6;
 
@@ -153,14 +152,32 @@ void pinball_gradients(std::span<const float> margins,
 
 }  // namespace
 
-/// The rows of a set as XGBoost holds them.
+/// The rows of a set as XGBoost holds them. Zeros of indicators are left out, as if missing: with
+/// many levels most of a row is zeros, and rounds take a third less time.
 class Trainer::Rows {
  public:
-  Rows(const Material& material, std::uint32_t set)
+  Rows(const Material& material, std::uint32_t set, std::span<const std::uint8_t> indicators)
       : labels(material.labels(set)), weights(material.weights(set)) {
     const learn::Matrix matrix = material.matrix(material.encoding.trees, set);
-    ok_ = XGDMatrixCreateFromMat_omp(
-              matrix.values.data(), matrix.rows, matrix.columns, kMissing, &handle_, 1) == 0 &&
+    std::vector<std::size_t> ends{0};
+    std::vector<unsigned> columns;
+    std::vector<float> values;
+    for (std::size_t i = 0; i < matrix.rows; ++i) {
+      const auto row = matrix.row(i);
+      for (std::size_t k = 0; k < row.size(); ++k) {
+        if (std::isnan(row[k]) || (indicators[k] != 0 && row[k] == 0)) continue;
+        columns.push_back(static_cast<unsigned>(k));
+        values.push_back(row[k]);
+      }
+      ends.push_back(values.size());
+    }
+    ok_ = XGDMatrixCreateFromCSREx(ends.data(),
+                                   columns.data(),
+                                   values.data(),
+                                   ends.size(),
+                                   values.size(),
+                                   matrix.columns,
+                                   &handle_) == 0 &&
           XGDMatrixSetFloatInfo(handle_, "label", labels.data(), labels.size()) == 0;
     if (ok_ && !weights.empty())
       ok_ = XGDMatrixSetFloatInfo(handle_, "weight", weights.data(), weights.size()) == 0;
@@ -185,10 +202,15 @@ Trainer::Trainer() = default;
 Trainer::~Trainer() = default;
 
 Result<Trainer::Rows*> Trainer::rows_of(const Material& material, std::uint32_t set) {
-  if (material_ != &material) rows_.clear();
+  if (material_ != &material) {
+    rows_.clear();
+    indicators_.clear();
+    for (const models::Column& column : material.encoding.trees.columns)
+      indicators_.push_back(column.kind == models::Column::Kind::kIndicator);
+  }
   material_ = &material;
   auto& place = rows_[set];
-  if (!place) place = std::make_unique<Rows>(material, set);
+  if (!place) place = std::make_unique<Rows>(material, set, indicators_);
   if (place->ok()) return place.get();
   complaint_ = XGBGetLastError();
   rows_.erase(set);
@@ -219,6 +241,8 @@ Result<learn::Fit> Trainer::train(const Material& material,
   learn::Fit fit;
   fit.complete = false;
   const auto patience = static_cast<std::uint32_t>(std::max(20., 3 / recipe.eta));
+  // Small steps change little: looking at each would take a quarter of the time.
+  const auto stride = static_cast<std::uint32_t>(std::clamp(.2 / recipe.eta, 1., 10.));
   double best = std::numeric_limits<double>::infinity();
   std::vector<float> gradients, curvatures;
   while (fit.built < job.rounds_max && booster.ok() && !stop()) {
@@ -234,10 +258,9 @@ Result<learn::Fit> Trainer::train(const Material& material,
       booster.update((*train)->handle(), static_cast<int>(fit.built));
     }
     ++fit.built;
-    if (!validated) {
-      fit.rounds = fit.built;
+    if (!validated) fit.rounds = fit.built;
+    if (!validated || (fit.built % stride != 0 && fit.built > 1 && fit.built < job.rounds_max))
       continue;
-    }
     const auto margins = booster.margins(valid->handle(), false);
     if (!booster.ok()) break;
     const double loss = loss_of(material.loss, margins, valid->labels);
@@ -258,7 +281,7 @@ Result<learn::Fit> Trainer::train(const Material& material,
     complaint_ = XGBGetLastError();
     return failure(ErrorCode::kUnsupported);
   }
-  auto trees = read_trees(saved, fit.rounds);
+  auto trees = read_trees(saved, fit.rounds, indicators_);
   if (!trees) return tl::unexpected(trees.error());
   trees->inputs = material.encoding.trees;
   fit.model = std::move(*trees);

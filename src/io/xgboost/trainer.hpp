@@ -2,7 +2,10 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/learn/fit.hpp"
 
@@ -34,12 +37,18 @@ class Trainer final : public learn::Booster {
 
   const learn::Material* material_ = nullptr;  ///< whose rows are kept
   std::map<std::uint32_t, std::unique_ptr<Rows>> rows_;
+  std::vector<std::uint8_t> indicators_;  ///< of each column, whether it holds only 0 and 1
   std::string complaint_;
 };
 
 /// The trees of a model as XGBoost saves it (UBJSON of versions 1.6 and 1.7, objectives with a
 /// logistic or an identity link), the first `rounds` rounds of it (0: all). `kMalformed` for what
 /// is no such model. What XGBoost pruned away is left out.
-[[nodiscard]] Result<models::Trees> read_trees(std::string_view ubjson, std::uint32_t rounds);
+///
+/// Columns marked in `indicators` were given to XGBoost as 1 or missing; in the trees they are 1 or
+/// 0.
+[[nodiscard]] Result<models::Trees> read_trees(std::string_view ubjson,
+                                               std::uint32_t rounds,
+                                               std::span<const std::uint8_t> indicators = {});
 
 }  // namespace liminal::xgboost

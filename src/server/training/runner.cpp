@@ -10,8 +10,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kNice = 10;
-
 double seconds_since(Clock::time_point begun) {
   return std::chrono::duration<double>(Clock::now() - begun).count();
 }
@@ -30,8 +28,9 @@ Runner::~Runner() {
 }
 
 void Runner::work(const MakeBooster& make_booster) {
-  // The priority of a thread is its own on Linux; a refusal changes nothing.
-  static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice));
+  // On Linux each thread has a priority of its own; a refusal changes nothing.
+  if (options_.nice != 0)
+    static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), options_.nice));
   const auto booster = make_booster();
   std::unique_lock lock(mutex_);
   while (!search_.done()) {

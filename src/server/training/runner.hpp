@@ -15,7 +15,7 @@ namespace liminal::training {
 /// Makes the booster of one worker thread.
 using MakeBooster = std::function<std::unique_ptr<learn::Booster>()>;
 
-/// Carries out a search on threads of its own, which give way to all others (`nice` 10).
+/// Carries out a search on threads of its own.
 ///
 /// Thread rule: all members may be called from any thread. The destructor cancels and waits for the
 /// fits under way, which end within a round of boosting.
@@ -23,6 +23,7 @@ class Runner {
  public:
   struct Options {
     std::uint32_t workers = 2;
+    int nice = 0;  ///< how much the threads give way to others, 0–19
     /// When the time budget began; so that reading the data counts too.
     std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
   };
