@@ -12,8 +12,10 @@
 
 #include "app/table_file.hpp"
 #include "core/models/evaluator.hpp"
+#include "io/csv/number.hpp"
 #include "io/onnx/write.hpp"
 #include "server/training/model_facts.hpp"
+#include "server/training/report.hpp"
 #include "server/training/runner.hpp"
 
 namespace liminal::app {
@@ -65,8 +67,12 @@ class TrainRun {
 
   ExitCode run() {
     const auto begun = std::chrono::steady_clock::now();
-    auto read = this->read();
+    auto read = this->read(arguments_.file);
     if (!read) return fail(read.error());
+    note_facts(*read);
+    if (arguments_.task == "anomaly" || arguments_.task == "clustering")
+      return run_unsupervised(arguments_, *read, out_, complaints_);
+    if (arguments_.choice.target.empty()) return usage("--target is needed for this task");
     const auto aim = aim_of(arguments_, read->classes);
     if (!aim) return usage(aim.error());
     facts_.loss = aim->loss;
@@ -75,7 +81,7 @@ class TrainRun {
       facts_.negative = read->negative;
       facts_.positive = read->positive;
     } else if (read->classes) {
-      to_numbers(*read);
+      if (!to_numbers(*read)) return fail(arguments_.file + ": the target is no number");
     }
     if (const auto wrong = refusal(read->table)) return fail(*wrong);
     learn::SearchOptions options;
@@ -106,25 +112,28 @@ class TrainRun {
     return ExitCode::kUsage;
   }
 
-  tl::expected<training::CsvTable, std::string> read() {
-    std::ifstream in(arguments_.file, std::ios::binary);
-    if (!in || (in.peek(), in.bad()))
-      return tl::unexpected<std::string>(arguments_.file + ": cannot be read");
+  tl::expected<training::CsvTable, std::string> read(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in || (in.peek(), in.bad())) return tl::unexpected<std::string>(path + ": cannot be read");
     in.clear();
-    auto read = training::read_csv_table(in, arguments_.file, arguments_.choice);
-    if (!read) return read;
-    for (const std::string& note : read->notes) fmt::print(complaints_, "{}\n", note);
+    return training::read_csv_table(in, path, arguments_.choice);
+  }
+
+  void note_facts(const training::CsvTable& read) {
+    for (const std::string& note : read.notes) fmt::print(complaints_, "{}\n", note);
+    notes_ = read.notes;
     facts_.name = fs::path(arguments_.file).stem().string();
     facts_.target = arguments_.choice.target;
     facts_.seed = arguments_.seed;
-    facts_.rows = read->table.rows();
-    return read;
+    facts_.rows = read.table.rows();
   }
 
-  /// Two values that are to be foretold as numbers and not as classes.
-  static void to_numbers(training::CsvTable& read) {
-    for (float& label : read.table.labels)
-      label = std::stof(label > .5F ? read.positive : read.negative);
+  /// Two values that are to be foretold as numbers and not as classes; false when they are texts.
+  static bool to_numbers(training::CsvTable& read) {
+    const auto low = csv::number(read.negative), high = csv::number(read.positive);
+    if (!low || !high) return false;
+    for (float& label : read.table.labels) label = static_cast<float>(label > .5F ? *high : *low);
+    return true;
   }
 
   std::optional<std::string> refusal(const learn::Table& table) {
@@ -159,6 +168,39 @@ class TrainRun {
 
   ExitCode finish(const learn::Material& material, const learn::Outcome& outcome) {
     summarize(outcome);
+    const ExitCode written = write_models(material, outcome);
+    return written == ExitCode::kDone ? write_reports(material, outcome) : written;
+  }
+
+  bool write_file(const std::string& path, const std::string& bytes) {
+    std::ofstream file(path, std::ios::binary);
+    file << bytes;
+    file.close();
+    if (!file) fail(path + ": cannot be written");
+    return static_cast<bool>(file);
+  }
+
+  ExitCode write_reports(const learn::Material& material, const learn::Outcome& outcome) {
+    if (arguments_.report.empty() && arguments_.json.empty()) return ExitCode::kDone;
+    training::Report report;
+    report.facts = facts_;
+    report.table = &material.table;
+    report.outcome = &outcome;
+    report.notes = notes_;
+    report.importance = training::importance_of(material.table, outcome, facts_);
+    if (!arguments_.last.empty()) {
+      const auto last = this->read(arguments_.last);
+      if (!last) return fail(last.error());
+      report.drift = training::drift_between(last->table, material.table);
+    }
+    bool all = true;
+    if (!arguments_.report.empty())
+      all &= write_file(arguments_.report, training::report_html(report));
+    if (!arguments_.json.empty()) all &= write_file(arguments_.json, training::report_json(report));
+    return all ? ExitCode::kDone : ExitCode::kFailed;
+  }
+
+  ExitCode write_models(const learn::Material& material, const learn::Outcome& outcome) {
     if (arguments_.out.empty()) return ExitCode::kDone;
     const auto write = [&](const learn::Trained& trained, const std::string& path) {
       const models::Model model = training::model_of(material.table, outcome, trained, facts_);
@@ -166,11 +208,7 @@ class TrainRun {
         fail(fmt::format("the model is not sound: {} {}", problems[0].key, problems[0].text));
         return false;
       }
-      std::ofstream file(path, std::ios::binary);
-      file << onnx::write(model);
-      file.close();
-      if (!file) fail(path + ": cannot be written");
-      return static_cast<bool>(file);
+      return write_file(path, onnx::write(model));
     };
     if (!write(outcome.best, arguments_.out)) return ExitCode::kFailed;
     fmt::print(out_, "model            {}\n", arguments_.out);
@@ -225,6 +263,7 @@ class TrainRun {
   std::FILE* out_;
   std::FILE* complaints_;
   training::RunFacts facts_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace
@@ -238,15 +277,14 @@ void add_train(CLI::App& parent, Run& chosen) {
   auto arguments = std::make_shared<TrainArguments>();
   training::CsvChoice& choice = arguments->choice;
   command->add_option("FILE", arguments->file, "Rows as CSV with a header")->required();
-  command->add_option("--target", choice.target, "The column to foretell: two values, or numbers")
-      ->required();
+  command->add_option("--target", choice.target, "The column to foretell: two values, or numbers");
   command->add_option("--time", choice.time, "A column of times: the last quarter is held out");
   command->add_option(
       "--group", choice.group, "A column of users: each is on one side of the split");
   command->add_option("--weight", choice.weight, "A column of rows' weights");
   command->add_option("--ignore", choice.ignored, "A column not to learn from");
   command->add_option("--task", arguments->task, "What is foretold")
-      ->check(CLI::IsMember({"auto", "classification", "regression"}));
+      ->check(CLI::IsMember({"auto", "classification", "regression", "anomaly", "clustering"}));
   command->add_option("--objective", arguments->objective, "What is made best")
       ->check(CLI::IsMember({"auto", "roc-auc", "pr-auc", "log-loss", "squared", "absolute"}));
   command->add_option(
@@ -270,6 +308,12 @@ void add_train(CLI::App& parent, Run& chosen) {
                       arguments->out,
                       "Write the best model here, as ONNX; if it costs too much for every message, "
                       "the best that does not beside it");
+  command->add_option("--alert-ratio", arguments->alert_ratio, "The share of anomalies that alarm")
+      ->check(CLI::Range(.0001, .5));
+  command->add_option("--report", arguments->report, "Write a report here, as one HTML page");
+  command->add_option("--json", arguments->json, "Write the report here, as JSON");
+  command->add_option(
+      "--last", arguments->last, "The rows of the last training: the report says what changed");
   command->add_flag("--quiet", arguments->quiet, "No progress");
   command->footer("\n  liminal train rows.csv --target label --time-budget 60 --out model.onnx\n");
   command->callback([&chosen, arguments] {

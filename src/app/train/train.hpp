@@ -15,6 +15,7 @@ struct TrainArguments {
   training::CsvChoice choice;
   std::string task = "auto";       ///< auto, classification, regression, anomaly or clustering
   std::string objective = "auto";  ///< roc-auc, pr-auc or log-loss; of values squared or absolute
+  double alert_ratio = .01;        ///< of the rows that are anomalies
   double quantile = 0;             ///< of values: which quantile to foretell; 0: the mean
   double time_budget_s = 60;
   std::uint32_t fits_max = 0;
@@ -25,6 +26,7 @@ struct TrainArguments {
   std::string out;
   std::string report;
   std::string json;
+  std::string last;
   bool quiet = false;
 };
 
@@ -32,6 +34,12 @@ struct TrainArguments {
 [[nodiscard]] ExitCode run_train(const TrainArguments& arguments,
                                  std::FILE* out,
                                  std::FILE* complaints);
+
+/// The same without a target: anomalies or clusters, of a table that was read.
+[[nodiscard]] ExitCode run_unsupervised(const TrainArguments& arguments,
+                                        const training::CsvTable& read,
+                                        std::FILE* out,
+                                        std::FILE* complaints);
 
 struct PredictArguments {
   std::string model;

@@ -34,6 +34,14 @@ void add_figures(const learn::Figures& figures, models::Metadata& metadata) {
 
 }  // namespace
 
+void describe(const learn::Table& table, models::Metadata& metadata) {
+  for (const learn::Feature& feature : table.features) {
+    metadata.features.push_back({feature.name, feature.unit});
+    if (feature.category())
+      metadata.facts.emplace_back(std::string(kLevels) + feature.name, json_list(feature.levels));
+  }
+}
+
 models::Model model_of(const learn::Table& table,
                        const learn::Outcome& outcome,
                        const learn::Trained& trained,
@@ -43,11 +51,7 @@ models::Model model_of(const learn::Table& table,
   metadata.name = facts.name;
   metadata.task = facts.loss.classes() ? models::Task::kClassification : models::Task::kRegression;
   metadata.trainer = "builtin";
-  for (const learn::Feature& feature : table.features) {
-    metadata.features.push_back({feature.name, feature.unit});
-    if (feature.category())
-      metadata.facts.emplace_back(std::string(kLevels) + feature.name, json_list(feature.levels));
-  }
+  describe(table, metadata);
   metadata.facts.emplace_back("target", facts.target);
   if (facts.loss.classes())
     metadata.facts.emplace_back("classes", json_list({facts.negative, facts.positive}));

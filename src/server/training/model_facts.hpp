@@ -29,6 +29,9 @@ struct RunFacts {
                                      const learn::Trained& trained,
                                      const RunFacts& facts);
 
+/// The features of a table and the texts of their levels, as every model of it carries them.
+void describe(const learn::Table& table, models::Metadata& metadata);
+
 /// The texts that stand for a category's values 0, 1, …; empty when the feature is a number.
 [[nodiscard]] std::vector<std::string> levels_of(const models::Metadata& metadata,
                                                  const std::string& feature);

@@ -1,0 +1,275 @@
+#include "core/learn/clusters.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/base/math.hpp"
+#include "core/base/random.hpp"
+#include "core/learn/encoding.hpp"
+#include "core/learn/words.hpp"
+
+namespace liminal::learn {
+namespace {
+
+constexpr int kStepsMax = 100;
+constexpr std::size_t kRowsMax = 100'000;
+
+double distance(std::span<const float> a, const float* b) {
+  double sum = 0;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    const double d = static_cast<double>(a[k]) - static_cast<double>(b[k]);
+    sum += d * d;
+  }
+  return sum;
+}
+
+struct Nearest {
+  std::uint32_t cluster = 0;
+  double squares = 0;
+};
+
+Nearest nearest(std::span<const float> row, const std::vector<float>& centroids) {
+  Nearest best{0, std::numeric_limits<double>::infinity()};
+  for (std::uint32_t c = 0; c * row.size() < centroids.size(); ++c) {
+    const double squares = distance(row, centroids.data() + c * row.size());
+    if (squares < best.squares) best = {c, squares};
+  }
+  return best;
+}
+
+/// Each next centroid is a row drawn by its squared distance from those before.
+std::vector<float> first_centroids(const Matrix& x, std::uint32_t k, Random& random) {
+  std::vector<float> centroids;
+  const auto add = [&](std::size_t row) {
+    const auto values = x.row(row);
+    centroids.insert(centroids.end(), values.begin(), values.end());
+  };
+  add(random.below(x.rows));
+  std::vector<double> far(x.rows, std::numeric_limits<double>::infinity());
+  for (std::uint32_t c = 1; c < k; ++c) {
+    double sum = 0;
+    for (std::size_t i = 0; i < x.rows; ++i) {
+      far[i] = std::min(far[i], distance(x.row(i), centroids.data() + (c - 1) * x.columns));
+      sum += far[i];
+    }
+    double left = random.uniform() * sum;
+    std::size_t row = 0;
+    while (row + 1 < x.rows && (left -= far[row]) > 0) ++row;
+    add(row);
+  }
+  return centroids;
+}
+
+/// Moves the centroids to the means of their rows. A cluster without rows takes the farthest one.
+void move(const Matrix& x, Partition& part, const std::vector<double>& far) {
+  std::vector<double> sum(part.centroids.size()), count(part.clusters);
+  for (std::size_t i = 0; i < x.rows; ++i) {
+    const auto row = x.row(i);
+    count[part.of_row[i]] += 1;
+    for (std::size_t k = 0; k < x.columns; ++k)
+      sum[part.of_row[i] * x.columns + k] += static_cast<double>(row[k]);
+  }
+  for (std::uint32_t c = 0; c < part.clusters; ++c) {
+    if (count[c] > 0) {
+      for (std::size_t k = 0; k < x.columns; ++k)
+        part.centroids[c * x.columns + k] = static_cast<float>(sum[c * x.columns + k] / count[c]);
+      continue;
+    }
+    const auto farthest =
+        static_cast<std::size_t>(std::max_element(far.begin(), far.end()) - far.begin());
+    const auto row = x.row(farthest);
+    std::copy(row.begin(),
+              row.end(),
+              part.centroids.begin() + static_cast<std::ptrdiff_t>(c * x.columns));
+  }
+}
+
+Partition one_start(const Matrix& x, std::uint32_t k, Random& random) {
+  Partition part{k, first_centroids(x, k, random), std::vector<std::uint32_t>(x.rows), 0};
+  std::vector<double> far(x.rows);
+  double before = std::numeric_limits<double>::infinity();
+  for (int step = 0; step < kStepsMax; ++step) {
+    part.squares = 0;
+    for (std::size_t i = 0; i < x.rows; ++i) {
+      const Nearest found = nearest(x.row(i), part.centroids);
+      part.of_row[i] = found.cluster;
+      far[i] = found.squares;
+      part.squares += found.squares;
+    }
+    if (!(part.squares < before * (1 - 1e-9))) break;
+    before = part.squares;
+    move(x, part, far);
+  }
+  return part;
+}
+
+Matrix some_rows(const Matrix& x, std::span<const std::uint32_t> which) {
+  Matrix some{which.size(), x.columns, {}};
+  for (const std::uint32_t row : which) {
+    const auto values = x.row(row);
+    some.values.insert(some.values.end(), values.begin(), values.end());
+  }
+  return some;
+}
+
+std::vector<std::uint32_t> drawn(std::size_t rows, std::size_t most, Random& random) {
+  std::vector<std::uint32_t> order(rows);
+  std::iota(order.begin(), order.end(), 0U);
+  const std::size_t count = std::min(rows, most);
+  for (std::size_t i = 0; i < count; ++i) std::swap(order[i], order[i + random.below(rows - i)]);
+  order.resize(count);
+  return order;
+}
+
+/// Of the pairs within each cluster of `test`, the share that `train` puts together; the least.
+double worst_share(const Matrix& test, const Partition& own, const Partition& train) {
+  std::vector<std::vector<double>> together(own.clusters, std::vector<double>(train.clusters));
+  std::vector<double> rows(own.clusters);
+  for (std::size_t i = 0; i < test.rows; ++i) {
+    ++together[own.of_row[i]][nearest(test.row(i), train.centroids).cluster];
+    ++rows[own.of_row[i]];
+  }
+  double worst = 1;
+  for (std::uint32_t c = 0; c < own.clusters; ++c) {
+    // A cluster of one row or none has no pairs and foretells nothing.
+    if (rows[c] < 2) return 0;
+    double pairs = 0;
+    for (const double count : together[c]) pairs += count * (count - 1);
+    worst = std::min(worst, pairs / (rows[c] * (rows[c] - 1)));
+  }
+  return worst;
+}
+
+/// What sets a cluster apart, feature by feature.
+class Describer {
+ public:
+  Describer(const Table& table, const std::vector<std::uint32_t>& of_row)
+      : table_(table), of_row_(of_row) {}
+
+  [[nodiscard]] std::string words(std::uint32_t cluster) const {
+    struct Trait {
+      double strength;
+      std::string text;
+    };
+    std::vector<Trait> traits;
+    for (std::size_t f = 0; f < table_.features.size(); ++f) {
+      const Feature& feature = table_.features[f];
+      if (feature.category()) {
+        for (std::size_t level = 0; level < feature.levels.size(); ++level) {
+          const auto is = [&](float x) { return x == static_cast<float>(level) ? 1. : 0.; };
+          const Shape here = shape(f, cluster, is), all = shape(f, kAll, is);
+          traits.push_back({std::abs(here.mean - all.mean) / std::max(all.deviation, 1e-9),
+                            feature.name + (here.mean > all.mean ? " is " : " is seldom ") +
+                                feature.levels[level] + " (" + in_words(100 * here.mean, 0) +
+                                " %, all " + in_words(100 * all.mean, 0) + " %)"});
+        }
+        continue;
+      }
+      const auto same = [](float x) { return static_cast<double>(x); };
+      const Shape here = shape(f, cluster, same), all = shape(f, kAll, same);
+      traits.push_back({std::abs(here.mean - all.mean) / std::max(all.deviation, 1e-9),
+                        std::string(here.mean > all.mean ? "high " : "low ") + feature.name +
+                            " (mean " + in_words(here.mean, 2) + ", all " + in_words(all.mean, 2) +
+                            ")"});
+    }
+    std::stable_sort(traits.begin(), traits.end(), [](const Trait& a, const Trait& b) {
+      return a.strength > b.strength;
+    });
+    constexpr double kTold = .5;  ///< in deviations of all rows
+    std::string text;
+    for (std::size_t i = 0; i < std::min<std::size_t>(traits.size(), 3); ++i)
+      if (traits[i].strength > kTold) text += (text.empty() ? "" : ", ") + traits[i].text;
+    return text.empty() ? "like all" : text;
+  }
+
+ private:
+  static constexpr std::uint32_t kAll = 0xffffffffU;
+  struct Shape {
+    double mean = 0, deviation = 0;
+  };
+
+  template <class Value>
+  [[nodiscard]] Shape shape(std::size_t feature, std::uint32_t cluster, Value value) const {
+    double sum = 0, squares = 0, count = 0;
+    for (std::size_t i = 0; i < of_row_.size(); ++i) {
+      const float x = table_.row(i)[feature];
+      if ((cluster != kAll && of_row_[i] != cluster) || std::isnan(x)) continue;
+      sum += value(x);
+      squares += value(x) * value(x);
+      count += 1;
+    }
+    if (count == 0) return {};
+    const double mean = sum / count;
+    return {mean, sqrt(std::max(squares / count - mean * mean, 0.))};
+  }
+
+  const Table& table_;
+  const std::vector<std::uint32_t>& of_row_;
+};
+
+}  // namespace
+
+Partition k_means(const Matrix& x, std::uint32_t k, std::uint32_t starts, std::uint64_t seed) {
+  Random random(seed);
+  Partition best;
+  if (x.rows == 0) return best;
+  k = static_cast<std::uint32_t>(std::min<std::size_t>(std::max(k, 1U), x.rows));
+  for (std::uint32_t start = 0; start < std::max(starts, 1U); ++start) {
+    Partition part = one_start(x, k, random);
+    if (best.clusters == 0 || part.squares < best.squares) best = std::move(part);
+  }
+  return best;
+}
+
+double prediction_strength(const Matrix& x, std::uint32_t k, std::uint64_t seed) {
+  constexpr std::uint32_t kSplits = 3, kStarts = 5;
+  if (k <= 1) return 1;
+  Random random(seed);
+  double sum = 0;
+  for (std::uint32_t split = 0; split < kSplits; ++split) {
+    const auto order = drawn(x.rows, x.rows, random);
+    const std::span<const std::uint32_t> all(order);
+    const Matrix one = some_rows(x, all.first(x.rows / 2)),
+                 other = some_rows(x, all.subspan(x.rows / 2));
+    const Partition train = k_means(one, k, kStarts, random.bits());
+    const Partition test = k_means(other, k, kStarts, random.bits());
+    sum += worst_share(other, test, train);
+  }
+  return sum / kSplits;
+}
+
+Clustering find_clusters(const Table& table, const ClusterOptions& options, const Stop& stop) {
+  constexpr std::uint32_t kStarts = 10;
+  Random random(options.seed);
+  const Encoding encoding = learn_encoding(table, {});
+  const Matrix rows = encode(encoding.scaled, table, drawn(table.rows(), kRowsMax, random));
+  const Matrix sample = some_rows(rows, drawn(rows.rows, options.rows_max, random));
+  Clustering found;
+  std::uint32_t best = 1;
+  for (std::uint32_t k = 2; k <= options.clusters_max && !stop(); ++k) {
+    found.strengths.push_back(prediction_strength(sample, k, mix64(options.seed + k)));
+    if (found.strengths.back() > options.strength_min) best = k;
+  }
+  found.found = best > 1;
+  Partition part = k_means(rows, best, kStarts, mix64(options.seed));
+  found.model.inputs = encoding.scaled;
+  found.model.clusters = part.clusters;
+  found.model.centroids = std::move(part.centroids);
+
+  std::vector<std::uint32_t> all(table.rows()), of_row;
+  std::iota(all.begin(), all.end(), 0U);
+  const Matrix every = encode(encoding.scaled, table, all);
+  found.clusters.resize(found.model.clusters);
+  for (std::size_t i = 0; i < every.rows; ++i) {
+    of_row.push_back(nearest(every.row(i), found.model.centroids).cluster);
+    ++found.clusters[of_row.back()].rows;
+  }
+  const Describer describer(table, of_row);
+  for (std::uint32_t c = 0; c < found.model.clusters; ++c)
+    found.clusters[c].words = describer.words(c);
+  return found;
+}
+
+}  // namespace liminal::learn
