@@ -3,10 +3,13 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <thread>
 
 #include "core/models/evaluator.hpp"
 #include "core/models/test_models.hpp"
+#include "io/onnx/graph.hpp"
+#include "io/onnx/read.hpp"
 #include "io/onnx/write.hpp"
 #include "io/onnxruntime/session.hpp"
 
@@ -49,7 +52,9 @@ double largest_distance(Random& random, const models::Model& model, std::size_t 
     ADD_FAILURE() << session.error().text;
     return 1;
   }
-  const std::vector<float> values = models::testing::rows(random, machine.features(), rows);
+  std::vector<float> values = models::testing::rows(random, machine.features(), rows);
+  for (std::size_t i = 0; i < values.size(); i += 13)
+    values[i] = std::copysign(std::numeric_limits<float>::infinity(), values[i]);
   std::vector<models::Prediction> ours(rows);
   machine.predict_batch(values, ours);
   const auto outputs = session->run(values, rows);
@@ -95,6 +100,59 @@ TEST_F(Agreement, EveryKindOfModelAnswersAsInOnnxRuntime) {
     }
     EXPECT_LE(largest, 1e-6) << "kind " << kind;
     RecordProperty("largest_distance_" + std::to_string(kind), std::to_string(largest * 1e9));
+  }
+}
+
+/// A forest of two trees that gives both classes' probabilities. (Its label is not compared: with
+/// two scores ONNX Runtime answers the second class whenever its score is above 0.)
+::onnx::ModelProto two_scores() {
+  using Integers = std::vector<std::int64_t>;
+  using Floats = std::vector<float>;
+  ::onnx::ModelProto file;
+  file.set_ir_version(8);
+  ::onnx::OperatorSetIdProto& ml = *file.add_opset_import();
+  ml.set_domain(std::string(onnx::kMlDomain));
+  ml.set_version(3);
+  file.add_opset_import()->set_version(17);
+  file.mutable_graph()->set_name("forest");
+  onnx::GraphWriter graph(*file.mutable_graph());
+  graph.input("X", 2);
+  ::onnx::NodeProto& node = graph.node("TreeEnsembleClassifier", "label", {"X"}, onnx::kMlDomain);
+  node.add_output("scores");
+  onnx::set(node, "classlabels_int64s", Integers{0, 1});
+  onnx::set(node, "post_transform", "NONE");
+  onnx::set(node, "nodes_treeids", Integers{0, 0, 0, 1, 1, 1});
+  onnx::set(node, "nodes_nodeids", Integers{0, 1, 2, 0, 1, 2});
+  onnx::set(node, "nodes_featureids", Integers{0, 0, 0, 1, 0, 0});
+  onnx::set(node, "nodes_values", Floats{.5F, 0, 0, -.5F, 0, 0});
+  onnx::set(node,
+            "nodes_modes",
+            std::vector<std::string>{"BRANCH_LEQ", "LEAF", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF"});
+  onnx::set(node, "nodes_truenodeids", Integers{1, 0, 0, 1, 0, 0});
+  onnx::set(node, "nodes_falsenodeids", Integers{2, 0, 0, 2, 0, 0});
+  onnx::set(node, "class_treeids", Integers{0, 0, 0, 0, 1, 1, 1, 1});
+  onnx::set(node, "class_nodeids", Integers{1, 1, 2, 2, 1, 1, 2, 2});
+  onnx::set(node, "class_ids", Integers{0, 1, 0, 1, 0, 1, 0, 1});
+  onnx::set(node, "class_weights", Floats{.6F, .1F, .2F, .5F, .05F, .25F, .3F, 0});
+  onnx::set(graph.node("Normalizer", "probabilities", {"scores"}, onnx::kMlDomain), "norm", "L1");
+  graph.output("label", ::onnx::TensorProto::INT64, 0);
+  graph.output("probabilities", ::onnx::TensorProto::FLOAT, 2);
+  return file;
+}
+
+TEST_F(Agreement, AForestsProbabilitiesOfTwoClassesAreOnnxRuntimes) {
+  const std::string bytes = two_scores().SerializeAsString();
+  const auto model = onnx::read(bytes);
+  ASSERT_TRUE(model) << model.error().text;
+  const models::Evaluator machine = *models::Evaluator::create(*model);
+  const auto session = onnxruntime::Session::create(library(), bytes);
+  ASSERT_TRUE(session) << session.error().text;
+  const std::vector<float> rows{0, 0, 0, -1, 1, 0, 1, -1, .5F, -.5F};
+  const auto outputs = session->run(rows, 5);
+  ASSERT_TRUE(outputs) << outputs.error().text;
+  for (std::size_t i = 0; i < 5; ++i) {
+    const double ours = machine.predict(std::span(rows).subspan(2 * i, 2)).score;
+    EXPECT_NEAR(named(*outputs, "probabilities").values[2 * i + 1], ours, 1e-6);
   }
 }
 

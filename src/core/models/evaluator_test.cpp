@@ -247,6 +247,22 @@ TEST(Evaluator, TheNearestCentroidIsTheFirstOfEquallyNearOnes) {
   EXPECT_NEAR(answer.score, std::sqrt(2), 1e-15);
 }
 
+TEST(Evaluator, AnInfiniteFeatureIsAnsweredAsAMissingOne) {
+  Random random(1);
+  // A column that never varied has a scale of 0.
+  const Inputs inputs{{{.feature = 0, .fill = 3, .mean = 3, .scale = 0},
+                       {.feature = 1, .fill = 1, .mean = 2, .scale = .5F, .limit = 8}}};
+  for (const Model& model :
+       {Model{metadata(random, 2, Task::kRegression), Linear{inputs, {2, 4}}},
+        Model{metadata(random, 2, Task::kClustering), KMeans{inputs, 2, {0, 0, 1, 2}}}}) {
+    const Evaluator machine = evaluator(model);
+    const double missing = machine.predict(std::vector<float>{kMissing, kMissing}).score;
+    EXPECT_TRUE(std::isfinite(missing));
+    for (const float x : {kInfinity, -kInfinity})
+      EXPECT_EQ(machine.predict(std::vector<float>{x, x}).score, missing);
+  }
+}
+
 TEST(Evaluator, RefusesWhatIsNotValid) {
   Random random(1);
   const auto made = Evaluator::create({metadata(random, 2, Task::kRegression), Linear{{}, {1}}});

@@ -40,8 +40,7 @@ class Explainer {
     return features;
   }
 
-  /// The columns of the background rows, or of one row at the means: 0 in every column, since the
-  /// inputs take the mean away.
+  /// The columns of the background rows, or of one row of zeros (`ExplainOptions::background`).
   [[nodiscard]] std::vector<std::vector<float>> background(const Inputs& inputs) const {
     std::vector<std::vector<float>> rows;
     for (std::size_t i = 0; i < options_.background.size(); i += features_)

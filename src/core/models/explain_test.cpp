@@ -149,6 +149,20 @@ TEST(Explain, ALinearModelSplitsByWeightAndDistanceFromTheMean) {
   EXPECT_DOUBLE_EQ(other.contributions[1], 0);
 }
 
+TEST(Explain, WithoutABackgroundIndicatorsAndUnscaledColumnsCountFromZero) {
+  Inputs inputs;
+  inputs.columns.push_back({.kind = Column::Kind::kIndicator, .feature = 0, .level = 2});
+  inputs.columns.push_back({.feature = 1, .fill = 0});
+  Random random(1);
+  const Model model{metadata(random, 2, Task::kRegression), Linear{inputs, {3, .5F}, 5}};
+  const std::vector<float> row{2, 40};
+  const Explanation why = explain(model, row);
+  EXPECT_DOUBLE_EQ(why.expectation, 5);
+  EXPECT_THAT(why.contributions, ::testing::ElementsAre(3, 20));
+  const std::vector<float> usual{2, 30, 1, 40};
+  EXPECT_THAT(explain(model, row, {usual}).contributions, ::testing::ElementsAre(1.5, 2.5));
+}
+
 TEST(Explain, SamplingComesNearShapleysFormulaAndRepeatsItself) {
   Random random(9);
   Model made = model(random, 5);

@@ -9,18 +9,11 @@ namespace {
 
 constexpr std::size_t kCodesMax = 4096;
 
-float coded(const std::vector<Code>& codes, float x) {
-  const auto found =
-      std::lower_bound(codes.begin(), codes.end(), x, [](const Code& code, float value) {
-        return code.level < value;
-      });
-  return found != codes.end() && found->level == x ? found->value : kMissing;
-}
-
 float value(const Column& column, float x) {
   if (column.kind == Column::Kind::kIndicator) return x == column.level ? 1.F : 0.F;
-  if (!column.codes.empty()) x = coded(column.codes, x);
-  if (std::isnan(x)) x = column.fill;
+  x = coded(column.codes, x);
+  // An infinite x is no measurement: unscaled it would drown all else, and times 0 it is NaN.
+  if (!std::isfinite(x)) x = column.fill;
   // std::clamp keeps a NaN, as ONNX's Clip does.
   return std::clamp((x - column.mean) * column.scale, -column.limit, column.limit);
 }
@@ -60,6 +53,15 @@ void check(const Column& column,
 }
 
 }  // namespace
+
+float coded(std::span<const Code> codes, float x) {
+  if (codes.empty()) return x;
+  const auto found =
+      std::lower_bound(codes.begin(), codes.end(), x, [](const Code& code, float value) {
+        return code.level < value;
+      });
+  return found != codes.end() && found->level == x ? found->value : kMissing;
+}
 
 bool operator==(const Column& a, const Column& b) {
   return a.kind == b.kind && a.feature == b.feature && same(a.fill, b.fill) &&

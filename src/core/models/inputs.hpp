@@ -22,7 +22,11 @@ struct Code {
   friend bool operator==(const Code&, const Code&) = default;
 };
 
-/// One column of what a model computes with, made from one feature of the row.
+/// The value of x's level; `kMissing` when it has none. x itself when there are no codes.
+[[nodiscard]] float coded(std::span<const Code> codes, float x);
+
+/// One column of what a model computes with, made from one feature of the row. An infinite x counts
+/// as missing.
 struct Column {
   enum class Kind : std::uint8_t {
     kNumber,     ///< clip(((coded or filled) x − mean) · scale, ±limit)
@@ -43,7 +47,7 @@ struct Column {
 };
 
 /// How a row of features becomes the columns that a model computes with. Empty: the features as
-/// they are.
+/// they are, infinite ones too.
 struct Inputs {
   std::vector<Column> columns;
 

@@ -40,6 +40,34 @@ TEST(Inputs, FillScaleAndClip) {
   EXPECT_EQ(columns(kMissing, 0)[2], 9);
 }
 
+TEST(Inputs, TakeWhatIsInfiniteForMissing) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Inputs inputs;
+  inputs.columns.push_back({.feature = 0, .fill = 4, .mean = 2, .scale = 0});
+  inputs.columns.push_back({.feature = 0, .fill = 4, .mean = 2, .scale = .5F, .limit = 3});
+  inputs.columns.push_back({.feature = 0});
+  inputs.columns.push_back({.kind = Column::Kind::kIndicator, .feature = 0, .level = 7});
+  inputs.columns.push_back({.feature = 0, .fill = 9, .codes = {{6, .5F}, {7, .25F}}});
+  for (const float x : {kInfinity, -kInfinity, kMissing}) {
+    std::vector<float> out(5);
+    apply(inputs, std::span(&x, 1), out);
+    EXPECT_EQ(out[0], 0);
+    EXPECT_EQ(out[1], 1);
+    EXPECT_TRUE(std::isnan(out[2]));
+    EXPECT_EQ(out[3], 0);
+    EXPECT_EQ(out[4], 9);
+  }
+}
+
+TEST(Inputs, ALevelWithoutACodeIsMissing) {
+  const std::vector<Code> codes{{1, .5F}, {3, -2}};
+  EXPECT_EQ(coded(codes, 1), .5F);
+  EXPECT_EQ(coded(codes, 3), -2);
+  EXPECT_TRUE(std::isnan(coded(codes, 2)));
+  EXPECT_TRUE(std::isnan(coded(codes, kMissing)));
+  EXPECT_EQ(coded({}, 2), 2);
+}
+
 TEST(Inputs, SayWhatIsWrongAndWhere) {
   Inputs inputs;
   inputs.columns.push_back({.feature = 2, .fill = 0});

@@ -127,6 +127,9 @@ struct IsolationForest {
 /// c(n): the mean path length of an unsuccessful search in a binary tree of n rows; 0 below two.
 [[nodiscard]] float expected_path(std::uint64_t rows);
 
+/// Most members of a blend.
+inline constexpr std::size_t kMembersMax = 256;
+
 /// A weighted mean of other models' margins, calibrated: margin = slope·Σ weightᵢ·marginᵢ +
 /// intercept. For classification (`kLogistic`) slope and intercept are Platt's.
 struct Blend {
@@ -144,6 +147,9 @@ struct Blend {
 
 using Predictor = std::variant<Trees, Linear, Mlp, KMeans, IsolationForest, Blend>;
 
+/// Most facts of a model.
+inline constexpr std::size_t kFactsMax = 4096;
+
 struct Feature {
   std::string name;
   std::string unit;
@@ -160,7 +166,7 @@ struct Metadata {
   /// The score from which on the answer is the second class, or an alarm.
   float line = .5F;
   /// What training wants to be remembered (rows, seed, metrics, residual quantiles, names of
-  /// clusters), in its order; keys distinct.
+  /// clusters), in its order; keys distinct; at most `kFactsMax`.
   std::vector<std::pair<std::string, std::string>> facts;
   friend bool operator==(const Metadata&, const Metadata&) = default;
 };

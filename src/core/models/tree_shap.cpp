@@ -3,103 +3,27 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/models/quadrature.hpp"
+
 namespace liminal::models {
 namespace {
 
-/// A feature on the way to a node, and the weight of the subsets by their size (the paper's m).
-struct Step {
-  std::uint32_t feature = 0;
-  double zero = 0;  ///< share of rows that go this way when the feature is not known
-  double one = 0;   ///< 1 when this row goes this way, else 0
-  double weight = 0;
+/// What a feature's splits on the way to a node say.
+struct Way {
+  double zero = 1;  ///< share of rows that go this way when the feature is not known
+  bool one = true;  ///< whether this row goes this way
 };
 
-double real(std::size_t n) { return static_cast<double>(n); }
-
-/// Features met from the root down; the first step is a placeholder. The steps of all nodes on the
-/// way are kept in one arena, a node's behind its parent's, so that going back costs nothing.
-class Path {
- public:
-  explicit Path(std::vector<Step>& arena) : arena_(arena) { arena_.clear(); }
-
-  /// A copy of a path at the arena's end. What stood there was of a node that is done with.
-  Path(const Path& parent) : arena_(parent.arena_), first_(parent.first_ + parent.count_) {
-    count_ = parent.count_;
-    if (arena_.size() < first_ + count_ + 1) arena_.resize(first_ + count_ + 1);
-    std::copy_n(parent.begin(), count_, begin());
+std::size_t depth_of(const Tree& tree) {
+  std::vector<std::size_t> depths(tree.nodes.size());
+  std::size_t deepest = 0;
+  for (std::size_t i = 0; i < tree.nodes.size(); ++i) {
+    const TreeNode& node = tree.nodes[i];
+    deepest = std::max(deepest, depths[i]);
+    if (!node.leaf()) depths[node.left] = depths[node.right] = depths[i] + 1;
   }
-  Path& operator=(const Path&) = delete;
-
-  void extend(double zero, double one, std::uint32_t feature) {
-    const std::size_t depth = count_++;
-    if (arena_.size() < first_ + count_) arena_.resize(first_ + count_);
-    Step* const steps = begin();
-    steps[depth] = {feature, zero, one, depth == 0 ? 1. : 0.};
-    for (std::size_t i = depth; i-- > 0;) {
-      steps[i + 1].weight += one * steps[i].weight * real(i + 1) / real(depth + 1);
-      steps[i].weight = zero * steps[i].weight * real(depth - i) / real(depth + 1);
-    }
-  }
-
-  /// Takes a step away again, as if it had never been taken.
-  void unwind(std::size_t index) {
-    const std::size_t depth = count_ - 1;
-    Step* const steps = begin();
-    const auto [feature, zero, one, weight] = steps[index];
-    double next = steps[depth].weight;
-    for (std::size_t i = depth; i-- > 0;) {
-      if (one != 0) {
-        const double kept = steps[i].weight;
-        steps[i].weight = next * real(depth + 1) / (real(i + 1) * one);
-        next = kept - steps[i].weight * zero * real(depth - i) / real(depth + 1);
-      } else {
-        steps[i].weight = steps[i].weight * real(depth + 1) / (zero * real(depth - i));
-      }
-    }
-    for (std::size_t i = index; i < depth; ++i) {
-      steps[i].feature = steps[i + 1].feature;
-      steps[i].zero = steps[i + 1].zero;
-      steps[i].one = steps[i + 1].one;
-    }
-    --count_;
-  }
-
-  /// The sum of the weights that would be left without a step.
-  [[nodiscard]] double unwound_sum(std::size_t index) const {
-    const std::size_t depth = count_ - 1;
-    const Step* const steps = begin();
-    const double one = steps[index].one;
-    const double zero = steps[index].zero;
-    double next = steps[depth].weight;
-    double total = 0;
-    for (std::size_t i = depth; i-- > 0;) {
-      if (one != 0) {
-        const double weight = next * real(depth + 1) / (real(i + 1) * one);
-        total += weight;
-        next = steps[i].weight - weight * zero * real(depth - i) / real(depth + 1);
-      } else {
-        total += steps[i].weight * real(depth + 1) / (zero * real(depth - i));
-      }
-    }
-    return total;
-  }
-
-  [[nodiscard]] std::size_t find(std::uint32_t feature) const {
-    for (std::size_t i = 1; i < count_; ++i) {
-      if (begin()[i].feature == feature) return i;
-    }
-    return 0;
-  }
-
-  [[nodiscard]] std::span<const Step> steps() const { return {begin(), count_}; }
-
- private:
-  [[nodiscard]] Step* begin() const { return arena_.data() + first_; }
-
-  std::vector<Step>& arena_;
-  std::size_t first_ = 0;
-  std::size_t count_ = 0;
-};
+  return deepest;
+}
 
 class Walk {
  public:
@@ -107,69 +31,109 @@ class Walk {
        std::span<const float> columns,
        std::span<const std::uint32_t> feature_of,
        std::span<double> contributions)
-      : tree_(tree), columns_(columns), feature_of_(feature_of), contributions_(contributions) {}
+      : tree_(tree),
+        columns_(columns),
+        feature_of_(feature_of),
+        contributions_(contributions),
+        ways_(contributions.size()) {
+    const std::size_t depth = depth_of(tree);
+    // What is integrated has a degree below the number of features on a way.
+    rule_ =
+        gauss_legendre(std::max<std::size_t>(1, (std::min(depth, contributions.size()) + 1) / 2));
+    chances_.resize((depth + 1) * points());
+    sums_.resize((depth + 1) * points());
+  }
 
   double run() {
-    std::vector<Step> arena;
-    descend(0, 1, Path(arena), 1, 1, 0);
+    std::fill_n(chances_.begin(), points(), 1.);
+    visit(0, 0, 1);
     return expectation_;
   }
 
  private:
-  void descend(std::size_t index,
-               double reached,
-               Path path,
-               double zero,
-               double one,
-               std::uint32_t feature) {
-    path.extend(zero, one, feature);
+  [[nodiscard]] std::size_t points() const { return rule_.points.size(); }
+  /// A level's part of `chances_` or `sums_`: one number a point.
+  [[nodiscard]] std::span<double> at(std::vector<double>& all, std::size_t level) const {
+    return std::span(all).subspan(level * points(), points());
+  }
+
+  /// The chance to go a way when the feature is known with chance t.
+  static double factor(const Way& way, double t) { return way.zero * (1 - t) + (way.one ? t : 0.); }
+
+  [[nodiscard]] double share(const TreeNode& node, bool left) const {
+    const auto own = static_cast<double>(tree_.nodes[left ? node.left : node.right].cover);
+    const auto other = static_cast<double>(tree_.nodes[left ? node.right : node.left].cover);
+    return own + other > 0 ? own / (own + other) : .5;
+  }
+
+  /// Leaves in `sums_` what the leaves below a node add up to at each point, weighed by the chance
+  /// to come to them.
+  void visit(std::uint32_t index, std::size_t level, double reached) {
     const TreeNode& node = tree_.nodes[index];
-    if (node.leaf()) return leaf(path, static_cast<double>(node.value), reached);
-
+    const std::span<double> sums = at(sums_, level);
+    if (node.leaf()) {
+      const auto value = static_cast<double>(node.value);
+      const std::span<const double> chances = at(chances_, level);
+      expectation_ += reached * value;
+      for (std::size_t k = 0; k < points(); ++k) sums[k] = chances[k] * value;
+      return;
+    }
+    std::fill(sums.begin(), sums.end(), 0.);
     const float x = columns_[static_cast<std::size_t>(node.feature)];
-    const bool left = x == x ? x < node.value : node.missing_left;
-    const std::uint32_t split = feature_of_[static_cast<std::size_t>(node.feature)];
-    double known_zero = 1;
-    double known_one = 1;
-    if (const std::size_t before = path.find(split); before != 0) {
-      known_zero = path.steps()[before].zero;
-      known_one = path.steps()[before].one;
-      path.unwind(before);
+    const bool row_left = x == x ? x < node.value : node.missing_left;
+    const std::uint32_t feature = feature_of_[static_cast<std::size_t>(node.feature)];
+    const Way before = ways_[feature];
+    for (const bool left : {true, false}) {
+      const double part = share(node, left);
+      const Way now{before.zero * part, before.one && left == row_left};
+      if (now.zero == 0 && !now.one) continue;  // nobody comes here
+      ways_[feature] = now;
+      go_down(level, before, now, part);
+      visit(left ? node.left : node.right, level + 1, reached * part);
+      const std::span<const double> below = at(sums_, level + 1);
+      // Where the row has left the way already, this feature's part is taken above.
+      if (before.one)
+        contributions_[feature] += change(below, before, now, before.zero * share(node, !left));
+      for (std::size_t k = 0; k < points(); ++k) sums[k] += below[k];
     }
-    for (const bool side : {true, false}) {
-      const double share = side ? left_share(node) : 1 - left_share(node);
-      const double child_one = side == left ? known_one : 0;
-      // Neither a row like the training's nor this row comes here: nothing to add, nothing to
-      // divide by.
-      if (share * known_zero == 0 && child_one == 0) continue;
-      descend(side ? node.left : node.right,
-              reached * share,
-              path,
-              share * known_zero,
-              child_one,
-              split);
+    ways_[feature] = before;
+  }
+
+  /// The chances of a child: its feature's factor takes the place of the one that was there.
+  void go_down(std::size_t level, const Way& before, const Way& now, double part) {
+    const std::span<const double> from = at(chances_, level);
+    const std::span<double> to = at(chances_, level + 1);
+    for (std::size_t k = 0; k < points(); ++k) {
+      const double t = rule_.points[k];
+      to[k] = from[k] * (before.one ? factor(now, t) / factor(before, t) : part);
     }
   }
 
-  void leaf(const Path& path, double value, double reached) {
-    expectation_ += reached * value;
-    const std::span<const Step> steps = path.steps();
-    for (std::size_t i = 1; i < steps.size(); ++i) {
-      contributions_[steps[i].feature] +=
-          path.unwound_sum(i) * (steps[i].one - steps[i].zero) * value;
+  /// By how much more a feature's part weighs the leaves below a child than those of the way before
+  /// would: the integral of their sum times (one − zero)/factor now less the same before, brought
+  /// to one fraction so that nothing cancels. `lost` is before.zero − now.zero; before.one holds.
+  [[nodiscard]] double change(std::span<const double> sums,
+                              const Way& before,
+                              const Way& now,
+                              double lost) const {
+    double total = 0;
+    for (std::size_t k = 0; k < points(); ++k) {
+      const double t = rule_.points[k];
+      const double weight = now.one ? lost / (factor(now, t) * factor(before, t))
+                                    : -1 / ((1 - t) * factor(before, t));
+      total += rule_.weights[k] * sums[k] * weight;
     }
-  }
-
-  [[nodiscard]] double left_share(const TreeNode& node) const {
-    const auto left = static_cast<double>(tree_.nodes[node.left].cover);
-    const auto right = static_cast<double>(tree_.nodes[node.right].cover);
-    return left + right > 0 ? left / (left + right) : .5;
+    return total;
   }
 
   const Tree& tree_;
   std::span<const float> columns_;
   std::span<const std::uint32_t> feature_of_;
   std::span<double> contributions_;
+  std::vector<Way> ways_;  ///< by feature; one that was not split by yet goes every way
+  Quadrature rule_;
+  std::vector<double> chances_;  ///< levels × points: to come to the node that is visited
+  std::vector<double> sums_;
   double expectation_ = 0;
 };
 

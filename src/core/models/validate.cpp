@@ -13,7 +13,6 @@ constexpr std::size_t kAllNodesMax = std::size_t{1} << 26;
 constexpr std::uint32_t kDepthMax = 512;
 constexpr std::size_t kClustersMax = 4096;
 constexpr std::size_t kLayersMax = 64;
-constexpr std::size_t kMembersMax = 256;
 constexpr std::size_t kProblemsMax = 20;
 
 bool finite(const std::vector<float>& values) {
@@ -78,6 +77,7 @@ void Check::metadata() {
     if (!names.insert(name).second)
       wrong(item("metadata", "features", i), "name", "is there twice");
   }
+  if (metadata_.facts.size() > kFactsMax) wrong("metadata.facts", "", "must be 4,096 at most");
   names.clear();
   for (std::size_t i = 0; i < metadata_.facts.size(); ++i) {
     if (!names.insert(metadata_.facts[i].first).second)

@@ -25,14 +25,15 @@ struct Ensemble {
     float weight = 0;
   };
   std::vector<models::Tree> trees;  ///< leaves' values are 0
-  std::vector<Leaf> leaves;         ///< by tree and node; a leaf's targets are distinct
+  std::vector<Leaf> leaves;         ///< in the file's order; a leaf's targets are distinct
 };
 
 /// Reads them. `weights` is "target" or "class", as the attributes are called.
 ///
 /// Every tree has one root; its nodes are renumbered when a child comes before its parent. Refused:
 /// cycles, nodes without a way from the root, shared children, attributes of different lengths,
-/// leaves that add nothing or that are no leaves, comparisons other than <, ≤, > and ≥, doubles.
+/// weights of nodes that are no leaves, comparisons other than <, ≤, > and ≥, doubles. A leaf that
+/// is given no weight adds 0.
 /// Cost: n log n.
 [[nodiscard]] Read<Ensemble> read_ensemble(const ::onnx::NodeProto& node, std::string_view weights);
 

@@ -26,7 +26,7 @@ class InputsGraph {
   /// Returns what holds the columns.
   std::string write() {
     if (columns_.empty()) return std::string(names::kFeatures);
-    return indicators(limit(scale(fill(pick()))));
+    return indicators(limit(scale(fill(pick(finite())))));
   }
 
  private:
@@ -46,8 +46,17 @@ class InputsGraph {
     return std::any_of(columns_.begin(), columns_.end(), condition);
   }
 
+  /// x + (x − x): NaN where x is infinite, else x.
+  std::string finite() {
+    const std::string features(names::kFeatures);
+    graph_.node("Sub", named("zero"), {features, features});
+    const std::string name = named(names::kFinite);
+    graph_.node("Add", name, {features, named("zero")});
+    return name;
+  }
+
   /// Columns with codes each, others by runs.
-  std::string pick() {
+  std::string pick(const std::string& from) {
     std::vector<std::string> parts;
     for (std::size_t i = 0; i < columns_.size();) {
       const std::size_t number = parts.size();
@@ -58,9 +67,7 @@ class InputsGraph {
       const std::string index =
           graph_.integers(named(names::numbered(names::kIndexes, number)), features);
       std::string part = named(names::numbered(names::kPick, number));
-      set(graph_.node("Gather", part, {std::string(names::kFeatures), index}),
-          "axis",
-          std::int64_t{1});
+      set(graph_.node("Gather", part, {from, index}), "axis", std::int64_t{1});
       if (!first.codes.empty()) part = encode(first, part, number);
       parts.push_back(std::move(part));
     }

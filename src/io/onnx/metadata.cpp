@@ -6,6 +6,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 namespace liminal::onnx {
 namespace {
@@ -30,16 +31,45 @@ const std::string* find(const ::onnx::ModelProto& file, std::string_view key) {
   return nullptr;
 }
 
-std::optional<std::vector<std::string>> texts(const std::string* value) {
-  if (value == nullptr) return std::nullopt;
-  const json parsed = json::parse(*value, nullptr, false);
-  if (!parsed.is_array()) return std::nullopt;
-  std::vector<std::string> found;
-  for (const json& one : parsed) {
-    if (!one.is_string()) return std::nullopt;
-    found.push_back(one.get<std::string>());
+/// Takes a JSON list of texts and nothing else, without making a tree of values, which a hostile
+/// list could blow up.
+class Texts : public json::json_sax_t {
+ public:
+  explicit Texts(std::size_t count_max) : count_max_(count_max) {}
+
+  bool string(string_t& value) override {
+    if (!open_ || found.size() == count_max_) return false;
+    found.push_back(std::move(value));
+    return true;
   }
-  return found;
+  bool start_array(std::size_t /*elements*/) override { return !std::exchange(open_, true); }
+  bool end_array() override { return true; }
+  bool null() override { return false; }
+  bool boolean(bool /*value*/) override { return false; }
+  bool number_integer(number_integer_t /*value*/) override { return false; }
+  bool number_unsigned(number_unsigned_t /*value*/) override { return false; }
+  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return false; }
+  bool binary(binary_t& /*value*/) override { return false; }
+  bool start_object(std::size_t /*elements*/) override { return false; }
+  bool key(string_t& /*value*/) override { return false; }
+  bool end_object() override { return false; }
+  bool parse_error(std::size_t /*position*/,
+                   const std::string& /*token*/,
+                   const json::exception& /*what*/) override {
+    return false;
+  }
+
+  std::vector<std::string> found;
+
+ private:
+  std::size_t count_max_;
+  bool open_ = false;
+};
+
+std::optional<std::vector<std::string>> texts(const std::string* value, std::size_t count_max) {
+  Texts list(count_max);
+  if (value == nullptr || !json::sax_parse(*value, &list)) return std::nullopt;
+  return std::move(list.found);
 }
 
 template <class Number, class... Base>
@@ -94,9 +124,9 @@ void write_metadata(const models::Metadata& metadata, ::onnx::ModelProto& file) 
 Read<models::Metadata> read_metadata(const ::onnx::ModelProto& file) {
   if (const std::string* const format = find(file, "format"); *format != kFormat)
     return unsupported("format " + *format + " of a newer version");
-  const auto features = texts(find(file, "features"));
-  const auto units = texts(find(file, "units"));
-  const auto facts = texts(find(file, "facts"));
+  const auto features = texts(find(file, "features"), models::kColumnsMax);
+  const auto units = texts(find(file, "units"), models::kColumnsMax);
+  const auto facts = texts(find(file, "facts"), 2 * models::kFactsMax);
   const auto schema = number<std::uint64_t>(find(file, "schema"), 16);
   const auto line = number<float>(find(file, "line"));
   const auto which = task(find(file, "task"));

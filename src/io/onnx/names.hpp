@@ -11,6 +11,7 @@ namespace liminal::onnx::names {
 inline constexpr std::string_view kFeatures = "features";  ///< the graph's input, rows × features
 
 // From features to columns.
+inline constexpr std::string_view kFinite = "finite";   ///< Add: infinite features made NaN
 inline constexpr std::string_view kPick = "pick_";      ///< Gather, one a run of columns
 inline constexpr std::string_view kIndexes = "index_";  ///< its constant
 inline constexpr std::string_view kEncode = "encode_";  ///< LabelEncoder, after a `kPick`

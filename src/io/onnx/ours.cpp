@@ -172,6 +172,7 @@ Read<OursReader::Member> OursReader::member(const std::string& prefix) const {
 Read<models::Blend> OursReader::blend() const {
   models::Blend made;
   const std::vector<float> weights = graph_.floats(names::kMemberWeights);
+  if (weights.size() > models::kMembersMax) return broken("a blend of more than 256 members");
   for (std::size_t i = 0; i < weights.size(); ++i) {
     Read<Member> part = member(names::member_prefix(i));
     if (!part) return tl::unexpected(part.error());

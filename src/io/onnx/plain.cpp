@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 #include <set>
 
 #include "io/onnx/ensemble.hpp"
@@ -136,6 +138,42 @@ Read<void> PlainReader::read_tree_regressor(const ::onnx::NodeProto& node) {
                    Link::kIdentity);
 }
 
+/// Rounding of scores as floats, which converters divide by the number of trees.
+constexpr double kRounding = 1e-6;
+
+/// The most that the trees of an ensemble whose scores are never negative can add up to.
+double largest_sum(const Ensemble& ensemble) {
+  std::vector<double> largest(ensemble.trees.size());
+  for (const Ensemble::Leaf& leaf : ensemble.leaves)
+    largest[leaf.tree] = std::max(largest[leaf.tree], static_cast<double>(leaf.weight));
+  return std::accumulate(largest.begin(), largest.end(), 0.);
+}
+
+/// Whether the scores of both classes are never negative and always add up to 1: whatever leaf a
+/// tree comes to, it gives the same sum.
+bool are_probabilities(const Ensemble& ensemble) {
+  std::vector<std::vector<double>> sums;
+  for (const models::Tree& tree : ensemble.trees) sums.emplace_back(tree.nodes.size());
+  for (const Ensemble::Leaf& leaf : ensemble.leaves) {
+    if (!(leaf.weight >= 0)) return false;
+    sums[leaf.tree][leaf.node] += static_cast<double>(leaf.weight);
+  }
+  double total = 0;
+  double apart = 0;
+  for (std::size_t tree = 0; tree < sums.size(); ++tree) {
+    double lowest = std::numeric_limits<double>::infinity();
+    double highest = 0;
+    for (std::size_t i = 0; i < sums[tree].size(); ++i) {
+      if (!ensemble.trees[tree].nodes[i].leaf()) continue;
+      lowest = std::min(lowest, sums[tree][i]);
+      highest = std::max(highest, sums[tree][i]);
+    }
+    total += lowest;
+    apart += highest - lowest;
+  }
+  return total >= 1 - kRounding && total + apart <= 1 + kRounding;
+}
+
 /// Two classes and scores of one: its margin, or its probability when no score is negative and
 /// nothing is done with it.
 Read<void> PlainReader::read_one_score(const ::onnx::NodeProto& node, Ensemble ensemble) {
@@ -148,11 +186,15 @@ Read<void> PlainReader::read_one_score(const ::onnx::NodeProto& node, Ensemble e
   if (negative ? post != "LOGISTIC" : post != "NONE")
     return unsupported("TreeEnsembleClassifier: " + std::string(post) + " of scores that are " +
                        (negative ? "margins" : "never negative"));
+  const float added = base.empty() ? 0 : base.back();
+  if (!negative &&
+      !(added >= 0 && static_cast<double>(added) + largest_sum(ensemble) <= 1 + kRounding))
+    return unsupported("TreeEnsembleClassifier: scores that are never negative, but not within 1");
   for (const Ensemble::Leaf& leaf : ensemble.leaves)
     ensemble.trees[leaf.tree].nodes[leaf.node].value = leaf.weight;
   return put_trees(std::move(ensemble.trees),
                    false,
-                   base.empty() ? 0 : base.back(),
+                   added,
                    Task::kClassification,
                    negative ? Link::kLogistic : Link::kProbability);
 }
@@ -164,6 +206,8 @@ Read<void> PlainReader::read_two_scores(const ::onnx::NodeProto& node, Ensemble 
     return unsupported("TreeEnsembleClassifier of two scores: " + std::string(post));
   if (!floats(node, "base_values").empty())
     return unsupported("TreeEnsembleClassifier of two scores: base_values");
+  if (post == "NONE" && !are_probabilities(ensemble))
+    return unsupported("TreeEnsembleClassifier of two scores that are no probabilities");
   for (const Ensemble::Leaf& leaf : ensemble.leaves) {
     float& value = ensemble.trees[leaf.tree].nodes[leaf.node].value;
     if (leaf.target == 1) {

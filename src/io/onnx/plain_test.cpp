@@ -140,7 +140,16 @@ TEST(PlainOnnx, ReadsBoostedClassifiersAsConvertersWriteThem) {
   EXPECT_THAT(classifier("PROBIT", {-1, 2, .5F, .25F}, {}).refusal(), HasSubstr("PROBIT"));
 }
 
-TEST(PlainOnnx, ReadsForestsAsConvertersWriteThem) {
+TEST(PlainOnnx, TakesScoresOfOneClassForProbabilitiesOnlyWithinOne) {
+  EXPECT_EQ(classifier("NONE", {.5F, .25F, .5F, .125F}, {}).score({0, 0}), .5 + .125);
+  EXPECT_THAT(classifier("NONE", {.5F, .25F, .5F, .625F}, {}).refusal(), HasSubstr("not within 1"));
+  EXPECT_THAT(classifier("NONE", {.5F, .25F, .5F, .125F}, {.25F}).refusal(),
+              HasSubstr("not within 1"));
+  EXPECT_THAT(classifier("NONE", {.5F, .25F, .5F, .125F}, {-.25F}).refusal(),
+              HasSubstr("not within 1"));
+}
+
+File forest(const Floats& weights) {
   File file(2);
   ::onnx::NodeProto& node = file.then("TreeEnsembleClassifier", "label");
   node.add_output("probabilities");
@@ -150,13 +159,46 @@ TEST(PlainOnnx, ReadsForestsAsConvertersWriteThem) {
   set(node, "class_treeids", Integers{0, 0, 0, 0, 1, 1, 1, 1});
   set(node, "class_nodeids", Integers{7, 7, 8, 8, 7, 7, 8, 8});
   set(node, "class_ids", Integers{0, 1, 0, 1, 0, 1, 0, 1});
-  set(node, "class_weights", Floats{.5F, 0, .125F, .375F, .25F, .25F, 0, .5F});
+  set(node, "class_weights", weights);
+  return file;
+}
+
+TEST(PlainOnnx, ReadsForestsAsConvertersWriteThem) {
+  File file = forest({.5F, 0, .125F, .375F, .25F, .25F, 0, .5F});
   EXPECT_EQ(file.score({2, -1}), .375 + .25);
   EXPECT_EQ(file.score({0, 0}), .5);
   ::onnx::NodeProto& same = *file.proto.mutable_graph()->mutable_node(0);
   for (::onnx::AttributeProto& one : *same.mutable_attribute())
     if (one.name() == "post_transform") one.set_s("SOFTMAX");
   EXPECT_NEAR(file.score({2, -1}), logistic((.375 + .25) - (.125 + .25)), 1e-12);
+}
+
+TEST(PlainOnnx, TakesScoresOfTwoClassesForProbabilitiesOnlyWhenTheyAre) {
+  // The trees need not count alike.
+  EXPECT_EQ(forest({.75F, 0, .25F, .5F, .25F, 0, 0, .25F}).score({2, -1}), .5);
+  const std::vector<Floats> not_probabilities{
+      {.5F, 0, .125F, .375F, .25F, .25F, 0, .25F},  // a leaf of less than its tree's others
+      {.5F, 0, .125F, .375F, .5F, .5F, 0, 1},       // 1.5 in all
+      {.5F, 0, .125F, .375F, .75F, -.25F, 0, .5F},  // below 0
+      {30, 10, 5, 35, 1, 39, 20, 20},               // rows, to be divided by their number
+      {.5F, 0, .125F, .375F, .25F, .25F, 0, kMissing}};
+  for (const Floats& weights : not_probabilities) {
+    const auto made = forest(weights).read();
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().kind, Refusal::Kind::kUnsupported);
+    EXPECT_THAT(made.error().text, HasSubstr("no probabilities"));
+  }
+}
+
+TEST(PlainOnnx, ALeafThatIsGivenNoWeightAddsNothing) {
+  File file = regressor("BRANCH_LT");
+  for (::onnx::AttributeProto& one :
+       *file.proto.mutable_graph()->mutable_node(0)->mutable_attribute()) {
+    if (one.name() == "target_weights") one.mutable_floats()->RemoveLast();
+    if (one.name().starts_with("target_") && one.ints_size() > 0) one.mutable_ints()->RemoveLast();
+  }
+  EXPECT_EQ(file.score({0, -2}), 100 + 1 + 10);
+  EXPECT_EQ(file.score({0, 0}), 100 + 1);
 }
 
 TEST(PlainOnnx, ReadsPipelinesOfImputerScalerAndLinearModel) {

@@ -1,14 +1,18 @@
 #include "io/onnx/read.hpp"
 
-#include <limits>
+#include <optional>
 
 #include "io/onnx/graph_of.hpp"
 #include "io/onnx/metadata.hpp"
 #include "io/onnx/ours.hpp"
+#include "io/onnx/parsed_size.hpp"
 #include "io/onnx/plain.hpp"
 
 namespace liminal::onnx {
 namespace {
+
+/// What a file may grow by when it is parsed. Trees grow about 6 times.
+constexpr std::size_t kParsedFactor = 16;
 
 std::string first(const Problems& problems) {
   return problems.front().key + " " + problems.front().text;
@@ -29,7 +33,11 @@ Read<models::Model> read_checked(const ::onnx::ModelProto& file) {
 }  // namespace
 
 Read<models::Model> read(std::string_view bytes) {
-  if (bytes.size() > kFileBytesMax) return unsupported("files above 256 MiB");
+  if (bytes.size() > kFileBytesMax) return unsupported("files above 64 MiB");
+  const std::optional<std::size_t> size = parsed_size(bytes);
+  if (!size) return broken("it is no ONNX file");
+  if (*size > kParsedFactor * bytes.size() + kMemorySlack / 2)
+    return unsupported("files of so many small parts");
   ::onnx::ModelProto file;
   if (!file.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !file.has_graph())
     return broken("it is no ONNX file");

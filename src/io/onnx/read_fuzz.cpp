@@ -3,14 +3,19 @@
 
 #include "core/base/check.hpp"
 #include "core/models/evaluator.hpp"
+#include "io/onnx/peak_memory.hpp"
 #include "io/onnx/read.hpp"
 #include "io/onnx/write.hpp"
 
-// Whatever file is given: no crash; a refusal has a text; what is read can be evaluated, written
-// and read again, and then answers the same.
+// Whatever file is given: no crash; no more memory than promised; a refusal has a text; what is
+// read can be evaluated, written and read again, and then answers the same.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace liminal;
-  const auto model = onnx::read({reinterpret_cast<const char*>(data), size});
+  onnx::Read<models::Model> model = tl::unexpected(onnx::Refusal{});
+  const std::size_t peak = onnx::testing::peak_of([&] {
+    model = onnx::read({reinterpret_cast<const char*>(data), size});
+  });
+  LIMINAL_CHECK(peak <= onnx::kMemoryFactor * size + onnx::kMemorySlack);
   if (!model) {
     LIMINAL_CHECK(!model.error().text.empty());
     return 0;

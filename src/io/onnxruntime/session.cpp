@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "io/onnxruntime/ort_api.hpp"
+#include "io/onnxruntime/shape.hpp"
 #include "io/onnxruntime/status.hpp"
 
 namespace liminal::onnxruntime {
@@ -167,12 +169,13 @@ Outcome<void> Session::Part::add_provider(Provider provider, Options& to) const 
 Outcome<void> Session::Part::set_options(const SessionOptions& options, Options& to) const {
   const int threads = std::clamp(options.threads, 1, 64);
   if (auto done = check(api().call<ort::CreateSessionOptions>(to.put())); !done) return done;
-  for (ort::Status* const status :
-       {api().call<ort::SetIntraOpNumThreads>(to.get(), threads),
-        api().call<ort::SetInterOpNumThreads>(to.get(), 1),
-        api().call<ort::AddSessionConfigEntry>(to.get(), "session.intra_op.allow_spinning", "0")}) {
-    if (auto done = check(status); !done) return done;
-  }
+  if (auto done = check(api().call<ort::SetIntraOpNumThreads>(to.get(), threads)); !done)
+    return done;
+  if (auto done = check(api().call<ort::SetInterOpNumThreads>(to.get(), 1)); !done) return done;
+  if (auto done = check(
+          api().call<ort::AddSessionConfigEntry>(to.get(), "session.intra_op.allow_spinning", "0"));
+      !done)
+    return done;
   return add_provider(options.provider, to);
 }
 
@@ -304,10 +307,9 @@ Outcome<std::vector<std::int64_t>> Session::Part::shape_for(std::size_t values,
   shape.front() = static_cast<std::int64_t>(call);
   const auto open = std::count(shape.begin() + 1, shape.end(), -1);
   const std::size_t a_row = values / rows;
-  std::int64_t fixed = 1;
-  for (std::size_t i = 1; i < shape.size(); ++i) fixed *= shape[i] > 0 ? shape[i] : 1;
-  const auto wanted = static_cast<std::size_t>(fixed);
-  if (open > 1 || (open == 0 && wanted != a_row) || (open == 1 && a_row % wanted != 0)) {
+  const std::size_t wanted = values_of(std::span(shape).subspan(1), 1).value_or(0);
+  if (wanted == 0 || open > 1 || (open == 0 && wanted != a_row) ||
+      (open == 1 && a_row % wanted != 0)) {
     return fail(Kind::kInput, "the model does not take " + std::to_string(a_row) + " values a row");
   }
   std::replace(
@@ -323,12 +325,12 @@ Outcome<void> Session::Part::take(ort::Value* value, Tensor& result) const {
   std::string type;
   std::vector<std::int64_t> shape;
   if (auto done = read_tensor(info.get(), type, shape); !done) return done;
-  std::size_t count = 1;
-  for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
+  const std::optional<std::size_t> count = values_of(shape, 0);
+  if (!count) return fail(Kind::kRun, "output " + result.name + " has too many values");
   void* data = nullptr;
   if (auto done = check(api().call<ort::GetTensorMutableData>(value, &data), Kind::kRun); !done)
     return done;
-  if (!append(type, data, count, result.values))
+  if (!append(type, data, *count, result.values))
     return fail(Kind::kRun, "output " + result.name + " is of " + type);
   if (result.shape.empty()) {
     result.shape = std::move(shape);
@@ -394,10 +396,7 @@ const std::map<std::string, std::string>& Session::metadata() const { return par
 const std::string& Session::producer() const { return part_->producer(); }
 
 std::size_t Session::columns() const {
-  std::size_t count = 1;
-  for (std::size_t i = 1; i < input().shape.size(); ++i)
-    count *= input().shape[i] > 0 ? static_cast<std::size_t>(input().shape[i]) : 0;
-  return count;
+  return values_of(std::span(input().shape).subspan(1), 0).value_or(0);
 }
 
 Outcome<std::vector<Tensor>> Session::run(std::span<const float> values, std::size_t rows) const {
