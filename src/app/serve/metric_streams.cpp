@@ -1,6 +1,7 @@
 #include "app/serve/metric_streams.hpp"
 
 #include <fmt/core.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +17,7 @@ using prometheus::Family;
 constexpr std::uint64_t kSaveSecondsMin = 5;
 /// A large snapshot takes no more than this much of the disk's time.
 constexpr std::uint64_t kSaveBytesPerSecond = 8U << 20;
+constexpr std::uint64_t kTrimBytes = 1U << 20;
 /// Of limits: their blocks are ten minutes long.
 constexpr std::uint64_t kLimitsSeconds = 60;
 constexpr std::uint64_t kOwnSeconds = 5;
@@ -174,6 +176,8 @@ void MetricStreams::save() {
   const Result<std::uint64_t> saved = anomaly_.save(now());
   if (saved) {
     if (*saved > 0) saved_bytes_ = *saved;
+    // Else what a large snapshot took, and the requests before it, would stay with the process.
+    if (*saved > kTrimBytes) malloc_trim(0);
     return;
   }
   static LogSite site;

@@ -295,6 +295,7 @@ Result<void> Anomaly::load_sources() {
     const std::string name(in.get_text());
     novelty::Source source(options_.metrics_max);
     if (auto loaded = source.load(in); !loaded) return loaded;
+    if (source.metrics() == 0) continue;
     Kept& kept = touch(name);
     if (kept.source.metrics() > 0) return failure(ErrorCode::kMalformed, in.position());
     kept.source = std::move(source);
@@ -328,24 +329,25 @@ Result<std::uint64_t> Anomaly::save(EventTime now) {
     learnt = learnt_;
     for (auto kept = order_.rbegin(); kept != order_.rend(); ++kept) names.push_back(kept->name);
   }
-  Writer body;
-  std::uint64_t count = 0;
+  out.put_varint(names.size());
   for (const std::string& name : names) {
     const std::lock_guard lock(mutex_);
     const auto found = by_name_.find(name);
-    if (found == by_name_.end()) continue;
-    body.put_text(name);
-    found->second->source.save(body);
-    ++count;
+    out.put_text(name);
+    if (found == by_name_.end()) {
+      novelty::Source().save(out);  // it was forgotten meanwhile
+    } else {
+      found->second->source.save(out);
+    }
   }
-  out.put_varint(count);
-  const std::string payload = out.take() + body.bytes();
+  std::string payload = out.take();
+  const std::uint64_t bytes = payload.size();
   const Result<void> written =
-      write_state(files_, options_.folder, kSourcesFile, kSourcesFormat, now, payload);
+      write_state(files_, options_.folder, kSourcesFile, kSourcesFormat, now, std::move(payload));
   if (!written) return tl::unexpected(written.error());
   const std::lock_guard lock(mutex_);
   saved_ = learnt;
-  return payload.size();
+  return bytes;
 }
 
 std::optional<Anomaly::Described> Anomaly::describe(const std::string& source,

@@ -131,7 +131,7 @@ Result<void> Limits::write() {
     changed_ = false;
   }
   const Result<void> written =
-      write_state(files_, options_.folder, kFile, kFormat, EventTime{}, out.bytes());
+      write_state(files_, options_.folder, kFile, kFormat, EventTime{}, out.take());
   if (!written) {
     const std::lock_guard lock(mutex_);
     changed_ = true;

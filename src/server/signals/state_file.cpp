@@ -33,12 +33,14 @@ Result<void> write_state(files::FileSystem& system,
                          std::string_view file,
                          std::uint64_t format,
                          EventTime now,
-                         std::string_view payload) {
+                         std::string payload) {
   files::SnapshotHeader header;
   header.shard = files::kCommons;
   header.engine_time = SteadyTime{now.time_since_epoch()};
   header.schema_hash = format;
-  return files::replace_file(system, path_of(folder, file), files::seal_snapshot(header, payload));
+  const std::string sealed = files::seal_snapshot(header, payload);
+  std::string().swap(payload);
+  return files::replace_file(system, path_of(folder, file), sealed);
 }
 
 }  // namespace liminal::signals

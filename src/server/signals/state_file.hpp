@@ -18,12 +18,12 @@ namespace liminal::signals {
                                              std::string_view file,
                                              std::uint64_t format);
 
-/// Durable, whole, when it returns; blocks on the disk.
+/// Durable, whole, when it returns; blocks on the disk. Memory: the payload twice.
 [[nodiscard]] Result<void> write_state(files::FileSystem& system,
                                        const std::string& folder,
                                        std::string_view file,
                                        std::uint64_t format,
                                        EventTime now,
-                                       std::string_view payload);
+                                       std::string payload);
 
 }  // namespace liminal::signals
