@@ -1,0 +1,189 @@
+"""What several owners answer of all their users, put together as one would have answered."""
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+_Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+_Merge = Callable[[list[dict[str, Any]], dict[str, str]], dict[str, Any]]
+
+
+def _json(merge: _Merge) -> Callable[[list[_Answer], str], _Answer]:
+    """Of answers that are all right the merged one; else the first that is not."""
+
+    def put_together(answers: list[_Answer], target: str) -> _Answer:
+        for answer in answers:
+            if answer[0] >= 300:
+                return answer
+        query = {name: values[-1] for name, values in
+                 parse_qs(target.partition("?")[2], keep_blank_values=True).items()}
+        status, headers, _ = answers[0]
+        merged = merge([json.loads(answer[2]) for answer in answers], query)
+        return status, headers, json.dumps(merged, separators=(",", ":")).encode()
+
+    return put_together
+
+
+def _sum(values: list[Any]) -> Any:
+    """Numbers added, objects member by member; of anything else the first."""
+    if all(isinstance(value, dict) for value in values):
+        return {key: _sum([value[key] for value in values]) for key in values[0]}
+    if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+        return sum(values)
+    return values[0]
+
+
+def _status(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+    merged = _sum(told)
+    for same in ("shards", "uptime_s"):
+        merged[same] = max(one[same] for one in told)
+    merged["time"] = max(one["time"] for one in told)
+    merged["anomaly_detector"]["rules"] = told[0]["anomaly_detector"]["rules"]
+    return merged
+
+
+def _first(name: str, key: Callable[[dict[str, Any], dict[str, str]], Any], limit: int) -> _Merge:
+    """Lists put together by a key, the largest first, as many as were asked for."""
+
+    def merge(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+        items = sorted((item for one in told for item in one[name]),
+                       key=lambda item: key(item, query), reverse=True)
+        items = items[: int(query.get("limit", limit))]
+        return told[0] | {name: items, "count": len(items)}
+
+    return merge
+
+
+# Orders of users that their summaries do not say: by their features, as docs/salience.md has it.
+FEATURE_ORDERS: dict[str, Callable[[dict[str, float]], float]] = {
+    "activity": lambda features: (math.log1p(features["messages_per_minute_5m"])
+                                  + .5 * math.log1p(features["channels_count"])
+                                  + .25 * math.log1p(features["open_connections"])),
+    "growth": lambda features: math.log((features["messages_per_minute_5m"] + .2)
+                                        / (features["messages_per_minute_1h"] + .2)),
+}
+
+
+def order_of(target: str) -> str:
+    return parse_qs(target.partition("?")[2]).get("order", ["score"])[-1]
+
+
+def merge_users(
+    answers: list[_Answer], target: str, ranks: list[dict[str, float]] | None
+) -> _Answer:
+    """Lists of users; `ranks` by user of each owner for the orders by features."""
+    known = {user: rank for one in ranks or [] for user, rank in one.items()}
+
+    def rank(user: dict[str, Any], query: dict[str, str]) -> Any:
+        order = query.get("order", "score")
+        return known.get(user["user_id"], 0) if order in FEATURE_ORDERS else user[order]
+
+    return _json(_first("users", rank, 100))(answers, target)
+
+
+def _alert_rank(alert: dict[str, Any], query: dict[str, str]) -> Any:
+    return alert["salience"] if query.get("order") == "salience" else alert["last_seen"]
+
+
+def _limits(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+    return _first("overrides", lambda one, _: one["created"], 100)(told, query)
+
+
+def _services(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+    services = [service for one in told for service in one["services"]]
+    return {"services": services, "count": len(services)}
+
+
+def _cleanup(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+    return _sum(told) | {"max_age_hours": told[0]["max_age_hours"]}
+
+
+def _ready(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+    if "checks" not in told[0]:
+        return told[0]
+    checks = [check | {"name": f"owner-{place:02d}.{check['name']}"}
+              for place, one in enumerate(told) for check in one["checks"]]
+    return told[0] | {"checks": checks}
+
+
+_SAMPLE = re.compile(rb"^([^# ][^ {]*(?:\{[^}]*\})?) (\S+)$")
+# What is one for all, or the largest of all.
+_NOT_ADDED = (b"liminal_engine_time", b"liminal_build_info", b"process_start", b"liminal_start_time")
+
+
+def _metrics(answers: list[_Answer], target: str) -> _Answer:
+    for answer in answers:
+        if answer[0] >= 300:
+            return answer
+    sums: dict[bytes, float] = {}
+    for _, _, text in answers:
+        for line in text.splitlines():
+            sample = _SAMPLE.match(line)
+            if sample:
+                value = float(sample[2])
+                largest = sample[1].startswith(_NOT_ADDED)
+                before = sums.get(sample[1], 0.0)
+                sums[sample[1]] = max(before, value) if largest else before + value
+    lines, written = [], set()
+    for _, _, text in answers:
+        for line in text.splitlines():
+            sample = _SAMPLE.match(line)
+            name = sample[1] if sample else line
+            if name in written:
+                continue
+            written.add(name)
+            if line != b"# EOF":
+                lines.append(name + b" %b" % _number(sums[name]) if sample else line)
+    if answers[0][2].rstrip().endswith(b"# EOF"):
+        lines.append(b"# EOF")
+    status, headers, _ = answers[0]
+    return status, headers, b"\n".join(_by_family(lines)) + b"\n"
+
+
+def _number(value: float) -> bytes:
+    return (b"%d" % value) if value == int(value) and abs(value) < 1e15 else repr(value).encode()
+
+
+def _by_family(lines: list[bytes]) -> list[bytes]:
+    """Samples that only a later owner had go behind their family's first ones."""
+    families: dict[bytes, list[bytes]] = {}
+    end = []
+    current = b""
+    for line in lines:
+        if line == b"# EOF":
+            end = [line]
+            continue
+        if line.startswith((b"# HELP ", b"# TYPE ", b"# UNIT ")):
+            current = line.split(b" ")[2]
+        else:
+            name = re.split(rb"[{ ]", line, maxsplit=1)[0]
+            if not name.startswith(current) or not current:
+                current = max((family for family in families if name.startswith(family)),
+                              key=len, default=name)
+        families.setdefault(current, []).append(line)
+    return [line for family in families.values() for line in family] + end
+
+
+def _nothing(answers: list[_Answer], target: str) -> _Answer:
+    """Of answers without a body the first that is not right, else the first."""
+    return next((answer for answer in answers if answer[0] >= 300), answers[0])
+
+
+MERGES: dict[tuple[str, str], Callable[[list[_Answer], str], _Answer]] = {
+    ("GET", "/ml/status"): _json(_status),
+    ("GET", "/ml/features/recent"): _json(_first("features", lambda row, _: row["timestamp"], 100)),
+    ("DELETE", "/ml/features/cleanup"): _json(_cleanup),
+    ("GET", "/ml/anomalies/recent"): _json(_first("alerts", _alert_rank, 50)),
+    ("GET", "/ml/incidents"): _json(_first("incidents", lambda one, _: one["salience"], 20)),
+    ("GET", "/ml/limits"): _json(_limits),
+    ("PUT", "/ml/limits"): _json(_limits),
+    ("GET", "/scaling"): _json(_services),
+    ("GET", "/readyz"): _json(_ready),
+    ("GET", "/healthz"): _json(_ready),
+    ("GET", "/metrics"): _metrics,
+    ("POST", "/api/v1/write"): _nothing,
+}

@@ -1,0 +1,289 @@
+"""The state of the application on a cluster: actors that own virtual shards, and the commons beside them.
+
+Ownership is Ray's: an actor of a name runs once, and is restarted elsewhere when it dies. What it knew lies
+in its folder, one folder an epoch; an epoch is claimed by making its folder, so that of two incarnations
+the later one is known by both, and what an earlier one still writes is never read.
+"""
+from __future__ import annotations
+
+import collections
+import json
+import os
+import pathlib
+import shutil
+import threading
+import time
+from typing import Any
+
+import ray
+
+from liminal import _engine
+from liminal._merge import FEATURE_ORDERS
+from liminal.engine import Engine
+
+NAMESPACE = "liminal"
+SNAPSHOT = "engine.snapshot"
+MISMATCH = "mismatch"
+_KEYS_KEPT = 10_000
+_EPOCHS_KEPT = 2
+
+
+class Epochs:
+    """The folder of one actor, with a folder for each of its incarnations."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.number = max(self._all(), default=0) + 1
+        while True:
+            try:
+                self._of(self.number).mkdir()
+                break
+            except FileExistsError:
+                self.number += 1
+
+    def _all(self) -> list[int]:
+        return [int(path.name[6:]) for path in self.folder.glob("epoch-*") if path.name[6:].isdigit()]
+
+    def _of(self, number: int) -> pathlib.Path:
+        return self.folder / f"epoch-{number:09d}"
+
+    @property
+    def mine(self) -> pathlib.Path:
+        return self._of(self.number)
+
+    def over(self) -> bool:
+        """Whether a later incarnation has begun: this one's word does not count any more."""
+        return max(self._all(), default=0) > self.number
+
+    def before(self) -> pathlib.Path | None:
+        """The folder of the latest incarnation before this one that has a snapshot."""
+        for number in sorted(self._all(), reverse=True):
+            if number < self.number and (self._of(number) / SNAPSHOT).exists():
+                return self._of(number)
+        return None
+
+    def save(self, header: dict[str, Any], state: bytes) -> None:
+        target = self.mine / SNAPSHOT
+        partial = target.with_suffix(".partial")
+        with partial.open("wb") as out:
+            out.write(json.dumps(header).encode() + b"\n" + state)
+            out.flush()
+            os.fsync(out.fileno())
+        partial.rename(target)
+
+    def forget_old(self) -> None:
+        with_snapshot = [n for n in sorted(self._all()) if n <= self.number]
+        for number in with_snapshot[:-_EPOCHS_KEPT]:
+            shutil.rmtree(self._of(number), ignore_errors=True)
+
+
+def read_snapshot(folder: pathlib.Path) -> tuple[dict[str, Any], bytes]:
+    header, state = (folder / SNAPSHOT).read_bytes().split(b"\n", 1)
+    return json.loads(header), state
+
+
+class Snapshots(threading.Thread):
+    """Saves every few seconds; ends the process when a later incarnation has begun."""
+
+    def __init__(self, epochs: Epochs, interval_s: float, save: Any):
+        super().__init__(daemon=True, name="snapshots")
+        self._epochs, self._interval_s, self._save = epochs, interval_s, save
+
+    def run(self) -> None:
+        while True:
+            time.sleep(self._interval_s)
+            if self._epochs.over():
+                os._exit(0)
+            self._save()
+
+
+class UserShards:
+    """The engine of the users, sources and services of some of the 64 virtual shards."""
+
+    def __init__(self, place: int, settings: dict[str, Any]):
+        self._place = place
+        self._owned = [shard for shard in range(_engine.SHARDS) if shard % settings["owners"] == place]
+        self._engine = Engine(clock="member", profile=settings["profile"], mode=settings["mode"])
+        self._epochs = Epochs(pathlib.Path(settings["folder"]) / f"owner-{place:02d}")
+        self._lock = threading.Lock()
+        self._accepted = 0
+        self._keys: collections.OrderedDict[str, str] = collections.OrderedDict()
+        self._restored = {"epoch": 0, "accepted": 0}
+        self._lost = 0
+        self._restore()
+        self._service = _engine.Service(
+            self._engine, folder=str(self._epochs.mine / "signals"), token=settings["token"],
+            place=place, owners=settings["owners"])
+        self.save()
+        Snapshots(self._epochs, settings["snapshot_s"], self.save).start()
+
+    def _restore(self) -> None:
+        before = self._epochs.before()
+        if before is None:
+            return
+        header, state = read_snapshot(before)
+        self._engine.load(state)
+        self._accepted = header["accepted"]
+        self._keys.update(header["keys"])
+        self._restored = {"epoch": header["epoch"], "accepted": header["accepted"]}
+        if (before / "signals").exists():
+            shutil.copytree(before / "signals", self._epochs.mine / "signals")
+
+    def save(self) -> None:
+        with self._lock:
+            header = {"epoch": self._epochs.number, "accepted": self._accepted,
+                      "keys": dict(self._keys)}
+            state = self._engine.save()
+        self._service.save()
+        self._epochs.save(header, state)
+        self._epochs.forget_old()
+
+    def track(
+        self, events: bytes, key: str | None = None, fingerprint: str = ""
+    ) -> tuple[int, int] | str:
+        """Counts events, once for a key. Gives the epoch, and how many were counted in all.
+
+        ``MISMATCH`` when the key was used for something else.
+        """
+        with self._lock:
+            known = self._keys.get(key) if key is not None else None
+            if known is not None and known != fingerprint:
+                return MISMATCH
+            if known is None:
+                self._accepted += _engine.track_encoded(self._engine, events)
+                if key is not None:
+                    self._keys[key] = fingerprint
+                    if len(self._keys) > _KEYS_KEPT:
+                        self._keys.popitem(last=False)
+            return self._epochs.number, self._accepted
+
+    def ask(self, *request: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        return self._service.handle(*request)
+
+    def ranks(self, users: list[str], order: str) -> dict[str, float]:
+        """How far in front users are in an order by features; who is gone is left out."""
+        found = {}
+        for user in users:
+            try:
+                found[user] = FEATURE_ORDERS[order](self._engine.features(user))
+            except KeyError:
+                continue
+        return found
+
+    def was_told(self, epoch: int, accepted: int) -> None:
+        """What an incarnation before had acknowledged: what of it is not here was lost."""
+        if epoch == self._restored["epoch"]:
+            self._lost = max(self._lost, accepted - self._restored["accepted"])
+
+    def count_feedback(self, kind: str, verdict: str) -> None:
+        _engine.count_feedback(self._engine, kind, verdict)
+
+    def tick(self, now: float) -> bytes:
+        return _engine.tick(self._engine, now, self._owned)
+
+    def absorb(self, exchange: bytes) -> None:
+        _engine.absorb(self._engine, exchange)
+
+    def crowd(self) -> bytes:
+        return _engine.crowd(self._engine)
+
+    def about(self) -> dict[str, Any]:
+        return {"place": self._place, "shards": len(self._owned), "epoch": self._epochs.number,
+                "accepted": self._accepted, "lost": self._lost, "pid": os.getpid(),
+                "users": self._engine.users, "now": self._engine.now}
+
+    def shard_hashes(self) -> dict[int, int]:
+        return {shard: _engine.shard_hash(self._engine, shard) for shard in self._owned}
+
+
+class Commons:
+    """What spans users: told once a second by all owners, it tells all of them."""
+
+    def __init__(self, settings: dict[str, Any]):
+        self._settings = settings
+        self._epochs = Epochs(pathlib.Path(settings["folder"]) / "commons")
+        self._commons = _engine.Commons(settings["profile"])
+        self._missed = 0
+        self._owners: list[Any] = []
+        before = self._epochs.before()
+        if before is not None:
+            self._commons.load(read_snapshot(before)[1])
+        self._save()
+        if settings["beat"]:
+            threading.Thread(target=self._live, daemon=True, name="seconds").start()
+            Snapshots(self._epochs, settings["snapshot_s"], self._save).start()
+
+    def _save(self) -> None:
+        self._epochs.save({"epoch": self._epochs.number}, self._commons.save())
+        self._epochs.forget_old()
+
+    def _live(self) -> None:
+        due = time.monotonic()
+        while True:
+            due = max(due + 1, time.monotonic())
+            time.sleep(due - time.monotonic())
+            try:
+                self.second(time.time())
+            except Exception as wrong:  # an owner that is being restarted; the next second counts
+                print(f"the second was missed: {wrong!r}"[:500], flush=True)
+                self._missed += 1
+
+    def second(self, now: float) -> None:
+        """One second of all owners. Who does not answer within half a second is left out of it."""
+        self._owners = owners = self._owners or owners_of(self._settings)
+        asked = [owner.tick.remote(now) for owner in owners]
+        ready, late = ray.wait(asked, num_returns=len(asked), timeout=None if not self._settings["beat"]
+                               else .5)
+        told = []
+        for one in ready:
+            try:
+                told.append(ray.get(one))
+            except ray.exceptions.RayError:
+                late.append(one)
+        self._missed += len(late)
+        exchange = self._commons.advance(told, now)
+        absorbed = [owner.absorb.remote(exchange) for owner in owners]
+        if not self._settings["beat"]:
+            ray.get(absorbed)
+
+    def about(self) -> dict[str, Any]:
+        return {"seconds": self._commons.number, "missed": self._missed,
+                "epoch": self._epochs.number, "state_hash": self._commons.state_hash()}
+
+
+def _name(settings: dict[str, Any], part: str) -> str:
+    return f"{settings['name']}-{part}"
+
+
+def _make(actor: Any, name: str, settings: dict[str, Any], *arguments: Any) -> Any:
+    return ray.remote(actor).options(
+        name=name, namespace=NAMESPACE, lifetime="detached", get_if_exists=True,
+        max_restarts=-1, max_task_retries=0, max_concurrency=4, num_cpus=settings["owner_cpus"],
+    ).remote(*arguments, settings)
+
+
+def make_owners(settings: dict[str, Any]) -> tuple[list[Any], Any]:
+    """The owners and the commons: those that run, or new ones."""
+    owners = [_make(UserShards, _name(settings, f"owner-{place:02d}"), settings, place)
+              for place in range(settings["owners"])]
+    return owners, _make(Commons, _name(settings, "commons"), settings)
+
+
+def owners_of(settings: dict[str, Any]) -> list[Any]:
+    return [ray.get_actor(_name(settings, f"owner-{place:02d}"), NAMESPACE)
+            for place in range(settings["owners"])]
+
+
+def end_owners(settings: dict[str, Any]) -> int:
+    """Ends owners and commons for good; what they last saved stays. Gives how many there were."""
+    ended = 0
+    parts = [f"owner-{place:02d}" for place in range(_engine.SHARDS)] + ["commons"]
+    for part in parts:
+        try:
+            actor = ray.get_actor(_name(settings, part), NAMESPACE)
+        except ValueError:
+            continue
+        ray.kill(actor, no_restart=True)
+        ended += 1
+    return ended

@@ -1,0 +1,252 @@
+"""Liminal as an application of Ray Serve: the answers of the single program, from as many machines as it takes.
+
+    serve run liminal.serve:app                     or scripts/deploy_ml_serve.py, which waits until it is ready
+
+``Ingress`` replicas answer at the same paths as the program (api/openapi.yaml). What needs no state they
+answer themselves; what belongs to a user, a source of metrics or a service they ask the actor that owns it;
+what is about all they ask all owners and put together (docs/scale.md).
+
+Arguments of ``app``, as in deploy/ray/serve.yaml: owners (actors that share the 64 shards; fixed for the
+life of a folder), replicas (of the ingress; 0 where
+a configuration file says), folder (where owners keep their snapshots; on several machines a shared one),
+snapshot_s, token, profile, mode, owner_cpus, name.
+"""
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from typing import Any
+from urllib.parse import unquote
+
+import ray
+from ray import serve
+from starlette.requests import Request
+from starlette.responses import Response
+
+from liminal import _engine, _merge
+from liminal._owner import MISMATCH, make_owners
+from liminal.api import BODY_BYTES_MAX, _is_local, _target, too_large
+from liminal.engine import Engine
+
+DEFAULTS: dict[str, Any] = {
+    "name": "liminal", "owners": 2, "replicas": 2, "folder": "/tmp/liminal", "snapshot_s": 2.0,
+    "token": "", "profile": "chat", "mode": "shadow", "owner_cpus": 0, "beat": True,
+}
+# An owner that died is back within seconds: so long a request waits for it.
+OWNER_PATIENCE_S = 20.0
+_INLINE_BYTES_MAX = 64 * 1024
+# Of a source or service that a request does not name, as api/openapi.yaml has it.
+_DEFAULT_NAME = "default"
+_Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
+    """What is not given is as by default; raises ValueError that names what is wrong."""
+    unknown = sorted(set(arguments) - set(DEFAULTS))
+    if unknown:
+        raise ValueError(f"{unknown[0]}: is not known")
+    settings = DEFAULTS | arguments
+    if not 1 <= settings["owners"] <= _engine.SHARDS:
+        raise ValueError("owners: must be 1 to 64")
+    if settings["replicas"] < 0:
+        raise ValueError("replicas: must be at least 1, or 0 for what the deployment's configuration says")
+    Engine(profile=settings["profile"], mode=settings["mode"])
+    return settings
+
+
+@serve.deployment(name="SalienceScorer", max_ongoing_requests=64)
+class SalienceScorer:
+    """Ranks events of large requests, off the ingress."""
+
+    def __init__(self, settings: dict[str, Any]):
+        self._service = _engine.Service(Engine(), token=settings["token"])
+
+    def __call__(self, request: tuple) -> _Answer:
+        return self._service.handle(*request)
+
+
+@serve.deployment(name="Ingress", max_ongoing_requests=256)
+class Ingress:
+    """One of the replicas that everybody asks."""
+
+    def __init__(self, settings: dict[str, Any], scorer: Any):
+        self._scorer = scorer
+        self._local = _engine.Service(Engine(), token=settings["token"])
+        self._owners, self._commons = make_owners(settings)
+        self._told = [(0, 0)] * len(self._owners)  # epoch and number acknowledged, an owner each
+
+    async def __call__(self, request: Request) -> Response:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_BYTES_MAX:
+                return too_large()
+        peer = request.client.host if request.client else ""
+        asked = (request.method, _target(request.scope, ""), request.scope["headers"], bytes(body),
+                 peer, _is_local(peer))
+        status, headers, content = await self._answer(asked)
+        if "x-request-id" in request.headers and all(
+                name.lower() != b"x-request-id" for name, _ in headers):
+            headers = [*headers, (b"X-Request-Id", request.headers["x-request-id"].encode("latin-1"))]
+        response = Response(content, status)
+        response.raw_headers = [(name.lower(), value) for name, value in headers]
+        if status not in (204, 304):
+            response.raw_headers.append((b"content-length", str(len(content)).encode()))
+        return response
+
+    async def _answer(self, asked: tuple) -> _Answer:
+        method, target, body = asked[0], asked[1], asked[3]
+        raw_path = target.split("?", 1)[0]
+        if (method, raw_path) == ("POST", "/ml/events"):
+            return await self._events(asked)
+        if method in ("GET", "HEAD") and raw_path == "/ml/crowd":
+            return await self._crowd(asked)
+        if method in ("GET", "HEAD") and raw_path == "/ml/users":
+            return await self._users(asked)
+        merge = _merge.MERGES.get(("GET" if method == "HEAD" else method, raw_path))
+        if merge:
+            return merge(await self._ask_all(asked), target)
+        owner = self._owner_of(method, raw_path, body)
+        if owner is None:
+            if raw_path == "/salience" and len(body) > _INLINE_BYTES_MAX:
+                return await self._scorer.remote(asked)
+            return self._local.handle(*asked)
+        answer = await self._ask(owner, asked)
+        if answer[0] == 200 and raw_path.endswith("/feedback"):
+            self._spread_feedback(owner, answer, body)
+        return answer
+
+    def _owner_of(self, method: str, raw_path: str, body: bytes) -> int | None:
+        """The owner of what a request is about; None when it is about nobody."""
+        parts = raw_path.split("/")[1:]
+        key: str | None = None
+        if len(parts) == 3 and parts[:2] in (["ml", "users"], ["ml", "limits"]):
+            key = unquote(parts[2])
+        elif parts == ["ml", "anomalies", "analyze"]:
+            key = _text(body, "user_id")
+        elif parts[:2] == ["ml", "anomalies"] and len(parts) in (3, 4):
+            shard = unquote(parts[2]).split("-")[0]
+            return int(shard) % len(self._owners) if shard.isdecimal() and len(shard) < 3 else None
+        elif parts == ["anomaly"] and method == "POST":
+            key = _text(body, "source") or _DEFAULT_NAME
+        elif parts[:2] == ["anomaly", "series"] and len(parts) == 4:
+            key = unquote(parts[2])
+        elif parts == ["scaling"] and method == "POST":
+            key = _text(body, "service") or _DEFAULT_NAME
+        elif parts[:1] == ["scaling"] and len(parts) > 1:
+            key = unquote(parts[1])
+        if key is None:
+            return None
+        try:
+            return _engine.shard_of(key) % len(self._owners)
+        except UnicodeEncodeError:
+            return None
+
+    async def _events(self, asked: tuple) -> _Answer:
+        headers = asked[2]
+        key = next((value.decode("latin-1") for name, value in headers
+                    if name.lower() == b"idempotency-key"), None)
+        # Owners keep the keys: another replica may be asked the next time. A wrong one is told of here.
+        if key is not None and 0 < len(key) <= 255:
+            asked = (*asked[:2], [one for one in headers if one[0].lower() != b"idempotency-key"],
+                     *asked[3:])
+        answer, batches = self._local.route_events(*asked, len(self._owners))
+        if not any(batches):
+            return answer
+        known = await asyncio.gather(*(
+            self._retrying(place, "track", batch, key, hashlib.sha256(asked[3]).hexdigest())
+            for place, batch in enumerate(batches) if batch))
+        if None in known:
+            return _problem(503, "an owner of these users does not answer; try again")
+        if MISMATCH in known:
+            return _problem(422, "Idempotency-Key: was used for a request with another body", errors=[{
+                "in": "header", "path": "Idempotency-Key",
+                "detail": "was used for a request with another body"}])
+        for place, (epoch, accepted) in zip(
+                (place for place, batch in enumerate(batches) if batch), known):
+            self._note(place, epoch, accepted)
+        return answer
+
+    async def _crowd(self, asked: tuple) -> _Answer:
+        # The handler here says what is wrong with the request, and which headers an answer has.
+        status, headers, content = self._local.handle(*asked)
+        if status != 200:
+            return status, headers, content
+        parts = await asyncio.gather(*(self._retrying(place, "crowd")
+                                       for place in range(len(self._owners))))
+        if None in parts:
+            return _problem(503, "an owner of users does not answer; try again")
+        return status, headers, _engine.merge_crowds(list(parts), json.loads(content)["limit"])
+
+    async def _users(self, asked: tuple) -> _Answer:
+        answers = await self._ask_all(asked)
+        order = _merge.order_of(asked[1])
+        ranks = None
+        if order in _merge.FEATURE_ORDERS and all(answer[0] == 200 for answer in answers):
+            ranks = await asyncio.gather(*(
+                self._retrying(place, "ranks",
+                               [user["user_id"] for user in json.loads(answer[2])["users"]], order)
+                for place, answer in enumerate(answers)))
+            if None in ranks:
+                return _problem(503, "an owner of users does not answer; try again")
+        return _merge.merge_users(answers, asked[1], ranks)
+
+    def _note(self, place: int, epoch: int, accepted: int) -> None:
+        """Remembers what an owner acknowledged, and tells its next incarnation."""
+        before = self._told[place]
+        if before[0] and epoch > before[0]:
+            self._owners[place].was_told.remote(*before)
+        self._told[place] = max(before, (epoch, accepted))
+
+    async def _ask_all(self, asked: tuple) -> list[_Answer]:
+        return list(await asyncio.gather(*(self._ask(owner, asked)
+                                           for owner in range(len(self._owners)))))
+
+    async def _ask(self, place: int, asked: tuple) -> _Answer:
+        answer = await self._retrying(place, "ask", *asked)
+        return answer if answer is not None else _problem(
+            503, "the owner of this does not answer; try again")
+
+    async def _retrying(self, place: int, method: str, *arguments: Any) -> Any:
+        """Asks an owner, again while it is being restarted; None when it is not back in time."""
+        until = time.monotonic() + OWNER_PATIENCE_S
+        while True:
+            try:
+                return await getattr(self._owners[place], method).remote(*arguments)
+            except ray.exceptions.RayActorError:
+                if time.monotonic() > until:
+                    return None
+                await asyncio.sleep(.1)
+
+    def _spread_feedback(self, owner: int, answer: _Answer, body: bytes) -> None:
+        kind, verdict = json.loads(answer[2])["type"], json.loads(body)["verdict"]
+        for place, other in enumerate(self._owners):
+            if place != owner:
+                other.count_feedback.remote(kind, verdict)
+
+def _text(body: bytes, field: str) -> str | None:
+    """A text in a body that is a JSON object, if it is there."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    found = value.get(field) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _problem(status: int, detail: str, **more: Any) -> _Answer:
+    titles = {422: "Unprocessable Content", 503: "Service Unavailable"}
+    body = json.dumps({"type": "about:blank", "title": titles[status], "status": status,
+                       "detail": detail} | more).encode()
+    headers = [(b"Content-Type", b"application/problem+json")]
+    if status == 503:
+        headers.append((b"Retry-After", b"1"))
+    return status, headers, body
+
+
+def app(arguments: dict[str, Any]) -> serve.Application:
+    settings = settings_of(arguments)
+    ingress = Ingress.options(num_replicas=settings["replicas"]) if settings["replicas"] else Ingress
+    return ingress.bind(settings, SalienceScorer.bind(settings))

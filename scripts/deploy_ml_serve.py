@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Deploys Liminal on a Ray cluster, waits until it answers, and prints where.
+
+  scripts/deploy_ml_serve.py --local            starts a small cluster on this machine first
+  scripts/deploy_ml_serve.py --address ADDRESS  a cluster that runs ("auto": this machine's)
+  scripts/deploy_ml_serve.py --undeploy         takes the application and its owners away
+                     with --local: and ends the cluster
+
+Deploying again is an upgrade without failed requests: replicas are replaced one by one, owners stay. Owners
+keep what they know in --folder; on several machines that is a shared one.
+
+Safe as it stands: everything listens on 127.0.0.1, Ray's usage reports are off. To listen elsewhere a
+--token is needed; Ray's own ports then want a network that others cannot reach, beside the token that Ray
+2.60.0 asks for by itself (docs/scale.md).
+"""
+import argparse
+import ipaddress
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+# Before Ray is imported, and for every process that it starts.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1")
+os.environ.setdefault("RAY_SERVE_ENABLE_HA_PROXY", "1")
+os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--local", action="store_true")
+    parser.add_argument("--address", default="auto")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--owners", type=int, default=2)
+    parser.add_argument("--replicas", type=int, default=2)
+    parser.add_argument("--folder", default=str(pathlib.Path("data/ray").absolute()))
+    parser.add_argument("--snapshot-s", type=float, default=2.0)
+    parser.add_argument("--token", default=os.environ.get("LIMINAL_TOKEN", ""))
+    parser.add_argument("--name", default="liminal")
+    parser.add_argument("--wait-s", type=float, default=180)
+    parser.add_argument("--undeploy", action="store_true")
+    given = parser.parse_args()
+    if not given.token and not ipaddress.ip_address(given.host).is_loopback:
+        parser.error("a --token is needed to listen on other than a loopback address")
+    return given
+
+
+def ray_program():
+    beside = pathlib.Path(sys.executable).with_name("ray")
+    return str(beside) if beside.exists() else "ray"
+
+
+def start_local():
+    """A cluster of one node, unless one runs here."""
+    running = subprocess.run([ray_program(), "status", "--address", "127.0.0.1:6379"],
+                             capture_output=True, text=True)
+    if running.returncode == 0:
+        return
+    subprocess.run([ray_program(), "start", "--head", "--node-ip-address=127.0.0.1", "--port=6379",
+                    "--dashboard-host=127.0.0.1", "--disable-usage-stats"],
+                   check=True, stdout=subprocess.DEVNULL)
+
+
+def get(url, token):
+    request = urllib.request.Request(url)
+    if token:
+        request.add_header("Authorization", "Bearer " + token)
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.load(answer)
+
+
+def wait_until_ready(base, token, seconds):
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            if get(base + "/readyz", token)["status"] == "ok":
+                return
+        except (OSError, ValueError, urllib.error.URLError) as wrong:
+            last = wrong
+        if time.monotonic() > until:
+            sys.exit(f"deploy_ml_serve: not ready after {seconds:.0f} s: {last}")
+        time.sleep(.5)
+
+
+def deploy(given):
+    from ray import serve
+
+    from liminal.serve import app
+
+    serve.start(http_options={"host": given.host, "port": given.port})
+    serve.run(app({"name": given.name, "owners": given.owners, "replicas": given.replicas,
+                   "folder": given.folder, "snapshot_s": given.snapshot_s, "token": given.token}),
+              name=given.name, blocking=False)
+    host = f"[{given.host}]" if ":" in given.host else given.host
+    base = f"http://{host}:{given.port}"
+    wait_until_ready(base, given.token, given.wait_s)
+    print(f"ready api={host}:{given.port}")
+    print(f"  API        {base}/ml/status")
+    print(f"  metrics    {base}/metrics")
+    print("  dashboard  http://127.0.0.1:8265")
+    print(f"  owners     {given.owners} of 64 virtual shards, snapshots in {given.folder}")
+
+
+def undeploy(given):
+    from ray import serve
+
+    from liminal._owner import end_owners
+    from liminal.serve import settings_of
+
+    serve.delete(given.name)
+    ended = end_owners(settings_of({"name": given.name}))
+    print(f"taken away: {given.name}, {ended} owners")
+    if given.local:
+        serve.shutdown()
+
+
+def main():
+    given = parse()
+    if given.local and not given.undeploy:
+        start_local()
+    import ray
+
+    ray.init(address="127.0.0.1:6379" if given.local else given.address, namespace="liminal",
+             log_to_driver=False, logging_level="warning")
+    if given.undeploy:
+        undeploy(given)
+        ray.shutdown()
+        if given.local:
+            subprocess.run([ray_program(), "stop", "--grace-period", "10"], check=True,
+                           stdout=subprocess.DEVNULL)
+    else:
+        deploy(given)
+
+
+if __name__ == "__main__":
+    main()
