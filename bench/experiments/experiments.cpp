@@ -1,0 +1,104 @@
+// Always-valid experiments: false wins and sample; README.md has the method.
+#include <fmt/core.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "core/base/random.hpp"
+#include "core/learn/experiment.hpp"
+#include "core/stats/moments.hpp"
+
+namespace {
+
+using namespace liminal;
+using learn::Arm;
+using learn::ExperimentState;
+
+learn::ExperimentOptions options_of(double effect) {
+  learn::ExperimentOptions options;
+  options.mode = learn::ExperimentOptions::Mode::kSplit;
+  options.effect = effect;
+  return options;
+}
+
+bool named_one(ExperimentState state) {
+  return state == ExperimentState::kChallengerBetter || state == ExperimentState::kChampionBetter;
+}
+
+/// A z-test of two means, looked at again and again.
+class FixedTest {
+ public:
+  void observe(Arm arm, double value) { arms_[static_cast<std::size_t>(arm)].add(value); }
+  [[nodiscard]] bool says_different() const {
+    if (arms_[0].count() < 100 || arms_[1].count() < 100) return false;
+    const double variance = arms_[0].variance() / static_cast<double>(arms_[0].count()) +
+                            arms_[1].variance() / static_cast<double>(arms_[1].count());
+    return std::abs(arms_[1].mean() - arms_[0].mean()) > 1.96 * std::sqrt(variance);
+  }
+
+ private:
+  stats::Moments arms_[2];
+};
+
+void equal_arms(int runs) {
+  constexpr int kUsers = 5000;
+  Random random(1);
+  int wins = 0, fixed_wins = 0;
+  for (int run = 0; run < runs; ++run) {
+    learn::Experiment experiment(options_of(.05));
+    FixedTest fixed;
+    bool fooled = false;
+    for (int user = 0; user < kUsers; ++user) {
+      const Arm arm = experiment.assign(random.bits());
+      const double value = random.chance(1. / 3) ? 1 : 0;
+      experiment.observe(arm, value, SteadyTime{std::chrono::seconds(user)});
+      fixed.observe(arm, value);
+      fooled = fooled || fixed.says_different();
+    }
+    wins += named_one(experiment.state());
+    fixed_wins += fooled;
+  }
+  fmt::print(
+      "{} runs of equal arms, {} looks each: {:.2f} % name a better arm; a fixed z-test {:.1f} %\n",
+      runs,
+      kUsers,
+      100. * wins / runs,
+      100. * fixed_wins / runs);
+}
+
+void a_difference(int runs) {
+  constexpr double kEffect = .1;
+  Random random(2);
+  int found = 0;
+  double users = 0;
+  for (int run = 0; run < runs; ++run) {
+    learn::Experiment experiment(options_of(kEffect));
+    int user = 0;
+    for (; user < 50'000 && experiment.state() == ExperimentState::kRunning; ++user) {
+      const Arm arm = experiment.assign(random.bits());
+      const double value = random.normal() + (arm == Arm::kChallenger ? kEffect : 0);
+      experiment.observe(arm, value, SteadyTime{std::chrono::seconds(user)});
+    }
+    users += user;
+    found += experiment.state() == ExperimentState::kChallengerBetter;
+  }
+  // Of n users in two arms of variance 1 the difference has the variance 4/n.
+  const double fixed = 4 / learn::fixed_test_variance(kEffect, .05);
+  fmt::print(
+      "{} runs of a difference that matters: found in {:.1f} %, after {:.0f} users on average,"
+      " {:.2f} × a fixed test's {:.0f} (which finds 80 %)\n",
+      runs,
+      100. * found / runs,
+      users / runs,
+      users / runs / fixed,
+      fixed);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int runs = argc > 1 ? std::atoi(argv[1]) : 10'000;
+  equal_arms(runs);
+  a_difference(std::max(runs / 10, 1));
+  return 0;
+}
