@@ -13,6 +13,7 @@
 #include "core/base/hash.hpp"
 #include "inject.hpp"
 #include "judge.hpp"
+#include "model.hpp"
 #include "score.hpp"
 #include "trace.hpp"
 
@@ -24,10 +25,14 @@ using namespace liminal::bench;
 
 constexpr const char* kUsage = R"(bench_abuse [--data DIR] [--half tuning|reported|both] [--seeds N]
             [--part whole|rules|statistics|all] [--games N] [--mistakes] [--confidence]
+            [--fits N] [--false N]
             [--write DIR] [--alerts DIR]
 
   --data      folder of chat traces (default ../shared/data/chat)
   --games     number of game runs (default 3; 0: none)
+  --fits      trains a model on the chat of the tuning half by so many fits, and judges the reported
+              half by it too: alone, and with everything (default 0: no model)
+  --false     held-out false alarms of the model per 1,000 user-hours that set its line (default .2)
   --write     writes the injected traces, for `liminal replay` and for peers
   --alerts    scores alerts from files of that folder, NAME.ndjson.alerts each, instead of judging
 )";
@@ -35,7 +40,8 @@ constexpr const char* kUsage = R"(bench_abuse [--data DIR] [--half tuning|report
 struct Arguments {
   std::filesystem::path data = "../shared/data/chat", write, alerts;
   std::string half = "both", part = "all";
-  int seeds = 6, games = 3;
+  int seeds = 6, games = 3, fits = 0;
+  double false_alarms = .2;
   bool mistakes = false, confidence = false;
   std::string profile = "chat";
 };
@@ -100,6 +106,48 @@ std::vector<AlertLine> read_alerts(const std::filesystem::path& file) {
   return alerts;
 }
 
+detect::Options detect_options(const Arguments& arguments) {
+  detect::Options options;
+  options.profile = detect::profile_by_name(arguments.profile).value_or(detect::Profile::kChat);
+  return options;
+}
+
+/// What a model adds: alone, and beside everything else.
+void run_model(const std::string& title,
+               const std::vector<Case>& cases,
+               const Arguments& arguments,
+               const std::shared_ptr<const engine::Champion>& model) {
+  const detect::Options options = detect_options(arguments);
+  Score alone, together;
+  for (const Case& each : cases) {
+    std::vector<AlertLine> alerts = judge_by_model(each.trace, options, model);
+    alone.mistakes.push_back(each.name);
+    alone.add(each.trace, each.injections, alerts);
+    for (AlertLine& alert : judge(each.trace, options, Part::kWhole))
+      alerts.push_back(std::move(alert));
+    together.add(each.trace, each.injections, alerts);
+  }
+  fmt::print("{} / model: {}\n{}", title, alone.line(), alone.table());
+  if (arguments.mistakes)
+    for (const std::string& mistake : alone.mistakes) fmt::print("    {}\n", mistake);
+  fmt::print("{} / whole with model: {}\n{}", title, together.line(), together.table());
+  std::fflush(stdout);
+}
+
+Lesson learn_from(const std::vector<Case>& cases, const Arguments& arguments) {
+  Lessons lessons;
+  for (const Case& each : cases)
+    lessons.add(each.trace,
+                each.injections,
+                detect_options(arguments),
+                hash64(each.name.substr(0, each.name.rfind('-'))));
+  Lesson lesson =
+      train(lessons, static_cast<std::uint32_t>(arguments.fits), arguments.false_alarms);
+  fmt::print("model of the tuning half: {}", lesson.words);
+  std::fflush(stdout);
+  return lesson;
+}
+
 void run(const std::string& title, const std::vector<Case>& cases, const Arguments& arguments) {
   if (!arguments.write.empty()) {
     for (const Case& each : cases) write_trace(arguments.write / each.name, each.trace);
@@ -114,8 +162,7 @@ void run(const std::string& title, const std::vector<Case>& cases, const Argumen
                                 Variant{"statistics", Part::kStatistics}}) {
     if (arguments.part != "all" && arguments.part != variant.name) continue;
     Score score;
-    detect::Options options;
-    options.profile = detect::profile_by_name(arguments.profile).value_or(detect::Profile::kChat);
+    const detect::Options options = detect_options(arguments);
     for (const Case& each : cases) {
       score.mistakes.push_back(each.name);
       score.add(each.trace,
@@ -156,6 +203,10 @@ bool parse(int count, char** values, Arguments& to) {
       to.seeds = std::atoi(value.c_str());
     else if (flag == "--games")
       to.games = std::atoi(value.c_str());
+    else if (flag == "--fits")
+      to.fits = std::atoi(value.c_str());
+    else if (flag == "--false")
+      to.false_alarms = std::atof(value.c_str());
     else if (flag == "--write")
       to.write = value;
     else if (flag == "--alerts")
@@ -183,8 +234,11 @@ int main(int count, char** values) {
     for (const auto& entry : std::filesystem::directory_iterator(arguments.data))
       if (entry.path().extension() == ".ndjson") files.push_back(entry.path());
     std::sort(files.begin(), files.end());
+    std::shared_ptr<const engine::Champion> model;
     for (const std::string half : {"tuning", "reported"}) {
-      if (arguments.half != "both" && arguments.half != half) continue;
+      const bool wanted = arguments.half == "both" || arguments.half == half;
+      const bool teaches = arguments.fits > 0 && half == "tuning";
+      if (!wanted && !teaches) continue;
       std::vector<Case> cases;
       for (const auto& file : files) {
         if (tuning(file.stem().string()) != (half == "tuning")) continue;
@@ -196,7 +250,10 @@ int main(int count, char** values) {
         for (int seed = 0; seed < arguments.seeds; ++seed)
           cases.push_back(chat_case(file, *trace, seed));
       }
-      run("chat, " + half + " half", cases, arguments);
+      if (teaches) model = learn_from(cases, arguments).champion;
+      if (wanted) run("chat, " + half + " half", cases, arguments);
+      if (wanted && model != nullptr && half == "reported")
+        run_model("chat, " + half + " half", cases, arguments, model);
     }
   }
   if (arguments.games > 0) {

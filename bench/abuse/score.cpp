@@ -23,7 +23,8 @@ bool after(const Injection& injection, const AlertLine& alert) {
              injection.users.end();
 }
 
-/// Hours that users were there: from the first to the last that was seen of each.
+}  // namespace
+
 double hours_of_users(const Trace& trace) {
   std::unordered_map<std::string, std::pair<double, double>> seen;
   for (const TraceEvent& event : trace)
@@ -32,6 +33,8 @@ double hours_of_users(const Trace& trace) {
   for (const auto& [user, span] : seen) seconds += span.second - span.first;
   return seconds / 3600;
 }
+
+namespace {
 
 double ratio(int part, int all) { return all > 0 ? static_cast<double>(part) / all : 1; }
 

@@ -12,6 +12,9 @@
 
 namespace liminal::bench {
 
+/// Hours that users were there: from the first to the last that was seen of each.
+[[nodiscard]] double hours_of_users(const Trace& trace);
+
 /// Hits and misses over many traces.
 class Score {
  public:

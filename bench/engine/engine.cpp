@@ -13,6 +13,7 @@
 #include "core/features/user_features.hpp"
 #include "core/features/user_table.hpp"
 #include "core/limits/decide.hpp"
+#include "core/models/test_models.hpp"
 
 namespace {
 
@@ -143,6 +144,58 @@ class Whole {
   engine::LocalEngine engine_;
 };
 
+/// Boosted trees of the traffic's features, as large as may be asked for every message, that never
+/// raise an alarm.
+std::shared_ptr<const engine::Champion> boosted(std::size_t trees, std::uint32_t depth) {
+  Random random(3);
+  models::Model model;
+  model.metadata.task = models::Task::kClassification;
+  for (const traffic::FeatureInfo& feature : traffic::feature_schema())
+    model.metadata.features.push_back({std::string(feature.name), std::string(feature.unit)});
+  models::Trees made;
+  made.trees = models::testing::trees(random, trees, traffic::kFeatureCount, {.depth = depth});
+  for (models::Tree& tree : made.trees)
+    for (models::TreeNode& node : tree.nodes)
+      if (!node.leaf()) node.value = static_cast<float>(60 * random.uniform());
+  made.base = -50;
+  made.link = models::Link::kLogistic;
+  model.predictor = std::move(made);
+  return *engine::Champion::create(std::move(model), 1, {});
+}
+
+/// Everything, with a champion of 100 trees of depth 6 that is asked about every tenth message and
+/// answers after every 256, as at the end of a busy turn.
+class WholeWithChampion {
+ public:
+  explicit WholeWithChampion(std::size_t users, Habit habit = Habit::kChat)
+      : engine_(roomy(users, habit)), champion_(boosted(100, 6)) {
+    engine::Effects effects;
+    engine_.use(champion_, effects);
+  }
+  void step(const Event& event, engine::Effects& out) {
+    engine_.shard(shard_of(event.user.hash)).step(event, out);
+    if (++steps_ % 256 == 0) answer(out);
+  }
+  void second(SteadyTime now, engine::Effects& out) { engine_.advance(now, out); }
+  [[nodiscard]] std::size_t memory_bytes() const { return engine_.memory_bytes(); }
+
+ private:
+  void answer(engine::Effects& out) {
+    scores_.resize(out.asks.size());
+    if (!champion_->score(out.asks, scores_)) return;
+    for (std::size_t i = 0; i < scores_.size(); ++i) {
+      const engine::Ask& ask = out.asks[i];
+      (void)engine_.shard(ask.shard).take({1, ask.user, ask.time, scores_[i], {}}, out);
+    }
+    out.asks.clear();
+  }
+
+  engine::LocalEngine engine_;
+  std::shared_ptr<const engine::Champion> champion_;
+  std::vector<float> scores_;
+  std::uint32_t steps_ = 0;
+};
+
 /// Time of the steps only; the second's exchange is measured on its own. An iteration is as many
 /// seconds of the users' life as make 10,000 messages, so that caches are as warm as in a server
 /// that is saturated.
@@ -189,6 +242,10 @@ BENCHMARK(BM_Step<FeaturesLimitsRules>)
     ->ArgNames({"users", "habit"})
     ->UseManualTime();
 BENCHMARK(BM_Step<Whole>)
+    ->ArgsProduct({{1'000, 1'000'000}, {0, 1}})
+    ->ArgNames({"users", "habit"})
+    ->UseManualTime();
+BENCHMARK(BM_Step<WholeWithChampion>)
     ->ArgsProduct({{1'000, 1'000'000}, {0, 1}})
     ->ArgNames({"users", "habit"})
     ->UseManualTime();

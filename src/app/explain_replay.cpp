@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
+#include <span>
 
 #include "app/serve/engine_text.hpp"
 #include "app/serve/snapshots.hpp"
@@ -78,6 +80,18 @@ std::string in_words(const journal::Replayed& replayed) {
   return {};
 }
 
+/// The model that spoke in what was lived again; none when no model did.
+std::optional<engine::ChampionInfo> model_of(const LivedAgain& lived) {
+  if (!lived.again || !lived.replayed.shard) return std::nullopt;
+  const engine::ChampionInfo& champion = lived.replayed.shard->champion();
+  if (lived.again->first.model_version != champion.version) return std::nullopt;
+  return champion;
+}
+
+std::string hexadecimal(std::span<const std::uint8_t> bytes) {
+  return fmt::format("{:02x}", fmt::join(bytes, ""));
+}
+
 }  // namespace
 
 std::vector<std::string> differences_at_raising(const traffic::Alert& a, const traffic::Alert& b) {
@@ -134,6 +148,10 @@ std::string render(const LivedAgain& lived) {
                        replayed.calls);
   if (replayed.ending != journal::Ending::kReached)
     return out + fmt::format("    not possible: {}\n", in_words(replayed));
+  if (const auto model = model_of(lived); model && model->there())
+    out += fmt::format("    the model was version {}, SHA-256 {}; its answer is the journal's\n",
+                       model->version,
+                       hexadecimal(model->sha256));
   if (lived.same())
     return out + fmt::format(
                      "    the same alert came out at input {}, with the same numbers, bit for bit\n"
@@ -163,6 +181,16 @@ std::string to_json(const LivedAgain& lived) {
   out.field("starts", lived.replayed.lives);
   if (lived.replayed.shard)
     out.field("state_hash", fmt::format("{:016x}", lived.replayed.shard->state_hash()));
+  const auto model = model_of(lived);
+  out.key("model");
+  if (model && model->there()) {
+    out.begin_object();
+    out.field("version", model->version);
+    out.field("sha256", hexadecimal(model->sha256));
+    out.end_object();
+  } else {
+    out.null();
+  }
   out.key("differences");
   out.begin_array();
   for (const std::string& difference : lived.differences) out.value(difference);

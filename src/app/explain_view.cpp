@@ -20,6 +20,7 @@ std::string text(const json& object, const char* key) {
 /// "0 to 6", or "at most 6".
 std::string range(const json& line) {
   const std::string low = text(line, "expected_low"), high = text(line, "expected_high");
+  if (low == "unknown" && high == "unknown") return low;
   return low == "0" ? "at most " + high : low + " to " + high;
 }
 

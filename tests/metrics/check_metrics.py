@@ -30,6 +30,7 @@ TROUBLE = {
     "liminal_snapshot_errors_total", "websocket_slow_readers_total",
     "liminal_scaling_services_evicted_total", "liminal_scaling_errors_total",
     "liminal_metric_rows_late_total", "liminal_metric_sources_evicted_total",
+    "liminal_inference_seconds", "liminal_model_scores_total",  # there is no champion here
 }
 # Shown only where a webhook, gRPC or an actor is configured; their own tests move them.
 ELSEWHERE = {"liminal_webhook_deliveries_total", "liminal_grpc_calls_total", "liminal_grpc_streams",

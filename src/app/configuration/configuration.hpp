@@ -11,6 +11,7 @@
 #include "server/actor/options.hpp"
 #include "server/gateway/options.hpp"
 #include "server/hub/options.hpp"
+#include "server/shards/model_thread.hpp"
 
 namespace liminal::app {
 
@@ -82,6 +83,7 @@ struct Configuration {
   gateway::Options gateway;  ///< but for who users are, which `identity` says
   limits::Options limits;
   detect::Options detect;
+  shards::InferenceOptions inference;  ///< what `detect.model` says of time
   engine::AlertOptions alerts;
   engine::Options engine;        ///< but for the three above
   sqlite::Store::Options store;  ///< but for the directory, which `data` says

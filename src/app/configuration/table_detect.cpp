@@ -46,6 +46,53 @@ void add_ring(Settings& all) {
                  .change = Change::kRestart});
 }
 
+void add_model(Settings& all) {
+  all.push_back({.key = "detect.model.mode",
+                 .slot = [](C& c) -> Slot { return choice(c.detect.model.mode, kModes); },
+                 .help = "How far the champion of anomaly_detection is trusted, where there is "
+                         "one."});
+  all.push_back({.key = "detect.model.action",
+                 .slot = [](C& c) -> Slot { return choice(c.detect.model.action, kActions); },
+                 .help = "What to do about what it finds, and what enforce does; not drop or "
+                         "close, because it answers after the message."});
+  all.push_back({.key = "detect.model.every",
+                 .slot = [](C& c) -> Slot { return &c.detect.model.every; },
+                 .help = "It is asked about every so many messages of a user.",
+                 .low = 1,
+                 .high = 255});
+  all.push_back({.key = "detect.model.near_ratio",
+                 .slot = [](C& c) -> Slot { return &c.detect.model.near_ratio; },
+                 .help = "And once a second, while a feature of the user is beyond this share of a "
+                         "rule's threshold.",
+                 .low = .1,
+                 .high = 1});
+  all.push_back({.key = "detect.model.messages_min",
+                 .slot = [](C& c) -> Slot { return &c.detect.model.messages_min; },
+                 .help = "Messages of a user below which there is too little to go by.",
+                 .low = 1,
+                 .high = 255});
+  all.push_back({.key = "detect.model.cool_down",
+                 .slot = [](C& c) -> Slot { return &c.detect.model.cool_down; },
+                 .help = "The time to its next word about the same user.",
+                 .low = 0,
+                 .high = 86'400});
+  all.push_back({.key = "detect.model.row_budget",
+                 .slot = [](C& c) -> Slot { return &c.inference.row_budget; },
+                 .help = "What it may take for one row of features; one that is slower is taken "
+                         "out of the path of messages, with an alert. A batch counts as of "
+                         "sixteen rows at least.",
+                 .low = 1e-7,
+                 .high = 1,
+                 .change = Change::kRestart});
+  all.push_back({.key = "detect.model.patience",
+                 .slot = [](C& c) -> Slot { return &c.inference.patience; },
+                 .help = "Answers of a foreign model that take longer are dropped and counted; one "
+                         "that does not come back for so long is taken out.",
+                 .low = .01,
+                 .high = 60,
+                 .change = Change::kRestart});
+}
+
 void add_statistics(Settings& all) {
   for (std::size_t i = 0; i < traffic::kDetectors; ++i) {
     const auto detector = static_cast<traffic::Detector>(i);
@@ -82,6 +129,7 @@ void add_detect_settings(Settings& all) {
                  .low = 0,
                  .high = 86'400});
   add_ring(all);
+  add_model(all);
   add_statistics(all);
 }
 

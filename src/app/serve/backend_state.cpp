@@ -154,6 +154,9 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         out.add(Family::kSnapshotSeconds, parts_.snapshots.save_seconds());
         out.add(Family::kStepSeconds, parts_.runtime.step_seconds());
         out.add(Family::kExchangeSeconds, parts_.runtime.exchange_seconds());
+        out.add(Family::kModelScores, parts_.runtime.scores_late(), {"late"});
+        out.add(
+            Family::kInferenceSeconds, parts_.runtime.inference_seconds(), {"anomaly_detection"});
         out.add(Family::kReloads, parts_.measures.reloads_done.load(), {"ok"});
         out.add(Family::kReloads, parts_.measures.reloads_failed.load(), {"failed"});
         if (saved.current != SteadyTime{})

@@ -160,12 +160,8 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
       *server->store_, log, kRecentRows, pusher(*server->salience_, server->webhook_.get()));
   server->open_journal();
   server->open_snapshots();
-  server->runtime_ =
-      std::make_unique<shards::Runtime>(shards::Options{.threads = configuration.shards},
-                                        settings,
-                                        *server->clock_,
-                                        *server->sink_,
-                                        server->recorder_.get());
+  server->runtime_ = std::make_unique<shards::Runtime>(
+      server->shard_options(), settings, *server->clock_, *server->sink_, server->recorder_.get());
   server->gateways_ =
       std::make_unique<GatewayThreads>(*server->runtime_, server->operator_log_, configuration.hub);
   server->load_state();
@@ -197,6 +193,22 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   if (auto listening = server->listen(); !listening) return Failed(listening.error());
   if (auto answering = server->start_api(); !answering) return Failed(answering.error());
   return server;
+}
+
+shards::Options Server::shard_options() {
+  shards::Options options{.threads = configuration_.shards, .inference = configuration_.inference};
+  options.on_model_fault = [this](const engine::ModelFault& fault) {
+    static LogSite site;
+    log_.write(LogLevel::kError,
+               site,
+               "model.taken_out",
+               {{"model", "anomaly_detection"},
+                {"version", std::to_string(fault.version)},
+                {"fault", std::string(engine::name(fault.kind))},
+                {"row_us", fmt::format("{:.2f}", fault.row_seconds * 1e6F)},
+                {"row_budget_us", fmt::format("{:.2f}", fault.row_seconds_budget * 1e6F)}});
+  };
+  return options;
 }
 
 tl::expected<void, std::string> Server::open_store() {

@@ -78,6 +78,7 @@ class Server {
  private:
   Server(const Configuration& configuration, Log& log);
   [[nodiscard]] tl::expected<void, std::string> open_store();
+  [[nodiscard]] shards::Options shard_options();
   void resume_clock();
   void start_webhook();
   void open_journal();

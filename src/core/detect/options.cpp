@@ -94,6 +94,16 @@ Problems validate(const Options& options) {
     found.push_back({"ring.cool_down", "must be 0 to 24 h"});
   if (options.ring.addresses_max < 64 || options.ring.addresses_max > 16'777'216)
     found.push_back({"ring.addresses_max", "must be 64 to 16777216"});
+  if (options.model.every < 1 || options.model.every > 255)
+    found.push_back({"model.every", "must be 1 to 255"});
+  if (options.model.messages_min < 1 || options.model.messages_min > 255)
+    found.push_back({"model.messages_min", "must be 1 to 255"});
+  if (!within(options.model.near_ratio, .1F, 1))
+    found.push_back({"model.near_ratio", "must be 0.1 to 1"});
+  if (options.model.cool_down < Duration::zero() || options.model.cool_down > 24h)
+    found.push_back({"model.cool_down", "must be 0 to 24 h"});
+  if (options.model.action == Action::kDrop || options.model.action == Action::kClose)
+    found.push_back({"model.action", "must not be drop or close: a model answers too late for it"});
   if (options.warm_up < Duration::zero() || options.warm_up > 24h)
     found.push_back({"warm_up", "must be 0 to 24 h"});
   return found;

@@ -67,11 +67,27 @@ struct RingOptions {
   std::uint32_t addresses_max = 65'536;           ///< 232 B each; the longest unused goes first
 };
 
+/// How the champion of `anomaly_detection` is asked and heard, where there is one. Its alarm line
+/// is its own.
+struct ModelOptions {
+  traffic::Mode mode = traffic::Mode::kShadow;
+  /// What enforce does. A model answers after the message: it can slow a user down, not drop.
+  traffic::Action action = traffic::Action::kInvestigate;
+  /// It is asked about every so many messages of a user.
+  std::uint32_t every = 10;
+  /// And, once a second, while a feature is beyond this share of a rule's threshold.
+  float near_ratio = .8F;
+  /// Messages seen of a user below which there is too little to go by; 1 to 255.
+  std::uint32_t messages_min = 5;
+  Duration cool_down = std::chrono::seconds{60};  ///< to the next word about the same user
+};
+
 struct Options {
   Profile profile = Profile::kChat;
   std::vector<RuleOptions> rules = default_rules();
   std::array<StatisticOptions, traffic::kDetectors> statistics{};
   RingOptions ring;
+  ModelOptions model;
   /// While nothing is known of the population, statistics relative to it hold back.
   Duration warm_up = std::chrono::minutes{5};
 

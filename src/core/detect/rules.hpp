@@ -39,19 +39,23 @@ class Rules {
   explicit Rules(const Options& options);
 
   /// Adds to `out` what the rules say about a user after an event. `read(FeatureId)` gives a
-  /// feature of the user as of `now`, as float; NaN never crosses a line.
+  /// feature of the user as of `now`, as float; NaN never crosses a line. Returns whether a feature
+  /// came near to a line (`ModelOptions::near_ratio`) or crossed one, cool-downs and how ordinary
+  /// it is aside.
   template <class Read>
-  void evaluate(traffic::EventKind kind,
+  bool evaluate(traffic::EventKind kind,
                 RuleState& state,
                 Read&& read,
                 SteadyTime now,
                 const Population& population,
                 Findings& out) const {
+    bool near = false;
     for (std::uint32_t left = movable_[static_cast<std::size_t>(kind)]; left != 0;
          left &= left - 1) {
       const auto i = static_cast<std::size_t>(std::countr_zero(left));
       const RuleOptions& rule = options_->rules[i];
       const float value = read(rule.feature);
+      near = near || comes_near(rule, value);
       if (!crosses(rule, value) || cooling_down(state, i, now)) continue;
       if (rule.messages_min > 0 || rule.ordinary_factor > 0) {
         const float messages = read(traffic::FeatureId::kMessagesPerMinute);
@@ -59,6 +63,7 @@ class Rules {
       }
       report(i, value, state, now, population, out);
     }
+    return near;
   }
 
   /// The same at `now` without an event: all rules, cool-downs aside, changing nothing.
@@ -66,12 +71,17 @@ class Rules {
   void analyze(Read&& read, SteadyTime now, const Population& population, Findings& out) const {
     RuleState fresh;
     for (std::size_t kind = 0; kind < traffic::kEventKinds; ++kind)
-      evaluate(static_cast<traffic::EventKind>(kind), fresh, read, now, population, out);
+      (void)evaluate(static_cast<traffic::EventKind>(kind), fresh, read, now, population, out);
   }
 
  private:
   [[nodiscard]] static bool crosses(const RuleOptions& rule, float value) {
     return rule.comparison == Comparison::kAbove ? value > rule.threshold : value < rule.threshold;
+  }
+  [[nodiscard]] bool comes_near(const RuleOptions& rule, float value) const {
+    const float ratio = options_->model.near_ratio;
+    return rule.comparison == Comparison::kAbove ? value >= ratio * rule.threshold
+                                                 : value * ratio <= rule.threshold;
   }
   [[nodiscard]] bool cooling_down(const RuleState& state, std::size_t rule, SteadyTime now) const;
   [[nodiscard]] static bool ordinary(const RuleOptions& rule,

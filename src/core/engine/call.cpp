@@ -7,6 +7,7 @@ namespace {
 
 struct CarryOut {
   Shard& shard;
+  Effects& out;
 
   std::uint64_t operator()(const UseSettings& call) const {
     shard.set_settings(call.settings);
@@ -38,12 +39,19 @@ struct CarryOut {
     shard.resume(call.first);
     return 1;
   }
+  std::uint64_t operator()(const UseChampion& call) const {
+    shard.use_champion(call.champion, call.fault, out);
+    return 1;
+  }
+  std::uint64_t operator()(const TakeAnswer& call) const {
+    return shard.take(call.answer, out) ? 1 : 0;
+  }
 };
 
 }  // namespace
 
-std::uint64_t carry_out(const Call& call, Shard& shard) {
-  return std::visit(CarryOut{shard}, call);
+std::uint64_t carry_out(const Call& call, Shard& shard, Effects& out) {
+  return std::visit(CarryOut{shard, out}, call);
 }
 
 }  // namespace liminal::engine

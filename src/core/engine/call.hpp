@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
 #include "core/base/time.hpp"
+#include "core/engine/champion.hpp"
+#include "core/engine/effects.hpp"
 #include "core/engine/options.hpp"
 #include "core/traffic/alert.hpp"
 #include "core/traffic/record.hpp"
@@ -50,6 +53,14 @@ struct Resume {
   SteadyTime now;
   std::shared_ptr<const Settings> settings;  ///< as of `UseSettings`
 };
+/// From now on this model is asked; none when it is not there. `fault` says why one was taken out.
+struct UseChampion {
+  ChampionInfo champion;
+  std::optional<ModelFault> fault;
+};
+struct TakeAnswer {
+  Answer answer;
+};
 
 /// In the order of their numbers in the journal: append only.
 using Call = std::variant<UseSettings,
@@ -60,11 +71,13 @@ using Call = std::variant<UseSettings,
                           CountFeedback,
                           CleanUp,
                           Adopt,
-                          Resume>;
+                          Resume,
+                          UseChampion,
+                          TakeAnswer>;
 
-/// Gives a shard this input. Returns what the shard's function of that name does, as a number: how
-/// many, or whether (1, 0). A `UseSettings` must have settings; a `Resume`'s are the shard's
-/// already.
-std::uint64_t carry_out(const Call& call, Shard& shard);
+/// Gives a shard this input; what it brings about goes into `out`. Returns what the shard's
+/// function of that name does, as a number: how many, or whether (1, 0). A `UseSettings` must have
+/// settings; a `Resume`'s are the shard's already.
+std::uint64_t carry_out(const Call& call, Shard& shard, Effects& out);
 
 }  // namespace liminal::engine

@@ -20,6 +20,8 @@ Counters& Counters::operator+=(const Counters& other) {
   add(early, other.early);
   add(users_evicted, other.users_evicted);
   add(addresses_evicted, other.addresses_evicted);
+  add(scores_asked, other.scores_asked);
+  add(scores_answered, other.scores_answered);
   add(findings, other.findings);
   add(enforced, other.enforced);
   add(shadow, other.shadow);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/engine/alert_book.hpp"
+#include "core/engine/champion.hpp"
 #include "core/traffic/record.hpp"
 #include "core/traffic/verdict.hpp"
 
@@ -17,12 +18,14 @@ struct Effects {
   std::vector<AlertChange> alerts;         ///< to store and push out, in order
   std::vector<traffic::FeatureRow> rows;   ///< to store
   std::vector<traffic::AuditEntry> audit;  ///< to store: what was enforced or expired
+  std::vector<Ask> asks;                   ///< of the champion: to answer by `Shard::take`, soon
 
   void clear() {
     verdict = {};
     alerts.clear();
     rows.clear();
     audit.clear();
+    asks.clear();
   }
 };
 
@@ -35,6 +38,8 @@ struct Counters {
   std::uint64_t early = 0;  ///< events ahead of the engine's time, counted at its horizon
   std::uint64_t users_evicted = 0;
   std::uint64_t addresses_evicted = 0;
+  std::uint64_t scores_asked = 0;     ///< of the champion
+  std::uint64_t scores_answered = 0;  ///< of these, in time for the champion in force
   /// By type and severity.
   std::array<std::array<std::uint64_t, 4>, traffic::kFindingTypes> findings{};
   /// By decision and reason: what was done, and what would have been done in enforce.

@@ -1,6 +1,7 @@
 #include "core/engine/local_engine.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/base/hash.hpp"
@@ -26,6 +27,32 @@ void LocalEngine::feed(const traffic::Event& event, Effects& out) {
   const SteadyTime time{event.time.time_since_epoch()};
   if (!started_ || time >= now_ + kSecond) advance(time, out);
   shard(shard_of(event.user.hash)).step(event, out);
+  if (!out.asks.empty()) answer(out);
+}
+
+void LocalEngine::use(std::shared_ptr<const Champion> champion, Effects& out) {
+  champion_ = std::move(champion);
+  use(champion_ != nullptr ? champion_->info() : ChampionInfo{}, std::nullopt, out);
+}
+
+void LocalEngine::use(const ChampionInfo& info,
+                      const std::optional<ModelFault>& fault,
+                      Effects& out) {
+  for (Shard& shard : shards_) shard.use_champion(info, fault, out);
+}
+
+void LocalEngine::answer(Effects& out) {
+  if (champion_ != nullptr) {
+    const Ask ask = out.asks.back();  // a step has one question
+    if (const std::optional<Answer> answer = champion_->answer(ask)) {
+      (void)shard(ask.shard).take(*answer, out);
+    } else {
+      const ModelFault fault{ModelFault::Kind::kFailed, champion_->info().version, 0, 0};
+      champion_ = nullptr;
+      use(ChampionInfo{}, fault, out);
+    }
+  }
+  out.asks.clear();
 }
 
 void LocalEngine::advance(SteadyTime now, Effects& out) {

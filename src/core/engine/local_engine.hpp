@@ -7,6 +7,7 @@
 
 #include "core/base/codec.hpp"
 #include "core/base/ids.hpp"
+#include "core/engine/champion.hpp"
 #include "core/engine/commons.hpp"
 #include "core/engine/options.hpp"
 #include "core/engine/shard.hpp"
@@ -28,6 +29,10 @@ class LocalEngine {
   /// Counts an event, after the seconds that passed before it. Effects of these come first; the
   /// verdict is the event's. An event before the engine's time counts as late.
   void feed(const traffic::Event& event, Effects& out);
+
+  /// From now on this model is asked, and answers at once; null: none. One that fails is taken out
+  /// and reported. To be given again after `load`.
+  void use(std::shared_ptr<const Champion> champion, Effects& out);
 
   /// Lets time pass to `now` without an event.
   void advance(SteadyTime now, Effects& out);
@@ -64,10 +69,13 @@ class LocalEngine {
 
  private:
   void second(SteadyTime now, Effects& out);
+  void answer(Effects& out);
+  void use(const ChampionInfo& info, const std::optional<ModelFault>& fault, Effects& out);
 
   std::shared_ptr<const Settings> settings_;
   std::vector<Shard> shards_;
   Commons commons_;
+  std::shared_ptr<const Champion> champion_;
   Second told_;
   Exchange exchange_;
   SteadyTime now_{};

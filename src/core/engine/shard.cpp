@@ -56,7 +56,8 @@ void Shard::step(const Event& event, Effects& out) {
                                connection_of(event));
   const bool counted = out.verdict.decision < Decision::kDrop;
   crowd_.learn(event, now, user.features.learn(event, now, limits::violates(out.verdict)));
-  judge(user, event, now, out);
+  const bool near = judge(user, event, now, out);
+  ask_model(user, event, near, now, out);
   if (event.kind == EventKind::kConnect && out.verdict.decision >= Decision::kDrop) {
     // It was not let in, so nobody will tell that it ended.
     Event ended = event;
@@ -117,10 +118,10 @@ limits::ConnectionLimits* Shard::connection_of(const Event& event) {
   return &found->second;
 }
 
-void Shard::judge(UserState& user, const Event& event, SteadyTime now, Effects& out) {
+bool Shard::judge(UserState& user, const Event& event, SteadyTime now, Effects& out) {
   const Settings& settings = *settings_;
   findings_.clear();
-  settings.rules.evaluate(
+  const bool near = settings.rules.evaluate(
       event.kind, user.rules, user.features.at(now), now, population_, findings_);
   float worst = 0;
   for (const Finding& finding : findings_) worst = std::max(worst, finding.score);
@@ -128,7 +129,7 @@ void Shard::judge(UserState& user, const Event& event, SteadyTime now, Effects& 
                    user.statistics.step(
                        event, now, settings.options.detect, population_, contribution_, findings_));
   if (event.kind == EventKind::kMessage) user.limits.adapt(settings.policies, worst, now);
-  if (findings_.empty()) return;
+  if (findings_.empty()) return near;
 
   const traffic::Override* override_ = override_of(user, event.user.text);
   const bool trusted =
@@ -138,6 +139,7 @@ void Shard::judge(UserState& user, const Event& event, SteadyTime now, Effects& 
     raise(finding, event, user, now, out);
     if (!trusted) act(finding, out.verdict);
   }
+  return near;
 }
 
 void Shard::raise(const Finding& finding,

@@ -13,6 +13,7 @@
 #include "core/detect/findings.hpp"
 #include "core/detect/statistics.hpp"
 #include "core/engine/alert_book.hpp"
+#include "core/engine/champion.hpp"
 #include "core/engine/commons.hpp"
 #include "core/engine/effects.hpp"
 #include "core/engine/options.hpp"
@@ -23,6 +24,9 @@
 #include "core/traffic/record.hpp"
 
 namespace liminal::engine {
+
+/// Whom alerts about the champion itself name: the store and the API want a name.
+inline constexpr std::string_view kModelName = "model:anomaly_detection";
 
 /// What an operator sees of one user.
 struct UserView {
@@ -84,6 +88,16 @@ class Shard {
   /// which must be above all that were given out before, also by a life that was lost with them.
   void resume(std::uint64_t first);
 
+  /// From now on steps ask this model (`Effects::asks`): about every tenth message of a user, and
+  /// while a rule is near (`detect::ModelOptions`). Forgotten at `resume`: who gives models gives
+  /// them again. A fault is reported by the shard of `kModelName`, as an alert about that name.
+  void use_champion(const ChampionInfo& champion,
+                    const std::optional<ModelFault>& fault,
+                    Effects& out);
+  /// Takes what the model said; from its line on, and not within the cool-down, it is a finding
+  /// about the user. False when another model is in force by now, or the user is forgotten.
+  bool take(const Answer& answer, Effects& out);
+
   // Questions: they change nothing.
   [[nodiscard]] std::optional<UserView> view(std::string_view user) const;
   /// What the detectors would say of the user now; none when the user is not known.
@@ -108,6 +122,7 @@ class Shard {
   [[nodiscard]] const std::map<std::string, traffic::Override, std::less<>>& overrides() const {
     return overrides_;
   }
+  [[nodiscard]] const ChampionInfo& champion() const { return champion_; }
   [[nodiscard]] const Settings& settings() const { return *settings_; }
   [[nodiscard]] std::shared_ptr<const Settings> shared_settings() const { return settings_; }
   [[nodiscard]] Counters counters() const;
@@ -126,9 +141,13 @@ class Shard {
     limits::UserLimits limits;
     detect::RuleState rules;
     SteadyTime first{}, last{};
-    std::uint64_t address = 0;  ///< hash of the last one
-    std::uint32_t row_s = 0;    ///< when the last row was handed out, seconds since the epoch
-    std::uint32_t audit_s = 0;  ///< when the last enforcement was noted
+    std::uint64_t address = 0;        ///< hash of the last one
+    std::uint32_t row_s = 0;          ///< when the last row was handed out, seconds since the epoch
+    std::uint32_t audit_s = 0;        ///< when the last enforcement was noted
+    std::uint32_t asked_s = 0;        ///< when the champion was asked last
+    std::uint32_t model_spoke_s = 0;  ///< when it was last above its line
+    std::uint8_t messages = 0;        ///< seen, up to 255
+    std::uint8_t messages_unasked = 0;  ///< since it was asked
     bool active = false;
     bool overridden = false;
   };
@@ -147,7 +166,11 @@ class Shard {
   UserState& meet(const traffic::Event& event, SteadyTime& now);
   [[nodiscard]] AddressState* address_of(const traffic::Event& event);
   [[nodiscard]] limits::ConnectionLimits* connection_of(const traffic::Event& event);
-  void judge(UserState& user, const traffic::Event& event, SteadyTime now, Effects& out);
+  /// Whether a rule is near.
+  bool judge(UserState& user, const traffic::Event& event, SteadyTime now, Effects& out);
+  void ask_model(
+      UserState& user, const traffic::Event& event, bool near, SteadyTime now, Effects& out);
+  void report(const ModelFault& fault, Effects& out);
   void raise(const traffic::Finding& finding,
              const traffic::Event& event,
              const UserState& user,
@@ -177,6 +200,7 @@ class Shard {
   std::map<std::string, traffic::Override, std::less<>> overrides_;
   detect::Population population_;
   detect::Contribution contribution_;
+  ChampionInfo champion_;
   features::Crowd crowd_;
   std::size_t active_users_ = 0;
   Counters counters_;

@@ -16,8 +16,8 @@ using traffic::Name;
 namespace {
 
 /// 2 added what connections have used up, 3 what goes on among all users: where a snapshot has
-/// none, it begins anew.
-constexpr std::uint8_t kShardVersion = 3;
+/// none, it begins anew. 4 added the champion.
+constexpr std::uint8_t kShardVersion = 4;
 
 void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
 SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
@@ -32,6 +32,10 @@ void save_user(const Shard::UserState& user, Writer& out) {
   out.put(user.address);
   out.put(user.row_s);
   out.put(user.audit_s);
+  out.put(user.asked_s);
+  out.put(user.model_spoke_s);
+  out.put(user.messages);
+  out.put(user.messages_unasked);
   out.put(user.active);
 }
 
@@ -56,6 +60,10 @@ void load_user(Reader& in, Shard::UserState& user) {
   in.get(user.address);
   in.get(user.row_s);
   in.get(user.audit_s);
+  in.get(user.asked_s);
+  in.get(user.model_spoke_s);
+  in.get(user.messages);
+  in.get(user.messages_unasked);
   user.active = in.get<std::uint8_t>() != 0;
 }
 
@@ -134,6 +142,7 @@ void Shard::adopt(const traffic::Alert& alert) {
 void Shard::resume(std::uint64_t first) {
   LIMINAL_CHECK(first > inputs_);
   inputs_ = first;
+  champion_ = {};
   connections_.clear();
   users_.for_each([](const Name&, UserState& user) {
     user.limits.forget_connections();
@@ -201,6 +210,7 @@ void Shard::save(Writer& out) const {
   out.put_varint(ticks_);
   population_.save(out);
   contribution_.save(out);
+  engine::save(champion_, out);
   out.put_varint(overrides_.size());
   for (const auto& [user, override_] : overrides_) traffic::save(override_, out);
   users_.save(out, save_user);
@@ -232,6 +242,7 @@ Result<void> Shard::load(Reader& in) {
   ticks_ = in.get_varint();
   population_.load(in);
   contribution_.load(in);
+  if (!engine::load(champion_, in)) in.fail();
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
     traffic::Override override_;
     const bool good = traffic::load(override_, in) && !override_.user.empty();

@@ -73,10 +73,13 @@ std::optional<std::pair<ShardId, std::uint64_t>> parse_alert_id(std::string_view
 
 std::string explanation(const Finding& finding) {
   std::array<Evidence, kEvidenceMax> lines = finding.evidence;
-  const auto end = lines.begin() + finding.evidence_count;
+  auto end = lines.begin() + finding.evidence_count;
   std::stable_sort(lines.begin(), end, [](const Evidence& a, const Evidence& b) {
     return a.contribution > b.contribution;
   });
+  // A model has a line for every feature: most of them say little.
+  constexpr std::ptrdiff_t kLinesInWords = 4;
+  if (finding.detector == Detector::kModel) end = std::min(end, lines.begin() + kLinesInWords);
   std::string text(info(finding.type).meaning);
   const char* separator = ": ";
   for (auto line = lines.begin(); line != end; ++line) {

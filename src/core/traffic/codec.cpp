@@ -34,6 +34,7 @@ void save(const Finding& finding, Writer& out) {
     out.put(line.expected_high);
     out.put(line.contribution);
   }
+  if (finding.detector == Detector::kModel) out.put(finding.model_version);
 }
 
 bool load(Finding& finding, Reader& in) {
@@ -54,6 +55,7 @@ bool load(Finding& finding, Reader& in) {
     in.get(line.expected_high);
     in.get(line.contribution);
   }
+  if (finding.detector == Detector::kModel) in.get(finding.model_version);
   return in.ok();
 }
 

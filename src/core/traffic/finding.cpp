@@ -79,7 +79,7 @@ constexpr std::array<FindingInfo, kFindingTypes> kFindings{{
      "the champion model finds this user's features abnormal"},
     {kModelUnavailable,
      "model_unavailable",
-     kMedium,
+     kHigh,
      kInvestigate,
      "a model was taken out of the decision path because it failed or was too slow"},
 }};
@@ -107,24 +107,13 @@ struct SignalInfo {
   std::string_view unit;
 };
 constexpr std::array<SignalInfo, kSignals - kFeatureCount> kStatisticSignals{{
-    {"messages_10s", "1"},
-    {"messages_60s", "1"},
-    {"messages_300s", "1"},
-    {"messages_900s", "1"},
-    {"error_evidence", "nat"},
-    {"repeat_evidence", "nat"},
-    {"size_evidence", "nat"},
-    {"message_bytes", "B"},
-    {"reconnects_300s", "1"},
-    {"new_channels_120s", "1"},
-    {"gap_spread", "nat"},
-    {"new_users_600s", "1"},
-    {"size_likeness", "nat"},
-    {"shared_content", "nat"},
-    {"unseen_channels", "nat"},
-    {"new_address", "1"},
-    {"active_users_ratio", "ratio"},
-    {"model_score", "1"},
+    {"messages_10s", "1"},      {"messages_60s", "1"},           {"messages_300s", "1"},
+    {"messages_900s", "1"},     {"error_evidence", "nat"},       {"repeat_evidence", "nat"},
+    {"size_evidence", "nat"},   {"message_bytes", "B"},          {"reconnects_300s", "1"},
+    {"new_channels_120s", "1"}, {"gap_spread", "nat"},           {"new_users_600s", "1"},
+    {"size_likeness", "nat"},   {"shared_content", "nat"},       {"unseen_channels", "nat"},
+    {"new_address", "1"},       {"active_users_ratio", "ratio"}, {"model_score", "1"},
+    {"model_row_seconds", "s"}, {"model_failures", "1"},
 }};
 
 template <class T, std::size_t N>

@@ -105,8 +105,10 @@ enum class Signal : std::uint8_t {
   kNewAddress,        ///< the user's address changed within the hour
   kActiveUsersRatio,  ///< share of the active users that exceed a rate statistic
   kModelScore,
+  kModelRowSeconds,  ///< what a model takes for one row of features
+  kModelFailures,    ///< answers of a model that were none
 };
-inline constexpr std::size_t kSignals = kFeatureCount + 18;
+inline constexpr std::size_t kSignals = kFeatureCount + 20;
 [[nodiscard]] constexpr Signal signal(FeatureId id) {
   return Signal{static_cast<std::uint8_t>(id)};
 }
@@ -124,7 +126,8 @@ struct Evidence {
   friend bool operator==(const Evidence&, const Evidence&) = default;
 };
 
-inline constexpr std::size_t kEvidenceMax = 7;
+/// Of a model: its score, and what each feature makes of it.
+inline constexpr std::size_t kEvidenceMax = kFeatureCount + 1;
 
 /// A configured rule by its place in the configuration; 255 when no rule spoke.
 inline constexpr std::uint8_t kNoRule = 255;
@@ -138,7 +141,8 @@ struct Finding {
   Action action = Action::kWatch;  ///< what enforce would do
   std::uint8_t rule = kNoRule;
   std::uint8_t evidence_count = 0;
-  float score = 0;       ///< 1 = the alarm line
+  std::uint32_t model_version = 0;  ///< of the model that spoke; 0 when none did
+  float score = 0;                  ///< 1 = the alarm line
   float confidence = 0;  ///< 0–1: the share of such findings that were true (docs/detections.md)
   std::array<Evidence, kEvidenceMax> evidence{};
 

@@ -113,6 +113,12 @@ void write(const Finding& finding, Writer& out) {
   } else {
     out.value(finding.rule);
   }
+  out.key("model_version");
+  if (finding.model_version == 0) {
+    out.null();
+  } else {
+    out.value(finding.model_version);
+  }
   out.field("severity", name(finding.severity));
   out.field("score", std::isfinite(finding.score) ? finding.score : 0.F);
   out.field("confidence", ratio(finding.confidence));

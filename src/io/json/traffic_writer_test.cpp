@@ -82,12 +82,13 @@ TEST(TrafficWriter, WritesAFeatureRow) {
 
 TEST(TrafficWriter, WritesWhoDecidedAndFromWhat) {
   Finding finding = some_alert().worst;
-  EXPECT_EQ(written(finding),
-            R"({"decided_by":"baseline","detector":"rate_surprise_10s","rule":null,)"
-            R"("severity":"low","score":1.5,"confidence":0.75,"mode":"shadow","explanation":")" +
-                explanation(finding) +
-                R"(","evidence":[{"signal":"messages_10s","unit":"1","observed":22,)"
-                R"("expected_low":0,"expected_high":null,"contribution":1.5}]})");
+  EXPECT_EQ(
+      written(finding),
+      R"({"decided_by":"baseline","detector":"rate_surprise_10s","rule":null,"model_version":null,)"
+      R"("severity":"low","score":1.5,"confidence":0.75,"mode":"shadow","explanation":")" +
+          explanation(finding) +
+          R"(","evidence":[{"signal":"messages_10s","unit":"1","observed":22,)"
+          R"("expected_low":0,"expected_high":null,"contribution":1.5}]})");
   finding.detector = Detector::kRule;
   finding.rule = 3;
   EXPECT_EQ(written(finding).find(R"({"decided_by":"rule","detector":"rule","rule":3,)"), 0U);

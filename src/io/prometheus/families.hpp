@@ -29,6 +29,8 @@ enum class Family : std::uint8_t {
   kEventsRejected,
   kStepSeconds,
   kExchangeSeconds,
+  kInferenceSeconds,
+  kModelScores,
   kFindings,
   kAlerts,
   kAlertsOpen,

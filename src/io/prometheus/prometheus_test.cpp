@@ -33,6 +33,8 @@ counter liminal_events_late_total
 counter liminal_events_rejected_total
 histogram liminal_step_seconds
 histogram liminal_exchange_seconds
+histogram liminal_inference_seconds{model}
+counter liminal_model_scores_total{result}
 counter liminal_findings_total{type,severity}
 counter liminal_alerts_total{type,severity}
 gauge liminal_alerts_open{severity}

@@ -212,6 +212,8 @@ void add_counters(const engine::Counters& counters, prometheus::Snapshot& out) {
     out.add(Family::kEvents, counters.events[kind], {name(traffic::EventKind(kind))});
   out.add(Family::kEventsLate, counters.late);
   out.add(Family::kUsersEvicted, counters.users_evicted);
+  out.add(Family::kModelScores, counters.scores_asked, {"asked"});
+  out.add(Family::kModelScores, counters.scores_answered, {"answered"});
   for (const traffic::FindingInfo& info : traffic::finding_table()) {
     const auto& by_severity = counters.findings[static_cast<std::size_t>(info.type)];
     for (std::size_t severity = 0; severity < by_severity.size(); ++severity) {

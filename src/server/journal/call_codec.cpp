@@ -34,6 +34,28 @@ struct Encode {
     out.put(nanoseconds(call.now));
     out.put(settings_hash);
   }
+  void operator()(const UseChampion& call) const {
+    engine::save(call.champion, out);
+    out.put(call.fault.has_value());
+    if (!call.fault) return;
+    out.put(call.fault->kind);
+    out.put_varint(call.fault->version);
+    out.put(call.fault->row_seconds);
+    out.put(call.fault->row_seconds_budget);
+  }
+  void operator()(const TakeAnswer& call) const {
+    const Answer& answer = call.answer;
+    out.put_varint(answer.version);
+    out.put(answer.user);
+    out.put(nanoseconds(answer.time));
+    out.put(answer.score);
+    out.put(static_cast<std::uint8_t>(answer.why.size()));
+    for (const traffic::Evidence& line : answer.why) {
+      out.put(line.signal);
+      out.put(line.observed);
+      out.put(line.contribution);
+    }
+  }
 };
 
 template <class T>
@@ -45,6 +67,7 @@ bool get_below(Reader& in, T& value, std::size_t bound) {
 }
 
 constexpr std::size_t kVerdicts = 4;
+constexpr std::size_t kFaults = 3;
 
 struct Decode {
   Reader& in;
@@ -78,6 +101,30 @@ struct Decode {
     call.first = in.get_varint();
     call.now = SteadyTime{Duration{in.get<Duration::rep>()}};
     call.settings = settings(in.get<std::uint64_t>());
+    return true;
+  }
+  bool operator()(UseChampion& call) const {
+    if (!engine::load(call.champion, in)) return false;
+    if (in.get<std::uint8_t>() == 0) return true;
+    ModelFault& fault = call.fault.emplace();
+    if (!get_below(in, fault.kind, kFaults)) return false;
+    fault.version = static_cast<std::uint32_t>(in.get_varint());
+    in.get(fault.row_seconds);
+    in.get(fault.row_seconds_budget);
+    return true;
+  }
+  bool operator()(TakeAnswer& call) const {
+    Answer& answer = call.answer;
+    answer.version = static_cast<std::uint32_t>(in.get_varint());
+    in.get(answer.user);
+    answer.time = SteadyTime{Duration{in.get<Duration::rep>()}};
+    in.get(answer.score);
+    for (std::size_t left = in.get<std::uint8_t>(); left > 0 && in.ok(); --left) {
+      traffic::Signal feature{};
+      if (!get_below(in, feature, traffic::kSignals)) return false;
+      const auto observed = in.get<float>();
+      answer.why.push_back(part_of_score(feature, observed, in.get<float>()));
+    }
     return true;
   }
 };

@@ -149,10 +149,10 @@ Result<void> resume(const engine::Resume& call, engine::Shard& shard) {
   return {};
 }
 
-Result<void> carry_out(const Entry& entry, engine::Shard& shard) {
+Result<void> carry_out(const Entry& entry, engine::Shard& shard, engine::Effects& out) {
   const auto* use = std::get_if<engine::UseSettings>(&entry.call);
   if (use != nullptr && use->settings == nullptr) return failure(ErrorCode::kMissing, entry.input);
-  (void)engine::carry_out(entry.call, shard);
+  (void)engine::carry_out(entry.call, shard, out);
   return {};
 }
 
@@ -180,7 +180,7 @@ Result<void> apply(const Entry& entry,
       shard.absorb(*entry.exchange, out);
       return {};
     case Kind::kCall:
-      return carry_out(entry, shard);
+      return carry_out(entry, shard, out);
   }
   return failure(ErrorCode::kMalformed, expected);
 }

@@ -84,7 +84,14 @@ std::vector<engine::Call> calls(const std::shared_ptr<const engine::Settings>& s
                                 traffic::FeedbackVerdict::kTruePositive},
           engine::CleanUp{std::chrono::hours{24}},
           engine::Adopt{alert},
-          engine::Resume{5, 1000, SteadyTime{std::chrono::hours{1}}, settings}};
+          engine::Resume{5, 1000, SteadyTime{std::chrono::hours{1}}, settings},
+          engine::UseChampion{{3, {1, 2, 3}, .7F, true},
+                              engine::ModelFault{engine::ModelFault::Kind::kSlow, 2, .1F, .01F}},
+          engine::TakeAnswer{{3,
+                              hash64("ann"),
+                              SteadyTime{std::chrono::hours{2}},
+                              .9F,
+                              {{traffic::Signal::kMessages10s, 30, 0, 0, 1.2F}}}}};
 }
 
 TEST(Entries, OfCallsAreReadAsTheyWereWritten) {
@@ -134,7 +141,7 @@ TEST(Entries, OfOtherSoftwareAreRefused) {
     EntryReader reader;
     return reader.read(bytes, [](const Entry&) { return true; }).error().code;
   };
-  EXPECT_EQ(error(std::string("\x03\x00", 2)), ErrorCode::kUnsupported);
+  EXPECT_EQ(error(std::string("\x04\x00", 2)), ErrorCode::kUnsupported);
   EXPECT_EQ(error(std::string("\x01\x42", 2)), ErrorCode::kMalformed);
   EXPECT_EQ(error(std::string("\x01\x00\x09\x01", 4)), ErrorCode::kMalformed);
 }

@@ -73,7 +73,8 @@ class Server {
 
   void carry_out(const engine::Call& call, std::uint64_t number = 0) {
     journal_->call(kShard, number != 0 ? number : shard_->inputs() + 1, call);
-    (void)engine::carry_out(call, *shard_);
+    engine::Effects effects;
+    (void)engine::carry_out(call, *shard_, effects);
     note();
   }
 

@@ -12,6 +12,8 @@ namespace {
 constexpr Duration kSecond = std::chrono::seconds{1};
 /// Effects of more changes than this are handed on before the turn ends.
 constexpr std::size_t kEffectsPerDelivery = 1024;
+/// So are questions to the champion.
+constexpr std::size_t kAsksPerBatch = 256;
 /// A server that was held up for longer lives the rest in one step.
 constexpr Duration kStepwiseMax = std::chrono::hours{1};
 
@@ -28,6 +30,10 @@ Problems validate(const Options& options) {
     problems.push_back({"threads", "must be at most 64: there are no more shards"});
   if (options.mailbox_max < 64) problems.push_back({"mailbox_max", "must be at least 64"});
   if (options.submitted_max == 0) problems.push_back({"submitted_max", "must be at least 1"});
+  for (Problem problem : validate(options.inference)) {
+    problem.key = "inference." + problem.key;
+    problems.push_back(std::move(problem));
+  }
   for (Problem problem : engine::validate(options.commons)) {
     problem.key = "commons." + problem.key;
     problems.push_back(std::move(problem));
@@ -40,7 +46,7 @@ std::uint64_t OwnedShard::carry_out(const engine::Call& call) {
     const auto* resume = std::get_if<engine::Resume>(&call);
     recorder_->call(shard_.id(), resume != nullptr ? resume->first : shard_.inputs() + 1, call);
   }
-  return engine::carry_out(call, shard_);
+  return engine::carry_out(call, shard_, effects_);
 }
 
 Worker::Worker(Runtime& runtime, std::size_t index, const Options& options)
@@ -94,12 +100,14 @@ void Worker::absorb(const engine::Exchange& exchange) {
 }
 
 void Worker::deliver() {
+  answer_asks();
   if (!effects_.alerts.empty() || !effects_.rows.empty() || !effects_.audit.empty())
     runtime_.sink_.deliver(effects_);
   effects_.clear();
 }
 
 void Worker::deliver_if_many() {
+  if (effects_.asks.size() >= kAsksPerBatch) answer_asks();
   if (effects_.alerts.size() + effects_.rows.size() + effects_.audit.size() > kEffectsPerDelivery)
     deliver();
 }
@@ -124,7 +132,8 @@ Runtime::Runtime(const Options& options,
       settings_(settings),
       exchange_(std::make_shared<engine::Exchange>()),
       second_(clock.now()),
-      beat_(std::make_unique<Beat>(*this)) {
+      beat_(std::make_unique<Beat>(*this)),
+      models_(options.inference, model_callbacks()) {
   shards_.reserve(kShards);
   for (std::uint32_t i = 0; i < kShards; ++i)
     shards_.emplace_back(ShardId{static_cast<std::uint8_t>(i)}, settings, second_);
@@ -160,14 +169,15 @@ void Runtime::resume(std::uint64_t first) {
   commons_.forget_connections();
   for (engine::Shard& shard : shards_) {
     const std::uint64_t base = shard.inputs();
-    (void)OwnedShard(shard, recorder_)
+    (void)OwnedShard(shard, recorder_, workers_[owner(shard.id())]->effects_)
         .carry_out(engine::Resume{base, std::max(first, base + 1), shard.now(), settings_});
   }
 }
 
 std::uint64_t Runtime::carry_out(ShardId shard, const engine::Call& call) {
   LIMINAL_CHECK(threads_.empty());
-  return OwnedShard(shards_[index(shard)], recorder_).carry_out(call);
+  return OwnedShard(shards_[index(shard)], recorder_, workers_[owner(shard)]->effects_)
+      .carry_out(call);
 }
 
 void Runtime::start() {
@@ -179,6 +189,7 @@ void Runtime::start() {
 }
 
 void Runtime::stop() {
+  models_.stop();
   for (const auto& worker : workers_) worker->loop().stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
@@ -198,6 +209,7 @@ void Runtime::beat() {
 
 void Runtime::begin_second(SteadyTime now) {
   busy_ = true;
+  models_.look();
   exchange_began_ = std::chrono::steady_clock::now();
   second_ = now;
   waiting_for_ = workers_.size();
@@ -235,7 +247,7 @@ void Runtime::absorbed() {
 bool Runtime::ask(ShardId shard, Question question) {
   Worker& worker = *workers_[owner(shard)];
   return worker.loop().post([&worker, shard, question = std::move(question)] {
-    OwnedShard owned(worker.shard(shard), worker.runtime_.recorder_);
+    OwnedShard owned(worker.shard(shard), worker.runtime_.recorder_, worker.effects_);
     question(owned);
   });
 }
@@ -253,7 +265,7 @@ bool Runtime::ask_all(Question question, std::function<void()> done) {
   // Half a round is none: the first thread's mailbox speaks for all, the others' parts are few.
   const auto part = [this, round](Worker& worker) {
     for (std::size_t i = worker.index(); i < kShards; i += threads()) {
-      OwnedShard owned(shards_[i], recorder_);
+      OwnedShard owned(shards_[i], recorder_, worker.effects_);
       round->question(owned);
     }
     if (round->left.fetch_sub(1) == 1 && round->done) round->done();
@@ -306,7 +318,8 @@ void Runtime::set_settings(std::shared_ptr<const engine::Settings> settings) {
     worker->loop().post_reserved([this, each = worker.get(), settings] {
       if (each->index() == 0) settings_ = settings;
       for (std::size_t i = each->index(); i < kShards; i += threads())
-        (void)OwnedShard(shards_[i], recorder_).carry_out(engine::UseSettings{settings});
+        (void)OwnedShard(shards_[i], recorder_, each->effects_)
+            .carry_out(engine::UseSettings{settings});
     });
   }
 }

@@ -22,6 +22,7 @@
 #include "io/epoll/loop.hpp"
 #include "io/prometheus/histogram.hpp"
 #include "server/shards/clock.hpp"
+#include "server/shards/model_thread.hpp"
 
 namespace liminal::shards {
 
@@ -50,7 +51,9 @@ class Recorder {
 /// changes it goes through `carry_out`, so that no input misses the journal.
 class OwnedShard {
  public:
-  OwnedShard(engine::Shard& shard, Recorder* recorder) : shard_(shard), recorder_(recorder) {}
+  /// What it brings about goes into `effects`.
+  OwnedShard(engine::Shard& shard, Recorder* recorder, engine::Effects& effects)
+      : shard_(shard), recorder_(recorder), effects_(effects) {}
 
   [[nodiscard]] const engine::Shard& operator*() const { return shard_; }
   [[nodiscard]] const engine::Shard* operator->() const { return &shard_; }
@@ -61,6 +64,7 @@ class OwnedShard {
  private:
   engine::Shard& shard_;
   Recorder* recorder_;
+  engine::Effects& effects_;
 };
 
 /// What a shard was between two of its inputs, in the bytes that it loads.
@@ -78,6 +82,9 @@ struct Options {
   /// Events from `submit` that may be under way; more are refused.
   std::uint32_t submitted_max = 262'144;
   engine::CommonsOptions commons = {};
+  InferenceOptions inference = {};
+  /// Told once of each model that was taken out of the path, on a thread of the shards.
+  std::function<void(const engine::ModelFault& fault)> on_model_fault = {};
 };
 [[nodiscard]] Problems validate(const Options& options);
 
@@ -102,6 +109,12 @@ class Worker {
   void absorb(const engine::Exchange& exchange);
   void deliver();
   void deliver_if_many();
+  /// runtime_model.cpp: answers what steps have asked since the last time, in their order.
+  void answer_asks();
+  void answer_now(float score, const engine::Ask& ask);
+  void take(ShardId id, engine::Answer answer);
+  void use(std::shared_ptr<const engine::Champion> champion,
+           const std::optional<engine::ModelFault>& fault);
 
   Runtime& runtime_;
   const std::size_t index_;
@@ -112,6 +125,12 @@ class Worker {
   engine::Effects effects_;  ///< of this turn
   std::uint32_t steps_ = 0;
   prometheus::LiveHistogram step_seconds_;
+
+  std::shared_ptr<const engine::Champion> champion_;  ///< null: nobody is asked
+  BudgetWatch watch_;
+  std::vector<engine::Ask> asks_;  ///< in hand
+  std::vector<float> scores_;      ///< of them
+  prometheus::LiveHistogram inference_seconds_;
 };
 
 /// Runs the engine: threads with a loop each, the 64 shards spread over them, the commons on the
@@ -179,6 +198,13 @@ class Runtime {
   /// From now on these hold, shard by shard.
   void set_settings(std::shared_ptr<const engine::Settings> settings);
 
+  /// From now on shards ask this model, each from one input to the next: no step fails or waits for
+  /// it. Null: none. Any thread; before `start` it holds from the start on. A model that is slower
+  /// than its budget, fails or gives what is no number is taken out by itself, with an alert.
+  void set_champion(std::shared_ptr<const engine::Champion> champion);
+  /// The version that is asked; 0: none.
+  [[nodiscard]] std::uint32_t champion_version() const { return champion_version_.load(kRelaxed); }
+
   /// Saves one shard as it is between two inputs; without bytes when it has had no more than
   /// `changes`. False when that thread has too much waiting. Any thread.
   [[nodiscard]] bool save_shard(ShardId shard,
@@ -199,6 +225,10 @@ class Runtime {
   [[nodiscard]] prometheus::Histogram step_seconds() const;
   /// What the exchange took, from the first tick to the last absorption. Any thread.
   [[nodiscard]] prometheus::Histogram exchange_seconds() const { return exchange_seconds_.read(); }
+  /// What batches of rows took the champions. Any thread.
+  [[nodiscard]] prometheus::Histogram inference_seconds() const;
+  /// Asks that nobody answered in time. Any thread.
+  [[nodiscard]] std::uint64_t scores_late() const { return models_.late(); }
 
  private:
   friend class Worker;
@@ -209,6 +239,8 @@ class Runtime {
   void begin_second(SteadyTime now);
   void told();
   void absorbed();
+  [[nodiscard]] ModelThread::Callbacks model_callbacks();
+  void take_out(const engine::Champion* champion, const engine::ModelFault& fault);
   [[nodiscard]] SavedShard save_changed(ShardId shard, std::uint64_t changes) const;
 
   Options options_;
@@ -235,6 +267,8 @@ class Runtime {
 
   std::atomic<std::uint64_t> seconds_{0};
   std::atomic<std::uint32_t> submitted_{0};
+  std::atomic<std::uint32_t> champion_version_{0};
+  ModelThread models_;  ///< ends first: it calls the threads
 };
 
 }  // namespace liminal::shards

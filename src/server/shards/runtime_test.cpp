@@ -10,74 +10,12 @@
 #include <set>
 
 #include "core/base/random.hpp"
-#include "core/engine/local_engine.hpp"
+#include "server/shards/testing.hpp"
 
 namespace liminal::shards {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using traffic::Event;
-using traffic::EventKind;
-using traffic::Name;
-
-constexpr Duration kDate = seconds{1'700'000'000};
-constexpr auto kPatience = seconds{20};
-
-/// A clock that the test moves; threads read it.
-struct HandClock {
-  [[nodiscard]] EngineClock::Source source() {
-    return {.wall = [] { return kDate; }, .steady = [this] { return Duration{steady.load()}; }};
-  }
-  std::atomic<Duration::rep> steady{0};
-};
-
-struct Collector : Sink {
-  void deliver(engine::Effects& effects) override {
-    const std::lock_guard lock(mutex);
-    for (const auto& change : effects.alerts)
-      if (change.kind == engine::AlertChange::Kind::kRaised) raised.push_back(change.alert);
-    rows += effects.rows.size();
-  }
-  std::mutex mutex;
-  std::vector<traffic::Alert> raised;
-  std::size_t rows = 0;
-};
-
-traffic::StoredEvent message(const std::string& user, double t, std::uint32_t bytes = 40) {
-  Event event;
-  event.user = Name(user);
-  event.address = Name("10.0.0.1");
-  event.bytes = bytes;
-  event.time = EventTime{kDate + from_seconds(t)};
-  return traffic::StoredEvent(event);
-}
-
-std::shared_ptr<const engine::Settings> settings() {
-  return std::make_shared<const engine::Settings>(engine::Options{});
-}
-
-/// Waits for a call from another thread.
-template <class Ask>
-void wait_for(Ask&& ask) {
-  auto called = std::make_shared<std::promise<void>>();
-  ask([called] { called->set_value(); });
-  ASSERT_EQ(called->get_future().wait_for(kPatience), std::future_status::ready);
-}
-
-/// Lets the engine live `count` seconds more.
-void live(Runtime& runtime, HandClock& clock, int count) {
-  for (int i = 0; i < count; ++i) {
-    const std::uint64_t before = runtime.seconds_lived();
-    clock.steady += Duration{seconds{1}}.count();
-    const auto give_up = std::chrono::steady_clock::now() + kPatience;
-    while (runtime.seconds_lived() == before) {
-      ASSERT_LT(std::chrono::steady_clock::now(), give_up);
-      // The beat sleeps by the machine's clock; a question wakes it for the test's.
-      wait_for([&](auto done) { runtime.wake(done); });
-    }
-  }
-}
+using namespace testing;
 
 /// What a runtime makes of a fixed log: ordinary people and somebody who floods.
 struct Outcome {
