@@ -4,8 +4,9 @@
   check_actor.py LIMINAL
 
 The stand-in checks path, token and body as Ray Serve's external scaler does and scales nothing. One
-service is enforced by Ray Serve, which is away at first (503); one is told to a webhook; one is in
-shadow, of which nobody may hear. The audit log must have every attempt.
+service is enforced by Ray Serve, which is away at first (503); one is told to a webhook; one has no mode
+of its own and so is in shadow, of which nobody may hear until a reload says so. The audit log must have
+every change and the failure.
 """
 import http.server
 import json
@@ -36,13 +37,14 @@ url = "{url}"
 application = "my shop"
 deployment = "Chat"
 token_file = "{token}"
+mode = "enforce"
 [[scaling.actors]]
 service = "hook"
 url = "{url}/hook"
+mode = "enforce"
 [[scaling.actors]]
 service = "quiet"
 url = "{url}/quiet"
-mode = "shadow"
 """
 
 
@@ -67,7 +69,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def status(self, body):
-        if self.path == "/hook":
+        if self.path in ("/hook", "/quiet"):
             return 204
         if self.path != "/api/v1/applications/my%20shop/deployments/Chat/scale":
             return 404
@@ -106,7 +108,7 @@ def until(what, look):
     return found
 
 
-def check(process, stand_in, database):
+def check(process, stand_in, database, configuration):
     api = re.match(r"ready listen=\S+ api=(\S+)", process.stdout.readline())[1]
     advised = {service: tell(api, service) for service in ("ray", "hook", "quiet")}
     scaled = until("Ray Serve is told", lambda: [body for _, status, body in stand_in.heard
@@ -124,6 +126,10 @@ def check(process, stand_in, database):
                 'service="hook",result="done"', 'service="quiet",result="shadowed"'}
     until(f"{expected} are counted", lambda: counted() == expected)
     assert not [path for path, _, _ in stand_in.heard if path == "/quiet"], "shadow acts"
+    configuration.write_text(configuration.read_text() + 'mode = "enforce"\n')
+    process.send_signal(signal.SIGHUP)
+    until("the third is told", lambda: [path for path, _, _ in stand_in.heard if path == "/quiet"])
+    until("that is counted", lambda: 'service="quiet",result="done"' in counted())
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
 
@@ -132,8 +138,9 @@ def check(process, stand_in, database):
                               " WHERE actor = 'scaling'").fetchall()
     kinds = sorted((action, subject, detail.rpartition("; ")[2] if action == "scale" else "")
                    for action, subject, detail in audit)
-    assert kinds == [("scale", "hook", "answered 204"), ("scale", "ray", "answered 200"),
-                     ("scale", "ray", "answered 503"), ("scale.shadow", "quiet", "")], audit
+    assert kinds == [("scale", "hook", "answered 204"), ("scale", "quiet", "answered 204"),
+                     ("scale", "ray", "answered 200"), ("scale", "ray", "answered 503"),
+                     ("scale.shadow", "quiet", "")], audit
     assert "s3cret" not in str(audit)
 
 
@@ -148,7 +155,7 @@ def main():
         process = subprocess.Popen([sys.argv[1], "serve", "--config", folder / "liminal.toml"],
                                    stdout=subprocess.PIPE, text=True)
         try:
-            check(process, stand_in, folder / "data" / "liminal.db")
+            check(process, stand_in, folder / "data" / "liminal.db", folder / "liminal.toml")
         finally:
             if process.poll() is None:
                 process.kill()

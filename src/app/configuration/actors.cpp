@@ -50,7 +50,7 @@ void apply_actors(const std::vector<WrittenTable>& actors, Loaded& loaded) {
   auto& all = loaded.configuration.scaling.actors;
   for (const WrittenTable& written : actors) {
     const std::size_t number = all.size();
-    all.emplace_back().target.mode = loaded.configuration.mode;
+    all.emplace_back();
     loaded.origins[fmt::format("scaling.actors[{}]", number)] = written.where;
     for (const auto& [name, field] : written.fields) put(number, name, field, loaded);
   }
@@ -89,10 +89,12 @@ std::vector<Setting> actor_settings(std::size_t actor) {
   fields.push_back({.key = key("token_file"),
                     .slot = [of](C& c) -> Slot { return &of(c).token_file; },
                     .help = "A file whose first line is the token, instead of `token`."});
-  fields.push_back({.key = key("mode"),
-                    .slot = [of](C& c) -> Slot { return choice(of(c).target.mode, kModes); },
-                    .help = "observe counts what would be done, shadow also writes it into the "
-                            "audit log, enforce does it; by default as `mode` says."});
+  fields.push_back(
+      {.key = key("mode"),
+       .slot = [of](C& c) -> Slot { return choice(of(c).target.mode, kModes); },
+       .help = "observe counts what would be done, shadow also writes it into the "
+               "audit log, enforce does it; shadow by default, whatever the general `mode` "
+               "is. Counts from a reload, where the rest of the actor is the same."});
   return fields;
 }
 

@@ -105,9 +105,14 @@ void check_outside(const Configuration& c, Checks& checks) {
 }
 
 void check_scaling(const Configuration::Scaling& c, Checks& checks) {
-  checks.require(c.grpc.empty() || host_of(c.grpc).has_value(),
+  const auto grpc = host_of(c.grpc);
+  checks.require(c.grpc.empty() || grpc.has_value(),
                  "scaling.grpc",
                  "must be HOST:PORT, as 127.0.0.1:9090 or [::1]:9090");
+  checks.require(!grpc || is_loopback(*grpc) || !c.grpc_authorities.empty() || c.grpc_open,
+                 "scaling.grpc",
+                 "is reachable from other machines: set scaling.grpc_authorities, or "
+                 "scaling.grpc_open = true");
   checks.require(c.grpc_certificate.empty() == c.grpc_key.empty(),
                  c.grpc_key.empty() ? "scaling.grpc_key" : "scaling.grpc_certificate",
                  "is missing: TLS needs scaling.grpc_certificate and scaling.grpc_key");

@@ -24,7 +24,7 @@ struct Configuration {
   std::string listen = "0.0.0.0:8080";
   std::vector<std::string> upstreams;  ///< empty: the built-in hub answers
   std::string data = "data";
-  /// Given to every rule, statistic and policy that has no mode of its own.
+  /// Given to every rule, statistic and policy that has no mode of its own; not to actors.
   traffic::Mode mode = traffic::Mode::kShadow;
   std::uint32_t shards = 0;  ///< threads; 0: one a CPU
   double time_scale = 1;
@@ -76,6 +76,7 @@ struct Configuration {
     std::string grpc_certificate;
     std::string grpc_key;
     std::string grpc_authorities;
+    bool grpc_open = false;
     std::vector<ScalingActor> actors;
   } scaling;
 

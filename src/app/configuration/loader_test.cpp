@@ -68,6 +68,24 @@ TEST(Configuration, NamesEveryProblemWithItsPlaceAndKey) {
                           "or api.token_file"));
 }
 
+TEST(Configuration, OpensTheScalersPortToOthersOnlyWhenItIsToldTo) {
+  const auto problems = [](const std::string& more) {
+    return texts(load_file("[scaling]\ngrpc = '0.0.0.0:9090'\n" + more).problems);
+  };
+  EXPECT_THAT(problems(""),
+              ElementsAre("a.toml:2: scaling.grpc: is reachable from other machines: set "
+                          "scaling.grpc_authorities, or scaling.grpc_open = true"));
+  EXPECT_THAT(problems("grpc_certificate = 'c'\ngrpc_key = 'k'\n"),
+              Contains(HasSubstr("is reachable from other machines")))
+      << "its own certificate says nothing of who asks";
+  EXPECT_THAT(problems("grpc_certificate = 'c'\ngrpc_key = 'k'\ngrpc_authorities = 'a'\n"),
+              IsEmpty());
+  EXPECT_THAT(problems("grpc_open = true\n"), IsEmpty());
+  for (const char* mine : {"127.0.0.1:9090", "[::1]:9090", "localhost:0"})
+    EXPECT_THAT(texts(load_file(std::string("[scaling]\ngrpc = '") + mine + "'\n").problems),
+                IsEmpty());
+}
+
 TEST(Configuration, OfBrokenTomlSaysTheLine) {
   const Loaded loaded = load_file("listen = '1.1.1.1:1'\nshards = = 3\n");
   ASSERT_EQ(loaded.problems.size(), 1u);
@@ -148,7 +166,7 @@ TEST(Rules, NameTheirProblemsByLine) {
 
 TEST(Actors, AreReadFromTheirTables) {
   const Loaded loaded = load_file(
-      "mode = 'observe'\n"
+      "mode = 'enforce'\n"
       "[[scaling.actors]]\nservice = 'chat'\nurl = 'http://ops:9/'\n"
       "[[scaling.actors]]\nservice = 'shop'\nkind = 'ray_serve'\nurl = 'http://ray:8265'\n"
       "application = 'a'\ndeployment = 'd'\ntoken = 's3cret'\nmode = 'enforce'\n");
@@ -156,7 +174,7 @@ TEST(Actors, AreReadFromTheirTables) {
   const auto& actors = loaded.configuration.scaling.actors;
   ASSERT_EQ(actors.size(), 2U);
   EXPECT_EQ(actors[0].target.kind, actor::Kind::kWebhook);
-  EXPECT_EQ(actors[0].target.mode, traffic::Mode::kObserve) << "as everything";
+  EXPECT_EQ(actors[0].target.mode, traffic::Mode::kShadow) << "whatever the general mode is";
   EXPECT_EQ(actors[1].target.kind, actor::Kind::kRayServe);
   EXPECT_EQ(actors[1].target.deployment, "d");
   EXPECT_EQ(actors[1].target.mode, traffic::Mode::kEnforce);

@@ -119,7 +119,7 @@ std::string fields_table(const std::vector<Setting>& fields) {
 }
 
 std::string reference_of_actors() {
-  return fmt::format("\n## `[[scaling.actors]]`\n\n{} They count from the next start.\n\n{}",
+  return fmt::format("\n## `[[scaling.actors]]`\n\n{} But for their mode, they count from the next start.\n\n{}",
                      kActorsHelp,
                      fields_table(actor_settings(0)));
 }

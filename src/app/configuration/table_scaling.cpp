@@ -13,11 +13,13 @@ void add_scaling_settings(std::vector<Setting>& all) {
                  .low = 1,
                  .high = 100'000,
                  .change = Change::kRestart});
-  all.push_back({.key = "scaling.grpc",
-                 .slot = [](C& c) -> Slot { return &c.scaling.grpc; },
-                 .help = "Where KEDA asks for what is advised, as an external scaler over gRPC: "
-                         "HOST:PORT; empty: nowhere. Whoever reaches it may read it.",
-                 .change = Change::kRestart});
+  all.push_back(
+      {.key = "scaling.grpc",
+       .slot = [](C& c) -> Slot { return &c.scaling.grpc; },
+       .help = "Where KEDA asks for what is advised, as an external scaler over gRPC: "
+               "HOST:PORT; empty: nowhere. Beyond this machine it needs scaling.grpc_authorities "
+               "or scaling.grpc_open.",
+       .change = Change::kRestart});
   all.push_back({.key = "scaling.grpc_certificate",
                  .slot = [](C& c) -> Slot { return &c.scaling.grpc_certificate; },
                  .help = "A file with the certificate of that address (PEM); empty: no TLS there.",
@@ -31,6 +33,11 @@ void add_scaling_settings(std::vector<Setting>& all) {
                  .help =
                      "A file with the authorities (PEM) that vouch for those who may ask there; "
                      "empty: nobody is asked for a certificate.",
+                 .change = Change::kRestart});
+  all.push_back({.key = "scaling.grpc_open",
+                 .slot = [](C& c) -> Slot { return &c.scaling.grpc_open; },
+                 .help = "Whoever reaches the address may read what is advised, without a "
+                         "certificate, from other machines too.",
                  .change = Change::kRestart});
 }
 

@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "app/ciphers.hpp"
+#include "app/configuration/changes.hpp"
 #include "app/options.hpp"
 #include "app/serve/engine_text.hpp"
 #include "app/serve/words.hpp"
@@ -168,7 +169,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->adopt_what_was_shown();
   server->open_scaling();
   if (auto asked = server->start_scaling_grpc(); !asked) return Failed(asked.error());
-  if (auto told = server->start_actor(); !told) return Failed(told.error());
+  if (auto told = server->make_actor(); !told) return Failed(told.error());
   server->runtime_->start();
   server->running_ = true;
   server->metric_streams_ = std::make_unique<MetricStreams>(
@@ -192,6 +193,8 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                       std::move(settings));
   if (auto listening = server->listen(); !listening) return Failed(listening.error());
   if (auto answering = server->start_api(); !answering) return Failed(answering.error());
+  // Last: nobody is told anything by a server that does not come up.
+  if (server->actor_) server->actor_->start();
   return server;
 }
 
@@ -338,7 +341,7 @@ tl::expected<void, std::string> Server::start_scaling_grpc() {
   return {};
 }
 
-tl::expected<void, std::string> Server::start_actor() {
+tl::expected<void, std::string> Server::make_actor() {
   actor::Options options = actor_options(configuration_);
   if (options.targets.empty()) return {};
   for (std::size_t i = 0; i < options.targets.size(); ++i) {
@@ -515,21 +518,29 @@ void Server::reload(const Configuration& configuration) {
     log_.write(LogLevel::kError, site, "reload.failed", {{"error", token.error()}});
   }
   log_.configure(configuration.log.level, configuration.log.format);
-  for (const auto& [key, same] :
-       {std::pair{"listen", configuration.listen == configuration_.listen},
-        std::pair{"api.address", configuration.api.address == configuration_.api.address},
-        std::pair{"data", configuration.data == configuration_.data},
-        std::pair{"shards", configuration.shards == configuration_.shards},
-        std::pair{"time_scale", configuration.time_scale == configuration_.time_scale}}) {
-    if (!same) log_.write(LogLevel::kWarning, site, "reload.needs_restart", {{"key", key}});
-  }
+  for (const std::string& key : needs_restart(configuration_, configuration))
+    log_.write(LogLevel::kWarning, site, "reload.needs_restart", {{"key", key}});
+  take_actor_modes(configuration);
   (void)store_->put(
       traffic::AuditEntry{clock_->now(), "configuration", "reload", "configuration", ""});
   ++measures_.reloads_done;
   log_.write(LogLevel::kInfo, site, "reload.done");
 }
 
+/// An actor whose place or token is another too keeps its mode: it would act on the place of
+/// before.
+void Server::take_actor_modes(const Configuration& configuration) {
+  if (!actor_) return;
+  for (const Configuration::ScalingActor& wanted : configuration.scaling.actors) {
+    for (const Configuration::ScalingActor& present : configuration_.scaling.actors) {
+      if (same_actor(present, wanted)) actor_->set_mode(wanted.target.service, wanted.target.mode);
+    }
+  }
+}
+
 void Server::stop(Duration patience) {
+  // First: nobody is told to scale on a load that falls because connections take their leave.
+  if (actor_) actor_->stop();
   if (http_) http_->stop(std::chrono::milliseconds{500});
   if (gateways_ && running_) gateways_->drain(patience);
   if (runtime_ && running_) {

@@ -86,7 +86,8 @@ class Server {
   void load_limits(engine::Options& options);
   void open_scaling();
   [[nodiscard]] tl::expected<void, std::string> start_scaling_grpc();
-  [[nodiscard]] tl::expected<void, std::string> start_actor();
+  [[nodiscard]] tl::expected<void, std::string> make_actor();
+  void take_actor_modes(const Configuration& configuration);
   void load_state();
   void adopt_what_was_shown();
   [[nodiscard]] tl::expected<void, std::string> listen();

@@ -29,11 +29,20 @@ Actor::Actor(Options options, Advise advise, Audit audit, Clock clock)
       clock_(std::move(clock)),
       client_({.timeout = options_.timeout, .ca_file = {}}) {
   for (const Target& target : options_.targets)
-    states_.push_back({Pacer(options_, target.mode == Mode::kEnforce), {}});
+    states_.push_back({.pacer = Pacer(options_, target.mode == Mode::kEnforce),
+                       .mode = target.mode,
+                       .mode_wanted = target.mode,
+                       .counters = {}});
+}
+
+Actor::~Actor() { stop(); }
+
+void Actor::start() {
   thread_ = std::thread([this] { run(); });
 }
 
-Actor::~Actor() {
+void Actor::stop() {
+  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -41,6 +50,13 @@ Actor::~Actor() {
   stop_.notify_all();
   client_.cancel();
   thread_.join();
+}
+
+void Actor::set_mode(const std::string& service, Mode mode) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    if (options_.targets[i].service == service) states_[i].mode_wanted = mode;
+  }
 }
 
 void Actor::counters(const std::function<void(const std::string&, const Counters&)>& each) const {
@@ -58,9 +74,18 @@ void Actor::run() {
   }
 }
 
+void Actor::take_mode(State& state) {
+  const std::lock_guard lock(mutex_);
+  if (state.mode == state.mode_wanted) return;
+  state.mode = state.mode_wanted;
+  state.pacer = Pacer(options_, state.mode == Mode::kEnforce);
+  state.last = Outcome::Kind::kDone;
+}
+
 void Actor::look(std::size_t which) {
   const Target& target = options_.targets[which];
   State& state = states_[which];
+  take_mode(state);
   const Result<scaling::Advice> advice = advise_(target.service);
   if (!advice || !advice->replicas) return;
   const std::uint32_t wanted = *advice->replicas;
@@ -68,23 +93,27 @@ void Actor::look(std::size_t which) {
   if (!state.pacer.is_due(wanted, now)) return;
   std::string detail = what(target) + ": " + change(state.pacer, wanted);
   Outcome outcome;
-  if (target.mode == Mode::kEnforce) {
-    outcome = act(target, *advice, now, detail);
-    audit_("scale", target.service, std::move(detail));
-  } else if (target.mode == Mode::kShadow) {
-    audit_("scale.shadow", target.service, std::move(detail));
-  }
+  if (state.mode == Mode::kEnforce) outcome = act(target, *advice, now, detail);
+  const bool done = outcome.kind == Outcome::Kind::kDone;
+  const bool news = outcome.kind != state.last || (done && state.pacer.told() != wanted);
+  if (news && state.mode != Mode::kObserve)
+    audit_(
+        state.mode == Mode::kEnforce ? "scale" : "scale.shadow", target.service, std::move(detail));
+  state.last = outcome.kind;
   state.pacer.settle(wanted, outcome, clock_());
   const std::lock_guard lock(mutex_);
-  Counters& counters = state.counters;
-  if (target.mode == Mode::kObserve) {
+  count(state.counters, state.mode, outcome.kind);
+}
+
+void Actor::count(Counters& counters, Mode mode, Outcome::Kind outcome) {
+  if (mode == Mode::kObserve) {
     ++counters.observed;
-  } else if (target.mode == Mode::kShadow) {
+  } else if (mode == Mode::kShadow) {
     ++counters.shadowed;
-  } else if (outcome.kind == Outcome::Kind::kDone) {
+  } else if (outcome == Outcome::Kind::kDone) {
     ++counters.done;
   } else {
-    ++(outcome.kind == Outcome::Kind::kRetry ? counters.failed : counters.rejected);
+    ++(outcome == Outcome::Kind::kRetry ? counters.failed : counters.rejected);
   }
 }
 

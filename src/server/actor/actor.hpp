@@ -33,6 +33,8 @@ struct Counters {
 /// holds up the others for its time-out at most. The newest number counts: nothing is queued.
 ///
 /// What was told lives as long as the process: after a restart each target is told once more.
+/// The audit log gets what a target took or would be told when that is another number, and of
+/// failures in a row the first of each kind: a target that is away for a day is two lines.
 class Actor {
  public:
   /// What is advised for a service now. Called on the actor's thread.
@@ -42,12 +44,21 @@ class Actor {
       std::function<void(std::string_view action, const std::string& service, std::string detail)>;
   using Clock = std::function<SteadyTime()>;
 
-  /// `options` must be valid.
+  /// `options` must be valid. Tells nobody before `start`.
   Actor(Options options, Advise advise, Audit audit, Clock clock);
-  /// Ends the attempt that is under way.
+  /// Stops.
   ~Actor();
   Actor(const Actor&) = delete;
   Actor& operator=(const Actor&) = delete;
+
+  /// Once.
+  void start();
+  /// Ends the attempt that is under way; none follows. Counters stay.
+  void stop();
+
+  /// Sets the mode of a service's target from the next look on; what was told so far is forgotten,
+  /// so that enforcing begins with telling it. Any thread; no-op for a service that is not told of.
+  void set_mode(const std::string& service, traffic::Mode mode);
 
   /// Calls `each(service, counters)` for every target, in their order. Any thread.
   void counters(const std::function<void(const std::string&, const Counters&)>& each) const;
@@ -55,10 +66,16 @@ class Actor {
  private:
   struct State {
     Pacer pacer;
+    traffic::Mode mode;  ///< that the pacer was made for
+    Outcome::Kind last = Outcome::Kind::kDone;
+    // Under the mutex, the rest is the thread's.
+    traffic::Mode mode_wanted;
     Counters counters;
   };
   void run();
+  void take_mode(State& state);
   void look(std::size_t which);
+  static void count(Counters& counters, traffic::Mode mode, Outcome::Kind outcome);
   [[nodiscard]] Outcome act(const Target& target,
                             const scaling::Advice& advice,
                             SteadyTime now,
@@ -69,7 +86,7 @@ class Actor {
   const Audit audit_;
   const Clock clock_;
   http::Client client_;
-  mutable std::mutex mutex_;  // of what follows; the pacers are the thread's
+  mutable std::mutex mutex_;  // of what follows, as far as `State` says
   std::condition_variable stop_;
   bool stopping_ = false;
   std::vector<State> states_;

@@ -90,11 +90,11 @@ class ActorTest : public ::testing::Test {
     target.mode = mode;
     return target;
   }
-  void start(std::vector<Target> targets) {
+  void start(std::vector<Target> targets, Duration repeat = std::chrono::hours{1}) {
     Options options;
     options.targets = std::move(targets);
     options.interval = options.retry_first = options.retry_max = milliseconds{1};
-    options.repeat = std::chrono::hours{1};
+    options.repeat = repeat;
     options.look = milliseconds{1};
     ASSERT_TRUE(validate(options).empty());
     actor = std::make_unique<Actor>(
@@ -111,6 +111,7 @@ class ActorTest : public ::testing::Test {
           audit.push_back(std::string(action) + " " + service + " " + detail);
         },
         [] { return SteadyTime{std::chrono::steady_clock::now().time_since_epoch()}; });
+    actor->start();
   }
   /// Waits until the advice was looked at that often from now on.
   void wait_for_looks(std::uint64_t count) const {
@@ -175,6 +176,31 @@ TEST_F(ActorTest, OnlyCountsWhenItObserves) {
   EXPECT_TRUE(audited().empty());
 }
 
+TEST_F(ActorTest, TakesAnotherModeWhileItRuns) {
+  start({ray_target(traffic::Mode::kShadow)});
+  wanted = 3;
+  wait_for_looks(20);
+  EXPECT_EQ(ray.requests(), 0U);
+  actor->set_mode("another", traffic::Mode::kObserve);
+  actor->set_mode("chat", traffic::Mode::kEnforce);
+  EXPECT_EQ(ray.wait_for(1), std::vector<std::uint32_t>{3}) << "told anew";
+  actor->set_mode("chat", traffic::Mode::kObserve);
+  wait_for_looks(3);
+  wanted = 4;
+  wait_for_looks(20);
+  EXPECT_EQ(ray.requests(), 1U);
+  EXPECT_EQ(counters().shadowed, 1U);
+  EXPECT_EQ(counters().done, 1U);
+  EXPECT_EQ(counters().observed, 2U) << "of both numbers";
+}
+
+TEST_F(ActorTest, DoesNotAuditWhatItTellsAgain) {
+  start({ray_target(traffic::Mode::kEnforce)}, milliseconds{1});
+  wanted = 3;
+  EXPECT_THAT(ray.wait_for(3), ::testing::Each(3U)) << "again and again";
+  EXPECT_EQ(audited().size(), 1U);
+}
+
 TEST_F(ActorTest, TriesAgainUntilItIsTaken) {
   ray.answer_first({503, {{"Retry-After", "0"}}, {}});
   ray.answer_first({500, {}, {}});
@@ -186,8 +212,11 @@ TEST_F(ActorTest, TriesAgainUntilItIsTaken) {
   EXPECT_EQ(counters().failed, 2U);
   EXPECT_EQ(counters().rejected, 1U);
   EXPECT_EQ(counters().done, 1U);
-  ASSERT_EQ(audited().size(), 4U) << "every attempt";
-  EXPECT_THAT(audited()[2], HasSubstr("answered 412"));
+  const auto lines = audited();
+  ASSERT_EQ(lines.size(), 3U) << "the first failure of each kind, and what changed";
+  EXPECT_THAT(lines[0], HasSubstr("answered 503"));
+  EXPECT_THAT(lines[1], HasSubstr("answered 412"));
+  EXPECT_THAT(lines[2], HasSubstr("answered 200"));
 }
 
 TEST_F(ActorTest, ADeadTargetDoesNotKeepAnotherFromBeingTold) {

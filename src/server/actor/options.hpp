@@ -29,6 +29,8 @@ struct Target {
   std::string token;  ///< Bearer token; empty: none is sent
   /// Observe counts, shadow also says in the audit log what it would do, enforce does it.
   traffic::Mode mode = traffic::Mode::kShadow;
+
+  friend bool operator==(const Target&, const Target&) = default;
 };
 
 struct Options {

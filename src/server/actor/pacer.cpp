@@ -28,7 +28,7 @@ Outcome outcome_of(unsigned status, std::string_view retry_after) {
 bool Pacer::is_due(std::uint32_t wanted, SteadyTime now) const {
   if (now < not_before_) return false;
   if (told_ != wanted) return true;
-  return repeats_ && now - told_at_ >= options_.repeat;
+  return repeats_ && now - told_at_ >= options_->repeat;
 }
 
 void Pacer::settle(std::uint32_t told, const Outcome& outcome, SteadyTime now) {
@@ -36,18 +36,18 @@ void Pacer::settle(std::uint32_t told, const Outcome& outcome, SteadyTime now) {
     told_ = told;
     told_at_ = now;
     failures_ = 0;
-    not_before_ = now + options_.interval;
+    not_before_ = now + options_->interval;
     return;
   }
   if (outcome.kind == Outcome::Kind::kRejected) {
     failures_ = 0;
-    not_before_ = now + options_.retry_max;
+    not_before_ = now + options_->retry_max;
     return;
   }
-  Duration pause = options_.retry_first;
-  for (std::uint32_t i = 0; i < failures_ && pause < options_.retry_max; ++i) pause *= 2;
+  Duration pause = options_->retry_first;
+  for (std::uint32_t i = 0; i < failures_ && pause < options_->retry_max; ++i) pause *= 2;
   ++failures_;
-  not_before_ = now + std::min(std::max(pause, outcome.retry_after), options_.retry_max);
+  not_before_ = now + std::min(std::max(pause, outcome.retry_after), options_->retry_max);
 }
 
 }  // namespace liminal::actor

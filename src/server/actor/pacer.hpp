@@ -29,7 +29,7 @@ struct Outcome {
 /// target asked for (up to retry_max); after a refusal it is retry_max.
 class Pacer {
  public:
-  Pacer(const Options& options, bool repeats) : options_(options), repeats_(repeats) {}
+  Pacer(const Options& options, bool repeats) : options_(&options), repeats_(repeats) {}
 
   [[nodiscard]] bool is_due(std::uint32_t wanted, SteadyTime now) const;
   void settle(std::uint32_t told, const Outcome& outcome, SteadyTime now);
@@ -37,8 +37,8 @@ class Pacer {
   [[nodiscard]] std::optional<std::uint32_t> told() const { return told_; }
 
  private:
-  const Options& options_;
-  const bool repeats_;
+  const Options* options_;
+  bool repeats_;
   std::optional<std::uint32_t> told_;
   SteadyTime told_at_{};
   SteadyTime not_before_{};

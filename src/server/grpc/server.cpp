@@ -13,6 +13,9 @@ constexpr int kRequestBytesMax = 64 * 1024;
 constexpr int kStreamsPerConnection = 128;
 constexpr std::size_t kBufferBytesMax = std::size_t{16} << 20;
 constexpr std::chrono::seconds kPatience{1};
+constexpr int kKeepaliveMs = 60'000;
+constexpr int kKeepaliveTimeoutMs = 20'000;
+constexpr int kIdleMsMax = 300'000;
 
 std::shared_ptr<::grpc::ServerCredentials> credentials(const Options& options) {
   if (options.certificate.empty()) return ::grpc::InsecureServerCredentials();
@@ -75,6 +78,11 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, Advised ad
   // Else two servers could listen on one port, and half of the calls go to the other.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
+  // Else the streams of a KEDA that vanished would hold their slots for two hours.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMsMax);
   builder.SetMaxReceiveMessageSize(kRequestBytesMax);
   ::grpc::ResourceQuota quota("liminal");
   builder.SetResourceQuota(quota.Resize(kBufferBytesMax));

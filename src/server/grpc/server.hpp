@@ -50,8 +50,12 @@ struct Counters {
 /// `fallback` holds meanwhile. A service is active unless none of its instances is advised: not to
 /// know is no reason to stop it.
 ///
-/// Threads are gRPC's own and one that refreshes streams. Memory: bounded by `streams_max` and 16
-/// MiB of gRPC's buffers.
+/// A peer that vanished is noticed within 80 s (keepalive), and its streams' slots come free; a
+/// connection without a call is closed after five minutes.
+///
+/// Threads are gRPC's own and one that refreshes streams. Memory: streams are bounded by
+/// `streams_max`, gRPC's buffers by 16 MiB. Nothing here bounds the number of connections: who can
+/// reach the port must be kept few, by the network or by client certificates.
 class Server {
  public:
   /// Binds and starts; `options` must be valid. kIo when it cannot listen or a certificate is none.
