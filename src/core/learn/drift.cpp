@@ -6,6 +6,7 @@
 
 #include "core/base/check.hpp"
 #include "core/base/math.hpp"
+#include "core/learn/metrics.hpp"
 
 namespace liminal::learn {
 namespace {
@@ -20,7 +21,7 @@ Reference Reference::learn(std::span<const float> values) {
   if (values.empty()) return reference;
   std::vector<float> sorted;
   for (const float value : values)
-    if (!std::isnan(value)) sorted.push_back(value);
+    if (std::isfinite(value)) sorted.push_back(value);
   std::sort(sorted.begin(), sorted.end());
   if (!sorted.empty()) {
     reference.edges_.push_back(sorted.front());
@@ -29,8 +30,9 @@ Reference Reference::learn(std::span<const float> values) {
       // A value that fills several parts makes one.
       if (edge > reference.edges_.back()) reference.edges_.push_back(edge);
     }
-    reference.edges_.push_back(
-        std::nextafter(sorted.back(), std::numeric_limits<float>::infinity()));
+    // Nothing finite lies above the largest number there is.
+    const float above = std::nextafter(sorted.back(), std::numeric_limits<float>::infinity());
+    if (std::isfinite(above)) reference.edges_.push_back(above);
   }
   reference.shares_.assign(reference.edges_.size() + 2, 0);
   for (const float value : values)
@@ -69,14 +71,17 @@ void Reference::load(Reader& in) {
   if (!in.ok() || bins == 0) return;
   edges_.resize(bins - 2);
   shares_.resize(bins);
-  for (float& edge : edges_) in.get(edge);
+  for (std::size_t i = 0; i < edges_.size(); ++i) {
+    in.get(edges_[i]);
+    if (!std::isfinite(edges_[i]) || (i > 0 && !(edges_[i - 1] < edges_[i]))) in.fail();
+  }
   double sum = 0;
   for (double& share : shares_) {
     in.get(share);
     if (!(share >= 0 && share <= 1)) in.fail();
     sum += share;
   }
-  if (!std::is_sorted(edges_.begin(), edges_.end()) || !(std::abs(sum - 1) < 1e-6)) in.fail();
+  if (!(std::abs(sum - 1) < 1e-6)) in.fail();
   if (!in.ok()) {
     *this = {};
     return;
@@ -106,8 +111,30 @@ double stability(const Reference& reference, std::span<const float> values) {
   return stability(reference, counts);
 }
 
+double stability_by_chance(std::size_t bins, double before, double now, double alpha) {
+  if (bins < 2) return 0;
+  const double freedom = static_cast<double>(bins) - 1;
+  const double part = 2 / (9 * freedom);
+  const double root = 1 - part + normal_tail_quantile(alpha) * sqrt(part);
+  return freedom * root * root * root * (1 / before + 1 / now);
+}
+
+Problems Drift::Options::validate() const {
+  Problems problems;
+  const auto require = [&](bool right, const char* key, const char* text) {
+    if (!right) problems.push_back({key, text});
+  };
+  require(window_rows >= 10 && window_rows <= 1e9, "window_rows", "must lie within 10 and 1e9");
+  require(stability_max > 0, "stability_max", "must be above 0");
+  require(cusum_slack >= 0, "cusum_slack", "must be 0 or more");
+  require(cusum_max > 0, "cusum_max", "must be above 0");
+  return problems;
+}
+
 Drift::Drift(Reference reference, Options options)
-    : reference_(std::move(reference)), options_(options), counts_(reference_.bins()) {}
+    : reference_(std::move(reference)), options_(options), counts_(reference_.bins()) {
+  LIMINAL_CHECK(options_.validate().empty());
+}
 
 void Drift::observe(float value) {
   if (counts_.empty()) return;

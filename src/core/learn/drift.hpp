@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/codec.hpp"
+#include "core/base/problem.hpp"
 
 namespace liminal::learn {
 
@@ -15,7 +16,8 @@ class Reference {
   static constexpr std::size_t kBinsMax = 22;
 
   Reference() = default;
-  /// Learns the bins from values; none gives a reference that says nothing.
+  /// Learns the bins from values (infinite ones lie below or above all bins); none gives a
+  /// reference that says nothing.
   [[nodiscard]] static Reference learn(std::span<const float> values);
 
   [[nodiscard]] std::size_t bins() const { return shares_.size(); }
@@ -45,6 +47,13 @@ class Reference {
 /// The same for values.
 [[nodiscard]] double stability(const Reference& reference, std::span<const float> values);
 
+/// What the index of a sample of `now` rows against a reference of `before` rows exceeds with a
+/// chance of `alpha` (within (0, .5]) when both come from one distribution.
+///
+/// Source: the index is then about chi-square of bins − 1 degrees, times 1/before + 1/now (Yurdakul
+/// 2018); quantiles by Wilson and Hilferty 1931.
+[[nodiscard]] double stability_by_chance(std::size_t bins, double before, double now, double alpha);
+
 /// Whether one feature or calibrated score still looks as it did, row by row. Two statistics, both
 /// without assumptions on the distribution:
 /// - PSI over the recent rows (weights fall by 1/e in `window_rows`), for changes of shape;
@@ -64,8 +73,11 @@ class Drift {
     double stability_max = .2;
     double cusum_slack = .25;  ///< in deviations a row: half of the shift to be found soonest
     double cusum_max = 30;
+
+    [[nodiscard]] Problems validate() const;
   };
 
+  /// `options` must be valid.
   explicit Drift(Reference reference) : Drift(std::move(reference), Options{}) {}
   Drift(Reference reference, Options options);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "core/base/math.hpp"
@@ -14,7 +15,6 @@ using models::Column;
 constexpr std::size_t kLevelsMax = 4096;
 constexpr double kShrinkRows = 20;
 constexpr float kScaledLimit = 5;
-constexpr float kFiniteMax = 1e30F;
 
 /// What a feature looks like in the rows an encoding is learnt from.
 struct Summary {
@@ -100,8 +100,7 @@ class Encoder {
     column.feature = f;
     column.codes = codes;
     encoding_.trees.columns.push_back(column);
-    column.fill = std::clamp(
-        summary.low - .5F * (summary.high - summary.low) - 1e-3F, -kFiniteMax, kFiniteMax);
+    column.fill = below(summary);
     encoding_.filled.columns.push_back(column);
     column.fill = summary.median;
     column.mean = static_cast<float>(summary.mean);
@@ -109,6 +108,13 @@ class Encoder {
     if (!std::isfinite(column.scale)) column.scale = 0;
     column.limit = kScaledLimit;
     encoding_.scaled.columns.push_back(column);
+  }
+
+  /// A value below all that there are, however large or close together they are.
+  static float below(const Summary& summary) {
+    const float step =
+        .5F * (summary.high - summary.low) + 1e-3F * std::max(1.F, std::abs(summary.low));
+    return std::max(summary.low - step, std::numeric_limits<float>::lowest());
   }
 
   static float coded(float x, const std::vector<models::Code>& codes) {
@@ -144,7 +150,7 @@ class Encoder {
     std::vector<models::Code> codes;
     for (const std::uint32_t level : order) {
       const double mean = count_all > 0 ? sum_all / count_all : 0;
-      const double by_label = (sum[level] + kShrinkRows * mean) / (count[level] + kShrinkRows);
+      const double by_label = shrunk_mean(sum[level], count[level], mean);
       const double by_count = count_all > 0 ? count[level] / count_all : 0;
       codes.push_back({static_cast<float>(level),
                        static_cast<float>(table_.labels.empty() ? by_count : by_label)});
@@ -173,15 +179,23 @@ Encoding learn_encoding(const Table& table,
   return Encoder(table, rows, options).learn();
 }
 
+double shrunk_mean(double sum, double count, double mean_of_all) {
+  return (sum + kShrinkRows * mean_of_all) / (count + kShrinkRows);
+}
+
 Matrix encode(const models::Inputs& inputs,
               const Table& table,
               std::span<const std::uint32_t> rows) {
   Matrix matrix{rows.size(), inputs.width(table.features.size()), {}};
   matrix.values.resize(matrix.rows * matrix.columns);
+  std::vector<float> row(table.features.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    models::apply(inputs,
-                  table.row(rows[i]),
-                  std::span(matrix.values).subspan(i * matrix.columns, matrix.columns));
+    const auto from = table.row(rows[i]);
+    std::transform(from.begin(), from.end(), row.begin(), [](float x) {
+      return std::isfinite(x) ? x : models::kMissing;
+    });
+    models::apply(
+        inputs, row, std::span(matrix.values).subspan(i * matrix.columns, matrix.columns));
   }
   return matrix;
 }

@@ -85,6 +85,12 @@ std::vector<float> Material::weights(std::uint32_t id) const {
   return chosen;
 }
 
+Matrix Material::matrix(const models::Inputs& inputs, std::uint32_t id) const {
+  if (codes.empty()) return encode(inputs, table, sets[id]);
+  return codes.encode(
+      inputs, table, sets[id], id < left_out.size() ? left_out[id] : CrossCodes::PartMask{0});
+}
+
 double link_margin(models::Link link, double sum) {
   if (link != models::Link::kProbability) return sum;
   constexpr auto kLow = static_cast<double>(models::kProbabilityMin);

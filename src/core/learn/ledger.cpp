@@ -45,6 +45,21 @@ std::string_view name(Objective objective) {
   return "unknown";
 }
 
+Problems SearchOptions::validate() const {
+  Problems problems;
+  const auto require = [&](bool right, const char* key, const char* text) {
+    if (!right) problems.push_back({key, text});
+  };
+  require(counted() || (budget_s > 0 && budget_s <= 1e7), "budget_s", "must be above 0, up to 1e7");
+  require(!counted() || fits_max >= 8, "fits_max", "must be 0 (not counted) or 8 at least");
+  require(workers >= 1 && workers <= 1024, "workers", "must be 1 to 1,024");
+  require(champion.us_row >= 0 && champion.memory_bytes >= 0, "champion", "must be 0 or more");
+  require(fresh_ratio == 0 || (fresh_ratio >= .02 && fresh_ratio <= .5),
+          "fresh_ratio",
+          "must be 0 or within .02 and .5");
+  return problems;
+}
+
 std::size_t Candidate::count() const {
   return static_cast<std::size_t>(
       std::count_if(attempts.begin(), attempts.end(), [](const auto& a) { return a.has_value(); }));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/problem.hpp"
 #include "core/base/random.hpp"
 #include "core/learn/blend.hpp"
 #include "core/learn/cost.hpp"
@@ -36,8 +37,12 @@ struct SearchOptions {
   std::size_t folds_rows_max = 12'000;  ///< up to here five folds, above a fifth is held out
   Cost champion{5, 8. * 1024 * 1024};   ///< what may be asked for every message
   bool stop_early = true;
+  /// Of the rows, held out of the whole search for the figures and intervals of what comes out; 0
+  /// when whoever asks has rows of his own for that.
+  double fresh_ratio = .2;
 
   [[nodiscard]] bool counted() const { return fits_max > 0; }
+  [[nodiscard]] Problems validate() const;
 };
 
 /// One fit of a candidate and how it did.
@@ -101,8 +106,9 @@ struct Ledger {
   SearchOptions options;
   Measure measure;
   std::vector<Split> splits;
-  bool rungs = false;     ///< see `Candidate`
-  std::uint32_t all = 0;  ///< the set of all rows
+  bool rungs = false;                ///< see `Candidate`
+  std::uint32_t all = 0;             ///< the set of all rows that are searched with
+  std::vector<std::uint32_t> fresh;  ///< rows of the table that are not
   std::vector<Candidate> candidates;
   Random random{1};
 

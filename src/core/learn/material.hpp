@@ -1,14 +1,36 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "core/learn/cross_codes.hpp"
 #include "core/learn/encoding.hpp"
 #include "core/learn/recipe.hpp"
 #include "core/learn/table.hpp"
 
 namespace liminal::learn {
+
+/// Tells one material from every other, wherever they lie in memory, for as long as somebody holds
+/// its token. A copy is another one.
+class Identity {
+ public:
+  using Token = std::shared_ptr<const char>;
+
+  Identity() = default;
+  Identity(const Identity&) {}
+  Identity& operator=(const Identity&) {
+    token_ = std::make_shared<const char>();
+    return *this;
+  }
+  ~Identity() = default;
+
+  [[nodiscard]] const Token& token() const { return token_; }
+
+ private:
+  Token token_ = std::make_shared<const char>();
+};
 
 /// What a search fits models to: the table, how it is encoded, and the sets of rows that fits train
 /// and validate on. Immutable once fits run; any number of threads may read it.
@@ -19,13 +41,16 @@ struct Material {
   Encoding encoding;
   Loss loss;
   std::vector<std::vector<std::uint32_t>> sets;
+  CrossCodes codes;                            ///< of the table
+  std::vector<CrossCodes::PartMask> left_out;  ///< one a set, or fewer: the parts it is judged on
+  Identity identity;
 
   [[nodiscard]] std::span<const std::uint32_t> set(std::uint32_t id) const { return sets[id]; }
   [[nodiscard]] std::vector<float> labels(std::uint32_t id) const;
   [[nodiscard]] std::vector<float> weights(std::uint32_t id) const;  ///< empty: all 1
-  [[nodiscard]] Matrix matrix(const models::Inputs& inputs, std::uint32_t id) const {
-    return encode(inputs, table, sets[id]);
-  }
+  /// The rows of a set as `inputs` (of `encoding`) makes columns of them, with codes that hold none
+  /// of their own labels.
+  [[nodiscard]] Matrix matrix(const models::Inputs& inputs, std::uint32_t id) const;
 };
 
 }  // namespace liminal::learn

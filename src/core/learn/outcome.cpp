@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 
 #include "core/base/math.hpp"
 #include "core/learn/metrics.hpp"
+#include "core/models/evaluator.hpp"
 
 namespace liminal::learn {
 namespace {
@@ -118,41 +120,97 @@ Calibrated calibrated(const std::vector<float>& margins,
   return result;
 }
 
-Trained trained(models::Predictor predictor,
-                Calibrated calibrated,
-                const Pool& pool,
-                const Loss& loss) {
+Trained trained(Mixer mixer, Calibrated calibrated) {
   Trained model;
-  model.cost = cost_of(predictor);
-  model.predictor = std::move(predictor);
+  model.predictor = std::move(mixer).finish(calibrated.platt.slope, calibrated.platt.intercept);
+  model.cost = cost_of(model.predictor);
   model.scores = std::move(calibrated.scores);
-  model.figures = figures_of(model.scores, pool.labels, loss);
   return model;
 }
 
 Trained blend(const Ledger& ledger, const Pool& pool) {
-  const Loss& loss = ledger.material->loss;
-  Calibrated found = calibrated(blended(pool.margins, pool.weights), pool.labels, loss);
   Mixer mixer(*ledger.material);
   for (std::size_t j = 0; j < pool.candidates.size(); ++j) {
     if (!(pool.weights[j] > 0)) continue;
     mixer.add(fits_of(ledger.candidates[pool.candidates[j]], ledger.rungs), pool.weights[j]);
   }
-  const Platt platt = found.platt;
   return trained(
-      std::move(mixer).finish(platt.slope, platt.intercept), std::move(found), pool, loss);
+      std::move(mixer),
+      calibrated(blended(pool.margins, pool.weights), pool.labels, ledger.material->loss));
 }
 
 Trained single(const Ledger& ledger, const Pool& pool, std::size_t which) {
-  const Loss& loss = ledger.material->loss;
-  Calibrated found = calibrated(pool.margins[which], pool.labels, loss);
   Mixer mixer(*ledger.material);
   auto fits = fits_of(ledger.candidates[pool.candidates[which]], true);
   fits.resize(1);
   mixer.add(fits, 1);
-  const Platt platt = found.platt;
-  return trained(
-      std::move(mixer).finish(platt.slope, platt.intercept), std::move(found), pool, loss);
+  return trained(std::move(mixer),
+                 calibrated(pool.margins[which], pool.labels, ledger.material->loss));
+}
+
+/// What the model itself answers, as it will be asked later.
+Result<std::vector<float>> answers(const models::Predictor& predictor,
+                                   const Material& material,
+                                   const std::vector<std::uint32_t>& rows) {
+  models::Model model;
+  model.metadata.name = "judged";
+  model.metadata.task =
+      material.loss.classes() ? models::Task::kClassification : models::Task::kRegression;
+  for (const Feature& feature : material.table.features)
+    model.metadata.features.push_back({feature.name, feature.unit});
+  model.predictor = predictor;
+  const auto evaluator = models::Evaluator::create(model);
+  if (!evaluator) return failure(ErrorCode::kUnsupported);
+  std::vector<float> said;
+  said.reserve(rows.size());
+  for (const std::uint32_t row : rows)
+    said.push_back(static_cast<float>(evaluator->predict(material.table.row(row)).score));
+  return said;
+}
+
+/// The places among the outcome's rows of users that the search never saw.
+std::vector<std::size_t> unseen(const Ledger& ledger, const std::vector<std::uint32_t>& rows) {
+  std::vector<std::size_t> places;
+  const auto& groups = ledger.material->table.groups;
+  if (groups.empty() || ledger.fresh.empty()) return places;
+  std::unordered_set<std::uint64_t> seen;
+  for (const std::uint32_t row : ledger.material->set(ledger.all)) seen.insert(groups[row]);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (!seen.contains(groups[rows[i]])) places.push_back(i);
+  return places;
+}
+
+std::vector<float> at(const std::vector<float>& values, const std::vector<std::size_t>& places) {
+  std::vector<float> found;
+  for (const std::size_t place : places) found.push_back(values[place]);
+  return found;
+}
+
+/// Judges a model on the outcome's rows: by what it answers on fresh ones, else by what its fits
+/// said in validation.
+Result<Trained> judged(Trained model, const Ledger& ledger, const Outcome& outcome) {
+  const Loss& loss = ledger.material->loss;
+  if (outcome.fresh) {
+    auto said = answers(model.predictor, *ledger.material, outcome.rows);
+    if (!said) return tl::unexpected(said.error());
+    model.scores = std::move(*said);
+  }
+  model.figures = figures_of(model.scores, outcome.labels, loss);
+  const auto places = unseen(ledger, outcome.rows);
+  model.unseen_figures = figures_of(at(model.scores, places), at(outcome.labels, places), loss);
+  if (loss.classes()) return model;
+  for (const double coverage : kCoverages)
+    model.intervals.emplace_back(coverage,
+                                 conformal_half_width(model.scores, outcome.labels, coverage));
+  return model;
+}
+
+void choose_rows(const Ledger& ledger, const Pool& pool, Outcome& outcome) {
+  outcome.fresh = !ledger.fresh.empty();
+  outcome.rows = outcome.fresh ? ledger.fresh : pool.rows;
+  for (const std::uint32_t row : outcome.rows)
+    outcome.labels.push_back(ledger.material->table.labels[row]);
+  outcome.unseen_rows = unseen(ledger, outcome.rows).size();
 }
 
 /// Between the blend and the best single model: two models as alike as a champion and its
@@ -160,6 +218,7 @@ Trained single(const Ledger& ledger, const Pool& pool, std::size_t which) {
 double positives_to_tell(const Pool& pool) {
   if (pool.margins.empty()) return 0;
   const auto mixed = blended(pool.margins, pool.weights);
+  if (mixed == pool.margins.front()) return 0;
   const PairedAuc test = delong(pool.margins.front(), mixed, pool.labels);
   return test.variance > 0 ? positives_needed(test, kLeast) : 0;
 }
@@ -190,9 +249,11 @@ Result<Outcome> assemble(const Ledger& ledger,
   for (const double weight : pool.weights) sum += weight;
   if (!(sum > 0)) return failure(ErrorCode::kUnavailable);
   Outcome outcome;
-  outcome.rows = pool.rows;
-  outcome.labels = pool.labels;
-  outcome.best = blend(ledger, pool);
+  choose_rows(ledger, pool, outcome);
+  auto best = judged(blend(ledger, pool), ledger, outcome);
+  if (!best) return tl::unexpected(best.error());
+  outcome.best = std::move(*best);
+  outcome.intervals = outcome.best.intervals;
   outcome.best_is_champion = outcome.best.cost.within(ledger.options.champion);
   outcome.leaderboard = leaderboard_of(ledger);
   for (LeaderboardLine& line : outcome.leaderboard) {
@@ -205,17 +266,14 @@ Result<Outcome> assemble(const Ledger& ledger,
     outcome.champion = outcome.best;
   } else if (champion) {
     const auto place = std::find(pool.candidates.begin(), pool.candidates.end(), *champion);
-    if (place != pool.candidates.end())
-      outcome.champion =
-          single(ledger, pool, static_cast<std::size_t>(place - pool.candidates.begin()));
+    if (place != pool.candidates.end()) {
+      const auto which = static_cast<std::size_t>(place - pool.candidates.begin());
+      auto found = judged(single(ledger, pool, which), ledger, outcome);
+      if (!found) return tl::unexpected(found.error());
+      outcome.champion = std::move(*found);
+    }
   }
-  if (ledger.material->loss.classes()) {
-    outcome.positives_needed = positives_to_tell(pool);
-  } else {
-    for (const double coverage : kCoverages)
-      outcome.intervals.emplace_back(
-          coverage, conformal_half_width(outcome.best.scores, outcome.labels, coverage));
-  }
+  if (ledger.material->loss.classes()) outcome.positives_needed = positives_to_tell(pool);
   return outcome;
 }
 

@@ -36,13 +36,15 @@ inline constexpr double kAlertRatio = .01;
                                  std::span<const float> labels,
                                  const Loss& loss);
 
-/// One model that came out, with its answers on the validation rows. They decided when its boosting
-/// ended and its place in the blend, so its figures are a little too good; fresh rows tell.
+/// One model that came out, with its answers on `Outcome::rows`.
 struct Trained {
   models::Predictor predictor;
   Cost cost;
   std::vector<float> scores;  ///< probabilities or values, in the order of `Outcome::rows`
   Figures figures{};
+  Figures unseen_figures{};  ///< on the rows of users that the search never saw
+  /// Values: half widths of intervals that hold the truth in 80, 90 and 95 % of cases.
+  std::vector<std::pair<double, double>> intervals;
 };
 
 struct Outcome {
@@ -51,17 +53,25 @@ struct Outcome {
   /// when nothing is cheap enough.
   std::optional<Trained> champion;
   bool best_is_champion = false;
-  std::vector<std::uint32_t> rows;  ///< of the table, that nothing judged here was fitted to
+  /// Whether `rows` are such that nothing here was fitted to, chosen by or calibrated on. Else
+  /// (too few rows, or none held out) they are those of validation: not trained on, but they
+  /// decided when boosting ended, places in the blend and the calibration, so that figures are a
+  /// little too good and intervals a little too narrow.
+  bool fresh = false;
+  std::vector<std::uint32_t> rows;  ///< of the table
   std::vector<float> labels;
-  std::vector<LeaderboardLine> leaderboard;
+  std::size_t unseen_rows =
+      0;  ///< of `rows`, of users that the search never saw; 0: no users known
+  std::vector<LeaderboardLine> leaderboard;  ///< its scores are of the validation
   /// Positives that a fresh set needs to tell .005 of ROC-AUC between two such models; 0 when not
   /// known.
   double positives_needed = 0;
-  /// Regression: half widths of intervals that hold the truth in 80, 90 and 95 % of cases.
+  /// Those of `best`.
   std::vector<std::pair<double, double>> intervals;
 };
 
-/// Puts the models together when a search is done. `kUnavailable` when the pool is empty.
+/// Puts the models together when a search is done. `kUnavailable` when the pool is empty,
+/// `kUnsupported` when a model exceeds what can be evaluated (`models::validate`).
 [[nodiscard]] Result<Outcome> assemble(const Ledger& ledger,
                                        const Pool& pool,
                                        std::optional<std::size_t> champion);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <set>
 #include <variant>
 
 #include "core/base/check.hpp"
@@ -11,33 +10,18 @@
 #include "core/learn/drift.hpp"
 #include "core/learn/fold_plan.hpp"
 #include "core/learn/holdout_plan.hpp"
+#include "core/learn/parts.hpp"
 #include "core/learn/split.hpp"
 
 namespace liminal::learn {
 namespace {
 
-constexpr std::uint32_t kFolds = 5;
 constexpr std::size_t kFirstRungRows = 5000;
 constexpr std::size_t kFirstRungPositives = 200;
 constexpr std::size_t kQuickValidationRows = 20'000;
 constexpr std::size_t kQuickValidationPositives = 1000;
-constexpr double kDriftMin = .2;  ///< PSI of a feature from which rows are weighted by age
-
-Validation validation_of(const Table& table, const SearchOptions& options) {
-  if (!table.times_s.empty()) return Validation::kTime;
-  if (!table.groups.empty()) {
-    const std::set<std::uint64_t> groups(table.groups.begin(), table.groups.end());
-    if (groups.size() >= kFolds) return Validation::kGroups;
-  }
-  return table.rows() <= options.folds_rows_max ? Validation::kFolds : Validation::kHoldout;
-}
-
-Folds folds_of(const Table& table, const Loss& loss, Validation validation, std::uint64_t seed) {
-  if (validation == Validation::kTime) return last_quarter(table.times_s);
-  if (validation == Validation::kGroups) return group_folds(table.groups, kFolds, seed);
-  return loss.classes() ? stratified_folds(table.labels, kFolds, seed)
-                        : blocked_folds(table.labels, kFolds, seed);
-}
+constexpr double kDriftMin = .2;     ///< PSI of a feature from which rows are weighted by age
+constexpr double kDriftAlpha = .01;  ///< of weighing a table that does not drift
 
 /// The first rows of a shuffled set, with at least so many positives among them if there are.
 std::vector<std::uint32_t> part_of(const std::vector<std::uint32_t>& shuffled,
@@ -67,67 +51,64 @@ void shuffle(std::vector<std::uint32_t>& rows, Random& random) {
   for (std::size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[random.below(i)]);
 }
 
-/// Weighs rows by age when some feature's distribution moved from the first to the last quarter.
-void weigh_by_age(Table& table) {
-  const Folds late = last_quarter(table.times_s);
-  double first = table.times_s.front(), last = first;
-  for (const double t : table.times_s) {
-    first = std::min(first, t);
-    last = std::max(last, t);
+/// Whether some feature's distribution moved from the first to the last quarter of the time, by
+/// more than chance gives so many rows and features.
+bool drifts(const Table& table, const std::vector<std::uint32_t>& rows, double until, double from) {
+  const double alpha = kDriftAlpha / static_cast<double>(table.features.size());
+  for (std::size_t f = 0; f < table.features.size(); ++f) {
+    std::vector<float> before, after;
+    for (const std::uint32_t row : rows) {
+      if (table.times_s[row] <= until) before.push_back(table.row(row)[f]);
+      if (table.times_s[row] > from) after.push_back(table.row(row)[f]);
+    }
+    if (before.empty() || after.empty()) return false;
+    const Reference reference = Reference::learn(before);
+    const double chance = stability_by_chance(reference.bins(),
+                                              static_cast<double>(before.size()),
+                                              static_cast<double>(after.size()),
+                                              alpha);
+    if (stability(reference, after) > std::max(kDriftMin, chance)) return true;
+  }
+  return false;
+}
+
+/// Weighs rows by age when features drift within those that are searched with.
+void weigh_by_age(Table& table, const std::vector<std::uint32_t>& rows) {
+  double first = std::numeric_limits<double>::infinity(), last = -first;
+  for (const std::uint32_t row : rows) {
+    first = std::min(first, table.times_s[row]);
+    last = std::max(last, table.times_s[row]);
   }
   const double quarter = (last - first) / 4;
-  if (!(quarter > 0)) return;
-  bool drifts = false;
-  for (std::size_t f = 0; f < table.features.size() && !drifts; ++f) {
-    std::vector<float> before, after;
-    for (std::size_t i = 0; i < table.rows(); ++i) {
-      if (table.times_s[i] <= first + quarter) before.push_back(table.row(i)[f]);
-      if (late.part[i] == 0) after.push_back(table.row(i)[f]);
-    }
-    drifts = stability(Reference::learn(before), after) > kDriftMin;
-  }
-  if (!drifts) return;
+  if (!(quarter > 0) || !drifts(table, rows, first + quarter, last - quarter)) return;
   table.weights.resize(table.rows(), 1.F);
   constexpr double kLn2 = .6931471805599453;
-  for (std::size_t i = 0; i < table.rows(); ++i) {
-    const double age = (last - table.times_s[i]) / quarter;
-    table.weights[i] *= static_cast<float>(exp(-kLn2 * age));
+  for (const std::uint32_t row : rows) {
+    const double age = (last - table.times_s[row]) / quarter;
+    table.weights[row] *= static_cast<float>(exp(-kLn2 * age));
   }
 }
 
 }  // namespace
 
-std::string_view name(Validation validation) {
-  switch (validation) {
-    case Validation::kFolds:
-      return "five folds";
-    case Validation::kHoldout:
-      return "a fifth held out";
-    case Validation::kGroups:
-      return "by user";
-    case Validation::kTime:
-      return "the last quarter of the time";
-  }
-  return "unknown";
-}
-
 /// Asks for the fits of one batch of a plan after the other.
 class Search::State {
  public:
-  State(Table table, Loss loss, SearchOptions options) {
+  State(Table table, Loss loss, SearchOptions options) : problems_(options.validate()) {
     LIMINAL_CHECK(table.validate(true, loss.classes()).empty());
     LIMINAL_CHECK(rows_missing(table, loss) == 0);
     ledger_.options = options;
     ledger_.measure = measure_of(options.objective, loss.level);
     ledger_.random = Random(options.seed);
-    validation_ = validation_of(table, options);
-    if (validation_ == Validation::kTime) weigh_by_age(table);
+    ledger_.material = &material_;
     material_.loss = loss;
     material_.table = std::move(table);
-    prepare();
-    ledger_.material = &material_;
+    material_.table.drop_infinities();
+    if (problems_.empty()) prepare();
+    cancelled_ = !problems_.empty();
   }
 
+  const Problems& problems() const { return problems_; }
   const Material& material() const { return material_; }
   Validation validation() const { return validation_; }
   const Ledger& ledger() const { return ledger_; }
@@ -170,6 +151,7 @@ class Search::State {
   }
 
   Result<Outcome> finish() const {
+    if (!problems_.empty()) return failure(ErrorCode::kUnavailable);
     const auto of = [&](const auto& plan) {
       return assemble(ledger_, plan.pool(ledger_), plan.champion());
     };
@@ -178,50 +160,56 @@ class Search::State {
 
  private:
   void prepare() {
-    const Table& table = material_.table;
-    const Folds folds = folds_of(table, material_.loss, validation_, ledger_.options.seed);
-    const bool on_folds = folds.count == kFolds && table.rows() <= ledger_.options.folds_rows_max;
-    ledger_.rungs = !on_folds;
-    if (on_folds) {
-      for (std::uint32_t fold = 0; fold < kFolds; ++fold)
-        add_split(folds.outside(fold), folds.inside(fold));
-      material_.encoding = learn_encoding(table, {});
-    } else {
+    Table& table = material_.table;
+    Parts parts = parts_of(table, material_.loss, ledger_.options);
+    validation_ = parts.validation;
+    problems_ = problems_of(parts, table, material_.loss);
+    if (!problems_.empty()) return;
+    if (!table.times_s.empty()) weigh_by_age(table, parts.searched);
+    material_.encoding = learn_encoding(table, parts.searched);
+    material_.codes = CrossCodes(table, material_.encoding.trees, std::move(parts.part));
+    ledger_.rungs = !parts.folds();
+    ledger_.fresh = std::move(parts.fresh);
+    if (ledger_.rungs) {
       plan_ = HoldoutPlan{};
-      material_.encoding = learn_encoding(table, folds.outside(0));
-      add_rungs(folds.outside(0), folds.inside(0));
+      add_rungs(std::move(parts.splits.front()), parts.left_out.front());
+    } else {
+      for (std::size_t i = 0; i < parts.splits.size(); ++i)
+        add_split(std::move(parts.splits[i]), parts.left_out[i]);
     }
-    std::vector<std::uint32_t> all(table.rows());
-    std::iota(all.begin(), all.end(), 0U);
-    ledger_.all = add_set(std::move(all));
+    ledger_.all = add_set(std::move(parts.searched), 0);
   }
 
-  std::uint32_t add_set(std::vector<std::uint32_t> rows) {
+  std::uint32_t add_set(std::vector<std::uint32_t> rows, CrossCodes::PartMask left_out) {
     material_.sets.push_back(std::move(rows));
+    material_.left_out.push_back(left_out);
     return static_cast<std::uint32_t>(material_.sets.size()) - 1;
   }
 
-  void add_split(std::vector<std::uint32_t> train, std::vector<std::uint32_t> valid) {
-    Split split{add_set(std::move(train)), add_set(std::move(valid)), {}};
+  void add_split(TrainValid rows, CrossCodes::PartMask left_out) {
+    Split split{
+        add_set(std::move(rows.train), left_out), add_set(std::move(rows.valid), left_out), {}};
     split.labels = material_.labels(split.valid);
     ledger_.splits.push_back(std::move(split));
   }
 
   /// A ninth of the rows, a third, all of them: as far as these differ much.
-  void add_rungs(std::vector<std::uint32_t> train, std::vector<std::uint32_t> valid) {
+  void add_rungs(TrainValid rows, CrossCodes::PartMask left_out) {
     Random random(mix64(ledger_.options.seed));
+    std::vector<std::uint32_t>& train = rows.train;
     shuffle(train, random);
-    std::vector<std::uint32_t> order = valid;
+    std::vector<std::uint32_t> order = rows.valid;
     shuffle(order, random);
     const Table& table = material_.table;
     const auto quick =
         part_of(order, kQuickValidationRows, kQuickValidationPositives, table, material_.loss);
     const std::size_t small = std::max(kFirstRungRows, train.size() / 9);
     if (train.size() > 2 * small)
-      add_split(part_of(train, small, kFirstRungPositives, table, material_.loss), quick);
+      add_split({part_of(train, small, kFirstRungPositives, table, material_.loss), quick},
+                left_out);
     if (2 * train.size() > 9 * small)
-      add_split(part_of(train, train.size() / 3, 0, table, material_.loss), quick);
-    add_split(std::move(train), std::move(valid));
+      add_split({part_of(train, train.size() / 3, 0, table, material_.loss), quick}, left_out);
+    add_split(std::move(rows), left_out);
   }
 
   Spent spent(double elapsed_s) const {
@@ -288,6 +276,7 @@ class Search::State {
     issued_ = 0;
   }
 
+  Problems problems_;
   Material material_;
   Ledger ledger_;
   Validation validation_{};
@@ -316,6 +305,7 @@ Search::~Search() = default;
 Search::Search(Search&&) noexcept = default;
 Search& Search::operator=(Search&&) noexcept = default;
 
+const Problems& Search::problems() const { return state_->problems(); }
 const Material& Search::material() const { return state_->material(); }
 std::optional<FitJob> Search::next(double elapsed_s) { return state_->next(elapsed_s); }
 void Search::told(std::uint64_t id, Result<Fit> fit, double cost_s, double elapsed_s) {

@@ -9,18 +9,10 @@
 #include "core/learn/fit.hpp"
 #include "core/learn/ledger.hpp"
 #include "core/learn/outcome.hpp"
+#include "core/learn/parts.hpp"
 #include "core/learn/table.hpp"
 
 namespace liminal::learn {
-
-/// How rows are held out of training.
-enum class Validation : std::uint8_t {
-  kFolds,    ///< five folds, each class (or size of the label) in every fold
-  kHoldout,  ///< a fifth of the rows, drawn likewise
-  kGroups,   ///< the same, with all rows of a user on one side
-  kTime,     ///< the last quarter of the time
-};
-[[nodiscard]] std::string_view name(Validation validation);
 
 /// AutoML as a state machine without clock or thread: it says which model is to be fitted next and
 /// is told how that went. Whoever runs it may carry out several fits at once, by `run_fit`.
@@ -39,7 +31,9 @@ enum class Validation : std::uint8_t {
 /// the bit, with any number of workers; with a time budget that depends on how fast fits are.
 ///
 /// With times the split is by time, and rows are weighted by age (half-life: a quarter of the time)
-/// when their features drift; with groups it is by group; else classes are spread evenly.
+/// when their features drift; with groups it is by group (`Parts`); else classes are spread evenly.
+/// A part of the rows (`fresh_ratio`, parted likewise) is left out of everything, the last fits
+/// too: the outcome's figures and intervals are of those.
 /// Memory: the table, what it is encoded to, and the models of some 20 candidates.
 ///
 /// Source: portfolio and halving as Feurer et al. 2022 (Auto-sklearn 2.0); blending as Caruana et
@@ -47,15 +41,19 @@ enum class Validation : std::uint8_t {
 class Search {
  public:
   /// Rows of each class (or half of all rows, for values) below which nothing is trained.
-  static constexpr std::size_t kRowsMin = 20;
+  static constexpr std::size_t kRowsMin = kSearchedMin;
   /// How many more rows of the rarer class (or rows, for values) are needed; 0: enough.
   [[nodiscard]] static std::size_t rows_missing(const Table& table, const Loss& loss);
 
-  /// `table` must be valid (`Table::validate`) and have no rows missing.
+  /// `table` must be valid (`Table::validate`) and have no rows missing. With `problems` it is done
+  /// at once, without an outcome.
   Search(Table table, Loss loss, SearchOptions options);
   ~Search();
   Search(Search&&) noexcept;
   Search& operator=(Search&&) noexcept;
+
+  /// What is wrong with the options, or why the rows can not be parted as times and groups say.
+  [[nodiscard]] const Problems& problems() const;
 
   /// What fits are made of; its place in memory stays.
   [[nodiscard]] const Material& material() const;

@@ -89,23 +89,31 @@ SearchOptions counted(std::uint32_t fits) {
   SearchOptions options;
   options.fits_max = fits;
   options.stop_early = false;
+  options.fresh_ratio = 0;
   return options;
 }
 
-/// What the outcome's models answer on its own rows must be what it says they answered.
-void expect_auc(const Search& search, const Trained& trained, double at_least) {
+models::Evaluator evaluator_of(const Search& search,
+                               const Trained& trained,
+                               models::Task task = models::Task::kClassification) {
   models::Model model;
   model.metadata.name = "test";
-  model.metadata.task = models::Task::kClassification;
+  model.metadata.task = task;
   for (const Feature& feature : search.material().table.features)
     model.metadata.features.push_back({feature.name, feature.unit});
   model.predictor = trained.predictor;
-  const auto evaluator = models::Evaluator::create(model);
-  ASSERT_TRUE(evaluator) << evaluator.error()[0].key << evaluator.error()[0].text;
+  auto evaluator = models::Evaluator::create(model);
+  if (!evaluator) ADD_FAILURE() << evaluator.error()[0].key << evaluator.error()[0].text;
+  return std::move(*evaluator);
+}
+
+/// How an outcome's model does on rows that are really new.
+void expect_auc(const Search& search, const Trained& trained, double at_least) {
+  const models::Evaluator evaluator = evaluator_of(search, trained);
   const Table fresh = made_up(77, 2000);
   std::vector<float> scores;
   for (std::size_t i = 0; i < fresh.rows(); ++i)
-    scores.push_back(static_cast<float>(evaluator->predict(fresh.row(i)).score));
+    scores.push_back(static_cast<float>(evaluator.predict(fresh.row(i)).score));
   EXPECT_GT(roc_auc(scores, fresh.labels), at_least);
   EXPECT_LT(calibration_error(scores, fresh.labels), .06);
 }
@@ -281,6 +289,188 @@ TEST(Search, LearnsValuesWithIntervals) {
               static_cast<float>(outcome->intervals[1].second);
   }
   EXPECT_NEAR(inside / static_cast<double>(outcome->rows.size()), .9, .01);
+}
+
+/// A category of many levels and a number, neither of which has to do with the label.
+Table noise(std::size_t rows, std::size_t levels) {
+  Random random(31);
+  Table table;
+  table.features = {{"who", "", {}}, {"number", "", {}}};
+  for (std::size_t i = 0; i < levels; ++i)
+    table.features[0].levels.push_back("level" + std::to_string(i));
+  for (std::size_t i = 0; i < rows; ++i) {
+    table.values.push_back(static_cast<float>(random.below(levels)));
+    table.values.push_back(static_cast<float>(random.normal()));
+    table.labels.push_back(random.chance(.4) ? 1.F : 0.F);
+  }
+  return table;
+}
+
+// The area's deviation is .011 by chance, and the best of some twenty candidates is chosen by it.
+TEST(Search, FindsNothingInACategoryThatSaysNothing) {
+  for (const std::size_t rows_max : {std::size_t{12'000}, std::size_t{100}}) {
+    SearchOptions options = counted(50);
+    options.folds_rows_max = rows_max;
+    Search search(noise(3000, 1000), Loss{}, options);
+    const auto outcome = run(search, 2);
+    ASSERT_TRUE(outcome);
+    EXPECT_LT(outcome->best.figures.roc_auc, rows_max == 100 ? .58 : .54) << rows_max;
+  }
+}
+
+TEST(Search, FindsWhatACategoryOfManyLevelsSays) {
+  Table table = noise(3000, 100);
+  Random random(32);
+  for (std::size_t i = 0; i < table.rows(); ++i)
+    table.labels[i] = random.chance(static_cast<double>(table.row(i)[0]) / 100) ? 1.F : 0.F;
+  Search search(std::move(table), Loss{}, counted(40));
+  const auto outcome = run(search, 2);
+  ASSERT_TRUE(outcome);
+  EXPECT_GT(outcome->best.figures.roc_auc, .78);
+}
+
+TEST(Search, TakesInfiniteValuesAsMissing) {
+  Table table = made_up(1, 600), missing = table;
+  for (std::size_t i = 0; i < 60; ++i) {
+    table.values[4 * i + 3] = std::numeric_limits<float>::infinity();
+    missing.values[4 * i + 3] = models::kMissing;
+  }
+  Search with(std::move(table), Loss{}, counted(40));
+  Search without(std::move(missing), Loss{}, counted(40));
+  const auto a = run(with, 1), b = run(without, 1);
+  ASSERT_TRUE(a && b);
+  EXPECT_EQ(a->best.predictor, b->best.predictor);
+}
+
+TEST(Search, JudgesOnRowsThatItNeverSaw) {
+  SearchOptions options = counted(40);
+  options.fresh_ratio = .2;
+  Table table = made_up(1, 1500);
+  for (std::size_t i = 0; i < 1500; ++i) table.groups.push_back(i / 3);
+  Table other = table;
+  Search search(std::move(table), Loss{}, options);
+  const auto outcome = run(search, 2);
+  ASSERT_TRUE(outcome);
+  EXPECT_TRUE(outcome->fresh);
+  EXPECT_NEAR(static_cast<double>(outcome->rows.size()), 300, 3);
+  EXPECT_GT(outcome->best.figures.roc_auc, .8);
+  for (const std::uint32_t row : outcome->rows) other.labels[row] = 1 - other.labels[row];
+  Search misled(std::move(other), Loss{}, options);
+  const auto wrong = run(misled, 2);
+  ASSERT_TRUE(wrong);
+  EXPECT_EQ(wrong->best.predictor, outcome->best.predictor);
+  EXPECT_NEAR(wrong->best.figures.roc_auc, 1 - outcome->best.figures.roc_auc, 1e-9);
+}
+
+// The share of 1,500 new rows inside has a deviation of .008, and the line itself, of 300 rows, one
+// of .017: .055 is three of both.
+TEST(Search, GivesIntervalsThatHoldTheTruthOfFreshRows) {
+  SearchOptions options = counted(40);
+  options.objective = Objective::kSquaredError;
+  options.fresh_ratio = .2;
+  options.champion = {.2, 1 << 20};
+  Search search(made_up(11, 1500, false), Loss{Loss::Kind::kSquared, .5}, options);
+  const auto outcome = run(search, 2);
+  ASSERT_TRUE(outcome && outcome->champion);
+  EXPECT_TRUE(outcome->fresh);
+  const Table fresh = made_up(78, 1500, false);
+  for (const Trained* trained : {&outcome->best, &*outcome->champion}) {
+    const auto evaluator = evaluator_of(search, *trained, models::Task::kRegression);
+    ASSERT_EQ(trained->intervals.size(), 3U);
+    double inside = 0;
+    for (std::size_t i = 0; i < fresh.rows(); ++i) {
+      const double said = evaluator.predict(fresh.row(i)).score;
+      inside +=
+          std::abs(said - static_cast<double>(fresh.labels[i])) <= trained->intervals[1].second;
+    }
+    EXPECT_NEAR(inside / static_cast<double>(fresh.rows()), .9, .055);
+  }
+}
+
+TEST(Search, HoldsOutNothingOfFewRows) {
+  SearchOptions options = counted(30);
+  options.fresh_ratio = .2;
+  Search search(made_up(1, 60), Loss{}, options);
+  const auto outcome = run(search, 1);
+  ASSERT_TRUE(outcome);
+  EXPECT_FALSE(outcome->fresh);
+  EXPECT_EQ(outcome->rows.size(), 60U);
+}
+
+TEST(Search, JudgesOnOtherUsersAndLaterTimes) {
+  SearchOptions options = counted(30);
+  options.fresh_ratio = .2;
+  for (const bool come_and_go : {true, false}) {
+    Table table = made_up(10, 3000);
+    for (std::size_t i = 0; i < 3000; ++i) {
+      table.times_s.push_back(static_cast<double>(i));
+      table.groups.push_back(come_and_go ? mix64(i / 20) : mix64(i % 60));
+    }
+    Search search(std::move(table), Loss{}, options);
+    EXPECT_EQ(search.validation(), Validation::kTimeGroups);
+    const Material& material = search.material();
+    for (std::size_t set = 0; set + 1 < material.sets.size(); set += 2) {
+      for (const std::uint32_t train : material.sets[set]) {
+        for (const std::uint32_t valid : material.sets[set + 1]) {
+          ASSERT_NE(material.table.groups[train], material.table.groups[valid]);
+          ASSERT_LT(train, valid);
+        }
+      }
+    }
+    const auto outcome = run(search, 2);
+    ASSERT_TRUE(outcome);
+    for (const std::uint32_t row : outcome->rows) EXPECT_GE(row, 2400U);
+    EXPECT_EQ(outcome->unseen_rows > 500, come_and_go);
+    EXPECT_EQ(std::isfinite(outcome->best.unseen_figures.roc_auc), come_and_go);
+  }
+}
+
+TEST(Search, KeepsTwoUsersApart) {
+  Table table = made_up(10, 400);
+  for (std::size_t i = 0; i < 400; ++i) table.groups.push_back(i % 2);
+  Search search(std::move(table), Loss{}, counted(30));
+  EXPECT_EQ(search.validation(), Validation::kGroups);
+  const Material& material = search.material();
+  EXPECT_NE(material.table.groups[material.set(0)[0]], material.table.groups[material.set(1)[0]]);
+  EXPECT_TRUE(run(search, 2));
+}
+
+TEST(Search, SaysAtOnceThatAPartCannotBeJudged) {
+  Table table = made_up(10, 400);
+  for (std::size_t i = 0; i < 400; ++i) {
+    table.times_s.push_back(static_cast<double>(i));
+    if (i >= 290) table.labels[i] = 0;
+  }
+  Search search(std::move(table), Loss{}, counted(30));
+  ASSERT_EQ(search.problems().size(), 1U);
+  EXPECT_THAT(search.problems()[0].text, ::testing::HasSubstr("0 positive and"));
+  EXPECT_TRUE(search.done());
+  EXPECT_FALSE(search.next(0));
+  EXPECT_EQ(search.finish().error().code, ErrorCode::kUnavailable);
+}
+
+TEST(Search, SaysWhatIsWrongWithItsOptions) {
+  SearchOptions options;
+  options.budget_s = 0;
+  options.workers = 0;
+  options.fresh_ratio = 2;
+  EXPECT_EQ(Search(made_up(1, 200), Loss{}, options).problems().size(), 3U);
+}
+
+// Of 50 features that do not drift, some one exceeds .2 by chance in 100 rows a quarter.
+TEST(Search, DoesNotWeighRowsByAgeByChance) {
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    Random random(seed);
+    Table table;
+    for (int f = 0; f < 50; ++f) table.features.push_back({"f" + std::to_string(f), "", {}});
+    for (std::size_t i = 0; i < 400; ++i) {
+      for (int f = 0; f < 50; ++f) table.values.push_back(static_cast<float>(random.normal()));
+      table.labels.push_back(random.chance(.5) ? 1.F : 0.F);
+      table.times_s.push_back(static_cast<double>(i));
+    }
+    const Search search(std::move(table), Loss{}, counted(30));
+    EXPECT_TRUE(search.material().table.weights.empty()) << seed;
+  }
 }
 
 TEST(Search, SaysHowManyRowsAreMissing) {

@@ -107,11 +107,14 @@ Folds group_folds(std::span<const std::uint64_t> groups, std::uint32_t count, st
   return folds;
 }
 
-Folds last_quarter(std::span<const double> times_s) {
+Folds last_quarter(std::span<const double> times_s) { return last_part(times_s, .25); }
+
+Folds last_part(std::span<const double> times_s, double share) {
   Folds folds = empty_folds(times_s.size(), 2);
   if (times_s.empty()) return folds;
   std::vector<double> sorted(times_s.begin(), times_s.end());
-  const auto border = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() - 1) * 3 / 4);
+  const double before = static_cast<double>(sorted.size() - 1) * (1 - share);
+  const auto border = sorted.begin() + static_cast<std::ptrdiff_t>(before);
   std::nth_element(sorted.begin(), border, sorted.end());
   for (std::size_t i = 0; i < times_s.size(); ++i) folds.part[i] = times_s[i] > *border ? 0 : 1;
   return folds;

@@ -34,8 +34,9 @@ struct Folds {
                                 std::uint32_t count,
                                 std::uint64_t seed);
 
-/// Part 0 is the last quarter of the rows by time, part 1 what came before. Rows of one time stay
-/// together: they all go to the past.
+/// Part 0 is the last `share` (in 0–1) of the rows by time, part 1 what came before. Rows of one
+/// time stay together: they all go to the past.
+[[nodiscard]] Folds last_part(std::span<const double> times_s, double share);
 [[nodiscard]] Folds last_quarter(std::span<const double> times_s);
 
 }  // namespace liminal::learn

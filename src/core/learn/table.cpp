@@ -63,6 +63,11 @@ Table Table::chosen(std::span<const std::uint32_t> which) const {
   return part;
 }
 
+void Table::drop_infinities() {
+  for (float& value : values)
+    if (!std::isfinite(value)) value = models::kMissing;
+}
+
 Problems Table::validate(bool labelled, bool classes) const {
   Problems problems;
   check_features(*this, problems);

@@ -25,7 +25,7 @@ struct Table {
   static constexpr std::size_t kRowsMax = 10'000'000;
 
   std::vector<Feature> features;
-  std::vector<float> values;          ///< rows × features, row-major; NaN is missing
+  std::vector<float> values;          ///< rows × features, row-major; NaN or infinite is missing
   std::vector<float> labels;          ///< 0 or 1 for classes
   std::vector<float> weights;         ///< of a row in training, above 0
   std::vector<double> times_s;        ///< when it was; the split is then by time
@@ -40,6 +40,8 @@ struct Table {
   [[nodiscard]] float weight(std::size_t index) const {
     return weights.empty() ? 1.F : weights[index];
   }
+  /// Makes infinite values missing (NaN): thresholds, means and other programs cannot hold them.
+  void drop_infinities();
   /// Some of its rows, in the order given.
   [[nodiscard]] Table chosen(std::span<const std::uint32_t> which) const;
 

@@ -202,13 +202,13 @@ Trainer::Trainer() = default;
 Trainer::~Trainer() = default;
 
 Result<Trainer::Rows*> Trainer::rows_of(const Material& material, std::uint32_t set) {
-  if (material_ != &material) {
+  if (material_ != material.identity.token()) {
     rows_.clear();
     indicators_.clear();
     for (const models::Column& column : material.encoding.trees.columns)
       indicators_.push_back(column.kind == models::Column::Kind::kIndicator);
   }
-  material_ = &material;
+  material_ = material.identity.token();
   auto& place = rows_[set];
   if (!place) place = std::make_unique<Rows>(material, set, indicators_);
   if (place->ok()) return place.get();

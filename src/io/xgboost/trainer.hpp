@@ -35,7 +35,7 @@ class Trainer final : public learn::Booster {
   class Rows;
   [[nodiscard]] Result<Rows*> rows_of(const learn::Material& material, std::uint32_t set);
 
-  const learn::Material* material_ = nullptr;  ///< whose rows are kept
+  learn::Identity::Token material_;  ///< whose rows are kept
   std::map<std::uint32_t, std::unique_ptr<Rows>> rows_;
   std::vector<std::uint8_t> indicators_;  ///< of each column, whether it holds only 0 and 1
   std::string complaint_;

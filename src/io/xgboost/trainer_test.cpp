@@ -134,6 +134,33 @@ TEST(Trainer, GivesTheSameTreesForTheSameJob) {
   EXPECT_EQ(std::get<models::Trees>(a->model), std::get<models::Trees>(again->model));
 }
 
+TEST(Trainer, TellsMaterialsInOnePlaceOfMemoryApart) {
+  const BoosterRecipe recipe{.eta = .1, .depth = 4};
+  Trainer trainer, fresh;
+  Material material = made_up(1, Loss{});
+  ASSERT_TRUE(trainer.train(material, job_of(recipe), recipe, never));
+  material = made_up(2, Loss{});
+  const auto fit = trainer.train(material, job_of(recipe), recipe, never);
+  const auto expected = fresh.train(material, job_of(recipe), recipe, never);
+  ASSERT_TRUE(fit && expected);
+  EXPECT_EQ(std::get<models::Trees>(fit->model), std::get<models::Trees>(expected->model));
+}
+
+TEST(Trainer, TakesAnInfiniteValueAsMissing) {
+  Material material = made_up(1, Loss{}), missing = material;
+  for (std::size_t i = 0; i < 30; ++i) {
+    material.table.values[3 * i] =
+        (i % 2 == 0 ? 1.F : -1.F) * std::numeric_limits<float>::infinity();
+    missing.table.values[3 * i] = models::kMissing;
+  }
+  const BoosterRecipe recipe{.eta = .1, .depth = 4};
+  Trainer trainer;
+  const auto fit = trainer.train(material, job_of(recipe), recipe, never);
+  ASSERT_TRUE(fit) << trainer.complaint();
+  const auto expected = trainer.train(missing, job_of(recipe), recipe, never);
+  EXPECT_EQ(std::get<models::Trees>(fit->model), std::get<models::Trees>(expected->model));
+}
+
 TEST(Trainer, WithoutValidationKeepsEveryRound) {
   const Material material = made_up(3, Loss{});
   const BoosterRecipe recipe{.eta = .1, .depth = 3};
