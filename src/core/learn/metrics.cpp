@@ -180,6 +180,11 @@ std::vector<CalibrationBin> calibration_bins(std::span<const float> probabilitie
                                              std::size_t bins) {
   auto rows = ranked(probabilities, labels);
   std::reverse(rows.begin(), rows.end());
+  std::vector<double> observed;  // of each row the share of positives among those of its score
+  for_each_tie(rows, [&](double negatives, double ties) {
+    const auto count = static_cast<std::size_t>(negatives + ties);
+    observed.insert(observed.end(), count, ties / (negatives + ties));
+  });
   std::vector<CalibrationBin> found;
   for (std::size_t b = 0; b < bins; ++b) {
     const std::size_t begin = rows.size() * b / bins, end = rows.size() * (b + 1) / bins;
@@ -188,7 +193,7 @@ std::vector<CalibrationBin> calibration_bins(std::span<const float> probabilitie
     const auto count = static_cast<double>(bin.rows);
     for (std::size_t i = begin; i < end; ++i) {
       bin.predicted += static_cast<double>(rows[i].score) / count;
-      bin.observed += (rows[i].positive ? 1 : 0) / count;
+      bin.observed += observed[i] / count;
     }
     found.push_back(bin);
   }
@@ -219,11 +224,18 @@ PairedAuc delong(std::span<const float> champion,
   result.champion = a.auc;
   result.challenger = b.auc;
   result.difference = b.auc - a.auc;
+  const auto m = static_cast<double>(result.positives), n = static_cast<double>(result.negatives);
   result.positive_part = variance_of_difference(b.positive, a.positive);
   result.negative_part = variance_of_difference(b.negative, a.negative);
-  result.variance = result.positive_part / static_cast<double>(result.positives) +
-                    result.negative_part / static_cast<double>(result.negatives);
-  if (result.variance > 0) result.z = result.difference / sqrt(result.variance);
+  // One pair that is tied moves one row's share of n (or m) others by half of one.
+  const double positive_least = .25 / (n * n * m), negative_least = .25 / (m * m * n);
+  if (result.positive_part / m + result.negative_part / n <
+      .5 * (positive_least / m + negative_least / n)) {
+    result.positive_part = positive_least;
+    result.negative_part = negative_least;
+  }
+  result.variance = result.positive_part / m + result.negative_part / n;
+  result.z = result.difference / sqrt(result.variance);
   return result;
 }
 
@@ -294,9 +306,9 @@ PairedBootstrap paired_bootstrap(const Measure& measure,
   const auto count = differences.size();
   result.low = differences[count / 20];
   result.high = differences[count - 1 - count / 20];
-  result.worse = static_cast<double>(std::upper_bound(differences.begin(), differences.end(), 0.) -
-                                     differences.begin()) /
-                 static_cast<double>(count);
+  const auto worse = std::upper_bound(differences.begin(), differences.end(), 0.);
+  result.worse =
+      (static_cast<double>(worse - differences.begin()) + 1) / (static_cast<double>(count) + 1);
   return result;
 }
 

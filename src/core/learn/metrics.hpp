@@ -47,7 +47,8 @@ struct CalibrationBin {
   double predicted = 0;  ///< mean probability
   double observed = 0;   ///< share of positives
 };
-/// The rows in `bins` parts of equal size by probability.
+/// The rows in `bins` parts of equal size by probability. Where a cut goes through rows of one
+/// probability, each side gets their mean: the order of rows does not matter.
 [[nodiscard]] std::vector<CalibrationBin> calibration_bins(std::span<const float> probabilities,
                                                            std::span<const float> labels,
                                                            std::size_t bins);
@@ -61,15 +62,16 @@ struct PairedAuc {
   double challenger = 0;  ///< ROC-AUC
   double difference = 0;  ///< challenger − champion
   double variance = 0;    ///< of the difference
-  double z = 0;           ///< difference in its standard errors; 0 when the variance is 0
+  double z = 0;           ///< difference in its standard errors
   /// The same variance by its two parts: `variance` = positive_part / positives + negative_part /
   /// negatives.
   double positive_part = 0, negative_part = 0;
   std::size_t positives = 0, negatives = 0;
 };
 
-/// DeLong's test of two correlated areas. NaN throughout with fewer than two rows of a class.
-/// Cost: n log n.
+/// DeLong's test of two correlated areas. NaN throughout with fewer than two rows of a class. A
+/// variance of zero (both order all pairs alike, or both perfectly) becomes what it would be if one
+/// pair were tied by one of them: the sample cannot show less. Cost: n log n.
 ///
 /// Source: DeLong, DeLong, Clarke-Pearson 1988, equations 3–7, by the mid-ranks of Sun and Xu 2014.
 [[nodiscard]] PairedAuc delong(std::span<const float> champion,
@@ -95,7 +97,9 @@ struct PairedBootstrap {
   double difference = 0;  ///< challenger − champion on all rows
   double low = 0;         ///< 5 % quantile of the resampled differences
   double high = 0;        ///< 95 % quantile
-  double worse = 0;       ///< share of resamples in which the challenger was not better
+  /// Resamples in which the challenger was not better, and one more, as a share of their number and
+  /// one more: never zero, so that few resamples do not show what takes many.
+  double worse = 0;
 };
 
 /// Draws rows with replacement `rounds` times and measures both on the same draw. Draws in which

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -68,7 +69,9 @@ double slow_variance(const Rows& rows) {
     for (const double x : v) squares += (x - mean) * (x - mean);
     parts += squares / (n - 1) / n;
   }
-  return parts;
+  const auto m = static_cast<double>(positives(rows.y));
+  const double pairs = m * (static_cast<double>(rows.y.size()) - m);
+  return parts > 0 ? parts : .5 / (pairs * pairs);  // of one tied pair
 }
 
 /// Average precision by every threshold in turn.
@@ -113,6 +116,31 @@ TEST(Metrics, CountRecallWithinTheAlertBudget) {
   EXPECT_DOUBLE_EQ(recall_at(scores, labels, .3), 2. / 3);
   EXPECT_DOUBLE_EQ(recall_at(scores, labels, 1), 1);
   EXPECT_DOUBLE_EQ(recall_at(std::vector<float>(10, 0.F), labels, .3), .3) << "ties share";
+}
+
+// With an exact variance of zero what decided was how a mean of ones was rounded.
+TEST(Delong, TellsAPerfectModelFromChanceWhateverTheNumberOfRows) {
+  for (const std::size_t positive : {2U, 10U, 49U, 64U, 100U}) {
+    std::vector<float> perfect, constant, labels;
+    for (std::size_t i = 0; i < 3 * positive; ++i) {
+      labels.push_back(i < positive ? 1.F : 0.F);
+      perfect.push_back(labels.back());
+      constant.push_back(.5F);
+    }
+    const PairedAuc test = delong(constant, perfect, labels);
+    EXPECT_NEAR(test.difference, .5, 1e-12);
+    EXPECT_GT(test.z, 3) << positive;
+    EXPECT_LT(test.z, 1e6) << positive;
+    EXPECT_EQ(delong(perfect, perfect, labels).z, 0);
+  }
+}
+
+TEST(Metrics, OfCalibrationDoNotDependOnTheOrderOfRows) {
+  std::vector<float> p(1000, .3F), y(1000, 0.F);
+  for (std::size_t i = 0; i < 300; ++i) y[i] = 1;
+  EXPECT_NEAR(calibration_error(p, y), 0, 1e-6);
+  std::reverse(y.begin(), y.end());
+  EXPECT_NEAR(calibration_error(p, y), 0, 1e-6);
 }
 
 TEST(Metrics, OfLossesAreTheirFormulas) {

@@ -5,14 +5,14 @@
 
 #include "core/base/check.hpp"
 #include "core/base/math.hpp"
-#include "core/learn/experiment.hpp"
 #include "core/learn/words.hpp"
+#include "core/stats/moments.hpp"
 
 namespace liminal::learn {
 namespace {
 
 constexpr double kBytesMiB = 1024. * 1024;
-constexpr std::size_t kBootstrapRounds = 1000;
+constexpr double kRoundsMin = 1000, kRoundsMax = 20'000;
 
 /// Collects what speaks against a promotion; what speaks for it stands behind.
 class Verdict {
@@ -66,13 +66,31 @@ void judge_slices(const GateInput& input, const GateOptions& options, Verdict& v
   }
 }
 
+/// How far the mean probability lies from the share of positives, in parts of that share and beyond
+/// two standard errors.
+double bias_ratio(std::span<const float> probabilities, std::span<const float> labels) {
+  const auto rows = static_cast<double>(labels.size());
+  const double share = static_cast<double>(positives(labels)) / rows;
+  double mean = 0;
+  for (const float p : probabilities) mean += static_cast<double>(p) / rows;
+  const double error = sqrt(share * (1 - share) / rows);
+  return std::max(0., std::abs(mean - share) - 2 * error) / share;
+}
+
 void judge_calibration(const GateInput& input, const GateOptions& options, Verdict& verdict) {
+  const bool first = input.champion.empty();
   const double error = calibration_error(input.challenger, input.labels);
-  const double champions =
-      input.champion.empty() ? 0 : calibration_error(input.champion, input.labels);
+  const double bias = bias_ratio(input.challenger, input.labels);
   const std::string text = "probabilities are off by " + in_words(error, 3) + " on average";
-  if (error > std::max(options.calibration_error_max, champions)) {
+  const double error_max = std::max(options.calibration_error_max,
+                                    first ? 0 : calibration_error(input.champion, input.labels));
+  const double bias_max =
+      std::max(options.calibration_ratio_max, first ? 0 : bias_ratio(input.champion, input.labels));
+  if (error > error_max) {
     verdict.against("badly calibrated: " + text);
+  } else if (bias > bias_max) {
+    verdict.against("badly calibrated: the mean probability is off by " + in_words(100 * bias, 0) +
+                    " % of the share of positives");
   } else {
     verdict.in_favour("calibrated: " + text);
   }
@@ -105,12 +123,92 @@ void judge_difference(const GateInput& input,
   }
 }
 
+double absolute_error(float said, float is) {
+  return std::abs(static_cast<double>(said) - static_cast<double>(is));
+}
+
+/// Slices by the paired differences of their rows' absolute errors.
+void judge_value_slices(const GateInput& input,
+                        std::span<const float> champion,
+                        const GateOptions& options,
+                        Verdict& verdict) {
+  for (const Slice& slice : input.slices) {
+    if (static_cast<double>(slice.rows.size()) < 2 * options.slice_positives_min) continue;
+    stats::Moments before, grown;
+    for (const std::uint32_t row : slice.rows) {
+      LIMINAL_CHECK(row < input.labels.size());
+      const double old = absolute_error(champion[row], input.labels[row]);
+      before.add(old);
+      grown.add(absolute_error(input.challenger[row], input.labels[row]) - old);
+    }
+    const double error = sqrt(grown.variance() / (static_cast<double>(grown.count()) - 1));
+    if (grown.mean() - 2 * error <= options.slice_loss_max * before.mean()) continue;
+    verdict.against("slice " + slice.name + " is worse: mean absolute error " +
+                    in_words(before.mean(), 4) + " to " +
+                    in_words(before.mean() + grown.mean(), 4));
+  }
+}
+
+/// Whether nothing is judged because of the options; says so.
+bool refuse_options(const GateOptions& options, GateDecision& decision) {
+  for (const Problem& problem : options.validate())
+    decision.reasons.push_back("the gate's " + problem.key + " " + problem.text);
+  return !decision.reasons.empty();
+}
+
+/// The median is the best constant by absolute error.
+std::vector<float> medians(std::span<const float> labels) {
+  std::vector<float> sorted(labels.begin(), labels.end());
+  std::sort(sorted.begin(), sorted.end());
+  return std::vector<float>(sorted.size(), sorted.empty() ? 0.F : sorted[sorted.size() / 2]);
+}
+
+void judge_error(const GateInput& input,
+                 std::span<const float> champion,
+                 const GateOptions& options,
+                 GateDecision& decision,
+                 Verdict& verdict) {
+  const double allowed = options.false_ratio / std::max<double>(input.looks, 1);
+  const auto rounds = static_cast<std::size_t>(std::clamp(10 / allowed, kRoundsMin, kRoundsMax));
+  const Measure measure = [](auto said, auto is) { return -mean_absolute_error(said, is); };
+  decision.bootstrap =
+      paired_bootstrap(measure, champion, input.challenger, input.labels, rounds, input.seed);
+  const std::string figures = "mean absolute error " +
+                              in_words(mean_absolute_error(champion, input.labels), 4) + " to " +
+                              in_words(mean_absolute_error(input.challenger, input.labels), 4) +
+                              ", worse in " + in_words(100 * decision.bootstrap.worse, 1) +
+                              " % of resamples, line " + in_words(100 * allowed, 1) + " %";
+  if (decision.bootstrap.worse < allowed) {
+    verdict.in_favour("better: " + figures);
+  } else {
+    verdict.against("not shown to be better: " + figures);
+  }
+}
+
 }  // namespace
+
+Problems GateOptions::validate() const {
+  Problems problems;
+  const auto require = [&](bool right, const char* key, const char* text) {
+    if (!right) problems.push_back({key, text});
+  };
+  require(false_ratio >= 1e-9 && false_ratio <= .5, "false_ratio", "must lie within 1e-9 and .5");
+  require(least > 0 && least <= 1, "least", "must be above 0, up to 1");
+  require(positives_min >= 2, "positives_min", "must be 2 at least");
+  require(slice_loss_max >= 0, "slice_loss_max", "must be 0 or more");
+  require(slice_positives_min >= 2, "slice_positives_min", "must be 2 at least");
+  require(latency_us_max > 0, "latency_us_max", "must be above 0");
+  require(memory_bytes_max > 0, "memory_bytes_max", "must be above 0");
+  require(calibration_error_max >= 0, "calibration_error_max", "must be 0 or more");
+  require(calibration_ratio_max >= 0, "calibration_ratio_max", "must be 0 or more");
+  return problems;
+}
 
 GateDecision judge_classifier(const GateInput& input, const GateOptions& options) {
   LIMINAL_CHECK(input.challenger.size() == input.labels.size());
   LIMINAL_CHECK(input.champion.empty() || input.champion.size() == input.labels.size());
   GateDecision decision;
+  if (refuse_options(options, decision)) return decision;
   Verdict verdict;
   const bool first = input.champion.empty();
   decision.test =
@@ -136,44 +234,17 @@ GateDecision judge_regressor(const GateInput& input, const GateOptions& options)
   LIMINAL_CHECK(input.challenger.size() == input.labels.size());
   LIMINAL_CHECK(input.champion.empty() || input.champion.size() == input.labels.size());
   GateDecision decision;
+  if (refuse_options(options, decision)) return decision;
   Verdict verdict;
   std::vector<float> constant;
-  std::span<const float> champion = input.champion;
-  if (champion.empty()) {
-    // The median is the best constant by absolute error.
-    std::vector<float> sorted(input.labels.begin(), input.labels.end());
-    std::sort(sorted.begin(), sorted.end());
-    constant.assign(sorted.size(), sorted.empty() ? 0.F : sorted[sorted.size() / 2]);
-    champion = constant;
-  }
+  if (input.champion.empty()) constant = medians(input.labels);
+  const std::span<const float> champion = input.champion.empty() ? constant : input.champion;
   if (static_cast<double>(input.labels.size()) < options.positives_min) {
     verdict.against("too few rows to tell: " + std::to_string(input.labels.size()) + ", " +
                     in_words(options.positives_min, 0) + " are needed");
   } else {
-    const Measure measure = [](auto said, auto is) { return -mean_absolute_error(said, is); };
-    decision.bootstrap = paired_bootstrap(
-        measure, champion, input.challenger, input.labels, kBootstrapRounds, input.seed);
-    const double allowed = options.false_ratio / std::max<double>(input.looks, 1);
-    const std::string figures = "mean absolute error " +
-                                in_words(mean_absolute_error(champion, input.labels), 4) + " to " +
-                                in_words(mean_absolute_error(input.challenger, input.labels), 4) +
-                                ", worse in " + in_words(100 * decision.bootstrap.worse, 1) +
-                                " % of resamples, line " + in_words(100 * allowed, 1) + " %";
-    if (decision.bootstrap.worse < allowed) {
-      verdict.in_favour("better: " + figures);
-    } else {
-      verdict.against("not shown to be better: " + figures);
-    }
-    for (const Slice& slice : input.slices) {
-      if (static_cast<double>(slice.rows.size()) < 2 * options.slice_positives_min) continue;
-      const auto labels = chosen(input.labels, slice);
-      const double before = mean_absolute_error(chosen(champion, slice), labels);
-      const double after = mean_absolute_error(chosen(input.challenger, slice), labels);
-      if (after > before * (1 + options.slice_loss_max)) {
-        verdict.against("slice " + slice.name + " is worse: mean absolute error " +
-                        in_words(before, 4) + " to " + in_words(after, 4));
-      }
-    }
+    judge_error(input, champion, options, decision, verdict);
+    judge_value_slices(input, champion, options, verdict);
   }
   judge_cost(input, options, verdict);
   std::move(verdict).write(decision);

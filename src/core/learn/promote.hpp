@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/problem.hpp"
 #include "core/learn/metrics.hpp"
 
 namespace liminal::learn {
@@ -36,6 +37,11 @@ struct GateOptions {
   double latency_us_max = 5;
   double memory_bytes_max = 8. * 1024 * 1024;
   double calibration_error_max = .05;  ///< or no worse than the champion's
+  /// Mean probability against the share of positives, in parts of that share and beyond two
+  /// standard errors: what counts where positives are rare. Or no worse than the champion's.
+  double calibration_ratio_max = .25;
+
+  [[nodiscard]] Problems validate() const;
 };
 
 /// Whether a challenger becomes champion, with the reasons in words, decisive ones first.
@@ -53,12 +59,15 @@ struct GateDecision {
 /// probabilities are what they say. Without a champion: better than chance by the same test.
 ///
 /// Why not simply the better one: of equal challengers that would promote half, of ten on one set a
-/// fifth even by an uncorrected test.
+/// fifth even by an uncorrected test. With options that are not valid nothing is promoted, and the
+/// reasons say why.
 [[nodiscard]] GateDecision judge_classifier(const GateInput& input,
                                             const GateOptions& options = {});
 
-/// The same for values, by mean absolute error and a paired bootstrap of 1,000 rounds. Slices by
-/// their mean absolute error, which may grow by `slice_loss_max` in parts of the champion's.
+/// The same for values, by mean absolute error and a paired bootstrap of ten times as many rounds
+/// as its line (`false_ratio`/`looks`) needs to be told, from 1,000 to 20,000. Slices by their mean
+/// absolute error, which may grow by `slice_loss_max` in parts of the champion's, beyond two
+/// standard errors of the rows' differences.
 [[nodiscard]] GateDecision judge_regressor(const GateInput& input, const GateOptions& options = {});
 
 }  // namespace liminal::learn
