@@ -17,6 +17,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kPower = .8416212;   ///< normal quantile of .8
 constexpr double kPriorWeight = 100;  ///< of the sample ratio's beta prior
 constexpr double kGuardAlpha = .01;
+constexpr double kGuardRows = 10;  ///< in the least number of rows, without a tolerance
 
 /// The mixture's precision, in parts of the information at which it is narrowest:
 /// 1/x with x = log(1/α²) + log(1 + x).
@@ -35,22 +36,32 @@ void load_moments(std::initializer_list<stats::Moments*> all, Reader& in) {
   for (stats::Moments* moments : all) moments->load(in);
 }
 
-/// Of the mean, by the sample.
-double variance_of_mean(const stats::Moments& moments) {
+/// Root of the mean square.
+double size_of(const stats::Moments& moments) {
+  return sqrt(moments.variance() + moments.mean() * moments.mean());
+}
+
+/// Of the mean, by the sample; at least what one row of `size` among rows of 0 would give.
+double variance_of_mean(const stats::Moments& moments, double size) {
   const auto n = static_cast<double>(moments.count());
-  return n < 2 ? 0 : moments.variance() / (n - 1);
+  return n < 2 ? 0 : std::max(moments.variance() / (n - 1), size * size / (n * n));
+}
+
+Interval interval_around(
+    double estimate, double variance, double log_alpha, double precision, double planned) {
+  if (!(variance > 0 && std::isfinite(variance))) return {-kInfinity, kInfinity};
+  // Brownian motion in information time 1/variance; its mixture's precision is kappa.
+  const double information = 1 / variance;
+  const double kappa = precision / planned;
+  const double evidence = log1p(information / kappa) + log_alpha;
+  const double half = sqrt(variance * (1 + kappa / information) * evidence);
+  return {estimate - half, estimate + half};
 }
 
 }  // namespace
 
 Interval anytime_interval(double estimate, double variance, double alpha, double planned) {
-  if (!(variance > 0 && std::isfinite(variance))) return {-kInfinity, kInfinity};
-  // Brownian motion in information time 1/variance; its mixture's precision is kappa.
-  const double information = 1 / variance;
-  const double kappa = mixture_precision(alpha) / planned;
-  const double evidence = log1p(information / kappa) - 2 * log(alpha);
-  const double half = sqrt(variance * (1 + kappa / information) * evidence);
-  return {estimate - half, estimate + half};
+  return interval_around(estimate, variance, -2 * log(alpha), mixture_precision(alpha), planned);
 }
 
 double fixed_test_variance(double effect, double alpha) {
@@ -121,9 +132,27 @@ std::string_view name(ExperimentState state) {
   return "unknown";
 }
 
+Experiment::Plan::Plan(double alpha, double planned_variance)
+    : evidence(-2 * liminal::log(alpha)),
+      precision(mixture_precision(alpha)),
+      planned(planned_variance) {}
+
+Interval Experiment::Plan::interval(double estimate, double variance) const {
+  return interval_around(estimate, variance, evidence, precision, planned);
+}
+
 Experiment::Experiment(ExperimentOptions options)
-    : options_(std::move(options)), guards_(options_.guards.size()), ratio_(options_.share) {
+    : options_(std::move(options)),
+      plan_(options_.alpha, fixed_test_variance(options_.effect, options_.alpha)),
+      ratio_(options_.share) {
   LIMINAL_CHECK(options_.validate().empty());
+  for (const GuardRail& rail : options_.guards) {
+    // Narrowest where a growth by the tolerance is just told.
+    guards_.push_back(
+        {{},
+         Plan(kGuardAlpha,
+              rail.tolerance > 0 ? fixed_test_variance(rail.tolerance, kGuardAlpha) : 0)});
+  }
 }
 
 Arm Experiment::assign(std::uint64_t user_hash) const {
@@ -158,11 +187,16 @@ void Experiment::observe_guard(std::size_t guard, Arm arm, double value, SteadyT
   arms[index(arm)].add(value);
   if (static_cast<double>(std::min(arms[0].count(), arms[1].count())) < options_.rows_min) return;
   const double grown = arms[1].mean() - arms[0].mean();
-  const double spread = variance_of_mean(arms[0]) + variance_of_mean(arms[1]);
-  // Narrowest where a growth by the tolerance (or by a tenth of the champion's mean) is just told.
-  const double told = std::max(options_.guards[guard].tolerance, .1 * std::abs(arms[0].mean()));
-  const double planned = told > 0 ? fixed_test_variance(told, kGuardAlpha) : spread;
-  if (anytime_interval(grown, spread, kGuardAlpha, planned).low > options_.guards[guard].tolerance)
+  const double size = std::max(size_of(arms[0]), size_of(arms[1]));
+  const double spread = variance_of_mean(arms[0], size) + variance_of_mean(arms[1], size);
+  Plan plan = guards_[guard].plan;
+  if (!(plan.planned > 0)) {
+    // Without a tolerance nothing but the number of rows says where: narrowest at so many in an
+    // arm.
+    const auto fewest = static_cast<double>(std::min(arms[0].count(), arms[1].count()));
+    plan.planned = spread * fewest / (kGuardRows * options_.rows_min);
+  }
+  if (plan.interval(grown, spread).low > options_.guards[guard].tolerance)
     enter(ExperimentState::kHarm, at, static_cast<std::uint32_t>(guard));
 }
 
@@ -181,18 +215,16 @@ double Experiment::difference() const {
 }
 
 double Experiment::variance() const {
+  const double size = std::max(size_of(arms_[0]), size_of(arms_[1]));
   return options_.mode == ExperimentOptions::Mode::kShadow
-             ? variance_of_mean(pairs_)
-             : variance_of_mean(arms_[0]) + variance_of_mean(arms_[1]);
+             ? variance_of_mean(pairs_, std::max(size, options_.effect))
+             : variance_of_mean(arms_[0], size) + variance_of_mean(arms_[1], size);
 }
 
 Interval Experiment::interval() const {
   if (std::min(rows(Arm::kChampion), rows(Arm::kChallenger)) < options_.rows_min)
     return {-kInfinity, kInfinity};
-  return anytime_interval(difference(),
-                          variance(),
-                          options_.alpha,
-                          fixed_test_variance(options_.effect, options_.alpha));
+  return plan_.interval(difference(), variance());
 }
 
 double Experiment::rows(Arm arm) const { return static_cast<double>(arms_[index(arm)].count()); }

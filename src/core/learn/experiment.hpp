@@ -108,7 +108,9 @@ struct ExperimentDecision {
 /// log only grows (at most by one entry a change of state).
 ///
 /// Guarantee: if both arms are equal, `kChallengerBetter` is ever reached with a chance of at most
-/// `alpha`/2, however often one looks. Memory: some 300 bytes and 100 a guard.
+/// `alpha`/2, however often one looks. Rows that all say the same are taken as if one of them had
+/// been as large as all: so two models that always agree are called alike after some
+/// 4·size/`effect` rows. Memory: some 300 bytes and 100 a guard. Cost: some 30 ns an observation.
 class Experiment {
  public:
   explicit Experiment(ExperimentOptions options);
@@ -140,17 +142,29 @@ class Experiment {
   void load(Reader& in);
 
  private:
+  /// An anytime interval whose level and place of narrowest width are worked out once.
+  struct Plan {
+    double evidence = 0;  ///< −2·ln alpha
+    double precision = 0;
+    double planned = 0;
+
+    Plan(double alpha, double planned_variance);
+    [[nodiscard]] Interval interval(double estimate, double variance) const;
+  };
+
   static std::size_t index(Arm arm) { return static_cast<std::size_t>(arm); }
   [[nodiscard]] double variance() const;
   void judge(SteadyTime at);
   void enter(ExperimentState state, SteadyTime at, std::uint32_t guard = 0);
 
   ExperimentOptions options_;
+  Plan plan_;
   ExperimentState state_ = ExperimentState::kRunning;
   stats::Moments arms_[2];
   stats::Moments pairs_;
   struct Guard {
     stats::Moments arms[2];
+    Plan plan;
   };
   std::vector<Guard> guards_;
   SampleRatio ratio_;

@@ -97,6 +97,46 @@ TEST(Experiment, InShadowNeedsFarFewerRows) {
   EXPECT_EQ(experiment.latency_us(Arm::kChallenger).mean(), 2);
 }
 
+TEST(Experiment, InShadowCallsModelsThatAlwaysAgreeAlike) {
+  ExperimentOptions options;
+  options.effect = .01;
+  Experiment experiment(options);
+  int row = 0;
+  for (; experiment.state() == ExperimentState::kRunning && row < 5000; ++row)
+    experiment.observe_pair(row % 2, row % 2, at(row));
+  EXPECT_EQ(experiment.state(), ExperimentState::kNoDifference);
+  EXPECT_GT(row, 200) << "one row in that many could still differ by 1";
+  EXPECT_LT(row, 600);
+}
+
+TEST(Experiment, RollsBackWhenEveryRowOfTheChallengerFails) {
+  ExperimentOptions options = split(.01);
+  options.guards = {{"error_rate", .02}};
+  Experiment experiment(options);
+  int row = 0;
+  for (; row < 5000 && experiment.state() == ExperimentState::kRunning; ++row)
+    experiment.observe_guard(0, row % 2 == 0 ? Arm::kChampion : Arm::kChallenger, row % 2, at(row));
+  EXPECT_EQ(experiment.state(), ExperimentState::kHarm);
+  EXPECT_LT(row, 300);
+}
+
+// 600 experiments without harm, looked at after every row: promised are at most .01 of them, and
+// chance exceeds 14 of 600 once in 1,500 such tests.
+TEST(Experiment, SeldomSeesHarmThatIsNotThere) {
+  Random random(15);
+  int harms = 0;
+  for (int run = 0; run < 600; ++run) {
+    ExperimentOptions options = split(.01);
+    options.guards = {{"latency_us", 0}};
+    Experiment experiment(options);
+    for (int row = 0; row < 3000 && experiment.state() == ExperimentState::kRunning; ++row)
+      experiment.observe_guard(
+          0, row % 2 == 0 ? Arm::kChampion : Arm::kChallenger, 1 + random.normal(), at(row));
+    harms += experiment.state() == ExperimentState::kHarm;
+  }
+  EXPECT_LE(harms, 14);
+}
+
 TEST(Experiment, KeepsUsersInTheirArm) {
   ExperimentOptions options = split(.1);
   options.share = .2;
