@@ -8,12 +8,11 @@
 #include "core/base/check.hpp"
 #include "core/base/math.hpp"
 #include "core/learn/metrics.hpp"
+#include "core/models/dense.hpp"
 #include "core/stats/cholesky.hpp"
 
 namespace liminal::learn {
 namespace {
-
-double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
 /// log(1 + e^x) without overflow.
 double softplus(double x) { return std::max(x, 0.) + log1p(exp(-std::abs(x))); }
@@ -68,7 +67,7 @@ class SmallLogistic {
     std::array<double, N*(N + 1) / 2> hessian{};
     for (std::size_t k = 0; k < N; ++k) hessian[stats::triangle_row(k) + k] = 1e-9;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
-      const double p = sigmoid(dot(w, rows_[i]));
+      const double p = models::logistic(dot(w, rows_[i]));
       for (std::size_t k = 0; k < N; ++k) {
         step[k] += (targets_[i] - p) * rows_[i][k];
         for (std::size_t j = 0; j <= k; ++j)
@@ -105,7 +104,9 @@ bool one_class(std::span<const float> labels) {
 
 }  // namespace
 
-double Platt::probability(double margin) const { return sigmoid(slope * margin + intercept); }
+double Platt::probability(double margin) const {
+  return models::logistic(slope * margin + intercept);
+}
 
 Platt fit_platt(std::span<const float> margins, std::span<const float> labels) {
   LIMINAL_CHECK(margins.size() == labels.size());
@@ -118,7 +119,7 @@ Platt fit_platt(std::span<const float> margins, std::span<const float> labels) {
 }
 
 double Beta::probability(double margin) const {
-  return sigmoid(-a * softplus(-margin) + b * softplus(margin) + c);
+  return models::logistic(-a * softplus(-margin) + b * softplus(margin) + c);
 }
 
 Beta fit_beta(std::span<const float> margins, std::span<const float> labels) {

@@ -9,11 +9,12 @@ constexpr double kLevelUs = .001;
 constexpr double kColumnUs = .002;
 constexpr double kNodeBytes = 8;
 
-}  // namespace
+constexpr double kNumberUs = .0005;
+constexpr double kNumberBytes = 4;
 
-Cost cost_of(const models::Trees& trees) {
-  Cost cost{kColumnUs * static_cast<double>(trees.inputs.columns.size()), 0};
-  for (const models::Tree& tree : trees.trees) {
+Cost of_trees(const std::vector<models::Tree>& trees, const models::Inputs& inputs) {
+  Cost cost{kColumnUs * static_cast<double>(inputs.columns.size()), 0};
+  for (const models::Tree& tree : trees) {
     cost.memory_bytes += kNodeBytes * static_cast<double>(tree.nodes.size());
     const auto root = static_cast<double>(tree.nodes.front().cover);
     for (const models::TreeNode& node : tree.nodes)
@@ -23,24 +24,45 @@ Cost cost_of(const models::Trees& trees) {
   return cost;
 }
 
+Cost of_numbers(std::size_t numbers, const models::Inputs& inputs) {
+  const auto count = static_cast<double>(numbers);
+  return {kNumberUs * count + kColumnUs * static_cast<double>(inputs.columns.size()),
+          kNumberBytes * count};
+}
+
+}  // namespace
+
+Cost cost_of(const models::Trees& trees) { return of_trees(trees.trees, trees.inputs); }
+
 Cost cost_of(const models::Linear& linear) {
   const auto columns = static_cast<double>(linear.weights.size());
-  return {2 * kColumnUs * columns, 4 * columns};
+  return {2 * kColumnUs * columns, kNumberBytes * columns};
+}
+
+Cost cost_of(const models::Mlp& network) {
+  std::size_t numbers = 0;
+  for (const models::Layer& layer : network.layers)
+    numbers += layer.weights.size() + layer.bias.size();
+  return of_numbers(numbers, network.inputs);
+}
+
+Cost cost_of(const models::KMeans& clusters) {
+  return of_numbers(clusters.centroids.size(), clusters.inputs);
+}
+
+Cost cost_of(const models::IsolationForest& forest) {
+  return of_trees(forest.trees, forest.inputs);
+}
+
+Cost cost_of(const models::Blend& blend) {
+  Cost cost;
+  for (const auto& member : blend.members)
+    cost = cost + std::visit([](const auto& model) { return cost_of(model); }, member.model);
+  return cost;
 }
 
 Cost cost_of(const models::Predictor& predictor) {
-  if (const auto* trees = std::get_if<models::Trees>(&predictor)) return cost_of(*trees);
-  if (const auto* linear = std::get_if<models::Linear>(&predictor)) return cost_of(*linear);
-  Cost cost;
-  if (const auto* blend = std::get_if<models::Blend>(&predictor)) {
-    for (const auto& member : blend->members) {
-      if (const auto* trees = std::get_if<models::Trees>(&member.model))
-        cost = cost + cost_of(*trees);
-      if (const auto* linear = std::get_if<models::Linear>(&member.model))
-        cost = cost + cost_of(*linear);
-    }
-  }
-  return cost;
+  return std::visit([](const auto& model) { return cost_of(model); }, predictor);
 }
 
 }  // namespace liminal::learn

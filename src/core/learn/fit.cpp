@@ -6,6 +6,7 @@
 #include "core/base/math.hpp"
 #include "core/learn/extra_trees.hpp"
 #include "core/learn/linear.hpp"
+#include "core/models/machine.hpp"
 
 namespace liminal::learn {
 namespace {
@@ -92,10 +93,7 @@ Matrix Material::matrix(const models::Inputs& inputs, std::uint32_t id) const {
 }
 
 double link_margin(models::Link link, double sum) {
-  if (link != models::Link::kProbability) return sum;
-  constexpr auto kLow = static_cast<double>(models::kProbabilityMin);
-  const double p = std::clamp(sum, kLow, 1 - kLow);
-  return log(p / (1 - p));
+  return link == models::Link::kProbability ? models::clipped_logit(sum) : sum;
 }
 
 double tree_sum(const models::Trees& trees, std::span<const float> row) {
@@ -109,6 +107,7 @@ Result<Fit> run_fit(const Material& material,
                     const FitJob& job,
                     Booster& booster,
                     const Stop& stop) {
+  if (!validate(job.recipe).empty()) return failure(ErrorCode::kOutOfRange);
   if (const auto* boosted = std::get_if<BoosterRecipe>(&job.recipe))
     return booster.train(material, job, *boosted, stop);
   if (const auto* forest = std::get_if<ForestRecipe>(&job.recipe))

@@ -50,7 +50,8 @@ class Booster {
                                           const Stop& stop) = 0;
 };
 
-/// Carries out a job. `kUnavailable` when it was stopped before anything could be kept.
+/// Carries out a job. `kUnavailable` when it was stopped before anything could be kept,
+/// `kOutOfRange` for a recipe beyond its bounds.
 [[nodiscard]] Result<Fit> run_fit(const Material& material,
                                   const FitJob& job,
                                   Booster& booster,

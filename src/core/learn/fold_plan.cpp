@@ -43,10 +43,10 @@ std::vector<Request> FoldPlan::batch(Ledger& ledger, const Spent& now) {
       return first_fold(ledger, now);
     case Stage::kSecondFold:
       stage_ = Stage::kOtherFolds;
-      return second_fold(ledger);
+      return second_fold(ledger, now);
     case Stage::kOtherFolds:
       stage_ = Stage::kSure;
-      return other_folds(ledger);
+      return other_folds(ledger, now);
     case Stage::kSure:
       stage_ = Stage::kPair;
       return sure(ledger);
@@ -108,30 +108,41 @@ std::vector<Request> FoldPlan::forest(Ledger& ledger, const Spent& now, bool sec
   return on_all_folds(ledger, ledger.add(recipe), now.ratio + .12);
 }
 
+/// Fits that may be asked for so that `reserved` are left, to try one candidate on all folds and to
+/// fit one on all rows; one at least.
+std::size_t FoldPlan::affordable(const Ledger& ledger, const Spent& now, std::size_t reserved) {
+  const std::size_t left = ledger.left_fits(now);
+  return left > reserved ? left - reserved : 1;
+}
+
 std::vector<Request> FoldPlan::first_fold(Ledger& ledger, const Spent& now) {
   begin_ = std::min(now.ratio, .6);
   std::vector<Request> wanted;
+  const std::size_t most = affordable(ledger, now, ledger.splits.size());
   for (const BoosterRecipe& recipe : portfolio()) {
+    if (wanted.size() == most) break;
     const bool early = wanted.size() < 2;
     wanted.push_back({ledger.add(recipe), 0, end(early ? .6 : .33)});
   }
   return wanted;
 }
 
-std::vector<Request> FoldPlan::second_fold(const Ledger& ledger) {
+std::vector<Request> FoldPlan::second_fold(const Ledger& ledger, const Spent& now) {
   std::vector<Request> wanted;
   const auto ranked = ledger.ranked(0);
-  for (std::size_t i = 0; i < std::min(ranked.size(), std::max<std::size_t>(3, ranked.size() / 2));
-       ++i)
-    wanted.push_back({ranked[i], 1, end(.5)});
+  const std::size_t most = std::min({ranked.size(),
+                                     std::max<std::size_t>(3, ranked.size() / 2),
+                                     affordable(ledger, now, ledger.splits.size() - 1)});
+  for (std::size_t i = 0; i < most; ++i) wanted.push_back({ranked[i], 1, end(.5)});
   return wanted;
 }
 
-std::vector<Request> FoldPlan::other_folds(const Ledger& ledger) {
+std::vector<Request> FoldPlan::other_folds(const Ledger& ledger, const Spent& now) {
   std::vector<Request> wanted;
+  const std::size_t most = affordable(ledger, now, 1);
   const auto ranked = ledger.ranked(1);
   for (std::size_t i = 0; i < std::min<std::size_t>(ranked.size(), 4); ++i)
-    for (std::uint32_t fold = 2; fold < ledger.splits.size(); ++fold)
+    for (std::uint32_t fold = 2; fold < ledger.splits.size() && wanted.size() < most; ++fold)
       wanted.push_back({ranked[i], fold, end(.8)});
   return wanted;
 }
@@ -235,44 +246,22 @@ std::vector<Request> FoldPlan::leftover(const Ledger& ledger, const Spent& now) 
 }
 
 std::vector<Request> FoldPlan::refit(const Ledger& ledger) {
-  for (const std::size_t one : complete(ledger)) {
-    if (!(1.1 * ledger.candidates[one].cost()).within(ledger.options.champion)) continue;
-    champion_ = one;
-    Request request{one, Request::kRefit, 1};
-    request.least = .1;
-    return {request};
-  }
-  return {};
+  champion_ = ledger.best_within_budget();
+  if (!champion_) return {};
+  Request request{*champion_, Request::kRefit, 1};
+  request.least = .1;
+  return {request};
 }
 
 void FoldPlan::forget_the_worst(Ledger& ledger) const {
   const auto all = complete(ledger);
+  const auto cheap = ledger.best_within_budget();
   for (std::size_t i = kKept; i < all.size(); ++i)
-    if (all[i] != search_.best()) ledger.candidates[all[i]].forget();
+    if (all[i] != search_.best() && all[i] != cheap) ledger.candidates[all[i]].forget();
 }
 
 Pool FoldPlan::pool(const Ledger& ledger) const {
-  Pool pool;
-  pool.candidates = complete(ledger);
-  pool.candidates.resize(std::min(pool.candidates.size(), kPoolMax));
-  const auto in_pool = std::find(pool.candidates.begin(), pool.candidates.end(), champion_);
-  if (champion_ && in_pool == pool.candidates.end()) pool.candidates.push_back(*champion_);
-  for (std::size_t i = 0; i < ledger.candidates.size(); ++i) {
-    const Candidate& candidate = ledger.candidates[i];
-    if (!candidate.boosted() && candidate.count() == ledger.splits.size())
-      pool.candidates.push_back(i);
-  }
-  for (const std::size_t one : pool.candidates) {
-    std::vector<float> margins;
-    for (const auto& attempt : ledger.candidates[one].attempts)
-      margins.insert(margins.end(), attempt->fit.margins.begin(), attempt->fit.margins.end());
-    pool.margins.push_back(std::move(margins));
-  }
-  for (const Split& split : ledger.splits) {
-    pool.labels.insert(pool.labels.end(), split.labels.begin(), split.labels.end());
-    const auto rows = ledger.material->set(split.valid);
-    pool.rows.insert(pool.rows.end(), rows.begin(), rows.end());
-  }
+  Pool pool = ledger.pool(kPoolMax, champion_);
   pool.weights =
       bagged_blend(pool.margins, pool.labels, ledger.measure, kBags, mix64(ledger.options.seed));
   return pool;

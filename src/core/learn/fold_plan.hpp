@@ -9,7 +9,8 @@ namespace liminal::learn {
 
 /// What a search on folds does, for tables of up to some 12,000 rows: linear models and
 /// extra-trees, the portfolio on more and more folds while it is halved, local search from the
-/// best, and at the end a fit on all rows of the best that may be asked for every message. Models
+/// best, and at the end a fit on all rows of the best of any kind that may be asked for every
+/// message. Models
 /// for batches are the mean of a candidate's fold models.
 class FoldPlan {
  public:
@@ -41,12 +42,15 @@ class FoldPlan {
   [[nodiscard]] static std::vector<Request> on_all_folds(const Ledger& ledger,
                                                          std::size_t candidate,
                                                          double end);
+  [[nodiscard]] static std::size_t affordable(const Ledger& ledger,
+                                              const Spent& now,
+                                              std::size_t reserved);
   [[nodiscard]] std::vector<std::size_t> complete(const Ledger& ledger) const;
   [[nodiscard]] std::vector<Request> linear(Ledger& ledger, const Spent& now);
   [[nodiscard]] std::vector<Request> forest(Ledger& ledger, const Spent& now, bool second);
   [[nodiscard]] std::vector<Request> first_fold(Ledger& ledger, const Spent& now);
-  [[nodiscard]] std::vector<Request> second_fold(const Ledger& ledger);
-  [[nodiscard]] std::vector<Request> other_folds(const Ledger& ledger);
+  [[nodiscard]] std::vector<Request> second_fold(const Ledger& ledger, const Spent& now);
+  [[nodiscard]] std::vector<Request> other_folds(const Ledger& ledger, const Spent& now);
   [[nodiscard]] std::vector<Request> sure(const Ledger& ledger);
   [[nodiscard]] std::vector<Request> pair(Ledger& ledger, const Spent& now);
   [[nodiscard]] std::vector<Request> pair_rest(const Ledger& ledger);

@@ -16,6 +16,7 @@ constexpr double kForestBudgetMin_s = 30;
 constexpr std::uint32_t kForestFitsMin = 30;
 constexpr std::size_t kForestRowsMax = 100'000;
 constexpr double kEtaMax = .3;
+constexpr double kPenalty = 10;
 
 const BoosterRecipe& boosted(const Candidate& candidate) {
   return std::get<BoosterRecipe>(candidate.recipe);
@@ -155,6 +156,12 @@ std::vector<Request> HoldoutPlan::top_rest(Ledger& ledger, const Spent& now) {
     request.cap = .15;
     wanted.push_back(request);
   }
+  // Cheap to ask, should nothing else be.
+  if (!ledger.options.counted() || ledger.options.fits_max >= kForestFitsMin) {
+    Request request{ledger.add(LinearRecipe{kPenalty}), split, end(ledger)};
+    request.cap = .1;
+    wanted.push_back(request);
+  }
   double longest = 0;
   for (const std::size_t one : ledger.ranked(split))
     longest = std::max(longest, ledger.candidates[one].attempts[split]->cost_s);
@@ -185,8 +192,9 @@ std::vector<Request> HoldoutPlan::pair(Ledger& ledger, const Spent& now) {
   if (ranked.empty()) return {};
   if (!searching_) search_.begin(ranked.front());
   searching_ = true;
+  const auto cheap = ledger.best_within_budget();
   for (std::size_t i = kPoolMax; i < ranked.size(); ++i)
-    if (ranked[i] != search_.best()) ledger.candidates[ranked[i]].forget();
+    if (ranked[i] != search_.best() && ranked[i] != cheap) ledger.candidates[ranked[i]].forget();
   const Attempt& best = *ledger.candidates[search_.best()].attempts[split];
   const double end = this->end(ledger);
   const double available_s = ledger.left_s(now) - (1 - end) * ledger.options.budget_s;
@@ -208,7 +216,6 @@ std::vector<Request> HoldoutPlan::pair(Ledger& ledger, const Spent& now) {
 
 std::vector<Request> HoldoutPlan::refit(const Ledger& ledger) {
   const Pool blend = pool(ledger);
-  const std::uint32_t split = last(ledger);
   std::vector<std::size_t> order(blend.candidates.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
@@ -225,31 +232,13 @@ std::vector<Request> HoldoutPlan::refit(const Ledger& ledger) {
     const Candidate& candidate = ledger.candidates[blend.candidates[i]];
     if (blend.weights[i] > 0 && candidate.boosted()) want(blend.candidates[i]);
   }
-  for (const std::size_t one : ledger.ranked(split)) {
-    if (!(1.1 * ledger.candidates[one].cost()).within(ledger.options.champion)) continue;
-    champion_ = one;
-    want(one);
-    break;
-  }
+  champion_ = ledger.best_within_budget();
+  if (champion_) want(*champion_);
   return wanted;
 }
 
 Pool HoldoutPlan::pool(const Ledger& ledger) const {
-  const std::uint32_t split = last(ledger);
-  Pool pool;
-  pool.candidates = ledger.ranked(split);
-  pool.candidates.resize(std::min(pool.candidates.size(), kPoolMax));
-  const auto in_pool = std::find(pool.candidates.begin(), pool.candidates.end(), champion_);
-  if (champion_ && in_pool == pool.candidates.end()) pool.candidates.push_back(*champion_);
-  for (std::size_t i = 0; i < ledger.candidates.size(); ++i) {
-    const Candidate& candidate = ledger.candidates[i];
-    if (!candidate.boosted() && candidate.attempts[split]) pool.candidates.push_back(i);
-  }
-  for (const std::size_t one : pool.candidates)
-    pool.margins.push_back(ledger.candidates[one].attempts[split]->fit.margins);
-  pool.labels = ledger.splits[split].labels;
-  const auto rows = ledger.material->set(ledger.splits[split].valid);
-  pool.rows.assign(rows.begin(), rows.end());
+  Pool pool = ledger.pool(kPoolMax, champion_);
   pool.weights = greedy_blend(pool.margins, pool.labels, ledger.measure, kBlendMax, kBlendRounds);
   return pool;
 }

@@ -9,15 +9,15 @@ namespace liminal::learn {
 
 /// What a search on one held-out part does, for large tables and for splits by time: the portfolio
 /// on a part of the rows, the better ones on more (successive halving), with learning rates raised
-/// where a fit would take too long, extra-trees, local search on all training rows, and at the end
-/// fits on all rows of what is blended.
+/// where a fit would take too long, extra-trees, a linear model, local search on all training rows,
+/// and at the end fits on all rows of what is blended and of the champion.
 class HoldoutPlan {
  public:
   /// The next fits, none when done. Called when all that was asked for before has been told.
   [[nodiscard]] std::vector<Request> next(Ledger& ledger, const Spent& now);
   /// The candidates that were tried on all training rows, and their weights in the blend.
   [[nodiscard]] Pool pool(const Ledger& ledger) const;
-  /// The cheapest-to-ask good candidate, for the path of messages; none when none is cheap enough.
+  /// The best candidate that is cheap enough for the path of messages; none when none is.
   [[nodiscard]] std::optional<std::size_t> champion() const { return champion_; }
 
  private:

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "core/base/random.hpp"
+#include "core/learn/cost.hpp"
+#include "core/learn/cross_codes.hpp"
 #include "core/learn/encoding.hpp"
 #include "core/learn/extra_trees.hpp"
 #include "core/learn/linear.hpp"
@@ -114,6 +116,24 @@ TEST(Linear, StaysFiniteOnSeparatedAndOnConstantColumns) {
             ErrorCode::kUnavailable);
 }
 
+TEST(Linear, StopsWithinAStep) {
+  const Rows rows = linear_rows(5, 20'000, 3, true);
+  int asked = 0;
+  const auto none = fit_linear(rows.x, rows.y, {}, Loss{}, {1}, [&] { return ++asked > 2; });
+  EXPECT_EQ(none.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(asked, 3) << "of five in the first pass over the rows";
+  asked = 0;
+  const auto some = fit_linear(rows.x, rows.y, {}, Loss{}, {1}, [&] { return ++asked > 25; });
+  ASSERT_TRUE(some);
+  EXPECT_GT(some->weights[0], 1) << "what the steps before came to";
+}
+
+TEST(Linear, RefusesMoreColumnsThanModelsHave) {
+  const Matrix x{1, models::kColumnsMax + 1, std::vector<float>(models::kColumnsMax + 1)};
+  const std::vector<float> y{1};
+  EXPECT_EQ(fit_linear(x, y, {}, Loss{}, {1}, never).error().code, ErrorCode::kOutOfRange);
+}
+
 /// The label is 1 inside a ring: no line tells it.
 Rows ring_rows(std::uint64_t seed, std::size_t rows) {
   Random random(seed);
@@ -221,6 +241,70 @@ TEST(Encoding, MakesColumnsOfCategories) {
   ASSERT_EQ(codes.size(), 30U);
   EXPECT_LT(codes[2].value, codes[15].value);
   EXPECT_LT(codes[15].value, codes[28].value);
+}
+
+TEST(Encoding, PutsAMissingValueBelowLargeOnesOfOneSize) {
+  for (const float value : {0.F, -3.F, 1e6F, -2e9F, 1e30F, -1e35F}) {
+    Table table;
+    table.features = {{"bytes", "", {}}};
+    table.values = {value, value, std::nextafter(value, 1e38F), models::kMissing};
+    const Encoding encoding = learn_encoding(table, {});
+    EXPECT_LT(encoding.filled.columns[0].fill, value);
+    EXPECT_TRUE(std::isfinite(encoding.filled.columns[0].fill));
+  }
+}
+
+TEST(CrossCodes, HoldNoLabelOfTheirOwnRowNorOfALeftOutPart) {
+  Table table = mixed_table();
+  const Encoding encoding = learn_encoding(table, {});
+  std::vector<std::uint8_t> part(600);
+  for (std::size_t i = 0; i < 600; ++i) part[i] = static_cast<std::uint8_t>(i % 5);
+  const std::vector<std::uint32_t> rows{3, 7, 11};
+  const CrossCodes codes(table, encoding.trees, part);
+  const Matrix before = codes.encode(encoding.trees, table, rows, 1U << 2);
+  for (std::size_t i = 0; i < 600; ++i)
+    if (part[i] == 2) table.labels[i] = 1 - table.labels[i];
+  const CrossCodes others(table, encoding.trees, part);
+  const Matrix without = others.encode(encoding.trees, table, rows, 1U << 2);
+  const Matrix with = others.encode(encoding.trees, table, rows, 0);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(before.row(i)[4], without.row(i)[4]);
+    if (part[rows[i]] != 2) {
+      EXPECT_NE(before.row(i)[4], with.row(i)[4]) << "whose labels it holds when that part counts";
+    }
+  }
+}
+
+TEST(Cost, OfEveryKindIsCounted) {
+  models::KMeans clusters;
+  clusters.clusters = 2;
+  clusters.centroids.assign(20, 1.F);
+  models::Mlp network;
+  network.layers = {{4, 3, std::vector<float>(12), std::vector<float>(4)},
+                    {1, 4, std::vector<float>(4), std::vector<float>(1)}};
+  models::Tree stump;
+  stump.nodes.resize(3);
+  stump.nodes[0] = {0, 1, 1, 2, true, 10};
+  models::IsolationForest forest;
+  forest.trees.assign(50, stump);
+  models::Blend blend;
+  blend.members.push_back({1, network});
+  for (const models::Predictor& predictor : {models::Predictor(clusters),
+                                             models::Predictor(network),
+                                             models::Predictor(forest),
+                                             models::Predictor(blend)}) {
+    EXPECT_GT(cost_of(predictor).us_row, 0) << models::kind(predictor);
+    EXPECT_GT(cost_of(predictor).memory_bytes, 0) << models::kind(predictor);
+  }
+  EXPECT_EQ(cost_of(models::Predictor(network)).memory_bytes, 4 * 21);
+}
+
+TEST(Recipe, NamesWhatLiesBeyondItsBounds) {
+  EXPECT_TRUE(validate(Recipe(BoosterRecipe{})).empty());
+  EXPECT_TRUE(validate(Recipe(ForestRecipe{})).empty());
+  EXPECT_EQ(validate(Recipe(BoosterRecipe{.eta = -1, .depth = 40})).size(), 2U);
+  EXPECT_EQ(validate(Recipe(ForestRecipe{0, 0, 2})).size(), 3U);
+  EXPECT_EQ(validate(Recipe(LinearRecipe{-1}))[0].key, "l2");
 }
 
 TEST(Encoding, LearnsOnlyFromItsRows) {

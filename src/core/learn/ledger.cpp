@@ -95,6 +95,7 @@ std::uint32_t Candidate::refit_rounds() const {
 }
 
 Cost Candidate::cost() const {
+  if (forgotten) return cost_before;
   const auto part = [this](double Cost::*which) {
     return mean([which](const Attempt& attempt) {
              return std::visit([](const auto& model) { return cost_of(model); },
@@ -106,7 +107,12 @@ Cost Candidate::cost() const {
   return {part(&Cost::us_row), part(&Cost::memory_bytes)};
 }
 
+bool Candidate::whole() const {
+  return rungs ? attempts.back().has_value() : count() == attempts.size();
+}
+
 void Candidate::forget() {
+  cost_before = cost();
   forgotten = true;
   for (auto& attempt : attempts) {
     if (!attempt) continue;
@@ -139,6 +145,41 @@ std::vector<std::size_t> Ledger::sorted(std::vector<std::size_t> which) const {
     return candidates[a].score() > candidates[b].score();
   });
   return which;
+}
+
+std::optional<std::size_t> Ledger::best_within_budget() const {
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const Candidate& candidate = candidates[i];
+    if (candidate.whole() && !candidate.forgotten && std::isfinite(candidate.score()) &&
+        (1.1 * candidate.cost()).within(options.champion))
+      found.push_back(i);
+  }
+  return found.empty() ? std::nullopt : std::optional(sorted(std::move(found)).front());
+}
+
+Pool Ledger::pool(std::size_t boosted_max, std::optional<std::size_t> champion) const {
+  std::vector<std::size_t> boosted, others;
+  for (std::size_t i = 0; i < candidates.size(); ++i)
+    if (candidates[i].whole() && !candidates[i].forgotten)
+      (candidates[i].boosted() ? boosted : others).push_back(i);
+  Pool found;
+  found.candidates = sorted(std::move(boosted));
+  found.candidates.resize(std::min(found.candidates.size(), boosted_max));
+  found.candidates.insert(found.candidates.end(), others.begin(), others.end());
+  const auto place = std::find(found.candidates.begin(), found.candidates.end(), champion);
+  if (champion && place == found.candidates.end()) found.candidates.push_back(*champion);
+  found.margins.resize(found.candidates.size());
+  for (std::size_t s = rungs ? splits.size() - 1 : 0; s < splits.size(); ++s) {
+    for (std::size_t j = 0; j < found.candidates.size(); ++j) {
+      const auto& margins = candidates[found.candidates[j]].attempts[s]->fit.margins;
+      found.margins[j].insert(found.margins[j].end(), margins.begin(), margins.end());
+    }
+    found.labels.insert(found.labels.end(), splits[s].labels.begin(), splits[s].labels.end());
+    const auto rows = material->set(splits[s].valid);
+    found.rows.insert(found.rows.end(), rows.begin(), rows.end());
+  }
+  return found;
 }
 
 double Ledger::left_s(const Spent& now) const {

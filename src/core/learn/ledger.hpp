@@ -60,9 +60,11 @@ struct Candidate {
   /// Splits are ever more of the same rows, and only the last one counts; else all count alike.
   bool rungs = false;
   bool forgotten = false;  ///< its models and margins were let go, only figures are left
+  Cost cost_before{};      ///< what `cost` was when they were let go
 
   [[nodiscard]] bool boosted() const { return std::holds_alternative<BoosterRecipe>(recipe); }
   [[nodiscard]] std::size_t count() const;
+  [[nodiscard]] bool whole() const;  ///< tried on all splits that count
   /// Mean over the splits that count; minus infinity without any.
   [[nodiscard]] double score() const;
   [[nodiscard]] double cost_s() const;  ///< of all its fits
@@ -100,6 +102,15 @@ struct Split {
   std::vector<float> labels;  ///< of `valid`
 };
 
+/// The models to blend, with their margins on rows that none was fitted to.
+struct Pool {
+  std::vector<std::size_t> candidates;
+  MarginTable margins;
+  std::vector<float> labels;
+  std::vector<std::uint32_t> rows;  ///< of the table
+  std::vector<double> weights;      ///< one a candidate, sum 1
+};
+
 /// What plans and the search share.
 struct Ledger {
   const Material* material = nullptr;
@@ -116,6 +127,12 @@ struct Ledger {
   /// Candidates tried on `split`, the best first; equal ones in the order they were added.
   [[nodiscard]] std::vector<std::size_t> ranked(std::uint32_t split) const;
   [[nodiscard]] std::vector<std::size_t> sorted(std::vector<std::size_t> which) const;
+  /// Of candidates of every kind that were tried on all splits that count, the best that may be
+  /// asked for every message; a fit on all rows is reckoned a tenth larger.
+  [[nodiscard]] std::optional<std::size_t> best_within_budget() const;
+  /// What may be blended, without weights yet: the best boosted candidates, so many at most, the
+  /// champion, and all of other kinds that were tried on all splits that count.
+  [[nodiscard]] Pool pool(std::size_t boosted_max, std::optional<std::size_t> champion) const;
   /// What is left of the budget in seconds (infinite when fits are counted), or in fits.
   [[nodiscard]] double left_s(const Spent& now) const;
   [[nodiscard]] std::uint32_t left_fits(const Spent& now) const;
@@ -133,15 +150,6 @@ class Patience {
  private:
   double since_ = -1;
   double score_ = 0;
-};
-
-/// The models to blend, with their margins on rows that none was fitted to.
-struct Pool {
-  std::vector<std::size_t> candidates;
-  MarginTable margins;
-  std::vector<float> labels;
-  std::vector<std::uint32_t> rows;  ///< of the table
-  std::vector<double> weights;      ///< one a candidate, sum 1
 };
 
 }  // namespace liminal::learn

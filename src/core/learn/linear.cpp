@@ -6,6 +6,7 @@
 #include "core/base/check.hpp"
 #include "core/base/math.hpp"
 #include "core/learn/metrics.hpp"
+#include "core/models/dense.hpp"
 #include "core/stats/cholesky.hpp"
 
 namespace liminal::learn {
@@ -14,6 +15,7 @@ namespace {
 using stats::triangle_row;
 
 constexpr int kStepsMax = 40;
+constexpr std::size_t kRowsPerPoll = 4096;
 
 /// What a row adds to the normal equations: its curvature and the slope against its margin.
 struct Pull {
@@ -33,12 +35,15 @@ class Newton {
   }
 
   Result<models::Linear> fit(const Stop& stop) {
+    if (x_.columns > models::kColumnsMax) return failure(ErrorCode::kOutOfRange);
     for (int step = 0; step < kStepsMax; ++step) {
-      if (stop()) {
+      const std::vector<double> before = w_;
+      const auto moved = this->step(stop);
+      if (stopped_) {
         if (step == 0) return failure(ErrorCode::kUnavailable);
+        w_ = before;
         break;
       }
-      const auto moved = this->step();
       if (!moved) return tl::unexpected(moved.error());
       if (!(*moved > 1e-7) || loss_.kind == Loss::Kind::kSquared) break;
     }
@@ -82,7 +87,7 @@ class Newton {
   [[nodiscard]] Pull pull(double margin, double label) const {
     switch (loss_.kind) {
       case Loss::Kind::kLogistic: {
-        const double p = 1 / (1 + exp(-margin));
+        const double p = models::logistic(margin);
         return {std::max(p * (1 - p), 1e-6), label - p};
       }
       case Loss::Kind::kSquared:
@@ -104,10 +109,16 @@ class Newton {
     return sum;
   }
 
-  [[nodiscard]] double objective() const {
+  /// Asks every so many rows; once is for good.
+  bool stopped(std::size_t row, const Stop& stop) {
+    if (row % kRowsPerPoll == 0) stopped_ = stopped_ || stop();
+    return stopped_;
+  }
+
+  [[nodiscard]] double objective(const Stop& stop) {
     double sum = 0;
     for (std::size_t k = 0; k < x_.columns; ++k) sum += .5 * l2_ * w_[k] * w_[k];
-    for (std::size_t i = 0; i < x_.rows; ++i) {
+    for (std::size_t i = 0; i < x_.rows && !stopped(i, stop); ++i) {
       const double m = margin(i), y = static_cast<double>(labels_[i]), r = y - m;
       switch (loss_.kind) {
         case Loss::Kind::kLogistic:
@@ -125,10 +136,11 @@ class Newton {
   }
 
   /// One Newton step; how far it moved, in parts of 1 + |w|.
-  Result<double> step() {
+  Result<double> step(const Stop& stop) {
     const std::size_t d = w_.size();
     std::vector<double> lower(triangle_row(d)), b(d);
-    accumulate(lower, b);
+    accumulate(lower, b, stop);
+    if (stopped_) return 0;
     for (std::size_t k = 0; k + 1 < d; ++k) {
       lower[triangle_row(k) + k] += l2_;
       b[k] -= l2_ * w_[k];
@@ -136,7 +148,7 @@ class Newton {
     lower[triangle_row(d - 1) + d - 1] += 1e-9;
     if (!stats::solve_positive(lower, b, 1e-12)) return failure(ErrorCode::kOutOfRange);
     // Newton's method for the logistic loss may step too far where its curvature is small.
-    const double before = loss_.classes() ? objective() : 0;
+    const double before = loss_.classes() ? objective(stop) : 0;
     const std::vector<double> old = w_;
     double length = 1, moved = 0;
     for (int halvings = 0; halvings < 20; ++halvings, length /= 2) {
@@ -145,16 +157,16 @@ class Newton {
         w_[k] = old[k] + length * b[k];
         moved = std::max(moved, std::abs(length * b[k]) / (1 + std::abs(old[k])));
       }
-      if (!loss_.classes() || objective() <= before) break;
+      if (!loss_.classes() || objective(stop) <= before || stopped_) break;
     }
     return moved;
   }
 
-  void accumulate(std::vector<double>& lower, std::vector<double>& b) const {
+  void accumulate(std::vector<double>& lower, std::vector<double>& b, const Stop& stop) {
     const std::size_t last = w_.size() - 1;
     std::vector<std::size_t> used;
     std::vector<double> value;
-    for (std::size_t i = 0; i < x_.rows; ++i) {
+    for (std::size_t i = 0; i < x_.rows && !stopped(i, stop); ++i) {
       Pull pull = this->pull(margin(i), static_cast<double>(labels_[i]));
       pull.curvature *= weight(i);
       pull.slope *= weight(i);
@@ -182,6 +194,7 @@ class Newton {
   const Loss& loss_;
   double l2_;
   double scale_ = 1;
+  bool stopped_ = false;
   std::vector<double> w_;  ///< the intercept is last
 };
 
@@ -198,10 +211,7 @@ Result<models::Linear> fit_linear(const Matrix& x,
 }
 
 double linear_sum(const models::Linear& model, std::span<const float> row) {
-  double sum = static_cast<double>(model.intercept);
-  for (std::size_t k = 0; k < row.size(); ++k)
-    sum += static_cast<double>(model.weights[k]) * static_cast<double>(row[k]);
-  return sum;
+  return static_cast<double>(model.intercept) + models::dot(model.weights, row);
 }
 
 }  // namespace liminal::learn

@@ -15,8 +15,10 @@ namespace liminal::learn {
 /// cheap. `weights` empty: all 1. The model's inputs are left empty.
 ///
 /// Newton's method (one step is exact for squared loss); the pinball loss by reweighted squares.
-/// Errors: `kUnavailable` when stopped before the first step, `kOutOfRange` when the columns admit
-/// no finite solution. Cost: n·d²/2 a step (d the columns that are not zero), some 8 steps.
+/// It asks whether to stop every 4,096 rows; what was begun is then dropped. Errors: `kUnavailable`
+/// when stopped before the first step was done, `kOutOfRange` when the columns are more than
+/// `models::kColumnsMax` or admit no finite solution. Cost: n·d²/2 a step (d the columns that are
+/// not zero), some 8 steps.
 ///
 /// Source: Hastie, Tibshirani, Friedman 2009, section 4.4.1; reweighting after Hunter, Lange 2000.
 [[nodiscard]] Result<models::Linear> fit_linear(const Matrix& x,

@@ -4,6 +4,8 @@
 #include <string>
 #include <variant>
 
+#include "core/base/problem.hpp"
+
 namespace liminal::learn {
 
 /// How boosted trees are grown. Bounds: eta .001–1, depth 1–16, leaves 2–4,096, ratios in (0, 1],
@@ -38,6 +40,10 @@ struct LinearRecipe {
 };
 
 using Recipe = std::variant<BoosterRecipe, ForestRecipe, LinearRecipe>;
+
+/// What lies beyond a recipe's bounds: those above, trees 1–10,000, rows of a leaf 1–10⁶, ratios of
+/// columns 0–1, the linear penalty 0–10⁹.
+[[nodiscard]] Problems validate(const Recipe& recipe);
 
 /// A recipe in few words, for a leaderboard: "boosted trees, depth 4, eta 0.05".
 [[nodiscard]] std::string in_words(const Recipe& recipe);

@@ -7,6 +7,7 @@
 
 #include "core/base/check.hpp"
 #include "core/base/math.hpp"
+#include "core/base/shuffle.hpp"
 #include "core/learn/drift.hpp"
 #include "core/learn/fold_plan.hpp"
 #include "core/learn/holdout_plan.hpp"
@@ -45,10 +46,6 @@ std::vector<std::uint32_t> part_of(const std::vector<std::uint32_t>& shuffled,
     ++found;
   }
   return part;
-}
-
-void shuffle(std::vector<std::uint32_t>& rows, Random& random) {
-  for (std::size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[random.below(i)]);
 }
 
 /// Whether some feature's distribution moved from the first to the last quarter of the time, by

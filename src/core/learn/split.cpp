@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "core/base/check.hpp"
-#include "core/base/random.hpp"
+#include "core/base/shuffle.hpp"
 #include "core/learn/metrics.hpp"
 
 namespace liminal::learn {
@@ -13,7 +13,7 @@ namespace {
 std::vector<std::uint32_t> shuffled(std::size_t rows, Random& random) {
   std::vector<std::uint32_t> order(rows);
   std::iota(order.begin(), order.end(), 0U);
-  for (std::size_t i = rows; i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  shuffle(order, random);
   return order;
 }
 
