@@ -113,6 +113,7 @@ int run(const std::string& name,
   learn::SearchOptions options;
   options.budget_s = budget_s;
   options.seed = seed;
+  options.fresh_ratio = 0;  // the test file is what is fresh
   options.stop_early = std::getenv("BENCH_STOP_EARLY") != nullptr;
   learn::Table table = read->table;
   const double cpu_begin = cpu_seconds();

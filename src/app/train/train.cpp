@@ -91,7 +91,12 @@ class TrainRun {
     options.seed = arguments_.seed;
     options.workers = arguments_.workers;
     options.champion = {arguments_.latency_us, arguments_.size_mib * 1024 * 1024};
-    training::Runner runner(learn::Search(std::move(read->table), aim->loss, options),
+    learn::Search search(std::move(read->table), aim->loss, options);
+    if (!search.problems().empty()) {
+      const Problem& problem = search.problems().front();
+      return fail(arguments_.file + ": " + problem.key + " " + problem.text);
+    }
+    training::Runner runner(std::move(search),
                             training::xgboost_boosters(),
                             {.workers = arguments_.workers, .begun = begun});
     watch(runner);
@@ -251,7 +256,7 @@ class TrainRun {
     summarize_model("best", outcome.best);
     if (!outcome.best_is_champion && outcome.champion)
       summarize_model("for each message", *outcome.champion);
-    for (const auto& [coverage, half] : outcome.intervals)
+    for (const auto& [coverage, half] : outcome.best.intervals)
       fmt::print(out_, "{:<17}± {:.6g} holds {:.0f} %\n", "interval", half, 100 * coverage);
     for (std::size_t i = 0; i < std::min<std::size_t>(5, outcome.leaderboard.size()); ++i) {
       const learn::LeaderboardLine& line = outcome.leaderboard[i];

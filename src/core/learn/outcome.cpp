@@ -253,7 +253,6 @@ Result<Outcome> assemble(const Ledger& ledger,
   auto best = judged(blend(ledger, pool), ledger, outcome);
   if (!best) return tl::unexpected(best.error());
   outcome.best = std::move(*best);
-  outcome.intervals = outcome.best.intervals;
   outcome.best_is_champion = outcome.best.cost.within(ledger.options.champion);
   outcome.leaderboard = leaderboard_of(ledger);
   for (LeaderboardLine& line : outcome.leaderboard) {

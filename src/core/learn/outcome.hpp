@@ -66,8 +66,6 @@ struct Outcome {
   /// Positives that a fresh set needs to tell .005 of ROC-AUC between two such models; 0 when not
   /// known.
   double positives_needed = 0;
-  /// Those of `best`.
-  std::vector<std::pair<double, double>> intervals;
 };
 
 /// Puts the models together when a search is done. `kUnavailable` when the pool is empty,

@@ -294,12 +294,13 @@ TEST(Search, LearnsValuesWithIntervals) {
   const auto outcome = run(search, 2);
   ASSERT_TRUE(outcome);
   EXPECT_LT(outcome->best.figures.rmse, 1.5);
-  ASSERT_EQ(outcome->intervals.size(), 3U);
-  EXPECT_LT(outcome->intervals[0].second, outcome->intervals[2].second);
+  const auto& intervals = outcome->best.intervals;
+  ASSERT_EQ(intervals.size(), 3U);
+  EXPECT_LT(intervals[0].second, intervals[2].second);
   double inside = 0;
   for (std::size_t i = 0; i < outcome->rows.size(); ++i) {
     inside += std::abs(outcome->best.scores[i] - outcome->labels[i]) <=
-              static_cast<float>(outcome->intervals[1].second);
+              static_cast<float>(intervals[1].second);
   }
   EXPECT_NEAR(inside / static_cast<double>(outcome->rows.size()), .9, .01);
 }

@@ -59,7 +59,9 @@ models::Model model_of(const learn::Table& table,
   metadata.facts.emplace_back("seed", std::to_string(facts.seed));
   metadata.facts.emplace_back("validation", std::string(learn::name(facts.validation)));
   add_figures(trained.figures, metadata);
-  for (const auto& [coverage, half] : outcome.intervals) {
+  metadata.facts.emplace_back(
+      "figures", outcome.fresh ? "rows left out of training" : "rows of the validation");
+  for (const auto& [coverage, half] : trained.intervals) {
     if (std::isfinite(half))
       metadata.facts.emplace_back(fmt::format("half_width.{}", coverage),
                                   fmt::format("{:.9g}", half));

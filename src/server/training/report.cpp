@@ -233,7 +233,8 @@ std::string report_json(const Report& report) {
   write_texts(out, "notes", report.notes);
   out.end_object();
   out.field("validation", std::string(learn::name(report.facts.validation)));
-  out.field("validation_rows", outcome.rows.size());
+  out.field("figure_rows", outcome.rows.size());
+  out.field("figure_rows_fresh", outcome.fresh);
   write_model(out, "best", outcome.best, loss);
   if (outcome.champion) write_model(out, "champion", *outcome.champion, loss);
   out.field("best_is_champion", outcome.best_is_champion);
@@ -253,7 +254,7 @@ std::string report_json(const Report& report) {
   } else {
     out.key("intervals");
     out.begin_array();
-    for (const auto& [coverage, half] : outcome.intervals) {
+    for (const auto& [coverage, half] : outcome.best.intervals) {
       out.begin_object();
       out.field("coverage", coverage);
       out.field("half_width", half);

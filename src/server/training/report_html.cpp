@@ -161,10 +161,12 @@ void add_models(std::string& out, const Report& report) {
   out += "<th>µs a row</th><th>MiB</th></tr>\n";
   add_model(out, "best, for batches", outcome.best, loss);
   if (outcome.champion) add_model(out, "for each message", *outcome.champion, loss);
-  out +=
-      "</table><p>On rows that the models were not fitted to; but these rows decided when boosting "
-      "ended and what was blended, so expect a little less on fresh ones.</p>\n";
-  for (const auto& [coverage, half] : outcome.intervals)
+  out += outcome.fresh
+             ? "</table><p>On rows that nothing was fitted to or chosen by.</p>\n"
+             : "</table><p>On rows that the models were not fitted to; but these rows "
+               "decided when boosting ended and what was blended, so expect a little less "
+               "on fresh ones.</p>\n";
+  for (const auto& [coverage, half] : outcome.best.intervals)
     out += fmt::format("<p>± {:.6g} holds the truth in {:.0f} %.</p>\n", half, 100 * coverage);
 }
 
@@ -210,7 +212,7 @@ std::string report_html(const Report& report) {
     out += fmt::format(
         " ({} positive: {})", learn::positives(report.table->labels), escaped(facts.positive));
   }
-  out += fmt::format("; validated by {} on {} rows; {:.0f} s, seed {}.</p>\n",
+  out += fmt::format("; validated by {}, figures of {} rows; {:.0f} s, seed {}.</p>\n",
                      learn::name(facts.validation),
                      outcome.rows.size(),
                      facts.elapsed_s,
