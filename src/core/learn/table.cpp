@@ -75,8 +75,6 @@ Problems Table::validate(bool labelled, bool classes) const {
   if (values.size() % features.size() != 0) problems.push_back({"values", "end within a row"});
   if (rows() == 0 || rows() > kRowsMax)
     problems.push_back({"values", "must be 1 to " + std::to_string(kRowsMax) + " rows"});
-  if (std::any_of(values.begin(), values.end(), [](float x) { return std::isinf(x); }))
-    problems.push_back({"values", "must be finite or missing"});
   if (labelled) check_labels(*this, classes, problems);
   const auto length = [&](std::size_t size, const char* key) {
     if (size != 0 && size != rows()) problems.push_back({key, "must be one a row"});
