@@ -112,6 +112,10 @@ class UserShards:
         self._restored = {"epoch": 0, "accepted": 0}
         self._lost = 0
         self._restore()
+        if settings["beat"]:
+            # The engine's time is now, also for what comes before the commons' first second: an event
+            # ahead of it would count at its horizon.
+            _engine.tick(self._engine, time.time(), [])
         self._service = _engine.Service(
             self._engine, folder=str(self._epochs.mine / "signals"), token=settings["token"],
             place=place, owners=settings["owners"])

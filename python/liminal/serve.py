@@ -56,7 +56,11 @@ def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-@serve.deployment(name="SalienceScorer", max_ongoing_requests=64)
+# Two replicas and the scorer fit on the smallest machine; a configuration file may say otherwise.
+_CPUS = {"num_cpus": .5}
+
+
+@serve.deployment(name="SalienceScorer", max_ongoing_requests=64, ray_actor_options=_CPUS)
 class SalienceScorer:
     """Ranks events of large requests, off the ingress."""
 
@@ -67,7 +71,7 @@ class SalienceScorer:
         return self._service.handle(*request)
 
 
-@serve.deployment(name="Ingress", max_ongoing_requests=256)
+@serve.deployment(name="Ingress", max_ongoing_requests=256, ray_actor_options=_CPUS)
 class Ingress:
     """One of the replicas that everybody asks."""
 

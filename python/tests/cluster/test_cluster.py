@@ -1,6 +1,7 @@
 """The application on a real cluster of this machine: the program's answers, and what it survives."""
 import collections
 import concurrent.futures
+import datetime
 import http.client
 import itertools
 import json
@@ -133,6 +134,10 @@ def about(cluster, settings):
             time.sleep(.2)
 
 
+def _seconds(text: str) -> float:
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
 def replicas() -> list[int]:
     found = []
     for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
@@ -212,10 +217,19 @@ def test_owners_that_are_ended_and_made_again_know_what_they_knew(cluster, appli
     cluster.get([owner.save.remote() for owner in owners_of(settings)])
     assert end_owners(settings) == settings["owners"] + 1
     time.sleep(1)
-    make_owners(settings)
+    owners, _ = make_owners(settings)
+    # What comes before the first second counts at its time.
+    line = json.dumps({"user_id": "early", "kind": "message", "timestamp": time.time()}).encode()
+    _, batches = _engine.Service(liminal.Engine()).route_events(
+        "POST", "/ml/events", [(b"host", b"localhost")], line, "", True, 1)
+    owner = owners[_engine.shard_of("early") % len(owners)]
+    cluster.get(owner.track.remote(batches[0]))
+    _, _, rows = cluster.get(owner.ask.remote(
+        "GET", "/ml/features/recent?user_id=early", [], b"", "", True))
+    assert time.time() - 60 < _seconds(json.loads(rows)["features"][0]["timestamp"]) < time.time() + 1
     after = about(cluster, settings)
-    assert [one["users"] for one in after] == [one["users"] for one in before]
-    assert [one["accepted"] for one in after] == [one["accepted"] for one in before]
+    assert sum(one["users"] for one in after) == sum(one["users"] for one in before) + 1
+    assert sum(one["accepted"] for one in after) == sum(one["accepted"] for one in before) + 1
 
 
 def test_wrong_settings_are_named():
