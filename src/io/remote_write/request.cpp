@@ -131,7 +131,8 @@ class MessageReader {
   }
 
   bool read_series(Request& out) {
-    if (out.series.size() >= limits_.series_max) return fail(ErrorCode::kTooLarge, position());
+    const std::size_t which = series_++;
+    if (which >= limits_.series_max) return fail(ErrorCode::kTooLarge, position());
     Series& series = out.series.emplace_back();
     const bool whole = inside([&](int field, bool delimited) {
       if (delimited && field == time_series::kLabels) return read_label(series);
@@ -140,27 +141,34 @@ class MessageReader {
       if (delimited && field == time_series::kHistograms) ++out.histograms;
       return skip();
     });
-    return whole && check(series, out.series.size() - 1);
+    if (!whole) return false;
+    if (const auto fault = fault_of(series)) {
+      if (!out.invalid) out.invalid = Error{*fault, which};
+      out.invalid_samples += series.samples.size();
+      out.series.pop_back();
+    }
+    return true;
   }
 
-  bool check(Series& series, std::size_t which) {
+  /// Orders the labels.
+  static std::optional<ErrorCode> fault_of(Series& series) {
     auto& labels = series.labels;
     std::sort(labels.begin(), labels.end(), [](const Label& a, const Label& b) {
       return a.name < b.name;
     });
     for (std::size_t i = 0; i < labels.size(); ++i) {
       const bool again = i > 0 && labels[i].name == labels[i - 1].name;
-      if (again || labels[i].name.empty() || labels[i].value.empty())
-        return fail(ErrorCode::kConflict, which);
+      if (again || labels[i].name.empty() || labels[i].value.empty()) return ErrorCode::kConflict;
     }
-    return !series.label("__name__").empty() || fail(ErrorCode::kMissing, which);
+    if (series.label("__name__").empty()) return ErrorCode::kMissing;
+    return std::nullopt;
   }
 
   const std::string_view message_;
   const Limits& limits_;
   CodedInputStream in_;
   std::uint32_t tag_ = 0;
-  std::size_t labels_ = 0, samples_ = 0;
+  std::size_t series_ = 0, labels_ = 0, samples_ = 0;
   std::optional<Error> error_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,10 @@ struct Series {
 struct Request {
   std::vector<Series> series;
   // What is counted only.
+  std::uint64_t invalid_samples = 0;  ///< of series whose labels do not name them
+  /// The first such series: kMissing, it has no `__name__`; kConflict, a label is empty or there
+  /// twice. Its position is its number in the message.
+  std::optional<Error> invalid{};
   std::uint64_t histograms = 0;  ///< native ones
   std::uint64_t exemplars = 0;
   std::uint64_t metadata = 0;
@@ -57,9 +62,10 @@ struct Request {
 /// Reads a decompressed message of Prometheus' remote-write 1.0. Fields that are not known are
 /// passed over, as Protocol Buffers has it.
 ///
-/// Errors: kTooLarge, a limit is exceeded; kMalformed at a byte, it is no such message;
-/// kMissing or kConflict at a series, its labels do not name it (no `__name__`), or name something
-/// twice or not at all.
+/// Series whose labels do not name them are left out and counted: one sender's fault must not cost
+/// what the others behind the same Prometheus say.
+///
+/// Errors: kTooLarge, a limit is exceeded; kMalformed at a byte, it is no such message.
 ///
 /// Cost: some 100 ns a label or sample. Memory: bounded by the limits, about 45 MiB.
 ///

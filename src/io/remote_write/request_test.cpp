@@ -76,17 +76,34 @@ TEST(RemoteWrite, TellsStalenessFromOtherNaN) {
 }
 
 TEST(RemoteWrite, NamesWhatIsWrong) {
-  EXPECT_EQ(code_of(series({{"instance", "a"}}, sample(1, 1))), ErrorCode::kMissing);
-  EXPECT_EQ(code_of(series({}, sample(1, 1))), ErrorCode::kMissing);
-  EXPECT_EQ(code_of(series({{"__name__", ""}}, "")), ErrorCode::kConflict);
-  EXPECT_EQ(code_of(series({{"__name__", "a"}, {"", "b"}}, "")), ErrorCode::kConflict);
-  EXPECT_EQ(code_of(series({{"__name__", "a"}, {"b", "1"}, {"b", "2"}}, "")), ErrorCode::kConflict);
   EXPECT_EQ(code_of(series({{"__name__", "\xff"}}, "")), ErrorCode::kMalformed);
   EXPECT_EQ(code_of("no message"), ErrorCode::kMalformed);
   EXPECT_EQ(code_of(std::string("\x0a\x05\x00", 3)), ErrorCode::kMalformed) << "cut short";
   EXPECT_EQ(code_of("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), ErrorCode::kMalformed);
-  const std::string good = series(kUp, sample(1, 1));
-  EXPECT_EQ(read(good + series({{"x", "y"}}, "")).error().position, 1U) << "the series";
+}
+
+TEST(RemoteWrite, LeavesOutSeriesThatAreNotNamedAndReadsTheOthers) {
+  const auto fault = [](const testing::Labels& labels) {
+    const std::string good = series(kUp, sample(1, 1));
+    const std::string bad = series(labels, sample(7, 1) + sample(8, 2));
+    const auto request = read(good + bad + bad + good);
+    EXPECT_TRUE(request && request->invalid);
+    if (!request || !request->invalid) return ErrorCode::kIo;
+    EXPECT_EQ(request->series.size(), 2U);
+    EXPECT_EQ(request->series.back().samples.at(0).value, 1);
+    EXPECT_EQ(request->invalid_samples, 4U);
+    EXPECT_EQ(request->invalid->position, 1U) << "the first";
+    return request->invalid->code;
+  };
+  EXPECT_EQ(fault({{"instance", "a"}}), ErrorCode::kMissing);
+  EXPECT_EQ(fault({}), ErrorCode::kMissing);
+  EXPECT_EQ(fault({{"__name__", ""}}), ErrorCode::kConflict);
+  EXPECT_EQ(fault({{"__name__", "a"}, {"", "b"}}), ErrorCode::kConflict);
+  EXPECT_EQ(fault({{"__name__", "a"}, {"b", "1"}, {"b", "2"}}), ErrorCode::kConflict);
+  EXPECT_FALSE(read(series(kUp, sample(1, 1)))->invalid);
+  const std::string nameless = series({}, "");
+  EXPECT_EQ(code_of(nameless + nameless, {.series_max = 1}), ErrorCode::kTooLarge)
+      << "they count for the limits";
 }
 
 TEST(RemoteWrite, HoldsToItsLimits) {

@@ -21,10 +21,7 @@ using remote_write::Series;
 constexpr std::int64_t kAheadMsMax = 86'400'000;
 
 constexpr std::array<std::string_view, 4> kCounterEndings{"_total", "_count", "_sum", "_bucket"};
-constexpr std::array<std::string_view, 4> kJudgements{"liminal_metric_score",
-                                                      "liminal_metric_value",
-                                                      "liminal_metric_expected_low",
-                                                      "liminal_metric_expected_high"};
+constexpr std::string_view kJudgements = "liminal_metric_";
 
 std::string_view source_label(const Series& series) {
   for (const std::string_view name : {"instance", "job"}) {
@@ -120,8 +117,7 @@ RemoteRows rows_of(const remote_write::Request& request, EventTime now) {
     const std::string_view name = series.label("__name__");
     const std::string_view label = source_label(series);
     const std::string_view source = label.empty() ? "prometheus" : series.label(label);
-    if (source == kOwnSource ||
-        std::find(kJudgements.begin(), kJudgements.end(), name) != kJudgements.end()) {
+    if (source == kOwnSource || name.starts_with(kJudgements)) {
       out.reserved += series.samples.size();
       continue;
     }

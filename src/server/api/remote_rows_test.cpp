@@ -69,6 +69,7 @@ TEST(RemoteRows, CountsWhatItLeavesOut) {
   request.series = {
       {{{"__name__", "up"}, {"instance", "liminal"}}, {{1, 1}, {2, 1}}},
       {{{"__name__", "liminal_metric_score"}, {"instance", "a"}}, {{1, 1}}},
+      {{{"__name__", "liminal_metric_of_a_later_version"}, {"instance", "a"}}, {{1, 1}}},
       {{{"__name__", "x"}, {"instance", "a"}},
        {{5, 1}, {5, 2}, {-1, 1}, {kNowMs + 90'000'000, 1}, {7, 1e200}, {6, INFINITY}, {8, NAN}}},
       {{{"__name__", longest}, {"instance", "a"}}, {{1, 1}}},
@@ -76,7 +77,7 @@ TEST(RemoteRows, CountsWhatItLeavesOut) {
       {{{"__name__", "x"}, {"instance", source}}, {{1, 1}, {2, 1}}},
   };
   const RemoteRows rows = rows_of(request, kNow);
-  EXPECT_EQ(rows.reserved, 3U);
+  EXPECT_EQ(rows.reserved, 4U);
   EXPECT_EQ(rows.duplicate, 1U);
   EXPECT_EQ(rows.out_of_range, 3U);
   EXPECT_EQ(rows.beyond, 3U);

@@ -18,16 +18,18 @@ enum class WriteResult : std::uint8_t {
   kReserved,    ///< of the program's own totals and judgements
   kHistogram,   ///< a native histogram
   kExemplar,
+  kInvalid,  ///< of a series without a name, or with an empty label or one twice
 };
-inline constexpr std::array<std::string_view, 9> kWriteResults{"learnt",
-                                                               "missing",
-                                                               "duplicate",
-                                                               "late",
-                                                               "out_of_range",
-                                                               "beyond_limits",
-                                                               "reserved",
-                                                               "histogram",
-                                                               "exemplar"};
+inline constexpr std::array<std::string_view, 10> kWriteResults{"learnt",
+                                                                "missing",
+                                                                "duplicate",
+                                                                "late",
+                                                                "out_of_range",
+                                                                "beyond_limits",
+                                                                "reserved",
+                                                                "histogram",
+                                                                "exemplar",
+                                                                "invalid"};
 
 /// Counts them. Thread-safe.
 class WriteCount {

@@ -52,6 +52,12 @@ void Service::learn_write(const CallPtr& call) {
   }
   const auto request = remote_write::read(*message, limits);
   if (!request) return call->answer(malformed(request.error()));
+  written_.add(WriteResult::kInvalid, request->invalid_samples);
+  // The specification has it that a request with any invalid sample MUST be answered with 400. Here
+  // that holds where nothing is valid: for one with good series beside, the sender would count all
+  // of its samples as failed, though they were learnt. What was left out is counted by its result.
+  if (request->series.empty() && request->invalid)
+    return call->answer(malformed(*request->invalid));
   const RemoteRows rows = rows_of(*request, anomalies_->now());
   novelty::Intake sum;
   for (const novelty::Batch& batch : rows.batches) sum += anomalies_->learn(batch);

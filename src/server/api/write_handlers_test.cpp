@@ -87,6 +87,18 @@ TEST_F(WriteHandlersTest, SaysWhyABodyIsWrong) {
   EXPECT_TRUE(metrics.learnt.empty());
 }
 
+TEST_F(WriteHandlersTest, LearnsGoodSeriesBesideBadOnes) {
+  const std::string message =
+      written::series({{"instance", "a:1"}}, written::sample(1, 5) + written::sample(1, 6)) +
+      written::series({{"__name__", "up"}, {"instance", "a:1"}}, written::sample(1, 5)) +
+      written::series({{"__name__", "x"}, {"b", "1"}, {"b", "2"}}, written::sample(1, 5));
+  EXPECT_EQ(post(written::compressed(message)).status, 204U);
+  ASSERT_EQ(metrics.learnt.size(), 1U);
+  EXPECT_EQ(metrics.learnt[0].metrics, std::vector<std::string>{"up"});
+  EXPECT_EQ(count("learnt"), 1);
+  EXPECT_EQ(count("invalid"), 3);
+}
+
 TEST_F(WriteHandlersTest, ALargeBodyDoesNotHoldUpTheThreadAndIsSentAgainWhenThereIsTooMuch) {
   std::string many;
   for (int i = 0; i < 2000; ++i)
