@@ -66,10 +66,11 @@ MetricStreams::MetricStreams(const std::string& folder,
                  report(batch, row);
                }),
       limits_({.folder = folder}, system) {
-  load();
+  // Before those that were declared are read, so that these find room and those hold.
   constexpr stats::Limit kNothingLeft{0, stats::Trend::Side::kBelow};
   for (const char* metric : {kDataFree, kCertificateLeft})
     limits_.declare_own(std::string(api::kOwnSource), metric, kNothingLeft);
+  load();
 }
 
 void MetricStreams::load() {
@@ -116,9 +117,14 @@ void MetricStreams::declare(std::string source,
                             Done<bool> done) {
   const auto shared = std::make_shared<Done<bool>>(std::move(done));
   const bool taken = disk_ && disk_->run([=, this] {
-    const Result<void> limited = limits_.declare(source, metric, limit);
+    Result<bool> fresh = false;
+    const Result<void> limited = limits_.declare(source, metric, limit, [&]() -> Result<void> {
+      fresh = anomaly_.declare(source, metric, settings);
+      if (!fresh) return tl::unexpected(fresh.error());
+      return {};
+    });
     if (!limited) return (*shared)(tl::unexpected(limited.error()));
-    (*shared)(anomaly_.declare(source, metric, settings));
+    (*shared)(fresh);
   });
   if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
 }
@@ -241,9 +247,12 @@ void MetricStreams::told(prometheus::Snapshot totals) {
     const auto limit = [&](const char* metric, double left) {
       limits_.observe(std::string(api::kOwnSource), metric, left, now());
     };
-    if (const double free = shared->value(Family::kDataFree); free > 0) limit(kDataFree, free);
-    if (const double ends = shared->value(Family::kCertificateExpiry); ends > 0)
+    const auto present = [&](Family family) { return !shared->samples(family).empty(); };
+    if (present(Family::kDataFree)) limit(kDataFree, shared->value(Family::kDataFree));
+    if (present(Family::kCertificateExpiry)) {
+      const double ends = shared->value(Family::kCertificateExpiry);
       limit(kCertificateLeft, std::max(0., ends - seconds(now().time_since_epoch())));
+    }
   });
 }
 
@@ -273,7 +282,8 @@ void MetricStreams::add_metrics(prometheus::Snapshot& out) const {
   out.add(Family::kMetricAnomalies, counters.anomalies);
   out.add(Family::kMetricSeries, counters.series);
   out.add(Family::kMetricSourcesEvicted, counters.sources_evicted);
-  for (const signals::Limits::Line& one : limits_.lines(kLimitsShown)) {
+  for (const signals::Limits::Line& one :
+       limits_.lines(kLimitsShown, std::string(api::kOwnSource))) {
     if (!one.passage) continue;
     out.add(Family::kLimitProbability, one.passage->probability, {one.source, one.metric});
     if (one.passage->expected_s)

@@ -41,7 +41,8 @@ void Limits::erase(const std::string& source, const std::string& metric) {
 
 Result<void> Limits::declare(const std::string& source,
                              const std::string& metric,
-                             std::optional<stats::Limit> limit) {
+                             std::optional<stats::Limit> limit,
+                             const std::function<Result<void>()>& beside) {
   const std::lock_guard writing(writing_);
   std::optional<Entry> before;
   {
@@ -50,24 +51,29 @@ Result<void> Limits::declare(const std::string& source,
       if (const auto known = found->second.find(metric); known != found->second.end())
         before = known->second;
     }
-    if (!limit && !before) return {};
     if (limit && !before && count_ >= options_.limits_max) return failure(ErrorCode::kTooLarge);
-    limit ? put(source, metric, *limit) : erase(source, metric);
+    if (limit) {
+      put(source, metric, *limit);
+    } else {
+      erase(source, metric);
+    }
   }
-  const Result<void> written = write();
-  if (written) return {};
+  const Result<void> written = limit || before ? write() : Result<void>{};
+  const Result<void> done = written ? beside() : written;
+  if (done) return {};
   const std::lock_guard lock(mutex_);
   erase(source, metric);
   if (before) {
     sources_[source].try_emplace(metric, *before);
     ++count_;
   }
-  return written;
+  changed_ = true;
+  return done;
 }
 
 void Limits::declare_own(const std::string& source, const std::string& metric, stats::Limit limit) {
   const std::lock_guard lock(mutex_);
-  put(source, metric, limit);
+  count_ += sources_[source].try_emplace(metric, limit).second ? 1U : 0U;
 }
 
 void Limits::observe(const novelty::Batch& batch) {
@@ -155,8 +161,8 @@ Result<void> Limits::load() {
     in.get(entry.minute);
     in.get(entry.value);
     if (auto loaded = entry.trend.load(in); !loaded) return loaded;
-    if (count_ >= options_.limits_max) return failure(ErrorCode::kTooLarge, in.position());
-    count_ += sources_[source].insert_or_assign(metric, entry).second ? 1U : 0U;
+    if (!sources_[source].insert_or_assign(metric, entry).second) continue;
+    if (++count_ > options_.limits_max) return failure(ErrorCode::kTooLarge, in.position());
   }
   return in.finish();
 }
@@ -181,14 +187,18 @@ std::optional<Limits::Line> Limits::line(const std::string& source,
   return line_of(source, metric, known->second);
 }
 
-std::vector<Limits::Line> Limits::lines(std::size_t count_max) const {
+std::vector<Limits::Line> Limits::lines(std::size_t count_max, const std::string& first) const {
   const std::lock_guard lock(mutex_);
   std::vector<Line> out;
-  for (const auto& [source, metrics] : sources_) {
+  const auto add = [&](const std::string& source, const Metrics& metrics) {
     for (const auto& [metric, entry] : metrics) {
-      if (out.size() == count_max) return out;
+      if (out.size() == count_max) return;
       out.push_back(line_of(source, metric, entry));
     }
+  };
+  if (const auto found = sources_.find(first); found != sources_.end()) add(first, found->second);
+  for (const auto& [source, metrics] : sources_) {
+    if (source != first) add(source, metrics);
   }
   return out;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -41,11 +42,15 @@ class Limits {
   [[nodiscard]] Result<void> load();
 
   /// Sets or takes away a limit; durable when it returns, blocks on the disk. kTooLarge: there are
-  /// too many.
-  [[nodiscard]] Result<void> declare(const std::string& source,
-                                     const std::string& metric,
-                                     std::optional<stats::Limit> limit);
-  /// The same of the program's own, which are declared at each start.
+  /// too many. `beside` is what must succeed too, after the limit was written: where it fails, its
+  /// error is returned and all is as it was before, but for the file until the next `save`.
+  [[nodiscard]] Result<void> declare(
+      const std::string& source,
+      const std::string& metric,
+      std::optional<stats::Limit> limit,
+      const std::function<Result<void>()>& beside = [] { return Result<void>{}; });
+  /// Sets a limit of the program's own, unless the metric has one: what was declared over the API
+  /// and read by `load` holds, before or after.
   void declare_own(const std::string& source, const std::string& metric, stats::Limit limit);
 
   void observe(const novelty::Batch& batch);
@@ -56,7 +61,8 @@ class Limits {
 
   [[nodiscard]] std::optional<Line> line(const std::string& source,
                                          const std::string& metric) const;
-  [[nodiscard]] std::vector<Line> lines(std::size_t count_max) const;
+  /// Those of `first` come first, then by source and metric.
+  [[nodiscard]] std::vector<Line> lines(std::size_t count_max, const std::string& first) const;
 
  private:
   struct Entry {

@@ -43,8 +43,53 @@ TEST_F(LimitsTest, SaysWhenALimitIsReached) {
   EXPECT_GT(line->passage->probability, .99);
   EXPECT_FALSE(limits.line("db", "other"));
   EXPECT_FALSE(limits.line("web", "disk"));
-  EXPECT_EQ(limits.lines(10).size(), 1U);
-  EXPECT_TRUE(limits.lines(0).empty());
+  EXPECT_EQ(limits.lines(10, "web").size(), 1U);
+  EXPECT_TRUE(limits.lines(0, "db").empty());
+}
+
+TEST_F(LimitsTest, ListsASourceFirst) {
+  Limits limits = make();
+  ASSERT_TRUE(limits.declare("a", "disk", kFull));
+  limits.declare_own("own", "disk", kFull);
+  ASSERT_EQ(limits.lines(10, "own").size(), 2U);
+  EXPECT_EQ(limits.lines(1, "own").at(0).source, "own");
+  EXPECT_EQ(limits.lines(10, "own").at(1).source, "a");
+}
+
+TEST_F(LimitsTest, OfItsOwnItKeepsWhatWasDeclaredOtherwise) {
+  {
+    Limits limits = make();
+    limits.declare_own("own", "disk", kEmpty);
+    limits.declare_own("own", "days", kEmpty);
+    EXPECT_EQ(limits.declare("a", "x", kFull).error().code, ErrorCode::kTooLarge) << "they count";
+    ASSERT_TRUE(limits.declare("own", "disk", {{.25, stats::Trend::Side::kBelow}}));
+    limits.declare_own("own", "disk", kEmpty);
+    EXPECT_EQ(limits.line("own", "disk")->limit.value, .25);
+  }
+  Limits again = make();
+  again.declare_own("own", "disk", kEmpty);
+  again.declare_own("own", "days", kEmpty);
+  ASSERT_TRUE(again.load());
+  EXPECT_EQ(again.line("own", "disk")->limit.value, .25);
+  EXPECT_EQ(again.lines(10, "own").size(), 2U);
+}
+
+TEST_F(LimitsTest, IsAsBeforeWhenWhatBelongsBesideFails) {
+  Limits limits = make();
+  const auto fails = [] { return Result<void>(failure(ErrorCode::kIo)); };
+  EXPECT_EQ(limits.declare("db", "disk", kFull, fails).error().code, ErrorCode::kIo);
+  EXPECT_FALSE(limits.line("db", "disk"));
+  ASSERT_TRUE(limits.declare("db", "disk", kFull));
+  fill(limits, 0, 600);
+  EXPECT_FALSE(limits.declare("db", "disk", kEmpty, fails));
+  EXPECT_EQ(limits.line("db", "disk")->limit, kFull);
+  EXPECT_TRUE(limits.line("db", "disk")->passage) << "and what is known of it";
+  EXPECT_FALSE(limits.declare("db", "disk", std::nullopt, fails));
+  EXPECT_TRUE(limits.line("db", "disk")->passage);
+  ASSERT_TRUE(limits.save());
+  Limits again = make();
+  ASSERT_TRUE(again.load());
+  EXPECT_EQ(again.line("db", "disk")->limit, kFull) << "in the file too";
 }
 
 TEST_F(LimitsTest, GoesOnAfterARestart) {
@@ -82,11 +127,11 @@ TEST_F(LimitsTest, KeepsWhatWasDeclaredAndForgetsWhatWasTakenAway) {
 
 TEST_F(LimitsTest, AnotherValueKeepsWhatIsKnownAnotherSideDoesNot) {
   Limits limits = make();
-  limits.declare_own("db", "disk", kFull);
+  ASSERT_TRUE(limits.declare("db", "disk", kFull));
   fill(limits, 0, 600);
-  limits.declare_own("db", "disk", {.8, stats::Trend::Side::kAbove});
+  ASSERT_TRUE(limits.declare("db", "disk", {{.8, stats::Trend::Side::kAbove}}));
   EXPECT_TRUE(limits.line("db", "disk")->passage);
-  limits.declare_own("db", "disk", kEmpty);
+  ASSERT_TRUE(limits.declare("db", "disk", kEmpty));
   EXPECT_FALSE(limits.line("db", "disk")->passage);
 }
 
