@@ -8,8 +8,8 @@
 
 namespace liminal::app {
 
-/// Puts the `[[scaling.actors]]` of a file into a configuration. One without a mode of its own is in
-/// shadow, whatever the configuration's is: who turns on limits has not yet said that another
+/// Puts the `[[scaling.actors]]` of a file into a configuration. One without a mode of its own is
+/// in shadow, whatever the configuration's is: who turns on limits has not yet said that another
 /// program may be told to scale. Origins are kept by actor, "scaling.actors[3]".
 void apply_actors(const std::vector<WrittenTable>& actors, Loaded& loaded);
 

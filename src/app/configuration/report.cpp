@@ -119,9 +119,10 @@ std::string fields_table(const std::vector<Setting>& fields) {
 }
 
 std::string reference_of_actors() {
-  return fmt::format("\n## `[[scaling.actors]]`\n\n{} But for their mode, they count from the next start.\n\n{}",
-                     kActorsHelp,
-                     fields_table(actor_settings(0)));
+  return fmt::format(
+      "\n## `[[scaling.actors]]`\n\n{} But for their mode, they count from the next start.\n\n{}",
+      kActorsHelp,
+      fields_table(actor_settings(0)));
 }
 
 std::string reference_of_rules() {
