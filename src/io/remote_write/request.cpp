@@ -5,7 +5,6 @@
 #include <snappy.h>
 
 #include <algorithm>
-#include <bit>
 #include <optional>
 
 #include "core/wire/utf8.hpp"
@@ -16,7 +15,6 @@ namespace {
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 
-constexpr std::uint64_t kStaleBits = 0x7ff0000000000002;
 /// A block of Snappy says at most 64 bytes with three.
 constexpr std::size_t kExpansionMax = 22;
 
@@ -181,8 +179,6 @@ std::string_view Series::label(std::string_view name) const {
       });
   return found != labels.end() && found->name == name ? found->value : std::string_view{};
 }
-
-bool is_stale(double value) { return std::bit_cast<std::uint64_t>(value) == kStaleBits; }
 
 Result<std::string> decompress(std::string_view body, std::size_t bytes_max) {
   std::size_t size = 0;

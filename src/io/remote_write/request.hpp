@@ -27,7 +27,7 @@ struct Label {
 
 struct Sample {
   std::int64_t timestamp_ms = 0;
-  double value = 0;  ///< NaN: missing, or the series has ended (`is_stale`)
+  double value = 0;  ///< NaN: missing, or the mark that the series has ended
 };
 
 struct Series {
@@ -50,10 +50,6 @@ struct Request {
   std::uint64_t exemplars = 0;
   std::uint64_t metadata = 0;
 };
-
-/// Whether a value is the mark that a series has ended.
-/// Source: Prometheus, model/value, StaleNaN.
-[[nodiscard]] bool is_stale(double value);
 
 /// Decompresses a Snappy block. kTooLarge: it would become larger than that, and nothing was
 /// allocated; kMalformed: it is none.
