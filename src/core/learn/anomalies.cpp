@@ -51,7 +51,8 @@ class IsolationGrower {
     if (count < 2 || part.depth >= depth_max_) return;
     const auto cut = this->cut(part, random);
     if (!cut) return;
-    const auto [column, threshold] = *cut;
+    const std::size_t column = cut->first;  // no structured binding: a lambda takes them below
+    const float threshold = cut->second;
     const auto begin = rows_.begin() + static_cast<std::ptrdiff_t>(part.begin);
     const auto middle = std::partition(
         begin, rows_.begin() + static_cast<std::ptrdiff_t>(part.end), [&](std::uint32_t row) {
