@@ -12,7 +12,7 @@ foreach(folder
     io/remote_write
     server/shards server/gateway server/hub server/player server/api server/webhook server/journal server/signals server/replay
     server/grpc
-    server/actor server/training
+    server/actor server/training server/registry
     app)
   if(LIMINAL_PYTHON_PACKAGE AND NOT folder MATCHES "${python_folders}")
     continue()

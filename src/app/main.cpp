@@ -32,6 +32,8 @@ ExitCode run(int argc, char** argv) {
   liminal::app::add_salience(program, chosen);
   liminal::app::add_train(program, chosen);
   liminal::app::add_predict(program, chosen);
+  liminal::app::add_models(program, chosen);
+  liminal::app::add_experiments(program, chosen);
   liminal::app::add_completion(program, chosen);
   liminal::app::add_version(program, chosen);
   try {

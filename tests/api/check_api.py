@@ -340,6 +340,76 @@ def check_remote_write(api):
     api.ask("POST", "/api/v1/write", 400, nameless, snappy, kind)
 
 
+def check_models(api):
+    """A new server has no versions yet: what needs one is 404 or 409 there, over the fake it is not."""
+    models = {one["name"]: one for one in api.ask("GET", "/ml/models", 200)["models"]}
+    assert {"anomaly_detection", "load_prediction", "user_behavior"} <= set(models)
+    model = models["anomaly_detection"]
+    assert api.ask("GET", "/ml/models/anomaly_detection", 200) == model
+    trained = 200 if model["champion"] else 404
+    row = dict.fromkeys(model["features"], 1)
+    wish = {"model_name": "anomaly_detection", "features": row}
+    api.ask("POST", "/ml/models/predict", trained, {**wish, "explain": True})
+    api.ask("POST", "/ml/models/predict", trained, {**wish, "features": [row, row], "version": 1})
+    api.ask("POST", "/ml/models/predict", 404, {**wish, "model_name": "nobody"})
+    api.ask("POST", "/ml/models/predict", 422, {**wish, "more": 1})
+    if model["champion"]:
+        problem = api.ask("POST", "/ml/models/predict", 422, {**wish, "features": {"size": 1}})
+        assert set(paths_of(problem)) == {"features." + name for name in [*row, "size"]}, problem
+    api.ask("GET", "/ml/models/anomaly_detection/history?limit=5", 200)
+    api.ask("GET", "/ml/models/nobody", 404)
+    api.ask("GET", "/ml/models/nobody/history", 404)
+    api.ask("GET", "/ml/models/anomaly_detection/versions/1/report", trained)
+    api.ask("POST", "/ml/models/anomaly_detection/load", trained, {"version": 1})
+    api.ask("POST", "/ml/models/nobody/load", 404, {})
+    api.ask("POST", "/ml/models/anomaly_detection/load", 422, {"version": "x"})
+    api.ask("POST", "/ml/models/train", 422, {"model_name": "nobody", "data_source": "store"})
+    api.ask("POST", "/ml/models/train", 422, {"model_name": "anomaly_detection"})
+    wish = {"model_name": "anomaly_detection", "data_source": "recent_features"}
+    job = api.ask("POST", "/ml/models/train", (202, 409), wish)
+    if "job_id" in job:
+        path = "/ml/jobs/" + job["job_id"]
+        assert api.ask("GET", path, 200)["state"] in ("queued", "running", "succeeded", "failed")
+        api.ask("DELETE", path, (200, 409))
+    else:
+        assert job["rows_missing"] > 0, job
+    api.ask("GET", "/ml/jobs?limit=3", 200)
+    api.ask("GET", "/ml/jobs/12345", 404)
+    api.ask("DELETE", "/ml/jobs/12345", 404)
+    wish = {"model_name": "anomaly_detection", "mode": "shadow"}
+    experiment = api.ask("POST", "/ml/experiments", (201, 409), wish)
+    api.ask("POST", "/ml/experiments", 422, {**wish, "mode": "guess"})
+    api.ask("GET", "/ml/experiments", 200)
+    if "experiment_id" in experiment:
+        path = "/ml/experiments/" + experiment["experiment_id"]
+        api.ask("GET", path, 200)
+        api.ask("DELETE", path, 200)
+    api.ask("GET", "/ml/experiments/12345", 404)
+    api.ask("DELETE", "/ml/experiments/12345", 404)
+
+
+def check_inference(api):
+    api.ask("GET", "/v2", 200)
+    api.ask("GET", "/v2/health/live", 200)
+    api.ask("GET", "/v2/health/ready", 200)
+    model = "/v2/models/anomaly_detection"
+    champion = api.ask("GET", "/ml/models/anomaly_detection", 200)["champion"]
+    trained = 200 if champion else 404
+    body = {"inputs": [{"name": "input", "datatype": "FP32", "shape": [2, 4],
+                        "data": [[1, 2, 3, 4], [5, 6, 7, None]]}]}
+    for path in (model, f"{model}/versions/{champion or 1}"):
+        api.ask("GET", path, trained)
+        api.ask("GET", path + "/ready", trained)
+        api.ask("POST", path + "/infer", trained, body)
+        api.ask("POST", path + "/infer", 422, {"inputs": []})
+    api.ask("GET", model + "/versions/x", 404)
+    api.ask("POST", "/v2/repository/index", 200, {"ready": True})
+    repository = "/v2/repository/models/anomaly_detection"
+    api.ask("POST", repository + "/load", trained, {"parameters": {"version": 2}})
+    api.ask("POST", repository + "/unload", trained, {})
+    api.ask("POST", repository + "/load", trained, {})
+
+
 def check_operations(api):
     status = api.ask("GET", "/ml/status", 200)
     assert status["shards"] == 64
@@ -358,7 +428,7 @@ def check_operations(api):
 
 
 def check_the_rest(api):
-    for path in ("/", "/ml", "/ml/models", "/ml/jobs/1", "/v2", "/ml/status/"):
+    for path in ("/", "/ml", "/ml/model", "/ml/job/1", "/v3", "/ml/status/"):
         api.ask("GET", path, 404)
     api.ask("PATCH", "/ml/limits", 405)
     api.ask("DELETE", "/ml/status", 405)
@@ -382,6 +452,8 @@ def check(base, token):
     check_scaling(api)
     check_metrics(api)
     check_remote_write(api)
+    check_models(api)
+    check_inference(api)
     check_operations(api)
     check_the_rest(api)
     asked = {one[0] for one in api.seen}

@@ -4,6 +4,7 @@
 
 #include "server/api/fake_anomalies.hpp"
 #include "server/api/fake_backend.hpp"
+#include "server/api/fake_models.hpp"
 #include "server/api/fake_scaling.hpp"
 #include "server/api/service.hpp"
 
@@ -12,6 +13,7 @@ int main(int argc, char** argv) {
   api::FakeBackend backend;
   api::FakeScaling scaling;
   api::FakeAnomalies metrics;
+  api::FakeModels models;
   api::Options options;
   options.http.port = 0;
   options.version = "1.2.3";
@@ -19,6 +21,7 @@ int main(int argc, char** argv) {
   api::Service service(options, backend);
   service.attach(scaling);
   service.attach(metrics);
+  service.attach(models);
   const auto server = http::Server::start(
       options.http,
       [&service](http::Request request, http::Reply reply) {

@@ -80,6 +80,24 @@ def documented():
     return set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE))
 
 
+def train_and_ask(server, folder):
+    """A model of a file of rows, which answers once."""
+    columns = ["messages_per_minute", "avg_message_size", "error_rate", "rate_limit_violations"]
+    (folder / "data" / "training").mkdir()
+    with open(folder / "data" / "training" / "rows.csv", "w") as file:
+        print(*columns, "is_anomaly", sep=",", file=file)
+        for i in range(400):
+            print(i % 20 + (100 if i % 4 == 0 else 0), 40 + i % 7, 0, 0, int(i % 4 == 0), sep=",",
+                  file=file)
+    job = json.loads(server.call("POST", "/ml/models/train", json.dumps(
+        {"model_name": "anomaly_detection", "data_source": "file", "file": "rows.csv",
+         "fits_max": 8})))["job_id"]
+    while json.loads(server.call("GET", f"/ml/jobs/{job}"))["state"] in ("queued", "running"):
+        time.sleep(.1)
+    server.call("POST", "/ml/models/predict", json.dumps(
+        {"model_name": "anomaly_detection", "version": 1, "features": dict.fromkeys(columns, 1)}))
+
+
 def main():
     program = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -126,6 +144,7 @@ def main():
             written = [([("__name__", "up"), ("instance", "web:1")], [(1, 1_000)])]
             front.call("POST", "/api/v1/write", remote_write.request(written),
                        "application/x-protobuf")
+            train_and_ask(front, folders[1])
             bad = urllib.request.Request(f"http://{front.listen}/")
             try:
                 urllib.request.urlopen(bad, timeout=10)

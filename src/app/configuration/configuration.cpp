@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "app/options.hpp"
+#include "core/learn/registered.hpp"
 
 namespace liminal::app {
 namespace {
@@ -125,6 +128,21 @@ void check_scaling(const Configuration::Scaling& c, Checks& checks) {
                    "is given beside token: one of them is enough");
 }
 
+void check_models(const Configuration& configuration, Checks& checks) {
+  std::set<std::string> names;
+  for (const learn::ModelDefinition& first : learn::first_models()) names.insert(first.name);
+  for (const std::string& line : configuration.models.definitions) {
+    const auto definition = learn::parse_definition(line);
+    if (!definition) {
+      checks.require(false,
+                     "models.definitions",
+                     "\"" + line + "\" is not of the form \"NAME TASK TARGET FEATURE,FEATURE\"");
+    } else if (!names.insert(definition->name).second) {
+      checks.require(false, "models.definitions", "has the model " + definition->name + " twice");
+    }
+  }
+}
+
 }  // namespace
 
 Problems validate(const Configuration& configuration) {
@@ -134,6 +152,7 @@ Problems validate(const Configuration& configuration) {
   check_identity(configuration, checks);
   check_proxies(configuration, checks);
   check_outside(configuration, checks);
+  check_models(configuration, checks);
   check_scaling(configuration.scaling, checks);
   checks.take(gateway::validate(gateway_options(configuration)), "gateway");
   checks.take(hub::validate(configuration.hub), "hub");

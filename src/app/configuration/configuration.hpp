@@ -61,6 +61,12 @@ struct Configuration {
     traffic::Severity min_severity = traffic::Severity::kHigh;
   } webhook;
 
+  struct Models {
+    std::string folder;  ///< of files to train from; empty: "training" in the data directory
+    std::vector<std::string> definitions;
+    std::uint32_t workers = 2;
+  } models;
+
   struct Log {
     LogLevel level = LogLevel::kInfo;
     LogFormat format = LogFormat::kText;

@@ -110,12 +110,33 @@ void add_outside(Settings& all) {
                  .help = "text is key=value, json is an object a line."});
 }
 
+void add_models(Settings& all) {
+  all.push_back({.key = "models.folder",
+                 .slot = [](C& c) -> Slot { return &c.models.folder; },
+                 .help = "The folder of CSV and NDJSON files that models may be trained from; "
+                         "empty: \"training\" in the data directory.",
+                 .change = Change::kRestart});
+  all.push_back({.key = "models.definitions",
+                 .slot = [](C& c) -> Slot { return &c.models.definitions; },
+                 .help = "Models beside the first three, one a text: "
+                         "\"NAME TASK TARGET FEATURE,FEATURE\". TASK is classification, regression "
+                         "or clustering, which has the target -.",
+                 .change = Change::kRestart});
+  all.push_back({.key = "models.workers",
+                 .slot = [](C& c) -> Slot { return &c.models.workers; },
+                 .help = "Threads that train at a time, of low priority.",
+                 .low = 1,
+                 .high = 64,
+                 .change = Change::kRestart});
+}
+
 }  // namespace
 
 void add_program_settings(Settings& all) {
   add_general(all);
   add_api(all);
   add_outside(all);
+  add_models(all);
 }
 
 }  // namespace liminal::app

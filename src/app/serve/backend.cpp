@@ -143,11 +143,13 @@ void ServerBackend::feedback(api::AlertId id,
     sqlite::Feedback said{id.shard, id.number, verdict, note, "api", time()};
     const std::string name = traffic::alert_id(*found);
     const traffic::FindingType type = found->type;
+    const Alert about = *found;
     const Result<void> queued = parts_.store.put(
         {std::move(said), audit("feedback", name, std::string(traffic::name(verdict)))},
         [=, this](Result<void> committed) {
           if (!committed) return (*shared)(tl::unexpected(committed.error()));
           parts_.salience.signals().feedback(type, verdict);
+          if (parts_.models != nullptr) parts_.models->judged(about, verdict);
           (void)parts_.runtime.ask(id.shard, [=](shards::OwnedShard& shard) {
             (void)shard.carry_out(engine::GiveFeedback{id.number, verdict});
           });
@@ -350,6 +352,10 @@ void ServerBackend::status(Done<api::Status> done) {
         status.open_alerts = sum->alerts;
         status.rules = present->options.detect.rules.size();
         status.baselines = sum->baselines;
+        if (parts_.models != nullptr) {
+          status.models = parts_.models->names();
+          status.jobs = parts_.models->unfinished_jobs();
+        }
         const Duration now = std::chrono::steady_clock::now().time_since_epoch();
         if (const auto upstreams = parts_.gateways.upstreams()) {
           for (const auto& each : upstreams->all())

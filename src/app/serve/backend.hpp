@@ -14,6 +14,7 @@
 #include "app/serve/gateway_threads.hpp"
 #include "app/serve/measures.hpp"
 #include "app/serve/metric_streams.hpp"
+#include "app/serve/model_keeper.hpp"
 #include "app/serve/salience_keeper.hpp"
 #include "app/serve/scaling.hpp"
 #include "app/serve/snapshots.hpp"
@@ -45,6 +46,7 @@ class ServerBackend final : public api::Backend {
     const grpc::Server* scaling_grpc;  ///< may be null
     const actor::Actor* actor;         ///< may be null
     MetricStreams& metric_streams;
+    ModelKeeper* models;  ///< null: their files cannot be opened
     SalienceKeeper& salience;
     Log& log;
   };
@@ -80,7 +82,7 @@ class ServerBackend final : public api::Backend {
   void remember(api::RememberedAnswer answer, Done<void> done) override;
   void recall(std::string key, Done<std::optional<api::RememberedAnswer>> done) override;
 
-  /// Once a second: what rates are told from, and whether the shards still live.
+  /// Once a second: what rates and minutes are told from, and whether the shards still live.
   void observe_second();
 
   /// What the shards have from now on, as a reload of the configuration gives it; limits that were

@@ -53,14 +53,20 @@ void ServerBackend::observe_second() {
     if (lived != seconds_lived_) lived_at_ = std::chrono::steady_clock::now();
     seconds_lived_ = lived;
   }
-  gather<std::uint64_t>(
-      [](const engine::Shard& shard, std::uint64_t& events) {
-        for (const std::uint64_t count : shard.counters().events) events += count;
+  struct Seen {
+    std::uint64_t events = 0, messages = 0;
+  };
+  gather<Seen>(
+      [](const engine::Shard& shard, Seen& seen) {
+        const auto& events = shard.counters().events;
+        for (const std::uint64_t count : events) seen.events += count;
+        seen.messages += events[static_cast<std::size_t>(traffic::EventKind::kMessage)];
       },
-      [this](Result<std::uint64_t> events) {
-        if (!events) return;
+      [this](Result<Seen> seen) {
+        if (!seen) return;
+        if (parts_.models != nullptr) parts_.models->second(time(), seen->messages);
         const std::lock_guard lock(mutex_);
-        moments_.push_back({std::chrono::steady_clock::now(), *events});
+        moments_.push_back({std::chrono::steady_clock::now(), seen->events});
         if (moments_.size() > kMomentsMax) moments_.pop_front();
       });
 }
@@ -82,6 +88,9 @@ void ServerBackend::readiness(Done<std::vector<api::Check>> done) {
                           fmt::format("{} threads, {} s lived", parts_.runtime.threads(), lived)});
         const sqlite::StoreHealth health = parts_.store.health();
         checks.push_back({"store", health.writable(), std::string(sqlite::name(health.state))});
+        checks.push_back(parts_.models != nullptr
+                             ? parts_.models->check()
+                             : api::Check{"champions", false, "the models cannot be opened"});
         checks.push_back(check_disk(directory_));
         return checks;
       });
@@ -144,6 +153,7 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         if (parts_.scaling_grpc != nullptr) add_grpc_metrics(*parts_.scaling_grpc, out);
         if (parts_.actor != nullptr) add_actor_metrics(*parts_.actor, out);
         parts_.metric_streams.add_metrics(out);
+        if (parts_.models != nullptr) parts_.models->add_metrics(out);
         if (parts_.journal != nullptr) {
           const journal::Counters kept = parts_.journal->counters();
           out.add(Family::kJournalBytes, kept.bytes);

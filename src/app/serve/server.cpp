@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -174,6 +175,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->running_ = true;
   server->metric_streams_ = std::make_unique<MetricStreams>(
       configuration.data, server->file_system_, *server->clock_, log);
+  server->open_models();
   server->backend_ =
       std::make_unique<ServerBackend>(ServerBackend::Parts{*server->runtime_,
                                                            *server->store_,
@@ -187,6 +189,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                                            server->scaling_grpc_.get(),
                                                            server->actor_.get(),
                                                            *server->metric_streams_,
+                                                           server->models_.get(),
                                                            *server->salience_,
                                                            log},
                                       configuration,
@@ -367,6 +370,41 @@ tl::expected<void, std::string> Server::make_actor() {
   return {};
 }
 
+/// Without models everything else goes on.
+void Server::open_models() {
+  auto opened = ModelKeeper::open(
+      configuration_,
+      file_system_,
+      {*store_, *clock_, [this](std::size_t limit) { return sink_->rows(limit, ""); }, log_});
+  if (opened) {
+    models_ = std::move(*opened);
+    models_->model_registry().on_champion_changed(
+        [this](const std::string& model, const auto& champion) {
+          if (model == learn::kAnomalyDetection) ask_of_users(champion.get());
+        });
+    return;
+  }
+  static LogSite site;
+  log_.write(LogLevel::kError, site, "models.unavailable", {{"error", opened.error()}});
+}
+
+/// Gives the shards the model that they ask about users; null: none.
+void Server::ask_of_users(const registry::Served* champion) {
+  if (champion == nullptr) return runtime_->set_champion(nullptr);
+  std::array<std::uint8_t, 32> sha256{};
+  for (std::size_t i = 0; i < sha256.size(); ++i)
+    (void)std::from_chars(
+        champion->sha256.data() + 2 * i, champion->sha256.data() + 2 * i + 2, sha256[i], 16);
+  auto made = engine::Champion::create(champion->model, champion->version, sha256);
+  if (made) return runtime_->set_champion(std::move(*made));
+  static LogSite site;
+  log_.write(LogLevel::kError,
+             site,
+             "model.not_asked",
+             {{"version", std::to_string(champion->version)},
+              {"error", made.error().front().key + " " + made.error().front().text}});
+}
+
 /// Brings back what the engine was, and begins a life of it.
 void Server::load_state() {
   snapshots_->load(*runtime_);
@@ -463,6 +501,7 @@ tl::expected<void, std::string> Server::start_api() {
   service_->attach(*scaling_adapter_);
   service_->attach(*salience_);
   service_->attach(*metric_streams_);
+  if (models_) service_->attach(*models_);
   auto started = http::Server::start(
       options.http,
       [this](http::Request request, http::Reply reply) {
@@ -552,6 +591,7 @@ void Server::stop(Duration patience) {
     save_clock();
   }
   if (metric_streams_) metric_streams_->finish();
+  if (models_) models_->finish();
   if (webhook_) webhook_->drain(std::chrono::milliseconds{1000});
   http_.reset();
   service_.reset();
@@ -562,6 +602,7 @@ void Server::stop(Duration patience) {
   scaling_adapter_.reset();
   scaling_.reset();
   // Saves. The runtime has stopped: nothing asks for totals any more.
+  models_.reset();
   metric_streams_.reset();
   gateways_.reset();
   runtime_.reset();

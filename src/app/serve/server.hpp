@@ -11,6 +11,7 @@
 #include "app/serve/gateway_threads.hpp"
 #include "app/serve/measures.hpp"
 #include "app/serve/metric_streams.hpp"
+#include "app/serve/model_keeper.hpp"
 #include "app/serve/operator_log.hpp"
 #include "app/serve/salience_keeper.hpp"
 #include "app/serve/scaling.hpp"
@@ -85,6 +86,8 @@ class Server {
   void open_snapshots();
   void load_limits(engine::Options& options);
   void open_scaling();
+  void open_models();
+  void ask_of_users(const registry::Served* champion);
   [[nodiscard]] tl::expected<void, std::string> start_scaling_grpc();
   [[nodiscard]] tl::expected<void, std::string> make_actor();
   void take_actor_modes(const Configuration& configuration);
@@ -117,6 +120,7 @@ class Server {
   std::unique_ptr<grpc::Server> scaling_grpc_;  ///< null: nobody may ask
   std::unique_ptr<actor::Actor> actor_;         ///< null: nobody is told
   std::unique_ptr<MetricStreams> metric_streams_;
+  std::unique_ptr<ModelKeeper> models_;
   std::unique_ptr<ServerBackend> backend_;
   std::unique_ptr<api::Service> service_;
   std::unique_ptr<http::Server> http_;

@@ -141,6 +141,14 @@ Fields Fields::element(std::string_view name, std::size_t index, const Value& va
   return Fields(value, path_of(name) + "[" + std::to_string(index) + "]", problems_);
 }
 
+std::optional<bool> Fields::flag(std::string_view name, Need need) {
+  const Value* value = find(name, need);
+  if (value == nullptr) return std::nullopt;
+  if (const auto* truth = value->as<bool>()) return *truth;
+  wrong(name, "must be true or false");
+  return std::nullopt;
+}
+
 bool Fields::is_null(std::string_view name) {
   const Value* value = find(name, Need::kOptional);
   return value != nullptr && value->as<std::nullptr_t>() != nullptr;

@@ -43,6 +43,8 @@ class Fields {
       Need need,
       std::uint64_t low,
       std::uint64_t high = std::numeric_limits<std::uint32_t>::max());
+  /// true or false.
+  std::optional<bool> flag(std::string_view name, Need need);
   /// RFC 3339, or seconds since the epoch.
   std::optional<EventTime> time(std::string_view name, Need need);
 

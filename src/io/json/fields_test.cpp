@@ -31,7 +31,7 @@ TEST(Parse, RefusesWhatIsNoJsonOrTooDeep) {
 
 TEST(Fields, ReadsWhatIsRight) {
   const auto value = parse(
-      R"({"name":"ann","rate":2,"count":3.0,"at":1.5,"when":"1970-01-01T00:00:02Z","none":null,)"
+      R"({"name":"ann","rate":2,"count":3.0,"at":1.5,"when":"1970-01-01T00:00:02Z","none":null,"yes":true,)"
       R"("inner":{"x":1}})");
   Problems problems;
   Fields in(*value, "", problems);
@@ -41,6 +41,8 @@ TEST(Fields, ReadsWhatIsRight) {
   EXPECT_EQ(in.time("at", Need::kRequired), EventTime{1500ms});
   EXPECT_EQ(in.time("when", Need::kRequired), EventTime{2s});
   EXPECT_TRUE(in.is_null("none"));
+  EXPECT_EQ(in.flag("yes", Need::kRequired), true);
+  EXPECT_FALSE(in.flag("absent", Need::kOptional));
   EXPECT_FALSE(in.is_null("absent"));
   auto inner = in.object("inner", Need::kRequired);
   ASSERT_TRUE(inner);

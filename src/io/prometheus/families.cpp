@@ -48,7 +48,7 @@ constexpr std::array<FamilyInfo, kFamilies> kTable{{
     {kInferenceSeconds,
      "liminal_inference_seconds",
      kHistogram,
-     "What a model takes for a batch of rows on the path of messages.",
+     "What a model takes for a batch of rows, on the path of messages or asked for.",
      {"model"}},
     {kModelScores,
      "liminal_model_scores_total",
@@ -265,6 +265,16 @@ constexpr std::array<FamilyInfo, kFamilies> kTable{{
      kGauge,
      "Until it does, as it is going; shown when that is certain enough.",
      {"source", "metric"}},
+    {kTrainingRuns,
+     "liminal_training_runs_total",
+     kCounter,
+     "Trainings that ended.",
+     {"model", "status"}},
+    {kTrainingSeconds,
+     "liminal_training_seconds",
+     kHistogram,
+     "What trainings took that were not cancelled.",
+     {"model"}},
 }};
 
 }  // namespace

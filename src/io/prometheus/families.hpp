@@ -99,8 +99,10 @@ enum class Family : std::uint8_t {
   kCertificateExpiry,
   kLimitProbability,
   kLimitSeconds,
+  kTrainingRuns,
+  kTrainingSeconds,
 };
-inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kLimitSeconds) + 1;
+inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kTrainingSeconds) + 1;
 inline constexpr std::size_t kLabelsMax = 3;
 
 struct FamilyInfo {

@@ -103,6 +103,8 @@ gauge liminal_data_free_bytes
 gauge liminal_certificate_expiry_seconds
 gauge liminal_metric_limit_probability_ratio{source,metric}
 gauge liminal_metric_limit_seconds{source,metric}
+counter liminal_training_runs_total{model,status}
+histogram liminal_training_seconds{model}
 )";
 
 std::string line(const FamilyInfo& family) {

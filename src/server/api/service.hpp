@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,7 +23,10 @@ namespace liminal::api {
 
 struct Call;
 struct Route;
+class ModelsPort;
 class ScalingPort;
+struct PredictRequest;
+struct Predictor;
 
 struct Options {
   http::Options http{.port = 8000};
@@ -55,6 +59,8 @@ class Service {
   void attach(AnomalyPort& port) { anomalies_ = &port; }
   /// Who keeps services' histories. Without, those calls are 503.
   void attach(ScalingPort& port) { scaling_ = &port; }
+  /// Who trains and serves models. Without, those calls are 503.
+  void attach(ModelsPort& port) { models_ = &port; }
 
   /// Answers one request: the handler of a `http::Server`.
   void handle(http::Request request, http::Reply reply);
@@ -128,6 +134,42 @@ class Service {
   void get_backtest(const CallPtr& call);
   void get_backtest_plot(const CallPtr& call);
   void get_scaling_metric(const CallPtr& call);
+  // model_handlers.cpp
+  ModelsPort* models_of(const CallPtr& call);
+  void with_models(const CallPtr& call, std::function<void(ModelsPort&)> work);
+  void list_models(const CallPtr& call);
+  void get_model(const CallPtr& call);
+  void get_model_history(const CallPtr& call);
+  void get_model_report(const CallPtr& call);
+  void load_model(const CallPtr& call);
+  void train_model(const CallPtr& call);
+  void list_jobs(const CallPtr& call);
+  void answer_job(const CallPtr& call, bool cancel);
+  void get_job(const CallPtr& call);
+  void cancel_job(const CallPtr& call);
+  void predict(const CallPtr& call);
+  void answer_predictions(const CallPtr& call,
+                          const PredictRequest& request,
+                          const Predictor& by,
+                          std::span<const float> rows);
+  // experiment_handlers.cpp
+  void list_experiments(const CallPtr& call);
+  void begin_experiment(const CallPtr& call);
+  void answer_experiment(const CallPtr& call, bool stop);
+  void get_experiment(const CallPtr& call);
+  void stop_experiment(const CallPtr& call);
+  // inference_handlers.cpp
+  std::optional<Predictor> path_predictor(const CallPtr& call, ModelsPort& port);
+  void get_inference_server(const CallPtr& call);
+  void get_inference_live(const CallPtr& call);
+  void get_inference_ready(const CallPtr& call);
+  void get_inference_model(const CallPtr& call);
+  void get_inference_model_ready(const CallPtr& call);
+  void infer(const CallPtr& call);
+  void list_repository(const CallPtr& call);
+  void change_repository(const CallPtr& call, bool load);
+  void load_repository(const CallPtr& call);
+  void unload_repository(const CallPtr& call);
   // operation_handlers.cpp
   void get_livez(const CallPtr& call);
   void get_readyz(const CallPtr& call);
@@ -143,6 +185,7 @@ class Service {
   const Options options_;
   Backend& backend_;
   AnomalyPort* anomalies_ = nullptr;
+  ModelsPort* models_ = nullptr;
   ScalingPort* scaling_ = nullptr;
   SaliencePort no_history_;
   SaliencePort* salience_ = &no_history_;

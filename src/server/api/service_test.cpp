@@ -338,7 +338,7 @@ TEST_F(ServiceTest, ServesItsOwnDescription) {
 }
 
 TEST_F(ServiceTest, SaysWhatCannotBeAskedHere) {
-  for (const char* path : {"/", "/ml", "/ml/models", "/ml/jobs", "/ml/status/", "/v2"})
+  for (const char* path : {"/", "/ml", "/ml/model", "/ml/job", "/ml/status/", "/v3"})
     EXPECT_EQ(ask("GET", path).status, 404U) << path;
   EXPECT_EQ(ask("GET", "http://elsewhere/").status, 400U);
   const auto wrong = ask("POST", "/ml/limits/ann");

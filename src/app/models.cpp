@@ -1,0 +1,266 @@
+// liminal models, liminal experiments: what the registry of a data directory holds, without a
+// server.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+
+#include "app/command.hpp"
+#include "app/configuration_options.hpp"
+#include "app/serve/model_keeper.hpp"
+#include "io/files/file_system.hpp"
+#include "io/json/time_text.hpp"
+#include "io/onnx/read.hpp"
+#include "io/sqlite/directory_lock.hpp"
+#include "server/registry/registry.hpp"
+
+namespace liminal::app {
+namespace {
+
+using registry::Registry;
+
+struct ModelArguments {
+  ConfigurationOptions configuration;
+  std::string name;
+  std::string file;
+  std::uint32_t version = 0;
+  std::string reason = "loaded by an operator";
+  std::uint64_t experiment = 0;
+};
+
+SteadyTime wall_clock() {
+  return SteadyTime{
+      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())};
+}
+
+std::string time_of(SteadyTime time) { return json::format_time(time); }
+
+ExitCode complain(const std::string& text) {
+  fmt::print(stderr, "liminal: {}\n", text);
+  return ExitCode::kFailed;
+}
+
+/// A registry with what it needs to live.
+struct Opened {
+  files::PosixFileSystem system;
+  std::optional<sqlite::DirectoryLock> lock;  ///< nobody else writes while it is held
+  std::unique_ptr<Registry> registry;
+};
+
+std::unique_ptr<Opened> open(const ModelArguments& arguments, bool write, ExitCode& failed) {
+  const auto loaded = load_or_complain(arguments.configuration);
+  if (!loaded) {
+    failed = ExitCode::kUsage;
+    return nullptr;
+  }
+  const Configuration& configuration = loaded->configuration;
+  auto opened = std::make_unique<Opened>();
+  failed = ExitCode::kFailed;
+  if (write) {
+    auto lock = sqlite::DirectoryLock::acquire(configuration.data);
+    if (!lock) {
+      (void)complain(lock.error().code == ErrorCode::kConflict
+                         ? "a server runs on \"" + configuration.data + "\": ask it by its API"
+                         : "\"" + configuration.data + "\" cannot be written");
+      return nullptr;
+    }
+    opened->lock = std::move(*lock);
+  }
+  auto registry =
+      Registry::open(opened->system,
+                     {.folder = (std::filesystem::path(configuration.data) / "models").string(),
+                      .definitions = model_definitions(configuration),
+                      .read_only = !write},
+                     wall_clock());
+  if (!registry) {
+    (void)complain(registry.error());
+    return nullptr;
+  }
+  opened->registry = std::move(*registry);
+  return opened;
+}
+
+std::string_view status(const learn::ModelState& state, std::uint32_t version) {
+  if (state.champion == version) return "champion";
+  if (state.challenger == version) return "challenger";
+  return "";
+}
+
+ExitCode list(const ModelArguments& arguments) {
+  ExitCode failed{};
+  const auto opened = open(arguments, false, failed);
+  if (!opened) return failed;
+  for (const learn::ModelState& state : opened->registry->models()) {
+    fmt::print("{} ({}){}\n",
+               state.definition.name,
+               models::name(state.definition.task),
+               state.versions.empty() ? ": no version yet" : "");
+    for (const learn::ModelVersion& version : state.versions) {
+      std::string figures;
+      for (const auto& [name, value] : version.metrics)
+        figures += fmt::format(" {}={:.4g}", name, value);
+      fmt::print("  {:>3}  {:<10}  {}  {}{}\n",
+                 version.number,
+                 status(state, version.number),
+                 time_of(version.created),
+                 version.trainer,
+                 figures);
+    }
+  }
+  return ExitCode::kDone;
+}
+
+ExitCode history(const ModelArguments& arguments) {
+  ExitCode failed{};
+  const auto opened = open(arguments, false, failed);
+  if (!opened) return failed;
+  const auto changes = opened->registry->history(arguments.name, 1000);
+  if (!changes) return complain(changes.error().text);
+  for (const learn::AliasChange& change : *changes) {
+    const auto number = [](std::optional<std::uint32_t> version) {
+      return version ? std::to_string(*version) : std::string("none");
+    };
+    fmt::print("{}  {:<10}  {} (before: {})  {}: {}\n",
+               time_of(change.time),
+               learn::name(change.alias),
+               number(change.version),
+               number(change.previous),
+               change.actor,
+               change.reason);
+  }
+  return ExitCode::kDone;
+}
+
+ExitCode load(const ModelArguments& arguments) {
+  ExitCode failed{};
+  const auto opened = open(arguments, true, failed);
+  if (!opened) return failed;
+  const auto loaded = opened->registry->load(
+      arguments.name,
+      arguments.version == 0 ? std::nullopt : std::optional(arguments.version),
+      "command line",
+      arguments.reason,
+      wall_clock());
+  if (!loaded) return complain(loaded.error().text);
+  fmt::print("version {} of {} is champion\n", *loaded, arguments.name);
+  return ExitCode::kDone;
+}
+
+/// Files of others do not name their features: they are the model's, in its order.
+void name_features(const learn::ModelDefinition& definition, models::Metadata& metadata) {
+  if (metadata.features.size() != definition.features.size()) return;
+  for (std::size_t i = 0; i < metadata.features.size(); ++i)
+    if (metadata.features[i].name != "feature_" + std::to_string(i)) return;
+  for (std::size_t i = 0; i < metadata.features.size(); ++i)
+    metadata.features[i].name = definition.features[i];
+}
+
+ExitCode add(const ModelArguments& arguments) {
+  ExitCode failed{};
+  const auto opened = open(arguments, true, failed);
+  if (!opened) return failed;
+  const learn::ModelDefinition* definition = opened->registry->definition(arguments.name);
+  if (definition == nullptr) return complain("there is no model \"" + arguments.name + "\"");
+  const auto bytes = opened->system.read(arguments.file, onnx::kFileBytesMax);
+  if (!bytes) return complain(arguments.file + " cannot be read");
+  auto model = onnx::read(*bytes);
+  if (!model) return complain(arguments.file + ": " + model.error().text);
+  name_features(*definition, model->metadata);
+  learn::TrainedModel brought;
+  brought.model = std::move(*model);
+  brought.reasons = {"brought as " + std::filesystem::path(arguments.file).filename().string()};
+  learn::TrainingJob job;
+  job.request.model = arguments.name;
+  const auto version =
+      opened->registry->publish(brought, learn::Alias::kChallenger, job, wall_clock());
+  if (!version) return complain(version.error().text);
+  fmt::print("version {} of {} is challenger\n", version->number, arguments.name);
+  return ExitCode::kDone;
+}
+
+ExitCode list_experiments(const ModelArguments& arguments) {
+  ExitCode failed{};
+  const auto opened = open(arguments, false, failed);
+  if (!opened) return failed;
+  const auto rows = opened->registry->with_records(
+      [](registry::Records& records) { return records.experiments(); });
+  if (!rows) return complain("the experiments cannot be read");
+  for (const registry::ExperimentRow& row : *rows)
+    fmt::print("{:>4}  {}  {}  {} against {}  {}\n",
+               row.id,
+               time_of(row.created),
+               row.model,
+               row.champion,
+               row.challenger,
+               row.state);
+  return ExitCode::kDone;
+}
+
+ExitCode show_experiment(const ModelArguments& arguments) {
+  ExitCode failed{};
+  const auto opened = open(arguments, false, failed);
+  if (!opened) return failed;
+  const auto decisions = opened->registry->with_records(
+      [&](registry::Records& records) { return records.decisions(arguments.experiment); });
+  if (!decisions) return complain("the decisions cannot be read");
+  for (const auto& decision : *decisions)
+    fmt::print("{}  {}  difference {:.5g}, {:.0f} rows: {}\n",
+               time_of(decision.time),
+               decision.state,
+               decision.difference,
+               decision.rows,
+               decision.text);
+  return ExitCode::kDone;
+}
+
+CLI::App* add_verb(CLI::App& parent,
+                   const char* verb,
+                   const char* what,
+                   const std::shared_ptr<ModelArguments>& arguments,
+                   Run& chosen,
+                   ExitCode (*run)(const ModelArguments&)) {
+  auto* command = parent.add_subcommand(verb, what);
+  arguments->configuration.add_to(*command);
+  command->callback([&chosen, arguments, run] { chosen = [=] { return run(*arguments); }; });
+  return command;
+}
+
+}  // namespace
+
+void add_models(CLI::App& parent, Run& chosen) {
+  auto* command = parent.add_subcommand("models", "Versions of models in a data directory");
+  command->require_subcommand(1);
+  command->footer(
+      "\nReads beside a server that runs; `load` and `add` are for a directory that none uses.\n");
+  const auto arguments = [] { return std::make_shared<ModelArguments>(); };
+  add_verb(*command, "list", "Every model with its versions", arguments(), chosen, &list);
+  auto own = arguments();
+  add_verb(*command, "history", "Which version was what, when and why", own, chosen, &history)
+      ->add_option("NAME", own->name)
+      ->required();
+  own = arguments();
+  auto* verb = add_verb(
+      *command, "load", "Make a version champion; an older one is a rollback", own, chosen, &load);
+  verb->add_option("NAME", own->name)->required();
+  verb->add_option("--version", own->version, "Which; without, the newest");
+  verb->add_option("--reason", own->reason, "For the history");
+  own = arguments();
+  verb = add_verb(*command, "add", "Publish an ONNX file as the next version", own, chosen, &add);
+  verb->add_option("NAME", own->name)->required();
+  verb->add_option("FILE", own->file)->required();
+}
+
+void add_experiments(CLI::App& parent, Run& chosen) {
+  auto* command = parent.add_subcommand("experiments", "Comparisons of champion and challenger");
+  command->require_subcommand(1);
+  auto own = std::make_shared<ModelArguments>();
+  add_verb(*command, "list", "Every experiment", own, chosen, &list_experiments);
+  own = std::make_shared<ModelArguments>();
+  add_verb(*command, "show", "The decision log of one", own, chosen, &show_experiment)
+      ->add_option("ID", own->experiment)
+      ->required();
+}
+
+}  // namespace liminal::app

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/configuration/configuration.hpp"
+#include "app/log.hpp"
+#include "app/serve/blocking_thread.hpp"
+#include "core/traffic/record.hpp"
+#include "io/files/file_system.hpp"
+#include "io/prometheus/snapshot.hpp"
+#include "io/sqlite/store.hpp"
+#include "server/api/backend.hpp"
+#include "server/api/models_port.hpp"
+#include "server/registry/experiments.hpp"
+#include "server/registry/jobs.hpp"
+#include "server/registry/registry.hpp"
+#include "server/shards/clock.hpp"
+#include "server/training/rows.hpp"
+
+namespace liminal::app {
+
+/// The models of a running server: registry, trainings, and what they are trained from.
+/// Thread-safe.
+class ModelKeeper final : public api::ModelsPort {
+ public:
+  struct Parts {
+    sqlite::Store& store;
+    shards::EngineClock& clock;
+    /// The newest feature rows, at most so many.
+    std::function<std::vector<traffic::FeatureRow>(std::size_t limit)> recent;
+    Log& log;
+  };
+  [[nodiscard]] static tl::expected<std::unique_ptr<ModelKeeper>, std::string> open(
+      const Configuration& configuration, files::FileSystem& system, const Parts& parts);
+  ~ModelKeeper() override;
+
+  /// Who listens to `on_champion_changed` does so here.
+  [[nodiscard]] registry::Registry& model_registry() { return *registry_; }
+
+  bool run(std::function<void()> work) override;
+  std::vector<learn::ModelState> models() override;
+  learn::Asked<std::vector<learn::AliasChange>> history(const std::string& model,
+                                                        std::size_t limit) override;
+  learn::Asked<std::uint32_t> load(const std::string& model,
+                                   std::optional<std::uint32_t> version) override;
+  learn::Asked<void> unload(const std::string& model) override;
+  learn::Asked<learn::TrainingJob> train(const learn::TrainRequest& request) override;
+  std::vector<learn::TrainingJob> jobs(std::size_t limit) override;
+  learn::Asked<learn::TrainingJob> job(std::uint64_t id) override;
+  learn::Asked<learn::TrainingJob> cancel(std::uint64_t id) override;
+  learn::Asked<learn::ExperimentView> begin_experiment(
+      const learn::ExperimentRequest& request) override;
+  std::vector<learn::ExperimentView> experiments() override;
+  learn::Asked<learn::ExperimentView> experiment(std::uint64_t id) override;
+  learn::Asked<learn::ExperimentView> stop_experiment(std::uint64_t id) override;
+  learn::Asked<api::Predictor> predictor(const std::string& model,
+                                         std::optional<std::uint32_t> version,
+                                         std::string_view user) override;
+  void predicted(const api::Prediction& prediction) override;
+
+  /// What a person said of an alert: experiments compare versions by it. Does not wait.
+  void judged(const traffic::Alert& alert, traffic::FeedbackVerdict verdict);
+
+  /// Once a second, with the messages of all users so far: what `load_prediction` learns from.
+  void second(SteadyTime now, std::uint64_t messages);
+
+  [[nodiscard]] std::vector<std::string> names() const;
+  [[nodiscard]] std::size_t unfinished_jobs() const;
+  /// Whether all champions that there should be answer.
+  [[nodiscard]] api::Check check() const;
+  void add_metrics(prometheus::Snapshot& out) const;
+
+  /// Ends trainings and what is being answered, while those who asked are still there.
+  void finish();
+
+ private:
+  ModelKeeper(const Configuration& configuration,
+              const Parts& parts,
+              std::unique_ptr<registry::Registry> registry);
+  [[nodiscard]] learn::Asked<training::Rows> rows_for(const learn::ModelDefinition& definition,
+                                                      const learn::TrainRequest& request);
+  [[nodiscard]] learn::Asked<training::Rows> traffic_rows(const learn::ModelDefinition& definition,
+                                                          learn::DataSource source);
+  void note(std::string action, const std::string& model, std::string detail);
+  void observe_traffic();
+  void keep_minutes(std::int64_t first, std::int64_t count, std::uint64_t messages);
+
+  const Parts parts_;
+  const std::string folder_;  ///< of files to train from
+  const std::uint32_t workers_;
+  std::unique_ptr<registry::Registry> registry_;
+  registry::Experiments experiments_;
+  SteadyTime observed_{};  ///< feature rows up to here; of the working thread
+  mutable std::mutex mutex_;
+  std::map<std::string, prometheus::Histogram> inference_;
+  std::optional<std::int64_t> minute_;  ///< that is being counted; of the thread of `second`
+  std::uint64_t messages_before_ = 0;
+  std::unique_ptr<registry::Jobs> jobs_;
+  std::unique_ptr<BlockingThread> work_ = std::make_unique<BlockingThread>();
+};
+
+/// The models that a configuration knows: the first three and its own.
+[[nodiscard]] std::vector<learn::ModelDefinition> model_definitions(
+    const Configuration& configuration);
+
+}  // namespace liminal::app

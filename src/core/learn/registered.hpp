@@ -1,0 +1,198 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <utility>
+#include <vector>
+
+#include "core/base/problem.hpp"
+#include "core/base/result.hpp"
+#include "core/base/time.hpp"
+#include "core/learn/experiment.hpp"
+#include "core/models/model.hpp"
+
+/// What is known of models that are served: values that the registry keeps, the API shows and
+/// training makes.
+namespace liminal::learn {
+
+/// Why something that was asked of models is not done, for a person.
+struct Refusal {
+  ErrorCode code = ErrorCode::kUnavailable;
+  std::string text;
+  Problems problems{};             ///< of `kOutOfRange`: the fields that are wrong
+  std::uint64_t rows_missing = 0;  ///< of `kConflict` in training: how many more are needed
+};
+template <class T>
+using Asked = tl::expected<T, Refusal>;
+
+[[nodiscard]] inline tl::unexpected<Refusal> refusal(ErrorCode code, std::string text) {
+  return tl::unexpected<Refusal>(Refusal{code, std::move(text)});
+}
+
+/// A model that may be trained and served: what it is asked for, not how it answers.
+struct ModelDefinition {
+  std::string name;  ///< 1 to 64 letters, digits, "_" and "-"
+  models::Task task = models::Task::kRegression;
+  std::vector<std::string> features;
+  std::string target;  ///< the column of the truth in a file; empty: clustering needs none
+  friend bool operator==(const ModelDefinition&, const ModelDefinition&) = default;
+};
+[[nodiscard]] Problems validate(const ModelDefinition& definition);
+
+inline constexpr std::string_view kAnomalyDetection = "anomaly_detection";
+inline constexpr std::string_view kLoadPrediction = "load_prediction";
+inline constexpr std::string_view kUserBehavior = "user_behavior";
+
+/// The three that are there from the start.
+[[nodiscard]] std::vector<ModelDefinition> first_models();
+
+/// "NAME TASK TARGET FEATURE,FEATURE,…" as a definition is configured; "-" for no target. Nothing
+/// when it is not of this form.
+[[nodiscard]] std::optional<ModelDefinition> parse_definition(std::string_view text);
+
+[[nodiscard]] std::optional<models::Task> task_by_name(std::string_view name);
+
+/// What keeps a model of these features from taking the place of a definition's: "lacks x", "has y,
+/// which is not asked for", "has x in place 2, not 1". Empty when nothing does.
+[[nodiscard]] std::vector<std::string> differences(const ModelDefinition& definition,
+                                                   const std::vector<models::Feature>& features);
+
+using NamedFigures = std::vector<std::pair<std::string, double>>;
+
+/// One trained model as it was published. Nothing of it ever changes.
+struct ModelVersion {
+  std::string model;
+  std::uint32_t number = 0;  ///< counts up from 1 within the model
+  SteadyTime created;
+  std::string trainer;
+  std::uint64_t job = 0;                ///< that trained it; 0: it was brought
+  std::optional<std::uint32_t> parent;  ///< the champion that it was measured against
+  std::string sha256;                   ///< of the file, hexadecimal
+  std::uint64_t bytes = 0;
+  std::string fingerprint;   ///< of the rows that it was trained on; empty: not known
+  std::uint64_t schema = 0;  ///< `traffic::schema_hash()` at training; 0: none
+  NamedFigures metrics;      ///< on held-out rows
+  std::vector<std::string> features;
+  std::string report;  ///< JSON: data, split, leaderboard, promotion
+};
+
+enum class Alias : std::uint8_t { kChampion, kChallenger };
+[[nodiscard]] std::string_view name(Alias alias);
+[[nodiscard]] std::optional<Alias> alias_by_name(std::string_view name);
+
+/// A line of the history of which version was what, and why.
+struct AliasChange {
+  std::uint64_t id = 0;
+  std::string model;
+  Alias alias = Alias::kChampion;
+  std::optional<std::uint32_t> version, previous;
+  SteadyTime time;
+  std::string actor;  ///< "api", "command line", "job 12", "experiment 3"
+  std::string reason;
+};
+
+struct ModelState {
+  ModelDefinition definition;
+  std::optional<std::uint32_t> champion, challenger;
+  std::vector<ModelVersion> versions;  ///< newest first
+};
+
+enum class DataSource : std::uint8_t { kRecentFeatures, kStore, kFile };
+[[nodiscard]] std::string_view name(DataSource source);
+[[nodiscard]] std::optional<DataSource> data_source_by_name(std::string_view name);
+
+struct TrainRequest {
+  std::string model;
+  DataSource source = DataSource::kStore;
+  std::string file;  ///< of `kFile`: its name inside the configured folder
+  std::string trainer = "builtin";
+  double budget_s = 60;
+  std::uint32_t fits_max = 0;  ///< above 0: the budget is counted in fits, and the result repeats
+  std::uint64_t seed = 1;
+  bool auto_deploy = true;  ///< the gate may make it champion
+};
+
+enum class JobState : std::uint8_t { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
+[[nodiscard]] std::string_view name(JobState state);
+[[nodiscard]] std::optional<JobState> job_state_by_name(std::string_view name);
+[[nodiscard]] constexpr bool ended(JobState state) { return state >= JobState::kSucceeded; }
+
+/// A line of a leaderboard as it is shown and kept.
+struct JobLine {
+  std::string recipe;
+  double score = 0;  ///< larger is better
+  std::uint32_t fits = 0;
+  double cost_s = 0;
+};
+
+struct TrainingJob {
+  std::uint64_t id = 0;
+  TrainRequest request;
+  JobState state = JobState::kQueued;
+  SteadyTime created;
+  std::optional<SteadyTime> started, finished;
+  double progress = 0;  ///< 0–1
+  std::vector<JobLine> leaderboard;
+  std::optional<std::uint32_t> version;  ///< that came out
+  std::optional<Alias> alias;            ///< that it was given
+  std::vector<std::string> reasons;      ///< for the alias
+  std::string problem;                   ///< of `kFailed`
+};
+
+/// An experiment that is asked for.
+struct ExperimentRequest {
+  std::string model;
+  std::optional<std::uint32_t> challenger;  ///< none: the model's challenger
+  ExperimentOptions options;
+};
+
+struct ExperimentView {
+  std::uint64_t id = 0;
+  std::string model;
+  std::uint32_t champion = 0, challenger = 0;
+  ExperimentOptions options;
+  std::string state;  ///< `learn::name(ExperimentState)`, or "stopped"
+  SteadyTime created;
+  std::optional<SteadyTime> ended;
+  double judged[2]{};  ///< by arm: rows whose truth came to be known
+  double difference = 0;
+  std::optional<Interval> interval;  ///< none: nothing can be said yet
+  double scored = 0;                 ///< shadow: rows that both scored
+  double agreement = 1;              ///< share of them on which both gave or both withheld an alarm
+  std::optional<double> latency_us[2];
+  double share_observed = 0;  ///< split: of the users judged, the challenger's part
+  bool ratio_mismatch = false;
+  struct Decision {
+    SteadyTime time;
+    std::string state;
+    double difference = 0;
+    std::optional<double> low, high;
+    double rows = 0;
+    std::string text;
+  };
+  std::vector<Decision> decisions;  ///< oldest first; append-only
+};
+
+/// What happened in the whole server in one minute of the engine's time.
+struct MinuteTotal {
+  std::int64_t minute = 0;  ///< since the Unix epoch
+  std::uint64_t messages = 0;
+  std::optional<double> connection_duration;  ///< mean of the users seen in it, seconds
+  std::optional<double> channels_count;       ///< mean of the users seen in it
+};
+
+/// What a trainer gives back.
+struct TrainedModel {
+  models::Model model;
+  std::string fingerprint;
+  NamedFigures metrics;
+  std::string report;                ///< JSON
+  bool better = false;               ///< the gate would make it champion
+  std::vector<std::string> reasons;  ///< of the gate, decisive ones first
+  std::vector<JobLine> leaderboard;
+};
+
+}  // namespace liminal::learn

@@ -1,0 +1,172 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/api/models_port.hpp"
+
+namespace liminal::api {
+
+/// A keeper of models for tests: does all at once, keeps nothing on disk. `anomaly_detection` has
+/// two versions, whose probability rises and falls with messages_per_minute.
+class FakeModels : public ModelsPort {
+ public:
+  std::vector<learn::ModelState> states;
+  std::vector<learn::TrainingJob> all_jobs;
+  std::vector<learn::ExperimentView> all_experiments;
+  std::uint64_t rows_missing = 0;  ///< trainings are refused while it is not 0
+  std::size_t asked = 0;           ///< predictions
+
+  FakeModels() {
+    for (const learn::ModelDefinition& definition : learn::first_models())
+      states.push_back({definition, {}, {}, {}});
+    for (const std::uint32_t number : {2U, 1U}) {
+      learn::ModelVersion version;
+      version.model = states[0].definition.name;
+      version.number = number;
+      version.created = SteadyTime{std::chrono::seconds{1'800'000'000}};
+      version.trainer = "builtin";
+      version.job = number;
+      version.sha256 = std::string(64, 'a');
+      version.bytes = 1000;
+      version.metrics = {{"roc_auc", .9}};
+      version.features = states[0].definition.features;
+      version.report = "{\"split\":{\"how\":\"later rows of other users\"}}";
+      states[0].versions.push_back(version);
+    }
+    states[0].champion = 2;
+    states[0].challenger = 1;
+  }
+
+  bool run(std::function<void()> work) override {
+    work();
+    return true;
+  }
+  std::vector<learn::ModelState> models() override { return states; }
+  learn::Asked<std::vector<learn::AliasChange>> history(const std::string& model,
+                                                        std::size_t) override {
+    if (find(model) == nullptr) return learn::refusal(ErrorCode::kMissing, "no such model");
+    return std::vector<learn::AliasChange>{{1,
+                                            model,
+                                            learn::Alias::kChampion,
+                                            2,
+                                            1,
+                                            SteadyTime{std::chrono::seconds{1'800'000'000}},
+                                            "job 2",
+                                            "better"}};
+  }
+  learn::Asked<std::uint32_t> load(const std::string& model,
+                                   std::optional<std::uint32_t> version) override {
+    learn::ModelState* state = find(model);
+    if (state == nullptr || state->versions.empty() || version.value_or(1) > 2)
+      return learn::refusal(ErrorCode::kMissing, "no such version");
+    state->champion = version.value_or(2);
+    return *state->champion;
+  }
+  learn::Asked<void> unload(const std::string& model) override {
+    learn::ModelState* state = find(model);
+    if (state == nullptr || !state->champion)
+      return learn::refusal(ErrorCode::kMissing, "no champion");
+    state->champion.reset();
+    return {};
+  }
+  learn::Asked<learn::TrainingJob> train(const learn::TrainRequest& request) override {
+    if (find(request.model) == nullptr)
+      return tl::unexpected(learn::Refusal{
+          ErrorCode::kOutOfRange, "", {{"model_name", "is no model that is known"}}});
+    if (rows_missing > 0)
+      return tl::unexpected(learn::Refusal{ErrorCode::kConflict, "too few rows", {}, rows_missing});
+    learn::TrainingJob job;
+    job.id = all_jobs.size() + 1;
+    job.request = request;
+    job.state = learn::JobState::kRunning;
+    job.created = SteadyTime{std::chrono::seconds{1'800'000'000}};
+    job.started = job.created;
+    job.progress = .5;
+    job.leaderboard = {{"boosted trees", .9, 5, .25}};
+    all_jobs.push_back(job);
+    return job;
+  }
+  std::vector<learn::TrainingJob> jobs(std::size_t) override { return all_jobs; }
+  learn::Asked<learn::TrainingJob> job(std::uint64_t id) override {
+    if (id == 0 || id > all_jobs.size())
+      return learn::refusal(ErrorCode::kMissing, "there is no such job");
+    return all_jobs[id - 1];
+  }
+  learn::Asked<learn::TrainingJob> cancel(std::uint64_t id) override {
+    auto found = job(id);
+    if (!found) return found;
+    if (learn::ended(found->state)) return learn::refusal(ErrorCode::kConflict, "it has ended");
+    all_jobs[id - 1].state = learn::JobState::kCancelled;
+    return all_jobs[id - 1];
+  }
+  learn::Asked<learn::ExperimentView> begin_experiment(
+      const learn::ExperimentRequest& request) override {
+    if (find(request.model) == nullptr)
+      return tl::unexpected(learn::Refusal{
+          ErrorCode::kOutOfRange, "", {{"model_name", "is no model that is known"}}});
+    if (!all_experiments.empty() && !all_experiments.back().ended)
+      return learn::refusal(ErrorCode::kConflict, "one runs");
+    learn::ExperimentView view;
+    view.id = all_experiments.size() + 1;
+    view.model = request.model;
+    view.champion = 2;
+    view.challenger = 1;
+    view.options = request.options;
+    view.state = "running";
+    view.created = SteadyTime{std::chrono::seconds{1'800'000'000}};
+    view.interval = learn::Interval{-.1, .2};
+    view.scored = 10;
+    view.latency_us[0] = .5;
+    view.decisions = {{view.created, "running", 0, {}, {}, 0, "begun"}};
+    all_experiments.push_back(view);
+    return view;
+  }
+  std::vector<learn::ExperimentView> experiments() override { return all_experiments; }
+  learn::Asked<learn::ExperimentView> experiment(std::uint64_t id) override {
+    if (id == 0 || id > all_experiments.size())
+      return learn::refusal(ErrorCode::kMissing, "there is no such experiment");
+    return all_experiments[id - 1];
+  }
+  learn::Asked<learn::ExperimentView> stop_experiment(std::uint64_t id) override {
+    auto found = experiment(id);
+    if (!found) return found;
+    if (found->ended) return learn::refusal(ErrorCode::kConflict, "it has ended");
+    all_experiments[id - 1].state = "stopped";
+    all_experiments[id - 1].ended = found->created;
+    return all_experiments[id - 1];
+  }
+  learn::Asked<Predictor> predictor(const std::string& model,
+                                    std::optional<std::uint32_t> version,
+                                    std::string_view) override {
+    const learn::ModelState* state = find(model);
+    if (state == nullptr || (!version && !state->champion) || version.value_or(1) > 2)
+      return learn::refusal(ErrorCode::kMissing, "there is none");
+    const std::uint32_t number = version.value_or(state->champion.value_or(1));
+    auto made = std::make_shared<models::Model>();
+    made->metadata.name = model;
+    made->metadata.task = models::Task::kClassification;
+    for (const std::string& feature : state->definition.features)
+      made->metadata.features.push_back({feature, ""});
+    models::Linear linear;
+    linear.weights = {number == 2 ? 1.F : -1.F, 0, 0, 0};
+    linear.link = models::Link::kLogistic;
+    made->predictor = linear;
+    auto evaluator = models::Evaluator::create(*made);
+    if (!evaluator) return learn::refusal(ErrorCode::kMalformed, "no evaluator");
+    return Predictor{
+        number, std::move(made), std::make_shared<const models::Evaluator>(std::move(*evaluator))};
+  }
+  void predicted(const Prediction& prediction) override { asked += prediction.said.size(); }
+
+ private:
+  learn::ModelState* find(const std::string& model) {
+    for (learn::ModelState& state : states)
+      if (state.definition.name == model) return &state;
+    return nullptr;
+  }
+};
+
+}  // namespace liminal::api

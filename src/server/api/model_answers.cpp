@@ -1,0 +1,299 @@
+#include "server/api/model_answers.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "core/models/explain.hpp"
+#include "server/api/problem.hpp"
+
+namespace liminal::api {
+namespace {
+
+constexpr double kBudgetMax_s = 6 * 3600.;
+
+unsigned status_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kMissing:
+      return 404;
+    case ErrorCode::kConflict:
+      return 409;
+    case ErrorCode::kOutOfRange:
+    case ErrorCode::kUnsupported:
+      return 422;
+    case ErrorCode::kUnavailable:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+void write_strings(const std::vector<std::string>& texts, json::Writer& out) {
+  out.begin_array();
+  for (const std::string& text : texts) out.value(text);
+  out.end_array();
+}
+
+std::string_view status_of(const learn::ModelState& state, std::uint32_t version) {
+  if (state.champion == version) return "champion";
+  if (state.challenger == version) return "challenger";
+  return "kept";
+}
+
+void write(const learn::ModelState& state, const learn::ModelVersion& version, json::Writer& out) {
+  out.begin_object();
+  out.field("version", version.number);
+  out.field("status", status_of(state, version.number));
+  out.field("created", version.created);
+  out.field("trainer", version.trainer);
+  out.key("job_id");
+  out.value_or_null(version.job == 0 ? "" : std::to_string(version.job));
+  out.field("parent", version.parent);
+  out.key("metrics");
+  out.begin_object();
+  for (const auto& [name, value] : version.metrics) out.field(name, value);
+  out.end_object();
+  out.key("features");
+  write_strings(version.features, out);
+  out.field("onnx_sha256", version.sha256);
+  out.field("onnx_bytes", version.bytes);
+  out.key("data_fingerprint");
+  out.value_or_null(version.fingerprint);
+  out.end_object();
+}
+
+std::string fact(const models::Metadata& metadata, std::string_view key) {
+  for (const auto& [name, value] : metadata.facts)
+    if (name == key) return value;
+  return {};
+}
+
+std::optional<double> number_fact(const models::Metadata& metadata, std::string_view key) {
+  const std::string text = fact(metadata, key);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+void write_explanation(const models::Model& model, std::span<const float> row, json::Writer& out) {
+  const models::Explanation why = models::explain(model, row);
+  out.key("explanation");
+  out.begin_object();
+  out.field("margin", why.margin);
+  out.field("expectation", why.expectation);
+  out.field("exactness", models::name(why.exactness));
+  out.key("contributions");
+  out.begin_object();
+  for (std::size_t i = 0; i < why.contributions.size(); ++i)
+    out.field(model.metadata.features[i].name, why.contributions[i]);
+  out.end_object();
+  out.end_object();
+}
+
+void read_row(const json::Value& value,
+              const std::string& path,
+              const models::Metadata& metadata,
+              std::vector<float>& row,
+              Problems& problems) {
+  const auto* object = value.as<json::Value::Object>();
+  if (object == nullptr) {
+    problems.push_back({path, "must be an object of features"});
+    return;
+  }
+  const auto& features = metadata.features;
+  std::vector<bool> seen(features.size());
+  for (const auto& [name, each] : *object) {
+    const auto found = std::find_if(features.begin(), features.end(), [&](const auto& feature) {
+      return feature.name == name;
+    });
+    if (found == features.end()) {
+      problems.push_back({path + "." + name, "is no feature of the model"});
+      continue;
+    }
+    const auto place = static_cast<std::size_t>(found - features.begin());
+    if (seen[place]) problems.push_back({path + "." + name, "is given twice"});
+    seen[place] = true;
+    row[place] = models::kMissing;
+    if (each.as<std::nullptr_t>() != nullptr) continue;
+    const double number = json::as_number(each).value_or(HUGE_VAL);
+    if (std::abs(number) > 3e38)
+      problems.push_back({path + "." + name, "must be a number, or null when it is not known"});
+    row[place] = static_cast<float>(number);
+  }
+  for (std::size_t i = 0; i < features.size(); ++i)
+    if (!seen[i]) problems.push_back({path + "." + features[i].name, "is missing"});
+}
+
+}  // namespace
+
+http::Response problem(const learn::Refusal& refusal) {
+  if (!refusal.problems.empty()) return invalid("body", refusal.problems);
+  const unsigned status = status_of(refusal.code);
+  if (refusal.rows_missing > 0)
+    return problem(status, refusal.text, [&](json::Writer& out) {
+      out.field("rows_missing", refusal.rows_missing);
+    });
+  http::Response response = problem(status, refusal.text);
+  if (status == 503) response.headers.push_back({"Retry-After", "1"});
+  return response;
+}
+
+void write(const learn::ModelState& state, json::Writer& out) {
+  out.begin_object();
+  out.field("name", state.definition.name);
+  out.field("task", models::name(state.definition.task));
+  out.key("features");
+  write_strings(state.definition.features, out);
+  out.key("target");
+  out.value_or_null(state.definition.target);
+  out.field("champion", state.champion);
+  out.field("challenger", state.challenger);
+  out.key("versions");
+  out.begin_array();
+  for (const learn::ModelVersion& version : state.versions) write(state, version, out);
+  out.end_array();
+  out.end_object();
+}
+
+void write(const learn::AliasChange& change, json::Writer& out) {
+  out.begin_object();
+  out.field("time", change.time);
+  out.field("alias", learn::name(change.alias));
+  out.field("version", change.version);
+  out.field("previous", change.previous);
+  out.field("actor", change.actor);
+  out.field("reason", change.reason);
+  out.end_object();
+}
+
+void write(const learn::TrainingJob& job, json::Writer& out) {
+  const learn::TrainRequest& request = job.request;
+  out.begin_object();
+  out.field("job_id", std::to_string(job.id));
+  out.field("model_name", request.model);
+  out.field("data_source", learn::name(request.source));
+  out.key("file");
+  out.value_or_null(request.file);
+  out.field("trainer", request.trainer);
+  out.field("time_budget_s", request.budget_s);
+  out.field("fits_max", request.fits_max);
+  out.field("seed", request.seed);
+  out.field("auto_deploy", request.auto_deploy);
+  out.field("state", learn::name(job.state));
+  out.field("created", job.created);
+  out.field("started", job.started);
+  out.field("finished", job.finished);
+  out.field("progress", job.progress);
+  out.key("leaderboard");
+  out.begin_array();
+  for (const learn::JobLine& line : job.leaderboard) {
+    out.begin_object();
+    out.field("recipe", line.recipe);
+    out.field("score", line.score);
+    out.field("fits", line.fits);
+    out.field("cost_s", line.cost_s);
+    out.end_object();
+  }
+  out.end_array();
+  out.key("result");
+  if (job.version) {
+    out.begin_object();
+    out.field("version", *job.version);
+    out.key("alias");
+    out.value_or_null(job.alias ? learn::name(*job.alias) : "");
+    out.key("reasons");
+    write_strings(job.reasons, out);
+    out.end_object();
+  } else {
+    out.null();
+  }
+  out.key("problem");
+  out.value_or_null(job.problem);
+  out.end_object();
+}
+
+learn::TrainRequest read_train_request(json::Fields& in) {
+  using json::Need;
+  learn::TrainRequest request;
+  request.model = in.text("model_name", Need::kRequired, 1, 64).value_or("");
+  request.source = in.one_of("data_source",
+                             Need::kRequired,
+                             &learn::data_source_by_name,
+                             "recent_features, store or file")
+                       .value_or(learn::DataSource::kStore);
+  request.file = in.text("file", Need::kOptional, 1, 255).value_or("");
+  const auto trainer = [](std::string_view word) -> std::optional<std::string> {
+    for (const std::string_view known : {"builtin", "kenning", "ray"})
+      if (word == known) return std::string(known);
+    return std::nullopt;
+  };
+  request.trainer =
+      in.one_of("trainer", Need::kOptional, trainer, "builtin, kenning or ray").value_or("builtin");
+  request.budget_s = in.number("time_budget_s", Need::kOptional, 1, kBudgetMax_s).value_or(60);
+  request.fits_max =
+      static_cast<std::uint32_t>(in.whole("fits_max", Need::kOptional, 1, 100'000).value_or(0));
+  request.seed = in.whole("seed", Need::kOptional, 0).value_or(1);
+  const auto truth = in.flag("auto_deploy", Need::kOptional);
+  request.auto_deploy = truth.value_or(true);
+  if (request.source == learn::DataSource::kFile && request.file.empty())
+    in.wrong("file", "is needed when data_source is file");
+  if (request.source != learn::DataSource::kFile && !request.file.empty())
+    in.wrong("file", "is for data_source file alone");
+  return request;
+}
+
+std::vector<float> read_feature_rows(const PredictRequest& request,
+                                     const models::Metadata& metadata,
+                                     Problems& problems) {
+  constexpr std::size_t kProblemsMax = 100;
+  const std::size_t width = metadata.features.size();
+  std::vector<float> rows;
+  std::vector<float> row(width);
+  if (request.single) {
+    read_row(*request.features, "features", metadata, row, problems);
+    return row;
+  }
+  const auto& list = *request.features->as<json::Value::Array>();
+  for (std::size_t i = 0; i < list.size() && problems.size() < kProblemsMax; ++i) {
+    read_row(list[i], "features[" + std::to_string(i) + "]", metadata, row, problems);
+    rows.insert(rows.end(), row.begin(), row.end());
+  }
+  return rows;
+}
+
+void write_prediction(const models::Model& model,
+                      std::span<const float> row,
+                      const models::Prediction& said,
+                      bool explain,
+                      json::Writer& out) {
+  const models::Metadata& metadata = model.metadata;
+  switch (metadata.task) {
+    case models::Task::kClassification:
+    case models::Task::kAnomaly:
+      out.field("prediction", said.score);
+      out.field("positive", said.score >= static_cast<double>(metadata.line));
+      break;
+    case models::Task::kRegression:
+      out.field("prediction", said.score);
+      if (const auto half = number_fact(metadata, "half_width.0.9")) {
+        out.key("interval");
+        out.begin_object();
+        out.field("coverage", .9);
+        out.field("low", said.score - *half);
+        out.field("high", said.score + *half);
+        out.end_object();
+      }
+      break;
+    case models::Task::kClustering:
+      out.field("prediction", said.cluster);
+      out.field("distance", said.score);
+      if (const auto words = fact(metadata, "cluster." + std::to_string(said.cluster));
+          !words.empty())
+        out.field("description", words);
+      break;
+  }
+  if (explain) write_explanation(model, row, out);
+}
+
+}  // namespace liminal::api

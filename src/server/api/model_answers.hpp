@@ -1,0 +1,48 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/http/message.hpp"
+#include "io/json/fields.hpp"
+#include "io/json/writer.hpp"
+#include "server/api/models_port.hpp"
+
+namespace liminal::api {
+
+[[nodiscard]] http::Response problem(const learn::Refusal& refusal);
+
+void write(const learn::ModelState& state, json::Writer& out);
+void write(const learn::AliasChange& change, json::Writer& out);
+void write(const learn::TrainingJob& job, json::Writer& out);
+
+[[nodiscard]] learn::TrainRequest read_train_request(json::Fields& in);
+
+inline constexpr std::size_t kPredictRowsMax = 10'000;
+/// Explaining takes a thousand times longer than predicting.
+inline constexpr std::size_t kExplainRowsMax = 100;
+
+struct PredictRequest {
+  std::string model;
+  std::optional<std::uint32_t> version;
+  std::string user;
+  bool explain = false;
+  bool single = false;  ///< one object, not a list of them
+  const json::Value* features = nullptr;
+};
+
+/// The rows in the order of the model's features; missing and unknown features, and what is no
+/// number, are problems. null is a missing value.
+[[nodiscard]] std::vector<float> read_feature_rows(const PredictRequest& request,
+                                                   const models::Metadata& metadata,
+                                                   Problems& problems);
+
+/// The members of one prediction, without braces.
+void write_prediction(const models::Model& model,
+                      std::span<const float> row,
+                      const models::Prediction& said,
+                      bool explain,
+                      json::Writer& out);
+
+}  // namespace liminal::api

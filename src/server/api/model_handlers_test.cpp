@@ -1,0 +1,276 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "server/api/fake_backend.hpp"
+#include "server/api/fake_models.hpp"
+#include "server/api/service.hpp"
+
+namespace liminal::api {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+class ModelHandlers : public ::testing::Test {
+ protected:
+  ModelHandlers() { service.attach(port); }
+
+  http::Response ask(std::string_view method, std::string_view target, std::string body = {}) {
+    std::optional<http::Response> answer;
+    http::Request request;
+    request.method = method;
+    request.target = target;
+    request.body = std::move(body);
+    request.headers = {{"Host", "localhost"}};
+    request.peer = "127.0.0.1";
+    request.peer_is_local = true;
+    service.handle(std::move(request), [&](http::Response response) { answer = response; });
+    if (!answer) ADD_FAILURE() << "no answer";
+    return answer.value_or(http::Response{});
+  }
+  static std::vector<std::string> wrong_paths(const http::Response& response) {
+    std::vector<std::string> paths;
+    const json problem = json::parse(response.body);
+    for (const auto& error : problem.value("errors", json::array())) paths.push_back(error["path"]);
+    return paths;
+  }
+
+  static constexpr const char* kRow =
+      R"({"messages_per_minute":2,"avg_message_size":100,"error_rate":0,"rate_limit_violations":0})";
+
+  FakeBackend backend;
+  FakeModels port;
+  Service service{{}, backend};
+};
+
+TEST_F(ModelHandlers, ListsModelsWithTheirVersions) {
+  const auto answer = ask("GET", "/ml/models");
+  ASSERT_EQ(answer.status, 200U);
+  const json models = json::parse(answer.body)["models"];
+  ASSERT_EQ(models.size(), 3U);
+  EXPECT_EQ(models[0]["champion"], 2);
+  EXPECT_EQ(models[0]["versions"][0]["status"], "champion");
+  EXPECT_EQ(models[0]["versions"][1]["status"], "challenger");
+  EXPECT_EQ(models[1]["champion"], nullptr);
+  EXPECT_EQ(ask("GET", "/ml/models/anomaly_detection").status, 200U);
+  EXPECT_EQ(ask("GET", "/ml/models/nobody").status, 404U);
+  EXPECT_EQ(json::parse(ask("GET", "/ml/models/anomaly_detection/history").body)["count"], 1);
+  EXPECT_EQ(ask("GET", "/ml/models/anomaly_detection/versions/2/report").status, 200U);
+  EXPECT_EQ(ask("GET", "/ml/models/anomaly_detection/versions/9/report").status, 404U);
+}
+
+TEST_F(ModelHandlers, PredictsOneRowOrMany) {
+  const std::string row = kRow;
+  const json one = json::parse(ask("POST",
+                                   "/ml/models/predict",
+                                   R"({"model_name":"anomaly_detection","features":)" + row + "}")
+                                   .body);
+  EXPECT_NEAR(one["prediction"], 1 / (1 + std::exp(-2.)), 1e-6);
+  EXPECT_EQ(one["positive"], true);
+  EXPECT_EQ(one["version"], 2);
+  const json many = json::parse(
+      ask("POST",
+          "/ml/models/predict",
+          R"({"model_name":"anomaly_detection","version":1,"features":[)" + row + "," + row + "]}")
+          .body);
+  ASSERT_EQ(many["predictions"].size(), 2U);
+  EXPECT_LT(many["predictions"][0]["prediction"], .5);
+  EXPECT_EQ(many["version"], 1);
+  EXPECT_EQ(port.asked, 3U);
+}
+
+TEST_F(ModelHandlers, ExplainsByContributionsThatSumToTheMargin) {
+  const json answer =
+      json::parse(ask("POST",
+                      "/ml/models/predict",
+                      R"({"model_name":"anomaly_detection","explain":true,"features":)" +
+                          std::string(kRow) + "}")
+                      .body);
+  const json& why = answer["explanation"];
+  double sum = why["expectation"];
+  for (const auto& [feature, value] : why["contributions"].items()) sum += value.get<double>();
+  EXPECT_NEAR(sum, why["margin"], 1e-9);
+  EXPECT_EQ(why["exactness"], "exact");
+}
+
+TEST_F(ModelHandlers, NamesMissingAndUnknownFeatures) {
+  const auto answer =
+      ask("POST",
+          "/ml/models/predict",
+          R"({"model_name":"anomaly_detection","features":{"messages_per_minute":"x","size":1}})");
+  EXPECT_EQ(answer.status, 422U);
+  EXPECT_THAT(wrong_paths(answer),
+              testing::UnorderedElementsAre("features.messages_per_minute",
+                                            "features.size",
+                                            "features.avg_message_size",
+                                            "features.error_rate",
+                                            "features.rate_limit_violations"));
+  EXPECT_EQ(ask("POST",
+                "/ml/models/predict",
+                R"({"model_name":"user_behavior","features":{"channels_count":1}})")
+                .status,
+            404U);
+  EXPECT_EQ(ask("POST", "/ml/models/predict", R"({"model_name":"x"})").status, 422U);
+  EXPECT_EQ(ask("POST", "/ml/models/predict", R"({"model_name":"x","features":7})").status, 422U);
+  EXPECT_EQ(ask("POST", "/ml/models/predict", "{").status, 400U);
+}
+
+TEST_F(ModelHandlers, TrainsByAJobThatCanBeWatchedAndCancelled) {
+  const auto answer = ask(
+      "POST", "/ml/models/train", R"({"model_name":"anomaly_detection","data_source":"store"})");
+  ASSERT_EQ(answer.status, 202U);
+  EXPECT_EQ(json::parse(answer.body)["job_id"], "1");
+  EXPECT_EQ(answer.header("Location"), "/ml/jobs/1");
+  const json job = json::parse(ask("GET", "/ml/jobs/1").body);
+  EXPECT_EQ(job["state"], "running");
+  EXPECT_EQ(job["progress"], .5);
+  EXPECT_EQ(job["leaderboard"][0]["recipe"], "boosted trees");
+  EXPECT_EQ(json::parse(ask("DELETE", "/ml/jobs/1").body)["state"], "cancelled");
+  EXPECT_EQ(ask("DELETE", "/ml/jobs/1").status, 409U);
+  EXPECT_EQ(ask("GET", "/ml/jobs/9").status, 404U);
+  EXPECT_EQ(ask("GET", "/ml/jobs/x").status, 404U);
+  EXPECT_EQ(json::parse(ask("GET", "/ml/jobs").body)["count"], 1);
+}
+
+TEST_F(ModelHandlers, SaysHowManyRowsAreMissing) {
+  port.rows_missing = 12;
+  const auto few = ask(
+      "POST", "/ml/models/train", R"({"model_name":"anomaly_detection","data_source":"store"})");
+  EXPECT_EQ(few.status, 409U);
+  EXPECT_EQ(json::parse(few.body)["rows_missing"], 12);
+  const auto unknown =
+      ask("POST", "/ml/models/train", R"({"model_name":"nobody","data_source":"store"})");
+  EXPECT_EQ(unknown.status, 422U);
+  EXPECT_THAT(wrong_paths(unknown), testing::ElementsAre("model_name"));
+  for (const char* wrong :
+       {R"({"model_name":"anomaly_detection","data_source":"cloud"})",
+        R"({"model_name":"anomaly_detection","data_source":"file"})",
+        R"({"model_name":"anomaly_detection","data_source":"store","file":"x"})",
+        R"({"model_name":"anomaly_detection","data_source":"store","more":1})"})
+    EXPECT_EQ(ask("POST", "/ml/models/train", wrong).status, 422U) << wrong;
+}
+
+TEST_F(ModelHandlers, LoadsAVersion) {
+  const json loaded =
+      json::parse(ask("POST", "/ml/models/anomaly_detection/load", R"({"version":1})").body);
+  EXPECT_EQ(loaded["version"], 1);
+  EXPECT_EQ(port.states[0].champion, 1U);
+  EXPECT_EQ(ask("POST", "/ml/models/anomaly_detection/load").status, 200U);
+  EXPECT_EQ(ask("POST", "/ml/models/anomaly_detection/load", R"({"version":7})").status, 404U);
+  EXPECT_EQ(ask("POST", "/ml/models/nobody/load", "{}").status, 404U);
+}
+
+TEST_F(ModelHandlers, SpeaksTheOpenInferenceProtocol) {
+  EXPECT_EQ(json::parse(ask("GET", "/v2").body)["name"], "liminal");
+  EXPECT_EQ(ask("GET", "/v2/health/live").status, 200U);
+  const json model = json::parse(ask("GET", "/v2/models/anomaly_detection").body);
+  EXPECT_EQ(model["inputs"][0]["shape"], (json{-1, 4}));
+  EXPECT_EQ(model["versions"], (json{"2", "1"}));
+  EXPECT_EQ(ask("GET", "/v2/models/anomaly_detection/versions/1/ready").status, 200U);
+  EXPECT_EQ(ask("GET", "/v2/models/anomaly_detection/versions/9/ready").status, 404U);
+  EXPECT_EQ(ask("GET", "/v2/models/user_behavior/ready").status, 404U);
+  const std::string infer = "/v2/models/anomaly_detection/infer";
+  const json answer = json::parse(
+      ask("POST",
+          infer,
+          R"({"id":"7","inputs":[{"name":"input","datatype":"FP32","shape":[2,4],"data":[2,1,0,0,-2,1,0,0]}]})")
+          .body);
+  EXPECT_EQ(answer["id"], "7");
+  EXPECT_EQ(answer["model_version"], "2");
+  EXPECT_EQ(answer["outputs"][0]["shape"], json{2});
+  EXPECT_GT(answer["outputs"][0]["data"][0], .8);
+  EXPECT_EQ(answer["outputs"][1]["data"], (json{true, false}));
+}
+
+TEST_F(ModelHandlers, TakesATensorForEachFeature) {
+  std::string inputs;
+  for (const char* feature :
+       {"rate_limit_violations", "error_rate", "avg_message_size", "messages_per_minute"})
+    inputs += (inputs.empty() ? "" : ",") + std::string(R"({"name":")") + feature +
+              R"(","datatype":"FP64","shape":[1],"data":[2]})";
+  const auto answer = ask("POST",
+                          "/v2/models/anomaly_detection/versions/1/infer",
+                          R"({"inputs":[)" + inputs + R"(],"outputs":[{"name":"score"}]})");
+  ASSERT_EQ(answer.status, 200U) << answer.body;
+  const json said = json::parse(answer.body);
+  ASSERT_EQ(said["outputs"].size(), 1U);
+  EXPECT_LT(said["outputs"][0]["data"][0], .2);
+}
+
+TEST_F(ModelHandlers, NamesWhatIsWrongWithTensors) {
+  const std::string infer = "/v2/models/anomaly_detection/infer";
+  for (const auto& [body, path] :
+       {std::pair{R"({"inputs":[{"name":"input","datatype":"FP32","shape":[1,3],"data":[1,2,3]}]})",
+                  "inputs[0].shape"},
+        std::pair{
+            R"({"inputs":[{"name":"input","datatype":"BYTES","shape":[1,4],"data":[1,2,3,4]}]})",
+            "inputs[0].datatype"},
+        std::pair{
+            R"({"inputs":[{"name":"input","datatype":"FP32","shape":[2,4],"data":[1,2,3,4]}]})",
+            "inputs[0].data"},
+        std::pair{R"({"inputs":[{"name":"size","datatype":"FP32","shape":[1],"data":[1]}]})",
+                  "inputs[0].name"},
+        std::pair{R"({"inputs":[7]})", "inputs[0]"},
+        std::pair{R"({})", "inputs"}}) {
+    const auto answer = ask("POST", infer, body);
+    EXPECT_EQ(answer.status, 422U) << body;
+    EXPECT_THAT(wrong_paths(answer), testing::Contains(path)) << answer.body;
+  }
+}
+
+TEST_F(ModelHandlers, ListsLoadsAndUnloadsTheRepository) {
+  EXPECT_EQ(json::parse(ask("POST", "/v2/repository/index").body).size(), 2U);
+  EXPECT_EQ(json::parse(ask("POST", "/v2/repository/index", R"({"ready":true})").body).size(), 1U);
+  const std::string model = "/v2/repository/models/anomaly_detection";
+  EXPECT_EQ(ask("POST", model + "/load", R"({"parameters":{"version":1}})").status, 200U);
+  EXPECT_EQ(port.states[0].champion, 1U);
+  EXPECT_EQ(ask("POST", model + "/unload").status, 200U);
+  EXPECT_EQ(port.states[0].champion, std::nullopt);
+  EXPECT_EQ(ask("POST", model + "/unload").status, 404U);
+}
+
+TEST_F(ModelHandlers, ComparesVersionsInExperiments) {
+  const auto begun = ask("POST",
+                         "/ml/experiments",
+                         R"({"model_name":"anomaly_detection","mode":"split","share":0.1,)"
+                         R"("guards":[{"name":"alarm_ratio","tolerance":0.02}]})");
+  ASSERT_EQ(begun.status, 201U) << begun.body;
+  EXPECT_EQ(begun.header("Location"), "/ml/experiments/1");
+  const json view = json::parse(ask("GET", "/ml/experiments/1").body);
+  EXPECT_EQ(view["sample_ratio"]["wanted"], .1);
+  EXPECT_EQ(view["guards"].size(), 1U);
+  EXPECT_EQ(view["interval"]["low"], -.1);
+  EXPECT_EQ(ask("POST", "/ml/experiments", R"({"model_name":"anomaly_detection","mode":"shadow"})")
+                .status,
+            409U);
+  EXPECT_EQ(json::parse(ask("DELETE", "/ml/experiments/1").body)["state"], "stopped");
+  EXPECT_EQ(ask("DELETE", "/ml/experiments/1").status, 409U);
+  EXPECT_EQ(json::parse(ask("GET", "/ml/experiments").body)["count"], 1);
+  EXPECT_EQ(ask("GET", "/ml/experiments/x").status, 404U);
+  for (
+      const char* wrong :
+      {R"({"model_name":"anomaly_detection","mode":"guess"})",
+       R"({"model_name":"nobody","mode":"shadow"})",
+       R"({"model_name":"anomaly_detection","mode":"split","share":2})",
+       R"({"model_name":"anomaly_detection","mode":"split","guards":[{"name":"x","tolerance":1}]})"})
+    EXPECT_EQ(ask("POST", "/ml/experiments", wrong).status, 422U) << wrong;
+}
+
+TEST_F(ModelHandlers, WithoutAKeeperItIsNotThere) {
+  Service bare({}, backend);
+  std::optional<http::Response> answer;
+  http::Request request;
+  request.method = "GET";
+  request.target = "/ml/models";
+  request.headers = {{"Host", "localhost"}};
+  request.peer = "127.0.0.1";
+  request.peer_is_local = true;
+  bare.handle(std::move(request), [&](http::Response response) { answer = response; });
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 503U);
+}
+
+}  // namespace
+}  // namespace liminal::api

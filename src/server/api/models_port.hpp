@@ -1,0 +1,72 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/time.hpp"
+#include "core/learn/registered.hpp"
+#include "core/models/evaluator.hpp"
+
+namespace liminal::api {
+
+/// One version that answers; whoever holds it may ask it.
+struct Predictor {
+  std::uint32_t version = 0;
+  std::shared_ptr<const models::Model> model;
+  std::shared_ptr<const models::Evaluator> evaluator;
+};
+
+/// What was asked of a predictor, for measures and experiments.
+struct Prediction {
+  const std::string& model;
+  const Predictor& by;
+  std::span<const float> rows;
+  std::span<const models::Prediction> said;
+  std::string_view user;  ///< empty: not told
+  Duration took{};
+};
+
+/// What the API needs from the keeper of models. Thread-safe. But for `predictor` and `predicted`,
+/// calls may wait for a disk: the API makes them by `run`.
+class ModelsPort {
+ public:
+  virtual ~ModelsPort() = default;
+
+  /// Work that takes longer than the API's threads should, done elsewhere. False when too much
+  /// waits.
+  virtual bool run(std::function<void()> work) = 0;
+
+  [[nodiscard]] virtual std::vector<learn::ModelState> models() = 0;
+  [[nodiscard]] virtual learn::Asked<std::vector<learn::AliasChange>> history(
+      const std::string& model, std::size_t limit) = 0;
+  [[nodiscard]] virtual learn::Asked<std::uint32_t> load(const std::string& model,
+                                                         std::optional<std::uint32_t> version) = 0;
+  /// Takes the champion out of service.
+  [[nodiscard]] virtual learn::Asked<void> unload(const std::string& model) = 0;
+
+  /// Reads the rows and queues a job. kOutOfRange with the fields that are wrong, kConflict with
+  /// the rows that are missing or while another training of the model runs.
+  [[nodiscard]] virtual learn::Asked<learn::TrainingJob> train(
+      const learn::TrainRequest& request) = 0;
+  [[nodiscard]] virtual std::vector<learn::TrainingJob> jobs(std::size_t limit) = 0;
+  [[nodiscard]] virtual learn::Asked<learn::TrainingJob> job(std::uint64_t id) = 0;
+  [[nodiscard]] virtual learn::Asked<learn::TrainingJob> cancel(std::uint64_t id) = 0;
+
+  [[nodiscard]] virtual learn::Asked<learn::ExperimentView> begin_experiment(
+      const learn::ExperimentRequest& request) = 0;
+  [[nodiscard]] virtual std::vector<learn::ExperimentView> experiments() = 0;
+  [[nodiscard]] virtual learn::Asked<learn::ExperimentView> experiment(std::uint64_t id) = 0;
+  [[nodiscard]] virtual learn::Asked<learn::ExperimentView> stop_experiment(std::uint64_t id) = 0;
+
+  /// The version asked for; else the champion, or, in a split, whichever the user belongs to.
+  [[nodiscard]] virtual learn::Asked<Predictor> predictor(const std::string& model,
+                                                          std::optional<std::uint32_t> version,
+                                                          std::string_view user) = 0;
+  /// Is told of what was asked.
+  virtual void predicted(const Prediction& prediction) = 0;
+};
+
+}  // namespace liminal::api

@@ -1,0 +1,438 @@
+#include "server/registry/experiments.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "core/base/hash.hpp"
+#include "io/json/fields.hpp"
+#include "io/json/writer.hpp"
+#include "io/sqlite/transaction.hpp"
+
+namespace liminal::registry {
+namespace {
+
+using learn::Arm;
+using learn::Asked;
+using learn::ExperimentOptions;
+using learn::ExperimentState;
+using learn::ExperimentView;
+using learn::refusal;
+
+using Steady = std::chrono::steady_clock;
+
+std::string options_json(const ExperimentOptions& options) {
+  json::Writer out;
+  out.begin_object();
+  out.field("split", options.mode == ExperimentOptions::Mode::kSplit);
+  out.field("share", options.share);
+  out.field("alpha", options.alpha);
+  out.field("effect", options.effect);
+  out.field("rows_min", options.rows_min);
+  out.field("salt", std::to_string(options.salt));
+  out.key("guards");
+  out.begin_array();
+  for (const learn::GuardRail& guard : options.guards) {
+    out.begin_object();
+    out.field("name", guard.name);
+    out.field("tolerance", guard.tolerance);
+    out.end_object();
+  }
+  out.end_array();
+  out.end_object();
+  return out.take();
+}
+
+std::optional<ExperimentOptions> options_of(const std::string& text) {
+  using json::Need;
+  const auto value = json::parse(text);
+  if (!value) return std::nullopt;
+  Problems problems;
+  json::Fields in(*value, "", problems);
+  ExperimentOptions options;
+  const bool split = in.flag("split", Need::kRequired).value_or(false);
+  options.mode = split ? ExperimentOptions::Mode::kSplit : ExperimentOptions::Mode::kShadow;
+  options.share = in.number("share", Need::kRequired, 0, 1).value_or(.5);
+  options.alpha = in.number("alpha", Need::kRequired, 0, 1).value_or(.05);
+  options.effect = in.number("effect", Need::kRequired, 0, 1e9).value_or(.01);
+  options.rows_min = in.number("rows_min", Need::kRequired, 0, 1e9).value_or(100);
+  options.salt = std::stoull("0" + in.text("salt", Need::kRequired, 1, 20).value_or("0"));
+  if (const auto* guards = in.array("guards", Need::kRequired, 0, 16)) {
+    for (std::size_t i = 0; i < guards->size(); ++i) {
+      json::Fields guard = in.element("guards", i, (*guards)[i]);
+      options.guards.push_back({guard.text("name", Need::kRequired, 1, 64).value_or(""),
+                                guard.number("tolerance", Need::kRequired, 0, 1e9).value_or(0)});
+    }
+  }
+  if (!problems.empty() || !options.validate().empty()) return std::nullopt;
+  return options;
+}
+
+std::string saved(const learn::Experiment& experiment) {
+  Writer out;
+  experiment.save(out);
+  return out.take();
+}
+
+std::optional<double> finite(double value) {
+  return std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
+bool alarm(const Served& served, const models::Prediction& said) {
+  return served.model.metadata.task == models::Task::kClustering
+             ? said.cluster != 0
+             : said.score >= static_cast<double>(served.model.metadata.line);
+}
+
+/// What both said of rows, and what that took, a row.
+struct Scored {
+  std::vector<models::Prediction> said;
+  double us = 0;
+};
+
+Scored score(const Served& served, std::span<const float> rows) {
+  Scored scored;
+  scored.said.resize(rows.size() / served.evaluator->features());
+  const auto begun = Steady::now();
+  served.evaluator->predict_batch(rows, scored.said);
+  scored.us = std::chrono::duration<double, std::micro>(Steady::now() - begun).count() /
+              static_cast<double>(std::max<std::size_t>(scored.said.size(), 1));
+  return scored;
+}
+
+void observe_guards(
+    learn::Experiment& experiment, Arm arm, double alarm_value, double us, SteadyTime now) {
+  const auto& guards = experiment.options().guards;
+  for (std::size_t i = 0; i < guards.size(); ++i)
+    experiment.observe_guard(
+        i, arm, guards[i].name == Experiments::kLatency ? us : alarm_value, now);
+}
+
+ExperimentView::Decision decision_of(const learn::Experiment& experiment,
+                                     const learn::ExperimentDecision& made) {
+  std::string text;
+  switch (made.state) {
+    case ExperimentState::kRunning:
+      break;
+    case ExperimentState::kChallengerBetter:
+      text = "the challenger is better: it may be loaded";
+      break;
+    case ExperimentState::kChampionBetter:
+      text = "the champion is better: it stays";
+      break;
+    case ExperimentState::kNoDifference:
+      text = "no difference that matters: the champion stays";
+      break;
+    case ExperimentState::kHarm:
+      text = "the guard " + experiment.options().guards[made.guard].name +
+             " broke: the challenger was taken out";
+      break;
+    case ExperimentState::kInvalid:
+      text = "users did not come in the ratio that was meant: nothing can be said";
+      break;
+  }
+  return {made.at,
+          std::string(learn::name(made.state)),
+          made.difference,
+          finite(made.interval.low),
+          finite(made.interval.high),
+          made.rows,
+          text};
+}
+
+}  // namespace
+
+Experiments::Experiments(Registry& registry, Now now) : registry_(registry), now_(std::move(now)) {
+  const auto rows = registry_.with_records([](Records& records) { return records.experiments(); });
+  if (!rows) return;
+  for (const ExperimentRow& row : *rows)
+    if (!row.ended) resume(row);
+}
+
+void Experiments::resume(const ExperimentRow& row) {
+  auto options = options_of(row.options);
+  auto champion = registry_.served(row.model, row.champion);
+  auto challenger = registry_.served(row.model, row.challenger);
+  if (!options || !champion || !challenger || running_.contains(row.model)) return;
+  learn::Experiment experiment(*options);
+  Reader in(row.saved);
+  experiment.load(in);
+  if (!in.ok()) experiment = learn::Experiment(*options);
+  const std::size_t logged = experiment.log().size();
+  running_.emplace(
+      row.model,
+      Running{
+          row, std::move(experiment), std::move(*champion), std::move(*challenger), logged, false});
+}
+
+ExperimentView Experiments::shown(const ExperimentRow& row, const learn::Experiment& experiment) {
+  ExperimentView view;
+  view.id = row.id;
+  view.model = row.model;
+  view.champion = row.champion;
+  view.challenger = row.challenger;
+  view.options = experiment.options();
+  view.state = row.state;
+  view.created = row.created;
+  view.ended = row.ended;
+  view.judged[0] = experiment.rows(Arm::kChampion);
+  view.judged[1] = experiment.rows(Arm::kChallenger);
+  view.difference = std::isfinite(experiment.difference()) ? experiment.difference() : 0;
+  const learn::Interval interval = experiment.interval();
+  if (std::isfinite(interval.low) && std::isfinite(interval.high)) view.interval = interval;
+  view.scored = static_cast<double>(experiment.latency_us(Arm::kChallenger).count());
+  view.agreement = experiment.agreement();
+  for (const Arm arm : {Arm::kChampion, Arm::kChallenger}) {
+    const auto& latency = experiment.latency_us(arm);
+    if (latency.count() > 0) view.latency_us[static_cast<std::size_t>(arm)] = latency.mean();
+  }
+  view.share_observed = experiment.sample_ratio().observed_share();
+  view.ratio_mismatch = experiment.sample_ratio().mismatch();
+  return view;
+}
+
+std::optional<ExperimentView> Experiments::read(const ExperimentRow& row) const {
+  const auto options = options_of(row.options);
+  if (!options) return std::nullopt;
+  learn::Experiment experiment(*options);
+  Reader in(row.saved);
+  experiment.load(in);
+  if (!in.ok()) experiment = learn::Experiment(*options);
+  return shown(row, experiment);
+}
+
+Asked<ExperimentView> Experiments::begin(const learn::ExperimentRequest& request) {
+  auto state = registry_.model(request.model);
+  if (!state)
+    return tl::unexpected(
+        learn::Refusal{ErrorCode::kOutOfRange, "", {{"model_name", "is no model that is known"}}});
+  if (Problems problems = request.options.validate(); !problems.empty())
+    return tl::unexpected(learn::Refusal{ErrorCode::kOutOfRange, "", std::move(problems)});
+  const auto challenger = request.challenger ? request.challenger : state->challenger;
+  if (!state->champion || !challenger || *challenger == *state->champion)
+    return refusal(ErrorCode::kConflict,
+                   "it takes a champion and another version as challenger: train or name one");
+  auto first = registry_.served(request.model, *state->champion);
+  auto second = registry_.served(request.model, *challenger);
+  if (!first) return tl::unexpected(first.error());
+  if (!second) return tl::unexpected(second.error());
+  const std::lock_guard lock(mutex_);
+  if (running_.contains(request.model))
+    return refusal(
+        ErrorCode::kConflict,
+        fmt::format("experiment {} of {} runs", running_.at(request.model).row.id, request.model));
+  ExperimentOptions options = request.options;
+  ExperimentRow row;
+  row.model = request.model;
+  row.champion = *state->champion;
+  row.challenger = *challenger;
+  row.created = now_();
+  row.state = std::string(learn::name(ExperimentState::kRunning));
+  // So that the same users are not the first to try everything.
+  options.salt = mix64(static_cast<std::uint64_t>(nanoseconds(row.created)));
+  row.options = options_json(options);
+  learn::Experiment experiment(options);
+  row.saved = saved(experiment);
+  const auto id = registry_.with_records([&](Records& records) { return records.add(row); });
+  if (!id) return refusal(ErrorCode::kUnavailable, "the experiment cannot be written down");
+  row.id = *id;
+  const auto placed = running_.emplace(
+      request.model,
+      Running{row, std::move(experiment), std::move(*first), std::move(*second), 0, false});
+  return shown(row, placed.first->second.experiment);
+}
+
+std::vector<ExperimentView> Experiments::list() const {
+  auto rows = registry_.with_records([](Records& records) { return records.experiments(); });
+  std::vector<ExperimentView> views;
+  if (!rows) return views;
+  const std::lock_guard lock(mutex_);
+  for (const ExperimentRow& row : *rows) {
+    const auto running = running_.find(row.model);
+    if (running != running_.end() && running->second.row.id == row.id) {
+      views.push_back(shown(running->second.row, running->second.experiment));
+    } else if (auto view = read(row)) {
+      views.push_back(std::move(*view));
+    }
+  }
+  return views;
+}
+
+Asked<ExperimentView> Experiments::view(std::uint64_t id) const {
+  for (ExperimentView& view : list()) {
+    if (view.id != id) continue;
+    auto decisions =
+        registry_.with_records([&](Records& records) { return records.decisions(id); });
+    if (decisions) view.decisions = std::move(*decisions);
+    return std::move(view);
+  }
+  return refusal(ErrorCode::kMissing, fmt::format("there is no experiment {}", id));
+}
+
+Asked<ExperimentView> Experiments::stop(std::uint64_t id, const std::string& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [model, running] : running_) {
+      if (running.row.id != id) continue;
+      keep(running);
+      if (!running.row.ended) end(running, "stopped", reason);
+      running_.erase(std::string(model));
+      break;
+    }
+  }
+  auto found = view(id);
+  if (found && found->state != "stopped")
+    return refusal(ErrorCode::kConflict, fmt::format("experiment {} has ended already", id));
+  return found;
+}
+
+bool Experiments::runs(const std::string& model) const {
+  const std::lock_guard lock(mutex_);
+  return running_.contains(model);
+}
+
+std::shared_ptr<const Served> Experiments::arm(const std::string& model,
+                                               std::string_view user) const {
+  if (user.empty()) return nullptr;
+  const std::lock_guard lock(mutex_);
+  const auto found = running_.find(model);
+  if (found == running_.end()) return nullptr;
+  const Running& running = found->second;
+  if (running.experiment.options().mode != ExperimentOptions::Mode::kSplit) return nullptr;
+  if (running.experiment.state() != ExperimentState::kRunning) return nullptr;
+  return running.experiment.assign(hash64(user)) == Arm::kChallenger ? running.challenger : nullptr;
+}
+
+void Experiments::observe(const std::string& model,
+                          std::span<const float> rows,
+                          std::string_view user) {
+  const std::lock_guard lock(mutex_);
+  const auto found = running_.find(model);
+  if (found == running_.end()) return;
+  Running& running = found->second;
+  learn::Experiment& experiment = running.experiment;
+  const SteadyTime now = now_();
+  running.dirty = true;
+  if (experiment.options().mode == ExperimentOptions::Mode::kSplit) {
+    if (user.empty()) return;
+    const Arm arm = experiment.assign(hash64(user));
+    const Served& by = arm == Arm::kChallenger ? *running.challenger : *running.champion;
+    const Scored scored = score(by, rows);
+    for (const models::Prediction& said : scored.said)
+      observe_guards(experiment, arm, alarm(by, said) ? 1 : 0, scored.us, now);
+    return;
+  }
+  const Scored champion = score(*running.champion, rows);
+  const Scored challenger = score(*running.challenger, rows);
+  for (std::size_t i = 0; i < champion.said.size(); ++i) {
+    const bool one = alarm(*running.champion, champion.said[i]);
+    const bool two = alarm(*running.challenger, challenger.said[i]);
+    experiment.observe_agreement(one, two, champion.us, challenger.us);
+    observe_guards(experiment, Arm::kChampion, one ? 1 : 0, champion.us, now);
+    observe_guards(experiment, Arm::kChallenger, two ? 1 : 0, challenger.us, now);
+  }
+}
+
+void Experiments::observe_truth(const std::string& model,
+                                std::span<const float> row,
+                                double truth,
+                                std::string_view user) {
+  const std::lock_guard lock(mutex_);
+  const auto found = running_.find(model);
+  if (found == running_.end()) return;
+  Running& running = found->second;
+  const auto value = [&](const Served& served) {
+    const double off = served.evaluator->predict(row).score - truth;
+    return -off * off;
+  };
+  running.dirty = true;
+  if (running.experiment.options().mode == ExperimentOptions::Mode::kShadow) {
+    running.experiment.observe_pair(value(*running.champion), value(*running.challenger), now_());
+    return;
+  }
+  const Arm arm = running.experiment.assign(hash64(user));
+  running.experiment.observe(
+      arm, value(arm == Arm::kChallenger ? *running.challenger : *running.champion), now_());
+}
+
+/// Writes what is new, decisions before the state that rests on them.
+void Experiments::keep(Running& running) {
+  const auto& log = running.experiment.log();
+  const bool decided = log.size() > running.logged;
+  running.row.saved = saved(running.experiment);
+  if (decided && running.experiment.state() != ExperimentState::kRunning) {
+    running.row.ended = now_();
+    running.row.state = std::string(learn::name(running.experiment.state()));
+  }
+  const auto kept = registry_.with_records([&](Records& records) {
+    return sqlite::in_transaction(records.database(), [&]() -> Result<void> {
+      for (std::size_t i = running.logged; i < log.size(); ++i) {
+        auto done = records.decide(running.row.id, decision_of(running.experiment, log[i]));
+        if (!done) return done;
+      }
+      return records.update(running.row);
+    });
+  });
+  if (!kept) {
+    running.row.ended.reset();  // tried again in a second
+    return;
+  }
+  running.logged = log.size();
+  running.dirty = false;
+}
+
+void Experiments::end(Running& running, const std::string& state, const std::string& text) {
+  running.row.ended = now_();
+  running.row.state = state;
+  const learn::Experiment& experiment = running.experiment;
+  (void)registry_.with_records([&](Records& records) {
+    return sqlite::in_transaction(records.database(), [&]() -> Result<void> {
+      const ExperimentView view = shown(running.row, experiment);
+      auto done = records.decide(running.row.id,
+                                 {*running.row.ended,
+                                  state,
+                                  view.difference,
+                                  view.interval ? std::optional(view.interval->low) : std::nullopt,
+                                  view.interval ? std::optional(view.interval->high) : std::nullopt,
+                                  view.judged[0] + view.judged[1],
+                                  text});
+      if (!done) return done;
+      return records.update(running.row);
+    });
+  });
+}
+
+void Experiments::second() {
+  struct Rollback {
+    std::string model;
+    std::uint64_t id;
+    std::uint32_t challenger;
+  };
+  std::vector<Rollback> harmed;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto place = running_.begin(); place != running_.end();) {
+      Running& running = place->second;
+      if (running.dirty) keep(running);
+      const auto champion = registry_.champion(place->first);
+      if (!running.row.ended && (!champion || champion->version != running.row.champion))
+        end(running, "stopped", "the champion changed");
+      if (running.row.ended && running.experiment.state() == ExperimentState::kHarm)
+        harmed.push_back({place->first, running.row.id, running.row.challenger});
+      place = running.row.ended ? running_.erase(place) : std::next(place);
+    }
+  }
+  for (const Rollback& each : harmed) {
+    const auto state = registry_.model(each.model);
+    if (state && state->challenger == each.challenger)
+      (void)registry_.unload(each.model,
+                             learn::Alias::kChallenger,
+                             fmt::format("experiment {}", each.id),
+                             "a guard rail broke",
+                             now_());
+  }
+}
+
+}  // namespace liminal::registry

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/learn/registered.hpp"
+#include "server/registry/registry.hpp"
+
+namespace liminal::registry {
+
+/// Experiments of champion against challenger on live traffic: at most one of a model runs.
+///
+/// What is compared is −(p − y)² where an operator's feedback says the truth y: of the same alert
+/// by both (shadow), or by whichever the user belongs to (split). Agreement, latency and alarms are
+/// compared on every row that is scored. When a guard rail breaks the challenger loses its alias
+/// and every user gets the champion again.
+///
+/// That an experiment began or ended is durable when a call returns; of what was observed, a second
+/// may be lost by a kill. Thread-safe. Calls may wait for the disk, but for `arm`.
+class Experiments {
+ public:
+  using Now = std::function<SteadyTime()>;
+  /// The guards that there are: "alarm_ratio" and "latency_us".
+  static constexpr std::string_view kAlarmRatio = "alarm_ratio";
+  static constexpr std::string_view kLatency = "latency_us";
+
+  /// Reads what ran before.
+  Experiments(Registry& registry, Now now);
+
+  /// kOutOfRange with the fields that are wrong; kConflict while another one of the model runs, or
+  /// when there is nothing to compare.
+  [[nodiscard]] learn::Asked<learn::ExperimentView> begin(const learn::ExperimentRequest& request);
+  /// Newest first, without their decisions.
+  [[nodiscard]] std::vector<learn::ExperimentView> list() const;
+  [[nodiscard]] learn::Asked<learn::ExperimentView> view(std::uint64_t id) const;
+  /// kConflict when it has ended.
+  [[nodiscard]] learn::Asked<learn::ExperimentView> stop(std::uint64_t id,
+                                                         const std::string& reason);
+
+  /// In a split: the challenger, when it is whom this user belongs to. Does not wait.
+  [[nodiscard]] std::shared_ptr<const Served> arm(const std::string& model,
+                                                  std::string_view user) const;
+  /// Whether rows of this model are wanted.
+  [[nodiscard]] bool runs(const std::string& model) const;
+
+  /// Rows that were asked of a version, or pass by: in a shadow both score them.
+  void observe(const std::string& model, std::span<const float> rows, std::string_view user);
+  /// What a row of a user really was: 0 or 1.
+  void observe_truth(const std::string& model,
+                     std::span<const float> row,
+                     double truth,
+                     std::string_view user);
+
+  /// Once a second: keeps what was observed, and ends what must end.
+  void second();
+
+ private:
+  struct Running {
+    ExperimentRow row;
+    learn::Experiment experiment;
+    std::shared_ptr<const Served> champion, challenger;
+    std::size_t logged = 0;  ///< decisions written
+    bool dirty = false;
+  };
+
+  [[nodiscard]] static learn::ExperimentView shown(const ExperimentRow& row,
+                                                   const learn::Experiment& experiment);
+  [[nodiscard]] std::optional<learn::ExperimentView> read(const ExperimentRow& row) const;
+  void resume(const ExperimentRow& row);
+  void keep(Running& running);
+  void end(Running& running, const std::string& state, const std::string& text);
+
+  Registry& registry_;
+  const Now now_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Running> running_;  ///< by model
+};
+
+}  // namespace liminal::registry

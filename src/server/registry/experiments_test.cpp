@@ -1,0 +1,136 @@
+#include "server/registry/experiments.hpp"
+
+#include <gmock/gmock.h>
+
+#include "core/base/random.hpp"
+#include "server/registry/test_registry.hpp"
+
+namespace liminal::registry {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+const std::string kModel = "anomaly_detection";
+
+struct ExperimentTest : testing::Test {
+  files::PosixFileSystem system;
+  TestFolder folder;
+  std::unique_ptr<Registry> registry = open_registry(system, folder);
+  int time = 0;
+
+  ExperimentTest() {
+    for (const float weight : {-.2F, 1.F}) {
+      auto job = job_of(kModel);
+      const auto alias = weight < 0 ? learn::Alias::kChampion : learn::Alias::kChallenger;
+      EXPECT_TRUE(registry->publish(trained(weight), alias, job, at_second(0)));
+    }
+  }
+  std::unique_ptr<Experiments> open() {
+    return std::make_unique<Experiments>(*registry, [this] { return at_second(++time); });
+  }
+  static learn::ExperimentRequest request(bool split = false) {
+    learn::ExperimentRequest wish;
+    wish.model = kModel;
+    wish.options.mode =
+        split ? learn::ExperimentOptions::Mode::kSplit : learn::ExperimentOptions::Mode::kShadow;
+    return wish;
+  }
+  /// A row that is positive when x is.
+  static std::array<float, 4> row(float x) { return {x, 100, 0, 0}; }
+};
+
+TEST_F(ExperimentTest, AShadowFindsTheBetterOneByWhatPeopleSay) {
+  const auto all = open();
+  const auto begun = all->begin(request());
+  ASSERT_TRUE(begun) << begun.error().text;
+  EXPECT_EQ(all->begin(request()).error().code, ErrorCode::kConflict);
+  Random random(1);
+  for (int i = 0; i < 2000 && all->runs(kModel); ++i) {
+    const auto x = static_cast<float>(random.normal());
+    all->observe(kModel, row(x), "ann");
+    all->observe_truth(kModel, row(x), x > 0 ? 1 : 0, "ann");
+    all->second();
+  }
+  const auto ended = all->view(begun->id);
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->state, "challenger better");
+  EXPECT_GT(ended->difference, 0);
+  EXPECT_LT(ended->agreement, .2);  // they say the contrary of each other
+  EXPECT_TRUE(ended->latency_us[0] && ended->latency_us[1]);
+  ASSERT_THAT(ended->decisions, SizeIs(1));
+  EXPECT_THAT(ended->decisions[0].text, HasSubstr("may be loaded"));
+  EXPECT_EQ(registry->model(kModel)->champion, 1U);  // only a person changes that
+}
+
+TEST_F(ExperimentTest, AUserOfASplitAlwaysMeetsTheSameVersion) {
+  const auto all = open();
+  ASSERT_TRUE(all->begin(request(true)));
+  int challengers = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string user = "u" + std::to_string(i);
+    const auto arm = all->arm(kModel, user);
+    EXPECT_EQ(all->arm(kModel, user), arm);
+    EXPECT_TRUE(!arm || arm->version == 2U);
+    if (arm) ++challengers;
+  }
+  EXPECT_NEAR(challengers, 500, 80);
+  EXPECT_EQ(all->arm(kModel, ""), nullptr);
+}
+
+TEST_F(ExperimentTest, AGuardRailThatBreaksRollsBack) {
+  const auto all = open();
+  auto wish = request(true);
+  wish.options.guards = {{std::string(Experiments::kAlarmRatio), .05}};
+  const auto begun = all->begin(wish);
+  ASSERT_TRUE(begun);
+  for (int i = 0; i < 5000 && all->runs(kModel); ++i) {
+    all->observe(kModel, row(2), "u" + std::to_string(i));
+    if (i % 100 == 0) all->second();
+  }
+  const auto ended = all->view(begun->id);
+  EXPECT_EQ(ended->state, "rolled back");
+  EXPECT_EQ(all->arm(kModel, "u1"), nullptr);
+  EXPECT_EQ(registry->model(kModel)->challenger, std::nullopt);
+  EXPECT_EQ((*registry->history(kModel, 1))[0].reason, "a guard rail broke");
+}
+
+TEST_F(ExperimentTest, GoesOnAfterARestart) {
+  std::uint64_t id = 0;
+  {
+    const auto all = open();
+    id = all->begin(request())->id;
+    for (int i = 0; i < 50; ++i) all->observe_truth(kModel, row(1), 1, "ann");
+    all->second();
+  }
+  const auto all = open();
+  EXPECT_TRUE(all->runs(kModel));
+  EXPECT_EQ(all->view(id)->judged[0], 50);
+}
+
+TEST_F(ExperimentTest, EndsWhenItIsStoppedOrTheChampionChanges) {
+  const auto all = open();
+  const auto first = all->begin(request());
+  EXPECT_EQ(all->stop(first->id, "enough")->state, "stopped");
+  EXPECT_EQ(all->stop(first->id, "enough")->decisions.size(), 1U);
+  EXPECT_EQ(all->stop(99, "enough").error().code, ErrorCode::kMissing);
+  const auto second = all->begin(request());
+  ASSERT_TRUE(registry->load(kModel, 2, "api", "swap", at_second(9)));
+  all->second();
+  EXPECT_FALSE(all->runs(kModel));
+  EXPECT_EQ(all->view(second->id)->decisions[0].text, "the champion changed");
+  EXPECT_EQ(all->begin(request()).error().code, ErrorCode::kConflict);  // no challenger is left
+}
+
+TEST_F(ExperimentTest, SaysWhichFieldsAreWrong) {
+  const auto all = open();
+  auto wrong = request();
+  wrong.options.share = 2;
+  EXPECT_EQ(all->begin(wrong).error().problems[0].key, "share");
+  wrong = request();
+  wrong.model = "nobody";
+  EXPECT_EQ(all->begin(wrong).error().problems[0].key, "model_name");
+}
+
+}  // namespace
+}  // namespace liminal::registry

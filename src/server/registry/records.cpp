@@ -1,0 +1,429 @@
+#include "server/registry/records.hpp"
+
+#include <filesystem>
+
+#include "io/json/value.hpp"
+#include "io/json/writer.hpp"
+#include "server/registry/registry_schema.hpp"
+
+namespace liminal::registry {
+namespace {
+
+using learn::AliasChange;
+using learn::MinuteTotal;
+using learn::ModelVersion;
+using learn::TrainingJob;
+using sqlite::Row;
+
+constexpr std::chrono::milliseconds kBusyPatience{5000};
+
+std::string list_json(const std::vector<std::string>& texts) {
+  json::Writer out;
+  out.begin_array();
+  for (const std::string& text : texts) out.value(text);
+  out.end_array();
+  return out.take();
+}
+
+std::string figures_json(const learn::NamedFigures& figures) {
+  json::Writer out;
+  out.begin_object();
+  for (const auto& [name, value] : figures) out.field(name, value);
+  out.end_object();
+  return out.take();
+}
+
+std::string board_json(const std::vector<learn::JobLine>& lines) {
+  json::Writer out;
+  out.begin_array();
+  for (const learn::JobLine& line : lines) {
+    out.begin_array();
+    out.value(line.recipe);
+    out.value(line.score);
+    out.value(line.fits);
+    out.value(line.cost_s);
+    out.end_array();
+  }
+  out.end_array();
+  return out.take();
+}
+
+std::vector<std::string> list_of(std::string_view text) {
+  std::vector<std::string> list;
+  const auto value = json::parse(text);
+  const auto* array = value ? value->as<json::Value::Array>() : nullptr;
+  if (array == nullptr) return list;
+  for (const json::Value& each : *array)
+    if (const auto* word = each.as<std::string>()) list.push_back(*word);
+  return list;
+}
+
+double number_of(const json::Value& value) {
+  if (const auto* real = value.as<double>()) return *real;
+  if (const auto* whole = value.as<std::int64_t>()) return static_cast<double>(*whole);
+  return 0;
+}
+
+learn::NamedFigures figures_of(std::string_view text) {
+  learn::NamedFigures figures;
+  const auto value = json::parse(text);
+  const auto* object = value ? value->as<json::Value::Object>() : nullptr;
+  if (object == nullptr) return figures;
+  for (const auto& [name, each] : *object)
+    if (each.as<std::nullptr_t>() == nullptr) figures.emplace_back(name, number_of(each));
+  return figures;
+}
+
+std::vector<learn::JobLine> board_of(std::string_view text) {
+  std::vector<learn::JobLine> lines;
+  const auto value = json::parse(text);
+  const auto* array = value ? value->as<json::Value::Array>() : nullptr;
+  if (array == nullptr) return lines;
+  for (const json::Value& each : *array) {
+    const auto* parts = each.as<json::Value::Array>();
+    if (parts == nullptr || parts->size() != 4) continue;
+    const auto* recipe = (*parts)[0].as<std::string>();
+    lines.push_back({recipe == nullptr ? "" : *recipe,
+                     number_of((*parts)[1]),
+                     static_cast<std::uint32_t>(number_of((*parts)[2])),
+                     number_of((*parts)[3])});
+  }
+  return lines;
+}
+
+template <class T>
+std::optional<T> maybe(const Row& row, int column) {
+  if (row.null(column)) return std::nullopt;
+  if constexpr (std::is_same_v<T, SteadyTime>) {
+    return row.time(column);
+  } else if constexpr (std::is_same_v<T, double>) {
+    return row.real(column);
+  } else {
+    return static_cast<T>(row.integer(column));
+  }
+}
+
+ModelVersion version_of(const Row& row) {
+  ModelVersion version;
+  version.model = row.text(0);
+  version.number = static_cast<std::uint32_t>(row.integer(1));
+  version.created = row.time(2);
+  version.trainer = row.text(3);
+  version.job = static_cast<std::uint64_t>(row.integer(4));
+  version.parent = maybe<std::uint32_t>(row, 5);
+  version.sha256 = row.text(6);
+  version.bytes = static_cast<std::uint64_t>(row.integer(7));
+  version.fingerprint = row.text(8);
+  version.schema = static_cast<std::uint64_t>(row.integer(9));
+  version.metrics = figures_of(row.text(10));
+  version.features = list_of(row.text(11));
+  version.report = row.text(12);
+  return version;
+}
+
+/// Columns in the order of the table.
+TrainingJob job_of(const Row& row) {
+  TrainingJob job;
+  job.id = static_cast<std::uint64_t>(row.integer(0));
+  job.request.model = row.text(1);
+  job.request.source = learn::data_source_by_name(row.text(2)).value_or(learn::DataSource::kStore);
+  job.request.file = row.text(3);
+  job.request.trainer = row.text(4);
+  job.request.budget_s = row.real(5);
+  job.request.fits_max = static_cast<std::uint32_t>(row.integer(6));
+  job.request.seed = static_cast<std::uint64_t>(row.integer(7));
+  job.request.auto_deploy = row.integer(8) != 0;
+  job.state = learn::job_state_by_name(row.text(9)).value_or(learn::JobState::kFailed);
+  job.created = row.time(10);
+  job.started = maybe<SteadyTime>(row, 11);
+  job.finished = maybe<SteadyTime>(row, 12);
+  job.progress = row.real(13);
+  job.leaderboard = board_of(row.text(14));
+  job.version = maybe<std::uint32_t>(row, 15);
+  if (!row.null(16)) job.alias = learn::alias_by_name(row.text(16));
+  job.reasons = list_of(row.text(17));
+  job.problem = row.text(18);
+  return job;
+}
+
+template <class T>
+auto nothing() {
+  return [](T) {};
+}
+
+}  // namespace
+
+Result<Records> Records::open(const std::string& folder, bool read_only) {
+  const std::string path = (std::filesystem::path(folder) / kRecordsFile).string();
+  std::error_code ignored;
+  if (read_only && !std::filesystem::exists(path, ignored)) return failure(ErrorCode::kMissing);
+  auto opened =
+      sqlite::Database::open(path, {.read_only = read_only, .busy_patience = kBusyPatience});
+  if (!opened) return tl::unexpected(opened.error());
+  if (!read_only) {
+    const auto ready =
+        opened->script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").and_then([&] {
+          return sqlite::migrate(*opened, migrations());
+        });
+    if (!ready) return tl::unexpected(ready.error());
+  }
+  return Records(std::move(*opened));
+}
+
+Result<std::vector<ModelVersion>> Records::versions() {
+  std::vector<ModelVersion> found;
+  return database_
+      .each(
+          "SELECT model, number, created_ns, trainer, job, parent, sha256, bytes, fingerprint, "
+          "schema, metrics, features, report FROM versions ORDER BY model, number DESC",
+          {},
+          [&](const Row& row) { found.push_back(version_of(row)); })
+      .map([&] { return std::move(found); });
+}
+
+Result<void> Records::add(const ModelVersion& version) {
+  return database_
+      .run("INSERT INTO versions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+           {version.model,
+            version.number,
+            version.created,
+            version.trainer,
+            version.job,
+            version.parent,
+            version.sha256,
+            version.bytes,
+            version.fingerprint,
+            version.schema,
+            figures_json(version.metrics),
+            list_json(version.features),
+            version.report.empty() ? "{}" : version.report})
+      .map(nothing<std::int64_t>());
+}
+
+Result<std::vector<Records::AliasRow>> Records::aliases() {
+  std::vector<AliasRow> found;
+  return database_
+      .each("SELECT model, alias, number FROM aliases",
+            {},
+            [&](const Row& row) {
+              const auto alias = learn::alias_by_name(row.text(1));
+              if (alias)
+                found.push_back(
+                    {std::string(row.text(0)), *alias, static_cast<std::uint32_t>(row.integer(2))});
+            })
+      .map([&] { return std::move(found); });
+}
+
+Result<void> Records::change(const AliasChange& change) {
+  const std::string_view alias = learn::name(change.alias);
+  const auto set = change.version
+                       ? database_.run("INSERT OR REPLACE INTO aliases VALUES(?,?,?)",
+                                       {change.model, alias, *change.version})
+                       : database_.run("DELETE FROM aliases WHERE model = ? AND alias = ?",
+                                       {change.model, alias});
+  if (!set) return tl::unexpected(set.error());
+  return database_
+      .run(
+          "INSERT INTO history(model, alias, number, previous, time_ns, actor, reason) "
+          "VALUES(?,?,?,?,?,?,?)",
+          {change.model,
+           alias,
+           change.version,
+           change.previous,
+           change.time,
+           change.actor,
+           change.reason})
+      .map(nothing<std::int64_t>());
+}
+
+Result<std::vector<AliasChange>> Records::history(const std::string& model, std::size_t limit) {
+  std::vector<AliasChange> found;
+  return database_
+      .each(
+          "SELECT id, model, alias, number, previous, time_ns, actor, reason FROM history "
+          "WHERE model = ? ORDER BY id DESC LIMIT ?",
+          {model, limit},
+          [&](const Row& row) {
+            found.push_back({static_cast<std::uint64_t>(row.integer(0)),
+                             std::string(row.text(1)),
+                             learn::alias_by_name(row.text(2)).value_or(learn::Alias::kChampion),
+                             maybe<std::uint32_t>(row, 3),
+                             maybe<std::uint32_t>(row, 4),
+                             row.time(5),
+                             std::string(row.text(6)),
+                             std::string(row.text(7))});
+          })
+      .map([&] { return std::move(found); });
+}
+
+Result<std::uint64_t> Records::add(const TrainingJob& job) {
+  const learn::TrainRequest& request = job.request;
+  const auto added = database_.run(
+      "INSERT INTO jobs(model, source, file, trainer, budget_s, fits_max, seed, auto_deploy, "
+      "state, created_ns, progress, leaderboard, reasons, problem) "
+      "VALUES(?,?,?,?,?,?,?,?,?,?,0,'[]','[]','')",
+      {request.model,
+       learn::name(request.source),
+       request.file,
+       request.trainer,
+       request.budget_s,
+       request.fits_max,
+       request.seed,
+       request.auto_deploy ? 1 : 0,
+       learn::name(job.state),
+       job.created});
+  if (!added) return tl::unexpected(added.error());
+  return database_.integer("SELECT last_insert_rowid()").map([](auto id) {
+    return static_cast<std::uint64_t>(id.value_or(0));
+  });
+}
+
+Result<void> Records::update(const TrainingJob& job) {
+  std::optional<std::string_view> alias;
+  if (job.alias) alias = learn::name(*job.alias);
+  return database_
+      .run(
+          "UPDATE jobs SET state = ?, started_ns = ?, finished_ns = ?, progress = ?, "
+          "leaderboard = ?, version = ?, alias = ?, reasons = ?, problem = ? WHERE id = ?",
+          {learn::name(job.state),
+           job.started,
+           job.finished,
+           job.progress,
+           board_json(job.leaderboard),
+           job.version,
+           alias,
+           list_json(job.reasons),
+           job.problem,
+           job.id})
+      .map(nothing<std::int64_t>());
+}
+
+Result<std::optional<TrainingJob>> Records::job(std::uint64_t id) {
+  std::optional<TrainingJob> found;
+  return database_
+      .each("SELECT * FROM jobs WHERE id = ?", {id}, [&](const Row& row) { found = job_of(row); })
+      .map([&] { return std::move(found); });
+}
+
+Result<std::vector<TrainingJob>> Records::jobs(std::size_t limit) {
+  std::vector<TrainingJob> found;
+  return database_
+      .each("SELECT * FROM jobs ORDER BY id DESC LIMIT ?",
+            {limit},
+            [&](const Row& row) { found.push_back(job_of(row)); })
+      .map([&] { return std::move(found); });
+}
+
+Result<std::int64_t> Records::fail_interrupted(SteadyTime now) {
+  return database_.run(
+      "UPDATE jobs SET state = 'failed', problem = 'interrupted: the server ended', "
+      "finished_ns = ? WHERE state IN ('queued', 'running')",
+      {now});
+}
+
+Result<void> Records::add(const MinuteTotal& total) {
+  return database_
+      .run(
+          "INSERT INTO minutes VALUES(?,?,?,?) ON CONFLICT(minute) DO UPDATE SET "
+          "messages = messages + excluded.messages, "
+          "connection_duration = excluded.connection_duration, "
+          "channels_count = excluded.channels_count",
+          {total.minute, total.messages, total.connection_duration, total.channels_count})
+      .map(nothing<std::int64_t>());
+}
+
+Result<std::vector<MinuteTotal>> Records::minutes(std::size_t limit) {
+  std::vector<MinuteTotal> found;
+  return database_
+      .each(
+          "SELECT minute, messages, connection_duration, channels_count FROM (SELECT * FROM "
+          "minutes ORDER BY minute DESC LIMIT ?) ORDER BY minute",
+          {limit},
+          [&](const Row& row) {
+            found.push_back({row.integer(0),
+                             static_cast<std::uint64_t>(row.integer(1)),
+                             maybe<double>(row, 2),
+                             maybe<double>(row, 3)});
+          })
+      .map([&] { return std::move(found); });
+}
+
+Result<void> Records::forget_minutes(std::int64_t before) {
+  return database_.run("DELETE FROM minutes WHERE minute < ?", {before})
+      .map(nothing<std::int64_t>());
+}
+
+Result<std::uint64_t> Records::add(const ExperimentRow& row) {
+  const auto added = database_.run(
+      "INSERT INTO experiments(model, champion, challenger, options, created_ns, state, saved) "
+      "VALUES(?,?,?,?,?,?,?)",
+      {row.model,
+       row.champion,
+       row.challenger,
+       row.options,
+       row.created,
+       row.state,
+       sqlite::Blob{row.saved}});
+  if (!added) return tl::unexpected(added.error());
+  return database_.integer("SELECT last_insert_rowid()").map([](auto id) {
+    return static_cast<std::uint64_t>(id.value_or(0));
+  });
+}
+
+Result<void> Records::update(const ExperimentRow& row) {
+  return database_
+      .run("UPDATE experiments SET state = ?, ended_ns = ?, saved = ? WHERE id = ?",
+           {row.state, row.ended, sqlite::Blob{row.saved}, row.id})
+      .map(nothing<std::int64_t>());
+}
+
+Result<std::vector<ExperimentRow>> Records::experiments() {
+  std::vector<ExperimentRow> found;
+  return database_
+      .each(
+          "SELECT id, model, champion, challenger, options, created_ns, ended_ns, state, saved "
+          "FROM experiments ORDER BY id DESC",
+          {},
+          [&](const Row& row) {
+            found.push_back({static_cast<std::uint64_t>(row.integer(0)),
+                             std::string(row.text(1)),
+                             static_cast<std::uint32_t>(row.integer(2)),
+                             static_cast<std::uint32_t>(row.integer(3)),
+                             std::string(row.text(4)),
+                             row.time(5),
+                             maybe<SteadyTime>(row, 6),
+                             std::string(row.text(7)),
+                             std::string(row.blob(8))});
+          })
+      .map([&] { return std::move(found); });
+}
+
+Result<void> Records::decide(std::uint64_t experiment, const DecisionRow& row) {
+  return database_
+      .run(
+          "INSERT INTO decisions(experiment, time_ns, state, difference, low, high, rows, text) "
+          "VALUES(?,?,?,?,?,?,?,?)",
+          {experiment, row.time, row.state, row.difference, row.low, row.high, row.rows, row.text})
+      .map(nothing<std::int64_t>());
+}
+
+Result<std::vector<DecisionRow>> Records::decisions(std::uint64_t experiment) {
+  std::vector<DecisionRow> found;
+  return database_
+      .each(
+          "SELECT time_ns, state, difference, low, high, rows, text FROM decisions "
+          "WHERE experiment = ? ORDER BY id",
+          {experiment},
+          [&](const Row& row) {
+            found.push_back({row.time(0),
+                             std::string(row.text(1)),
+                             row.real(2),
+                             maybe<double>(row, 3),
+                             maybe<double>(row, 4),
+                             row.real(5),
+                             std::string(row.text(6))});
+          })
+      .map([&] { return std::move(found); });
+}
+
+}  // namespace liminal::registry

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/learn/registered.hpp"
+#include "io/sqlite/database.hpp"
+
+namespace liminal::registry {
+
+/// An experiment as it is kept. `options` is JSON, `saved` the running figures.
+struct ExperimentRow {
+  std::uint64_t id = 0;
+  std::string model;
+  std::uint32_t champion = 0, challenger = 0;
+  std::string options;
+  SteadyTime created;
+  std::optional<SteadyTime> ended;
+  std::string state;
+  std::string saved;
+};
+
+using DecisionRow = learn::ExperimentView::Decision;
+
+/// The registry's database: one connection, every change committed and synced when its call
+/// returns. What it says is what survives a kill or a loss of power. Not thread-safe.
+class Records {
+ public:
+  /// `read_only` opens what is there, beside a server that runs; else the schema is brought up to
+  /// date. kMissing when it is to be read and there is none.
+  [[nodiscard]] static Result<Records> open(const std::string& folder, bool read_only);
+
+  [[nodiscard]] Result<std::vector<learn::ModelVersion>> versions();
+  [[nodiscard]] Result<void> add(const learn::ModelVersion& version);
+
+  struct AliasRow {
+    std::string model;
+    learn::Alias alias{};
+    std::uint32_t version = 0;
+  };
+  [[nodiscard]] Result<std::vector<AliasRow>> aliases();
+  /// Sets or removes an alias and appends to the history.
+  [[nodiscard]] Result<void> change(const learn::AliasChange& change);
+  [[nodiscard]] Result<std::vector<learn::AliasChange>> history(const std::string& model,
+                                                                std::size_t limit);
+
+  [[nodiscard]] Result<std::uint64_t> add(const learn::TrainingJob& job);
+  [[nodiscard]] Result<void> update(const learn::TrainingJob& job);
+  [[nodiscard]] Result<std::optional<learn::TrainingJob>> job(std::uint64_t id);
+  [[nodiscard]] Result<std::vector<learn::TrainingJob>> jobs(std::size_t limit);
+  /// Jobs that were waiting or under way when the process ended fail: "interrupted".
+  [[nodiscard]] Result<std::int64_t> fail_interrupted(SteadyTime now);
+
+  [[nodiscard]] Result<void> add(const learn::MinuteTotal& total);
+  /// The newest `limit`, oldest first.
+  [[nodiscard]] Result<std::vector<learn::MinuteTotal>> minutes(std::size_t limit);
+  [[nodiscard]] Result<void> forget_minutes(std::int64_t before);
+
+  [[nodiscard]] Result<std::uint64_t> add(const ExperimentRow& row);
+  [[nodiscard]] Result<void> update(const ExperimentRow& row);
+  [[nodiscard]] Result<std::vector<ExperimentRow>> experiments();
+  [[nodiscard]] Result<void> decide(std::uint64_t experiment, const DecisionRow& row);
+  [[nodiscard]] Result<std::vector<DecisionRow>> decisions(std::uint64_t experiment);
+
+  [[nodiscard]] sqlite::Database& database() { return database_; }
+
+ private:
+  explicit Records(sqlite::Database database) : database_(std::move(database)) {}
+  sqlite::Database database_;
+};
+
+/// The database's file inside the registry's folder.
+inline constexpr std::string_view kRecordsFile = "registry.db";
+
+}  // namespace liminal::registry

@@ -1,0 +1,388 @@
+#include "server/registry/registry.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "core/base/check.hpp"
+#include "core/traffic/schema.hpp"
+#include "io/files/replace.hpp"
+#include "io/onnx/read.hpp"
+#include "io/onnx/write.hpp"
+#include "io/sqlite/transaction.hpp"
+
+namespace liminal::registry {
+namespace {
+
+using learn::Alias;
+using learn::AliasChange;
+using learn::Asked;
+using learn::ModelVersion;
+using learn::refusal;
+
+/// Versions other than champion and challenger that are kept at hand.
+constexpr std::size_t kOthersMax = 8;
+
+std::size_t index(Alias alias) { return static_cast<std::size_t>(alias); }
+
+learn::Refusal disk(const Error& error) {
+  return {error.code == ErrorCode::kUnavailable ? error.code : ErrorCode::kIo,
+          fmt::format("the registry cannot be written ({})", name(error.code))};
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+Asked<void> fits(const learn::ModelDefinition& definition, const models::Metadata& metadata) {
+  const auto differences = learn::differences(definition, metadata.features);
+  if (!differences.empty())
+    return refusal(
+        ErrorCode::kConflict,
+        "its features are not those of " + definition.name + ": it " + joined(differences));
+  if (metadata.task != definition.task)
+    return refusal(ErrorCode::kConflict,
+                   fmt::format("it is for {}, {} is for {}",
+                               models::name(metadata.task),
+                               definition.name,
+                               models::name(definition.task)));
+  if (metadata.schema != 0 && metadata.schema != traffic::schema_hash())
+    return refusal(ErrorCode::kConflict,
+                   fmt::format("it was trained on features of schema {:016x}, the present one is "
+                               "{:016x}",
+                               metadata.schema,
+                               traffic::schema_hash()));
+  return {};
+}
+
+}  // namespace
+
+tl::expected<std::unique_ptr<Registry>, std::string> Registry::open(files::FileSystem& system,
+                                                                    Options options,
+                                                                    SteadyTime now) {
+  using Failed = tl::unexpected<std::string>;
+  const auto failed = [&](const Error& error) {
+    return Failed("the models in \"" + options.folder +
+                  "\" cannot be opened: " + std::string(liminal::name(error.code)));
+  };
+  if (!options.read_only) {
+    if (const auto made = system.create_folder(options.folder); !made) return failed(made.error());
+  }
+  auto records = Records::open(options.folder, options.read_only);
+  if (!records) return failed(records.error());
+  if (!options.read_only) {
+    if (const auto done = records->fail_interrupted(now); !done) return failed(done.error());
+  }
+  std::unique_ptr<Registry> registry(new Registry(system, std::move(options), std::move(*records)));
+  if (const auto done = registry->read_all(); !done)
+    return Failed("the models in \"" + registry->options_.folder +
+                  "\" cannot be read: " + std::string(liminal::name(done.error().code)));
+  return registry;
+}
+
+Result<void> Registry::read_all() {
+  for (const learn::ModelDefinition& definition : options_.definitions)
+    models_[definition.name].definition = definition;
+  auto versions = records_.versions();
+  if (!versions) return tl::unexpected(versions.error());
+  for (ModelVersion& version : *versions) {
+    // A model that is no longer configured stays on disk.
+    if (const auto model = models_.find(version.model); model != models_.end())
+      model->second.versions.push_back(std::move(version));
+  }
+  const auto aliases = records_.aliases();
+  if (!aliases) return tl::unexpected(aliases.error());
+  for (const Records::AliasRow& row : *aliases) {
+    const auto model = models_.find(row.model);
+    if (model == models_.end()) continue;
+    model->second.number[index(row.alias)] = row.version;
+    const auto version = known(row.model, row.version);
+    auto served = version ? read(*version) : tl::unexpected(version.error());
+    if (served) {
+      model->second.loaded[index(row.alias)] = std::move(*served);
+    } else if (row.alias == Alias::kChampion) {
+      model->second.trouble = served.error().text;
+    }
+  }
+  return {};
+}
+
+std::string Registry::path(const std::string& name, std::uint32_t version) const {
+  return (std::filesystem::path(options_.folder) / fmt::format("{}-{}.onnx", name, version))
+      .string();
+}
+
+Asked<Registry::ServedPtr> Registry::read(const ModelVersion& version) const {
+  const auto bytes = system_.read(path(version.model, version.number), onnx::kFileBytesMax);
+  if (!bytes)
+    return refusal(bytes.error().code,
+                   fmt::format("the file of version {} cannot be read", version.number));
+  auto served = serve(version.model, version.number, *bytes, version.sha256);
+  if (!served) return served;
+  const auto definition = models_.find(version.model);
+  LIMINAL_CHECK(definition != models_.end());
+  if (auto right = fits(definition->second.definition, (*served)->model.metadata); !right)
+    return refusal(
+        right.error().code,
+        fmt::format("version {} cannot be used: {}", version.number, right.error().text));
+  return served;
+}
+
+const learn::ModelDefinition* Registry::definition(const std::string& name) const {
+  const auto found = models_.find(name);  // the set of models never changes
+  return found == models_.end() ? nullptr : &found->second.definition;
+}
+
+std::vector<learn::ModelState> Registry::models() const {
+  std::vector<learn::ModelState> states;
+  const std::lock_guard lock(mutex_);
+  for (const learn::ModelDefinition& definition : options_.definitions) {
+    const Model& model = models_.at(definition.name);
+    states.push_back({model.definition,
+                      model.number[index(Alias::kChampion)],
+                      model.number[index(Alias::kChallenger)],
+                      model.versions});
+  }
+  return states;
+}
+
+Asked<learn::ModelState> Registry::model(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = models_.find(name);
+  if (found == models_.end())
+    return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
+  const Model& model = found->second;
+  return learn::ModelState{model.definition,
+                           model.number[index(Alias::kChampion)],
+                           model.number[index(Alias::kChallenger)],
+                           model.versions};
+}
+
+Asked<ModelVersion> Registry::known(const std::string& name,
+                                    std::optional<std::uint32_t> version) const {
+  const auto found = models_.find(name);
+  if (found == models_.end())
+    return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
+  const auto& versions = found->second.versions;
+  if (versions.empty())
+    return refusal(ErrorCode::kMissing, "the model " + name + " has no version yet: train it");
+  if (!version) return versions.front();
+  for (const ModelVersion& each : versions)
+    if (each.number == *version) return each;
+  return refusal(ErrorCode::kMissing,
+                 fmt::format("the model {} has no version {}", name, *version));
+}
+
+Asked<Registry::ServedPtr> Registry::served(const std::string& name,
+                                            std::optional<std::uint32_t> version) const {
+  ModelVersion wanted;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = models_.find(name);
+    if (found == models_.end())
+      return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
+    const Model& model = found->second;
+    if (!version) {
+      if (model.loaded[0]) return model.loaded[0];
+      return refusal(ErrorCode::kMissing,
+                     model.trouble.empty()
+                         ? "the model " + name + " has no champion yet: train it, or load a version"
+                         : "the champion of " + name + " is not loaded: " + model.trouble);
+    }
+    for (const ServedPtr& loaded : model.loaded)
+      if (loaded && loaded->version == *version) return loaded;
+    if (const auto other = others_.find({name, *version}); other != others_.end())
+      return other->second;
+    auto row = known(name, version);
+    if (!row) return tl::unexpected(row.error());
+    wanted = std::move(*row);
+  }
+  auto loaded = read(wanted);
+  if (!loaded) return loaded;
+  const std::lock_guard lock(mutex_);
+  if (others_.size() >= kOthersMax) others_.erase(others_.begin());
+  others_[{name, *version}] = *loaded;
+  return loaded;
+}
+
+std::shared_ptr<const Served> Registry::champion(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = models_.find(name);
+  return found == models_.end() ? nullptr : found->second.loaded[index(Alias::kChampion)];
+}
+
+std::shared_ptr<const Served> Registry::challenger(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = models_.find(name);
+  return found == models_.end() ? nullptr : found->second.loaded[index(Alias::kChallenger)];
+}
+
+std::vector<std::string> Registry::unloaded() const {
+  std::vector<std::string> found;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, model] : models_)
+    if (model.number[0] && !model.loaded[0]) found.push_back(name + ": " + model.trouble);
+  return found;
+}
+
+void Registry::on_champion_changed(ChampionChanged changed) {
+  const std::lock_guard lock(records_mutex_);
+  changed_ = std::move(changed);
+  for (const auto& [name, model] : models_)
+    if (model.loaded[0]) tell(name, model.loaded[0]);
+}
+
+void Registry::tell(const std::string& name, const ServedPtr& champion) const {
+  if (changed_) changed_(name, champion);
+}
+
+/// What giving a version an alias changes: a version has one alias at most.
+std::vector<AliasChange> Registry::changes(const Model& model,
+                                           Alias alias,
+                                           std::uint32_t version,
+                                           const std::string& actor,
+                                           const std::string& reason,
+                                           SteadyTime now) const {
+  const std::string& name = model.definition.name;
+  std::vector<AliasChange> list;
+  const Alias other = alias == Alias::kChampion ? Alias::kChallenger : Alias::kChampion;
+  if (model.number[index(other)] == version)
+    list.push_back(
+        {0, name, other, {}, version, now, actor, "it became " + std::string(learn::name(alias))});
+  list.push_back({0, name, alias, version, model.number[index(alias)], now, actor, reason});
+  return list;
+}
+
+void Registry::take_over(const std::vector<AliasChange>& changes, const ServedPtr& served) {
+  bool champion_changed = false;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const AliasChange& change : changes) {
+      Model& model = models_.at(change.model);
+      model.number[index(change.alias)] = change.version;
+      model.loaded[index(change.alias)] = change.version ? served : nullptr;
+      if (change.alias == Alias::kChampion) {
+        model.trouble.clear();
+        champion_changed = true;
+      }
+    }
+  }
+  if (champion_changed) tell(changes.front().model, champion(changes.front().model));
+}
+
+Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
+                                      std::optional<Alias> alias,
+                                      learn::TrainingJob& job,
+                                      SteadyTime now) {
+  const std::lock_guard lock(records_mutex_);
+  const auto found = models_.find(job.request.model);
+  if (found == models_.end())
+    return refusal(ErrorCode::kMissing, "there is no model \"" + job.request.model + "\"");
+  const Model& model = found->second;
+  if (auto right = fits(model.definition, trained.model.metadata); !right)
+    return tl::unexpected(right.error());
+  ModelVersion version;
+  version.model = job.request.model;
+  version.number = model.versions.empty() ? 1 : model.versions.front().number + 1;
+  version.created = now;
+  version.trainer = trained.model.metadata.trainer;
+  version.job = job.id;
+  version.parent = model.number[index(Alias::kChampion)];
+  version.fingerprint = trained.fingerprint;
+  version.schema = trained.model.metadata.schema;
+  version.metrics = trained.metrics;
+  version.report = trained.report;
+  for (const models::Feature& feature : trained.model.metadata.features)
+    version.features.push_back(feature.name);
+  const std::string bytes = onnx::write(trained.model);
+  version.sha256 = sha256_of(bytes);
+  version.bytes = bytes.size();
+  auto served = serve(version.model, version.number, bytes, version.sha256);
+  if (!served) return tl::unexpected(served.error());
+  // The file first: a row without a file would be a promise that cannot be kept; a file without a
+  // row is written over by the next version of its number.
+  if (const auto written = files::replace_file(system_, path(version.model, version.number), bytes);
+      !written)
+    return tl::unexpected(disk(written.error()));
+  std::vector<AliasChange> list;
+  if (alias) {
+    const std::string why = trained.reasons.empty() ? "no other version" : joined(trained.reasons);
+    list = changes(model,
+                   *alias,
+                   version.number,
+                   job.id == 0 ? "command line" : fmt::format("job {}", job.id),
+                   why,
+                   now);
+  }
+  job.version = version.number;
+  job.alias = alias;
+  const auto kept = sqlite::in_transaction(records_.database(), [&]() -> Result<void> {
+    if (auto done = records_.add(version); !done) return done;
+    for (const AliasChange& change : list)
+      if (auto done = records_.change(change); !done) return done;
+    return job.id == 0 ? Result<void>{} : records_.update(job);
+  });
+  if (!kept) return tl::unexpected(disk(kept.error()));
+  {
+    const std::lock_guard shortly(mutex_);
+    found->second.versions.insert(found->second.versions.begin(), version);
+  }
+  if (!list.empty()) take_over(list, *served);
+  return version;
+}
+
+Asked<std::uint32_t> Registry::load(const std::string& name,
+                                    std::optional<std::uint32_t> version,
+                                    const std::string& actor,
+                                    const std::string& reason,
+                                    SteadyTime now) {
+  const std::lock_guard lock(records_mutex_);
+  const auto wanted = known(name, version);
+  if (!wanted) return tl::unexpected(wanted.error());
+  auto loaded = served(name, wanted->number);
+  if (!loaded) return tl::unexpected(loaded.error());
+  const auto list = changes(models_.at(name), Alias::kChampion, wanted->number, actor, reason, now);
+  const auto kept = sqlite::in_transaction(records_.database(), [&]() -> Result<void> {
+    for (const AliasChange& change : list)
+      if (auto done = records_.change(change); !done) return done;
+    return {};
+  });
+  if (!kept) return tl::unexpected(disk(kept.error()));
+  take_over(list, *loaded);
+  return wanted->number;
+}
+
+Asked<void> Registry::unload(const std::string& name,
+                             Alias alias,
+                             const std::string& actor,
+                             const std::string& reason,
+                             SteadyTime now) {
+  const std::lock_guard lock(records_mutex_);
+  const auto found = models_.find(name);
+  if (found == models_.end())
+    return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
+  const auto number = found->second.number[index(alias)];
+  if (!number)
+    return refusal(ErrorCode::kMissing,
+                   "the model " + name + " has no " + std::string(learn::name(alias)));
+  const AliasChange change{0, name, alias, {}, number, now, actor, reason};
+  const auto kept =
+      sqlite::in_transaction(records_.database(), [&] { return records_.change(change); });
+  if (!kept) return tl::unexpected(disk(kept.error()));
+  take_over({change}, nullptr);
+  return {};
+}
+
+Asked<std::vector<AliasChange>> Registry::history(const std::string& name,
+                                                  std::size_t limit) const {
+  if (definition(name) == nullptr)
+    return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
+  const std::lock_guard lock(records_mutex_);
+  auto list = records_.history(name, limit);
+  if (!list) return tl::unexpected(disk(list.error()));
+  return std::move(*list);
+}
+
+}  // namespace liminal::registry

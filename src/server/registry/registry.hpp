@@ -1,0 +1,127 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/learn/registered.hpp"
+#include "io/files/file_system.hpp"
+#include "server/registry/records.hpp"
+#include "server/registry/served.hpp"
+
+namespace liminal::registry {
+
+/// Every version of every model: files and a database in one folder (docs/formats/registry.md), and
+/// the versions that answer at present.
+///
+/// Guarantees: versions never change. What a call acknowledged survives a kill and a loss of power,
+/// all of it or nothing: a version with its alias, the line of history and the end of the job that
+/// trained it are one transaction, behind the synced file. Who asks while the champion changes gets
+/// the old or the new one, whole.
+/// Thread rule: any thread. Calls that write wait for the disk; `champion` and `served` of versions
+/// at hand do not.
+class Registry {
+ public:
+  struct Options {
+    std::string folder;
+    std::vector<learn::ModelDefinition> definitions = learn::first_models();
+    bool read_only = false;  ///< beside a server that runs
+  };
+
+  /// Opens or makes the folder. Champions that cannot be loaded are no failure: `unloaded` names
+  /// them. Fails in words.
+  [[nodiscard]] static tl::expected<std::unique_ptr<Registry>, std::string> open(
+      files::FileSystem& system, Options options, SteadyTime now);
+
+  /// Is told of each champion there is, at once and whenever it changes, in order; null when a
+  /// model has none any more. Called under a lock: must be quick and not call back.
+  using ChampionChanged =
+      std::function<void(const std::string& model, const std::shared_ptr<const Served>& champion)>;
+  void on_champion_changed(ChampionChanged changed);
+
+  [[nodiscard]] std::vector<learn::ModelState> models() const;
+  /// kMissing when there is no such model.
+  [[nodiscard]] learn::Asked<learn::ModelState> model(const std::string& name) const;
+  [[nodiscard]] const learn::ModelDefinition* definition(const std::string& name) const;
+
+  /// The version asked for, or the champion; kMissing in words.
+  [[nodiscard]] learn::Asked<std::shared_ptr<const Served>> served(
+      const std::string& name, std::optional<std::uint32_t> version = {}) const;
+  /// Null without one.
+  [[nodiscard]] std::shared_ptr<const Served> champion(const std::string& name) const;
+  [[nodiscard]] std::shared_ptr<const Served> challenger(const std::string& name) const;
+  /// Models whose champion is there but could not be loaded, and why.
+  [[nodiscard]] std::vector<std::string> unloaded() const;
+
+  /// Publishes what a trainer made as the next version, with an alias, and ends the job that made
+  /// it (if its id is not 0). kConflict, with the differences, when its features are others than
+  /// the definition's.
+  [[nodiscard]] learn::Asked<learn::ModelVersion> publish(const learn::TrainedModel& trained,
+                                                          std::optional<learn::Alias> alias,
+                                                          learn::TrainingJob& job,
+                                                          SteadyTime now);
+
+  /// Makes a version (the newest one, when none is named) champion. Gives its number.
+  [[nodiscard]] learn::Asked<std::uint32_t> load(const std::string& name,
+                                                 std::optional<std::uint32_t> version,
+                                                 const std::string& actor,
+                                                 const std::string& reason,
+                                                 SteadyTime now);
+  /// Takes an alias away.
+  [[nodiscard]] learn::Asked<void> unload(const std::string& name,
+                                          learn::Alias alias,
+                                          const std::string& actor,
+                                          const std::string& reason,
+                                          SteadyTime now);
+  /// Newest first.
+  [[nodiscard]] learn::Asked<std::vector<learn::AliasChange>> history(const std::string& name,
+                                                                      std::size_t limit) const;
+
+  /// For what is kept beside the versions: jobs, minutes, experiments. One caller at a time.
+  template <class Body>
+  auto with_records(Body&& body) const {
+    const std::lock_guard lock(records_mutex_);
+    return body(records_);
+  }
+
+ private:
+  using ServedPtr = std::shared_ptr<const Served>;
+  struct Model {
+    learn::ModelDefinition definition;
+    std::vector<learn::ModelVersion> versions;  ///< newest first
+    std::optional<std::uint32_t> number[2];     ///< by alias
+    ServedPtr loaded[2];
+    std::string trouble;  ///< why the champion is not loaded
+  };
+
+  Registry(files::FileSystem& system, Options options, Records records)
+      : system_(system), options_(std::move(options)), records_(std::move(records)) {}
+  [[nodiscard]] Result<void> read_all();
+  [[nodiscard]] std::string path(const std::string& name, std::uint32_t version) const;
+  [[nodiscard]] learn::Asked<ServedPtr> read(const learn::ModelVersion& version) const;
+  [[nodiscard]] learn::Asked<learn::ModelVersion> known(const std::string& name,
+                                                        std::optional<std::uint32_t> version) const;
+  [[nodiscard]] std::vector<learn::AliasChange> changes(const Model& model,
+                                                        learn::Alias alias,
+                                                        std::uint32_t version,
+                                                        const std::string& actor,
+                                                        const std::string& reason,
+                                                        SteadyTime now) const;
+  void take_over(const std::vector<learn::AliasChange>& changes, const ServedPtr& served);
+  void tell(const std::string& name, const ServedPtr& champion) const;
+
+  files::FileSystem& system_;
+  const Options options_;
+  mutable std::mutex records_mutex_;  ///< of what writes; taken before `mutex_`
+  mutable Records records_;
+  mutable std::mutex mutex_;  ///< of what answers; held shortly
+  std::map<std::string, Model> models_;
+  mutable std::map<std::pair<std::string, std::uint32_t>, ServedPtr> others_;  ///< lately asked for
+  ChampionChanged changed_;
+};
+
+}  // namespace liminal::registry

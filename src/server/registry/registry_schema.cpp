@@ -1,0 +1,123 @@
+#include "server/registry/registry_schema.hpp"
+
+#include <array>
+
+namespace liminal::registry {
+namespace {
+
+// Times are nanoseconds since the Unix epoch, by the engine's clock.
+constexpr std::array<sqlite::Migration, 1> kMigrations{R"sql(
+CREATE TABLE versions(
+  model       TEXT NOT NULL CHECK (model <> ''),
+  number      INTEGER NOT NULL CHECK (number > 0),
+  created_ns  INTEGER NOT NULL,
+  trainer     TEXT NOT NULL,
+  job         INTEGER NOT NULL,
+  parent      INTEGER,
+  sha256      TEXT NOT NULL CHECK (length(sha256) = 64),
+  bytes       INTEGER NOT NULL,
+  fingerprint TEXT NOT NULL,
+  schema      INTEGER NOT NULL,
+  metrics     TEXT NOT NULL CHECK (json_valid(metrics)),
+  features    TEXT NOT NULL CHECK (json_valid(features)),
+  report      TEXT NOT NULL CHECK (json_valid(report)),
+  PRIMARY KEY (model, number)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER version_is_never_changed BEFORE UPDATE ON versions BEGIN
+  SELECT RAISE(ABORT, 'versions are immutable');
+END;
+
+CREATE TABLE aliases(
+  model  TEXT NOT NULL,
+  alias  TEXT NOT NULL CHECK (alias IN ('champion', 'challenger')),
+  number INTEGER NOT NULL,
+  PRIMARY KEY (model, alias)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE history(
+  id       INTEGER PRIMARY KEY AUTOINCREMENT,
+  model    TEXT NOT NULL,
+  alias    TEXT NOT NULL,
+  number   INTEGER,
+  previous INTEGER,
+  time_ns  INTEGER NOT NULL,
+  actor    TEXT NOT NULL CHECK (actor <> ''),
+  reason   TEXT NOT NULL CHECK (reason <> '')
+) STRICT;
+CREATE INDEX history_by_model ON history(model, id);
+CREATE TRIGGER history_is_never_changed BEFORE UPDATE ON history BEGIN
+  SELECT RAISE(ABORT, 'the history is append-only');
+END;
+CREATE TRIGGER history_is_kept BEFORE DELETE ON history BEGIN
+  SELECT RAISE(ABORT, 'the history is append-only');
+END;
+
+CREATE TABLE jobs(
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  model       TEXT NOT NULL,
+  source      TEXT NOT NULL,
+  file        TEXT NOT NULL,
+  trainer     TEXT NOT NULL,
+  budget_s    REAL NOT NULL,
+  fits_max    INTEGER NOT NULL,
+  seed        INTEGER NOT NULL,
+  auto_deploy INTEGER NOT NULL,
+  state       TEXT NOT NULL,
+  created_ns  INTEGER NOT NULL,
+  started_ns  INTEGER,
+  finished_ns INTEGER,
+  progress    REAL NOT NULL,
+  leaderboard TEXT NOT NULL CHECK (json_valid(leaderboard)),
+  version     INTEGER,
+  alias       TEXT,
+  reasons     TEXT NOT NULL CHECK (json_valid(reasons)),
+  problem     TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE minutes(
+  minute              INTEGER PRIMARY KEY,
+  messages            INTEGER NOT NULL,
+  connection_duration REAL,
+  channels_count      REAL
+) STRICT;
+
+CREATE TABLE experiments(
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  model      TEXT NOT NULL,
+  champion   INTEGER NOT NULL,
+  challenger INTEGER NOT NULL,
+  options    TEXT NOT NULL CHECK (json_valid(options)),
+  created_ns INTEGER NOT NULL,
+  ended_ns   INTEGER,
+  state      TEXT NOT NULL,
+  saved      BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE decisions(
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  experiment INTEGER NOT NULL,
+  time_ns    INTEGER NOT NULL,
+  state      TEXT NOT NULL,
+  difference REAL NOT NULL,
+  low        REAL,
+  high       REAL,
+  rows       REAL NOT NULL,
+  text       TEXT NOT NULL
+) STRICT;
+CREATE INDEX decisions_by_experiment ON decisions(experiment, id);
+CREATE TRIGGER decision_is_never_changed BEFORE UPDATE ON decisions BEGIN
+  SELECT RAISE(ABORT, 'the decision log is append-only');
+END;
+CREATE TRIGGER decision_is_kept BEFORE DELETE ON decisions BEGIN
+  SELECT RAISE(ABORT, 'the decision log is append-only');
+END;
+
+PRAGMA application_id = 0x4c494d52; -- "LIMR"
+PRAGMA user_version = 1;
+)sql"};
+
+}  // namespace
+
+std::span<const sqlite::Migration> migrations() { return kMigrations; }
+
+}  // namespace liminal::registry

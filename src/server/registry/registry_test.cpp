@@ -1,0 +1,180 @@
+#include "server/registry/registry.hpp"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <thread>
+
+#include "server/registry/test_registry.hpp"
+
+namespace liminal::registry {
+namespace {
+
+using learn::Alias;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const std::string kModel = "anomaly_detection";
+
+std::uint32_t publish(Registry& registry, std::optional<Alias> alias, float weight = 1) {
+  auto job = job_of(kModel);
+  const auto version = registry.publish(trained(weight), alias, job, at_second(1));
+  EXPECT_TRUE(version) << version.error().text;
+  return version ? version->number : 0;
+}
+
+TEST(Registry, KnowsThreeModelsFromTheStart) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const auto registry = open_registry(system, folder);
+  ASSERT_NE(registry, nullptr);
+  const auto models = registry->models();
+  ASSERT_THAT(models, SizeIs(3));
+  EXPECT_EQ(models[0].definition.name, "anomaly_detection");
+  EXPECT_THAT(models[0].versions, IsEmpty());
+  EXPECT_EQ(registry->served("nobody").error().code, ErrorCode::kMissing);
+  EXPECT_EQ(registry->served(kModel).error().code, ErrorCode::kMissing);
+}
+
+TEST(Registry, KeepsVersionsAliasesAndHistoryOverARestart) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  {
+    const auto registry = open_registry(system, folder);
+    EXPECT_EQ(publish(*registry, Alias::kChampion, 1), 1U);
+    EXPECT_EQ(publish(*registry, Alias::kChallenger, 2), 2U);
+    ASSERT_TRUE(registry->load(kModel, {}, "api", "looks better", at_second(3)));
+  }
+  const auto registry = open_registry(system, folder);
+  const auto state = registry->model(kModel);
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->champion, 2U);
+  EXPECT_EQ(state->challenger, std::nullopt);  // it is the champion now
+  ASSERT_THAT(state->versions, SizeIs(2));
+  EXPECT_EQ(state->versions[0].number, 2U);
+  EXPECT_EQ(state->versions[0].parent, 1U);
+  EXPECT_EQ(state->versions[1].metrics, (learn::NamedFigures{{"roc_auc", .9}}));
+  const auto history = registry->history(kModel, 10);
+  ASSERT_TRUE(history);
+  ASSERT_THAT(*history, SizeIs(4));
+  EXPECT_EQ((*history)[0].version, 2U);
+  EXPECT_EQ((*history)[0].previous, 1U);
+  EXPECT_EQ((*history)[0].actor, "api");
+  EXPECT_EQ((*history)[0].reason, "looks better");
+  ASSERT_NE(registry->champion(kModel), nullptr);
+  EXPECT_EQ(registry->champion(kModel)->version, 2U);
+}
+
+TEST(Registry, AnOlderVersionAnswersAgainAsBefore) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const auto registry = open_registry(system, folder);
+  publish(*registry, Alias::kChampion, 1);
+  publish(*registry, Alias::kChampion, -1);
+  const float row[]{2, 0, 0, 0};
+  const auto ask = [&] { return (*registry->served(kModel))->evaluator->predict(row).margin; };
+  EXPECT_EQ(ask(), -2);
+  EXPECT_EQ((*registry->served(kModel, 1))->evaluator->predict(row).margin, 2);
+  ASSERT_TRUE(registry->load(kModel, 1, "api", "rollback", at_second(2)));
+  EXPECT_EQ(ask(), 2);
+  EXPECT_EQ(registry->load(kModel, 3, "api", "rollback", at_second(2)).error().code,
+            ErrorCode::kMissing);
+}
+
+TEST(Registry, TellsWhoListensOfEachChampion) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const auto registry = open_registry(system, folder);
+  publish(*registry, Alias::kChampion);
+  std::vector<std::uint32_t> told;
+  registry->on_champion_changed([&](const std::string& name, const auto& champion) {
+    EXPECT_EQ(name, kModel);
+    told.push_back(champion ? champion->version : 0);
+  });
+  publish(*registry, Alias::kChallenger);
+  publish(*registry, Alias::kChampion);
+  ASSERT_TRUE(registry->load(kModel, 1, "api", "rollback", at_second(2)));
+  ASSERT_TRUE(registry->unload(kModel, Alias::kChampion, "api", "unload", at_second(2)));
+  EXPECT_THAT(told, ElementsAre(1U, 3U, 1U, 0U));
+}
+
+TEST(Registry, RefusesOtherFeaturesAndSaysWhich) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const auto registry = open_registry(system, folder);
+  auto other = trained();
+  other.model.metadata.features[1].name = "shoe_size";
+  auto job = job_of(kModel);
+  const auto refused = registry->publish(other, Alias::kChampion, job, at_second(1));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_THAT(refused.error().text, HasSubstr("lacks avg_message_size"));
+  EXPECT_THAT(refused.error().text, HasSubstr("has shoe_size, which is not asked for"));
+  EXPECT_THAT(registry->model(kModel)->versions, IsEmpty());
+}
+
+TEST(Registry, RefusesAFileThatIsNotTheOneThatWasPublished) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  publish(*open_registry(system, folder), Alias::kChampion);
+  {
+    std::ofstream file(folder.path() + "/anomaly_detection-1.onnx", std::ios::app);
+    file << "x";
+  }
+  const auto registry = open_registry(system, folder);
+  EXPECT_EQ(registry->champion(kModel), nullptr);
+  ASSERT_THAT(registry->unloaded(), SizeIs(1));
+  EXPECT_THAT(registry->unloaded()[0], HasSubstr("not the one that was published"));
+  EXPECT_EQ(registry->model(kModel)->champion, 1U);  // that it should be is not forgotten
+}
+
+TEST(Registry, VersionsAndHistoryCannotBeChanged) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const auto registry = open_registry(system, folder);
+  publish(*registry, Alias::kChampion);
+  registry->with_records([](Records& records) {
+    EXPECT_FALSE(records.database().run("UPDATE versions SET trainer = 'x'"));
+    EXPECT_FALSE(records.database().run("UPDATE history SET reason = 'x'"));
+    EXPECT_FALSE(records.database().run("DELETE FROM history"));
+  });
+}
+
+TEST(Registry, IsReadBesideAServerThatRuns) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const auto writer = open_registry(system, folder);
+  publish(*writer, Alias::kChampion);
+  const auto reader =
+      Registry::open(system, {.folder = folder.path(), .read_only = true}, at_second(0));
+  ASSERT_TRUE(reader) << reader.error();
+  EXPECT_EQ((*reader)->model(kModel)->champion, 1U);
+}
+
+TEST(Registry, NobodyIsWithoutAnAnswerWhileTheChampionChanges) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const auto registry = open_registry(system, folder);
+  publish(*registry, Alias::kChampion, 1);
+  publish(*registry, Alias::kChallenger, -1);
+  std::atomic<bool> done{false};
+  std::atomic<int> wrong{0}, asked{0};
+  std::thread asking([&] {
+    const float row[]{3, 0, 0, 0};
+    while (!done) {
+      const auto served = registry->served(kModel);
+      if (!served || std::abs((*served)->evaluator->predict(row).margin) != 3) ++wrong;
+      ++asked;
+    }
+  });
+  for (std::uint32_t i = 0; i < 20 || asked < 100; ++i)
+    ASSERT_TRUE(registry->load(kModel, 1 + i % 2, "api", "swap", at_second(2)));
+  done = true;
+  asking.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace liminal::registry

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/learn/registered.hpp"
+#include "core/models/evaluator.hpp"
+#include "core/models/model.hpp"
+
+namespace liminal::registry {
+
+/// One version, ready to answer. Immutable: any number of threads may ask it, and it lives as long
+/// as somebody holds it, whatever becomes champion meanwhile.
+struct Served {
+  std::string name;
+  std::uint32_t version = 0;
+  std::string sha256;  ///< of the file, hexadecimal
+  models::Model model;
+  std::shared_ptr<const models::Evaluator> evaluator;
+};
+
+/// Makes a version of a file. kUnsupported for what the core does not evaluate, kMalformed for what
+/// is no model, kChecksum when the bytes are not those that were published.
+[[nodiscard]] learn::Asked<std::shared_ptr<const Served>> serve(const std::string& name,
+                                                                std::uint32_t version,
+                                                                std::string_view bytes,
+                                                                std::string_view sha256);
+
+/// In hexadecimal.
+[[nodiscard]] std::string sha256_of(std::string_view bytes);
+
+}  // namespace liminal::registry

@@ -1,0 +1,387 @@
+#include "server/training/builtin.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "core/base/math.hpp"
+#include "core/base/random.hpp"
+#include "core/learn/clusters.hpp"
+#include "core/learn/metrics.hpp"
+#include "core/learn/promote.hpp"
+#include "core/traffic/schema.hpp"
+#include "server/training/model_facts.hpp"
+#include "server/training/runner.hpp"
+
+namespace liminal::training {
+namespace {
+
+using learn::Asked;
+using learn::refusal;
+
+using Steady = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kTold{200};
+/// Share of the budget that goes to the search without the rules' features.
+constexpr double kWithoutShare = .15;
+/// People's labels among the held-out positives from which they can be believed alone.
+constexpr std::size_t kJudgedMin = 20;
+constexpr double kBetterThanChance = 1.645;
+
+std::vector<float> scores(const models::Evaluator& evaluator, const learn::Table& table) {
+  std::vector<models::Prediction> said(table.rows());
+  evaluator.predict_batch(table.values, said);
+  std::vector<float> found;
+  found.reserve(said.size());
+  for (const models::Prediction& prediction : said)
+    found.push_back(static_cast<float>(prediction.score));
+  return found;
+}
+
+/// Of one row asked alone, as on the path of messages.
+double latency_us(const models::Evaluator& evaluator, const learn::Table& table) {
+  const std::size_t rows = std::min<std::size_t>(table.rows(), 50);
+  std::vector<double> rounds;
+  double sum = 0;
+  for (int round = 0; round < 100; ++round) {
+    const auto begun = Steady::now();
+    for (std::size_t i = 0; i < rows; ++i) sum += evaluator.predict(table.row(i)).margin;
+    rounds.push_back(std::chrono::duration<double, std::micro>(Steady::now() - begun).count() /
+                     static_cast<double>(rows));
+  }
+  // The fastest: others were disturbed. The sum keeps the work from being left out.
+  const double least = *std::min_element(rounds.begin(), rounds.end());
+  return std::isnan(sum) ? least + 0 : least;
+}
+
+/// What shuffling one feature's values costs.
+std::vector<std::pair<std::string, double>> importance_of(const models::Evaluator& evaluator,
+                                                          const learn::Table& table,
+                                                          const learn::Measure& measure,
+                                                          std::uint64_t seed) {
+  const double whole = measure(scores(evaluator, table), table.labels);
+  std::vector<std::pair<std::string, double>> found;
+  Random random(seed);
+  const std::size_t width = table.features.size();
+  for (std::size_t f = 0; f < width; ++f) {
+    learn::Table shuffled = table;
+    for (std::size_t i = table.rows() - 1; i > 0; --i)
+      std::swap(shuffled.values[i * width + f], shuffled.values[random.below(i + 1) * width + f]);
+    found.emplace_back(table.features[f].name,
+                       whole - measure(scores(evaluator, shuffled), table.labels));
+  }
+  return found;
+}
+
+/// The search's own split: by user where positives come from enough users.
+learn::Table searched(const learn::Table& all, std::span<const std::uint32_t> rows, bool classes) {
+  constexpr std::size_t kUsersMin = 10;
+  learn::Table table = all.chosen(rows);
+  if (!classes) {
+    table.groups.clear();
+    return table;
+  }
+  table.times_s.clear();
+  std::vector<std::uint64_t> users;
+  for (std::size_t i = 0; i < table.groups.size(); ++i)
+    if (learn::is_positive(table.labels[i])) users.push_back(table.groups[i]);
+  std::sort(users.begin(), users.end());
+  users.erase(std::unique(users.begin(), users.end()), users.end());
+  if (users.size() < kUsersMin) table.groups.clear();
+  return table;
+}
+
+learn::Table without(const learn::Table& table, const std::vector<std::string>& names) {
+  learn::Table left = table;
+  left.features.clear();
+  left.values.clear();
+  std::vector<std::size_t> kept;
+  for (std::size_t f = 0; f < table.features.size(); ++f) {
+    if (std::find(names.begin(), names.end(), table.features[f].name) != names.end()) continue;
+    kept.push_back(f);
+    left.features.push_back(table.features[f]);
+  }
+  for (std::size_t i = 0; i < table.rows(); ++i)
+    for (const std::size_t f : kept) left.values.push_back(table.row(i)[f]);
+  return left;
+}
+
+/// One training from rows to a judged model.
+class Training {
+ public:
+  Training(Rows rows, const BuiltinOptions& options, const Telling& telling)
+      : rows_(std::move(rows)),
+        options_(options),
+        telling_(telling),
+        classes_(options.definition.task == models::Task::kClassification) {
+    loss_.kind = classes_ ? learn::Loss::Kind::kLogistic : learn::Loss::Kind::kSquared;
+  }
+
+  Asked<learn::TrainedModel> run() {
+    if (auto few = too_few(options_.definition, rows_)) return tl::unexpected(std::move(*few));
+    const Problems problems = rows_.table.validate(true, classes_);
+    if (!problems.empty())
+      return refusal(ErrorCode::kConflict, "the rows' " + problems[0].key + " " + problems[0].text);
+    held_out_ = classes_ ? hold_out_classes(rows_.table, options_.request.seed)
+                         : hold_out_values(rows_.table,
+                                           options_.definition.name == learn::kLoadPrediction
+                                               ? 60. * kLoadHorizonMinutes
+                                               : 0,
+                                           options_.request.seed);
+    test_ = rows_.table.chosen(held_out_.test);
+    const learn::Table train = searched(rows_.table, held_out_.train, classes_);
+    if (learn::Search::rows_missing(train, loss_) > 0 || test_.rows() == 0)
+      return refusal(ErrorCode::kConflict, "too few rows are left to learn from");
+    auto outcome = search(train, options_.request.budget_s, options_.request.fits_max, true);
+    if (!outcome) return tl::unexpected(outcome.error());
+    return judge(train, *outcome);
+  }
+
+ private:
+  Asked<learn::Outcome> search(const learn::Table& train,
+                               double budget_s,
+                               std::uint32_t fits_max,
+                               bool told) {
+    learn::SearchOptions options;
+    options.objective = classes_ ? learn::Objective::kRocAuc : learn::Objective::kSquaredError;
+    options.budget_s = budget_s;
+    options.fits_max = fits_max;
+    options.seed = options_.request.seed;
+    options.workers = options_.workers;
+    Runner runner(
+        learn::Search(train, loss_, options), xgboost_boosters(), {.workers = options_.workers});
+    while (!runner.wait_for(kTold)) {
+      if (told) telling_.tell(.9 * runner.progress(), lines_of(runner.leaderboard()));
+      if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
+    }
+    validation_ = runner.validation();
+    auto outcome = runner.outcome();
+    if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
+    if (!outcome)
+      return refusal(ErrorCode::kUnavailable,
+                     "no model could be fitted within the budget: give it more");
+    return std::move(*outcome);
+  }
+
+  Asked<learn::TrainedModel> judge(const learn::Table& train, const learn::Outcome& outcome) {
+    const learn::Trained& best = outcome.champion ? *outcome.champion : outcome.best;
+    RunFacts facts;
+    facts.name = options_.definition.name;
+    facts.target = options_.definition.target;
+    facts.negative = "0";
+    facts.positive = "1";
+    facts.loss = loss_;
+    facts.validation = validation_;
+    facts.seed = options_.request.seed;
+    facts.rows = train.rows();
+    learn::TrainedModel made;
+    made.model = model_of(train, outcome, best, facts);
+    if (options_.request.source != learn::DataSource::kFile)
+      made.model.metadata.schema = traffic::schema_hash();
+    made.leaderboard = lines_of(outcome.leaderboard);
+    const auto evaluator = models::Evaluator::create(made.model);
+    if (!evaluator)
+      return refusal(ErrorCode::kUnsupported,
+                     evaluator.error()[0].key + " " + evaluator.error()[0].text);
+    RunReport report;
+    report.rows = &rows_;
+    report.held_out = &held_out_;
+    report.latency_us = latency_us(*evaluator, test_);
+    report.memory_bytes = static_cast<double>(evaluator->memory_bytes());
+    const std::vector<float> said = scores(*evaluator, test_);
+    report.figures = learn::figures_of(said, test_.labels, loss_);
+    std::vector<float> champion;
+    const bool comparable =
+        options_.champion && options_.champion->features() == test_.features.size();
+    if (comparable) {
+      champion = scores(*options_.champion, test_);
+      report.champion = learn::figures_of(champion, test_.labels, loss_);
+    } else if (!rows_.baseline.empty()) {
+      for (const std::uint32_t row : held_out_.test) champion.push_back(rows_.baseline[row]);
+      report.champion = learn::figures_of(champion, test_.labels, loss_);
+    }
+    learn::GateInput input;
+    input.champion = champion;
+    input.challenger = said;
+    input.labels = test_.labels;
+    input.latency_us = report.latency_us;
+    input.memory_bytes = report.memory_bytes;
+    input.seed = options_.request.seed;
+    report.gate = classes_ ? learn::judge_classifier(input, options_.gate)
+                           : learn::judge_regressor(input, options_.gate);
+    if (!comparable && !rows_.baseline.empty())
+      report.gate.reasons.emplace_back(
+          "without a champion it is compared with saying that all stays as it is");
+    if (classes_) {
+      report.calibration = learn::calibration_bins(said, test_.labels, 10);
+      judge_labels(train, said, report);
+    }
+    const learn::Measure measure = learn::measure_of(
+        classes_ ? learn::Objective::kRocAuc : learn::Objective::kSquaredError, loss_.level);
+    report.importance = importance_of(*evaluator, test_, measure, options_.request.seed);
+    if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
+    finish(report, made);
+    return made;
+  }
+
+  /// Figures for what people judged apart, and the guard against learning the rules by heart.
+  void judge_labels(const learn::Table& train, std::span<const float> said, RunReport& report) {
+    if (rows_.judged.empty()) return;
+    std::vector<float> judged_said, judged_labels;
+    for (std::size_t i = 0; i < held_out_.test.size(); ++i) {
+      if (rows_.judged[held_out_.test[i]] == 0) continue;
+      judged_said.push_back(said[i]);
+      judged_labels.push_back(test_.labels[i]);
+    }
+    report.judged_rows = judged_labels.size();
+    report.judged_positives = learn::positives(judged_labels);
+    if (report.judged_positives > 0 && report.judged_positives < report.judged_rows)
+      report.on_judged = learn::figures_of(judged_said, judged_labels, loss_);
+    if (rows_.rule_features.empty()) return;
+    guard(train, report);
+  }
+
+  void guard(const learn::Table& train, RunReport& report) {
+    const bool people = report.judged_positives >= kJudgedMin;
+    const auto against = [&](std::string reason) {
+      if (people) return;
+      report.gate.promote = false;
+      report.gate.reasons.insert(report.gate.reasons.begin(), std::move(reason));
+    };
+    const learn::Table less = without(train, rows_.rule_features);
+    if (less.features.empty())
+      return against(
+          "the rules that gave the labels look at all of its features: people must "
+          "judge alerts before it can be believed");
+    const std::uint32_t fits = options_.request.fits_max > 0
+                                   ? std::max<std::uint32_t>(8, options_.request.fits_max / 4)
+                                   : 0;
+    const auto outcome = search(less, kWithoutShare * options_.request.budget_s, fits, false);
+    if (!outcome) return against("skill without the rules' own features could not be told");
+    models::Model model;
+    model.metadata.task = models::Task::kClassification;
+    for (const learn::Feature& feature : less.features)
+      model.metadata.features.push_back({feature.name, feature.unit});
+    model.predictor = outcome->best.predictor;
+    const auto evaluator = models::Evaluator::create(model);
+    if (!evaluator) return against("skill without the rules' own features could not be told");
+    const auto said = scores(*evaluator, without(test_, rows_.rule_features));
+    const double auc = learn::roc_auc(said, test_.labels);
+    report.without_rule_features = auc;
+    const double error = liminal::sqrt(learn::auc_variance(said, test_.labels));
+    const std::string text = fmt::format("without what the rules look at, AUC is {:.3f}", auc);
+    if (auc - .5 > kBetterThanChance * error) {
+      report.gate.reasons.push_back(text);
+    } else {
+      against("it may only repeat the rules that gave the labels: " + text);
+    }
+  }
+
+  void finish(const RunReport& report, learn::TrainedModel& made) const {
+    made.fingerprint = fingerprint_of(rows_.table);
+    const auto add = [&](const char* name, double value) {
+      if (std::isfinite(value)) made.metrics.emplace_back(name, value);
+    };
+    add("roc_auc", report.figures.roc_auc);
+    add("pr_auc", report.figures.pr_auc);
+    add("brier", report.figures.brier);
+    add("recall_at_1_percent", report.figures.recall_at_alerts);
+    add("calibration_error", report.figures.calibration_error);
+    add("mean_absolute_error", report.figures.mae);
+    add("root_mean_square_error", report.figures.rmse);
+    if (report.champion) {
+      add("champion_roc_auc", report.champion->roc_auc);
+      add("champion_mean_absolute_error", report.champion->mae);
+    }
+    if (report.on_judged) add("judged_roc_auc", report.on_judged->roc_auc);
+    if (report.without_rule_features)
+      add("roc_auc_without_rule_features", *report.without_rule_features);
+    add("us_a_row", report.latency_us);
+    add("memory_bytes", report.memory_bytes);
+    add("held_out_rows", static_cast<double>(test_.rows()));
+    made.better = report.gate.promote;
+    made.reasons = report.gate.reasons;
+    made.report = report_json(options_.request, report, made.leaderboard);
+  }
+
+  Rows rows_;
+  const BuiltinOptions& options_;
+  const Telling& telling_;
+  const bool classes_;
+  learn::Loss loss_;
+  HeldOut held_out_;
+  learn::Table test_;
+  learn::Validation validation_ = learn::Validation::kFolds;
+};
+
+Asked<learn::TrainedModel> train_clusters(const Rows& rows,
+                                          const BuiltinOptions& options,
+                                          const Telling& telling) {
+  if (auto few = too_few(options.definition, rows)) return tl::unexpected(std::move(*few));
+  const Problems problems = rows.table.validate(false, false);
+  if (!problems.empty())
+    return refusal(ErrorCode::kConflict, "the rows' " + problems[0].key + " " + problems[0].text);
+  learn::ClusterOptions how;
+  how.seed = options.request.seed;
+  const learn::Clustering found = learn::find_clusters(rows.table, how, telling.cancelled);
+  if (telling.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
+  learn::TrainedModel made;
+  models::Metadata& metadata = made.model.metadata;
+  metadata.name = options.definition.name;
+  metadata.task = models::Task::kClustering;
+  metadata.trainer = "builtin";
+  if (options.request.source != learn::DataSource::kFile) metadata.schema = traffic::schema_hash();
+  for (const learn::Feature& feature : rows.table.features)
+    metadata.features.push_back({feature.name, feature.unit});
+  for (std::size_t k = 0; k < found.clusters.size(); ++k)
+    metadata.facts.emplace_back("cluster." + std::to_string(k), found.clusters[k].words);
+  metadata.facts.emplace_back("rows", std::to_string(rows.table.rows()));
+  made.model.predictor = found.model;
+  made.fingerprint = fingerprint_of(rows.table);
+  made.leaderboard.push_back({"k-means, 1 cluster", 1, 1, 0});
+  for (std::size_t k = 0; k < found.strengths.size(); ++k)
+    made.leaderboard.push_back(
+        {fmt::format("k-means, {} clusters", k + 2), found.strengths[k], 1, 0});
+  const double strength = found.model.clusters > 1 ? found.strengths[found.model.clusters - 2] : 1;
+  made.metrics = {{"clusters", found.model.clusters}, {"prediction_strength", strength}};
+  const bool several = found.found && found.model.clusters > 1;
+  made.better = several && !options.champion;
+  made.reasons.push_back(
+      several ? fmt::format("{} groups are found again in other rows: prediction strength {:.2f}",
+                            found.model.clusters,
+                            strength)
+              : "no two groups are found again in other rows: all are one");
+  if (options.champion)
+    made.reasons.emplace_back("which of two groupings is better is for a person to say");
+  HeldOut halves;
+  halves.how = "random halves";
+  RunReport report;
+  report.rows = &rows;
+  report.held_out = &halves;
+  report.figures = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+  report.gate.promote = made.better;
+  report.gate.reasons = made.reasons;
+  made.report = report_json(options.request, report, made.leaderboard);
+  return made;
+}
+
+}  // namespace
+
+Asked<learn::TrainedModel> train_builtin(Rows rows,
+                                         const BuiltinOptions& options,
+                                         const Telling& telling) {
+  switch (options.definition.task) {
+    case models::Task::kClassification:
+    case models::Task::kRegression:
+      return Training(std::move(rows), options, telling).run();
+    case models::Task::kClustering:
+      return train_clusters(rows, options, telling);
+    case models::Task::kAnomaly:
+      break;
+  }
+  return refusal(ErrorCode::kUnsupported,
+                 "the builtin trainer does not learn models of the task anomaly");
+}
+
+}  // namespace liminal::training

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "core/learn/outcome.hpp"
+#include "core/learn/promote.hpp"
+#include "core/learn/registered.hpp"
+#include "core/models/evaluator.hpp"
+#include "server/training/held_out.hpp"
+#include "server/training/rows.hpp"
+
+namespace liminal::training {
+
+/// What training tells while it runs, and asks. Called from the calling thread.
+struct Telling {
+  std::function<bool()> cancelled;
+  std::function<void(double progress, std::vector<learn::JobLine>)> tell;
+};
+
+struct BuiltinOptions {
+  learn::ModelDefinition definition;
+  learn::TrainRequest request;
+  std::shared_ptr<const models::Evaluator> champion;  ///< null: there is none
+  std::uint32_t workers = 2;
+  learn::GateOptions gate{};
+};
+
+/// Trains by the search of core/learn, or by k-means, on a part of the rows, and judges on the rest
+/// whether the result is better than the champion, or, without one, than saying nothing: chance,
+/// the last value, one cluster. Labels that rules gave are not believed alone: where people judged
+/// too little, the model must have skill without the features that those rules look at, too.
+///
+/// Blocks; ends soon after it is cancelled. Threads: `workers` of its own.
+[[nodiscard]] learn::Asked<learn::TrainedModel> train_builtin(Rows rows,
+                                                              const BuiltinOptions& options,
+                                                              const Telling& telling);
+
+/// All that a report says of a run.
+struct RunReport {
+  const Rows* rows = nullptr;
+  const HeldOut* held_out = nullptr;
+  learn::Figures figures{};                                ///< of the new model, held out
+  std::optional<learn::Figures> champion;                  ///< of the champion on the same rows
+  std::optional<learn::Figures> on_judged;                 ///< on held-out rows that people judged
+  std::size_t judged_rows = 0, judged_positives = 0;       ///< held out
+  std::optional<double> without_rule_features;             ///< ROC-AUC
+  std::vector<std::pair<std::string, double>> importance;  ///< what shuffling a feature costs
+  std::vector<learn::CalibrationBin> calibration;
+  learn::GateDecision gate;
+  double latency_us = 0;
+  double memory_bytes = 0;
+};
+[[nodiscard]] std::string report_json(const learn::TrainRequest& request,
+                                      const RunReport& report,
+                                      const std::vector<learn::JobLine>& leaderboard);
+[[nodiscard]] std::vector<learn::JobLine> lines_of(const std::vector<learn::LeaderboardLine>& from);
+
+}  // namespace liminal::training

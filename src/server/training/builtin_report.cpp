@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/learn/metrics.hpp"
+#include "io/json/writer.hpp"
+#include "server/training/builtin.hpp"
+
+namespace liminal::training {
+namespace {
+
+constexpr std::size_t kLinesMax = 20;
+
+void write(const learn::Figures& figures, json::Writer& out) {
+  out.begin_object();
+  for (const auto& [name, value] : {std::pair{"roc_auc", figures.roc_auc},
+                                    std::pair{"pr_auc", figures.pr_auc},
+                                    std::pair{"brier", figures.brier},
+                                    std::pair{"log_loss", figures.log_loss},
+                                    std::pair{"recall_at_1_percent", figures.recall_at_alerts},
+                                    std::pair{"calibration_error", figures.calibration_error},
+                                    std::pair{"mean_absolute_error", figures.mae},
+                                    std::pair{"root_mean_square_error", figures.rmse}})
+    if (std::isfinite(value)) out.field(name, value);
+  out.end_object();
+}
+
+void write_strings(const std::vector<std::string>& texts, json::Writer& out) {
+  out.begin_array();
+  for (const std::string& text : texts) out.value(text);
+  out.end_array();
+}
+
+void write_data(const learn::TrainRequest& request, const Rows& rows, json::Writer& out) {
+  out.begin_object();
+  out.field("source", learn::name(request.source));
+  if (!request.file.empty()) out.field("file", request.file);
+  out.field("rows", rows.table.rows());
+  out.field("fingerprint", fingerprint_of(rows.table));
+  if (!rows.judged.empty()) {
+    out.field("positives", learn::positives(rows.table.labels));
+    out.field("judged_rows", std::count(rows.judged.begin(), rows.judged.end(), 1));
+    out.field("weak_weight", static_cast<double>(kWeakWeight));
+  }
+  out.key("notes");
+  write_strings(rows.notes, out);
+  out.end_object();
+}
+
+void write_judged(const RunReport& report, json::Writer& out) {
+  out.begin_object();
+  out.field("rows", report.judged_rows);
+  out.field("positives", report.judged_positives);
+  out.key("figures");
+  if (report.on_judged) {
+    write(*report.on_judged, out);
+  } else {
+    out.null();
+  }
+  out.end_object();
+}
+
+void write_board(const std::vector<learn::JobLine>& lines, json::Writer& out) {
+  out.begin_array();
+  for (std::size_t i = 0; i < std::min(lines.size(), kLinesMax); ++i) {
+    out.begin_object();
+    out.field("recipe", lines[i].recipe);
+    out.field("score", lines[i].score);
+    out.field("fits", lines[i].fits);
+    out.field("cost_s", lines[i].cost_s);
+    out.end_object();
+  }
+  out.end_array();
+}
+
+}  // namespace
+
+std::vector<learn::JobLine> lines_of(const std::vector<learn::LeaderboardLine>& from) {
+  std::vector<learn::JobLine> lines;
+  for (const learn::LeaderboardLine& line : from)
+    if (std::isfinite(line.score))
+      lines.push_back({line.recipe, line.score, line.fits, line.cost_s});
+  std::stable_sort(
+      lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+  if (lines.size() > kLinesMax) lines.resize(kLinesMax);
+  return lines;
+}
+
+std::string report_json(const learn::TrainRequest& request,
+                        const RunReport& report,
+                        const std::vector<learn::JobLine>& leaderboard) {
+  json::Writer out;
+  out.begin_object();
+  out.key("data");
+  write_data(request, *report.rows, out);
+  out.key("split");
+  out.begin_object();
+  out.field("how", report.held_out->how);
+  out.field("trained_rows", report.held_out->train.size());
+  out.field("held_out_rows", report.held_out->test.size());
+  out.end_object();
+  out.key("held_out");
+  write(report.figures, out);
+  out.key("champion");
+  if (report.champion) {
+    write(*report.champion, out);
+  } else {
+    out.null();
+  }
+  if (!report.rows->judged.empty()) {
+    out.key("judged_by_people");
+    write_judged(report, out);
+    out.key("without_rule_features");
+    out.begin_object();
+    out.key("features");
+    write_strings(report.rows->rule_features, out);
+    out.field("roc_auc", report.without_rule_features);
+    out.end_object();
+  }
+  out.key("importance");
+  out.begin_object();
+  for (const auto& [feature, cost] : report.importance) out.field(feature, cost);
+  out.end_object();
+  out.key("calibration");
+  out.begin_array();
+  for (const learn::CalibrationBin& bin : report.calibration) {
+    if (bin.rows == 0) continue;
+    out.begin_object();
+    out.field("rows", bin.rows);
+    out.field("predicted", bin.predicted);
+    out.field("observed", bin.observed);
+    out.end_object();
+  }
+  out.end_array();
+  out.key("gate");
+  out.begin_object();
+  out.field("better", report.gate.promote);
+  out.field("positives_needed", report.gate.positives_needed);
+  out.key("reasons");
+  write_strings(report.gate.reasons, out);
+  out.end_object();
+  out.key("cost");
+  out.begin_object();
+  out.field("us_a_row", report.latency_us);
+  out.field("memory_bytes", report.memory_bytes);
+  out.end_object();
+  out.key("leaderboard");
+  write_board(leaderboard, out);
+  out.end_object();
+  return out.take();
+}
+
+}  // namespace liminal::training

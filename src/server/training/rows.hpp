@@ -1,0 +1,67 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/learn/registered.hpp"
+#include "core/learn/table.hpp"
+#include "core/traffic/alert.hpp"
+#include "core/traffic/record.hpp"
+
+namespace liminal::training {
+
+/// Rows to train a model on, with what is known of their labels.
+struct Rows {
+  learn::Table table;
+  /// Classification: 1 where a person gave the label. Empty: nobody did, or all labels are facts.
+  std::vector<std::uint8_t> judged;
+  /// Features that the rules look at whose alerts are labels: skill must not rest on them alone.
+  std::vector<std::string> rule_features;
+  /// Regression: what would be foretold without a model, one a row. Empty: the median.
+  std::vector<float> baseline;
+  std::vector<std::string> notes;  ///< where the rows come from and what was left out
+};
+
+/// What a label weighs that a rule gave, and a row of which nobody said anything: a person's is 1.
+inline constexpr float kWeakWeight = .3F;
+
+/// Rows of users' features with labels from alerts. A row within an alert's span of its user is
+/// positive, unless a person called the alert false or expected; all other rows are negative. Rows
+/// of mild alerts on which nobody judged are left out. Where several alerts meet, people beat
+/// rules, and "true" beats "false".
+[[nodiscard]] Rows labelled_rows(const learn::ModelDefinition& definition,
+                                 std::span<const traffic::FeatureRow> rows,
+                                 std::span<const traffic::Alert> alerts);
+
+/// One row a user: the mean of its rows.
+[[nodiscard]] Rows user_rows(const learn::ModelDefinition& definition,
+                             std::span<const traffic::FeatureRow> rows);
+
+/// One row a minute that is followed by one five minutes later; the label is that one's messages a
+/// second, the baseline the own minute's. Minutes in order of time.
+[[nodiscard]] Rows load_rows(const learn::ModelDefinition& definition,
+                             std::span<const learn::MinuteTotal> minutes);
+inline constexpr std::int64_t kLoadHorizonMinutes = 5;
+
+/// Rows of a CSV (with a header) or NDJSON file: the definition's features and target by name, and,
+/// where they are there, `timestamp` (seconds or RFC 3339) and `user_id`. Fails in words that name
+/// line and column.
+[[nodiscard]] tl::expected<Rows, std::string> read_rows(const learn::ModelDefinition& definition,
+                                                        const std::string& path);
+
+/// The path of a file inside a folder; nothing when the name leads out of it, by ".." or a link, or
+/// there is no such file.
+[[nodiscard]] std::optional<std::string> path_inside(const std::string& folder,
+                                                     const std::string& name);
+
+/// Why these rows are too few; nothing when they are enough. Classification: 40 of each class;
+/// regression: 60; clustering: 40.
+[[nodiscard]] std::optional<learn::Refusal> too_few(const learn::ModelDefinition& definition,
+                                                    const Rows& rows);
+
+/// A hash of the rows, in hexadecimal.
+[[nodiscard]] std::string fingerprint_of(const learn::Table& table);
+
+}  // namespace liminal::training

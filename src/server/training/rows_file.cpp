@@ -1,0 +1,170 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "core/base/hash.hpp"
+#include "io/csv/number.hpp"
+#include "io/csv/table.hpp"
+#include "io/json/time_text.hpp"
+#include "io/json/value.hpp"
+#include "server/training/rows.hpp"
+
+namespace liminal::training {
+namespace {
+
+constexpr std::string_view kTime = "timestamp";
+constexpr std::string_view kUser = "user_id";
+
+std::optional<double> time_of(std::string_view text) {
+  if (const auto number = csv::number(text); number && std::isfinite(*number)) return *number;
+  if (const auto time = json::parse_time(text)) return seconds(time->time_since_epoch());
+  return std::nullopt;
+}
+
+/// Takes rows field by field; complains in words.
+class Filler {
+ public:
+  Filler(const learn::ModelDefinition& definition, const std::string& name)
+      : definition_(definition), name_(name) {
+    for (const std::string& feature : definition.features)
+      rows_.table.features.push_back({feature, "", {}});
+  }
+
+  /// `find(column)` gives a field's text, nothing where the row has none.
+  template <class Find>
+  std::optional<std::string> add(std::uint64_t line, Find find) {
+    learn::Table& table = rows_.table;
+    const auto complain = [&](std::string_view column, std::string_view what) {
+      return fmt::format("{}:{}: {} {}", name_, line, column, what);
+    };
+    if (!definition_.target.empty()) {
+      const std::optional<std::string_view> field = find(definition_.target);
+      if (!field || csv::is_missing(*field)) {
+        ++left_out_;
+        return std::nullopt;
+      }
+      const auto label = csv::number(*field == "true" ? "1" : *field == "false" ? "0" : *field);
+      if (!label) return complain(definition_.target, "is no number");
+      if (definition_.task == models::Task::kClassification && *label != 0 && *label != 1)
+        return complain(definition_.target, "must be 0 or 1");
+      table.labels.push_back(static_cast<float>(*label));
+    }
+    for (const std::string& feature : definition_.features) {
+      const std::optional<std::string_view> field = find(feature);
+      const auto value = field ? csv::number(*field) : Result<double>(NAN);
+      if (!value) return complain(feature, "is no number");
+      table.values.push_back(static_cast<float>(*value));
+    }
+    if (const auto field = find(kTime)) {
+      const auto time = time_of(*field);
+      if (!time) return complain(kTime, "is no time: RFC 3339 or seconds since the epoch");
+      table.times_s.push_back(*time);
+    }
+    if (const auto field = find(kUser)) table.groups.push_back(hash64(*field));
+    if (table.rows() > learn::Table::kRowsMax)
+      return fmt::format("{}: has more than {} rows", name_, learn::Table::kRowsMax);
+    return std::nullopt;
+  }
+
+  Rows finish() && {
+    learn::Table& table = rows_.table;
+    rows_.notes.push_back(fmt::format("{} rows of {}", table.rows(), name_));
+    if (left_out_ > 0)
+      rows_.notes.push_back(
+          fmt::format("{} rows without {} are left out", left_out_, definition_.target));
+    // Known of some rows only is not known.
+    if (table.times_s.size() != table.rows()) table.times_s.clear();
+    if (table.groups.size() != table.rows()) table.groups.clear();
+    return std::move(rows_);
+  }
+
+ private:
+  const learn::ModelDefinition& definition_;
+  const std::string& name_;
+  Rows rows_;
+  std::size_t left_out_ = 0;
+};
+
+std::optional<std::string> read_csv(std::istream& in,
+                                    const std::string& name,
+                                    const learn::ModelDefinition& definition,
+                                    Filler& filler) {
+  auto table = csv::Table::open(in, {.header = csv::Header::kPresent});
+  if (!table) return csv::text(table.error(), name);
+  for (const std::string& feature : definition.features)
+    if (!table->find(feature)) return fmt::format("{}: has no column {}", name, feature);
+  if (!definition.target.empty() && !table->find(definition.target))
+    return fmt::format("{}: has no column {}", name, definition.target);
+  const auto& names = table->names();
+  for (;;) {
+    const auto more = table->next();
+    if (!more) return csv::text(more.error(), name);
+    if (!*more) return std::nullopt;
+    const auto find = [&](std::string_view column) -> std::optional<std::string_view> {
+      const auto found = std::find(names.begin(), names.end(), column);
+      if (found == names.end()) return std::nullopt;
+      return table->field(static_cast<std::size_t>(found - names.begin()));
+    };
+    if (auto wrong = filler.add(table->line(), find)) return wrong;
+  }
+}
+
+std::string text_of(const json::Value& value) {
+  if (const auto* text = value.as<std::string>()) return *text;
+  if (const auto* number = value.as<double>()) return fmt::format("{}", *number);
+  if (const auto* number = value.as<std::int64_t>()) return fmt::format("{}", *number);
+  if (const auto* truth = value.as<bool>()) return *truth ? "true" : "false";
+  return {};
+}
+
+std::optional<std::string> read_lines(std::istream& in, const std::string& name, Filler& filler) {
+  std::string line;
+  for (std::uint64_t number = 1; std::getline(in, line); ++number) {
+    if (line.find_first_not_of(" \r\t") == std::string::npos) continue;
+    const auto value = json::parse(line);
+    const auto* object = value ? value->as<json::Value::Object>() : nullptr;
+    if (object == nullptr) return fmt::format("{}:{}: is no JSON object", name, number);
+    std::vector<std::pair<std::string_view, std::string>> fields;
+    for (const auto& [key, each] : *object)
+      if (each.as<std::nullptr_t>() == nullptr) fields.emplace_back(key, text_of(each));
+    const auto find = [&](std::string_view column) -> std::optional<std::string_view> {
+      for (const auto& [key, text] : fields)
+        if (key == column) return text;
+      return std::nullopt;
+    };
+    if (auto wrong = filler.add(number, find)) return wrong;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+tl::expected<Rows, std::string> read_rows(const learn::ModelDefinition& definition,
+                                          const std::string& path) {
+  using Failed = tl::unexpected<std::string>;
+  const std::string name = std::filesystem::path(path).filename().string();
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return Failed(name + ": cannot be read");
+  Filler filler(definition, name);
+  const bool lines = path.ends_with(".ndjson") || path.ends_with(".jsonl");
+  auto wrong = lines ? read_lines(in, name, filler) : read_csv(in, name, definition, filler);
+  if (wrong) return Failed(std::move(*wrong));
+  return std::move(filler).finish();
+}
+
+std::optional<std::string> path_inside(const std::string& folder, const std::string& name) {
+  std::error_code error;
+  const auto root = std::filesystem::canonical(folder, error);
+  if (error) return std::nullopt;
+  const auto wanted = std::filesystem::canonical(root / name, error);
+  if (error || !std::filesystem::is_regular_file(wanted, error)) return std::nullopt;
+  const auto [in_root, in_wanted] =
+      std::mismatch(root.begin(), root.end(), wanted.begin(), wanted.end());
+  if (in_root != root.end() || in_wanted == wanted.end()) return std::nullopt;
+  return wanted.string();
+}
+
+}  // namespace liminal::training

@@ -1,0 +1,164 @@
+#include "server/training/rows.hpp"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+namespace liminal::training {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using traffic::FeatureId;
+
+SteadyTime at(int s) { return SteadyTime{std::chrono::seconds{1'800'000'000 + s}}; }
+
+traffic::FeatureRow row(const std::string& user, int s, float rate = 10) {
+  traffic::FeatureRow made{user, "", at(s), {}};
+  made.features[FeatureId::kMessagesPerMinute] = rate;
+  return made;
+}
+
+traffic::Alert alert(const std::string& user,
+                     int from,
+                     int to,
+                     traffic::FeedbackVerdict feedback = traffic::FeedbackVerdict::kNone,
+                     traffic::Severity severity = traffic::Severity::kHigh) {
+  traffic::Alert made;
+  made.user = user;
+  made.type = traffic::FindingType::kMessageFlood;
+  made.severity = severity;
+  made.feedback = feedback;
+  made.first_seen = at(from);
+  made.last_seen = at(to);
+  made.first.add({traffic::Signal::kMessages10s, 100, 0, 10, 1});
+  made.worst = made.first;
+  return made;
+}
+
+const learn::ModelDefinition& anomaly() {
+  static const learn::ModelDefinition definition = learn::first_models()[0];
+  return definition;
+}
+
+TEST(LabelledRows, PeopleBeatRules) {
+  using enum traffic::FeedbackVerdict;
+  const std::vector rows{
+      row("ann", 5), row("bob", 5), row("eve", 5), row("joe", 5), row("ann", 99)};
+  const std::vector alerts{alert("ann", 0, 10),
+                           alert("bob", 0, 10, kFalsePositive),
+                           alert("eve", 0, 10, kTruePositive),
+                           alert("eve", 0, 10)};
+  const Rows found = labelled_rows(anomaly(), rows, alerts);
+  EXPECT_THAT(found.table.labels, ElementsAre(1, 0, 1, 0, 0));
+  EXPECT_THAT(found.judged, ElementsAre(0, 1, 1, 0, 0));
+  EXPECT_THAT(found.table.weights, ElementsAre(kWeakWeight, 1, 1, kWeakWeight, kWeakWeight));
+  EXPECT_THAT(found.rule_features, ElementsAre("messages_per_minute"));
+}
+
+TEST(LabelledRows, WhatIsMildAndNotJudgedIsLeftOut) {
+  const std::vector rows{row("ann", 5), row("joe", 5)};
+  const std::vector alerts{
+      alert("ann", 0, 10, traffic::FeedbackVerdict::kNone, traffic::Severity::kLow)};
+  const Rows found = labelled_rows(anomaly(), rows, alerts);
+  EXPECT_THAT(found.table.labels, ElementsAre(0));
+  EXPECT_EQ(found.table.values.size(), 4U);
+}
+
+TEST(LabelledRows, AModelDoesNotLearnFromItsOwnAlerts) {
+  auto own = alert("ann", 0, 10);
+  own.type = traffic::FindingType::kModelAnomaly;
+  const std::vector rows{row("ann", 5)};
+  EXPECT_THAT(labelled_rows(anomaly(), rows, {&own, 1}).table.labels, ElementsAre(0));
+}
+
+TEST(TooFew, SaysHowManyAreMissing) {
+  Rows rows;
+  rows.table.features = {{"a", "", {}}};
+  rows.table.values.assign(100, 1);
+  rows.table.labels.assign(100, 0);
+  for (int i = 0; i < 10; ++i) rows.table.labels[static_cast<std::size_t>(i)] = 1;
+  const auto few = too_few(anomaly(), rows);
+  ASSERT_TRUE(few);
+  EXPECT_EQ(few->rows_missing, 30U);
+  EXPECT_EQ(few->code, ErrorCode::kConflict);
+  EXPECT_THAT(few->text, HasSubstr("30 more anomalous"));
+}
+
+TEST(LoadRows, ForetellFiveMinutesAhead) {
+  std::vector<learn::MinuteTotal> minutes;
+  for (std::int64_t i = 0; i < 10; ++i)
+    minutes.push_back({1000 + i, static_cast<std::uint64_t>(60 * (i + 1)), 30, std::nullopt});
+  minutes.erase(minutes.begin() + 6);  // the server did not run
+  const Rows found = load_rows(learn::first_models()[1], minutes);
+  EXPECT_THAT(found.table.labels, ElementsAre(6, 8, 9, 10));
+  EXPECT_THAT(found.baseline, ElementsAre(1, 3, 4, 5));
+  EXPECT_EQ(found.table.values[0], 60);
+  EXPECT_TRUE(std::isnan(found.table.values[2]));
+}
+
+TEST(UserRows, AreTheMeanOfEachUser) {
+  const std::vector rows{row("ann", 1, 10), row("ann", 2, 30), row("bob", 1, 5)};
+  const Rows found = user_rows(learn::first_models()[2], rows);
+  EXPECT_EQ(found.table.rows(), 2U);
+  EXPECT_EQ(found.table.values[0], 20);
+}
+
+class Files : public testing::Test {
+ protected:
+  Files() {
+    std::string name = (std::filesystem::temp_directory_path() / "liminal-rows-XXXXXX").string();
+    root_ = mkdtemp(name.data());
+    std::filesystem::create_directories(root_ + "/data/sub");
+    write("secret.csv", "a,y\n1,1\n");
+    write("data/rows.csv", "y,user_id,a,b,timestamp\n1,ann,2,,5\n0,bob,3,4,6\n,joe,1,1,7\n");
+    write("data/sub/rows.ndjson", "{\"a\":2,\"b\":null,\"y\":true}\n\n{\"a\":3,\"b\":4,\"y\":0}\n");
+    write("data/bad.csv", "a,b,y\n1,x,1\n");
+    std::filesystem::create_symlink(root_ + "/secret.csv", root_ + "/data/link.csv");
+  }
+  ~Files() override { std::filesystem::remove_all(root_); }
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(root_ + "/" + name) << text;
+  }
+  std::string root_;
+  learn::ModelDefinition definition_{"churn", models::Task::kClassification, {"a", "b"}, "y"};
+};
+
+TEST_F(Files, AreFoundInsideTheirFolderAlone) {
+  const std::string folder = root_ + "/data";
+  EXPECT_TRUE(path_inside(folder, "rows.csv"));
+  EXPECT_TRUE(path_inside(folder, "sub/rows.ndjson"));
+  EXPECT_TRUE(path_inside(folder, "sub/../rows.csv"));
+  for (const char* wrong :
+       {"../secret.csv", "link.csv", "sub", ".", "", "nothing.csv", "/etc/passwd"})
+    EXPECT_FALSE(path_inside(folder, wrong)) << wrong;
+  EXPECT_FALSE(path_inside(folder, root_ + "/secret.csv"));
+}
+
+TEST_F(Files, AreReadAsCsvAndAsLinesOfJson) {
+  const auto csv = read_rows(definition_, root_ + "/data/rows.csv");
+  ASSERT_TRUE(csv) << csv.error();
+  EXPECT_THAT(csv->table.labels, ElementsAre(1, 0));  // the third has none
+  EXPECT_EQ(csv->table.values[0], 2);
+  EXPECT_TRUE(std::isnan(csv->table.values[1]));
+  EXPECT_THAT(csv->table.times_s, ElementsAre(5, 6));
+  EXPECT_EQ(csv->table.groups.size(), 2U);
+  const auto lines = read_rows(definition_, root_ + "/data/sub/rows.ndjson");
+  ASSERT_TRUE(lines) << lines.error();
+  EXPECT_THAT(lines->table.labels, ElementsAre(1, 0));
+  EXPECT_TRUE(std::isnan(lines->table.values[1]));
+  EXPECT_TRUE(lines->table.times_s.empty());
+}
+
+TEST_F(Files, SayWhereTheyAreWrong) {
+  const auto bad = read_rows(definition_, root_ + "/data/bad.csv");
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error(), "bad.csv:2: b is no number");
+  EXPECT_EQ(read_rows(definition_, root_ + "/secret.csv").error(), "secret.csv: has no column b");
+}
+
+}  // namespace
+}  // namespace liminal::training

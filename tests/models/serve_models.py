@@ -1,0 +1,355 @@
+#!/usr/bin/env python3
+"""Models of a running server from outside: traffic in, feedback, training, prediction, rollback,
+experiments, and SIGKILL in between.
+
+  serve_models.py LIMINAL [--seed N] [--kills N]
+
+Posts an hour of real chat (../shared/data/chat beside the project; without it made-up chat, which is
+said) with abuse injected, judges some alerts, trains `anomaly_detection`, asks it in both protocols,
+changes the champion under load, and kills the server during a training and during promotions: whatever
+was acknowledged must be there after the next start. Needs nothing but Python's own library.
+"""
+import argparse
+import http.client
+import json
+import pathlib
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+
+READY = re.compile(r"ready listen=\S+ api=(\S+):(\d+)")
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODEL = "anomaly_detection"
+PATIENCE_S = 240
+
+
+class Server:
+    def __init__(self, program, data, *flags):
+        self.process = subprocess.Popen(
+            [program, "serve", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--data", data,
+             *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        line = self.process.stdout.readline()
+        assert READY.match(line), f"not ready: {line!r}"
+        host, port = READY.match(line).groups()
+        self.api = (host, int(port))
+        self.connection = http.client.HTTPConnection(*self.api, timeout=60)
+
+    def ask(self, method, path, status=200, body=None, kind="application/json"):
+        if body is not None and not isinstance(body, str):
+            body = json.dumps(body)
+        self.connection.request(method, path, body, {"Content-Type": kind} if body else {})
+        answer = self.connection.getresponse()
+        text = answer.read()
+        wanted = status if isinstance(status, tuple) else (status,)
+        assert answer.status in wanted, f"{method} {path}: {answer.status} {text[:500]!r}"
+        is_json = "json" in (answer.headers["Content-Type"] or "")
+        return json.loads(text) if is_json and text else text.decode()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(timeout=60) == 0
+
+
+def chat(random_):
+    """(seconds, user, bytes, channel, address) of an hour."""
+    traces = sorted((ROOT.parent / "shared" / "data" / "chat").glob("*.ndjson"))
+    if not traces:
+        print("without ../shared/data/chat: made-up chat instead")
+        for user in range(150):
+            t = random_.uniform(0, 600)
+            while t < 3600:
+                yield t, f"chat{user}", random_.randint(5, 200), str(user % 9), f"10.1.0.{user}"
+                t += random_.expovariate(1 / random_.choice([20, 60, 300]))
+        return
+    users = 0
+    for trace in traces[:12]:
+        seen = set()
+        for line in trace.open():
+            event = json.loads(line)
+            if event["t"] > 3600:
+                break
+            if event["kind"] != "message":
+                continue
+            seen.add(event["user"])
+            yield (event["t"], f"{trace.stem}-{event['user']}", event["bytes"],
+                   str(event.get("channel", 0)), event.get("ip") or "10.0.0.1")
+        users += len(seen)
+
+
+def abuse(random_, number):
+    """Floods of short messages, like those of a script that went wrong."""
+    for abuser in range(number):
+        begin, pace = random_.uniform(300, 3300), random_.uniform(3, 8)
+        for i in range(int(random_.uniform(60, 150) * pace)):
+            yield (begin + i / pace, f"abuser{abuser}", random_.randint(2, 30), "0",
+                   f"10.9.0.{abuser}")
+
+
+def post_traffic(server, random_):
+    now = time.time() - 3600
+    events = sorted([*chat(random_), *abuse(random_, 160)])
+    lines = [json.dumps({"user_id": user, "kind": "message", "message_size": size,
+                         "channel": channel, "ip_address": address, "timestamp": now + t})
+             for t, user, size, channel, address in events]
+    # In small parts, as they would come: rows are sampled by their time, across all shards.
+    for i in range(0, len(lines), 100):
+        part = lines[i:i + 100]
+        report = server.ask("POST", "/ml/events", (200, 202), "\n".join(part),
+                            "application/x-ndjson")
+        assert report["accepted"] == len(part), report
+    print(f"{len(lines)} events of {len({e[1] for e in events})} users posted")
+
+
+def judge_alerts(server):
+    alerts = []
+    for _ in range(100):
+        alerts = server.ask("GET", "/ml/anomalies/recent?limit=10000&min_severity=medium")["alerts"]
+        if len(alerts) >= 40:
+            break
+        time.sleep(.1)
+    judged = 0
+    for alert in alerts[::2]:
+        verdict = "true_positive" if alert["user_id"].startswith("abuser") else "false_positive"
+        server.ask("POST", f"/ml/anomalies/{alert['id']}/feedback", 200, {"verdict": verdict})
+        judged += 1
+    print(f"{len(alerts)} alerts, {judged} judged")
+
+
+def train(server, **more):
+    job = server.ask("POST", "/ml/models/train", 202,
+                     {"model_name": MODEL, "data_source": "store", **more})["job_id"]
+    server.ask("POST", "/ml/models/train", 409, {"model_name": MODEL, "data_source": "store"})
+    end = time.monotonic() + PATIENCE_S
+    progress = 0
+    while time.monotonic() < end:
+        view = server.ask("GET", f"/ml/jobs/{job}")
+        assert view["progress"] >= progress, view
+        progress = view["progress"]
+        if view["state"] not in ("queued", "running"):
+            return view
+        time.sleep(.2)
+    raise AssertionError(f"job {job} does not end: {view}")
+
+
+def model(server):
+    return server.ask("GET", f"/ml/models/{MODEL}")
+
+
+def row(**more):
+    return {"messages_per_minute": 2, "avg_message_size": 80, "error_rate": 0,
+            "rate_limit_violations": 0, **more}
+
+
+def predict(server, status=200, **more):
+    return server.ask("POST", "/ml/models/predict", status,
+                      {"model_name": MODEL, "features": row(), **more})
+
+
+def check_predictions(server):
+    calm = predict(server, explain=True)
+    wild = predict(server, features=row(messages_per_minute=900, avg_message_size=12))
+    assert wild["prediction"] > calm["prediction"], (calm, wild)
+    why = calm["explanation"]
+    total = why["expectation"] + sum(why["contributions"].values())
+    assert abs(total - why["margin"]) < 1e-6 * max(1, abs(total)), why
+    rows = [row(), row(messages_per_minute=900, avg_message_size=12)]
+    both = predict(server, features=rows)["predictions"]
+    tensor = {"name": "input", "datatype": "FP32", "shape": [2, 4],
+              "data": [list(one.values()) for one in rows]}
+    said = server.ask("POST", f"/v2/models/{MODEL}/infer", 200, {"inputs": [tensor]})
+    assert said["outputs"][0]["data"] == [one["prediction"] for one in both], (said, both)
+    predict(server, 422, features={"messages_per_minute": 1})
+    predict(server, 404, version=99)
+
+
+def swap_under_load(server):
+    """No request fails while the champion changes, and each answer is of one version, whole."""
+    expected = {version: predict(server, version=version)["prediction"] for version in (1, 2)}
+    stop, answers, wrong = threading.Event(), [0], []
+
+    def asker():
+        own = http.client.HTTPConnection(*server.api, timeout=60)
+        body = json.dumps({"model_name": MODEL, "features": row()})
+        while not stop.is_set():
+            own.request("POST", "/ml/models/predict", body, {"Content-Type": "application/json"})
+            answer = own.getresponse()
+            said = json.loads(answer.read())
+            if answer.status != 200 or said["prediction"] != expected[said["version"]]:
+                wrong.append((answer.status, said))
+            answers[0] += 1
+
+    threads = [threading.Thread(target=asker) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    took = []
+    for i in range(20):
+        begun = time.monotonic()
+        server.ask("POST", f"/ml/models/{MODEL}/load", 200, {"version": 1 + i % 2})
+        assert predict(server)["version"] == 1 + i % 2
+        took.append(time.monotonic() - begun)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong[:3]
+    print(f"20 changes of the champion, the slowest {max(took):.3f} s until the next answer was its "
+          f"own, under {answers[0]} predictions: none failed")
+    assert max(took) < 1, took
+
+
+def check_experiment(server):
+    view = server.ask("POST", "/ml/experiments", 201,
+                      {"model_name": MODEL, "mode": "shadow", "guards": [],
+                       "challenger": 3 - model(server)["champion"]})
+    path = "/ml/experiments/" + view["experiment_id"]
+    for _ in range(50):
+        predict(server, features=[row(), row(messages_per_minute=500)])
+    alerts = server.ask("GET", "/ml/anomalies/recent?limit=100")["alerts"]
+    for alert in alerts[:10]:
+        server.ask("POST", f"/ml/anomalies/{alert['id']}/feedback", 200,
+                   {"verdict": "true_positive"})
+    for _ in range(100):
+        view = server.ask("GET", path)
+        if view["scored"] >= 100 and view["judged"]["challenger"] >= 10:
+            break
+        time.sleep(.1)
+    assert view["scored"] >= 100 and view["judged"]["challenger"] >= 10, view
+    assert view["latency_us"]["champion"] > 0, view
+    return path
+
+
+def intact(data):
+    for name in ("liminal.db", "models/registry.db"):
+        with sqlite3.connect(f"{data}/{name}") as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",), name
+
+
+def kill_while_training(program, data, server):
+    before = model(server)
+    job = server.ask("POST", "/ml/models/train", 202,
+                     {"model_name": MODEL, "data_source": "store", "time_budget_s": 600})["job_id"]
+    while server.ask("GET", f"/ml/jobs/{job}")["state"] != "running":
+        time.sleep(.02)
+    time.sleep(.5)
+    server.kill()
+    intact(data)
+    server = Server(program, data)
+    view = server.ask("GET", f"/ml/jobs/{job}")
+    assert view["state"] == "failed" and "interrupted" in view["problem"], view
+    assert model(server) == before, "versions or aliases changed"
+    server.ask("GET", "/readyz?verbose")
+    return server
+
+
+def kill_while_promoting(program, data, server, random_, rounds):
+    acknowledged = 0
+    history = server.ask("GET", f"/ml/models/{MODEL}/history?limit=1000")["count"]
+    for _ in range(rounds):
+        last, under_way = [model(server)["champion"]], [None]
+        count = [0]
+
+        def load():
+            own = http.client.HTTPConnection(*server.api, timeout=10)
+            try:
+                for i in range(10**6):
+                    under_way[0] = 1 + i % 2
+                    own.request("POST", f"/ml/models/{MODEL}/load",
+                                json.dumps({"version": under_way[0]}),
+                                {"Content-Type": "application/json"})
+                    answer = own.getresponse()
+                    answer.read()
+                    if answer.status == 200:
+                        last[0], under_way[0] = under_way[0], None
+                        count[0] += 1
+            except (OSError, http.client.HTTPException):
+                pass
+
+        thread = threading.Thread(target=load)
+        thread.start()
+        time.sleep(random_.uniform(.1, .6))
+        server.kill()
+        thread.join()
+        intact(data)
+        server = Server(program, data)
+        found = model(server)["champion"]
+        assert found in (last[0], under_way[0]), (found, last, under_way)
+        assert predict(server)["version"] == found
+        acknowledged += count[0]
+    lines = server.ask("GET", f"/ml/models/{MODEL}/history?limit=1000")["count"]
+    assert lines == 1000 or lines >= history + acknowledged, (lines, history, acknowledged)
+    print(f"{rounds} kills during promotions, {acknowledged} acknowledged: none is lost")
+    return server
+
+
+def command(program, *arguments):
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def check_commands(program, data, running):
+    code, out, _ = command(program, "models", "list", "--data", data)
+    assert code == 0 and MODEL in out and "champion" in out, out
+    code, out, _ = command(program, "models", "history", MODEL, "--data", data)
+    assert code == 0 and "champion" in out, out
+    code, out, err = command(program, "models", "load", MODEL, "--version", "2", "--data", data)
+    assert code == (1 if running else 0), (code, out, err)
+    assert ("a server runs" in err) == running, err
+    code, out, _ = command(program, "experiments", "list", "--data", data)
+    assert code == 0 and MODEL in out, out
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kills", type=int, default=5)
+    arguments = parser.parse_args()
+    random_ = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as data:
+        server = Server(arguments.program, data)
+        problem = server.ask("POST", "/ml/models/train", 409,
+                             {"model_name": MODEL, "data_source": "store"})
+        assert problem["rows_missing"] > 0, problem
+        server.ask("POST", "/ml/models/train", 422,
+                   {"model_name": MODEL, "data_source": "file", "file": "../liminal.db"})
+        post_traffic(server, random_)
+        judge_alerts(server)
+        first = train(server, fits_max=12)
+        assert first["state"] == "succeeded", first
+        print("first:", first["result"])
+        report = server.ask("GET", f"/ml/models/{MODEL}/versions/1/report")
+        print("split:", report["split"], "held out:", report["held_out"], "judged:",
+              report["judged_by_people"], "without:", report["without_rule_features"])
+        second = train(server, fits_max=12, seed=2, auto_deploy=False)
+        assert second["state"] == "succeeded" and second["result"]["alias"] == "challenger", second
+        if model(server)["champion"] is None:
+            server.ask("POST", f"/ml/models/{MODEL}/load", 200, {"version": 1})
+        check_predictions(server)
+        path = check_experiment(server)
+        assert server.ask("DELETE", path)["state"] == "stopped"
+        swap_under_load(server)
+        check_commands(arguments.program, data, running=True)
+        status = server.ask("GET", "/ml/status")["model_manager"]
+        assert MODEL in status["models"] and status["jobs"] == 0, status
+        metrics = server.ask("GET", "/metrics")
+        assert 'liminal_training_runs_total{model="anomaly_detection",status="succeeded"} 2' in metrics
+        assert 'liminal_inference_seconds_count{model="anomaly_detection"}' in metrics
+        checks = {one["name"]: one for one in server.ask("GET", "/readyz?verbose")["checks"]}
+        assert checks["champions"]["ok"], checks
+        server = kill_while_training(arguments.program, data, server)
+        server = kill_while_promoting(arguments.program, data, server, random_, arguments.kills)
+        server.stop()
+        check_commands(arguments.program, data, running=False)
+    print("done")
+
+
+if __name__ == "__main__":
+    main()
