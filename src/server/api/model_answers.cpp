@@ -103,15 +103,15 @@ void read_row(const json::Value& value,
   }
   const auto& features = metadata.features;
   std::vector<bool> seen(features.size());
+  std::vector<std::string_view> names;
+  for (const models::Feature& feature : features) names.push_back(feature.name);
   for (const auto& [name, each] : *object) {
-    const auto found = std::find_if(features.begin(), features.end(), [&](const auto& feature) {
-      return feature.name == name;
-    });
-    if (found == features.end()) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end()) {
       problems.push_back({path + "." + name, "is no feature of the model"});
       continue;
     }
-    const auto place = static_cast<std::size_t>(found - features.begin());
+    const auto place = static_cast<std::size_t>(found - names.begin());
     if (seen[place]) problems.push_back({path + "." + name, "is given twice"});
     seen[place] = true;
     row[place] = models::kMissing;
