@@ -8,7 +8,7 @@ foreach(folder
     core/features core/limits core/detect core/novelty core/salience core/forecast core/models
     core/scaling core/learn
     core/engine
-    io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files io/xgboost io/onnx io/onnxruntime
+    io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files io/xgboost io/onnx io/onnxruntime io/kenning
     io/remote_write
     server/shards server/gateway server/hub server/player server/api server/webhook server/journal server/signals server/replay
     server/grpc

@@ -1,18 +1,13 @@
 #include "io/onnx/read.hpp"
 
-#include <optional>
-
 #include "io/onnx/graph_of.hpp"
 #include "io/onnx/metadata.hpp"
 #include "io/onnx/ours.hpp"
-#include "io/onnx/parsed_size.hpp"
+#include "io/onnx/parse.hpp"
 #include "io/onnx/plain.hpp"
 
 namespace liminal::onnx {
 namespace {
-
-/// What a file may grow by when it is parsed. Trees grow about 6 times.
-constexpr std::size_t kParsedFactor = 16;
 
 std::string first(const Problems& problems) {
   return problems.front().key + " " + problems.front().text;
@@ -33,14 +28,9 @@ Read<models::Model> read_checked(const ::onnx::ModelProto& file) {
 }  // namespace
 
 Read<models::Model> read(std::string_view bytes) {
-  if (bytes.size() > kFileBytesMax) return unsupported("files above 64 MiB");
-  const std::optional<std::size_t> size = parsed_size(bytes);
-  if (!size) return broken("it is no ONNX file");
-  if (*size > kParsedFactor * bytes.size() + kMemorySlack / 2)
-    return unsupported("files of so many small parts");
-  ::onnx::ModelProto file;
-  if (!file.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !file.has_graph())
-    return broken("it is no ONNX file");
+  const Read<::onnx::ModelProto> parsed = parse(bytes);
+  if (!parsed) return tl::unexpected(parsed.error());
+  const ::onnx::ModelProto& file = *parsed;
   if (is_ours(file)) return read_checked(file);
   Read<models::Model> model = read_plain(file);
   if (!model) return model;
