@@ -7,6 +7,7 @@
 namespace liminal::actor {
 namespace {
 
+using http::Outcome;
 using traffic::Mode;
 
 std::string what(const Target& target) {
@@ -92,7 +93,7 @@ void Actor::look(std::size_t which) {
   const SteadyTime now = clock_();
   if (!state.pacer.is_due(wanted, now)) return;
   std::string detail = what(target) + ": " + change(state.pacer, wanted);
-  Outcome outcome;
+  Outcome outcome{Outcome::Kind::kDone, {}};
   if (state.mode == Mode::kEnforce) outcome = act(target, *advice, now, detail);
   const bool done = outcome.kind == Outcome::Kind::kDone;
   const bool news = outcome.kind != state.last || (done && state.pacer.told() != wanted);
@@ -124,12 +125,8 @@ Outcome Actor::act(const Target& target,
   Request request = request_for(target, advice, now);
   const Result<http::Response> answer =
       client_.send("POST", request.url, request.headers, std::move(request.body));
-  if (!answer) {
-    detail += "; no answer";
-    return {Outcome::Kind::kRetry, {}};
-  }
-  detail += "; answered " + std::to_string(answer->status);
-  return outcome_of(answer->status, answer->header("Retry-After").value_or(""));
+  detail += answer ? "; answered " + std::to_string(answer->status) : "; no answer";
+  return http::outcome_of(answer);
 }
 
 }  // namespace liminal::actor

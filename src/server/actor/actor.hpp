@@ -67,7 +67,7 @@ class Actor {
   struct State {
     Pacer pacer;
     traffic::Mode mode;  ///< that the pacer was made for
-    Outcome::Kind last = Outcome::Kind::kDone;
+    http::Outcome::Kind last = http::Outcome::Kind::kDone;
     // Under the mutex, the rest is the thread's.
     traffic::Mode mode_wanted;
     Counters counters;
@@ -75,11 +75,11 @@ class Actor {
   void run();
   void take_mode(State& state);
   void look(std::size_t which);
-  static void count(Counters& counters, traffic::Mode mode, Outcome::Kind outcome);
-  [[nodiscard]] Outcome act(const Target& target,
-                            const scaling::Advice& advice,
-                            SteadyTime now,
-                            std::string& detail);
+  static void count(Counters& counters, traffic::Mode mode, http::Outcome::Kind outcome);
+  [[nodiscard]] http::Outcome act(const Target& target,
+                                  const scaling::Advice& advice,
+                                  SteadyTime now,
+                                  std::string& detail);
 
   const Options options_;
   const Advise advise_;

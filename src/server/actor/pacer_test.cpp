@@ -9,7 +9,8 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 SteadyTime at(std::int64_t s) { return SteadyTime{seconds{1'700'000'000 + s}}; }
-constexpr Outcome kDone{}, kRetry{Outcome::Kind::kRetry, {}},
+using http::Outcome;
+constexpr Outcome kDone{Outcome::Kind::kDone, {}}, kRetry{Outcome::Kind::kRetry, {}},
     kRejected{Outcome::Kind::kRejected, {}};
 
 TEST(Pacer, TellsWhatChangesNoMoreOftenThanTheInterval) {
@@ -67,18 +68,6 @@ TEST(Pacer, LeavesWhoRefusesAloneForAWhile) {
   pacer.settle(3, kRejected, at(0));
   EXPECT_FALSE(pacer.is_due(5, at(299)));
   EXPECT_TRUE(pacer.is_due(3, at(300)));
-}
-
-TEST(Outcome, FollowsTheStatus) {
-  EXPECT_EQ(outcome_of(200, "").kind, Outcome::Kind::kDone);
-  EXPECT_EQ(outcome_of(204, "").kind, Outcome::Kind::kDone);
-  for (const unsigned status : {400U, 401U, 404U, 412U, 302U})
-    EXPECT_EQ(outcome_of(status, "").kind, Outcome::Kind::kRejected) << status;
-  for (const unsigned status : {408U, 425U, 429U, 500U, 503U})
-    EXPECT_EQ(outcome_of(status, "").kind, Outcome::Kind::kRetry) << status;
-  EXPECT_EQ(outcome_of(503, "7").retry_after, seconds{7});
-  EXPECT_EQ(outcome_of(503, "-7").retry_after, Duration{});
-  EXPECT_EQ(outcome_of(503, "soon").retry_after, Duration{});
 }
 
 }  // namespace

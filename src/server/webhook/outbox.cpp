@@ -1,34 +1,9 @@
 #include "server/webhook/outbox.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace liminal::webhook {
-namespace {
-
-constexpr unsigned kRequestTimeout = 408;
-constexpr unsigned kTooEarly = 425;
-constexpr unsigned kTooManyRequests = 429;
-constexpr std::int64_t kRetryAfterSecondsMax = 24 * 3600;
-
-Duration asked_for(std::string_view retry_after) {
-  std::int64_t count = 0;
-  const char* end = retry_after.data() + retry_after.size();
-  const auto [rest, error] = std::from_chars(retry_after.data(), end, count);
-  if (error != std::errc() || rest != end || count < 0) return Duration::zero();
-  return std::chrono::seconds{std::min(count, kRetryAfterSecondsMax)};
-}
-
-}  // namespace
-
-Outcome outcome_of(unsigned status, std::string_view retry_after) {
-  if (status >= 200 && status < 300) return {Outcome::Kind::kDelivered, {}};
-  const bool passing = status == kRequestTimeout || status == kTooEarly ||
-                       status == kTooManyRequests || status >= 500;
-  if (!passing) return {Outcome::Kind::kRejected, {}};
-  return {Outcome::Kind::kRetry, asked_for(retry_after)};
-}
 
 void Outbox::push(std::string id, std::string body, SteadyTime now) {
   waiting_.push_back({.id = std::move(id), .body = std::move(body), .attempts = 0, .due = now});
@@ -63,12 +38,13 @@ std::optional<Delivery> Outbox::take(SteadyTime now) {
   return delivery;
 }
 
-void Outbox::settle(Delivery delivery, const Outcome& outcome, SteadyTime now) {
+void Outbox::settle(Delivery delivery, const http::Outcome& outcome, SteadyTime now) {
+  using Kind = http::Outcome::Kind;
   ++delivery.attempts;
-  if (outcome.kind != Outcome::Kind::kRetry) {
+  if (outcome.kind != Kind::kRetry) {
     // Whoever says no is there: others may fare better.
     failures_in_a_row_ = 0;
-    const bool delivered = outcome.kind == Outcome::Kind::kDelivered;
+    const bool delivered = outcome.kind == Kind::kDone;
     ++(delivered ? counters_.delivered : counters_.rejected);
     counters_.failed_attempts += delivered ? 0 : 1;
     return;
@@ -86,9 +62,7 @@ void Outbox::settle(Delivery delivery, const Outcome& outcome, SteadyTime now) {
 }
 
 Duration Outbox::pause_after(std::uint32_t failures) {
-  Duration longest = options_.retry_first;
-  for (std::uint32_t i = 1; i < failures && longest < options_.retry_max; ++i) longest *= 2;
-  longest = std::min(longest, options_.retry_max);
+  const Duration longest = http::Backoff{options_.retry_first, options_.retry_max}.pause(failures);
   const auto half = static_cast<std::uint64_t>(longest.count() / 2);
   return longest - Duration{static_cast<Duration::rep>(random_.below(half + 1))};
 }

@@ -7,6 +7,7 @@
 
 #include "core/base/random.hpp"
 #include "core/base/time.hpp"
+#include "io/http/retry.hpp"
 #include "server/webhook/options.hpp"
 
 namespace liminal::webhook {
@@ -17,21 +18,6 @@ struct Delivery {
   std::uint32_t attempts = 0;  ///< made so far
   SteadyTime due;              ///< of the next one
 };
-
-/// How an attempt went.
-struct Outcome {
-  enum class Kind : std::uint8_t {
-    kDelivered,  ///< 2xx
-    kRetry,      ///< no answer, 408, 425, 429, 5xx: may go better later
-    kRejected,   ///< any other answer: would go the same again
-  };
-  Kind kind = Kind::kRetry;
-  Duration retry_after{};  ///< what the receiver asked for; zero: nothing
-};
-
-/// What an answer's status means; `retry_after` is the text of that header in seconds, if any (a
-/// date there is ignored).
-[[nodiscard]] Outcome outcome_of(unsigned status, std::string_view retry_after);
 
 /// What became of what was put in; each delivery ends in exactly one of the first four.
 struct OutboxCounters {
@@ -44,11 +30,11 @@ struct OutboxCounters {
 
 /// The waiting deliveries and when each is tried next: the pure part, told the time.
 ///
-/// Back-off: the pause after a delivery's nth failed attempt is uniform in [d/2, d],
-/// d = min(retry_max, retry_first · 2^(n-1)), and no shorter than the receiver asked for (up to
-/// retry_max). The receiver as a whole backs off by the same formula over its failures in a row: a
-/// dead one gets one attempt a pause, however many deliveries wait; a single delivery that fails
-/// does not hold up the others for longer than that.
+/// Back-off: the pause after a delivery's failed attempt is uniform in [d/2, d], d that of
+/// `http::Backoff`, and no shorter than the receiver asked for (up to retry_max). The receiver as a
+/// whole backs off by the same formula over its failures in a row: a dead one gets one attempt a
+/// pause, however many deliveries wait; a single delivery that fails does not hold up the others
+/// for longer than that.
 ///
 /// At most `queue_max` wait; the oldest goes first when there are more. Not thread-safe.
 class Outbox {
@@ -60,7 +46,7 @@ class Outbox {
 
   /// Takes out the delivery that is to be tried at `now`, if any; `settle` must follow.
   [[nodiscard]] std::optional<Delivery> take(SteadyTime now);
-  void settle(Delivery delivery, const Outcome& outcome, SteadyTime now);
+  void settle(Delivery delivery, const http::Outcome& outcome, SteadyTime now);
 
   /// When `take` will next give something; none while nothing waits.
   [[nodiscard]] std::optional<SteadyTime> next_due() const;

@@ -9,7 +9,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-using Kind = Outcome::Kind;
+using Kind = http::Outcome::Kind;
 
 SteadyTime at(Duration since_start) { return SteadyTime{std::chrono::hours{1} + since_start}; }
 
@@ -36,22 +36,6 @@ TEST(WebhookOptions, NamesAllProblems) {
   EXPECT_EQ(validate(wrong).size(), 7u);
 }
 
-TEST(OutcomeOf, RetriesWhatMayPassAndNothingElse) {
-  for (const unsigned good : {200U, 201U, 204U})
-    EXPECT_EQ(outcome_of(good, "").kind, Kind::kDelivered) << good;
-  for (const unsigned passing : {408U, 425U, 429U, 500U, 503U, 599U})
-    EXPECT_EQ(outcome_of(passing, "").kind, Kind::kRetry) << passing;
-  for (const unsigned final : {301U, 400U, 401U, 404U, 410U, 413U})
-    EXPECT_EQ(outcome_of(final, "").kind, Kind::kRejected) << final;
-}
-
-TEST(OutcomeOf, ReadsHowLongToWait) {
-  EXPECT_EQ(outcome_of(503, "17").retry_after, seconds{17});
-  EXPECT_EQ(outcome_of(503, "99999999999").retry_after, std::chrono::hours{24});
-  for (const char* other : {"", "-1", "soon", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT"})
-    EXPECT_EQ(outcome_of(503, other).retry_after, Duration::zero()) << other;
-}
-
 TEST(Outbox, GivesWhatWasPutInInOrderAndAtOnce) {
   Outbox outbox(options(), 1);
   EXPECT_FALSE(outbox.next_due());
@@ -62,7 +46,7 @@ TEST(Outbox, GivesWhatWasPutInInOrderAndAtOnce) {
     auto delivery = outbox.take(at({}));
     ASSERT_TRUE(delivery);
     EXPECT_EQ(delivery->id, id);
-    outbox.settle(std::move(*delivery), {Kind::kDelivered, {}}, at({}));
+    outbox.settle(std::move(*delivery), {Kind::kDone, {}}, at({}));
   }
   EXPECT_EQ(outbox.counters().delivered, 2u);
   EXPECT_EQ(outbox.size(), 0u);
@@ -116,7 +100,7 @@ TEST(Outbox, OneThatAlwaysFailsDoesNotHoldUpTheOthers) {
   for (int i = 0; i < 50; ++i) outbox.push("good", "", at({}));
   for (SteadyTime now = at({}); now < at(seconds{10}); now += milliseconds{100}) {
     while (auto delivery = outbox.take(now)) {
-      const Kind kind = delivery->id == "good" ? Kind::kDelivered : Kind::kRetry;
+      const Kind kind = delivery->id == "good" ? Kind::kDone : Kind::kRetry;
       outbox.settle(std::move(*delivery), {kind, {}}, now);
     }
   }

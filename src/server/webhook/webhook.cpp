@@ -19,10 +19,8 @@ class HttpTransport final : public Transport {
         client_({.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(options.timeout),
                  .ca_file = options.ca_file}) {}
 
-  Outcome post(const std::vector<http::Header>& headers, const std::string& body) override {
-    const Result<http::Response> answer = client_.send("POST", url_, headers, body);
-    if (!answer) return {Outcome::Kind::kRetry, {}};
-    return outcome_of(answer->status, answer->header("Retry-After").value_or(""));
+  http::Outcome post(const std::vector<http::Header>& headers, const std::string& body) override {
+    return http::outcome_of(client_.send("POST", url_, headers, body));
   }
 
   void cancel() override { client_.cancel(); }
@@ -145,7 +143,7 @@ void Webhook::run() {
     }
     sending_ = true;
     lock.unlock();
-    const Outcome outcome = transport_->post(headers_of(*delivery, now), delivery->body);
+    const http::Outcome outcome = transport_->post(headers_of(*delivery, now), delivery->body);
     const SteadyTime then = clock_();
     lock.lock();
     sending_ = false;

@@ -28,8 +28,8 @@ enum class Occasion : std::uint8_t { kRaised, kEscalated, kResolved };
 class Transport {
  public:
   virtual ~Transport() = default;
-  [[nodiscard]] virtual Outcome post(const std::vector<http::Header>& headers,
-                                     const std::string& body) = 0;
+  [[nodiscard]] virtual http::Outcome post(const std::vector<http::Header>& headers,
+                                           const std::string& body) = 0;
   /// Ends a `post` that waits, and all later ones. From any thread.
   virtual void cancel() = 0;
 };

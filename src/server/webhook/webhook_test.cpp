@@ -14,7 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using traffic::Severity;
-using Kind = Outcome::Kind;
+using Kind = http::Outcome::Kind;
 
 /// Nothing is waited for longer than this; nothing but a failure takes as long.
 constexpr seconds kPatience{20};
@@ -51,10 +51,10 @@ class FakeTransport final : public Transport {
  public:
   explicit FakeTransport(std::vector<Kind> answers) : answers_(std::move(answers)) {}
 
-  Outcome post(const std::vector<http::Header>& headers, const std::string& body) override {
+  http::Outcome post(const std::vector<http::Header>& headers, const std::string& body) override {
     posted.push_back({headers, body});
     const std::size_t turn = posted.size() - 1;
-    return {turn < answers_.size() ? answers_[turn] : Kind::kDelivered, {}};
+    return {turn < answers_.size() ? answers_[turn] : Kind::kDone, {}};
   }
   void cancel() override {}
 
