@@ -281,6 +281,7 @@ void MetricStreams::add_metrics(prometheus::Snapshot& out) const {
   out.add(Family::kMetricRowsLate, counters.rows_late);
   out.add(Family::kMetricAnomalies, counters.anomalies);
   out.add(Family::kMetricSeries, counters.series);
+  out.add(Family::kMetricMemory, counters.bytes);
   out.add(Family::kMetricSourcesEvicted, counters.sources_evicted);
   for (const signals::Limits::Line& one :
        limits_.lines(kLimitsShown, std::string(api::kOwnSource))) {

@@ -11,6 +11,8 @@ namespace {
 using State = MetricScore::State;
 
 constexpr std::size_t kNameBytesMax = 1024;
+/// Less than any saved series takes.
+constexpr std::size_t kSavedBytesMin = 64;
 
 /// How sure to be of an alarm by its score. A judgement: the values grow with the score as they
 /// should, but how many such alarms are true was not measured.
@@ -58,6 +60,12 @@ std::optional<std::uint32_t> Source::find_or_add(std::string_view name) {
     slots_[slot_of(name)] = number;
   }
   return number;
+}
+
+void Source::reserve(std::size_t metrics) {
+  metrics = std::min<std::size_t>(metrics, metrics_max_);
+  series_.reserve(metrics);
+  names_.reserve(metrics);
 }
 
 void Source::configure(std::uint32_t metric, const SeriesSettings& settings) {
@@ -140,6 +148,8 @@ Result<void> Source::load(Reader& in) {
   const std::uint64_t count = in.get_varint();
   if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
   if (count > metrics_max_) return failure(ErrorCode::kTooLarge, in.position());
+  // No more than the bytes could hold: the count alone is believed by nobody.
+  read.reserve(std::min<std::size_t>(count, in.remaining() / kSavedBytesMin));
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::string_view name = in.get_text();
     MetricSeries series;

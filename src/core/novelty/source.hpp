@@ -61,6 +61,8 @@ class Source {
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view name) const;
   /// The same, making it known; nothing when there are too many.
   std::optional<std::uint32_t> find_or_add(std::string_view name);
+  /// Makes room for so many metrics, and no more, in one piece.
+  void reserve(std::size_t metrics);
   [[nodiscard]] std::size_t metrics() const { return series_.size(); }
   [[nodiscard]] const std::string& name(std::uint32_t metric) const { return names_[metric]; }
   [[nodiscard]] const MetricSeries& series(std::uint32_t metric) const { return series_[metric]; }

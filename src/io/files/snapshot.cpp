@@ -22,6 +22,13 @@ std::string previous_path(const std::string& folder, ShardId shard) {
 }  // namespace
 
 std::string seal_snapshot(const SnapshotHeader& header, std::string_view payload) {
+  std::string own;
+  own.reserve(payload.size() + kSnapshotEnvelopeBytes);
+  own = payload;
+  return seal_in_place(header, std::move(own));
+}
+
+std::string seal_in_place(const SnapshotHeader& header, std::string payload) {
   LIMINAL_CHECK(index(header.shard) <= kShards);
   Writer out;
   for (const char letter : kMagic) out.put(letter);
@@ -31,12 +38,11 @@ std::string seal_snapshot(const SnapshotHeader& header, std::string_view payload
   out.put(header.input);
   out.put(header.schema_hash);
   out.put(static_cast<std::uint64_t>(payload.size()));
-  std::string bytes = out.take();
-  bytes.reserve(bytes.size() + payload.size() + kChecksumBytes);
-  bytes += payload;
+  payload.insert(0, out.bytes());
   Writer checksum;
-  checksum.put(hash64(bytes));
-  return bytes += checksum.bytes();
+  checksum.put(hash64(payload));
+  payload += checksum.bytes();
+  return payload;
 }
 
 Result<SnapshotHeader> read_snapshot_header(std::string_view head) {

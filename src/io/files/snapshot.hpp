@@ -30,9 +30,12 @@ struct Snapshot {
 
 inline constexpr std::uint32_t kSnapshotFormat = 1;
 inline constexpr std::size_t kSnapshotHeaderBytes = 48;
+inline constexpr std::size_t kSnapshotEnvelopeBytes = kSnapshotHeaderBytes + sizeof(std::uint64_t);
 
 /// Puts a payload into its envelope.
 [[nodiscard]] std::string seal_snapshot(const SnapshotHeader& header, std::string_view payload);
+/// The same of a large one: what has room for `kSnapshotEnvelopeBytes` more is not copied.
+[[nodiscard]] std::string seal_in_place(const SnapshotHeader& header, std::string payload);
 
 /// Checks an envelope: `kTruncated`, `kMalformed` (not a snapshot, or bytes behind its end),
 /// `kUnsupported` (another version), `kOutOfRange` (no such shard) or `kChecksum`.

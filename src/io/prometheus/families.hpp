@@ -86,6 +86,7 @@ enum class Family : std::uint8_t {
   kMetricRowsLate,
   kMetricAnomalies,
   kMetricSeries,
+  kMetricMemory,
   kMetricSourcesEvicted,
   kMetricScore,
   kMetricValue,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <thread>
 
+#include "io/files/snapshot.hpp"
 #include "server/signals/state_file.hpp"
 
 namespace liminal::signals {
@@ -38,7 +39,7 @@ Anomaly::Kept& Anomaly::touch(const std::string& name) {
     return order_.front();
   }
   order_.push_front({name, novelty::Source(options_.metrics_max)});
-  by_name_.emplace(name, order_.begin());
+  by_name_.emplace(order_.front().name, order_.begin());
   return order_.front();
 }
 
@@ -47,80 +48,124 @@ void Anomaly::evict(const Kept& keep) {
   while (counters_.series > options_.series_max && &order_.back() != &keep) {
     const Kept& gone = order_.back();
     counters_.series -= gone.source.metrics();
+    counters_.bytes -= gone.bytes;
     ++counters_.sources_evicted;
+    ++moves_;
     by_name_.erase(gone.name);
     order_.pop_back();
   }
 }
 
 bool Anomaly::has_room(const Kept& kept, const novelty::Batch& batch) const {
+  const std::size_t room = options_.metrics_max - kept.source.metrics();
+  if (batch.metrics.size() <= room) return true;
   std::size_t fresh = 0;
-  for (const std::string& metric : batch.metrics) fresh += kept.source.find(metric) ? 0U : 1U;
-  return kept.source.metrics() + fresh <= options_.metrics_max;
+  for (const std::string& metric : batch.metrics) {
+    if (!kept.source.find(metric) && ++fresh > room) return false;
+  }
+  return true;
 }
 
-/// Where the batch's metrics are, made known as far as there is room.
-std::vector<Anomaly::Place> Anomaly::places(Kept& kept, const novelty::Batch& batch) {
-  std::vector<Place> places;
-  places.reserve(batch.metrics.size());
-  for (std::size_t i = 0; i < batch.metrics.size(); ++i) {
-    const std::string& metric = batch.metrics[i];
-    Place& place = places.emplace_back();
-    const std::size_t before = kept.source.metrics();
-    const auto series = kept.source.find_or_add(metric);
-    if (!series) continue;
-    place.series = *series;
-    if (kept.source.metrics() == before) continue;
+/// Where one of the batch's metrics is, made known if there is room.
+Anomaly::Place Anomaly::place(Kept& kept, const novelty::Batch& batch, std::uint32_t metric) {
+  const std::string& name = batch.metrics[metric];
+  const std::size_t before = kept.source.metrics();
+  const auto series = kept.source.find_or_add(name);
+  if (!series) return {kNowhere, kNowhere};
+  if (kept.source.metrics() > before) {
     ++counters_.series;
-    const auto told = settings_.find({kept.name, metric});
+    const auto told = settings_.find(SettingsName{kept.name, name});
     if (told != settings_.end()) {
       kept.source.configure(*series, told->second);
-    } else if (i < batch.counters.size() && batch.counters[i]) {
+    } else if (metric < batch.counters.size() && batch.counters[metric]) {
       kept.source.configure(*series, {.counter = true});
     }
-    watch(kept.name, metric, told != settings_.end());
+    watch(kept.name, name, told != settings_.end());
   }
-  // After all of them, because one may take the place of another.
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const auto watched = watched_at_.find({kept.name, batch.metrics[i]});
-    if (watched != watched_at_.end()) places[i].watched = watched->second;
-  }
+  const auto watched = watched_at_.find(SettingsName{kept.name, name});
+  return {*series, watched == watched_at_.end() ? kNowhere : watched->second};
+}
+
+/// Finds the places that the turn's rows need; other ones were found before, or are never needed.
+void Anomaly::find_places(Kept& kept, const Turn& turn, Places& places) {
+  const std::size_t before = kept.source.metrics();
+  do {
+    if (places.moves != moves_) std::fill(places.of.begin(), places.of.end(), Place{});
+    places.moves = moves_;
+    std::vector<std::uint32_t> needed;
+    for (std::size_t i = turn.begin; i < turn.end; ++i) {
+      for (const novelty::Source::Value& value : turn.batch.rows[i].values) {
+        if (places.of[value.metric].series == kUnknown) needed.push_back(value.metric);
+      }
+    }
+    // In the order in which the batch names them, whatever that of a row is.
+    std::sort(needed.begin(), needed.end());
+    needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
+    if (before == 0) kept.source.reserve(needed.size());
+    for (const std::uint32_t metric : needed) places.of[metric] = place(kept, turn.batch, metric);
+    // Once more when one metric took another's place among those that are watched.
+  } while (places.moves != moves_);
+  if (kept.source.metrics() == before) return;
+  weigh(kept);
   evict(kept);
-  return places;
+  places.moves = moves_;  // others had to go
+}
+
+/// Brings up to date what is counted of its memory.
+void Anomaly::weigh(Kept& kept) {
+  constexpr std::size_t kIndexBytes = 88;  // nodes of the list and of the table
+  const std::size_t bytes =
+      kept.source.memory_bytes() + sizeof(Kept) - sizeof kept.source + kIndexBytes;
+  counters_.bytes += bytes - kept.bytes;
+  kept.bytes = bytes;
+}
+
+void Anomaly::forget_if_empty(const Kept& kept) {
+  if (kept.source.metrics() > 0) return;
+  by_name_.erase(kept.name);
+  order_.pop_front();
 }
 
 void Anomaly::watch(const std::string& source, const std::string& metric, bool told) {
-  const SettingsKey key{source, metric};
-  if (const auto found = watched_at_.find(key); found != watched_at_.end()) {
+  if (const auto found = watched_at_.find(SettingsName{source, metric});
+      found != watched_at_.end()) {
     watched_[found->second].told |= told;
     return;
   }
+  // Only who is told of takes the place of one that is not; the other ones come free with a source.
+  if (!told && watched_full_at_ == counters_.sources_evicted + 1) return;
+  const SettingsKey key{source, metric};
   const auto place = static_cast<std::uint32_t>(watched_.size());
   if (watched_.size() < options_.exported_max) {
     watched_.push_back({source, metric, told});
     watched_at_.emplace(key, place);
+    ++moves_;
     return;
   }
   const auto other = std::find_if(watched_.begin(), watched_.end(), [&](const Watched& one) {
     return (told && !one.told) || !by_name_.contains(one.source);
   });
-  if (other == watched_.end()) return;
+  if (other == watched_.end()) {
+    watched_full_at_ = counters_.sources_evicted + 1;
+    return;
+  }
   watched_at_.erase({other->source, other->metric});
   watched_at_.emplace(key, static_cast<std::uint32_t>(other - watched_.begin()));
+  ++moves_;
   *other = {source, metric, told};
 }
 
 /// Judges and learns a row; the parts of what it says name metrics as the row does.
 void Anomaly::judge(Kept& kept,
                     const novelty::Batch::Row& row,
-                    const std::vector<Place>& places,
+                    const Places& places,
                     bool expected,
                     novelty::RowScore& out) {
   ++counters_.rows;
   ++learnt_;
   row_ = row.values;
   for (auto& value : row_) {
-    const Place& place = places[value.metric];
+    const Place& place = places.of[value.metric];
     value.metric = place.series;
     if (place.watched != kNowhere)
       watched_[place.watched].value = kept.source.series(place.series).seen(value.value, row.at);
@@ -129,7 +174,7 @@ void Anomaly::judge(Kept& kept,
   counters_.anomalies += out.is_anomaly() ? 1U : 0U;
   for (std::size_t k = 0; k < row.values.size(); ++k) {
     out.parts[k].metric = row.values[k].metric;
-    const std::uint32_t watched = places[row.values[k].metric].watched;
+    const std::uint32_t watched = places.of[row.values[k].metric].watched;
     if (watched != kNowhere) watched_[watched].score = static_cast<double>(out.parts[k].own.rarity);
   }
 }
@@ -143,26 +188,28 @@ void Anomaly::tell(const novelty::Batch& batch, std::span<const novelty::RowScor
 
 Result<std::vector<novelty::RowScore>> Anomaly::score(const novelty::Batch& batch, bool expected) {
   std::vector<novelty::RowScore> scores(batch.rows.size());
+  Places places(batch);
   for (std::size_t begin = 0, end = 0; begin < batch.rows.size(); begin = end) {
     end = turn_end(batch, begin);
     {
       const std::lock_guard lock(mutex_);
       // Each time anew: between two turns the source may have been forgotten.
       Kept& kept = touch(batch.source);
-      if (!has_room(kept, batch)) {
-        if (kept.source.metrics() == 0) {
-          by_name_.erase(kept.name);
-          order_.pop_front();
-        }
+      if (begin == 0 && !has_room(kept, batch)) {
+        forget_if_empty(kept);
         return failure(ErrorCode::kTooLarge);
       }
-      const std::vector<Place> place = places(kept, batch);
+      find_places(kept, {batch, begin, end}, places);
       for (std::size_t i = begin; i < end; ++i) {
+        // Others may have taken the room since the first turn.
+        for (const novelty::Source::Value& value : batch.rows[i].values) {
+          if (places.of[value.metric].series == kNowhere) return failure(ErrorCode::kTooLarge);
+        }
         const bool late = batch.rows[i].at < kept.source.last();
         if (late && kept.late_in_a_row >= kLateInARowMax) return failure(ErrorCode::kConflict, i);
         kept.late_in_a_row = late ? kept.late_in_a_row + 1 : 0;
         counters_.rows_late += late ? 1U : 0U;
-        judge(kept, batch.rows[i], place, expected, scores[i]);
+        judge(kept, batch.rows[i], places, expected, scores[i]);
       }
     }
     tell(batch, std::span(scores).subspan(begin, end - begin));
@@ -188,20 +235,22 @@ novelty::Intake Anomaly::learn(const novelty::Batch& batch) {
   novelty::Intake count;
   std::vector<novelty::RowScore> scores;
   novelty::Batch::Row row;
+  Places places(batch);
   for (std::size_t begin = 0, end = 0; begin < batch.rows.size(); begin = end) {
     end = turn_end(batch, begin);
     scores.clear();
     {
       const std::lock_guard lock(mutex_);
       Kept& kept = touch(batch.source);
-      const std::vector<Place> place = places(kept, batch);
+      find_places(kept, {batch, begin, end}, places);
       for (std::size_t i = begin; i < end; ++i) {
         row.at = batch.rows[i].at;
         row.values.clear();
         for (const novelty::Source::Value& value : batch.rows[i].values) {
-          if (is_news(kept, place[value.metric], value, row.at, count)) row.values.push_back(value);
+          if (is_news(kept, places.of[value.metric], value, row.at, count))
+            row.values.push_back(value);
         }
-        if (!row.values.empty()) judge(kept, row, place, false, scores.emplace_back());
+        if (!row.values.empty()) judge(kept, row, places, false, scores.emplace_back());
       }
     }
     tell(batch, scores);
@@ -264,7 +313,7 @@ Result<void> Anomaly::load_settings() {
   const auto payload = read_state(files_, options_.folder, kSettingsFile, kSettingsFormat);
   if (!payload) return tl::unexpected(payload.error());
   Reader in(*payload);
-  std::map<SettingsKey, novelty::SeriesSettings> read;
+  Settings read;
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
     SettingsKey key;
     key.first = in.get_text();
@@ -302,10 +351,11 @@ Result<void> Anomaly::load_sources() {
     counters_.series += kept.source.metrics();
     for (std::uint32_t i = 0; i < kept.source.metrics(); ++i) {
       // Settings may have been told after the snapshot was written.
-      const auto told = settings_.find({name, kept.source.name(i)});
+      const auto told = settings_.find(SettingsName{name, kept.source.name(i)});
       if (told != settings_.end()) kept.source.configure(i, told->second);
       watch(name, kept.source.name(i), told != settings_.end());
     }
+    weigh(kept);
     evict(kept);
   }
   return in.finish();
@@ -329,19 +379,26 @@ Result<std::uint64_t> Anomaly::save(EventTime now) {
     learnt = learnt_;
     for (auto kept = order_.rbegin(); kept != order_.rend(); ++kept) names.push_back(kept->name);
   }
+  std::string payload;
+  // In one piece of about the right size: to grow by doubling would take it three times over.
+  payload.reserve(saved_bytes_ + saved_bytes_ / 8 + files::kSnapshotEnvelopeBytes);
   out.put_varint(names.size());
   for (const std::string& name : names) {
-    const std::lock_guard lock(mutex_);
-    const auto found = by_name_.find(name);
     out.put_text(name);
-    if (found == by_name_.end()) {
-      novelty::Source().save(out);  // it was forgotten meanwhile
-    } else {
-      found->second->source.save(out);
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = by_name_.find(name);
+      if (found == by_name_.end()) {
+        novelty::Source().save(out);  // it was forgotten meanwhile
+      } else {
+        found->second->source.save(out);
+      }
     }
+    payload += out.bytes();
+    out.clear();
   }
-  std::string payload = out.take();
   const std::uint64_t bytes = payload.size();
+  saved_bytes_ = bytes;
   const Result<void> written =
       write_state(files_, options_.folder, kSourcesFile, kSourcesFormat, now, std::move(payload));
   if (!written) return tl::unexpected(written.error());
@@ -354,7 +411,7 @@ std::optional<Anomaly::Described> Anomaly::describe(const std::string& source,
                                                     const std::string& metric) const {
   const std::lock_guard lock(mutex_);
   Described out;
-  const auto told = settings_.find({source, metric});
+  const auto told = settings_.find(SettingsName{source, metric});
   if (told != settings_.end()) out.settings = told->second;
   const auto kept = by_name_.find(source);
   const auto place = kept == by_name_.end() ? std::nullopt : kept->second->source.find(metric);
@@ -370,8 +427,6 @@ Anomaly::Counters Anomaly::counters() const {
   const std::lock_guard lock(mutex_);
   Counters now = counters_;
   now.sources = order_.size();
-  now.bytes = now.series * (sizeof(novelty::MetricSeries) + 96) +
-              now.sources * (sizeof(Kept) + sizeof(Order::iterator) + 64);
   return now;
 }
 

@@ -30,7 +30,7 @@ namespace liminal::signals {
 /// Thread-safe by its own lock, which is held for some hundred values at a time: a large batch does
 /// not hold up others. Time is given by the callers.
 ///
-/// Memory: some 900 bytes a series with a name of 30 bytes. Cost: `Source`'s.
+/// Memory: `Source`'s, and 200 bytes a source and its name. Cost: `Source`'s.
 class Anomaly {
  public:
   struct Options {
@@ -50,7 +50,7 @@ class Anomaly {
     std::uint64_t sources_evicted = 0;
     std::uint64_t sources = 0;
     std::uint64_t series = 0;
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes = 0;  ///< of the sources, their series and names
   };
 
   /// The present state of one series.
@@ -112,6 +112,7 @@ class Anomaly {
     std::string name;
     novelty::Source source;
     std::uint32_t late_in_a_row = 0;
+    std::size_t bytes = 0;  ///< of it, as far as `counters_` has them
   };
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   using Order = std::list<Kept>;  ///< the longest silent last
@@ -122,19 +123,42 @@ class Anomaly {
   };
   /// Where a batch's metric is kept; `kNowhere` in both for none.
   struct Place {
-    std::uint32_t series = kNowhere;
+    std::uint32_t series = kUnknown;
     std::uint32_t watched = kNowhere;
   };
   static constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
+  static constexpr std::uint32_t kUnknown = kNowhere - 1;  ///< nobody has looked yet
+  /// Where a batch's metrics are kept, found when a row first needs them, for as long as nothing
+  /// moved.
+  struct Places {
+    explicit Places(const novelty::Batch& batch) : of(batch.metrics.size()) {}
+    std::vector<Place> of;
+    std::uint64_t moves = 0;  ///< `moves_` when they were found
+  };
+  /// The rows of a batch that are judged under one lock.
+  struct Turn {
+    const novelty::Batch& batch;
+    std::size_t begin = 0, end = 0;
+  };
   using SettingsKey = std::pair<std::string, std::string>;
+  using SettingsName = std::pair<std::string_view, std::string_view>;
+  struct ByName {
+    using is_transparent = void;
+    bool operator()(const SettingsName& a, const SettingsName& b) const { return a < b; }
+  };
+
+  using Settings = std::map<SettingsKey, novelty::SeriesSettings, ByName>;
 
   Kept& touch(const std::string& name);
   void evict(const Kept& keep);
   [[nodiscard]] bool has_room(const Kept& kept, const novelty::Batch& batch) const;
-  [[nodiscard]] std::vector<Place> places(Kept& kept, const novelty::Batch& batch);
+  [[nodiscard]] Place place(Kept& kept, const novelty::Batch& batch, std::uint32_t metric);
+  void find_places(Kept& kept, const Turn& turn, Places& places);
+  void weigh(Kept& kept);
+  void forget_if_empty(const Kept& kept);
   void judge(Kept& kept,
              const novelty::Batch::Row& row,
-             const std::vector<Place>& places,
+             const Places& places,
              bool expected,
              novelty::RowScore& out);
   [[nodiscard]] static bool is_news(const Kept& kept,
@@ -154,13 +178,17 @@ class Anomaly {
   std::mutex declaring_;  ///< taken before `mutex_`, while the settings are written
   mutable std::mutex mutex_;
   Order order_;
-  std::unordered_map<std::string, Order::iterator> by_name_;
-  std::map<SettingsKey, novelty::SeriesSettings> settings_;
+  std::unordered_map<std::string_view, Order::iterator> by_name_;  ///< names are those in `order_`
+  Settings settings_;
   std::vector<Watched> watched_;
-  std::map<SettingsKey, std::uint32_t> watched_at_;
+  std::map<SettingsKey, std::uint32_t, ByName> watched_at_;
+  /// One more than the sources that had been evicted when no place was free; 0: one may be.
+  std::uint64_t watched_full_at_ = 0;
+  std::uint64_t moves_ = 1;  ///< grows when a place that was given out may be another's now
   std::vector<novelty::Source::Value> row_;  ///< of `judge`, for its memory
   Counters counters_;
   std::uint64_t learnt_ = 0, saved_ = 0;
+  std::uint64_t saved_bytes_ = 0;  ///< of the last snapshot; of the thread that saves
 };
 
 }  // namespace liminal::signals

@@ -84,6 +84,45 @@ TEST_F(AnomalyTest, ForgetsTheLongestSilentSourceWhenThereAreTooMany) {
   EXPECT_EQ(std::count(left.begin(), left.end(), "b"), 0);
 }
 
+TEST_F(AnomalyTest, GoesOnWithABatchWhoseSourceWasForgottenBetweenTwoTurns) {
+  Anomaly::Options options;
+  options.series_max = 3;
+  options.folder = "data";
+  Anomaly* asked = nullptr;
+  bool forgotten = false;
+  Anomaly anomaly(options, files, [&](const novelty::Batch& of, const novelty::RowScore&) {
+    if (of.source != "web" || std::exchange(forgotten, true)) return;
+    // Two metrics each: the first one that is new pushes "web" out, the second the first.
+    for (const char* other : {"x", "y"}) ASSERT_TRUE(asked->score(batch(other, 0, 1), false));
+  });
+  asked = &anomaly;
+  novelty::Batch rows = batch("web", 0, 3000);
+  for (std::size_t i = 1000; i < 1010; ++i) rows.rows[i].values[1].value = 9;
+  const auto scores = anomaly.score(rows, false);
+  ASSERT_TRUE(scores);
+  ASSERT_TRUE(forgotten);
+  EXPECT_EQ(scores->back().parts.size(), 2U);
+  EXPECT_EQ(scores->back().state, novelty::MetricScore::State::kNormal) << "known anew";
+  EXPECT_EQ(anomaly.counters().rows, 3002U);
+  EXPECT_EQ(anomaly.counters().sources, 1U);
+  EXPECT_EQ(anomaly.counters().series, 2U);
+}
+
+TEST_F(AnomalyTest, CountsTheMemoryOfWhatIsThere) {
+  Anomaly anomaly = make(6);
+  ASSERT_TRUE(anomaly.score(batch("a", 0, 1), false));
+  const std::uint64_t one = anomaly.counters().bytes;
+  EXPECT_GT(one, 2 * sizeof(novelty::MetricSeries));
+  EXPECT_LT(one, 2 * sizeof(novelty::MetricSeries) + 1000);
+  for (const char* source : {"b", "c", "d", "e"})
+    ASSERT_TRUE(anomaly.score(batch(source, 0, 1), false));
+  EXPECT_EQ(anomaly.counters().bytes, 3 * one) << "two were forgotten";
+  ASSERT_TRUE(anomaly.save(second(0)));
+  Anomaly again = make(6);
+  (void)again.load();
+  EXPECT_EQ(again.counters().bytes, 3 * one);
+}
+
 TEST_F(AnomalyTest, RefusesTooManyMetricsOfASourceAndLearnsNothing) {
   Anomaly anomaly = make();
   novelty::Batch wide{"web", {"a", "b", "c", "d", "e"}, {{second(0), {{0, 1}}}}, {}};

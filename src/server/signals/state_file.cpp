@@ -38,9 +38,8 @@ Result<void> write_state(files::FileSystem& system,
   header.shard = files::kCommons;
   header.engine_time = SteadyTime{now.time_since_epoch()};
   header.schema_hash = format;
-  const std::string sealed = files::seal_snapshot(header, payload);
-  std::string().swap(payload);
-  return files::replace_file(system, path_of(folder, file), sealed);
+  return files::replace_file(
+      system, path_of(folder, file), files::seal_in_place(header, std::move(payload)));
 }
 
 }  // namespace liminal::signals

@@ -18,7 +18,8 @@ namespace liminal::signals {
                                              std::string_view file,
                                              std::uint64_t format);
 
-/// Durable, whole, when it returns; blocks on the disk. Memory: the payload twice.
+/// Durable, whole, when it returns; blocks on the disk. A payload that has room for its envelope is
+/// not copied.
 [[nodiscard]] Result<void> write_state(files::FileSystem& system,
                                        const std::string& folder,
                                        std::string_view file,
