@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/dispatch.hpp>
@@ -35,11 +36,22 @@ using boost::system::error_code;
 /// goes.
 constexpr std::chrono::seconds kLinger{2};
 constexpr std::size_t kReadBytes = 4096;
+/// How often a connection looks at its clock at least.
+constexpr std::chrono::milliseconds kTickMax{1000};
 
 struct Refusal {
   unsigned status;
   std::string_view detail;
 };
+
+/// A quarter of the shortest time that is given.
+std::chrono::milliseconds tick_of(const Options& options) {
+  const auto shortest = std::min({options.idle_timeout,
+                                  options.receive_timeout,
+                                  options.handler_timeout,
+                                  options.send_timeout});
+  return std::clamp(shortest / 4, std::chrono::milliseconds{1}, kTickMax);
+}
 
 /// What is answered to a request that could not be read; nothing when the client is simply gone.
 std::optional<Refusal> refusal(error_code code) {
@@ -94,6 +106,7 @@ struct Server::Core : std::enable_shared_from_this<Server::Core> {
   void run();
 
   const Options options;
+  const std::chrono::milliseconds tick = tick_of(options);
   const Handler handler;
   const ErrorPage error_page;
   std::atomic<bool> draining{false};
@@ -109,18 +122,22 @@ struct Server::Core : std::enable_shared_from_this<Server::Core> {
 };
 
 /// One connection. Everything runs on its strand; pending operations keep it alive.
+///
+/// How long something may take is looked at once a tick: timers that are set and cancelled with
+/// every request would cost as much as its answer.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   // Not private to Server for the sake of make_shared; `Core` is.
   template <class Core>
   Session(tcp::socket socket, std::shared_ptr<Core> core, const Core& settings)
       : options_(settings.options),
+        tick_(settings.tick),
         handler_(settings.handler),
         error_page_(settings.error_page),
         draining_(settings.draining),
         core_(core),
         stream_(std::move(socket)),
-        patience_(stream_.get_executor()) {
+        watch_(stream_.get_executor()) {
     error_code ignored;
     stream_.socket().set_option(tcp::no_delay(true), ignored);
     const tcp::endpoint peer = stream_.socket().remote_endpoint(ignored);
@@ -138,7 +155,10 @@ class Session : public std::enable_shared_from_this<Session> {
   ~Session() { forget_(); }
 
   void start() {
-    asio::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->await_request(); });
+    asio::dispatch(stream_.get_executor(), [self = shared_from_this()] {
+      self->watch();
+      self->await_request();
+    });
   }
 
   /// Closes the connection if nothing is under way on it.
@@ -150,12 +170,30 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   using Parser = beast::http::request_parser<beast::http::string_body>;
+  using Clock = std::chrono::steady_clock;
+
+  /// What is begun now may take so long.
+  void allow(Clock::duration time) { deadline_ = Clock::now() + time; }
+
+  void watch() {
+    watch_.expires_after(tick_);
+    watch_.async_wait([self = shared_from_this()](error_code error) {
+      if (error || !self->stream_.socket().is_open()) return;
+      if (Clock::now() >= self->deadline_) self->expire();
+      self->watch();
+    });
+  }
+
+  void expire() {
+    if (answered_) return close();
+    answer(turn_, error_page_(503, "no answer was found in time"));
+  }
 
   void await_request() {
     if (buffer_.size() > 0) return read_header();  // pipelined
     if (draining_) return close();
     idle_ = true;
-    stream_.expires_after(options_.idle_timeout);
+    allow(options_.idle_timeout);
     stream_.async_read_some(buffer_.prepare(kReadBytes),
                             [self = shared_from_this()](error_code error, std::size_t count) {
                               self->idle_ = false;
@@ -169,7 +207,7 @@ class Session : public std::enable_shared_from_this<Session> {
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(options_.header_bytes_max));
     parser_->body_limit(options_.body_bytes_max);
-    stream_.expires_after(options_.receive_timeout);
+    allow(options_.receive_timeout);
     beast::http::async_read_header(
         stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
           if (error) return self->refuse(error);
@@ -216,12 +254,9 @@ class Session : public std::enable_shared_from_this<Session> {
     request.body = std::move(message.body());
     request.peer = peer_.to_string();
     request.peer_is_local = peer_.is_loopback();
-    stream_.expires_never();
     answered_ = false;
-    patience_.expires_after(options_.handler_timeout);
-    patience_.async_wait([self = shared_from_this(), turn = ++turn_](error_code error) {
-      if (!error) self->answer(turn, self->error_page_(503, "no answer was found in time"));
-    });
+    ++turn_;
+    allow(options_.handler_timeout);
     handler_(std::move(request),
              [core = core_, weak = weak_from_this(), turn = turn_](Response response) {
                const auto alive = core.lock();  // first: the connection must die before the server
@@ -237,7 +272,6 @@ class Session : public std::enable_shared_from_this<Session> {
   void answer(std::uint64_t turn, Response response) {
     if (turn != turn_ || answered_) return;
     answered_ = true;
-    patience_.cancel();
     keep_alive_ = keep_alive_ && !draining_;
     write(std::move(response));
   }
@@ -259,14 +293,14 @@ class Session : public std::enable_shared_from_this<Session> {
     const bool bodiless = head_only_ || response_.status == 204 || response_.status == 304;
     const std::array<asio::const_buffer, 2> parts{
         asio::buffer(head_), bodiless ? asio::const_buffer{} : asio::buffer(response_.body)};
-    stream_.expires_after(options_.send_timeout);
+    allow(options_.send_timeout);
     asio::async_write(stream_, parts, [self = shared_from_this()](error_code error, std::size_t) {
       if (error) return self->close();
       self->response_ = {};
       if (self->keep_alive_) return self->await_request();
       error_code ignored;
       self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-      self->stream_.expires_after(kLinger);
+      self->allow(kLinger);
       self->linger();
     });
   }
@@ -285,17 +319,19 @@ class Session : public std::enable_shared_from_this<Session> {
   void close() {
     error_code ignored;
     stream_.socket().close(ignored);
-    patience_.cancel();
+    watch_.cancel();
   }
 
   const Options& options_;
+  const std::chrono::milliseconds tick_;
   const Handler& handler_;
   const ErrorPage& error_page_;
   const std::atomic<bool>& draining_;
   std::weak_ptr<void> core_;
   std::function<void()> forget_;
   beast::tcp_stream stream_;
-  asio::steady_timer patience_;
+  asio::steady_timer watch_;
+  Clock::time_point deadline_ = Clock::time_point::max();
   asio::ip::address peer_;
   beast::flat_buffer buffer_;
   std::optional<Parser> parser_;

@@ -17,9 +17,10 @@ struct Options {
   std::string host = "127.0.0.1";  ///< an address, not a name: nothing is bound that was not told
   std::uint16_t port = 0;          ///< 0: the system picks a free one (`Server::port`)
   unsigned threads = 1;
-  std::size_t header_bytes_max = 16 * 1024;           ///< beyond: 431
-  std::size_t body_bytes_max = 16 * 1024 * 1024;      ///< beyond: 413
-  std::size_t connections_max = 1024;                 ///< beyond: the new one is closed at once
+  std::size_t header_bytes_max = 16 * 1024;       ///< beyond: 431
+  std::size_t body_bytes_max = 16 * 1024 * 1024;  ///< beyond: 413
+  std::size_t connections_max = 1024;             ///< beyond: the new one is closed at once
+  // Looked at four times in the shortest of them, and once a second at least.
   std::chrono::milliseconds idle_timeout{60'000};     ///< between requests
   std::chrono::milliseconds receive_timeout{30'000};  ///< from a request's first byte to its last
   std::chrono::milliseconds handler_timeout{30'000};  ///< beyond: 503

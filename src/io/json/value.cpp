@@ -2,20 +2,26 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
+
 namespace liminal::json {
 namespace {
 
 namespace dom = simdjson::dom;
 
+constexpr std::size_t kKeptBytes = 16 * 1024;
+
 Value own(dom::element element) {
   switch (element.type()) {
     case dom::element_type::ARRAY: {
       Value::Array items;
+      items.reserve(dom::array(element).size());
       for (const dom::element item : dom::array(element)) items.push_back(own(item));
       return {std::move(items)};
     }
     case dom::element_type::OBJECT: {
       Value::Object members;
+      members.reserve(dom::object(element).size());
       for (const dom::key_value_pair member : dom::object(element))
         members.emplace_back(std::string(member.key), own(member.value));
       return {std::move(members)};
@@ -39,9 +45,13 @@ Value own(dom::element element) {
 }  // namespace
 
 Result<Value> parse(std::string_view json) {
-  dom::parser parser;
+  // One for small documents stays with its thread.
+  thread_local dom::parser small;
+  dom::parser own_parser;
+  dom::parser& parser = json.size() <= kKeptBytes ? small : own_parser;
   dom::element root;
-  if (parser.allocate(json.size(), kDepthMax) != simdjson::SUCCESS)
+  const std::size_t room = std::max(json.size(), kKeptBytes);
+  if (parser.capacity() < room && parser.allocate(room, kDepthMax) != simdjson::SUCCESS)
     return failure(ErrorCode::kTooLarge);
   const simdjson::padded_string padded(json);
   switch (parser.parse(padded).get(root)) {

@@ -21,12 +21,15 @@ class FakeAnomalies : public AnomalyPort {
   std::optional<Error> failure;
   std::vector<novelty::Batch> learnt;  ///< by `learn`
   bool busy = false;                   ///< nothing is run
+  bool waits = false;                  ///< what is to be run is put into `waiting`
+  std::vector<std::function<void()>> waiting;
   std::size_t runs = 0;
 
   EventTime now() const override { return EventTime{std::chrono::seconds{1'800'000'000}}; }
   bool run(std::function<void()> task) override {
     ++runs;
     if (busy) return false;
+    if (waits) return waiting.push_back(std::move(task)), true;
     task();
     return true;
   }

@@ -358,7 +358,8 @@ void Service::infer(const CallPtr& call) {
     call->answer(json_response(std::move(out)));
   };
   if (call->request.body.size() <= kInlineBytesMax) return work();
-  if (!port->run(work)) call->answer(problem(Error{ErrorCode::kUnavailable, 0}, "the models"));
+  later(
+      call, [port](auto task) { return port->run(std::move(task)); }, work);
 }
 
 void Service::list_repository(const CallPtr& call) {

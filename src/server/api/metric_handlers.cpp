@@ -106,14 +106,10 @@ void Service::post_anomaly(const CallPtr& call) {
   AnomalyPort* const port = anomalies_of(call);
   if (port == nullptr) return;
   if (call->request.body.size() <= kAtOnceBytesMax) return score_rows(call, *port);
-  const bool taken = port->run([call, port] {
-    try {
-      score_rows(call, *port);
-    } catch (const std::exception&) {
-      call->answer(problem(500, "this request could not be worked on"));
-    }
-  });
-  if (!taken) call->answer(problem({ErrorCode::kUnavailable, 0}, "the source"));
+  later(
+      call,
+      [port](auto task) { return port->run(std::move(task)); },
+      [call, port] { score_rows(call, *port); });
 }
 
 bool Service::series_of(const CallPtr& call) {

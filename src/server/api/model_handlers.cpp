@@ -55,14 +55,10 @@ ModelsPort* Service::models_of(const CallPtr& call) {
 void Service::with_models(const CallPtr& call, std::function<void(ModelsPort&)> work) {
   ModelsPort* const port = models_of(call);
   if (port == nullptr) return;
-  const bool taken = port->run([call, port, work = std::move(work)] {
-    try {
-      work(*port);
-    } catch (const std::exception&) {
-      call->answer(problem(500, "this request could not be worked on"));
-    }
-  });
-  if (!taken) call->answer(problem(Error{ErrorCode::kUnavailable, 0}, "the models"));
+  later(
+      call,
+      [port](auto task) { return port->run(std::move(task)); },
+      [port, work = std::move(work)] { work(*port); });
 }
 
 void Service::list_models(const CallPtr& call) {
@@ -217,7 +213,8 @@ void Service::predict(const CallPtr& call) {
   };
   const bool explained = call->request.body.find("\"explain\"") != std::string::npos;
   if (call->request.body.size() <= kInlineBytesMax && !explained) return work();
-  if (!port->run(work)) call->answer(problem(Error{ErrorCode::kUnavailable, 0}, "the models"));
+  later(
+      call, [port](auto task) { return port->run(std::move(task)); }, work);
 }
 
 void Service::answer_predictions(const CallPtr& call,

@@ -19,6 +19,8 @@ Problems validate(const Options& options, std::string_view at) {
     problems.push_back({prefix + "token", "must be visible ASCII, without blanks"});
   if (!(options.access.requests_per_second >= 0 && options.access.requests_per_second <= 1e9))
     problems.push_back({prefix + "requests_per_second", "must be 0 (no limit) to 1e9"});
+  if (options.waiting_bytes_max < options.http.body_bytes_max)
+    problems.push_back({prefix + "waiting_bytes_max", "must be at least http.body_bytes_max"});
   if (options.access.requests_burst < 1)
     problems.push_back({prefix + "requests_burst", "must be at least 1"});
   return problems;

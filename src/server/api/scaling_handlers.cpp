@@ -47,7 +47,8 @@ void Service::post_scaling(const CallPtr& call) {
         }));
   };
   if (call->request.body.size() <= kInlineBytesMax) return work();
-  if (!port->run(work)) call->answer(problem(Error{ErrorCode::kUnavailable, 0}, "scaling"));
+  later(
+      call, [port](auto task) { return port->run(std::move(task)); }, work);
 }
 
 void Service::list_scaling(const CallPtr& call) {

@@ -305,6 +305,23 @@ void Service::run(const CallPtr& call, void (Service::*handler)(const CallPtr&))
   }
 }
 
+void Service::later(const CallPtr& call, const Runner& runner, std::function<void()> work) {
+  const std::size_t bytes = call->request.body.size();
+  const bool room = waiting_bytes_->fetch_add(bytes) + bytes <= options_.waiting_bytes_max;
+  const std::shared_ptr<void> held(nullptr,
+                                   [waiting = waiting_bytes_, bytes](void*) { *waiting -= bytes; });
+  const auto busy = [call] { call->answer(problem(Error{ErrorCode::kUnavailable, 0}, "")); };
+  const auto task = [this, call, held, busy, work = std::move(work)] {
+    if (clock_() - call->begun >= options_.http.handler_timeout) return busy();
+    try {
+      work();
+    } catch (const std::exception&) {
+      call->answer(problem(500, "this request could not be worked on"));
+    }
+  };
+  if (!room || !runner(task)) busy();
+}
+
 void Service::finish(Call& call, http::Response response) {
   if (call.idempotency_key.empty()) return send(call, std::move(response));
   const std::string key = std::exchange(call.idempotency_key, {});
@@ -338,14 +355,10 @@ void Service::send(Call& call, http::Response response) {
 }
 
 void Service::count(const Call& call, unsigned status) {
-  using prometheus::Family;
-  prometheus::Histogram took;
-  took.observe(clock_() - call.begun);
+  const Duration took = clock_() - call.begun;
   const std::lock_guard lock(metrics_mutex_);
-  metrics_.add(Family::kApiRequests,
-               1,
-               {method_label(call.request.method), call.route, std::to_string(status)});
-  metrics_.add(Family::kApiSeconds, took, {call.route});
+  ++answered_by_[{call.route, method_label(call.request.method), status}];
+  took_by_[call.route].observe(took);
 }
 
 prometheus::Snapshot Service::own_metrics() const {
@@ -353,7 +366,9 @@ prometheus::Snapshot Service::own_metrics() const {
   prometheus::Snapshot out;
   {
     const std::lock_guard lock(metrics_mutex_);
-    out = metrics_;
+    for (const auto& [by, count] : answered_by_)
+      out.add(Family::kApiRequests, count, {by.method, by.route, std::to_string(by.status)});
+    for (const auto& [route, took] : took_by_) out.add(Family::kApiSeconds, took, {route});
   }
   out.add(Family::kEventsRejected, rejected_lines_.load());
   for (std::size_t i = 0; i < kWriteResults.size(); ++i)

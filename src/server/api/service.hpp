@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <compare>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -32,6 +34,8 @@ struct Options {
   http::Options http{.port = 8000};
   AccessOptions access;
   std::string version{};
+  /// Of requests that wait to be worked on elsewhere; beyond: 503.
+  std::size_t waiting_bytes_max = std::size_t{64} << 20;
 };
 /// Everything wrong, with paths as in the configuration: also to listen on other than a loopback
 /// address without a token.
@@ -87,6 +91,10 @@ class Service {
   /// Gives the remembered answer, if it is one to the same request.
   void repeat(const CallPtr& call, const RememberedAnswer& remembered);
   void run(const CallPtr& call, void (Service::*handler)(const CallPtr&));
+  /// Has `runner` do, on another thread, what would hold this one up. 503 when too much waits; not
+  /// done at all when the server has answered for it meanwhile, because it waited for too long.
+  using Runner = std::function<bool(std::function<void()>)>;
+  void later(const CallPtr& call, const Runner& runner, std::function<void()> work);
   void finish(Call& call, http::Response response);
   void send(Call& call, http::Response response);
   void count(const Call& call, unsigned status);
@@ -196,10 +204,20 @@ class Service {
   std::atomic<std::uint64_t> id_count_{0};
   std::atomic<std::uint64_t> rejected_lines_{0};
   WriteCount written_;
+  /// Of bodies; shared with those who wait, who may go after the service.
+  const std::shared_ptr<std::atomic<std::size_t>> waiting_bytes_ =
+      std::make_shared<std::atomic<std::size_t>>(0);
   mutable std::mutex access_mutex_;
   AccessOptions access_;
-  mutable std::mutex metrics_mutex_;
-  prometheus::Snapshot metrics_;
+  /// Texts are those of the tables of routes and methods.
+  struct AnsweredBy {
+    std::string_view route, method;
+    unsigned status = 0;
+    auto operator<=>(const AnsweredBy&) const = default;
+  };
+  mutable std::mutex metrics_mutex_;  // of what follows
+  std::map<AnsweredBy, std::uint64_t> answered_by_;
+  std::map<std::string_view, prometheus::Histogram> took_by_;
 };
 
 }  // namespace liminal::api

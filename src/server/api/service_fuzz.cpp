@@ -6,6 +6,7 @@
 #include "io/json/value.hpp"
 #include "server/api/fake_anomalies.hpp"
 #include "server/api/fake_backend.hpp"
+#include "server/api/fake_models.hpp"
 #include "server/api/fake_scaling.hpp"
 #include "server/api/service.hpp"
 
@@ -25,9 +26,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   api::FakeBackend backend;
   api::FakeScaling scaling;
   api::FakeAnomalies metrics;
+  api::FakeModels models;
   api::Service service(api::Options{}, backend);
   service.attach(scaling);
   service.attach(metrics);
+  service.attach(models);
   std::optional<http::Response> answer;
   service.handle(std::move(request), [&answer](http::Response response) {
     LIMINAL_CHECK(!answer);

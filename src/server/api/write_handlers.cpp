@@ -78,9 +78,11 @@ void Service::post_write(const CallPtr& call) {
   if (port == nullptr) return;
   if (auto refusal = refuse_encoding(call->request)) return call->answer(std::move(*refusal));
   if (call->request.body.size() <= kAtOnceBytesMax) return learn_write(call);
-  const bool taken = port->run([this, call] { run(call, &Service::learn_write); });
-  // 503: a sender tries again what was not taken, and only that.
-  if (!taken) call->answer(problem(Error{ErrorCode::kUnavailable, 0}, "the source"));
+  // Of what is not taken a sender is told 503: it tries again that, and only that.
+  later(
+      call,
+      [port](auto task) { return port->run(std::move(task)); },
+      [this, call] { learn_write(call); });
 }
 
 }  // namespace liminal::api

@@ -114,6 +114,38 @@ TEST_F(WriteHandlersTest, ALargeBodyDoesNotHoldUpTheThreadAndIsSentAgainWhenTher
   EXPECT_EQ(answer.header("Retry-After"), "1");
 }
 
+TEST(WaitingWork, IsBoundedByItsBytesAndLeftUndoneWhenItWaitedTooLong) {
+  std::string many;
+  for (int i = 0; i < 2000; ++i)
+    many += written::series({{"__name__", "x" + std::to_string(i * 7919)}}, written::sample(i, 1));
+  const std::string body = written::compressed(many);
+  Options options{.access = {.requests_per_second = 0}};
+  options.waiting_bytes_max = 2 * body.size();
+  std::chrono::steady_clock::time_point now{};
+  FakeBackend backend;
+  FakeAnomalies metrics;
+  Service service(options, backend, [&now] { return now; });
+  service.attach(metrics);
+  std::vector<unsigned> answers;
+  const auto post = [&] {
+    http::Request request{"POST", "/api/v1/write", {{"Host", "localhost"}}, body, "", true};
+    service.handle(std::move(request),
+                   [&](const http::Response& given) { answers.push_back(given.status); });
+  };
+  metrics.waits = true;
+  for (int i = 0; i < 3; ++i) post();
+  EXPECT_EQ(answers, (std::vector<unsigned>{503})) << "two wait";
+  metrics.waiting.front()();
+  metrics.waiting.erase(metrics.waiting.begin());
+  post();
+  EXPECT_EQ(answers, (std::vector<unsigned>{503, 204})) << "there is room again";
+  EXPECT_EQ(metrics.learnt.size(), 1U);
+  now += options.http.handler_timeout;
+  for (const auto& task : std::exchange(metrics.waiting, {})) task();
+  EXPECT_EQ(answers, (std::vector<unsigned>{503, 204, 503, 503})) << "told by the server before";
+  EXPECT_EQ(metrics.learnt.size(), 1U);
+}
+
 TEST_F(WriteHandlersTest, CountsWhatIsNotLearnt) {
   const std::string message =
       written::series(
