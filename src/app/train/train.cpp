@@ -4,54 +4,17 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <optional>
 
 #include "app/table_file.hpp"
-#include "core/models/evaluator.hpp"
-#include "io/csv/number.hpp"
 #include "io/onnx/write.hpp"
-#include "server/training/model_facts.hpp"
-#include "server/training/report.hpp"
-#include "server/training/runner.hpp"
 
 namespace liminal::app {
 namespace {
 
 namespace fs = std::filesystem;
-using learn::Loss;
-using learn::Objective;
-
-/// The search's loss and objective for what was asked; a text when that does not go together.
-struct Aim {
-  Loss loss;
-  Objective objective = Objective::kRocAuc;
-};
-
-tl::expected<Aim, std::string> aim_of(const TrainArguments& arguments, bool two_values) {
-  const bool classes = arguments.task == "classification" ||
-                       (arguments.task == "auto" && two_values && arguments.quantile == 0);
-  const std::string& wanted = arguments.objective;
-  if (classes) {
-    if (!two_values) return tl::unexpected<std::string>("the target has not just two values");
-    if (wanted == "auto" || wanted == "roc-auc") return Aim{};
-    if (wanted == "pr-auc") return Aim{{}, Objective::kAveragePrecision};
-    if (wanted == "log-loss") return Aim{{}, Objective::kLogLoss};
-    return tl::unexpected<std::string>("--objective " + wanted + " is for values, not for classes");
-  }
-  if (arguments.quantile != 0) {
-    if (!(arguments.quantile > 0 && arguments.quantile < 1))
-      return tl::unexpected<std::string>("--quantile must lie between 0 and 1");
-    return Aim{{Loss::Kind::kPinball, arguments.quantile}, Objective::kPinball};
-  }
-  if (wanted == "auto" || wanted == "squared")
-    return Aim{{Loss::Kind::kSquared, .5}, Objective::kSquaredError};
-  if (wanted == "absolute") return Aim{{Loss::Kind::kPinball, .5}, Objective::kPinball};
-  return tl::unexpected<std::string>("--objective " + wanted + " is for classes, not for values");
-}
 
 /// Where the model for the path of messages goes when it is not the one for batches.
 std::string champion_path(const std::string& path) {
@@ -69,42 +32,21 @@ class TrainRun {
     const auto begun = std::chrono::steady_clock::now();
     auto read = this->read(arguments_.file);
     if (!read) return fail(read.error());
-    note_facts(*read);
-    if (arguments_.task == "anomaly" || arguments_.task == "clustering")
-      return run_unsupervised(arguments_, *read, out_, complaints_);
-    if (arguments_.choice.target.empty()) return usage("--target is needed for this task");
-    const auto aim = aim_of(arguments_, read->classes);
-    if (!aim) return usage(aim.error());
-    facts_.loss = aim->loss;
-    facts_.objective = aim->objective;
-    if (aim->loss.classes()) {
-      facts_.negative = read->negative;
-      facts_.positive = read->positive;
-    } else if (read->classes) {
-      if (!to_numbers(*read)) return fail(arguments_.file + ": the target is no number");
+    for (const std::string& note : read->notes) fmt::print(complaints_, "{}\n", note);
+    training::TableWish wish = arguments_.wish;
+    wish.name = fs::path(arguments_.file).stem().string();
+    wish.target = arguments_.choice.target;
+    if (wish.unsupervised()) return run_unsupervised(arguments_, wish, *read, out_, complaints_);
+    if (wish.target.empty()) return usage("--target is needed for this task");
+    const auto run = training::TableRun::begin(std::move(*read), wish, begun);
+    if (!run) {
+      return run.error().by_wish ? usage(run.error().text)
+                                 : fail(arguments_.file + ": " + run.error().text);
     }
-    if (const auto wrong = refusal(read->table)) return fail(*wrong);
-    learn::SearchOptions options;
-    options.objective = aim->objective;
-    options.budget_s = arguments_.time_budget_s;
-    options.fits_max = arguments_.fits_max;
-    options.seed = arguments_.seed;
-    options.workers = arguments_.workers;
-    options.champion = {arguments_.latency_us, arguments_.size_mib * 1024 * 1024};
-    learn::Search search(std::move(read->table), aim->loss, options);
-    if (!search.problems().empty()) {
-      const Problem& problem = search.problems().front();
-      return fail(arguments_.file + ": " + problem.key + " " + problem.text);
-    }
-    training::Runner runner(std::move(search),
-                            training::xgboost_boosters(),
-                            {.workers = arguments_.workers, .begun = begun});
-    watch(runner);
-    const auto outcome = runner.outcome();
-    if (!outcome) return fail(arguments_.file + ": no model could be fitted in this budget");
-    facts_.validation = runner.validation();
-    facts_.elapsed_s = runner.elapsed_s();
-    return finish(runner.material(), *outcome);
+    watch((*run)->runner());
+    if (!(*run)->finish())
+      return fail(arguments_.file + ": no model could be fitted in this budget");
+    return finish(**run);
   }
 
  private:
@@ -124,38 +66,6 @@ class TrainRun {
     return training::read_csv_table(in, path, arguments_.choice);
   }
 
-  void note_facts(const training::CsvTable& read) {
-    for (const std::string& note : read.notes) fmt::print(complaints_, "{}\n", note);
-    notes_ = read.notes;
-    facts_.name = fs::path(arguments_.file).stem().string();
-    facts_.target = arguments_.choice.target;
-    facts_.seed = arguments_.seed;
-    facts_.rows = read.table.rows();
-  }
-
-  /// Two values that are to be foretold as numbers and not as classes; false when they are texts.
-  static bool to_numbers(training::CsvTable& read) {
-    const auto low = csv::number(read.negative), high = csv::number(read.positive);
-    if (!low || !high) return false;
-    for (float& label : read.table.labels) label = static_cast<float>(label > .5F ? *high : *low);
-    return true;
-  }
-
-  std::optional<std::string> refusal(const learn::Table& table) {
-    const Problems problems = table.validate(true, facts_.loss.classes());
-    if (!problems.empty())
-      return fmt::format("{}: {} {}", arguments_.file, problems[0].key, problems[0].text);
-    if (const std::size_t missing = learn::Search::rows_missing(table, facts_.loss); missing > 0) {
-      return facts_.loss.classes()
-                 ? fmt::format("{}: too few rows: {} more of the rarer class are needed",
-                               arguments_.file,
-                               missing)
-                 : fmt::format(
-                       "{}: too few rows: {} more are needed", arguments_.file, 2 * missing);
-    }
-    return std::nullopt;
-  }
-
   void watch(training::Runner& runner) {
     const bool terminal = isatty(fileno(complaints_)) == 1;
     while (!runner.wait_for(std::chrono::milliseconds(500))) {
@@ -171,10 +81,10 @@ class TrainRun {
     if (terminal && !arguments_.quiet) fmt::print(complaints_, "\r{:60}\r", "");
   }
 
-  ExitCode finish(const learn::Material& material, const learn::Outcome& outcome) {
-    summarize(outcome);
-    const ExitCode written = write_models(material, outcome);
-    return written == ExitCode::kDone ? write_reports(material, outcome) : written;
+  ExitCode finish(const training::TableRun& run) {
+    summarize(run);
+    const ExitCode written = write_models(run);
+    return written == ExitCode::kDone ? write_reports(run) : written;
   }
 
   bool write_file(const std::string& path, const std::string& bytes) {
@@ -185,18 +95,13 @@ class TrainRun {
     return static_cast<bool>(file);
   }
 
-  ExitCode write_reports(const learn::Material& material, const learn::Outcome& outcome) {
+  ExitCode write_reports(const training::TableRun& run) {
     if (arguments_.report.empty() && arguments_.json.empty()) return ExitCode::kDone;
-    training::Report report;
-    report.facts = facts_;
-    report.table = &material.table;
-    report.outcome = &outcome;
-    report.notes = notes_;
-    report.importance = training::importance_of(material.table, outcome, facts_);
+    training::Report report = run.report();
     if (!arguments_.last.empty()) {
       const auto last = this->read(arguments_.last);
       if (!last) return fail(last.error());
-      report.drift = training::drift_between(last->table, material.table);
+      report.drift = training::drift_between(last->table, run.table());
     }
     bool all = true;
     if (!arguments_.report.empty())
@@ -205,15 +110,16 @@ class TrainRun {
     return all ? ExitCode::kDone : ExitCode::kFailed;
   }
 
-  ExitCode write_models(const learn::Material& material, const learn::Outcome& outcome) {
+  ExitCode write_models(const training::TableRun& run) {
     if (arguments_.out.empty()) return ExitCode::kDone;
+    const learn::Outcome& outcome = run.outcome();
     const auto write = [&](const learn::Trained& trained, const std::string& path) {
-      const models::Model model = training::model_of(material.table, outcome, trained, facts_);
-      if (const Problems problems = models::validate(model); !problems.empty()) {
-        fail(fmt::format("the model is not sound: {} {}", problems[0].key, problems[0].text));
+      const auto model = run.model(trained);
+      if (!model) {
+        fail("the model is not sound: " + model.error());
         return false;
       }
-      return write_file(path, onnx::write(model));
+      return write_file(path, onnx::write(*model));
     };
     if (!write(outcome.best, arguments_.out)) return ExitCode::kFailed;
     fmt::print(out_, "model            {}\n", arguments_.out);
@@ -228,10 +134,10 @@ class TrainRun {
     return ExitCode::kDone;
   }
 
-  void summarize_model(const char* what, const learn::Trained& trained) {
+  void summarize_model(const char* what, const learn::Trained& trained, const learn::Loss& loss) {
     const learn::Figures& f = trained.figures;
     fmt::print(out_, "{:<17}", what);
-    if (facts_.loss.classes()) {
+    if (loss.classes()) {
       fmt::print(out_,
                  "ROC-AUC {:.4f}, PR-AUC {:.4f}, Brier {:.4f}, recall {:.3f} at 1 % alerts",
                  f.roc_auc,
@@ -247,15 +153,17 @@ class TrainRun {
                trained.cost.memory_bytes / 1024 / 1024);
   }
 
-  void summarize(const learn::Outcome& outcome) {
+  void summarize(const training::TableRun& run) {
+    const learn::Outcome& outcome = run.outcome();
+    const training::RunFacts& facts = run.facts();
     fmt::print(out_,
                "{} rows, validated by {}, {:.1f} s\n",
-               facts_.rows,
-               learn::name(facts_.validation),
-               facts_.elapsed_s);
-    summarize_model("best", outcome.best);
+               facts.rows,
+               learn::name(facts.validation),
+               facts.elapsed_s);
+    summarize_model("best", outcome.best, facts.loss);
     if (!outcome.best_is_champion && outcome.champion)
-      summarize_model("for each message", *outcome.champion);
+      summarize_model("for each message", *outcome.champion, facts.loss);
     for (const auto& [coverage, half] : outcome.best.intervals)
       fmt::print(out_, "{:<17}± {:.6g} holds {:.0f} %\n", "interval", half, 100 * coverage);
     for (std::size_t i = 0; i < std::min<std::size_t>(5, outcome.leaderboard.size()); ++i) {
@@ -267,8 +175,6 @@ class TrainRun {
   const TrainArguments& arguments_;
   std::FILE* out_;
   std::FILE* complaints_;
-  training::RunFacts facts_;
-  std::vector<std::string> notes_;
 };
 
 }  // namespace
@@ -281,6 +187,7 @@ void add_train(CLI::App& parent, Run& chosen) {
   auto* command = parent.add_subcommand("train", "Train a model from a file of rows");
   auto arguments = std::make_shared<TrainArguments>();
   training::CsvChoice& choice = arguments->choice;
+  training::TableWish& wish = arguments->wish;
   command->add_option("FILE", arguments->file, "Rows as CSV with a header")->required();
   command->add_option("--target", choice.target, "The column to foretell: two values, or numbers");
   command->add_option("--time", choice.time, "A column of times: the last quarter is held out");
@@ -288,32 +195,30 @@ void add_train(CLI::App& parent, Run& chosen) {
       "--group", choice.group, "A column of users: each is on one side of the split");
   command->add_option("--weight", choice.weight, "A column of rows' weights");
   command->add_option("--ignore", choice.ignored, "A column not to learn from");
-  command->add_option("--task", arguments->task, "What is foretold")
+  command->add_option("--task", wish.task, "What is foretold")
       ->check(CLI::IsMember({"auto", "classification", "regression", "anomaly", "clustering"}));
-  command->add_option("--objective", arguments->objective, "What is made best")
+  command->add_option("--objective", wish.objective, "What is made best")
       ->check(CLI::IsMember({"auto", "roc-auc", "pr-auc", "log-loss", "squared", "absolute"}));
-  command->add_option(
-      "--quantile", arguments->quantile, "Foretell this quantile of the target (.9)");
-  command->add_option("--time-budget", arguments->time_budget_s, "Seconds")
+  command->add_option("--quantile", wish.quantile, "Foretell this quantile of the target (.9)");
+  command->add_option("--time-budget", wish.time_budget_s, "Seconds")
       ->check(CLI::Range(1., 864'000.));
   command
       ->add_option(
-          "--fits-max", arguments->fits_max, "Fits instead of seconds: the same result every time")
+          "--fits-max", wish.fits_max, "Fits instead of seconds: the same result every time")
       ->check(CLI::Range(1, 100'000));
-  command->add_option("--seed", arguments->seed, "Of everything that is drawn at random");
-  command->add_option("--workers", arguments->workers, "Fits at a time")->check(CLI::Range(1, 64));
+  command->add_option("--seed", wish.seed, "Of everything that is drawn at random");
+  command->add_option("--workers", wish.workers, "Fits at a time")->check(CLI::Range(1, 64));
   command
-      ->add_option("--latency-us",
-                   arguments->latency_us,
-                   "What a model may cost that is asked for every message")
+      ->add_option(
+          "--latency-us", wish.latency_us, "What a model may cost that is asked for every message")
       ->check(CLI::Range(.01, 1e6));
-  command->add_option("--size-mib", arguments->size_mib, "And what memory it may take")
+  command->add_option("--size-mib", wish.size_mib, "And what memory it may take")
       ->check(CLI::Range(.001, 1e5));
   command->add_option("--out",
                       arguments->out,
                       "Write the best model here, as ONNX; if it costs too much for every message, "
                       "the best that does not beside it");
-  command->add_option("--alert-ratio", arguments->alert_ratio, "The share of anomalies that alarm")
+  command->add_option("--alert-ratio", wish.alert_ratio, "The share of anomalies that alarm")
       ->check(CLI::Range(.0001, .5));
   command->add_option("--report", arguments->report, "Write a report here, as one HTML page");
   command->add_option("--json", arguments->json, "Write the report here, as JSON");

@@ -26,7 +26,7 @@ class TrainCommand : public ::testing::Test {
     arguments_.file = path("rows.csv");
     arguments_.choice.target = "y";
     arguments_.out = path("model.onnx");
-    arguments_.fits_max = 12;
+    arguments_.wish.fits_max = 12;
     arguments_.quiet = true;
   }
   ~TrainCommand() override { std::filesystem::remove_all(folder_); }
@@ -128,7 +128,7 @@ TEST_F(TrainCommand, FindsAnomaliesAndClustersWithoutATarget) {
   write_rows(false);
   arguments_.choice.target.clear();
   for (const char* task : {"anomaly", "clustering"}) {
-    arguments_.task = task;
+    arguments_.wish.task = task;
     const Output trained = run(run_train, arguments_);
     ASSERT_EQ(trained.code, ExitCode::kDone) << trained.complaints;
     std::ofstream(path("ask.csv")) << "a,kind,y\n0,red,2\n90,red,90\n";
@@ -146,12 +146,12 @@ TEST_F(TrainCommand, SaysWhatIsWrong) {
   EXPECT_EQ(few.code, ExitCode::kFailed);
   EXPECT_THAT(few.complaints, HasSubstr("more of the rarer class are needed"));
   write_rows(true);
-  arguments_.task = "regression";
+  arguments_.wish.task = "regression";
   EXPECT_EQ(run(run_train, arguments_).code, ExitCode::kFailed);
-  arguments_.task = "auto";
-  arguments_.objective = "squared";
+  arguments_.wish.task = "auto";
+  arguments_.wish.objective = "squared";
   EXPECT_EQ(run(run_train, arguments_).code, ExitCode::kUsage);
-  arguments_.objective = "auto";
+  arguments_.wish.objective = "auto";
   ASSERT_EQ(run(run_train, arguments_).code, ExitCode::kDone);
   std::ofstream(path("ask.csv")) << "kind\nred\n";
   const PredictArguments asked{arguments_.out, path("ask.csv")};
