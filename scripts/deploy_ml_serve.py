@@ -9,9 +9,9 @@
 Deploying again is an upgrade without failed requests: replicas are replaced one by one, owners stay. Owners
 keep what they know in --folder; on several machines that is a shared one.
 
-Safe as it stands: everything listens on 127.0.0.1, Ray's usage reports are off. To listen elsewhere a
---token is needed; Ray's own ports then want a network that others cannot reach, beside the token that Ray
-2.60.0 asks for by itself (docs/scale.md).
+Safe as it stands: the API and the dashboard listen on 127.0.0.1, Ray's usage reports are off. To listen
+elsewhere a --token is needed. Ray's own ports listen everywhere, whatever is said; they ask for the token
+that Ray 2.60.0 makes by itself, and want a network that others cannot reach (docs/scale.md).
 """
 import argparse
 import ipaddress
@@ -115,7 +115,7 @@ def undeploy(given):
 
     serve.delete(given.name)
     ended = end_owners(settings_of({"name": given.name}))
-    print(f"taken away: {given.name}, {ended} owners")
+    print(f"taken away: {given.name} and its {ended} actors")
     if given.local:
         serve.shutdown()
 

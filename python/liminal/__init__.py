@@ -21,6 +21,8 @@ from liminal._engine import (
     salience_scores,
 )
 from liminal._replay import replay
+from liminal._tables import encode_rows
+from liminal._train import Trained, train
 from liminal.anomaly_detector import AnomalyDetector
 from liminal.engine import Engine, Verdicts
 from liminal.feature_extractor import FeatureExtractor
@@ -45,12 +47,15 @@ __all__ = [
     "ModelManager",
     "Salience",
     "ScalingPlanner",
+    "Trained",
     "Verdict",
     "Verdicts",
     "__version__",
     "anomaly_detector",
+    "encode_rows",
     "feature_extractor",
     "model_manager",
     "replay",
     "salience_scores",
+    "train",
 ]

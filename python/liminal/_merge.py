@@ -43,6 +43,7 @@ def _status(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]
         merged[same] = max(one[same] for one in told)
     merged["time"] = max(one["time"] for one in told)
     merged["anomaly_detector"]["rules"] = told[0]["anomaly_detector"]["rules"]
+    merged["model_manager"]["models"] = told[-1]["model_manager"]["models"]  # of the actor that has them
     return merged
 
 
@@ -105,8 +106,9 @@ def _cleanup(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any
 def _ready(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
     if "checks" not in told[0]:
         return told[0]
-    checks = [check | {"name": f"owner-{place:02d}.{check['name']}"}
-              for place, one in enumerate(told) for check in one["checks"]]
+    names = [f"owner-{place:02d}" for place in range(len(told) - 1)] + ["models"]
+    checks = [check | {"name": f"{name}.{check['name']}"}
+              for name, one in zip(names, told) for check in one["checks"]]
     return told[0] | {"checks": checks}
 
 
@@ -173,6 +175,8 @@ def _nothing(answers: list[_Answer], target: str) -> _Answer:
     return next((answer for answer in answers if answer[0] >= 300), answers[0])
 
 
+# What the actor of models is asked as well, behind all owners.
+WITH_MODELS = {("GET", "/ml/status"), ("GET", "/readyz"), ("GET", "/healthz"), ("GET", "/metrics")}
 MERGES: dict[tuple[str, str], Callable[[list[_Answer], str], _Answer]] = {
     ("GET", "/ml/status"): _json(_status),
     ("GET", "/ml/features/recent"): _json(_first("features", lambda row, _: row["timestamp"], 100)),

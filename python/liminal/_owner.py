@@ -26,6 +26,8 @@ SNAPSHOT = "engine.snapshot"
 MISMATCH = "mismatch"
 _KEYS_KEPT = 10_000
 _EPOCHS_KEPT = 2
+# So long the folder of models may still be held by an incarnation that is ending.
+FOLDER_PATIENCE_S = 60.0
 
 
 class Epochs:
@@ -192,6 +194,10 @@ class UserShards:
     def crowd(self) -> bytes:
         return _engine.crowd(self._engine)
 
+    def material(self) -> bytes:
+        """Feature rows and alerts: what models learn from."""
+        return _engine.material(self._engine)
+
     def about(self) -> dict[str, Any]:
         return {"place": self._place, "shards": len(self._owned), "epoch": self._epochs.number,
                 "accepted": self._accepted, "lost": self._lost, "pid": os.getpid(),
@@ -256,6 +262,53 @@ class Commons:
                 "epoch": self._epochs.number, "state_hash": self._commons.state_hash()}
 
 
+class Models:
+    """Registry, trainings and experiments: what changes models, in one place.
+
+    It learns from what all owners have when a training is asked for. Trainings end with it, and are then
+    found failed; versions and aliases that were acknowledged stay.
+    """
+
+    def __init__(self, settings: dict[str, Any]):
+        self._settings = settings
+        self._folder = pathlib.Path(settings["folder"]) / "registry"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        until = time.monotonic() + FOLDER_PATIENCE_S
+        while True:
+            try:
+                self._service = _engine.Service(
+                    Engine(), folder=str(self._folder), token=settings["token"], models="apart",
+                    definitions=settings["models"])
+                return
+            except RuntimeError:  # an earlier incarnation still holds the folder
+                if time.monotonic() > until:
+                    raise
+                time.sleep(.2)
+
+    def ask(self, *request: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        if request[0] == "POST" and request[1].split("?", 1)[0] == "/ml/models/train":
+            told = [owner.material.remote() for owner in owners_of(self._settings)]
+            self._service.learn_from(ray.get(told, timeout=60))
+        return self._service.handle(*request)
+
+    def champions(self, held: dict[str, str]) -> list[tuple[str, int, str, bytes, bool]]:
+        """Champions as (model, version, sha256, file, whether an experiment of it runs).
+
+        The file of one whose hash is held already is left out.
+        """
+        return [(model, version, sha256,
+                 b"" if held.get(model) == sha256
+                 else (self._folder / "models" / f"{model}-{version}.onnx").read_bytes(),
+                 self._service.compares(model))
+                for model, version, sha256 in self._service.champions()]
+
+    def add(self, model: str, file: bytes) -> int:
+        return self._service.add_model(model, file)
+
+    def about(self) -> dict[str, Any]:
+        return {"pid": os.getpid(), "champions": self._service.champions()}
+
+
 def _name(settings: dict[str, Any], part: str) -> str:
     return f"{settings['name']}-{part}"
 
@@ -274,15 +327,25 @@ def make_owners(settings: dict[str, Any]) -> tuple[list[Any], Any]:
     return owners, _make(Commons, _name(settings, "commons"), settings)
 
 
+def make_models(settings: dict[str, Any]) -> Any:
+    """The actor of models: the one that runs, or a new one."""
+    return _make(Models, _name(settings, "models"), settings)
+
+
+def models_of(name: str) -> Any:
+    """The actor of models of an application. Raises ValueError when there is none."""
+    return ray.get_actor(_name({"name": name}, "models"), NAMESPACE)
+
+
 def owners_of(settings: dict[str, Any]) -> list[Any]:
     return [ray.get_actor(_name(settings, f"owner-{place:02d}"), NAMESPACE)
             for place in range(settings["owners"])]
 
 
 def end_owners(settings: dict[str, Any]) -> int:
-    """Ends owners and commons for good; what they last saved stays. Gives how many there were."""
+    """Ends owners, commons and models for good; what they last saved stays. Gives how many there were."""
     ended = 0
-    parts = [f"owner-{place:02d}" for place in range(_engine.SHARDS)] + ["commons"]
+    parts = [f"owner-{place:02d}" for place in range(_engine.SHARDS)] + ["commons", "models"]
     for part in parts:
         try:
             actor = ray.get_actor(_name(settings, part), NAMESPACE)

@@ -10,6 +10,9 @@ with the program's own handlers over the shared engine: answers and errors are t
 ``create_app`` is a whole application with health, metrics and the description too:
 
     python -m liminal.api [--api HOST:PORT] [--token TOKEN] [--data FOLDER]
+
+With a folder and ``models=True`` (as ``--data`` does) it has a registry of models in it too, and trains,
+serves and compares them as the program does; without, the calls for models are answered 503.
 """
 from __future__ import annotations
 
@@ -30,8 +33,20 @@ from liminal.feature_extractor import feature_extractor
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
 PREFIXES = ("/ml", "/salience", "/anomaly", "/scaling")
 BODY_BYTES_MAX = 16 * 1024 * 1024
-# Answered where the request is; what takes longer is answered on another thread.
+# Answered where the request is; what takes longer, or may wait for a disk, is answered on another thread.
 _INLINE_BYTES_MAX = 32 * 1024
+MODEL_PATHS = ("/ml/models", "/ml/jobs", "/ml/experiments", "/v2")
+_ASKED_OF_MODELS = ("/ml/models/predict", "/infer")
+
+
+def is_about_models(path: str) -> bool:
+    """Whether a path of the API belongs to models, as /ml/models and what is below it."""
+    return any(path == one or path.startswith(one + "/") for one in MODEL_PATHS)
+
+
+def asks_a_model(method: str, path: str) -> bool:
+    """Whether a request wants predictions, which need no more than the model."""
+    return method == "POST" and is_about_models(path) and path.endswith(_ASKED_OF_MODELS)
 
 
 class Api:
@@ -40,7 +55,8 @@ class Api:
     engine: the shared one unless given. folder: where metric streams and the loads of services are kept;
     "" for in memory alone. token: the bearer token that callers need; without one only clients of this
     machine are served, and a page of another site changes nothing. trusted: the application has checked
-    who asks; nobody is refused.
+    who asks; nobody is refused. models: keep a registry of models in the folder, which no other process may
+    use. definitions: of models beside the first three, as ``models.definitions`` of the configuration.
     """
 
     def __init__(
@@ -50,9 +66,12 @@ class Api:
         folder: str = "",
         token: str = "",
         trusted: bool = False,
+        models: bool = False,
+        definitions: list[str] | tuple[str, ...] = (),
     ):
         self._engine = feature_extractor if engine is None else engine
-        self._options = {"folder": folder, "token": token}
+        self._options = {"folder": folder, "token": token, "models": "here" if models else "",
+                         "definitions": list(definitions)}
         self._trusted = trusted
         self._service: _engine.Service | None = None
 
@@ -78,7 +97,10 @@ class Api:
             peer,
             self._trusted or _is_local(peer),
         )
-        if len(body) <= _INLINE_BYTES_MAX and not request.url.path.endswith(("/backtest", "/plot")):
+        path = arguments[1].split("?", 1)[0]
+        waits = path.endswith(("/backtest", "/plot")) or (
+            is_about_models(path) and not asks_a_model(request.method, path))
+        if len(body) <= _INLINE_BYTES_MAX and not waits:
             status, headers, content = self.service.handle(*arguments)
         else:
             status, headers, content = await asyncio.to_thread(self.service.handle, *arguments)
@@ -158,7 +180,7 @@ def main(arguments: list[str] | None = None) -> None:
         listening.bind((host.strip("[]"), int(port)))
         listening.listen(1024)
         print(f"ready api={host}:{listening.getsockname()[1]}", flush=True)
-        app = create_app(token=given.token, folder=given.data)
+        app = create_app(token=given.token, folder=given.data, models=bool(given.data))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
         asyncio.run(server.serve(sockets=[listening]))
 

@@ -4,18 +4,21 @@
 
 ``Ingress`` replicas answer at the same paths as the program (api/openapi.yaml). What needs no state they
 answer themselves; what belongs to a user, a source of metrics or a service they ask the actor that owns it;
-what is about all they ask all owners and put together (docs/scale.md).
+what is about all they ask all owners and put together (docs/scale.md). ``ModelServer`` replicas answer what
+is asked of trained models; one actor keeps and trains them.
 
 Arguments of ``app``, as in deploy/ray/serve.yaml: owners (actors that share the 64 shards; fixed for the
 life of a folder), replicas (of the ingress; 0 where
 a configuration file says), folder (where owners keep their snapshots; on several machines a shared one),
-snapshot_s, token, profile, mode, owner_cpus, name.
+snapshot_s, token, profile, mode, owner_cpus, name, models (definitions of models beside the first three, as
+``models.definitions`` of the program).
 """
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
+import threading
 import time
 from typing import Any
 from urllib.parse import unquote
@@ -26,13 +29,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from liminal import _engine, _merge
-from liminal._owner import MISMATCH, make_owners
-from liminal.api import BODY_BYTES_MAX, _is_local, _target, too_large
+from liminal._owner import MISMATCH, make_models, make_owners
+from liminal.api import (
+    BODY_BYTES_MAX,
+    _is_local,
+    _target,
+    asks_a_model,
+    is_about_models,
+    too_large,
+)
 from liminal.engine import Engine
 
 DEFAULTS: dict[str, Any] = {
     "name": "liminal", "owners": 2, "replicas": 2, "folder": "/tmp/liminal", "snapshot_s": 2.0,
     "token": "", "profile": "chat", "mode": "shadow", "owner_cpus": 0, "beat": True,
+    "models": [],
 }
 # An owner that died is back within seconds: so long a request waits for it.
 OWNER_PATIENCE_S = 20.0
@@ -52,15 +63,21 @@ def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("owners: must be 1 to 64")
     if settings["replicas"] < 0:
         raise ValueError("replicas: must be at least 1, or 0 for what the deployment's configuration says")
+    if not all(isinstance(one, str) for one in settings["models"]):
+        raise ValueError("models: must be definitions, each a line of text")
     Engine(profile=settings["profile"], mode=settings["mode"])
     return settings
 
 
-# Two replicas and the scorer fit on the smallest machine; a configuration file may say otherwise.
+# All of it fits on two CPUs; a configuration file may say otherwise.
 _CPUS = {"num_cpus": .5}
+_FEW_CPUS = {"num_cpus": .25}
+# How often replicas look for new champions, and how long they wait for the actor that has them.
+CHAMPIONS_EVERY_S = 1.0
+_MODELS_PATIENCE_S = 30.0
 
 
-@serve.deployment(name="SalienceScorer", max_ongoing_requests=64, ray_actor_options=_CPUS)
+@serve.deployment(name="SalienceScorer", max_ongoing_requests=64, ray_actor_options=_FEW_CPUS)
 class SalienceScorer:
     """Ranks events of large requests, off the ingress."""
 
@@ -71,14 +88,69 @@ class SalienceScorer:
         return self._service.handle(*request)
 
 
+@serve.deployment(name="ModelServer", max_ongoing_requests=64, ray_actor_options=_FEW_CPUS)
+class ModelServer:
+    """Answers predictions by copies of the champions, which it looks for every second.
+
+    A champion that changes answers here a second later at most. Who asks for another version, or for a model
+    whose experiment runs, is answered by the actor of models. Away, that actor does not keep replicas from
+    answering by what they have.
+    """
+
+    def __init__(self, settings: dict[str, Any]):
+        self._service = _engine.Service(Engine(), token=settings["token"], models="copies")
+        self._models = make_models(settings)
+        self._held: dict[str, str] = {}
+        self._compared: set[str] = set()
+        self._lock = threading.Lock()
+        self._look()
+        threading.Thread(target=self._keep_looking, daemon=True, name="champions").start()
+
+    def _look(self) -> None:
+        with self._lock:
+            told = ray.get(self._models.champions.remote(self._held), timeout=_MODELS_PATIENCE_S)
+            self._service.take_copies([one[:4] for one in told])
+            self._held = {model: sha256 for model, _, sha256, _, _ in told}
+            self._compared = {one[0] for one in told if one[4]}
+
+    def _keep_looking(self) -> None:
+        while True:
+            time.sleep(CHAMPIONS_EVERY_S)
+            try:
+                self._look()
+            except (ray.exceptions.RayError, ValueError) as wrong:
+                print(f"champions were not looked for: {wrong!r}"[:500], flush=True)
+
+    def __call__(self, asked: tuple) -> _Answer:
+        model = _text(asked[3], "model_name") or asked[1].split("/")[3]
+        if model not in self._compared:
+            answer = self._service.handle(*asked)
+            if answer[0] != 404:
+                return answer
+        return _ask_models(self._models, asked)
+
+
+def _ask_models(models: Any, asked: tuple) -> _Answer:
+    """Asks the actor of models, again while it is being restarted."""
+    until = time.monotonic() + OWNER_PATIENCE_S
+    while True:
+        try:
+            return ray.get(models.ask.remote(*asked))
+        except ray.exceptions.RayActorError:
+            if time.monotonic() > until:
+                return _problem(503, "the models do not answer; try again")
+            time.sleep(.1)
+
+
 @serve.deployment(name="Ingress", max_ongoing_requests=256, ray_actor_options=_CPUS)
 class Ingress:
     """One of the replicas that everybody asks."""
 
-    def __init__(self, settings: dict[str, Any], scorer: Any):
-        self._scorer = scorer
+    def __init__(self, settings: dict[str, Any], scorer: Any, predictor: Any):
+        self._scorer, self._predictor = scorer, predictor
         self._local = _engine.Service(Engine(), token=settings["token"])
         self._owners, self._commons = make_owners(settings)
+        self._models = make_models(settings)
         self._told = [(0, 0)] * len(self._owners)  # epoch and number acknowledged, an owner each
 
     async def __call__(self, request: Request) -> Response:
@@ -109,9 +181,16 @@ class Ingress:
             return await self._crowd(asked)
         if method in ("GET", "HEAD") and raw_path == "/ml/users":
             return await self._users(asked)
-        merge = _merge.MERGES.get(("GET" if method == "HEAD" else method, raw_path))
-        if merge:
-            return merge(await self._ask_all(asked), target)
+        if asks_a_model(method, raw_path):
+            return await self._predictor.remote(asked)
+        if is_about_models(raw_path):
+            return await self._ask_models(asked)
+        kind = ("GET" if method == "HEAD" else method, raw_path)
+        if kind in _merge.MERGES:
+            answers = await self._ask_all(asked)
+            if kind in _merge.WITH_MODELS:
+                answers.append(await self._ask_models(asked))
+            return _merge.MERGES[kind](answers, target)
         owner = self._owner_of(method, raw_path, body)
         if owner is None:
             if raw_path == "/salience" and len(body) > _INLINE_BYTES_MAX:
@@ -213,22 +292,31 @@ class Ingress:
         return answer if answer is not None else _problem(
             503, "the owner of this does not answer; try again")
 
+    async def _ask_models(self, asked: tuple) -> _Answer:
+        answer = await _again(self._models, "ask", *asked)
+        return answer if answer is not None else _problem(503, "the models do not answer; try again")
+
     async def _retrying(self, place: int, method: str, *arguments: Any) -> Any:
-        """Asks an owner, again while it is being restarted; None when it is not back in time."""
-        until = time.monotonic() + OWNER_PATIENCE_S
-        while True:
-            try:
-                return await getattr(self._owners[place], method).remote(*arguments)
-            except ray.exceptions.RayActorError:
-                if time.monotonic() > until:
-                    return None
-                await asyncio.sleep(.1)
+        return await _again(self._owners[place], method, *arguments)
 
     def _spread_feedback(self, owner: int, answer: _Answer, body: bytes) -> None:
         kind, verdict = json.loads(answer[2])["type"], json.loads(body)["verdict"]
         for place, other in enumerate(self._owners):
             if place != owner:
                 other.count_feedback.remote(kind, verdict)
+
+
+async def _again(actor: Any, method: str, *arguments: Any) -> Any:
+    """Asks an actor, again while it is being restarted; None when it is not back in time."""
+    until = time.monotonic() + OWNER_PATIENCE_S
+    while True:
+        try:
+            return await getattr(actor, method).remote(*arguments)
+        except ray.exceptions.RayActorError:
+            if time.monotonic() > until:
+                return None
+            await asyncio.sleep(.1)
+
 
 def _text(body: bytes, field: str) -> str | None:
     """A text in a body that is a JSON object, if it is there."""
@@ -253,4 +341,4 @@ def _problem(status: int, detail: str, **more: Any) -> _Answer:
 def app(arguments: dict[str, Any]) -> serve.Application:
     settings = settings_of(arguments)
     ingress = Ingress.options(num_replicas=settings["replicas"]) if settings["replicas"] else Ingress
-    return ingress.bind(settings, SalienceScorer.bind(settings))
+    return ingress.bind(settings, SalienceScorer.bind(settings), ModelServer.bind(settings))

@@ -18,6 +18,13 @@ void for_each_shard(const engine::LocalEngine& engine, Visit visit) {
     visit(engine.shard(ShardId{static_cast<std::uint8_t>(i)}));
 }
 
+api::EngineTotals totals_of(const engine::LocalEngine& engine) {
+  api::EngineTotals totals;
+  for_each_shard(engine, [&](const engine::Shard& shard) { totals.add(shard); });
+  totals.memory_bytes = engine.memory_bytes();  // the commons too
+  return totals;
+}
+
 /// A value that may be missing, as the API is answered.
 template <class T>
 void give(const api::Backend::Done<T>& done, std::optional<T> found) {
@@ -114,62 +121,42 @@ Result<void> MetricsOf::save() {
 
 void EngineBackend::status(Done<api::Status> done) {
   api::Status status;
+  status.uptime_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
   engine_->look([&](const engine::LocalEngine& engine) {
     status.time = engine.now();
     status.mode = engine.settings()->options.limits.mode;
     status.rules = engine.settings()->options.detect.rules.size();
-    status.engine_bytes = engine.memory_bytes();
-    for (const std::uint64_t count : engine.counters().events) status.events_total += count;
-    for_each_shard(engine, [&](const engine::Shard& shard) {
-      status.active_users += shard.active_users();
-      status.open_alerts += shard.alerts().open_count();
-      status.baselines += api::baselines(shard);
-    });
+    api::tell(totals_of(engine), status);
   });
-  status.uptime_s =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
   status.threads = 1;
+  if (models_ != nullptr) {
+    status.models = models_->names();
+    status.jobs = models_->unfinished_jobs();
+  }
   status.row_buffer_size = engine_->rows_max();
   status.rows_buffered = engine_->rows_buffered();
-  status.events_per_second =
-      static_cast<double>(status.events_total) / std::max(1., status.uptime_s);
   done(std::move(status));
 }
 
 void EngineBackend::readiness(Done<std::vector<api::Check>> done) {
   const std::uint64_t number =
       engine_->look([](const engine::LocalEngine& engine) { return engine.commons().number(); });
-  done(std::vector<api::Check>{{"engine", true, std::to_string(number) + " s lived"}});
+  std::vector<api::Check> checks{{"engine", true, std::to_string(number) + " s lived"}};
+  if (models_ != nullptr) checks.push_back(models_->check());
+  done(std::move(checks));
 }
 
 void EngineBackend::metrics(Done<prometheus::Snapshot> done) {
   prometheus::Snapshot out;
   engine_->look([&](const engine::LocalEngine& engine) {
-    api::add_counters(engine.counters(), out);
+    api::add_totals(totals_of(engine), out);
     out.add(Family::kEngineTime, seconds(engine.now().time_since_epoch()));
-    out.add(Family::kUsers, engine.users());
-    out.add(Family::kEngineMemory, engine.memory_bytes());
-    std::array<std::uint64_t, 4> open{};
-    std::array<std::uint64_t, 3> overrides{};
-    for_each_shard(engine, [&](const engine::Shard& shard) {
-      for (std::size_t i = 0; i < open.size(); ++i)
-        open[i] += shard.alerts().open_count(traffic::Severity(i));
-      for (const auto& entry : shard.overrides())
-        ++overrides[static_cast<std::size_t>(entry.second.kind)];
-    });
     api::add_crowd(crowd_of(engine), out);
-    for (std::size_t i = 0; i < open.size(); ++i)
-      out.add(Family::kAlertsOpen, open[i], {traffic::name(traffic::Severity(i))});
-    for (std::size_t i = 0; i < overrides.size(); ++i)
-      out.add(Family::kOverrides, overrides[i], {traffic::name(traffic::Override::Kind(i))});
   });
-  for (const traffic::FindingInfo& info : traffic::finding_table()) {
-    for (std::size_t i = 0; i < 4; ++i) {
-      const std::uint64_t raised = engine_->raised(info.type, traffic::Severity(i));
-      if (raised > 0 || traffic::Severity(i) == info.severity)
-        out.add(Family::kAlerts, raised, {info.name, traffic::name(traffic::Severity(i))});
-    }
-  }
+  api::add_raised([this](auto type, auto severity) { return engine_->raised(type, severity); },
+                  out);
+  if (models_ != nullptr) models_->add_metrics(out);
   done(std::move(out));
 }
 
@@ -213,7 +200,9 @@ void EngineBackend::feedback(api::AlertId id,
                              traffic::FeedbackVerdict verdict,
                              std::string,
                              Done<traffic::Alert> done) {
-  give(done, engine_->feedback(id.shard, id.number, verdict));
+  auto judged = engine_->feedback(id.shard, id.number, verdict);
+  if (judged && models_ != nullptr) models_->judged(*judged, verdict);
+  give(done, std::move(judged));
 }
 
 void EngineBackend::analyze(std::string user, Done<std::vector<traffic::Alert>> done) {

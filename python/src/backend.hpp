@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine.hpp"
+#include "models.hpp"
 #include "server/api/anomaly_port.hpp"
 #include "server/api/backend.hpp"
 #include "server/api/salience_port.hpp"
@@ -81,10 +82,14 @@ class EngineBackend final : public api::Backend {
   /// Where events go instead of the engine; empty: into it.
   using Divert = std::function<void(std::vector<traffic::StoredEvent>)>;
   void divert(Divert divert) { divert_ = std::move(divert); }
+  /// Models whose state is told, and that hear what people say of alerts; null: none. Before the
+  /// first request.
+  void attach(ModelsOf* models) { models_ = models; }
 
  private:
   const std::shared_ptr<Engine> engine_;
   Divert divert_;
+  ModelsOf* models_ = nullptr;
   SalienceOf salience_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };

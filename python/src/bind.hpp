@@ -12,5 +12,6 @@ void bind_signals(nb::module_& module);
 void bind_forecasts(nb::module_& module);
 void bind_models(nb::module_& module);
 void bind_replay(nb::module_& module);
+void bind_training(nb::module_& module);
 
 }  // namespace liminal::python

@@ -140,6 +140,18 @@ void bind_cluster(nb::module_& module) {
              "type"_a,
              "verdict"_a,
              "An operator's word on an alert of another engine.");
+  module.def(
+      "material",
+      [](Engine& engine) {
+        std::string bytes;
+        {
+          const nb::gil_scoped_release release;
+          bytes = engine.material();
+        }
+        return as_bytes(bytes);
+      },
+      "engine"_a,
+      "Feature rows and alerts of an engine, as bytes that ``Service.learn_from`` takes.");
   module.def("crowd", &crowd, "engine"_a, "What goes on among all users of an engine, as bytes.");
   module.def("merge_crowds",
              &merge_crowds,

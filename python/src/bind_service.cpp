@@ -1,6 +1,7 @@
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
 
 #include "bind.hpp"
 #include "server/api/openapi.hpp"
@@ -91,6 +92,83 @@ void save(HttpService& service) {
   if (!saved) raise_error("folder", saved.error());
 }
 
+ModelsAt models_at(std::string_view place, const std::string& folder) {
+  ModelsAt at = ModelsAt::kNowhere;
+  if (place == "here") {
+    at = ModelsAt::kHere;
+  } else if (place == "apart") {
+    at = ModelsAt::kApart;
+  } else if (place == "copies") {
+    return ModelsAt::kCopies;
+  } else if (!place.empty()) {
+    raise_value("models", "must be here, apart, copies or empty");
+  }
+  if (at != ModelsAt::kNowhere && folder.empty()) raise_value("folder", "is needed for models");
+  return at;
+}
+
+ModelsOf& models_of(HttpService& service) {
+  if (service.models() == nullptr) raise_value("models", "are not kept by this service");
+  return *service.models();
+}
+
+/// Champions as (model, version, sha256).
+nb::list champions(HttpService& service) {
+  nb::list out;
+  for (const learn::ModelState& state : models_of(service).models()) {
+    for (const learn::ModelVersion& version : state.versions) {
+      if (state.champion == version.number)
+        out.append(nb::make_tuple(state.definition.name, version.number, version.sha256));
+    }
+  }
+  return out;
+}
+
+void take_copies(HttpService& service, nb::iterable champions) {
+  if (service.copies() == nullptr) raise_value("models", "are no copies here");
+  std::vector<ModelCopy> copies;
+  for (const nb::handle one : champions) {
+    const std::string_view bytes = bytes_of(one[3], "champions");
+    copies.push_back({nb::cast<std::string>(one[0]),
+                      nb::cast<std::uint32_t>(one[1]),
+                      true,
+                      nb::cast<std::string>(one[2]),
+                      std::string(bytes)});
+  }
+  const auto taken = [&] {
+    const nb::gil_scoped_release release;
+    return service.copies()->take(copies);
+  }();
+  if (!taken) raise_value("champions", taken.error());
+}
+
+void learn_from(HttpService& service, nb::iterable materials) {
+  std::vector<std::string> all;
+  for (const nb::handle one : materials) all.emplace_back(bytes_of(one, "materials"));
+  const auto read = [&]() -> Result<void> {
+    const nb::gil_scoped_release release;
+    Material material;
+    for (const std::string& bytes : all) {
+      if (auto added = read_material(bytes, material); !added) return added;
+    }
+    service.learn_from(std::move(material));
+    return {};
+  }();
+  if (!read) raise_error("materials", read.error());
+}
+
+std::uint32_t add_model(HttpService& service, const std::string& name, const nb::bytes& file) {
+  ModelsOf& models = models_of(service);
+  const std::string bytes(file.c_str(), file.size());
+  const auto added = [&] {
+    const nb::gil_scoped_release release;
+    return models.add(name, bytes);
+  }();
+  if (!added && added.error().code == ErrorCode::kMissing) raise_key("model_name", name);
+  if (!added) raise_value("model", added.error().text);
+  return *added;
+}
+
 }  // namespace
 
 void bind_service(nb::module_& module) {
@@ -100,6 +178,9 @@ void bind_service(nb::module_& module) {
 engine: an Engine. folder: where metric streams and the loads of services are kept; "" for in memory
 alone. token: the bearer token that callers need; without one only clients of this machine are served.
 version: what /ml/status says. place, owners: as the engine of so many that share the shards.
+models: "" for none; "here" for a registry in the folder that learns from this engine's users, "apart" for
+one that learns from what ``learn_from`` is given, "copies" for champions that ``take_copies`` is given,
+only to be asked. definitions: of models beside the first three, "NAME TASK TARGET FEATURE,FEATURE,…".
 
 Thread-safe; the interpreter is free while a request is answered.)")
       .def(
@@ -110,10 +191,18 @@ Thread-safe; the interpreter is free while a request is answered.)")
              std::string token,
              std::string version,
              std::size_t place,
-             std::size_t owners) {
-            new (self) HttpService(
-                std::move(engine),
-                {std::move(folder), std::move(token), std::move(version), place, owners});
+             std::size_t owners,
+             std::string_view models,
+             std::vector<std::string> definitions) {
+            const ModelsAt at = models_at(models, folder);
+            new (self) HttpService(std::move(engine),
+                                   {std::move(folder),
+                                    std::move(token),
+                                    std::move(version),
+                                    place,
+                                    owners,
+                                    at,
+                                    std::move(definitions)});
           },
           "engine"_a,
           nb::kw_only(),
@@ -121,7 +210,9 @@ Thread-safe; the interpreter is free while a request is answered.)")
           "token"_a = "",
           "version"_a = LIMINAL_VERSION,
           "place"_a = 0,
-          "owners"_a = 1)
+          "owners"_a = 1,
+          "models"_a = "",
+          "definitions"_a = std::vector<std::string>{})
       .def("handle",
            &handle,
            "method"_a,
@@ -145,6 +236,32 @@ target: path and query, not decoded. headers: pairs of bytes.)")
            "Answers ``POST /ml/events`` without counting: the answer, and for each of so many "
            "engines "
            "the events of its users as bytes, nothing when there are none.")
+      .def("champions", &champions, "Champions as ``(model, version, sha256)``.")
+      .def("take_copies",
+           &take_copies,
+           "champions"_a,
+           "Takes ``(model, version, sha256, file)`` in the place of all before; a file of no "
+           "bytes is the "
+           "one that is there.")
+      .def("learn_from",
+           &learn_from,
+           "materials"_a,
+           "What the next trainings learn from: what ``material`` gave of engines.")
+      .def("add_model",
+           &add_model,
+           "model_name"_a,
+           "file"_a,
+           "Publishes an ONNX file as the next version of a model, as challenger; its "
+           "number.\n\nRaises "
+           "KeyError for a model that is not defined, and ValueError for a file that does not fit "
+           "it.")
+      .def(
+          "compares",
+          [](HttpService& service, const std::string& name) {
+            return models_of(service).compares(name);
+          },
+          "model_name"_a,
+          "Whether an experiment of the model runs.")
       .def("save", &save, "Writes what metric streams and services learnt into the folder.");
   module.def(
       "openapi_json",

@@ -311,15 +311,26 @@ void Engine::set_options(engine::Options options) {
   engine_.set_settings(std::move(settings));
 }
 
+void Engine::save_kept(Writer& out) const {
+  rows_.save(out);
+  out.put_varint(alerts_order_.size());
+  for (const AlertKey of : alerts_order_) traffic::save(alerts_.at(of), out);
+}
+
+std::string Engine::material() const {
+  const std::lock_guard lock(mutex_);
+  Writer out;
+  save_kept(out);
+  return out.take();
+}
+
 std::string Engine::save() const {
   const std::lock_guard lock(mutex_);
   Writer out;
   out.put(kMagic);
   out.put(kFormat);
   engine_.save(out);
-  rows_.save(out);
-  out.put_varint(alerts_order_.size());
-  for (const AlertKey of : alerts_order_) traffic::save(alerts_.at(of), out);
+  save_kept(out);
   out.put_text(salience_.save());
   return out.take();
 }

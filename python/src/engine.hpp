@@ -132,6 +132,8 @@ class Engine {
   [[nodiscard]] signals::Salience& salience() { return salience_; }
   [[nodiscard]] Clock clock() const { return options_.clock; }
 
+  /// Feature rows and alerts alone: what models learn from (`read_material`).
+  [[nodiscard]] std::string material() const;
   /// Everything but settings (docs/formats/python-engine.md).
   [[nodiscard]] std::string save() const;
   /// Fails, and is then as new, when the bytes make no sense.
@@ -152,6 +154,7 @@ class Engine {
   void catch_up();
   void deliver();
   void keep(const traffic::Alert& alert);
+  void save_kept(Writer& out) const;
   void reset();
 
   EngineOptions options_;

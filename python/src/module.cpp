@@ -11,4 +11,5 @@ NB_MODULE(_engine, module) {
   bind_forecasts(module);
   bind_models(module);
   bind_replay(module);
+  bind_training(module);
 }

@@ -1,6 +1,7 @@
 #include "service.hpp"
 
 #include <future>
+#include <stdexcept>
 #include <utility>
 
 #include "cluster.hpp"
@@ -84,6 +85,40 @@ HttpService::HttpService(std::shared_ptr<Engine> engine, const ServiceOptions& o
   service_.attach(backend_.salience());
   service_.attach(metrics_);
   service_.attach(scaling_);
+  open_models(options);
+}
+
+void HttpService::open_models(const ServiceOptions& options) {
+  if (options.models == ModelsAt::kNowhere) return;
+  if (options.models == ModelsAt::kCopies) {
+    copies_ = std::make_unique<ModelCopies>();
+    return service_.attach(*copies_);
+  }
+  constexpr std::size_t kRowsMax = 200'000, kAlertsMax = 50'000;
+  ModelsOf::Sources sources;
+  sources.now = [this] { return engine_->now(); };
+  if (options.models == ModelsAt::kHere) {
+    sources.material = [this] {
+      return Material{engine_->rows(kRowsMax, ""),
+                      engine_->alerts(kAlertsMax, traffic::Severity::kLow)};
+    };
+  } else {
+    sources.material = [this] {
+      const std::lock_guard lock(material_mutex_);
+      return material_;
+    };
+  }
+  auto models = ModelsOf::open(
+      *files_, {folder_of(options, "models"), options.definitions}, std::move(sources));
+  if (!models) throw std::runtime_error("models: " + models.error());
+  models_ = std::move(*models);
+  backend_.attach(models_.get());
+  service_.attach(*models_);
+}
+
+void HttpService::learn_from(Material material) {
+  const std::lock_guard lock(material_mutex_);
+  material_ = std::move(material);
 }
 
 HttpService::~HttpService() = default;

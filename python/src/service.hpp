@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -8,9 +9,18 @@
 #include "backend.hpp"
 #include "io/files/file_system.hpp"
 #include "io/http/message.hpp"
+#include "models.hpp"
 #include "server/api/service.hpp"
 
 namespace liminal::python {
+
+/// Where a service has its models.
+enum class ModelsAt : std::uint8_t {
+  kNowhere,  ///< it has none, and says so
+  kHere,     ///< in its folder, learnt from its own engine's users
+  kApart,    ///< in its folder, learnt from what is given by `learn_from`
+  kCopies,   ///< copies of another process's, only to be asked
+};
 
 struct ServiceOptions {
   std::string folder;  ///< where metric streams and services are kept; empty: in memory alone
@@ -19,12 +29,15 @@ struct ServiceOptions {
   /// As one of several engines that share the shards: pushed rows of other engines' sources are
   /// left to them (cluster.hpp has `owner_of`).
   std::size_t place = 0, owners = 1;
+  ModelsAt models = ModelsAt::kNowhere;
+  std::vector<std::string> definitions;  ///< of models, beside the first three
 };
 
 /// The HTTP API of api/openapi.yaml over an engine in this process: the program's own handlers,
 /// without a socket. Thread-safe.
 class HttpService {
  public:
+  /// Throws std::runtime_error when the models' folder cannot be had.
   HttpService(std::shared_ptr<Engine> engine, const ServiceOptions& options);
   ~HttpService();
   HttpService(const HttpService&) = delete;
@@ -42,17 +55,29 @@ class HttpService {
   /// those of its users, instead of counting them. Its answer is right once they are counted.
   [[nodiscard]] Routed route_events(http::Request request, std::size_t owners);
 
+  /// Null unless there are some.
+  [[nodiscard]] ModelsOf* models() { return models_.get(); }
+  [[nodiscard]] ModelCopies* copies() { return copies_.get(); }
+  /// What models learn from, in the place of what was given before; `kApart`.
+  void learn_from(Material material);
+
   /// Writes what metric streams and services learnt into the folder. Blocks on the disk.
   [[nodiscard]] Result<void> save();
 
   [[nodiscard]] const std::shared_ptr<Engine>& engine() const { return engine_; }
 
  private:
+  void open_models(const ServiceOptions& options);
+
   const std::shared_ptr<Engine> engine_;
   std::mutex routing_;  ///< one request at a time is diverted
   const std::unique_ptr<files::FileSystem> files_;
   EngineBackend backend_;
   MetricsOf metrics_;
+  std::mutex material_mutex_;
+  Material material_;
+  std::unique_ptr<ModelsOf> models_;
+  std::unique_ptr<ModelCopies> copies_;
   api::Service service_;
   /// Last: its thread answers by the service, and ends first.
   ScalingOf scaling_;

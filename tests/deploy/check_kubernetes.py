@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks deploy/kubernetes: every manifest by Kubernetes' own schemas (kubernetes-validate from
-build/python), and that what they name of Liminal is there.
+build/python), the pods of the RayService too, and that what they name of Liminal is there.
 
   check_kubernetes.py ROOT          77: the validator is not installed (tools/install test)
 """
@@ -8,8 +8,57 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 import yaml
+
+# Of KubeRay's RayService (ray.io/v1): what is used here, and no more. Its pods are Kubernetes' own.
+RAY = {
+    "spec": {"serveConfigV2", "rayClusterConfig"},
+    "cluster": {"rayVersion", "authOptions", "enableInTreeAutoscaling", "autoscalerOptions",
+                "headGroupSpec", "workerGroupSpecs"},
+    "head": {"rayStartParams", "template"},
+    "worker": {"groupName", "replicas", "minReplicas", "maxReplicas", "rayStartParams", "template"},
+}
+
+
+def check_ray(root, service, claims):
+    """Checks the RayService but for its pods, which it gives."""
+    spec = service["spec"]
+    cluster = spec["rayClusterConfig"]
+    pinned = re.search(r"ray\[serve\]==(\S+)", (root / "python/requirements-ray.txt").read_text())[1]
+    assert cluster["rayVersion"] == pinned, cluster["rayVersion"]
+    head, workers = cluster["headGroupSpec"], cluster["workerGroupSpecs"]
+    for what, given in (("spec", spec), ("cluster", cluster), ("head", head),
+                        *(("worker", worker) for worker in workers)):
+        assert set(given) <= RAY[what], (what, set(given) - RAY[what])
+        for value in given.get("rayStartParams", {}).values():
+            assert isinstance(value, str), value
+    for worker in workers:
+        assert worker["minReplicas"] <= worker["replicas"] <= worker["maxReplicas"], worker
+
+    # The same application as on a cluster of one's own.
+    there = yaml.safe_load(spec["serveConfigV2"])
+    here = yaml.safe_load((root / "deploy/ray/serve.yaml").read_text())
+    assert there["applications"][0]["args"].pop("token") == "TOKEN"
+    assert there["http_options"].pop("host") == "0.0.0.0"
+    here["http_options"].pop("host")
+    assert there == here, "serveConfigV2 and deploy/ray/serve.yaml differ"
+
+    folder = here["applications"][0]["args"]["folder"]
+    pods = [("head", head["template"]), *((one["groupName"], one["template"]) for one in workers)]
+    for name, template in pods:
+        container = template["spec"]["containers"][0]
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        assert ports["serve"] == here["http_options"]["port"], ports
+        mounted = {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
+        volumes = {one["name"]: one["persistentVolumeClaim"]["claimName"]
+                   for one in template["spec"]["volumes"]}
+        assert claims[volumes[mounted[folder]]] == ["ReadWriteMany"], "every node must see the folder"
+        environment = {one["name"]: one.get("value") for one in container["env"]}
+        assert environment["RAY_USAGE_STATS_ENABLED"] == "0", environment
+        yield {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, **template["metadata"]},
+               "spec": template["spec"]}
 
 
 def main():
@@ -18,7 +67,7 @@ def main():
     files = sorted(folder.glob("*.yaml"))
     documents = [one for file in files for one in yaml.safe_load_all(file.read_text())]
     kinds = {document["kind"] for document in documents}
-    assert {"Deployment", "Service", "ScaledObject"} <= kinds, kinds
+    assert {"Deployment", "Service", "ScaledObject", "RayService"} <= kinds, kinds
     by_kind = {document["kind"]: document for document in documents}
 
     container = by_kind["Deployment"]["spec"]["template"]["spec"]["containers"][0]
@@ -48,12 +97,21 @@ def main():
         assert served[address] == "api", told
         assert re.sub(r"/scaling/[^/]+/", "/scaling/{service}/", path) in described, path
 
+    claims = {one["metadata"]["name"]: one["spec"]["accessModes"] for one in documents
+              if one["kind"] == "PersistentVolumeClaim"}
+    pods = list(check_ray(root, by_kind["RayService"], claims))
+
     validator = root / "build" / "python" / "bin" / "kubernetes-validate"
     if not validator.exists():
         print("kubernetes-validate is not installed: the schemas were not checked")
         return 77
-    known = [file for file in files if "keda.sh" not in file.read_text()]
-    return subprocess.run([validator, "--strict", *known], check=False).returncode
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as known:
+        # What Kubernetes itself does not know was checked above.
+        foreign = ("keda.sh/", "ray.io/")
+        yaml.safe_dump_all(pods + [one for one in documents
+                                   if not one["apiVersion"].startswith(foreign)], known)
+        known.flush()
+        return subprocess.run([validator, "--strict", known.name], check=False).returncode
 
 
 if __name__ == "__main__":

@@ -1,10 +1,21 @@
 import os
+import pathlib
+import re
 import secrets
 import shutil
 import socket
 import tempfile
 
 import pytest
+
+
+PROJECT = pathlib.Path(__file__).resolve().parents[3]
+
+
+def recipe(language: str) -> list[str]:
+    """The blocks of docs/adding-a-model.md in a language."""
+    text = (PROJECT / "docs/adding-a-model.md").read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
 
 
 def free_port() -> int:
@@ -37,7 +48,13 @@ os.environ.update({
 ray = pytest.importorskip("ray")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
+def folder_of_haproxy():
+    yield
+    shutil.rmtree(_folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="package")
 def cluster():
     """A real cluster of one node on this machine."""
     ray.init(num_cpus=4, include_dashboard=False, _node_ip_address="127.0.0.1", namespace="liminal",
@@ -47,10 +64,9 @@ def cluster():
 
     serve.shutdown()
     ray.shutdown()
-    shutil.rmtree(_folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def application(cluster, tmp_path_factory):
     """The application on it: where it answers, and its settings."""
     from ray import serve
@@ -58,7 +74,7 @@ def application(cluster, tmp_path_factory):
     from liminal.serve import app, settings_of
 
     arguments = {"owners": 3, "replicas": 2, "folder": str(tmp_path_factory.mktemp("owners")),
-                 "snapshot_s": 1.0}
+                 "snapshot_s": 1.0, "models": re.findall(r"^    - (.*)$", recipe("yaml")[0], re.M)}
     port = free_port()
     serve.start(http_options={"host": "127.0.0.1", "port": port})
     serve.run(app(arguments), name="liminal", blocking=False)

@@ -60,7 +60,7 @@ def test_every_answer_is_as_described(application):
     base, _ = application
     done = subprocess.run(
         [os.environ.get("LIMINAL_CHECK_PYTHON", sys.executable),
-         PROJECT / "tests/api/check_api.py", "--without-models", base],
+         PROJECT / "tests/api/check_api.py", base],
         capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "are as described" in done.stdout
@@ -198,7 +198,8 @@ def test_an_upgrade_fails_no_request(cluster, application, capsys):
     base, settings = application
     load = Load(base)
     time.sleep(2)
-    arguments = {key: settings[key] for key in ("owners", "replicas", "folder", "snapshot_s")}
+    arguments = {key: settings[key]
+                 for key in ("owners", "replicas", "folder", "snapshot_s", "models")}
     serve.run(app(arguments | {"token": ""}), name="liminal", blocking=False)
     time.sleep(8)
     load.end()
@@ -208,16 +209,17 @@ def test_an_upgrade_fails_no_request(cluster, application, capsys):
 
 
 def test_owners_that_are_ended_and_made_again_know_what_they_knew(cluster, application):
-    from liminal._owner import end_owners, make_owners
+    from liminal._owner import end_owners, make_models, make_owners
 
     _, settings = application
     before = about(cluster, settings)
     from liminal._owner import owners_of
 
     cluster.get([owner.save.remote() for owner in owners_of(settings)])
-    assert end_owners(settings) == settings["owners"] + 1
+    assert end_owners(settings) == settings["owners"] + 2  # and the commons, and the models
     time.sleep(1)
     owners, _ = make_owners(settings)
+    make_models(settings)
     # What comes before the first second counts at its time.
     line = json.dumps({"user_id": "early", "kind": "message", "timestamp": time.time()}).encode()
     _, batches = _engine.Service(liminal.Engine()).route_events(
@@ -236,6 +238,7 @@ def test_wrong_settings_are_named():
     from liminal.serve import settings_of
 
     for arguments, named in (({"owner": 1}, "owner"), ({"owners": 65}, "owners"),
-                             ({"replicas": -1}, "replicas"), ({"mode": "x"}, "mode")):
+                             ({"replicas": -1}, "replicas"), ({"mode": "x"}, "mode"),
+                             ({"models": [1]}, "models")):
         with pytest.raises(ValueError, match=named):
             settings_of(arguments)

@@ -324,19 +324,10 @@ void ServerBackend::remove_override(std::string user, Done<void> done) {
 }
 
 void ServerBackend::status(Done<api::Status> done) {
-  struct Part {
-    std::uint64_t active = 0, alerts = 0, events = 0, bytes = 0, baselines = 0;
-  };
   auto shared = std::make_shared<Done<api::Status>>(std::move(done));
-  gather<Part>(
-      [](const engine::Shard& shard, Part& sum) {
-        sum.active += shard.active_users();
-        sum.alerts += shard.alerts().open_count();
-        sum.bytes += shard.memory_bytes();
-        for (const std::uint64_t count : shard.counters().events) sum.events += count;
-        sum.baselines += api::baselines(shard);
-      },
-      [this, shared](Result<Part> sum) {
+  gather<api::EngineTotals>(
+      [](const engine::Shard& shard, api::EngineTotals& sum) { sum.add(shard); },
+      [this, shared](Result<api::EngineTotals> sum) {
         if (!sum) return (*shared)(tl::unexpected(sum.error()));
         const auto present = settings();
         api::Status status;
@@ -345,13 +336,10 @@ void ServerBackend::status(Done<api::Status> done) {
         status.time = time();
         status.mode = present->options.limits.mode;
         status.threads = static_cast<std::uint32_t>(parts_.runtime.threads());
-        status.engine_bytes = sum->bytes;
-        status.active_users = sum->active;
+        api::tell(*sum, status);
         status.row_buffer_size = parts_.sink.rows_max();
         status.rows_buffered = parts_.sink.rows_buffered();
-        status.open_alerts = sum->alerts;
         status.rules = present->options.detect.rules.size();
-        status.baselines = sum->baselines;
         if (parts_.models != nullptr) {
           status.models = parts_.models->names();
           status.jobs = parts_.models->unfinished_jobs();
@@ -362,8 +350,6 @@ void ServerBackend::status(Done<api::Status> done) {
             status.upstreams.push_back({each->name(), each->healthy(now), each->connections()});
         }
         status.connections = parts_.gateways.connections();
-        status.events_total = sum->events;
-        status.events_per_second = static_cast<double>(sum->events) / std::max(1., status.uptime_s);
         (*shared)(std::move(status));
       });
 }

@@ -108,45 +108,24 @@ void ServerBackend::crowd(Done<features::CrowdSummary> done) {
 
 void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
   struct Part {
-    engine::Counters counters;
+    api::EngineTotals totals;
     CrowdParts crowd;
-    std::uint64_t users = 0, bytes = 0;
-    std::array<std::uint64_t, 4> open{};
-    std::array<std::uint64_t, 3> overrides{};
   };
   auto shared = std::make_shared<Done<prometheus::Snapshot>>(std::move(done));
   gather<Part>(
       [](const engine::Shard& shard, Part& sum) {
-        sum.counters += shard.counters();
-        sum.users += shard.users();
+        sum.totals.add(shard);
         sum.crowd[index(shard.id())] = shard.crowd();
-        sum.bytes += shard.memory_bytes();
-        for (std::size_t i = 0; i < sum.open.size(); ++i)
-          sum.open[i] += shard.alerts().open_count(traffic::Severity(i));
-        for (const auto& [user, decision] : shard.overrides())
-          ++sum.overrides[static_cast<std::size_t>(decision.kind)];
       },
       [this, shared](Result<Part> sum) {
         if (!sum) return (*shared)(tl::unexpected(sum.error()));
         prometheus::Snapshot out;
-        api::add_counters(sum->counters, out);
+        api::add_totals(sum->totals, out);
         out.add(Family::kStartTime, seconds(started_at_));
         out.add(Family::kEngineTime, seconds(time().time_since_epoch()));
-        out.add(Family::kUsers, sum->users);
         api::add_crowd(merged(sum->crowd), out);
-        out.add(Family::kEngineMemory, sum->bytes);
-        for (std::size_t i = 0; i < sum->open.size(); ++i)
-          out.add(Family::kAlertsOpen, sum->open[i], {traffic::name(traffic::Severity(i))});
-        for (std::size_t i = 0; i < sum->overrides.size(); ++i)
-          out.add(
-              Family::kOverrides, sum->overrides[i], {traffic::name(traffic::Override::Kind(i))});
-        for (const traffic::FindingInfo& info : traffic::finding_table()) {
-          for (std::size_t i = 0; i < 4; ++i) {
-            const std::uint64_t raised = parts_.sink.raised(info.type, traffic::Severity(i));
-            if (raised > 0 || traffic::Severity(i) == info.severity)
-              out.add(Family::kAlerts, raised, {info.name, traffic::name(traffic::Severity(i))});
-          }
-        }
+        api::add_raised(
+            [this](auto type, auto severity) { return parts_.sink.raised(type, severity); }, out);
         add_store_metrics(out);
         add_gateway_metrics(out);
         add_scaling_metrics(parts_.scaling, now(), out);

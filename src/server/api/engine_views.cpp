@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "core/base/math.hpp"
 
@@ -207,6 +208,9 @@ std::uint64_t baselines(const engine::Shard& shard) {
 }
 
 /// What the engine counted, with the labels of the metrics.
+namespace {
+
+/// What shards counted, with the labels of the metrics.
 void add_counters(const engine::Counters& counters, prometheus::Snapshot& out) {
   for (std::size_t kind = 0; kind < traffic::kEventKinds; ++kind)
     out.add(Family::kEvents, counters.events[kind], {name(traffic::EventKind(kind))});
@@ -242,6 +246,54 @@ void add_counters(const engine::Counters& counters, prometheus::Snapshot& out) {
   }
   // So that the family is there before anything moved it.
   out.add(Family::kShadow, 0, {"drop", traffic::name(traffic::Reason::kUserMessages)});
+}
+
+}  // namespace
+
+void EngineTotals::add(const engine::Shard& shard) {
+  counters += shard.counters();
+  users += shard.users();
+  active_users += shard.active_users();
+  baselines += api::baselines(shard);
+  memory_bytes += shard.memory_bytes();
+  for (std::size_t i = 0; i < open_alerts.size(); ++i)
+    open_alerts[i] += shard.alerts().open_count(traffic::Severity(i));
+  for (const auto& [user, decision] : shard.overrides())
+    ++overrides[static_cast<std::size_t>(decision.kind)];
+}
+
+void tell(const EngineTotals& totals, Status& status) {
+  status.engine_bytes = totals.memory_bytes;
+  status.active_users = totals.active_users;
+  status.open_alerts =
+      std::accumulate(totals.open_alerts.begin(), totals.open_alerts.end(), std::uint64_t{0});
+  status.baselines = totals.baselines;
+  status.events_total = std::accumulate(
+      totals.counters.events.begin(), totals.counters.events.end(), std::uint64_t{0});
+  status.events_per_second =
+      static_cast<double>(status.events_total) / std::max(1., status.uptime_s);
+}
+
+void add_totals(const EngineTotals& totals, prometheus::Snapshot& out) {
+  add_counters(totals.counters, out);
+  out.add(Family::kUsers, totals.users);
+  out.add(Family::kEngineMemory, totals.memory_bytes);
+  for (std::size_t i = 0; i < totals.open_alerts.size(); ++i)
+    out.add(Family::kAlertsOpen, totals.open_alerts[i], {traffic::name(traffic::Severity(i))});
+  for (std::size_t i = 0; i < totals.overrides.size(); ++i)
+    out.add(Family::kOverrides, totals.overrides[i], {traffic::name(traffic::Override::Kind(i))});
+}
+
+void add_raised(const std::function<std::uint64_t(traffic::FindingType, traffic::Severity)>& raised,
+                prometheus::Snapshot& out) {
+  for (const traffic::FindingInfo& info : traffic::finding_table()) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      const auto severity = traffic::Severity(i);
+      const std::uint64_t count = raised(info.type, severity);
+      if (count > 0 || severity == info.severity)
+        out.add(Family::kAlerts, count, {info.name, traffic::name(severity)});
+    }
+  }
 }
 
 void add_crowd(const features::CrowdSummary& crowd, prometheus::Snapshot& out) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,8 +38,24 @@ void add_users(const engine::Shard& shard,
 /// Users of whom enough is known to speak of a baseline.
 [[nodiscard]] std::uint64_t baselines(const engine::Shard& shard);
 
-/// What shards counted, with the labels of the metrics.
-void add_counters(const engine::Counters& counters, prometheus::Snapshot& out);
+/// What shards have together, for status and metrics.
+struct EngineTotals {
+  engine::Counters counters;
+  std::uint64_t users = 0, active_users = 0, baselines = 0, memory_bytes = 0;
+  std::array<std::uint64_t, 4> open_alerts{};  ///< by severity
+  std::array<std::uint64_t, 3> overrides{};    ///< by kind
+
+  void add(const engine::Shard& shard);
+};
+
+/// Writes them into a status whose `uptime_s` is known.
+void tell(const EngineTotals& totals, Status& status);
+/// And as metrics.
+void add_totals(const EngineTotals& totals, prometheus::Snapshot& out);
+
+/// Alerts raised so far, of types that were or that are raised at this severity.
+void add_raised(const std::function<std::uint64_t(traffic::FindingType, traffic::Severity)>& raised,
+                prometheus::Snapshot& out);
 
 /// What goes on among all users, as metrics.
 void add_crowd(const features::CrowdSummary& crowd, prometheus::Snapshot& out);

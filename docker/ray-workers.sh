@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# A cluster of Ray on this machine: a head and N workers. Containers where Docker runs and the image is
+# there (docker build -t liminal-ray -f deploy/ray/Dockerfile .), else processes on loopback addresses, the
+# head on 127.0.0.2.
+#
+#   docker/ray-workers.sh start N     prints the address when all nodes are there; again with another N: adds
+#                                     workers, or takes the last ones away
+#   docker/ray-workers.sh status      the nodes, one a line; exits 1 when there are none
+#   docker/ray-workers.sh stop        ends what start began, and nothing else
+#
+# From the environment: RAY (the program ray; that of build/ray-venv where it is installed),
+# RAY_WORKERS_FOLDER (what runs, and logs; data/ray-workers), RAY_WORKERS_PORT (6379; the next one too),
+# RAY_WORKERS_DASHBOARD_PORT (8265), RAY_WORKERS_CPUS (of each node; 2), RAY_WORKERS_KIND (processes or
+# containers, instead of looking for Docker).
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+folder=${RAY_WORKERS_FOLDER:-$root/data/ray-workers}
+port=${RAY_WORKERS_PORT:-6379}
+dashboard=${RAY_WORKERS_DASHBOARD_PORT:-8265}
+cpus=${RAY_WORKERS_CPUS:-2}
+image=liminal-ray network=liminal-ray
+
+# Ingress replicas answer through HAProxy; nothing is reported to anybody.
+export RAY_SERVE_THROUGHPUT_OPTIMIZED=${RAY_SERVE_THROUGHPUT_OPTIMIZED:-1}
+export RAY_SERVE_ENABLE_HA_PROXY=${RAY_SERVE_ENABLE_HA_PROXY:-1}
+export RAY_USAGE_STATS_ENABLED=${RAY_USAGE_STATS_ENABLED:-0}
+
+fail() { echo "ray-workers: $*" >&2; exit 1; }
+
+if [ -z "${RAY:-}" ]; then
+  RAY=ray
+  [ ! -x "$root/build/ray-venv/bin/ray" ] || RAY=$root/build/ray-venv/bin/ray
+fi
+
+kind=${RAY_WORKERS_KIND:-}
+if [ -z "$kind" ]; then
+  kind=processes
+  if command -v docker >/dev/null && docker image inspect "$image" >/dev/null 2>&1; then
+    kind=containers
+  fi
+fi
+
+# --- Nodes as processes: NAME.pid in the folder, of a `ray start --block`, which takes its node along.
+processes_runs() { # NAME
+  local pid
+  pid=$(cat "$folder/$1.pid" 2>/dev/null) && [ -d "/proc/$pid" ] &&
+    tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'ray.* start .*--block'
+}
+# Each node has a loopback address of its own: Ray takes 127.0.0.1 for the machine's outer one.
+processes_start() { # NAME NUMBER ARGUMENT…
+  local name=$1 host=127.0.0.$(($2 + 2))
+  shift 2
+  command -v "$RAY" >/dev/null || fail "there is no $RAY (tools/install test)"
+  setsid "$RAY" start --block --node-ip-address "$host" --num-cpus "$cpus" --disable-usage-stats \
+    --min-worker-port 0 --max-worker-port 0 --dashboard-agent-listen-port 0 "$@" \
+    >"$folder/$name.log" 2>&1 </dev/null &
+  echo $! >"$folder/$name.pid"
+}
+processes_stop() { # NAME
+  local pid
+  if processes_runs "$1"; then
+    pid=$(cat "$folder/$1.pid")
+    # The node's process group, which `setsid` made: what would not end within five seconds is killed.
+    kill -TERM -- "-$pid"
+    for _ in $(seq 50); do
+      pgrep -g "$pid" >/dev/null || break
+      sleep .1
+    done
+    kill -KILL -- "-$pid" 2>/dev/null || true
+  fi
+  rm -f "$folder/$1.pid"
+}
+processes_head() {
+  processes_start head 0 --head --port "$port" --dashboard-host 127.0.0.1 --dashboard-port "$dashboard" \
+    --ray-client-server-port $((port + 1))
+}
+processes_worker() { processes_start "$1" "${1#worker-}" --address "127.0.0.2:$port"; }
+processes_names() { find "$folder" -name '*.pid' -printf '%f\n' 2>/dev/null | sed 's/\.pid$//' | sort -V; }
+
+# --- Nodes as containers, named liminal-ray-NAME, in a network of their own.
+containers_runs() { [ "$(docker inspect -f '{{.State.Running}}' "$image-$1" 2>/dev/null)" = true ]; }
+containers_start() { # NAME [DOCKER ARGUMENT…] -- ARGUMENT…
+  local name=$1 given=()
+  shift
+  while [ "$1" != -- ]; do given+=("$1"); shift; done
+  shift
+  docker rm -f "$image-$name" >/dev/null 2>&1 || true
+  docker run -d --name "$image-$name" --hostname "$image-$name" --network "$network" --shm-size 1g \
+    -e RAY_SERVE_THROUGHPUT_OPTIMIZED -e RAY_SERVE_ENABLE_HA_PROXY -e RAY_USAGE_STATS_ENABLED \
+    -e RAY_AUTH_MODE -e RAY_AUTH_TOKEN -v "$image-data:/var/lib/liminal" "${given[@]}" "$image" \
+    ray start --block --num-cpus "$cpus" --disable-usage-stats "$@" >/dev/null
+}
+containers_stop() { docker rm -f "$image-$1" >/dev/null 2>&1 || true; }
+containers_head() {
+  docker network inspect "$network" >/dev/null 2>&1 || docker network create "$network" >/dev/null
+  containers_start head -p "127.0.0.1:$port:6379" -p "127.0.0.1:$dashboard:8265" -p 127.0.0.1:8000:8000 -- \
+    --head --port 6379 --dashboard-host 0.0.0.0
+}
+containers_worker() { containers_start "$1" -- --address "$image-head:6379"; }
+containers_names() {
+  docker ps -a --filter "name=^$image-(head|worker-)" --format '{{.Names}}' | sed "s/^$image-//" | sort -V
+}
+
+processes_status() { "$RAY" status --address "127.0.0.2:$port"; }
+containers_status() { docker exec "$image-head" ray status --address "$image-head:6379"; }
+
+nodes() { # how many nodes the head knows that live
+  "${kind}_status" 2>/dev/null | sed -n '/^Active:/,/^Pending:/p' | grep -c ' node_' || true
+}
+
+start() {
+  local wanted=$1 name until
+  [[ $wanted =~ ^[0-9]+$ ]] && [ "$wanted" -le 64 ] || fail "N must be 0 to 64"
+  mkdir -p "$folder"
+  if [ "$kind" = containers ]; then
+    # One token for all nodes and for who asks from here.
+    export RAY_AUTH_MODE=${RAY_AUTH_MODE:-token}
+    [ -s "$folder/token" ] || (umask 077 && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$folder/token")
+    export RAY_AUTH_TOKEN=${RAY_AUTH_TOKEN:-$(cat "$folder/token")}
+  fi
+  "${kind}_runs" head || "${kind}_head"
+  for ((i = 1; i <= wanted; ++i)); do
+    "${kind}_runs" "worker-$i" || "${kind}_worker" "worker-$i"
+  done
+  for name in $("${kind}_names"); do
+    [[ $name == head || ${name#worker-} -le $wanted ]] || "${kind}_stop" "$name"
+  done
+  until=$((SECONDS + 90))
+  while [ "$(nodes)" -lt $((wanted + 1)) ]; do
+    for name in $("${kind}_names"); do
+      "${kind}_runs" "$name" || fail "$name ended: see $folder/$name.log"
+    done
+    [ $SECONDS -lt $until ] || fail "the nodes are not there after 90 s: see $folder"
+    sleep .5
+  done
+  echo "ready address=$([ "$kind" = processes ] && echo 127.0.0.2 || echo 127.0.0.1):$port nodes=$((wanted + 1)) kind=$kind dashboard=http://127.0.0.1:$dashboard"
+}
+
+status() {
+  local name found=1
+  for name in $("${kind}_names"); do
+    if "${kind}_runs" "$name"; then
+      echo "$name runs"
+      found=0
+    else
+      echo "$name is gone"
+    fi
+  done
+  return $found
+}
+
+stop() {
+  local name
+  # Workers first: a head that is gone makes them wait.
+  for name in $("${kind}_names" | grep -v '^head$' || true); do "${kind}_stop" "$name"; done
+  "${kind}_stop" head
+  if [ "$kind" = containers ]; then docker network rm "$network" >/dev/null 2>&1 || true; fi
+}
+
+case ${1:-} in
+  start) [ $# -eq 2 ] || fail "start N"; start "$2" ;;
+  stop) stop ;;
+  status) status ;;
+  *) sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac

@@ -1,0 +1,185 @@
+"""The application on a cluster of several nodes, from its configuration file: started by
+docker/ray-workers.sh, scaled up and down, a node killed, taken away again."""
+import collections
+import concurrent.futures
+import http.client
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import yaml
+from conftest import PROJECT, free_port, wait_until_ready
+
+BIN = pathlib.Path(sys.executable).parent
+SCRIPT = PROJECT / "docker/ray-workers.sh"
+
+
+def run(*command, environment, timeout=120):
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
+    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory):
+    """A head and two workers as processes: their environment."""
+    folder = tmp_path_factory.mktemp("nodes")
+    environment = os.environ | {
+        "RAY": str(BIN / "ray"), "RAY_WORKERS_KIND": "processes", "RAY_WORKERS_FOLDER": str(folder),
+        "RAY_WORKERS_PORT": str(free_port()), "RAY_WORKERS_DASHBOARD_PORT": str(free_port()),
+        "RAY_WORKERS_CPUS": "2"}
+    try:
+        said = run(SCRIPT, "start", "2", environment=environment)
+        assert "nodes=3 kind=processes" in said
+        yield environment, folder
+    finally:
+        subprocess.run([SCRIPT, "stop"], env=environment, check=True, timeout=60)
+    assert subprocess.run([SCRIPT, "status"], env=environment, capture_output=True).returncode == 1
+
+
+@pytest.fixture(scope="module")
+def deployed(nodes, tmp_path_factory):
+    """deploy/ray/serve.yaml on it, with what belongs to this machine and to a test's patience changed."""
+    environment, folder = nodes
+    wanted = yaml.safe_load((PROJECT / "deploy/ray/serve.yaml").read_text())
+    port = free_port()
+    wanted["proxy_location"] = "HeadOnly"  # all nodes are one machine: one port, one proxy
+    wanted["http_options"]["port"] = port
+    application = wanted["applications"][0]
+    application["args"] |= {"folder": str(tmp_path_factory.mktemp("owners")), "owners": 2,
+                            "owner_cpus": .1, "snapshot_s": 1.0}
+    for deployment in application["deployments"]:
+        deployment["ray_actor_options"]["num_cpus"] = .2
+        deployment["autoscaling_config"] |= {"upscale_delay_s": 1, "downscale_delay_s": 3,
+                                             "metrics_interval_s": 1, "look_back_period_s": 2}
+        deployment["autoscaling_config"]["max_replicas"] = 3
+    application["deployments"][0]["autoscaling_config"]["target_ongoing_requests"] = 2
+    file = folder / "serve.yaml"
+    file.write_text(yaml.safe_dump(wanted))
+    dashboard = f"http://127.0.0.1:{environment['RAY_WORKERS_DASHBOARD_PORT']}"
+    run(BIN / "serve", "deploy", "--address", dashboard, file, environment=environment)
+    base = f"http://127.0.0.1:{port}"
+    wait_until_ready(base, 120)
+    return base, dashboard
+
+
+def replicas(environment, dashboard) -> int:
+    said = yaml.safe_load(run(BIN / "serve", "status", "--address", dashboard, environment=environment))
+    return said["applications"]["liminal"]["deployments"]["Ingress"]["replica_states"].get("RUNNING", 0)
+
+
+class Load:
+    """Clients that each have one request under way, with a key, and send it again when it is refused."""
+
+    def __init__(self, base, clients):
+        self.port = int(base.rsplit(":", 1)[1])
+        self.stop = threading.Event()
+        self.good, self.failed, self.slowest_s = 0, collections.Counter(), 0.0
+        self.lock = threading.Lock()
+        self.pool = concurrent.futures.ThreadPoolExecutor(clients)
+        self.futures = [self.pool.submit(self.client, number) for number in range(clients)]
+
+    def client(self, number):
+        sent = 0
+        while not self.stop.is_set():
+            sent += 1
+            lines = "\n".join(json.dumps({"user_id": f"n-{number}-{i}", "kind": "message"})
+                              for i in range(20))
+            begin = time.monotonic()
+            while not self.send(lines, f"{number}-{sent}"):
+                assert time.monotonic() - begin < 60, "a request was refused for a minute"
+                time.sleep(.05)
+            with self.lock:
+                self.good += 1
+                self.slowest_s = max(self.slowest_s, time.monotonic() - begin)
+
+    def send(self, lines, key):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("POST", "/ml/events", lines, {
+                "Content-Type": "application/x-ndjson", "Idempotency-Key": key})
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status == 200:
+                assert json.loads(body)["accepted"] == 20, body
+                return True
+            why = str(answer.status)
+        except (OSError, http.client.HTTPException) as wrong:
+            why = type(wrong).__name__
+        finally:
+            connection.close()
+        with self.lock:
+            self.failed[why] += 1
+        return False
+
+    def end(self):
+        self.stop.set()
+        for future in self.futures:
+            future.result(timeout=90)
+        self.pool.shutdown()
+
+
+def test_the_configuration_file_serves_everything(nodes, deployed):
+    environment, _ = nodes
+    base, dashboard = deployed
+    assert replicas(environment, dashboard) == 2
+    said = run(sys.executable, PROJECT / "scripts/test_ml_models.py", base, environment=environment)
+    assert "everything is as it should be" in said and "/ml/models " in said
+
+
+def test_replicas_follow_the_load(nodes, deployed, capsys):
+    environment, _ = nodes
+    base, dashboard = deployed
+    load = Load(base, clients=16)
+    try:
+        begin = time.monotonic()
+        while replicas(environment, dashboard) < 3:
+            assert time.monotonic() - begin < 60, "no replica was added"
+        up_s = time.monotonic() - begin
+    finally:
+        load.end()
+    begin = time.monotonic()
+    while replicas(environment, dashboard) > 2:
+        assert time.monotonic() - begin < 60, "no replica was taken away"
+    with capsys.disabled():
+        print(f"\n  autoscaling: a third replica after {up_s:.0f} s of load, two again "
+              f"{time.monotonic() - begin:.0f} s after it; {load.good} answered, {dict(load.failed)} "
+              "refused")
+    assert not load.failed, load.failed
+
+
+def test_a_worker_node_that_is_killed_takes_no_answer_along(nodes, deployed, capsys):
+    environment, folder = nodes
+    base, _ = deployed
+    victim = int((folder / "worker-2.pid").read_text())
+    load = Load(base, clients=4)
+    time.sleep(2)
+    before = load.good
+    os.killpg(victim, signal.SIGKILL)
+    time.sleep(8)
+    load.end()
+    begin = time.monotonic()
+    wait_until_ready(base, 60)
+    with capsys.disabled():
+        print(f"\n  worker node killed: {load.good} answered, {dict(load.failed)} refused and repeated, "
+              f"slowest {load.slowest_s:.1f} s, everything ready {time.monotonic() - begin:.1f} s later")
+    assert load.good > before
+    assert sum(load.failed.values()) <= 60, load.failed
+    said = run(SCRIPT, "start", "2", environment=environment)
+    assert "nodes=3" in said, said
+
+
+def test_it_is_taken_away(nodes, deployed):
+    environment, _ = nodes
+    base, _ = deployed
+    said = run(sys.executable, PROJECT / "scripts/deploy_ml_serve.py", "--undeploy", "--address",
+               f"127.0.0.1:{environment['RAY_WORKERS_PORT']}", environment=environment)
+    assert said == "taken away: liminal and its 4 actors\n"  # two owners, commons, models
+    with pytest.raises(AssertionError):
+        wait_until_ready(base, 1)
