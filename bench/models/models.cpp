@@ -178,7 +178,7 @@ struct Bench {
 void Bench::run(const std::string& what, const models::Model& model, const Peer* peer) const {
   const auto machine = models::Evaluator::create(model);
   if (!machine) fail(what + ": " + machine.error().front().key);
-  const auto session = onnxruntime::Session::create(library, onnx::write(model));
+  const auto session = onnxruntime::Session::create(library, *onnx::write(model));
   if (!session) fail(session.error().text);
   const auto row = [&](std::size_t i) { return std::span(rows).subspan(i * kFeatures, kFeatures); };
 

@@ -143,12 +143,13 @@ nb::dict facts(const LoadedModel& model) {
 }
 
 nb::bytes to_onnx(const LoadedModel& model) {
-  std::string bytes;
+  onnx::Read<std::string> bytes;
   {
     const nb::gil_scoped_release release;
     bytes = onnx::write(model.model());
   }
-  return nb::bytes(bytes.data(), bytes.size());
+  if (!bytes) throw nb::value_error(bytes.error().text.c_str());
+  return nb::bytes(bytes->data(), bytes->size());
 }
 
 }  // namespace

@@ -94,8 +94,9 @@ training::TableWish wish_of(const nb::dict& said) {
 }
 
 nb::object bytes_of(const models::Model& model) {
-  const std::string bytes = onnx::write(model);
-  return nb::bytes(bytes.data(), bytes.size());
+  const auto bytes = onnx::write(model);
+  if (!bytes) throw nb::value_error(bytes.error().text.c_str());
+  return nb::bytes(bytes->data(), bytes->size());
 }
 
 nb::object text_of(const std::string& text) { return nb::str(text.data(), text.size()); }

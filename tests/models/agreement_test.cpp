@@ -47,7 +47,7 @@ const onnxruntime::Tensor& named(const std::vector<onnxruntime::Tensor>& outputs
 double largest_distance(Random& random, const models::Model& model, std::size_t rows) {
   constexpr double kNear = 1e-6;
   const models::Evaluator machine = *models::Evaluator::create(model);
-  const auto session = onnxruntime::Session::create(library(), onnx::write(model));
+  const auto session = onnxruntime::Session::create(library(), *onnx::write(model));
   if (!session) {
     ADD_FAILURE() << session.error().text;
     return 1;
@@ -159,7 +159,7 @@ TEST_F(Agreement, AForestsProbabilitiesOfTwoClassesAreOnnxRuntimes) {
 TEST_F(Agreement, MetadataReachOnnxRuntimeToo) {
   Random random(1);
   const models::Model model = models::testing::model(random, 9);
-  const auto session = onnxruntime::Session::create(library(), onnx::write(model));
+  const auto session = onnxruntime::Session::create(library(), *onnx::write(model));
   ASSERT_TRUE(session) << session.error().text;
   EXPECT_EQ(session->producer(), "liminal");
   EXPECT_EQ(session->metadata().at("liminal.name"), model.metadata.name);
@@ -177,7 +177,7 @@ TEST_F(Agreement, MetadataReachOnnxRuntimeToo) {
 TEST_F(Agreement, RowsThatDoNotFitAreRefused) {
   Random random(1);
   const models::Model model = models::testing::model(random, 0);
-  const auto session = onnxruntime::Session::create(library(), onnx::write(model));
+  const auto session = onnxruntime::Session::create(library(), *onnx::write(model));
   ASSERT_TRUE(session) << session.error().text;
   const std::size_t columns = session->columns();
   const std::vector<float> values(2 * (columns + 1));
@@ -191,7 +191,7 @@ TEST_F(Agreement, RowsThatDoNotFitAreRefused) {
 TEST_F(Agreement, ManyThreadsMayRunOneSession) {
   Random random(2);
   const models::Model model = models::testing::model(random, 1);
-  const auto session = onnxruntime::Session::create(library(), onnx::write(model));
+  const auto session = onnxruntime::Session::create(library(), *onnx::write(model));
   ASSERT_TRUE(session) << session.error().text;
   const std::vector<float> values = models::testing::rows(random, session->columns(), 20);
   const auto expected = session->run(values, 20);

@@ -119,7 +119,12 @@ class TrainRun {
         fail("the model is not sound: " + model.error());
         return false;
       }
-      return write_file(path, onnx::write(*model));
+      const auto bytes = onnx::write(*model);
+      if (!bytes) {
+        fail(path + ": " + bytes.error().text);
+        return false;
+      }
+      return write_file(path, *bytes);
     };
     if (!write(outcome.best, arguments_.out)) return ExitCode::kFailed;
     fmt::print(out_, "model            {}\n", arguments_.out);

@@ -63,8 +63,10 @@ ExitCode run_unsupervised(const TrainArguments& arguments,
     tell_clusters(std::get<learn::Clustering>(trained->found), out);
   }
   if (arguments.out.empty()) return ExitCode::kDone;
+  const auto bytes = onnx::write(trained->model);
+  if (!bytes) return fail(arguments.out + ": " + bytes.error().text);
   std::ofstream file(arguments.out, std::ios::binary);
-  file << onnx::write(trained->model);
+  file << *bytes;
   file.close();
   if (!file) return fail(arguments.out + ": cannot be written");
   fmt::print(out, "model {}\n", arguments.out);

@@ -15,7 +15,7 @@
 #include "core/base/ids.hpp"
 #include "core/base/problem.hpp"
 #include "core/base/time.hpp"
-#include "core/models/model.hpp"
+#include "core/models/scorer.hpp"
 #include "core/traffic/finding.hpp"
 #include "core/traffic/schema.hpp"
 
@@ -87,50 +87,49 @@ class Champion {
   using ScoreRows = std::function<bool(std::span<const float> rows, std::span<float> out)>;
   using Made = tl::expected<std::shared_ptr<const Champion>, Problems>;
 
-  /// A model that the core evaluates: of classification or anomaly, its features all of the
-  /// traffic's schema. `version` ≥ 1.
+  /// A model of classification or anomaly, whoever computes it, its features all of the traffic's
+  /// schema. `version` ≥ 1.
+  [[nodiscard]] static Made of(std::shared_ptr<const models::Scorer> scorer,
+                               std::uint32_t version,
+                               const std::array<std::uint8_t, 32>& sha256);
+
+  /// The same of a model that the core evaluates.
   [[nodiscard]] static Made create(models::Model model,
                                    std::uint32_t version,
                                    const std::array<std::uint8_t, 32>& sha256);
 
-  /// A model that somebody else computes; `features` in the order of its rows. `usual` is a row of
-  /// ordinary values, against which it is explained; without it there are no explanations.
+  /// The same of a model that somebody else computes; `features` in the order of its rows, `usual`
+  /// as `models::Scorer` says.
   [[nodiscard]] static Made foreign(const ChampionInfo& info,
                                     const std::vector<std::string>& features,
                                     ScoreRows score,
                                     std::vector<float> usual = {});
 
-  ~Champion();
   Champion(const Champion&) = delete;
   Champion& operator=(const Champion&) = delete;
 
   [[nodiscard]] const ChampionInfo& info() const { return info_; }
   /// Computed by the core: quick enough for the thread of a shard.
-  [[nodiscard]] bool own() const { return own_ != nullptr; }
+  [[nodiscard]] bool own() const { return scorer_->model() != nullptr; }
 
   /// Scores of asks, in their order. False when it failed or a score is no number.
   [[nodiscard]] bool score(std::span<const Ask> asks, std::span<float> out) const;
 
   /// What `Answer::why` has. Own trees and linear models exactly, networks and foreign ones by
-  /// sampling. Takes about 1 ms of 100 trees.
+  /// sampling. Takes about 1 ms of 100 trees. Empty when a foreign one failed.
   [[nodiscard]] std::vector<traffic::Evidence> explain(const Ask& ask, float score) const;
 
   /// The whole answer at once; none when it failed.
   [[nodiscard]] std::optional<Answer> answer(const Ask& ask) const;
 
  private:
-  struct Own;
   Champion() = default;
-  [[nodiscard]] Problems arrange(const std::vector<std::string>& features);
+  [[nodiscard]] Problems arrange();
   void put_row(const traffic::Features& features, std::span<float> row) const;
-  [[nodiscard]] bool score_rows(std::span<const float> rows, std::span<float> out) const;
-  [[nodiscard]] std::vector<double> sample(std::span<const float> row) const;
 
   ChampionInfo info_;
   std::vector<traffic::FeatureId> features_;  ///< of a row, in its order
-  std::unique_ptr<const Own> own_;
-  ScoreRows foreign_;
-  std::vector<float> usual_;
+  std::shared_ptr<const models::Scorer> scorer_;
 };
 
 }  // namespace liminal::engine

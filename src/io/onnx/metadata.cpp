@@ -14,7 +14,6 @@ namespace {
 using models::Task;
 using nlohmann::json;
 
-constexpr std::string_view kPrefix = "liminal.";
 constexpr std::array kTasks{
     Task::kClassification, Task::kRegression, Task::kClustering, Task::kAnomaly};
 
@@ -26,7 +25,8 @@ std::string dump(const json& value) {
 const std::string* find(const ::onnx::ModelProto& file, std::string_view key) {
   for (const ::onnx::StringStringEntryProto& entry : file.metadata_props()) {
     const std::string_view found = entry.key();
-    if (found.starts_with(kPrefix) && found.substr(kPrefix.size()) == key) return &entry.value();
+    if (found.starts_with(kMetadataPrefix) && found.substr(kMetadataPrefix.size()) == key)
+      return &entry.value();
   }
   return nullptr;
 }
@@ -91,12 +91,22 @@ std::optional<Task> task(const std::string* text) {
 
 }  // namespace
 
-bool is_ours(const ::onnx::ModelProto& file) { return find(file, "format") != nullptr; }
+std::string_view format_of(const ::onnx::ModelProto& file) {
+  const std::string* const format = find(file, "format");
+  return format == nullptr ? std::string_view{} : *format;
+}
 
-void write_metadata(const models::Metadata& metadata, ::onnx::ModelProto& file) {
+bool is_ours(const ::onnx::ModelProto& file) {
+  const std::string_view format = format_of(file);
+  return !format.empty() && format != kForeignFormat;
+}
+
+void write_metadata(const models::Metadata& metadata,
+                    std::string_view format,
+                    ::onnx::ModelProto& file) {
   const auto put = [&](std::string_view key, std::string value) {
     ::onnx::StringStringEntryProto& entry = *file.add_metadata_props();
-    entry.set_key(std::string(kPrefix) + std::string(key));
+    entry.set_key(std::string(kMetadataPrefix) + std::string(key));
     entry.set_value(std::move(value));
   };
   json features = json::array();
@@ -110,7 +120,7 @@ void write_metadata(const models::Metadata& metadata, ::onnx::ModelProto& file) 
     facts.push_back(key);
     facts.push_back(value);
   }
-  put("format", std::string(kFormat));
+  put("format", std::string(format));
   put("name", metadata.name);
   put("task", std::string(name(metadata.task)));
   put("features", dump(features));
@@ -122,8 +132,9 @@ void write_metadata(const models::Metadata& metadata, ::onnx::ModelProto& file) 
 }
 
 Read<models::Metadata> read_metadata(const ::onnx::ModelProto& file) {
-  if (const std::string* const format = find(file, "format"); *format != kFormat)
-    return unsupported("format " + *format + " of a newer version");
+  if (const std::string_view format = format_of(file);
+      format != kFormat && format != kForeignFormat)
+    return unsupported("format " + std::string(format) + " of a newer version");
   const auto features = texts(find(file, "features"), models::kColumnsMax);
   const auto units = texts(find(file, "units"), models::kColumnsMax);
   const auto facts = texts(find(file, "facts"), 2 * models::kFactsMax);

@@ -3,14 +3,33 @@
 
 #include "core/base/check.hpp"
 #include "core/models/evaluator.hpp"
+#include "io/onnx/foreign.hpp"
 #include "io/onnx/peak_memory.hpp"
 #include "io/onnx/read.hpp"
 #include "io/onnx/write.hpp"
 
 // Whatever file is given: no crash; no more memory than promised; a refusal has a text; what is
 // read can be evaluated, written and read again, and then answers the same.
+// And whatever can be described says what it was described as.
+namespace {
+
+void check_description(std::string_view file) {
+  using namespace liminal;
+  const auto said = onnx::description_of(file);
+  models::Metadata metadata;
+  metadata.features = {{"a", "b"}};
+  const auto described = onnx::describe(file, said && *said ? **said : metadata);
+  if (!described) return;
+  const auto again = onnx::description_of(*described);
+  LIMINAL_CHECK(again && *again);
+  if (!said || !*said) LIMINAL_CHECK(**again == metadata);
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace liminal;
+  check_description({reinterpret_cast<const char*>(data), size});
   onnx::Read<models::Model> model = tl::unexpected(onnx::Refusal{});
   const std::size_t peak = onnx::testing::peak_of([&] {
     model = onnx::read({reinterpret_cast<const char*>(data), size});
@@ -22,7 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto machine = models::Evaluator::create(*model);
   LIMINAL_CHECK(machine);
-  const auto again = onnx::read(onnx::write(*model));
+  const auto written = onnx::write(*model);
+  LIMINAL_CHECK(written);
+  const auto again = onnx::read(*written);
   LIMINAL_CHECK(again);
   const auto other = models::Evaluator::create(*again);
   LIMINAL_CHECK(other && other->features() == machine->features());

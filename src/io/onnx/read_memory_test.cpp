@@ -76,7 +76,7 @@ TEST(ReadMemory, IsBoundedForFilesOfTinyParts) {
 ::onnx::ModelProto ours(std::size_t kind) {
   Random random(4);
   ::onnx::ModelProto file;
-  file.ParseFromString(write(models::testing::model(random, kind)));
+  file.ParseFromString(*write(models::testing::model(random, kind)));
   return file;
 }
 
@@ -130,7 +130,7 @@ TEST(ReadMemory, IsBoundedForModelsOfEveryKind) {
   Random random(1);
   models::Model large{models::testing::metadata(random, 8, models::Task::kRegression),
                       models::testing::boosted(random, 8, 30, {11, .01}, true)};
-  EXPECT_TRUE(read_within_bounds(write(large)));
+  EXPECT_TRUE(read_within_bounds(*write(large)));
 }
 
 TEST(ParsedSize, IsNotLessThanWhatTheLibraryTakes) {

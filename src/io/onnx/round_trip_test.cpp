@@ -38,7 +38,7 @@ models::Model example(std::size_t kind) {
 RC_GTEST_PROP(Onnx, WhatIsReadAgainAnswersTheSameBits, (std::uint32_t seed)) {
   Random random(seed);
   const models::Model model = models::testing::model(random, random.below(models::testing::kKinds));
-  const std::string bytes = write(model);
+  const std::string bytes = *write(model);
   const Read<models::Model> again = read(bytes);
   if (!again) RC_FAIL(again.error().text);
   RC_ASSERT(again->metadata == model.metadata);
@@ -57,7 +57,7 @@ RC_GTEST_PROP(Onnx, WhatIsReadAgainAnswersTheSameBits, (std::uint32_t seed)) {
 
 TEST(Onnx, KeepsCoversSoThatExplanationsStayTheSame) {
   const models::Model model = example(0);
-  const models::Model again = *read(write(model));
+  const models::Model again = *read(*write(model));
   EXPECT_EQ(std::get<models::Trees>(again.predictor).trees,
             std::get<models::Trees>(model.predictor).trees);
 }
@@ -67,15 +67,15 @@ TEST(Onnx, KeepsTextOfAnyKind) {
   model.metadata.name = "größe\n\"quoted\"";
   model.metadata.features[0] = {"a,b\n", "µs"};
   model.metadata.facts = {{"", ""}, {"rows", "12"}};
-  const models::Model again = *read(write(model));
+  const models::Model again = *read(*write(model));
   EXPECT_EQ(again.metadata, model.metadata);
   model.metadata.trainer = "\xff";  // no UTF-8; only lists are JSON
-  EXPECT_EQ(read(write(model))->metadata.trainer, "\xff");
+  EXPECT_EQ(read(*write(model))->metadata.trainer, "\xff");
 }
 
 TEST(Onnx, RefusesAGraphThatItsMetadataDoNotDescribe) {
   for (std::size_t kind = 0; kind < models::testing::kKinds; ++kind) {
-    ::onnx::ModelProto file = parsed(write(example(kind)));
+    ::onnx::ModelProto file = parsed(*write(example(kind)));
     ::onnx::NodeProto& more = *file.mutable_graph()->add_node();
     more.set_op_type("Neg");
     more.set_name("more");
@@ -87,7 +87,7 @@ TEST(Onnx, RefusesAGraphThatItsMetadataDoNotDescribe) {
 }
 
 TEST(Onnx, RefusesMetadataThatLackSomething) {
-  const std::string bytes = write(example(0));
+  const std::string bytes = *write(example(0));
   const int count = parsed(bytes).metadata_props_size();
   for (int i = 1; i < count; ++i) {
     ::onnx::ModelProto file = parsed(bytes);
@@ -104,7 +104,7 @@ TEST(Onnx, RefusesATreeThatIsACycle) {
   auto& trees = std::get<models::Trees>(model.predictor);
   trees.inputs = {};
   trees.trees = {{{{0, 1, 1, 2, true, 0}, {0, 2, 3, 4, true, 0}, {}, {}, {}}}};
-  ::onnx::ModelProto file = parsed(write(model));
+  ::onnx::ModelProto file = parsed(*write(model));
   for (::onnx::AttributeProto& attribute :
        *file.mutable_graph()->mutable_node(0)->mutable_attribute()) {
     if (attribute.name() == "nodes_truenodeids") attribute.set_ints(1, 0);
@@ -124,7 +124,7 @@ TEST(Onnx, RefusesWhatIsNoOnnxFile) {
 }
 
 TEST(Onnx, ReadsNoFileThatWasCutShort) {
-  const std::string bytes = write(example(9));
+  const std::string bytes = *write(example(9));
   for (std::size_t length = 0; length < bytes.size(); length += 7)
     EXPECT_FALSE(read(std::string_view(bytes).substr(0, length))) << length;
 }

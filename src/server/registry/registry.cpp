@@ -296,14 +296,16 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
   version.report = trained.report;
   for (const models::Feature& feature : trained.model.metadata.features)
     version.features.push_back(feature.name);
-  const std::string bytes = onnx::write(trained.model);
-  version.sha256 = sha256_of(bytes);
-  version.bytes = bytes.size();
-  auto served = serve(version.model, version.number, bytes, version.sha256);
+  const auto bytes = onnx::write(trained.model);
+  if (!bytes) return refusal(ErrorCode::kUnsupported, bytes.error().text);
+  version.sha256 = sha256_of(*bytes);
+  version.bytes = bytes->size();
+  auto served = serve(version.model, version.number, *bytes, version.sha256);
   if (!served) return tl::unexpected(served.error());
   // The file first: a row without a file would be a promise that cannot be kept; a file without a
   // row is written over by the next version of its number.
-  if (const auto written = files::replace_file(system_, path(version.model, version.number), bytes);
+  if (const auto written =
+          files::replace_file(system_, path(version.model, version.number), *bytes);
       !written)
     return tl::unexpected(disk(written.error()));
   std::vector<AliasChange> list;
