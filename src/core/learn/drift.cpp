@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <unordered_map>
 
 #include "core/base/check.hpp"
 #include "core/base/math.hpp"
@@ -13,10 +15,53 @@ namespace {
 
 constexpr std::size_t kMissing = 0;
 constexpr std::size_t kParts = Reference::kBinsMax - 3;  ///< without missing, below and above
+constexpr std::size_t kBatches = 25;
+constexpr double kBatchesByChance = 1.79;  ///< chi-square of 24 degrees over 24, once in a hundred
+constexpr double kBatchesMargin = 1.5;
+constexpr double kIndependentMin = 20;
+/// Of exceeding PSI's line when the window has just enough rows; later the line is far beyond it.
+constexpr double kStabilityChance = 1e-4;
+
+/// Σ over clusters of (Σ of their rows)², over Σ of rows².
+template <class Sums>
+double ratio_of(const Sums& sums, double squares) {
+  double sum = 0;
+  for (const double each : sums) sum += each * each;
+  return squares > 0 ? sum / squares : 1;
+}
 
 }  // namespace
 
-Reference Reference::learn(std::span<const float> values) {
+double dependence_of(std::span<const double> centred, const Order& order) {
+  double squares = 0, dependence = 1;
+  for (const double value : centred) squares += value * value;
+  if (!order.groups.empty()) {
+    LIMINAL_CHECK(order.groups.size() == centred.size());
+    // Sums are added in the order of the rows: the same bits everywhere.
+    std::unordered_map<std::uint64_t, std::size_t> place;
+    std::vector<double> sums;
+    for (std::size_t i = 0; i < centred.size(); ++i) {
+      const auto [found, added] = place.emplace(order.groups[i], sums.size());
+      if (added) sums.push_back(0);
+      sums[found->second] += centred[i];
+    }
+    dependence = std::max(dependence, ratio_of(sums, squares));
+  }
+  if (order.times_s.empty() || centred.size() < 4 * kBatches) return dependence;
+  LIMINAL_CHECK(order.times_s.size() == centred.size());
+  std::vector<std::uint32_t> by_time(centred.size());
+  std::iota(by_time.begin(), by_time.end(), 0U);
+  std::stable_sort(by_time.begin(), by_time.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return order.times_s[a] < order.times_s[b];
+  });
+  std::vector<double> sums(kBatches);
+  for (std::size_t i = 0; i < by_time.size(); ++i)
+    sums[i * kBatches / by_time.size()] += centred[by_time[i]];
+  const double batches = ratio_of(sums, squares);
+  return batches > kBatchesByChance ? std::max(dependence, kBatchesMargin * batches) : dependence;
+}
+
+Reference Reference::learn(std::span<const float> values, const Order& order) {
   Reference reference;
   if (values.empty()) return reference;
   std::vector<float> sorted;
@@ -35,9 +80,14 @@ Reference Reference::learn(std::span<const float> values) {
     if (std::isfinite(above)) reference.edges_.push_back(above);
   }
   reference.shares_.assign(reference.edges_.size() + 2, 0);
-  for (const float value : values)
-    reference.shares_[reference.bin(value)] += 1 / static_cast<double>(values.size());
+  for (const float value : values) reference.shares_[reference.bin(value)] += 1;
+  for (double& share : reference.shares_) share /= static_cast<double>(values.size());
   reference.work_out();
+  reference.rows_ = static_cast<double>(values.size());
+  std::vector<double> centred;
+  centred.reserve(values.size());
+  for (const float value : values) centred.push_back(reference.rank(reference.bin(value)) - .5);
+  reference.dependence_ = dependence_of(centred, order);
   return reference;
 }
 
@@ -60,8 +110,11 @@ std::size_t Reference::bin(float value) const {
 
 void Reference::save(Writer& out) const {
   out.put_varint(shares_.size());
+  if (shares_.empty()) return;
   for (const float edge : edges_) out.put(edge);
   for (const double share : shares_) out.put(share);
+  out.put(rows_);
+  out.put(dependence_);
 }
 
 void Reference::load(Reader& in) {
@@ -82,6 +135,9 @@ void Reference::load(Reader& in) {
     sum += share;
   }
   if (!(std::abs(sum - 1) < 1e-6)) in.fail();
+  in.get(rows_);
+  in.get(dependence_);
+  if (!(rows_ > 0 && dependence_ >= 1 && std::isfinite(rows_ + dependence_))) in.fail();
   if (!in.ok()) {
     *this = {};
     return;
@@ -132,13 +188,22 @@ Problems Drift::Options::validate() const {
 }
 
 Drift::Drift(Reference reference, Options options)
-    : reference_(std::move(reference)), options_(options), counts_(reference_.bins()) {
+    : reference_(std::move(reference)), options_(options) {
   LIMINAL_CHECK(options_.validate().empty());
+  plan();
+}
+
+void Drift::plan() {
+  const double dependence = reference_.dependence();
+  const double independent = reference_.rows() / dependence;
+  counts_.assign(independent >= kIndependentMin ? reference_.bins() : 0, 0);
+  window_ = options_.window_rows * dependence;
+  slack_ = options_.cusum_slack + (counts_.empty() ? 0 : 2 / sqrt(independent));
 }
 
 void Drift::observe(float value) {
   if (counts_.empty()) return;
-  const double kept = 1 - 1 / options_.window_rows;
+  const double kept = 1 - 1 / window_;
   const std::size_t bin = reference_.bin(value);
   for (double& count : counts_) count *= kept;
   counts_[bin] += 1;
@@ -146,19 +211,25 @@ void Drift::observe(float value) {
   // A reference of one value has no deviation: what lies beside it is then three of them away.
   const double deviation = std::max(reference_.rank_deviation(), 1. / 6);
   const double z = (reference_.rank(bin) - .5) / deviation;
-  above_ = std::max(0., above_ + z - options_.cusum_slack);
-  below_ = std::max(0., below_ - z - options_.cusum_slack);
+  above_ = std::max(0., above_ + z - slack_);
+  below_ = std::max(0., below_ - z - slack_);
 }
 
-double Drift::stability() const { return learn::stability(reference_, counts_); }
+double Drift::stability() const {
+  return counts_.empty() ? 0 : learn::stability(reference_, counts_);
+}
 
-bool Drift::drifted() const {
-  if (cusum() > options_.cusum_max) return true;
-  if (rows_ < .1 * options_.window_rows) return false;
-  // Without drift PSI is about chi-square of bins − 1 degrees, over the rows.
-  const auto freedom = static_cast<double>(counts_.size()) - 1;
-  const double chance = (freedom + 5 * sqrt(2 * freedom)) / rows_;
-  return stability() > std::max(options_.stability_max, chance);
+double Drift::stability_line() const {
+  if (counts_.empty() || rows_ < .1 * window_) return std::numeric_limits<double>::infinity();
+  const double dependence = reference_.dependence();
+  return std::max(
+      options_.stability_max,
+      stability_by_chance(
+          counts_.size(), reference_.rows() / dependence, rows_ / dependence, kStabilityChance));
+}
+
+double Drift::score() const {
+  return std::max(cusum() / cusum_line(), stability() / stability_line());
 }
 
 void Drift::calm() {
@@ -176,7 +247,7 @@ void Drift::save(Writer& out) const {
 
 void Drift::load(Reader& in) {
   reference_.load(in);
-  counts_.assign(reference_.bins(), 0);
+  plan();
   for (double& count : counts_) {
     in.get(count);
     if (!(count >= 0 && std::isfinite(count))) in.fail();

@@ -122,6 +122,8 @@ TEST(Reference, RefusesEdgesThatAreNoNumbers) {
     out.put_varint(edges.size() + 2);
     for (const float edge : edges) out.put(edge);
     for (std::size_t i = 0; i < edges.size() + 2; ++i) out.put(.2);
+    out.put(100.);
+    out.put(1.);
     Reference reference;
     Reader in(out.bytes());
     reference.load(in);

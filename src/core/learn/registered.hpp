@@ -12,6 +12,8 @@
 #include "core/base/result.hpp"
 #include "core/base/time.hpp"
 #include "core/learn/experiment.hpp"
+#include "core/learn/retrain.hpp"
+#include "core/learn/watch.hpp"
 #include "core/models/model.hpp"
 
 /// What is known of models that are served: values that the registry keeps, the API shows and
@@ -113,6 +115,8 @@ struct TrainRequest {
   std::uint32_t fits_max = 0;  ///< above 0: the budget is counted in fits, and the result repeats
   std::uint64_t seed = 1;
   bool auto_deploy = true;  ///< the gate may make it champion
+  /// Rows of times that confirmed alerts spoilt are no examples (training/incidents.hpp).
+  bool leave_out_incidents = false;
 };
 
 enum class JobState : std::uint8_t { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
@@ -193,6 +197,24 @@ struct TrainedModel {
   bool better = false;               ///< the gate would make it champion
   std::vector<std::string> reasons;  ///< of the gate, decisive ones first
   std::vector<JobLine> leaderboard;
+  std::optional<WatchReference> reference;  ///< none: what passes by is compared with nothing
+};
+
+/// How continuous learning stands with one model.
+struct LearningView {
+  std::string model;
+  bool from_traffic = false;  ///< else it is trained by people alone
+  bool under_way = false;
+  std::optional<SteadyTime> next;  ///< by the clock
+  std::optional<SteadyTime> not_before;
+  std::optional<SteadyTime> began, last;  ///< of the last training: its beginning, its end
+  std::uint64_t job = 0;                  ///< the last; 0: none
+  std::optional<Retraining::Due> why;     ///< of what began, or was to begin, by itself
+  std::string refusal;                    ///< why it did not
+  std::uint32_t failures = 0;             ///< in a row
+  std::uint64_t feedback = 0;             ///< since the last training began
+  std::uint32_t version = 0;              ///< the champion; 0: none
+  std::optional<Watch> watch;             ///< of the champion; none: nothing to compare with
 };
 
 }  // namespace liminal::learn
