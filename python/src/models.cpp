@@ -8,6 +8,7 @@
 #include "core/traffic/codec.hpp"
 #include "io/onnx/read.hpp"
 #include "server/training/builtin.hpp"
+#include "server/training/incidents.hpp"
 
 namespace liminal::python {
 namespace {
@@ -140,7 +141,9 @@ Asked<training::Rows> ModelsOf::rows_for(const learn::ModelDefinition& definitio
   for (const std::string& feature : definition.features)
     if (!traffic::feature_by_name(feature))
       return wrong("data_source", "must be file: " + feature + " is no feature of users");
-  const Material material = sources_.material();
+  Material material = sources_.material();
+  if (request.leave_out_incidents)
+    training::leave_out_incidents(definition, material.rows, material.alerts);
   if (definition.task == models::Task::kClustering)
     return training::user_rows(definition, material.rows);
   if (definition.task != models::Task::kClassification)

@@ -47,6 +47,7 @@ struct Opened {
   files::PosixFileSystem system;
   std::optional<sqlite::DirectoryLock> lock;  ///< nobody else writes while it is held
   std::unique_ptr<Registry> registry;
+  learn::RetrainOptions when;  ///< of continuous learning
 };
 
 std::unique_ptr<Opened> open(const ModelArguments& arguments, bool write, ExitCode& failed) {
@@ -79,6 +80,7 @@ std::unique_ptr<Opened> open(const ModelArguments& arguments, bool write, ExitCo
     return nullptr;
   }
   opened->registry = std::move(*registry);
+  opened->when = learning_options(configuration).when;
   return opened;
 }
 
@@ -88,11 +90,29 @@ std::string_view status(const learn::ModelState& state, std::uint32_t version) {
   return "";
 }
 
+/// As a server kept it, a minute ago at most.
+void print_learning(const learn::LearningView& view) {
+  std::string text = view.next ? "next training " + time_of(*view.next) : "trained by people";
+  if (view.why)
+    text += fmt::format("; last {}: {}", learn::name(view.why->trigger), view.why->reason);
+  if (!view.refusal.empty()) text += ", refused: " + view.refusal;
+  if (view.watch) {
+    text += fmt::format("; drift {:.2f} of 1", view.watch->drift());
+    const auto drifted = view.watch->drifted();
+    if (!drifted.empty()) text += fmt::format(" ({})", fmt::join(drifted, ", "));
+  }
+  fmt::print("       {}\n", text);
+}
+
 ExitCode list(const ModelArguments& arguments) {
   ExitCode failed{};
   const auto opened = open(arguments, false, failed);
   if (!opened) return failed;
-  for (const learn::ModelState& state : opened->registry->models()) {
+  const auto states = opened->registry->models();
+  const auto learning = opened->registry->with_records([&](registry::Records& records) {
+    return registry::Learning::kept(records, states, opened->when, wall_clock());
+  });
+  for (const learn::ModelState& state : states) {
     fmt::print("{} ({}){}\n",
                state.definition.name,
                models::name(state.definition.task),
@@ -108,6 +128,8 @@ ExitCode list(const ModelArguments& arguments) {
                  version.trainer,
                  figures);
     }
+    for (const learn::LearningView& view : learning)
+      if (view.model == state.definition.name) print_learning(view);
   }
   return ExitCode::kDone;
 }

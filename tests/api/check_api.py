@@ -374,6 +374,7 @@ def check_models(api):
     else:
         assert job["rows_missing"] > 0, job
     api.ask("GET", "/ml/jobs?limit=3", 200)
+    api.ask("GET", "/ml/learning", 200)
     api.ask("GET", "/ml/jobs/12345", 404)
     api.ask("DELETE", "/ml/jobs/12345", 404)
     wish = {"model_name": "anomaly_detection", "mode": "shadow"}
@@ -439,7 +440,7 @@ def check_the_rest(api):
             api.ask("DELETE", "/ml/features/cleanup", 401, headers={"Authorization": value})
 
 
-OF_MODELS = ("/ml/models", "/ml/jobs", "/ml/experiments", "/v2")
+OF_MODELS = ("/ml/models", "/ml/jobs", "/ml/learning", "/ml/experiments", "/v2")
 
 
 def check(base, token, models=True):
@@ -459,7 +460,8 @@ def check(base, token, models=True):
         check_models(api)
         check_inference(api)
     else:
-        for path in ("/ml/models", "/ml/jobs", "/ml/experiments", "/v2/models/anomaly_detection"):
+        for path in ("/ml/models", "/ml/jobs", "/ml/learning", "/ml/experiments",
+                     "/v2/models/anomaly_detection"):
             api.ask("GET", path, 503)
     check_operations(api)
     check_the_rest(api)

@@ -31,10 +31,13 @@ TROUBLE = {
     "liminal_scaling_services_evicted_total", "liminal_scaling_errors_total",
     "liminal_metric_rows_late_total", "liminal_metric_sources_evicted_total",
     "liminal_inference_seconds", "liminal_model_scores_total",  # there is no champion here
+    "liminal_learning_triggers_total", "liminal_learning_refusals_total",
 }
 # Shown only where a webhook, gRPC or an actor is configured; their own tests move them.
 ELSEWHERE = {"liminal_webhook_deliveries_total", "liminal_grpc_calls_total", "liminal_grpc_streams",
              "liminal_scaling_actions_total", "liminal_certificate_expiry_seconds",
+             # Takes a champion; tests/models/learn_again.py moves it.
+             "liminal_model_drift_score",
              # Two hours must pass first; src/server/signals has the tests.
              "liminal_metric_limit_probability_ratio", "liminal_metric_limit_seconds"}
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/configuration/quantity.hpp"
 #include "app/options.hpp"
 #include "core/learn/registered.hpp"
 
@@ -143,6 +144,13 @@ void check_models(const Configuration& configuration, Checks& checks) {
   }
 }
 
+void check_learning(const Configuration::Learning& learning, Checks& checks) {
+  checks.require(learning.daily_at.empty() || parse_time_of_day(learning.daily_at),
+                 "learning.daily_at",
+                 "must be HH:MM, as 03:30");
+  checks.take(learning.when.validate(), "learning");
+}
+
 }  // namespace
 
 Problems validate(const Configuration& configuration) {
@@ -153,6 +161,7 @@ Problems validate(const Configuration& configuration) {
   check_proxies(configuration, checks);
   check_outside(configuration, checks);
   check_models(configuration, checks);
+  check_learning(configuration.learning, checks);
   check_scaling(configuration.scaling, checks);
   checks.take(gateway::validate(gateway_options(configuration)), "gateway");
   checks.take(hub::validate(configuration.hub), "hub");

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/problem.hpp"
 #include "core/engine/options.hpp"
+#include "core/learn/retrain.hpp"
 #include "core/traffic/finding.hpp"
 #include "io/sqlite/store.hpp"
 #include "server/actor/options.hpp"
@@ -66,6 +68,14 @@ struct Configuration {
     std::vector<std::string> definitions;
     std::uint32_t workers = 2;
   } models;
+
+  struct Learning {
+    std::optional<traffic::Mode> mode;  ///< none: that of everything
+    learn::RetrainOptions when;         ///< but for the time of the day
+    std::string daily_at;               ///< HH:MM; empty: `when.every` counts
+    Duration budget = std::chrono::seconds{60};
+    bool leave_out_incidents = true;
+  } learning;
 
   struct Log {
     LogLevel level = LogLevel::kInfo;

@@ -77,6 +77,16 @@ std::string format_duration(Duration duration) {
   return format(static_cast<std::uint64_t>(duration.count()), kTimes, false);
 }
 
+std::optional<Duration> parse_time_of_day(std::string_view text) {
+  if (text.size() != 5 || text[2] != ':') return std::nullopt;
+  for (const std::size_t place : {0U, 1U, 3U, 4U})
+    if (text[place] < '0' || text[place] > '9') return std::nullopt;
+  const int hour = 10 * (text[0] - '0') + text[1] - '0';
+  const int minute = 10 * (text[3] - '0') + text[4] - '0';
+  if (hour > 23 || minute > 59) return std::nullopt;
+  return std::chrono::hours{hour} + std::chrono::minutes{minute};
+}
+
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   const auto value = parse(text, kSizes);
   if (!value) return std::nullopt;

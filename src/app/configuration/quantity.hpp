@@ -16,6 +16,9 @@ namespace liminal::app {
 /// The shortest text that `parse_duration` reads back exactly: "90 s" stays 90 s, 120 s is "2 min".
 [[nodiscard]] std::string format_duration(Duration duration);
 
+/// Reads "03:30" as the time since midnight. Nothing for other text.
+[[nodiscard]] std::optional<Duration> parse_time_of_day(std::string_view text);
+
 /// Reads "512 B", "64 KiB", "1.5 MiB", "1 GiB", and "64 KB" as 64,000 bytes. The unit is required,
 /// but for "0". Nothing for other text and for parts of a byte.
 [[nodiscard]] std::optional<std::uint64_t> parse_bytes(std::string_view text);

@@ -56,5 +56,13 @@ RC_GTEST_PROP(Quantities, WrittenReadBackTheSame, ()) {
             static_cast<std::uint64_t>(value));
 }
 
+TEST(TimeOfDay, IsHoursAndMinutes) {
+  EXPECT_EQ(parse_time_of_day("00:00"), Duration::zero());
+  EXPECT_EQ(parse_time_of_day("03:30"), std::chrono::minutes{210});
+  EXPECT_EQ(parse_time_of_day("23:59"), std::chrono::minutes{24 * 60 - 1});
+  for (const char* wrong : {"", "3:30", "24:00", "12:60", "12-30", "12:3x", "012:30", "-1:00"})
+    EXPECT_EQ(parse_time_of_day(wrong), std::nullopt) << wrong;
+}
+
 }  // namespace
 }  // namespace liminal::app

@@ -130,6 +130,71 @@ void add_models(Settings& all) {
                  .change = Change::kRestart});
 }
 
+/// Upper bound of every time of it.
+constexpr double kYear_s = 366 * 86'400.;
+
+void add_learning_times(Settings& all) {
+  all.push_back({.key = "learning.every",
+                 .slot = [](C& c) -> Slot { return &c.learning.when.every; },
+                 .help = "How long after its last training a model is trained anew; 0: never by "
+                         "the clock.",
+                 .low = 0,
+                 .high = kYear_s});
+  all.push_back({.key = "learning.daily_at",
+                 .slot = [](C& c) -> Slot { return &c.learning.daily_at; },
+                 .help = "Instead of `learning.every`: the time of the day, HH:MM in UTC."});
+  all.push_back({.key = "learning.rest",
+                 .slot = [](C& c) -> Slot { return &c.learning.when.rest; },
+                 .help = "The shortest time between a training and one for another reason than "
+                         "the clock. It doubles with each such training that brings no new "
+                         "champion, up to `learning.retry_max`.",
+                 .low = 0,
+                 .high = kYear_s});
+  all.push_back({.key = "learning.retry",
+                 .slot = [](C& c) -> Slot { return &c.learning.when.retry; },
+                 .help = "How long after a training that failed or was refused it is tried again. "
+                         "It doubles with each failure, up to `learning.retry_max`.",
+                 .low = 1,
+                 .high = kYear_s});
+  all.push_back({.key = "learning.retry_max",
+                 .slot = [](C& c) -> Slot { return &c.learning.when.retry_max; },
+                 .help = "The longest that `learning.rest` and `learning.retry` become.",
+                 .low = 1,
+                 .high = kYear_s});
+  all.push_back({.key = "learning.budget",
+                 .slot = [](C& c) -> Slot { return &c.learning.budget; },
+                 .help = "The time that a training may take that begins by itself.",
+                 .low = 1,
+                 .high = 6 * 3600});
+}
+
+void add_learning(Settings& all) {
+  all.push_back({.key = "learning.mode",
+                 .slot = [](C& c) -> Slot { return mode_or_inherited(c.learning.mode); },
+                 .help = "Whether models are trained anew by themselves: observe says when they "
+                         "would be, shadow trains challengers, enforce lets the gate make a better "
+                         "one champion. inherit: `mode`."});
+  all.push_back({.key = "learning.drift",
+                 .slot = [](C& c) -> Slot { return &c.learning.when.drift; },
+                 .help = "Whether to train when features or scores are no longer what the "
+                         "champion was trained on."});
+  all.push_back({.key = "learning.decay",
+                 .slot = [](C& c) -> Slot { return &c.learning.when.decay; },
+                 .help = "Whether to train when the champion's errors have grown, where the truth "
+                         "comes to be known."});
+  all.push_back({.key = "learning.feedback",
+                 .slot = [](C& c) -> Slot { return &c.learning.when.feedback; },
+                 .help = "How many new judgements of alerts are a reason to train; 0: they are "
+                         "none.",
+                 .low = 0,
+                 .high = 100'000});
+  add_learning_times(all);
+  all.push_back({.key = "learning.leave_out_incidents",
+                 .slot = [](C& c) -> Slot { return &c.learning.leave_out_incidents; },
+                 .help = "Whether rows and minutes that confirmed alerts spoilt are left out of "
+                         "trainings that begin by themselves."});
+}
+
 }  // namespace
 
 void add_program_settings(Settings& all) {
@@ -137,6 +202,7 @@ void add_program_settings(Settings& all) {
   add_api(all);
   add_outside(all);
   add_models(all);
+  add_learning(all);
 }
 
 }  // namespace liminal::app

@@ -7,7 +7,10 @@
 #include <filesystem>
 #include <utility>
 
+#include "app/configuration/quantity.hpp"
+#include "core/base/hash.hpp"
 #include "server/training/builtin.hpp"
+#include "server/training/incidents.hpp"
 
 namespace liminal::app {
 namespace {
@@ -32,6 +35,22 @@ std::string joined(const std::vector<std::string>& parts) {
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
+/// Whether a model's rows are users' feature rows.
+bool of_users(const learn::ModelDefinition& definition) {
+  return definition.name != learn::kLoadPrediction &&
+         std::all_of(definition.features.begin(),
+                     definition.features.end(),
+                     [](const std::string& feature) { return traffic::feature_by_name(feature); });
+}
+
+std::vector<float> values_of(const learn::ModelDefinition& definition,
+                             const traffic::Features& features) {
+  std::vector<float> values;
+  for (const std::string& feature : definition.features)
+    if (const auto id = traffic::feature_by_name(feature)) values.push_back(features[*id]);
+  return values;
+}
+
 std::optional<double> mean_of(const std::vector<traffic::FeatureRow>& rows,
                               traffic::FeatureId feature,
                               std::int64_t minute) {
@@ -51,6 +70,17 @@ std::vector<learn::ModelDefinition> model_definitions(const Configuration& confi
   for (const std::string& line : configuration.models.definitions)
     if (auto definition = learn::parse_definition(line)) all.push_back(std::move(*definition));
   return all;
+}
+
+registry::Learning::Options learning_options(const Configuration& configuration) {
+  const Configuration::Learning& from = configuration.learning;
+  registry::Learning::Options options;
+  options.mode = from.mode.value_or(configuration.mode);
+  options.when = from.when;
+  if (!from.daily_at.empty()) options.when.daily_at = parse_time_of_day(from.daily_at);
+  options.budget_s = seconds(from.budget);
+  options.leave_out_incidents = from.leave_out_incidents;
+  return options;
 }
 
 tl::expected<std::unique_ptr<ModelKeeper>, std::string> ModelKeeper::open(
@@ -75,6 +105,7 @@ ModelKeeper::ModelKeeper(const Configuration& configuration,
                   ? (std::filesystem::path(configuration.data) / "training").string()
                   : configuration.models.folder),
       workers_(configuration.models.workers),
+      definitions_(model_definitions(configuration)),
       registry_(std::move(registry)),
       experiments_(*registry_, [&clock = parts_.clock] { return clock.now(); }) {
   const auto ended = [&log = parts_.log](const learn::TrainingJob& job) {
@@ -92,12 +123,45 @@ ModelKeeper::ModelKeeper(const Configuration& configuration,
   };
   jobs_ = std::make_unique<registry::Jobs>(
       *registry_, [&clock = parts_.clock] { return clock.now(); }, ended);
+  learning_ = std::make_unique<registry::Learning>(
+      *registry_, learning_ports(), learning_options(configuration));
+}
+
+registry::Learning::Ports ModelKeeper::learning_ports() {
+  registry::Learning::Ports ports;
+  ports.now = [this] { return parts_.clock.now(); };
+  ports.from_traffic = [](const learn::ModelDefinition& definition) {
+    return definition.name == learn::kLoadPrediction ||
+           (of_users(definition) && definition.task != models::Task::kRegression);
+  };
+  ports.train = [this](const learn::TrainRequest& request) { return begin_training(request); };
+  ports.under_way = [this](const std::string& model) { return jobs_->busy(model); };
+  ports.job = [this](std::uint64_t id) { return jobs_->job(id); };
+  ports.feedback = [this](const std::string& model, SteadyTime since, std::size_t limit) {
+    const learn::ModelDefinition* definition = registry_->definition(model);
+    if (definition->task != models::Task::kClassification) return std::uint64_t{0};
+    const auto given = parts_.store.feedback(limit, since);
+    return static_cast<std::uint64_t>(given ? given->size() : 0);
+  };
+  ports.note = [this](std::string action, const std::string& model, std::string detail) {
+    static LogSite site;
+    parts_.log.write(LogLevel::kInfo, site, action, {{"model", model}, {"why", detail}});
+    note("learning", std::move(action), model, std::move(detail));
+  };
+  return ports;
+}
+
+std::vector<learn::LearningView> ModelKeeper::learning() { return learning_->views(); }
+
+void ModelKeeper::reload(const Configuration& configuration) {
+  learning_->configure(learning_options(configuration));
 }
 
 ModelKeeper::~ModelKeeper() { finish(); }
 
 void ModelKeeper::finish() {
   work_.reset();
+  if (learning_) learning_->save();
   jobs_.reset();
 }
 
@@ -110,60 +174,88 @@ Asked<std::vector<learn::AliasChange>> ModelKeeper::history(const std::string& m
   return registry_->history(model, limit);
 }
 
-void ModelKeeper::note(std::string action, const std::string& model, std::string detail) {
-  (void)parts_.store.put(
-      traffic::AuditEntry{parts_.clock.now(), "api", std::move(action), model, std::move(detail)});
+void ModelKeeper::note(std::string_view actor,
+                       std::string action,
+                       const std::string& model,
+                       std::string detail) {
+  (void)parts_.store.put(traffic::AuditEntry{
+      parts_.clock.now(), std::string(actor), std::move(action), model, std::move(detail)});
 }
 
 Asked<std::uint32_t> ModelKeeper::load(const std::string& model,
                                        std::optional<std::uint32_t> version) {
   auto loaded = registry_->load(model, version, "api", "loaded by an operator", parts_.clock.now());
-  if (loaded) note("model.load", model, fmt::format("version {}", *loaded));
+  if (loaded) note("api", "model.load", model, fmt::format("version {}", *loaded));
   return loaded;
 }
 
 Asked<void> ModelKeeper::unload(const std::string& model) {
   auto done = registry_->unload(
       model, learn::Alias::kChampion, "api", "unloaded by an operator", parts_.clock.now());
-  if (done) note("model.unload", model, "");
+  if (done) note("api", "model.unload", model, "");
   return done;
 }
 
-Asked<training::Rows> ModelKeeper::traffic_rows(const learn::ModelDefinition& definition,
-                                                learn::DataSource source) {
-  const bool recent = source == learn::DataSource::kRecentFeatures;
-  if (definition.name == learn::kLoadPrediction) {
-    auto minutes = registry_->with_records([&](registry::Records& records) {
-      return records.minutes(recent ? kRecentMinutes : kMinutesMax);
-    });
-    if (!minutes) return refusal(ErrorCode::kUnavailable, "the minutes cannot be read");
-    return training::load_rows(definition, *minutes);
+Asked<std::vector<traffic::Alert>> ModelKeeper::alerts_since(SteadyTime oldest) {
+  auto alerts = parts_.store.alerts(
+      {.limit = kAlertsMax, .min_severity = traffic::Severity::kLow, .since = oldest});
+  if (!alerts) return refusal(ErrorCode::kUnavailable, "the store cannot be read");
+  return std::move(*alerts);
+}
+
+Asked<training::Rows> ModelKeeper::minute_rows(const learn::ModelDefinition& definition,
+                                               const learn::TrainRequest& request) {
+  const bool recent = request.source == learn::DataSource::kRecentFeatures;
+  auto minutes = registry_->with_records([&](registry::Records& records) {
+    return records.minutes(recent ? kRecentMinutes : kMinutesMax);
+  });
+  if (!minutes) return refusal(ErrorCode::kUnavailable, "the minutes cannot be read");
+  std::size_t spoilt = 0;
+  if (request.leave_out_incidents && !minutes->empty()) {
+    const auto alerts = alerts_since(SteadyTime{std::chrono::minutes{minutes->front().minute}});
+    if (!alerts) return tl::unexpected(alerts.error());
+    spoilt = training::leave_out_incidents(*minutes, *alerts);
   }
+  training::Rows rows = training::load_rows(definition, *minutes);
+  if (spoilt > 0)
+    rows.notes.push_back(fmt::format("{} minutes of confirmed alerts are left out", spoilt));
+  return rows;
+}
+
+Asked<training::Rows> ModelKeeper::traffic_rows(const learn::ModelDefinition& definition,
+                                                const learn::TrainRequest& request) {
+  if (definition.name == learn::kLoadPrediction) return minute_rows(definition, request);
   for (const std::string& feature : definition.features)
     if (!traffic::feature_by_name(feature))
       return wrong("data_source", "must be file: " + feature + " is no feature of users");
+  const bool classes = definition.task == models::Task::kClassification;
+  if (!classes && definition.task != models::Task::kClustering)
+    return wrong("data_source", "must be file: the truth is not among users' features");
   std::vector<traffic::FeatureRow> rows;
-  if (recent) {
+  if (request.source == learn::DataSource::kRecentFeatures) {
     rows = parts_.recent(kRowsMax);
   } else {
     auto stored = parts_.store.feature_rows({.limit = kRowsMax});
     if (!stored) return refusal(ErrorCode::kUnavailable, "the store cannot be read");
     rows = std::move(*stored);
   }
-  if (definition.task == models::Task::kClustering) return training::user_rows(definition, rows);
-  if (definition.task != models::Task::kClassification)
-    return wrong("data_source", "must be file: the truth is not among users' features");
   SteadyTime oldest = parts_.clock.now();
   for (const traffic::FeatureRow& row : rows) oldest = std::min(oldest, row.time);
-  const auto alerts = parts_.store.alerts(
-      {.limit = kAlertsMax, .min_severity = traffic::Severity::kLow, .since = oldest});
-  if (!alerts) return refusal(ErrorCode::kUnavailable, "the store cannot be read");
-  return training::labelled_rows(definition, rows, *alerts);
+  const auto alerts = alerts_since(oldest);
+  if (!alerts) return tl::unexpected(alerts.error());
+  std::size_t spoilt = 0;
+  if (request.leave_out_incidents)
+    spoilt = training::leave_out_incidents(definition, rows, *alerts);
+  training::Rows made = classes ? training::labelled_rows(definition, rows, *alerts)
+                                : training::user_rows(definition, rows);
+  if (spoilt > 0)
+    made.notes.push_back(fmt::format("{} rows of confirmed alerts are left out", spoilt));
+  return made;
 }
 
 Asked<training::Rows> ModelKeeper::rows_for(const learn::ModelDefinition& definition,
                                             const learn::TrainRequest& request) {
-  if (request.source != learn::DataSource::kFile) return traffic_rows(definition, request.source);
+  if (request.source != learn::DataSource::kFile) return traffic_rows(definition, request);
   const auto path = training::path_inside(folder_, request.file);
   if (!path) return wrong("file", "is no file inside the folder of models.folder");
   auto rows = training::read_rows(definition, *path);
@@ -172,6 +264,14 @@ Asked<training::Rows> ModelKeeper::rows_for(const learn::ModelDefinition& defini
 }
 
 Asked<learn::TrainingJob> ModelKeeper::train(const learn::TrainRequest& request) {
+  auto job = begin_training(request);
+  if (!job) return job;
+  note("api", "model.train", request.model, fmt::format("job {}", job->id));
+  learning_->began(*job);
+  return job;
+}
+
+Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest& request) {
   const learn::ModelDefinition* definition = registry_->definition(request.model);
   if (definition == nullptr) return wrong("model_name", "is no model that is known");
   if (request.trainer != "builtin")
@@ -186,7 +286,7 @@ Asked<learn::TrainingJob> ModelKeeper::train(const learn::TrainRequest& request)
   options.request = request;
   options.workers = workers_;
   auto shared = std::make_shared<training::Rows>(std::move(*rows));
-  auto job = jobs_->submit(request, [this, options, shared](registry::Jobs::Watch& watch) mutable {
+  return jobs_->submit(request, [this, options, shared](registry::Jobs::Watch& watch) mutable {
     // The champion of when it begins: it may have changed while the job waited.
     if (const auto champion = registry_->champion(options.definition.name))
       options.champion = champion->evaluator;
@@ -196,8 +296,6 @@ Asked<learn::TrainingJob> ModelKeeper::train(const learn::TrainRequest& request)
                                     }};
     return training::train_builtin(std::move(*shared), options, telling);
   });
-  if (job) note("model.train", request.model, fmt::format("job {}", job->id));
-  return job;
 }
 
 std::vector<learn::TrainingJob> ModelKeeper::jobs(std::size_t limit) { return jobs_->list(limit); }
@@ -205,7 +303,7 @@ Asked<learn::TrainingJob> ModelKeeper::job(std::uint64_t id) { return jobs_->job
 
 Asked<learn::TrainingJob> ModelKeeper::cancel(std::uint64_t id) {
   auto job = jobs_->cancel(id);
-  if (job) note("model.cancel", job->request.model, fmt::format("job {}", id));
+  if (job) note("api", "model.cancel", job->request.model, fmt::format("job {}", id));
   return job;
 }
 
@@ -239,7 +337,8 @@ void ModelKeeper::predicted(const api::Prediction& prediction) {
 Asked<learn::ExperimentView> ModelKeeper::begin_experiment(
     const learn::ExperimentRequest& request) {
   auto begun = experiments_.begin(request);
-  if (begun) note("experiment.begin", request.model, fmt::format("experiment {}", begun->id));
+  if (begun)
+    note("api", "experiment.begin", request.model, fmt::format("experiment {}", begun->id));
   return begun;
 }
 
@@ -251,39 +350,67 @@ Asked<learn::ExperimentView> ModelKeeper::experiment(std::uint64_t id) {
 
 Asked<learn::ExperimentView> ModelKeeper::stop_experiment(std::uint64_t id) {
   auto stopped = experiments_.stop(id, "stopped by an operator");
-  if (stopped) note("experiment.stop", stopped->model, fmt::format("experiment {}", id));
+  if (stopped) note("api", "experiment.stop", stopped->model, fmt::format("experiment {}", id));
   return stopped;
 }
 
 void ModelKeeper::judged(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) {
-  const std::string model(learn::kAnomalyDetection);
-  if (!work_ || verdict == traffic::FeedbackVerdict::kNone || !experiments_.runs(model)) return;
-  std::vector<float> row;
-  for (const std::string& feature : registry_->definition(model)->features)
-    if (const auto id = traffic::feature_by_name(feature)) row.push_back(alert.features[*id]);
+  if (!work_ || verdict == traffic::FeedbackVerdict::kNone) return;
   const double truth = verdict == traffic::FeedbackVerdict::kTruePositive ? 1 : 0;
-  (void)work_->run([this, model, row = std::move(row), truth, user = alert.user] {
-    experiments_.observe_truth(model, row, truth, user);
+  (void)work_->run([this, features = alert.features, user = alert.user, truth] {
+    learning_->judged();
+    for (const learn::ModelDefinition& definition : definitions_) {
+      if (definition.task != models::Task::kClassification || !of_users(definition)) continue;
+      const std::vector<float> row = values_of(definition, features);
+      learning_->observe_truth(definition.name, row, truth);
+      if (definition.name == learn::kAnomalyDetection)
+        experiments_.observe_truth(definition.name, row, truth, user);
+    }
   });
 }
 
-/// What passes by is scored by both versions, as what is asked for.
+/// What passes by is scored by both versions of an experiment, as what is asked for, and compared
+/// with what champions were trained on.
 void ModelKeeper::observe_traffic() {
-  const std::string model(learn::kAnomalyDetection);
-  if (experiments_.runs(model)) {
-    const auto& features = registry_->definition(model)->features;
-    SteadyTime newest = observed_;
-    for (const traffic::FeatureRow& row : parts_.recent(kRowsMax)) {
-      if (row.time <= observed_) continue;
-      newest = std::max(newest, row.time);
-      std::vector<float> values;
-      for (const std::string& feature : features)
-        if (const auto id = traffic::feature_by_name(feature)) values.push_back(row.features[*id]);
-      if (values.size() == features.size()) experiments_.observe(model, values, row.user);
-    }
-    observed_ = newest;
+  const std::string compared(learn::kAnomalyDetection);
+  std::vector<const learn::ModelDefinition*> asked;
+  for (const learn::ModelDefinition& definition : definitions_) {
+    const bool experiment = definition.name == compared && experiments_.runs(compared);
+    if (of_users(definition) && (experiment || learning_->watches(definition.name)))
+      asked.push_back(&definition);
   }
+  SteadyTime newest = observed_;
+  for (const traffic::FeatureRow& row :
+       asked.empty() ? std::vector<traffic::FeatureRow>{} : parts_.recent(kRowsMax)) {
+    if (row.time <= observed_) continue;
+    newest = std::max(newest, row.time);
+    for (const learn::ModelDefinition* definition : asked) {
+      const std::vector<float> values = values_of(*definition, row.features);
+      if (definition->name == compared) experiments_.observe(compared, values, row.user);
+      learning_->observe(definition->name, values, hash64(row.user), row.time);
+    }
+  }
+  observed_ = newest;
   experiments_.second();
+  learning_->second();
+}
+
+/// The newest minute for which `load_prediction` is asked, and the one whose truth came.
+void ModelKeeper::observe_minute() {
+  const std::string model(learn::kLoadPrediction);
+  if (!learning_->watches(model)) return;
+  const auto minutes = registry_->with_records([](registry::Records& records) {
+    return records.minutes(static_cast<std::size_t>(training::kLoadHorizonMinutes) + 1);
+  });
+  if (!minutes || minutes->empty()) return;
+  const learn::ModelDefinition& definition = *registry_->definition(model);
+  const auto told = training::load_rows(definition, *minutes);
+  if (told.table.rows() == 1)
+    learning_->observe_truth(model, told.table.row(0), told.table.labels[0]);
+  learning_->observe(model,
+                     training::minute_row(definition, minutes->back()),
+                     0,
+                     SteadyTime{std::chrono::minutes{minutes->back().minute}});
 }
 
 void ModelKeeper::second(SteadyTime now, std::uint64_t messages) {
@@ -325,6 +452,7 @@ void ModelKeeper::keep_minutes(std::int64_t first, std::int64_t count, std::uint
                        {{"error", std::string(name(kept.error().code))}});
       return;
     }
+    observe_minute();
   }
 }
 
@@ -347,6 +475,7 @@ api::Check ModelKeeper::check() const {
 
 void ModelKeeper::add_metrics(prometheus::Snapshot& out) const {
   if (jobs_) jobs_->add_metrics(out);
+  if (learning_) learning_->add_metrics(out);
   const std::lock_guard lock(mutex_);
   for (const auto& [model, histogram] : inference_)
     out.add(prometheus::Family::kInferenceSeconds, histogram, {model});

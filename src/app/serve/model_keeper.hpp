@@ -20,6 +20,7 @@
 #include "server/api/models_port.hpp"
 #include "server/registry/experiments.hpp"
 #include "server/registry/jobs.hpp"
+#include "server/registry/learning.hpp"
 #include "server/registry/registry.hpp"
 #include "server/shards/clock.hpp"
 #include "server/training/rows.hpp"
@@ -64,6 +65,7 @@ class ModelKeeper final : public api::ModelsPort {
                                          std::optional<std::uint32_t> version,
                                          std::string_view user) override;
   void predicted(const api::Prediction& prediction) override;
+  std::vector<learn::LearningView> learning() override;
 
   /// What a person said of an alert: experiments compare versions by it. Does not wait.
   void judged(const traffic::Alert& alert, traffic::FeedbackVerdict verdict);
@@ -77,6 +79,9 @@ class ModelKeeper final : public api::ModelsPort {
   [[nodiscard]] api::Check check() const;
   void add_metrics(prometheus::Snapshot& out) const;
 
+  /// Takes what of `learning.…` another configuration says.
+  void reload(const Configuration& configuration);
+
   /// Ends trainings and what is being answered, while those who asked are still there.
   void finish();
 
@@ -84,17 +89,28 @@ class ModelKeeper final : public api::ModelsPort {
   ModelKeeper(const Configuration& configuration,
               const Parts& parts,
               std::unique_ptr<registry::Registry> registry);
+  [[nodiscard]] learn::Asked<learn::TrainingJob> begin_training(const learn::TrainRequest& request);
+  [[nodiscard]] registry::Learning::Ports learning_ports();
   [[nodiscard]] learn::Asked<training::Rows> rows_for(const learn::ModelDefinition& definition,
                                                       const learn::TrainRequest& request);
   [[nodiscard]] learn::Asked<training::Rows> traffic_rows(const learn::ModelDefinition& definition,
-                                                          learn::DataSource source);
-  void note(std::string action, const std::string& model, std::string detail);
+                                                          const learn::TrainRequest& request);
+  [[nodiscard]] learn::Asked<training::Rows> minute_rows(const learn::ModelDefinition& definition,
+                                                         const learn::TrainRequest& request);
+  /// Those since the oldest row.
+  [[nodiscard]] learn::Asked<std::vector<traffic::Alert>> alerts_since(SteadyTime oldest);
+  void note(std::string_view actor,
+            std::string action,
+            const std::string& model,
+            std::string detail);
   void observe_traffic();
+  void observe_minute();
   void keep_minutes(std::int64_t first, std::int64_t count, std::uint64_t messages);
 
   const Parts parts_;
   const std::string folder_;  ///< of files to train from
   const std::uint32_t workers_;
+  const std::vector<learn::ModelDefinition> definitions_;
   std::unique_ptr<registry::Registry> registry_;
   registry::Experiments experiments_;
   SteadyTime observed_{};  ///< feature rows up to here; of the working thread
@@ -103,8 +119,11 @@ class ModelKeeper final : public api::ModelsPort {
   std::optional<std::int64_t> minute_;  ///< that is being counted; of the thread of `second`
   std::uint64_t messages_before_ = 0;
   std::unique_ptr<registry::Jobs> jobs_;
+  std::unique_ptr<registry::Learning> learning_;
   std::unique_ptr<BlockingThread> work_ = std::make_unique<BlockingThread>();
 };
+
+[[nodiscard]] registry::Learning::Options learning_options(const Configuration& configuration);
 
 /// The models that a configuration knows: the first three and its own.
 [[nodiscard]] std::vector<learn::ModelDefinition> model_definitions(

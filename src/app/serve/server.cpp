@@ -556,6 +556,7 @@ void Server::reload(const Configuration& configuration) {
   } else {
     log_.write(LogLevel::kError, site, "reload.failed", {{"error", token.error()}});
   }
+  if (models_) models_->reload(configuration);
   log_.configure(configuration.log.level, configuration.log.format);
   for (const std::string& key : needs_restart(configuration_, configuration))
     log_.write(LogLevel::kWarning, site, "reload.needs_restart", {{"key", key}});

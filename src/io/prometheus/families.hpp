@@ -102,8 +102,12 @@ enum class Family : std::uint8_t {
   kLimitSeconds,
   kTrainingRuns,
   kTrainingSeconds,
+  kLearningTriggers,
+  kLearningRefusals,
+  kModelDrift,
+  kTrainingAge,
 };
-inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kTrainingSeconds) + 1;
+inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kTrainingAge) + 1;
 inline constexpr std::size_t kLabelsMax = 3;
 
 struct FamilyInfo {

@@ -106,6 +106,10 @@ gauge liminal_metric_limit_probability_ratio{source,metric}
 gauge liminal_metric_limit_seconds{source,metric}
 counter liminal_training_runs_total{model,status}
 histogram liminal_training_seconds{model}
+counter liminal_learning_triggers_total{model,trigger}
+counter liminal_learning_refusals_total{model}
+gauge liminal_model_drift_score{model}
+gauge liminal_model_training_age_seconds{model}
 )";
 
 std::string line(const FamilyInfo& family) {

@@ -138,6 +138,27 @@ class FakeModels : public ModelsPort {
     all_experiments[id - 1].ended = found->created;
     return all_experiments[id - 1];
   }
+  std::vector<learn::LearningView> learning() override {
+    learn::WatchReference reference;
+    std::vector<float> values;
+    for (int i = 0; i < 1000; ++i) values.push_back(static_cast<float>(i));
+    for (const std::string& feature : states[0].definition.features)
+      reference.features.push_back({feature, learn::Reference::learn(values)});
+    learn::LearningView view;
+    view.model = states[0].definition.name;
+    view.from_traffic = true;
+    view.began = view.last = SteadyTime{std::chrono::seconds{1'800'000'000}};
+    view.next = *view.last + std::chrono::hours{24};
+    view.job = 2;
+    view.why = learn::Retraining::Due{learn::Trigger::kDrift, "drift of error_rate"};
+    view.version = 2;
+    view.watch.emplace(reference);
+    for (int i = 0; i < 500; ++i)
+      view.watch->observe(std::vector<float>(reference.features.size(), 900.F), .5);
+    learn::LearningView other;
+    other.model = "own";
+    return {view, other};
+  }
   learn::Asked<Predictor> predictor(const std::string& model,
                                     std::optional<std::uint32_t> version,
                                     std::string_view) override {

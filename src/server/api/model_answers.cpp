@@ -236,6 +236,7 @@ learn::TrainRequest read_train_request(json::Fields& in) {
   request.seed = in.whole("seed", Need::kOptional, 0).value_or(1);
   const auto truth = in.flag("auto_deploy", Need::kOptional);
   request.auto_deploy = truth.value_or(true);
+  request.leave_out_incidents = in.flag("leave_out_incidents", Need::kOptional).value_or(false);
   if (request.source == learn::DataSource::kFile && request.file.empty())
     in.wrong("file", "is needed when data_source is file");
   if (request.source != learn::DataSource::kFile && !request.file.empty())

@@ -45,6 +45,31 @@ class ModelHandlers : public ::testing::Test {
   Service service{{}, backend};
 };
 
+TEST_F(ModelHandlers, SaysWhatPassesByIsComparedWith) {
+  const auto answer = ask("GET", "/ml/learning");
+  ASSERT_EQ(answer.status, 200U);
+  const json models = json::parse(answer.body)["models"];
+  ASSERT_EQ(models.size(), 2U);
+  EXPECT_EQ(models[0]["state"], "waiting");
+  EXPECT_EQ(models[0]["last"]["trigger"], "drift");
+  EXPECT_EQ(models[0]["next_run"], "2027-01-16T08:00:00.000Z");
+  const json drift = models[0]["drift"];
+  EXPECT_GT(drift["score"], 1);
+  ASSERT_EQ(drift["features"].size(), 4U);
+  const json& bins = drift["features"][0]["bins"];
+  double expected = 0, observed = 0;
+  for (const json& bin : bins) {
+    expected += bin["expected"].get<double>();
+    observed += bin["observed"].get<double>();
+  }
+  EXPECT_NEAR(expected, 1, 1e-9);
+  EXPECT_NEAR(observed, 1, 1e-9);
+  EXPECT_TRUE(bins[0]["missing"]);
+  EXPECT_EQ(bins[1]["high"], bins[2]["low"]);
+  EXPECT_EQ(models[1]["state"], "by_people");
+  EXPECT_EQ(models[1]["drift"], nullptr);
+}
+
 TEST_F(ModelHandlers, ListsModelsWithTheirVersions) {
   const auto answer = ask("GET", "/ml/models");
   ASSERT_EQ(answer.status, 200U);

@@ -61,6 +61,9 @@ class ModelsPort {
   [[nodiscard]] virtual learn::Asked<learn::ExperimentView> experiment(std::uint64_t id) = 0;
   [[nodiscard]] virtual learn::Asked<learn::ExperimentView> stop_experiment(std::uint64_t id) = 0;
 
+  /// How continuous learning stands, by model; empty where nothing is trained by itself.
+  [[nodiscard]] virtual std::vector<learn::LearningView> learning() { return {}; }
+
   /// The version asked for; else the champion, or, in a split, whichever the user belongs to.
   [[nodiscard]] virtual learn::Asked<Predictor> predictor(const std::string& model,
                                                           std::optional<std::uint32_t> version,

@@ -141,6 +141,7 @@ const Route* Service::find_route(Call& call, std::string& allowed) {
        false,
        &Service::get_model_report},
       {"POST", "/ml/models/{model_name}/load", kWrite, Body::kJson, true, &Service::load_model},
+      {"GET", "/ml/learning", kRead, Body::kNone, false, &Service::list_learning},
       {"GET", "/ml/jobs", kRead, Body::kNone, false, &Service::list_jobs},
       {"GET", "/ml/jobs/{id}", kRead, Body::kNone, false, &Service::get_job},
       {"DELETE", "/ml/jobs/{id}", kWrite, Body::kNone, false, &Service::cancel_job},

@@ -151,6 +151,7 @@ class Service {
   void get_model_report(const CallPtr& call);
   void load_model(const CallPtr& call);
   void train_model(const CallPtr& call);
+  void list_learning(const CallPtr& call);
   void list_jobs(const CallPtr& call);
   void answer_job(const CallPtr& call, bool cancel);
   void get_job(const CallPtr& call);

@@ -426,4 +426,43 @@ Result<std::vector<DecisionRow>> Records::decisions(std::uint64_t experiment) {
       .map([&] { return std::move(found); });
 }
 
+Result<void> Records::add_reference(const std::string& model,
+                                    std::uint32_t number,
+                                    const std::string& saved) {
+  return database_
+      .run("INSERT INTO row_references VALUES(?,?,?)", {model, number, sqlite::Blob{saved}})
+      .map(nothing<std::int64_t>());
+}
+
+Result<std::optional<std::string>> Records::reference(const std::string& model,
+                                                      std::uint32_t number) {
+  std::optional<std::string> found;
+  return database_
+      .each("SELECT saved FROM row_references WHERE model = ? AND number = ?",
+            {model, number},
+            [&](const Row& row) { found = std::string(row.blob(0)); })
+      .map([&] { return std::move(found); });
+}
+
+Result<void> Records::put(const LearningRow& row) {
+  return database_
+      .run("INSERT OR REPLACE INTO learning VALUES(?,?,?,?)",
+           {row.model, sqlite::Blob{row.retraining}, row.number, sqlite::Blob{row.watch}})
+      .map(nothing<std::int64_t>());
+}
+
+Result<std::vector<LearningRow>> Records::learning() {
+  std::vector<LearningRow> found;
+  return database_
+      .each("SELECT model, retraining, number, watch FROM learning",
+            {},
+            [&](const Row& row) {
+              found.push_back({std::string(row.text(0)),
+                               std::string(row.blob(1)),
+                               static_cast<std::uint32_t>(row.integer(2)),
+                               std::string(row.blob(3))});
+            })
+      .map([&] { return std::move(found); });
+}
+
 }  // namespace liminal::registry

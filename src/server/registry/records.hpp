@@ -21,6 +21,14 @@ struct ExperimentRow {
   std::string saved;
 };
 
+/// Continuous learning of a model as it is kept.
+struct LearningRow {
+  std::string model;
+  std::string retraining;    ///< a `learn::Retraining`
+  std::uint32_t number = 0;  ///< the version that is watched; 0: none
+  std::string watch;         ///< its `learn::Watch`
+};
+
 using DecisionRow = learn::ExperimentView::Decision;
 
 /// The registry's database: one connection, every change committed and synced when its call
@@ -62,6 +70,15 @@ class Records {
   [[nodiscard]] Result<std::vector<ExperimentRow>> experiments();
   [[nodiscard]] Result<void> decide(std::uint64_t experiment, const DecisionRow& row);
   [[nodiscard]] Result<std::vector<DecisionRow>> decisions(std::uint64_t experiment);
+
+  /// What a version's rows were like: a `learn::WatchReference`.
+  [[nodiscard]] Result<void> add_reference(const std::string& model,
+                                           std::uint32_t number,
+                                           const std::string& saved);
+  [[nodiscard]] Result<std::optional<std::string>> reference(const std::string& model,
+                                                             std::uint32_t number);
+  [[nodiscard]] Result<void> put(const LearningRow& row);
+  [[nodiscard]] Result<std::vector<LearningRow>> learning();
 
   [[nodiscard]] sqlite::Database& database() { return database_; }
 

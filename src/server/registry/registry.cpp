@@ -322,6 +322,12 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
   job.alias = alias;
   const auto kept = sqlite::in_transaction(records_.database(), [&]() -> Result<void> {
     if (auto done = records_.add(version); !done) return done;
+    if (trained.reference) {
+      Writer reference;
+      trained.reference->save(reference);
+      auto done = records_.add_reference(version.model, version.number, reference.bytes());
+      if (!done) return done;
+    }
     for (const AliasChange& change : list)
       if (auto done = records_.change(change); !done) return done;
     return job.id == 0 ? Result<void>{} : records_.update(job);

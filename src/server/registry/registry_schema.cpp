@@ -6,7 +6,7 @@ namespace liminal::registry {
 namespace {
 
 // Times are nanoseconds since the Unix epoch, by the engine's clock.
-constexpr std::array<sqlite::Migration, 1> kMigrations{R"sql(
+constexpr std::array<sqlite::Migration, 2> kMigrations{R"sql(
 CREATE TABLE versions(
   model       TEXT NOT NULL CHECK (model <> ''),
   number      INTEGER NOT NULL CHECK (number > 0),
@@ -114,6 +114,26 @@ END;
 
 PRAGMA application_id = 0x4c494d52; -- "LIMR"
 PRAGMA user_version = 1;
+)sql",
+                                                       R"sql(
+CREATE TABLE row_references(
+  model  TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  saved  BLOB NOT NULL,
+  PRIMARY KEY (model, number)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER row_reference_is_never_changed BEFORE UPDATE ON row_references BEGIN
+  SELECT RAISE(ABORT, 'versions are immutable');
+END;
+
+CREATE TABLE learning(
+  model      TEXT PRIMARY KEY,
+  retraining BLOB NOT NULL,
+  number     INTEGER NOT NULL,
+  watch      BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+PRAGMA user_version = 2;
 )sql"};
 
 }  // namespace

@@ -191,6 +191,7 @@ class Training {
     report.memory_bytes = static_cast<double>(evaluator->memory_bytes());
     const std::vector<float> said = scores(*evaluator, test_);
     report.figures = learn::figures_of(said, test_.labels, loss_);
+    made.reference = watched(said);
     std::vector<float> champion;
     const bool comparable =
         options_.champion && options_.champion->features() == test_.features.size();
@@ -223,6 +224,26 @@ class Training {
     if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
     finish(report, made);
     return made;
+  }
+
+  /// What later rows are compared with. Errors of classes are those of what people judged, for that
+  /// is what comes to be known later.
+  [[nodiscard]] learn::WatchReference watched(std::span<const float> said) const {
+    std::vector<double> errors;
+    std::vector<std::uint32_t> erred;
+    for (std::uint32_t i = 0; i < said.size(); ++i) {
+      const bool known =
+          !classes_ || (!rows_.judged.empty() && rows_.judged[held_out_.test[i]] != 0);
+      if (!known) continue;
+      errors.push_back(
+          learn::error_of(options_.definition.task, double{said[i]}, double{test_.labels[i]}));
+      erred.push_back(i);
+    }
+    if (errors.size() < kJudgedMin) {
+      errors.clear();
+      erred.clear();
+    }
+    return learn::reference_of(rows_.table, test_, said, errors, erred);
   }
 
   /// Figures for what people judged apart, and the guard against learning the rules by heart.

@@ -21,8 +21,6 @@ using traffic::Signal;
 constexpr std::size_t kOfEachClass = 40;
 constexpr std::size_t kValues = 60;
 constexpr std::size_t kClusterRows = 40;
-/// A row may be taken some seconds after the finding that it shows.
-constexpr Duration kSpanSlack = std::chrono::seconds{10};
 
 /// The features that show what a statistic looks at.
 std::vector<FeatureId> features_behind(Signal signal) {
@@ -203,6 +201,20 @@ Rows user_rows(const learn::ModelDefinition& definition,
   return found;
 }
 
+std::vector<float> minute_row(const learn::ModelDefinition& definition,
+                              const learn::MinuteTotal& total) {
+  std::vector<float> row;
+  for (const std::string& feature : definition.features) {
+    const auto value = feature == "messages_per_minute"
+                           ? std::optional(static_cast<double>(total.messages))
+                       : feature == "connection_duration" ? total.connection_duration
+                       : feature == "channels_count"      ? total.channels_count
+                                                          : std::nullopt;
+    row.push_back(value ? static_cast<float>(*value) : models::kMissing);
+  }
+  return row;
+}
+
 Rows load_rows(const learn::ModelDefinition& definition,
                std::span<const learn::MinuteTotal> minutes) {
   Rows found;
@@ -213,14 +225,7 @@ Rows load_rows(const learn::ModelDefinition& definition,
   for (const learn::MinuteTotal& total : minutes) {
     const auto later = messages.find(total.minute + kLoadHorizonMinutes);
     if (later == messages.end()) continue;
-    for (const std::string& feature : definition.features) {
-      const auto value = feature == "messages_per_minute"
-                             ? std::optional(static_cast<double>(total.messages))
-                         : feature == "connection_duration" ? total.connection_duration
-                         : feature == "channels_count"      ? total.channels_count
-                                                            : std::nullopt;
-      table.values.push_back(value ? static_cast<float>(*value) : models::kMissing);
-    }
+    for (const float value : minute_row(definition, total)) table.values.push_back(value);
     table.labels.push_back(static_cast<float>(static_cast<double>(later->second) / 60));
     table.times_s.push_back(static_cast<double>(total.minute) * 60);
     found.baseline.push_back(static_cast<float>(static_cast<double>(total.messages) / 60));

@@ -27,6 +27,9 @@ struct Rows {
 /// What a label weighs that a rule gave, and a row of which nobody said anything: a person's is 1.
 inline constexpr float kWeakWeight = .3F;
 
+/// A row may be taken some seconds after the finding that it shows.
+inline constexpr Duration kSpanSlack = std::chrono::seconds{10};
+
 /// Rows of users' features with labels from alerts. A row within an alert's span of its user is
 /// positive, unless a person called the alert false or expected; all other rows are negative. Rows
 /// of mild alerts on which nobody judged are left out. Where several alerts meet, people beat
@@ -44,6 +47,9 @@ inline constexpr float kWeakWeight = .3F;
 [[nodiscard]] Rows load_rows(const learn::ModelDefinition& definition,
                              std::span<const learn::MinuteTotal> minutes);
 inline constexpr std::int64_t kLoadHorizonMinutes = 5;
+/// What `load_prediction` is asked at the end of a minute: one value a feature.
+[[nodiscard]] std::vector<float> minute_row(const learn::ModelDefinition& definition,
+                                            const learn::MinuteTotal& total);
 
 /// Rows of a CSV (with a header) or NDJSON file: the definition's features and target by name, and,
 /// where they are there, `timestamp` (seconds or RFC 3339) and `user_id`. Fails in words that name
