@@ -108,8 +108,25 @@ nodes() { # how many nodes the head knows that live
   "${kind}_status" 2>/dev/null | sed -n '/^Active:/,/^Pending:/p' | grep -c ' node_' || true
 }
 
+# Begins a node that does not run, and waits until so many are there. Ray gives a node thirty seconds, which a
+# machine that is busy may need: one that ended is begun once more.
+begin() { # NODES NAME
+  local name=$2 until=$((SECONDS + 120)) again=1
+  "${kind}_runs" "$name" || "${kind}_${name%-*}" "$name"
+  while [ "$(nodes)" -lt "$1" ]; do
+    if ! "${kind}_runs" "$name"; then
+      [ $again = 1 ] || fail "$name ended: see $folder/$name.log"
+      again=0
+      "${kind}_stop" "$name"
+      "${kind}_${name%-*}" "$name"
+    fi
+    [ $SECONDS -lt $until ] || fail "$name is not there after two minutes: see $folder/$name.log"
+    sleep .5
+  done
+}
+
 start() {
-  local wanted=$1 name until
+  local wanted=$1 name
   [[ $wanted =~ ^[0-9]+$ ]] && [ "$wanted" -le 64 ] || fail "N must be 0 to 64"
   mkdir -p "$folder"
   if [ "$kind" = containers ]; then
@@ -118,21 +135,13 @@ start() {
     [ -s "$folder/token" ] || (umask 077 && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$folder/token")
     export RAY_AUTH_TOKEN=${RAY_AUTH_TOKEN:-$(cat "$folder/token")}
   fi
-  "${kind}_runs" head || "${kind}_head"
-  for ((i = 1; i <= wanted; ++i)); do
-    "${kind}_runs" "worker-$i" || "${kind}_worker" "worker-$i"
-  done
   for name in $("${kind}_names"); do
-    [[ $name == head || ${name#worker-} -le $wanted ]] || "${kind}_stop" "$name"
+    # What is left of one that died, and workers that are not wanted any more.
+    [[ $name == head || ${name#worker-} -le $wanted ]] && "${kind}_runs" "$name" || "${kind}_stop" "$name"
   done
-  until=$((SECONDS + 90))
-  while [ "$(nodes)" -lt $((wanted + 1)) ]; do
-    for name in $("${kind}_names"); do
-      "${kind}_runs" "$name" || fail "$name ended: see $folder/$name.log"
-    done
-    [ $SECONDS -lt $until ] || fail "the nodes are not there after 90 s: see $folder"
-    sleep .5
-  done
+  # One after the other: a worker does not wait long for its head.
+  begin 1 head
+  for ((i = 1; i <= wanted; ++i)); do begin $((i + 1)) "worker-$i"; done
   echo "ready address=$([ "$kind" = processes ] && echo 127.0.0.2 || echo 127.0.0.1):$port nodes=$((wanted + 1)) kind=$kind dashboard=http://127.0.0.1:$dashboard"
 }
 

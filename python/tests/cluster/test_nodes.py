@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import pytest
 import yaml
@@ -20,7 +21,7 @@ BIN = pathlib.Path(sys.executable).parent
 SCRIPT = PROJECT / "docker/ray-workers.sh"
 
 
-def run(*command, environment, timeout=120):
+def run(*command, environment, timeout=240):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
     return done.stdout
@@ -56,6 +57,7 @@ def deployed(nodes, tmp_path_factory):
                             "owner_cpus": .1, "snapshot_s": 1.0}
     for deployment in application["deployments"]:
         deployment["ray_actor_options"]["num_cpus"] = .2
+        deployment["graceful_shutdown_timeout_s"] = 2
         deployment["autoscaling_config"] |= {"upscale_delay_s": 1, "downscale_delay_s": 3,
                                              "metrics_interval_s": 1, "look_back_period_s": 2}
         deployment["autoscaling_config"]["max_replicas"] = 3
@@ -69,9 +71,12 @@ def deployed(nodes, tmp_path_factory):
     return base, dashboard
 
 
-def replicas(environment, dashboard) -> int:
-    said = yaml.safe_load(run(BIN / "serve", "status", "--address", dashboard, environment=environment))
-    return said["applications"]["liminal"]["deployments"]["Ingress"]["replica_states"].get("RUNNING", 0)
+def replicas(dashboard) -> int:
+    request = urllib.request.Request(dashboard + "/api/serve/applications/", headers={
+        "Authorization": "Bearer " + os.environ["RAY_AUTH_TOKEN"]})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        ingress = json.load(answer)["applications"]["liminal"]["deployments"]["Ingress"]
+    return sum(one["state"] == "RUNNING" for one in ingress["replicas"])
 
 
 class Load:
@@ -128,24 +133,28 @@ class Load:
 def test_the_configuration_file_serves_everything(nodes, deployed):
     environment, _ = nodes
     base, dashboard = deployed
-    assert replicas(environment, dashboard) == 2
+    begin = time.monotonic()
+    while replicas(dashboard) != 2:  # one answers already while the other begins
+        time.sleep(.5)
+        assert time.monotonic() - begin < 60, "there are not two replicas"
     said = run(sys.executable, PROJECT / "scripts/test_ml_models.py", base, environment=environment)
     assert "everything is as it should be" in said and "/ml/models " in said
 
 
-def test_replicas_follow_the_load(nodes, deployed, capsys):
-    environment, _ = nodes
+def test_replicas_follow_the_load(deployed, capsys):
     base, dashboard = deployed
     load = Load(base, clients=16)
     try:
         begin = time.monotonic()
-        while replicas(environment, dashboard) < 3:
+        while replicas(dashboard) < 3:
+            time.sleep(.5)
             assert time.monotonic() - begin < 60, "no replica was added"
         up_s = time.monotonic() - begin
     finally:
         load.end()
     begin = time.monotonic()
-    while replicas(environment, dashboard) > 2:
+    while replicas(dashboard) > 2:
+        time.sleep(.5)
         assert time.monotonic() - begin < 60, "no replica was taken away"
     with capsys.disabled():
         print(f"\n  autoscaling: a third replica after {up_s:.0f} s of load, two again "
