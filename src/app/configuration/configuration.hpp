@@ -93,6 +93,7 @@ struct Configuration {
     std::string grpc_key;
     std::string grpc_authorities;
     bool grpc_open = false;
+    std::uint32_t grpc_streams_max = 512;
     std::vector<ScalingActor> actors;
   } scaling;
 

@@ -94,14 +94,17 @@ void add_api(Settings& all) {
 void add_outside(Settings& all) {
   all.push_back({.key = "webhook.url",
                  .slot = [](C& c) -> Slot { return &c.webhook.url; },
-                 .help = "Where alerts are posted to; empty: nowhere."});
+                 .help = "Where alerts are posted to; empty: nowhere.",
+                 .change = Change::kRestart});
   all.push_back({.key = "webhook.secret",
                  .slot = [](C& c) -> Slot { return &c.webhook.secret; },
                  .help = "Signs what is posted.",
+                 .change = Change::kRestart,
                  .secret = true});
   all.push_back({.key = "webhook.min_severity",
                  .slot = [](C& c) -> Slot { return choice(c.webhook.min_severity, kSeverities); },
-                 .help = "The mildest alert that is posted."});
+                 .help = "The mildest alert that is posted.",
+                 .change = Change::kRestart});
   all.push_back({.key = "log.level",
                  .slot = [](C& c) -> Slot { return choice(c.log.level, kLogLevels); },
                  .help = "The mildest line that is written."});

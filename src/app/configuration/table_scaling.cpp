@@ -39,6 +39,13 @@ void add_scaling_settings(std::vector<Setting>& all) {
                  .help = "Whoever reaches the address may read what is advised, without a "
                          "certificate, from other machines too.",
                  .change = Change::kRestart});
+  all.push_back({.key = "scaling.grpc_streams_max",
+                 .slot = [](C& c) -> Slot { return &c.scaling.grpc_streams_max; },
+                 .help = "Streams that may be open there; KEDA holds one or two for each "
+                         "ScaledObject.",
+                 .low = 1,
+                 .high = 10'000,
+                 .change = Change::kRestart});
 }
 
 }  // namespace liminal::app

@@ -42,9 +42,7 @@ class ServerBackend final : public api::Backend {
     journal::Journal* journal;  ///< may be null
     const Snapshots& snapshots;
     const Measures& measures;
-    const signals::Scaling& scaling;
-    const grpc::Server* scaling_grpc;  ///< may be null
-    const actor::Actor* actor;         ///< may be null
+    const ScalingKeeper& scaling;
     MetricStreams& metric_streams;
     ModelKeeper* models;  ///< null: their files cannot be opened
     SalienceKeeper& salience;

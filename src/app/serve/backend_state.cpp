@@ -128,9 +128,7 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
             [this](auto type, auto severity) { return parts_.sink.raised(type, severity); }, out);
         add_store_metrics(out);
         add_gateway_metrics(out);
-        add_scaling_metrics(parts_.scaling, now(), out);
-        if (parts_.scaling_grpc != nullptr) add_grpc_metrics(*parts_.scaling_grpc, out);
-        if (parts_.actor != nullptr) add_actor_metrics(*parts_.actor, out);
+        parts_.scaling.add_metrics(now(), out);
         parts_.metric_streams.add_metrics(out);
         if (parts_.models != nullptr) parts_.models->add_metrics(out);
         if (parts_.journal != nullptr) {

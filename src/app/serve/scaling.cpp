@@ -1,15 +1,25 @@
 #include "app/serve/scaling.hpp"
 
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 #include <utility>
+
+#include "app/configuration/changes.hpp"
+#include "app/options.hpp"
+#include "app/serve/credentials.hpp"
+#include "io/http/client.hpp"
 
 namespace liminal::app {
 namespace {
 
+using Failed = tl::unexpected<std::string>;
+
 constexpr std::chrono::seconds kTold{10};
+constexpr const char* kFolder = "scaling";
 
 /// A part of the machine's memory; nothing when the kernel does not say.
 std::optional<double> memory_ratio(double bytes) {
@@ -19,44 +29,13 @@ std::optional<double> memory_ratio(double bytes) {
   return bytes / machine;
 }
 
-}  // namespace
-
-void ScalingAdapter::set_options(std::string service,
-                                 scaling::ServiceOptions options,
-                                 Done<bool> done) {
-  // It waits for the disk.
-  auto shared = std::make_shared<Done<bool>>(std::move(done));
-  const bool taken = scaling_.run([this, service = std::move(service), options, shared] {
-    (*shared)(scaling_.set_options(service, options));
-  });
-  if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
+/// Whether what is sent there leaves the machine in clear.
+bool is_overheard(const http::Url& url) {
+  const bool here = url.host == "localhost" || url.host == "::1" || url.host.starts_with("127.");
+  return !url.tls && !here;
 }
 
-void ScalingAdapter::forget(std::string service, Done<void> done) {
-  if (!scaling_.forget(service)) return done(failure(ErrorCode::kMissing));
-  done({});
-}
-
-void OwnUsage::second(EventTime now, std::uint64_t messages) {
-  using prometheus::Family;
-  const auto at = std::chrono::steady_clock::now();
-  if (last_ && at - last_->at < kTold) return;
-  prometheus::Snapshot process;
-  prometheus::add_process(process);
-  const Moment present{at, messages, process.value(Family::kProcessCpu)};
-  const auto last = std::exchange(last_, present);
-  if (!last) return;
-  const double passed = std::chrono::duration<double>(at - last->at).count();
-  scaling::Observation seen;
-  seen.request_rate = static_cast<double>(messages - std::min(messages, last->messages)) / passed;
-  if (present.cpu_s > 0)
-    seen.cpu_ratio =
-        (present.cpu_s - last->cpu_s) / passed / std::max(1U, std::thread::hardware_concurrency());
-  seen.memory_ratio = memory_ratio(process.value(Family::kProcessResident));
-  seen.replicas = 1;
-  scaling_.advise({kService, {}, {{now, seen}}}, [](const Result<scaling::Advice>&) {});
-}
-
+/// What KEDA is told: the advice for a service at the present moment of `clock`.
 grpc::Advised advised_by(const signals::Scaling& scaling, const shards::EngineClock& clock) {
   return [&](const std::string& service) -> Result<std::optional<std::uint32_t>> {
     const auto advice = scaling.advice(service, EventTime{clock.now().time_since_epoch()});
@@ -110,6 +89,156 @@ void add_scaling_metrics(const signals::Scaling& scaling,
     out.add(Family::kScalingLoad, line.advice.peak->p90, {line.service, "0.9"});
     out.add(Family::kScalingLoad, line.advice.peak->p99, {line.service, "0.99"});
   }
+}
+
+}  // namespace
+
+void ScalingAdapter::set_options(std::string service,
+                                 scaling::ServiceOptions options,
+                                 Done<bool> done) {
+  // It waits for the disk.
+  auto shared = std::make_shared<Done<bool>>(std::move(done));
+  const bool taken = scaling_.run([this, service = std::move(service), options, shared] {
+    (*shared)(scaling_.set_options(service, options));
+  });
+  if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
+}
+
+void ScalingAdapter::forget(std::string service, Done<void> done) {
+  if (!scaling_.forget(service)) return done(failure(ErrorCode::kMissing));
+  done({});
+}
+
+void OwnUsage::second(EventTime now, std::uint64_t messages) {
+  using prometheus::Family;
+  const auto at = std::chrono::steady_clock::now();
+  if (last_ && at - last_->at < kTold) return;
+  prometheus::Snapshot process;
+  prometheus::add_process(process);
+  const Moment present{at, messages, process.value(Family::kProcessCpu)};
+  const auto last = std::exchange(last_, present);
+  if (!last) return;
+  const double passed = std::chrono::duration<double>(at - last->at).count();
+  scaling::Observation seen;
+  seen.request_rate = static_cast<double>(messages - std::min(messages, last->messages)) / passed;
+  if (present.cpu_s > 0)
+    seen.cpu_ratio =
+        (present.cpu_s - last->cpu_s) / passed / std::max(1U, std::thread::hardware_concurrency());
+  seen.memory_ratio = memory_ratio(process.value(Family::kProcessResident));
+  seen.replicas = 1;
+  scaling_.advise({kService, {}, {{now, seen}}}, [](const Result<scaling::Advice>&) {});
+}
+
+ScalingKeeper::ScalingKeeper(const signals::ScalingOptions& options, const Parts& parts)
+    : parts_(parts), scaling_(options, parts.files) {
+  static LogSite site;
+  const signals::Scaling::Counters counters = scaling_.counters();
+  if (counters.load_errors > 0)
+    parts_.log.write(LogLevel::kError,
+                     site,
+                     "scaling.unreadable",
+                     {{"folder", options.folder}, {"files", std::to_string(counters.load_errors)}});
+}
+
+tl::expected<std::unique_ptr<ScalingKeeper>, std::string> ScalingKeeper::open(
+    const Configuration& configuration, const Parts& parts) {
+  signals::ScalingOptions options;
+  options.services_max = configuration.scaling.services_max;
+  options.folder = (std::filesystem::path(configuration.data) / kFolder).string();
+  std::unique_ptr<ScalingKeeper> keeper(new ScalingKeeper(options, parts));
+  if (auto asked = keeper->listen(configuration.scaling); !asked) return Failed(asked.error());
+  if (auto told = keeper->make_actor(configuration); !told) return Failed(told.error());
+  return keeper;
+}
+
+tl::expected<void, std::string> ScalingKeeper::listen(const Configuration::Scaling& configured) {
+  if (configured.grpc.empty()) return {};
+  grpc::Options options;
+  options.address = configured.grpc;
+  options.streams_max = configured.grpc_streams_max;
+  for (const auto& [file, into] : {std::pair{&configured.grpc_certificate, &options.certificate},
+                                   std::pair{&configured.grpc_key, &options.key},
+                                   std::pair{&configured.grpc_authorities, &options.authorities}}) {
+    if (file->empty()) continue;
+    auto text = read_file(*file);
+    if (!text) return Failed("scaling.grpc: \"" + *file + "\" cannot be read");
+    *into = std::move(*text);
+  }
+  auto started = grpc::Server::start(options, advised_by(scaling_, parts_.clock));
+  if (!started)
+    return Failed("scaling.grpc: " + configured.grpc + " cannot be listened on, or a certificate " +
+                  "is none");
+  grpc_ = std::move(*started);
+  const std::string host = configured.grpc.substr(0, configured.grpc.rfind(':'));
+  grpc_address_ = fmt::format("{}:{}", host, grpc_->port());
+  return {};
+}
+
+tl::expected<void, std::string> ScalingKeeper::make_actor(const Configuration& configuration) {
+  actor::Options options = actor_options(configuration);
+  if (options.targets.empty()) return {};
+  for (std::size_t i = 0; i < options.targets.size(); ++i) {
+    const std::string& file = configuration.scaling.actors[i].token_file;
+    if (file.empty()) continue;
+    auto token = read_token(file);
+    if (!token)
+      return Failed(fmt::format("scaling.actors[{}].token_file: \"{}\" cannot be read", i, file));
+    options.targets[i].token = std::move(*token);
+  }
+  if (const Problems problems = actor::validate(options, "scaling.actors"); !problems.empty())
+    return Failed(problems.front().key + ": " + problems.front().text);
+  warn_of_clear_tokens(options);
+  actor_ = std::make_unique<actor::Actor>(
+      std::move(options),
+      [this](const std::string& service) {
+        return scaling_.advice(service, EventTime{parts_.clock.now().time_since_epoch()});
+      },
+      [this](std::string_view action, const std::string& service, std::string detail) {
+        (void)parts_.store.put(traffic::AuditEntry{
+            parts_.clock.now(), "scaling", std::string(action), service, std::move(detail)});
+      },
+      [this] { return parts_.clock.now(); });
+  return {};
+}
+
+void ScalingKeeper::warn_of_clear_tokens(const actor::Options& options) const {
+  static LogSite site;
+  for (const actor::Target& target : options.targets) {
+    const auto url = http::parse_url(target.url);
+    if (target.token.empty() || !url || !is_overheard(*url)) continue;
+    parts_.log.write(LogLevel::kWarning,
+                     site,
+                     "scaling.token_in_clear",
+                     {{"service", target.service}, {"url", target.url}});
+  }
+}
+
+void ScalingKeeper::start() {
+  if (actor_) actor_->start();
+}
+
+void ScalingKeeper::stop_telling() {
+  if (actor_) actor_->stop();
+}
+
+void ScalingKeeper::second(EventTime now, std::uint64_t messages) {
+  own_usage_.second(now, messages);
+  scaling_.second();
+}
+
+void ScalingKeeper::take_modes(const Configuration& present, const Configuration& wanted) {
+  if (!actor_) return;
+  for (const Configuration::ScalingActor& after : wanted.scaling.actors) {
+    for (const Configuration::ScalingActor& before : present.scaling.actors) {
+      if (same_actor(before, after)) actor_->set_mode(after.target.service, after.target.mode);
+    }
+  }
+}
+
+void ScalingKeeper::add_metrics(EventTime now, prometheus::Snapshot& out) const {
+  add_scaling_metrics(scaling_, now, out);
+  if (grpc_) add_grpc_metrics(*grpc_, out);
+  if (actor_) add_actor_metrics(*actor_, out);
 }
 
 }  // namespace liminal::app

@@ -2,9 +2,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
 
+#include "app/configuration/configuration.hpp"
+#include "app/log.hpp"
+#include "io/files/file_system.hpp"
 #include "io/prometheus/snapshot.hpp"
+#include "io/sqlite/store.hpp"
 #include "server/actor/actor.hpp"
 #include "server/api/scaling_port.hpp"
 #include "server/grpc/server.hpp"
@@ -58,12 +64,54 @@ class OwnUsage {
   std::optional<Moment> last_;
 };
 
-/// What KEDA is told: the advice for a service at the present moment of `clock`.
-[[nodiscard]] grpc::Advised advised_by(const signals::Scaling& scaling,
-                                       const shards::EngineClock& clock);
+/// What a running server does about scaling: keeps services and its own use, answers KEDA, and
+/// tells others what is advised.
+class ScalingKeeper {
+ public:
+  struct Parts {
+    files::FileSystem& files;
+    const shards::EngineClock& clock;
+    sqlite::Store& store;  ///< of the audit log
+    Log& log;
+  };
+  /// Loads services and listens for KEDA; tells nobody before `start`. What cannot be had is an
+  /// error in words.
+  [[nodiscard]] static tl::expected<std::unique_ptr<ScalingKeeper>, std::string> open(
+      const Configuration& configuration, const Parts& parts);
 
-void add_grpc_metrics(const grpc::Server& server, prometheus::Snapshot& out);
-void add_actor_metrics(const actor::Actor& actor, prometheus::Snapshot& out);
-void add_scaling_metrics(const signals::Scaling& scaling, EventTime now, prometheus::Snapshot& out);
+  [[nodiscard]] api::ScalingPort& port() { return adapter_; }
+  /// Where KEDA asks; empty when nobody may.
+  [[nodiscard]] const std::string& grpc_address() const { return grpc_address_; }
+
+  /// Once, when the server is up: from then on others are told.
+  void start();
+  /// Nobody is told any more. Counters stay.
+  void stop_telling();
+  /// Ends what is under way and drops what waits, while those who asked are still there.
+  void finish() { scaling_.finish(); }
+
+  /// Once a second, with the messages so far.
+  void second(EventTime now, std::uint64_t messages);
+
+  /// Gives actors that are the same but for their mode that of `wanted`. One whose place or token
+  /// is another too keeps its mode: it would act on the place of before.
+  void take_modes(const Configuration& present, const Configuration& wanted);
+
+  void add_metrics(EventTime now, prometheus::Snapshot& out) const;
+
+ private:
+  ScalingKeeper(const signals::ScalingOptions& options, const Parts& parts);
+  [[nodiscard]] tl::expected<void, std::string> listen(const Configuration::Scaling& configured);
+  [[nodiscard]] tl::expected<void, std::string> make_actor(const Configuration& configuration);
+  void warn_of_clear_tokens(const actor::Options& options) const;
+
+  const Parts parts_;
+  signals::Scaling scaling_;
+  ScalingAdapter adapter_{scaling_};
+  OwnUsage own_usage_{scaling_};
+  std::unique_ptr<grpc::Server> grpc_;   ///< null: nobody may ask
+  std::unique_ptr<actor::Actor> actor_;  ///< null: nobody is told
+  std::string grpc_address_;
+};
 
 }  // namespace liminal::app

@@ -6,19 +6,16 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <future>
-#include <iterator>
 
-#include "app/ciphers.hpp"
 #include "app/configuration/changes.hpp"
 #include "app/options.hpp"
+#include "app/serve/credentials.hpp"
 #include "app/serve/engine_text.hpp"
 #include "app/serve/words.hpp"
 #include "app/version.hpp"
 #include "io/files/file_system.hpp"
 #include "io/json/fields.hpp"
-#include "io/jwt/verifier.hpp"
 #include "io/tls/certificate.hpp"
 #include "server/api/answers.hpp"
 
@@ -45,72 +42,6 @@ std::optional<shards::ClockState> parse_clock(const std::string& text) {
   const auto second = std::from_chars(first.ptr + 1, end, wall);
   if (second.ec != std::errc{} || second.ptr != end) return std::nullopt;
   return shards::ClockState{SteadyTime{Duration{engine}}, Duration{wall}};
-}
-
-std::optional<std::string> read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-/// What the gateway asks about tokens.
-class JwtVerifier final : public gateway::TokenVerifier {
- public:
-  explicit JwtVerifier(jwt_tokens::Options options) : verifier_(std::move(options)) {}
-  std::optional<std::string> user(std::string_view token) const override {
-    return verifier_.user(token);
-  }
-
- private:
-  jwt_tokens::Verifier verifier_;
-};
-
-/// Null when the configuration has nothing to verify tokens with.
-tl::expected<std::shared_ptr<const gateway::TokenVerifier>, std::string> token_verifier(
-    const Configuration& configuration) {
-  const Configuration::Identity& identity = configuration.identity;
-  if (identity.jwt_secret.empty() && identity.jwt_key_file.empty()) return nullptr;
-  jwt_tokens::Options options;
-  options.algorithm = identity.jwt_algorithm;
-  options.claim = identity.jwt_claim;
-  options.key = identity.jwt_secret;
-  if (!identity.jwt_key_file.empty()) {
-    auto key = read_file(identity.jwt_key_file);
-    if (!key)
-      return Failed("identity.jwt_key_file: \"" + identity.jwt_key_file + "\" cannot be read");
-    options.key = std::move(*key);
-  }
-  if (const Problems problems = jwt_tokens::validate(options); !problems.empty())
-    return Failed("identity.jwt: " + problems.front().key + " " + problems.front().text);
-  return std::make_shared<const JwtVerifier>(std::move(options));
-}
-
-/// Reads the certificates: at a reload again, so that new ones count from then on.
-tl::expected<gateway::Settings::Ciphers, std::string> gateway_ciphers(
-    const Configuration& configuration) {
-  const Configuration::Tls& tls = configuration.tls;
-  gateway::Settings::Ciphers ciphers;
-  if (!tls.certificate.empty()) {
-    auto made = Ciphers::server(tls.certificate, tls.key);
-    if (!made) return Failed("tls: " + made.error());
-    ciphers.clients = std::move(*made);
-  }
-  const auto ciphered = [](const std::string& url) { return url.starts_with("wss://"); };
-  if (std::any_of(configuration.upstreams.begin(), configuration.upstreams.end(), ciphered)) {
-    auto made = Ciphers::client(tls.upstream_authorities);
-    if (!made) return Failed("tls.upstream_authorities: " + made.error());
-    ciphers.upstreams = std::move(*made);
-  }
-  return ciphers;
-}
-
-/// The bearer token: what is configured, or the first line of its file.
-tl::expected<std::string, std::string> api_token(const Configuration& configuration) {
-  if (configuration.api.token_file.empty()) return configuration.api.token;
-  const auto token = read_file(configuration.api.token_file);
-  if (!token)
-    return Failed("api.token_file: \"" + configuration.api.token_file + "\" cannot be read");
-  return token->substr(0, token->find_first_of("\r\n"));
 }
 
 /// Hands alerts on to their ranking and, if there is one, to the webhook.
@@ -168,36 +99,34 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
       std::make_unique<GatewayThreads>(*server->runtime_, server->operator_log_, configuration.hub);
   server->load_state();
   server->adopt_what_was_shown();
-  server->open_scaling();
-  if (auto asked = server->start_scaling_grpc(); !asked) return Failed(asked.error());
-  if (auto told = server->make_actor(); !told) return Failed(told.error());
+  auto scaling = ScalingKeeper::open(configuration,
+                                     {server->file_system_, *server->clock_, *server->store_, log});
+  if (!scaling) return Failed(scaling.error());
+  server->scaling_ = std::move(*scaling);
   server->runtime_->start();
   server->running_ = true;
   server->metric_streams_ = std::make_unique<MetricStreams>(
       configuration.data, server->file_system_, *server->clock_, log);
   server->open_models();
-  server->backend_ =
-      std::make_unique<ServerBackend>(ServerBackend::Parts{*server->runtime_,
-                                                           *server->store_,
-                                                           *server->sink_,
-                                                           *server->gateways_,
-                                                           server->webhook_.get(),
-                                                           server->journal_.get(),
-                                                           *server->snapshots_,
-                                                           server->measures_,
-                                                           *server->scaling_,
-                                                           server->scaling_grpc_.get(),
-                                                           server->actor_.get(),
-                                                           *server->metric_streams_,
-                                                           server->models_.get(),
-                                                           *server->salience_,
-                                                           log},
-                                      configuration,
-                                      std::move(settings));
+  server->backend_ = std::make_unique<ServerBackend>(ServerBackend::Parts{*server->runtime_,
+                                                                          *server->store_,
+                                                                          *server->sink_,
+                                                                          *server->gateways_,
+                                                                          server->webhook_.get(),
+                                                                          server->journal_.get(),
+                                                                          *server->snapshots_,
+                                                                          server->measures_,
+                                                                          *server->scaling_,
+                                                                          *server->metric_streams_,
+                                                                          server->models_.get(),
+                                                                          *server->salience_,
+                                                                          log},
+                                                     configuration,
+                                                     std::move(settings));
   if (auto listening = server->listen(); !listening) return Failed(listening.error());
   if (auto answering = server->start_api(); !answering) return Failed(answering.error());
   // Last: nobody is told anything by a server that does not come up.
-  if (server->actor_) server->actor_->start();
+  server->scaling_->start();
   return server;
 }
 
@@ -303,71 +232,6 @@ void Server::open_snapshots() {
       Snapshots::Parts{file_system_, log_, journal_begin},
       Snapshots::Options{
           .folder = (std::filesystem::path(configuration_.data) / kSnapshotFolder).string()});
-}
-
-void Server::open_scaling() {
-  signals::ScalingOptions options;
-  options.services_max = configuration_.scaling.services_max;
-  options.folder = (std::filesystem::path(configuration_.data) / "scaling").string();
-  scaling_ = std::make_unique<signals::Scaling>(options, file_system_);
-  scaling_adapter_ = std::make_unique<ScalingAdapter>(*scaling_);
-  own_usage_ = std::make_unique<OwnUsage>(*scaling_);
-  static LogSite site;
-  const signals::Scaling::Counters counters = scaling_->counters();
-  if (counters.load_errors > 0)
-    log_.write(LogLevel::kError,
-               site,
-               "scaling.unreadable",
-               {{"folder", options.folder}, {"files", std::to_string(counters.load_errors)}});
-}
-
-tl::expected<void, std::string> Server::start_scaling_grpc() {
-  const Configuration::Scaling& configured = configuration_.scaling;
-  if (configured.grpc.empty()) return {};
-  grpc::Options options;
-  options.address = configured.grpc;
-  for (const auto& [file, into] : {std::pair{&configured.grpc_certificate, &options.certificate},
-                                   std::pair{&configured.grpc_key, &options.key},
-                                   std::pair{&configured.grpc_authorities, &options.authorities}}) {
-    if (file->empty()) continue;
-    auto text = read_file(*file);
-    if (!text) return Failed("scaling.grpc: \"" + *file + "\" cannot be read");
-    *into = std::move(*text);
-  }
-  auto started = grpc::Server::start(options, advised_by(*scaling_, *clock_));
-  if (!started)
-    return Failed("scaling.grpc: " + configured.grpc + " cannot be listened on, or a certificate " +
-                  "is none");
-  scaling_grpc_ = std::move(*started);
-  const std::string host = configured.grpc.substr(0, configured.grpc.rfind(':'));
-  grpc_address_ = fmt::format("{}:{}", host, scaling_grpc_->port());
-  return {};
-}
-
-tl::expected<void, std::string> Server::make_actor() {
-  actor::Options options = actor_options(configuration_);
-  if (options.targets.empty()) return {};
-  for (std::size_t i = 0; i < options.targets.size(); ++i) {
-    const std::string& file = configuration_.scaling.actors[i].token_file;
-    if (file.empty()) continue;
-    const auto token = read_file(file);
-    if (!token)
-      return Failed(fmt::format("scaling.actors[{}].token_file: \"{}\" cannot be read", i, file));
-    options.targets[i].token = token->substr(0, token->find_first_of("\r\n"));
-  }
-  if (const Problems problems = actor::validate(options, "scaling.actors"); !problems.empty())
-    return Failed(problems.front().key + ": " + problems.front().text);
-  actor_ = std::make_unique<actor::Actor>(
-      std::move(options),
-      [this](const std::string& service) {
-        return scaling_->advice(service, EventTime{clock_->now().time_since_epoch()});
-      },
-      [this](std::string_view action, const std::string& service, std::string detail) {
-        (void)store_->put(traffic::AuditEntry{
-            clock_->now(), "scaling", std::string(action), service, std::move(detail)});
-      },
-      [this] { return clock_->now(); });
-  return {};
 }
 
 /// Without models everything else goes on.
@@ -498,7 +362,7 @@ tl::expected<void, std::string> Server::start_api() {
   if (const Problems problems = api::validate(options); !problems.empty())
     return Failed(problems.front().key + ": " + problems.front().text);
   service_ = std::make_unique<api::Service>(options, *backend_);
-  service_->attach(*scaling_adapter_);
+  service_->attach(scaling_->port());
   service_->attach(*salience_);
   service_->attach(*metric_streams_);
   if (models_) service_->attach(*models_);
@@ -529,8 +393,7 @@ void Server::housekeep() {
   save_clock();
   salience_->second(clock_->now());
   backend_->observe_second();
-  own_usage_->second(backend_->now(), messages_of(gateways_->counters()));
-  scaling_->second();
+  scaling_->second(backend_->now(), messages_of(gateways_->counters()));
   snapshots_->second(*runtime_);
   if (metric_streams_->second()) {
     backend_->metrics([this](Result<prometheus::Snapshot> totals) {
@@ -560,27 +423,16 @@ void Server::reload(const Configuration& configuration) {
   log_.configure(configuration.log.level, configuration.log.format);
   for (const std::string& key : needs_restart(configuration_, configuration))
     log_.write(LogLevel::kWarning, site, "reload.needs_restart", {{"key", key}});
-  take_actor_modes(configuration);
+  scaling_->take_modes(configuration_, configuration);
   (void)store_->put(
       traffic::AuditEntry{clock_->now(), "configuration", "reload", "configuration", ""});
   ++measures_.reloads_done;
   log_.write(LogLevel::kInfo, site, "reload.done");
 }
 
-/// An actor whose place or token is another too keeps its mode: it would act on the place of
-/// before.
-void Server::take_actor_modes(const Configuration& configuration) {
-  if (!actor_) return;
-  for (const Configuration::ScalingActor& wanted : configuration.scaling.actors) {
-    for (const Configuration::ScalingActor& present : configuration_.scaling.actors) {
-      if (same_actor(present, wanted)) actor_->set_mode(wanted.target.service, wanted.target.mode);
-    }
-  }
-}
-
 void Server::stop(Duration patience) {
   // First: nobody is told to scale on a load that falls because connections take their leave.
-  if (actor_) actor_->stop();
+  if (scaling_) scaling_->stop_telling();
   if (http_) http_->stop(std::chrono::milliseconds{500});
   if (gateways_ && running_) gateways_->drain(patience);
   if (runtime_ && running_) {
@@ -593,14 +445,11 @@ void Server::stop(Duration patience) {
   }
   if (metric_streams_) metric_streams_->finish();
   if (models_) models_->finish();
+  if (scaling_) scaling_->finish();
   if (webhook_) webhook_->drain(std::chrono::milliseconds{1000});
   http_.reset();
   service_.reset();
   backend_.reset();
-  scaling_grpc_.reset();
-  actor_.reset();
-  own_usage_.reset();
-  scaling_adapter_.reset();
   scaling_.reset();
   // Saves. The runtime has stopped: nothing asks for totals any more.
   models_.reset();

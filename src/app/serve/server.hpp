@@ -63,7 +63,7 @@ class Server {
   [[nodiscard]] std::string listen_address() const { return listen_address_; }
   [[nodiscard]] std::string api_address() const { return api_address_; }
   /// Empty when gRPC is not listened to.
-  [[nodiscard]] std::string grpc_address() const { return grpc_address_; }
+  [[nodiscard]] std::string grpc_address() const { return scaling_->grpc_address(); }
 
   /// Once a second: persists the clock, and of the engine's state what changed and has its turn.
   void housekeep();
@@ -85,12 +85,8 @@ class Server {
   void open_journal();
   void open_snapshots();
   void load_limits(engine::Options& options);
-  void open_scaling();
   void open_models();
   void ask_of_users(const registry::Served* champion);
-  [[nodiscard]] tl::expected<void, std::string> start_scaling_grpc();
-  [[nodiscard]] tl::expected<void, std::string> make_actor();
-  void take_actor_modes(const Configuration& configuration);
   void load_state();
   void adopt_what_was_shown();
   [[nodiscard]] tl::expected<void, std::string> listen();
@@ -114,18 +110,14 @@ class Server {
   std::unique_ptr<shards::Runtime> runtime_;
   std::unique_ptr<GatewayThreads> gateways_;
   std::shared_ptr<const gateway::Upstreams> upstreams_;
-  std::unique_ptr<signals::Scaling> scaling_;
-  std::unique_ptr<ScalingAdapter> scaling_adapter_;
-  std::unique_ptr<OwnUsage> own_usage_;
-  std::unique_ptr<grpc::Server> scaling_grpc_;  ///< null: nobody may ask
-  std::unique_ptr<actor::Actor> actor_;         ///< null: nobody is told
+  std::unique_ptr<ScalingKeeper> scaling_;
   std::unique_ptr<MetricStreams> metric_streams_;
   std::unique_ptr<ModelKeeper> models_;
   std::unique_ptr<ServerBackend> backend_;
   std::unique_ptr<api::Service> service_;
   std::unique_ptr<http::Server> http_;
   std::unique_ptr<Snapshots> snapshots_;
-  std::string listen_address_, api_address_, grpc_address_;
+  std::string listen_address_, api_address_;
   bool running_ = false;
 };
 

@@ -36,10 +36,14 @@ bool Scaler::is_active(const std::string& service) const {
   return !replicas || !*replicas || **replicas > 0;
 }
 
+void Scaler::count(Counters::Call call, const Status& status) {
+  ++(status.ok() ? answered_ : failed_)[call];
+}
+
 ServerUnaryReactor* Scaler::finish(CallbackServerContext* context,
                                    Counters::Call call,
                                    const Status& status) {
-  ++(status.ok() ? answered_ : failed_)[call];
+  count(call, status);
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   reactor->Finish(status);
   return reactor;
@@ -54,7 +58,6 @@ ServerUnaryReactor* Scaler::IsActive(CallbackServerContext* context,
 
 ServerWriteReactor<IsActiveResponse>* Scaler::StreamIsActive(CallbackServerContext*,
                                                              const ScaledObjectRef* request) {
-  ++answered_[Counters::kStreamIsActive];
   return MessageStream<IsActiveResponse>::open(
       streams_,
       [this,
@@ -65,7 +68,8 @@ ServerWriteReactor<IsActiveResponse>* Scaler::StreamIsActive(CallbackServerConte
         IsActiveResponse message;
         message.set_result(active);
         return message;
-      });
+      },
+      [this](const Status& taken) { count(Counters::kStreamIsActive, taken); });
 }
 
 ServerUnaryReactor* Scaler::GetMetricSpec(CallbackServerContext* context,
@@ -77,14 +81,15 @@ ServerUnaryReactor* Scaler::GetMetricSpec(CallbackServerContext* context,
 
 ServerWriteReactor<GetMetricSpecResponse>* Scaler::StreamMetricSpec(CallbackServerContext*,
                                                                     const ScaledObjectRef*) {
-  ++answered_[Counters::kStreamMetricSpec];
   return MessageStream<GetMetricSpecResponse>::open(
-      streams_, [said = false]() mutable -> std::optional<GetMetricSpecResponse> {
+      streams_,
+      [said = false]() mutable -> std::optional<GetMetricSpecResponse> {
         if (std::exchange(said, true)) return std::nullopt;
         GetMetricSpecResponse message;
         write_spec(message);
         return message;
-      });
+      },
+      [this](const Status& taken) { count(Counters::kStreamMetricSpec, taken); });
 }
 
 Status Scaler::metrics(const externalscaler::GetMetricsRequest& request,

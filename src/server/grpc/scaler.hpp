@@ -41,6 +41,7 @@ class Scaler final : public externalscaler::ExternalScaler::CallbackService {
   [[nodiscard]] bool is_active(const std::string& service) const;
   [[nodiscard]] ::grpc::Status metrics(const externalscaler::GetMetricsRequest& request,
                                        externalscaler::GetMetricsResponse& response) const;
+  void count(Counters::Call call, const ::grpc::Status& status);
   ::grpc::ServerUnaryReactor* finish(::grpc::CallbackServerContext* context,
                                      Counters::Call call,
                                      const ::grpc::Status& status);

@@ -10,7 +10,8 @@ namespace {
 
 /// Names of services and a little metadata.
 constexpr int kRequestBytesMax = 64 * 1024;
-constexpr int kStreamsPerConnection = 128;
+/// Beside the streams that stay open: KEDA asks over one connection.
+constexpr int kCallsPerConnection = 128;
 constexpr std::size_t kBufferBytesMax = std::size_t{16} << 20;
 constexpr std::chrono::seconds kPatience{1};
 constexpr int kKeepaliveMs = 60'000;
@@ -77,7 +78,8 @@ Result<std::unique_ptr<Server>> Server::start(const Options& options, Advised ad
   ::grpc::ServerBuilder builder;
   // Else two servers could listen on one port, and half of the calls go to the other.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(options.streams_max) + kCallsPerConnection);
   // Else the streams of a KEDA that vanished would hold their slots for two hours.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);

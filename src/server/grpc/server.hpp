@@ -18,7 +18,8 @@ struct Options {
   std::string certificate{};
   std::string key{};
   std::string authorities{};
-  std::uint32_t streams_max = 64;           ///< beyond: RESOURCE_EXHAUSTED
+  /// Beyond: RESOURCE_EXHAUSTED. KEDA holds one or two for each ScaledObject.
+  std::uint32_t streams_max = 512;
   std::chrono::milliseconds refresh{5000};  ///< how often streams look for what changed
 };
 [[nodiscard]] Problems validate(const Options& options, std::string_view at = "grpc");
@@ -36,8 +37,8 @@ struct Counters {
     kStreamMetricSpec,
     kCalls
   };
-  std::uint64_t answered[kCalls] = {}, failed[kCalls] = {};
-  std::uint64_t streams = 0;  ///< open now
+  std::uint64_t answered[kCalls] = {}, failed[kCalls] = {};  ///< a stream when it is opened
+  std::uint64_t streams = 0;                                 ///< open now
 };
 [[nodiscard]] std::string_view name(Counters::Call call);
 

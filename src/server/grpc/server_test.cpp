@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "io/tls/test_certificates.hpp"
+#include "server/grpc/streams.hpp"
 
 namespace liminal::grpc {
 namespace {
@@ -199,6 +200,8 @@ TEST_F(GrpcServerTest, BoundsTheStreamsThatAreOpen) {
   const auto third = open();
   EXPECT_FALSE(third->Read(&response));
   EXPECT_EQ(third->Finish().error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(server->counters().answered[Counters::kStreamIsActive], 2U);
+  EXPECT_EQ(server->counters().failed[Counters::kStreamIsActive], 1U);
   contexts[0]->TryCancel();
   EXPECT_EQ(first->Finish().error_code(), StatusCode::CANCELLED);
   // The server learns of it a moment later.
@@ -210,6 +213,36 @@ TEST_F(GrpcServerTest, BoundsTheStreamsThatAreOpen) {
   }
   contexts[1]->TryCancel();
   EXPECT_EQ(second->Finish().error_code(), StatusCode::CANCELLED);
+}
+
+TEST_F(GrpcServerTest, OneConnectionHoldsAllStreamsAndAsksBesideThem) {
+  advice.set("chat", 2);
+  start();
+  std::vector<std::unique_ptr<ClientContext>> contexts;
+  std::vector<std::unique_ptr<::grpc::ClientReader<IsActiveResponse>>> streams;
+  IsActiveResponse response;
+  for (int i = 0; i < 300; ++i) {
+    limit(*contexts.emplace_back(std::make_unique<ClientContext>()));
+    streams.push_back(stub->StreamIsActive(contexts.back().get(), object("chat")));
+    ASSERT_TRUE(streams.back()->Read(&response)) << i;
+  }
+  EXPECT_TRUE(is_active("chat"));
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    contexts[i]->TryCancel();
+    (void)streams[i]->Finish();
+  }
+}
+
+TEST(Streams, SayWhyTheyTakeNoMore) {
+  struct Silent : Stream {
+    void refresh() override {}
+    void end(const ::grpc::Status&) override {}
+  };
+  Streams streams(1, std::chrono::hours{1});
+  ASSERT_TRUE(streams.add(std::make_shared<Silent>()).ok());
+  EXPECT_EQ(streams.add(std::make_shared<Silent>()).error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  streams.close();
+  EXPECT_EQ(streams.add(std::make_shared<Silent>()).error_code(), StatusCode::UNAVAILABLE);
 }
 
 TEST_F(GrpcServerTest, StopsWhileStreamsAndCallsAreUnderWay) {

@@ -1,6 +1,11 @@
 #include "server/grpc/streams.hpp"
 
 namespace liminal::grpc {
+namespace {
+
+::grpc::Status stopping() { return {::grpc::StatusCode::UNAVAILABLE, "the server is stopping"}; }
+
+}  // namespace
 
 Streams::Streams(std::size_t streams_max, std::chrono::milliseconds refresh)
     : streams_max_(streams_max), refresh_(refresh), thread_([this] { run(); }) {}
@@ -10,11 +15,13 @@ Streams::~Streams() {
   thread_.join();
 }
 
-bool Streams::add(const std::shared_ptr<Stream>& stream) {
+::grpc::Status Streams::add(const std::shared_ptr<Stream>& stream) {
   const std::lock_guard lock(mutex_);
-  if (closed_ || open_.size() >= streams_max_) return false;
+  if (closed_) return stopping();
+  if (open_.size() >= streams_max_)
+    return {::grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams are open"};
   open_.insert(stream);
-  return true;
+  return ::grpc::Status::OK;
 }
 
 void Streams::remove(const std::shared_ptr<Stream>& stream) {
@@ -38,8 +45,7 @@ void Streams::close() {
     closed_ = true;
   }
   closing_.notify_all();
-  for (const auto& stream : all())
-    stream->end({::grpc::StatusCode::UNAVAILABLE, "the server is stopping"});
+  for (const auto& stream : all()) stream->end(stopping());
 }
 
 void Streams::run() {

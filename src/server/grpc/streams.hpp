@@ -32,8 +32,8 @@ class Streams {
   Streams(const Streams&) = delete;
   Streams& operator=(const Streams&) = delete;
 
-  /// False when there are too many, or no more are taken.
-  [[nodiscard]] bool add(const std::shared_ptr<Stream>& stream);
+  /// OK; RESOURCE_EXHAUSTED when there are too many, UNAVAILABLE when no more are taken.
+  [[nodiscard]] ::grpc::Status add(const std::shared_ptr<Stream>& stream);
   void remove(const std::shared_ptr<Stream>& stream);
   [[nodiscard]] std::size_t size() const;
 
@@ -62,14 +62,18 @@ class MessageStream final : public ::grpc::ServerWriteReactor<Message>,
   /// The present message; or nothing, when it is as the one before it.
   using Next = std::function<std::optional<Message>()>;
 
-  /// Makes one; gRPC owns it until it is done. Refused ones end with RESOURCE_EXHAUSTED.
-  static MessageStream* open(Streams& streams, Next next) {
+  /// Makes one; gRPC owns it until it is done. `opened` is told whether it was taken; one that was
+  /// not ends with that.
+  template <class Opened>
+  static MessageStream* open(Streams& streams, Next next, Opened opened) {
     const auto stream = std::make_shared<MessageStream>(streams, std::move(next));
     stream->alive_ = stream;
-    if (streams.add(stream)) {
+    const ::grpc::Status taken = streams.add(stream);
+    opened(taken);
+    if (taken.ok()) {
       stream->refresh();
     } else {
-      stream->end({::grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams are open"});
+      stream->end(taken);
     }
     return stream.get();
   }

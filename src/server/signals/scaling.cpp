@@ -69,16 +69,21 @@ Scaling::Scaling(ScalingOptions options, files::FileSystem& file_system)
 }
 
 Scaling::~Scaling() {
+  finish();
+  for (const EntryPtr& entry : entries()) {
+    if (entry->changed) (void)save(*entry);
+  }
+  (void)files_.sync_folder(options_.folder);
+}
+
+void Scaling::finish() {
   {
     const std::lock_guard lock(work_mutex_);
     stopping_ = true;
   }
   work_there_.notify_all();
-  worker_.join();
-  for (const EntryPtr& entry : entries()) {
-    if (entry->changed) (void)save(*entry);
-  }
-  (void)files_.sync_folder(options_.folder);
+  if (worker_.joinable()) worker_.join();
+  work_.clear();
 }
 
 bool Scaling::run(std::function<void()> task) {
@@ -100,7 +105,7 @@ void Scaling::work() {
     {
       std::unique_lock lock(work_mutex_);
       work_there_.wait(lock, [this] { return stopping_ || !work_.empty(); });
-      if (work_.empty()) return;
+      if (stopping_) return;
       task = std::move(work_.front());
       work_.pop_front();
     }
@@ -131,15 +136,23 @@ Scaling::EntryPtr Scaling::find_or_add(const std::string& service, bool& is_new)
       ++evicted_;
     }
     entry = std::make_shared<Entry>(service);
+    entry->said = scaling::Advice{};  // nothing is known yet
     recent_.push_front(entry);
     by_name_.emplace(service, recent_.begin());
   }
-  if (forgotten) {
-    const std::lock_guard lock(forgotten->mutex);
-    forgotten->forgotten = true;
-    (void)files_.remove(path(forgotten->name));
-  }
+  if (forgotten) remove_file(*forgotten);
   return entry;
+}
+
+/// Removes the file of an entry that is in the table no more.
+void Scaling::remove_file(Entry& entry) {
+  const std::lock_guard file(file_mutex_);
+  {
+    const std::lock_guard lock(entry.mutex);
+    entry.forgotten = true;
+  }
+  // It may be another entry's by now, of the same name.
+  if (!find(entry.name)) (void)files_.remove(path(entry.name));
 }
 
 std::vector<Scaling::EntryPtr> Scaling::entries() const {
@@ -158,6 +171,24 @@ scaling::Advice Scaling::learn(Entry& entry, const scaling::Report& report) {
   const EventTime now = report.rows.empty() ? EventTime{} : report.rows.back().at;
   scaling::Advice advice = entry.service.advise(now, entry.options);
   ++advices_[static_cast<std::size_t>(advice.action)];
+  entry.bytes = entry.service.memory_bytes();
+  const std::lock_guard lock(entry.said_mutex);
+  entry.said = advice;
+  return advice;
+}
+
+/// Without waiting for a report that is being learnt.
+scaling::Advice Scaling::advice_of(const Entry& entry, EventTime now) {
+  std::unique_lock lock(entry.mutex, std::try_to_lock);
+  if (!lock) {
+    const std::lock_guard said(entry.said_mutex);
+    if (entry.said) return *entry.said;
+  }
+  // Nothing was said since the start: of what is learnt or saved first, this once is waited for.
+  if (!lock) lock.lock();
+  scaling::Advice advice = entry.service.advise(now, entry.options);
+  const std::lock_guard said(entry.said_mutex);
+  entry.said = advice;
   return advice;
 }
 
@@ -203,8 +234,7 @@ Result<scaling::ServiceState> Scaling::state(const std::string& service) const {
 Result<scaling::Advice> Scaling::advice(const std::string& service, EventTime now) const {
   const EntryPtr entry = find(service);
   if (!entry) return failure(ErrorCode::kMissing);
-  const std::lock_guard lock(entry->mutex);
-  return entry->service.advise(now, entry->options);
+  return advice_of(*entry, now);
 }
 
 void Scaling::backtest(std::string service, Done<scaling::Backtest> done) {
@@ -223,9 +253,12 @@ void Scaling::backtest(std::string service, Done<scaling::Backtest> done) {
 bool Scaling::set_options(const std::string& service, const scaling::ServiceOptions& options) {
   bool is_new = false;
   const EntryPtr entry = find_or_add(service, is_new);
-  const std::lock_guard lock(entry->mutex);
-  entry->options = options;
-  entry->configured = entry->changed = true;
+  {
+    const std::lock_guard lock(entry->mutex);
+    entry->options = options;
+    entry->configured = entry->changed = true;
+    entry->shown = true;
+  }
   // What was set is kept before it is acknowledged.
   (void)save(*entry);
   return is_new;
@@ -241,9 +274,7 @@ bool Scaling::forget(const std::string& service) {
     recent_.erase(found->second);
     by_name_.erase(found);
   }
-  const std::lock_guard lock(entry->mutex);
-  entry->forgotten = true;
-  (void)files_.remove(path(service));
+  remove_file(*entry);
   return true;
 }
 
@@ -251,8 +282,7 @@ std::vector<Scaling::Line> Scaling::lines(EventTime now, std::size_t count_max) 
   std::vector<Line> out;
   for (const EntryPtr& entry : entries()) {
     if (out.size() >= count_max) break;
-    const std::lock_guard lock(entry->mutex);
-    if (entry->configured) out.push_back({entry->name, entry->service.advise(now, entry->options)});
+    if (entry->shown) out.push_back({entry->name, advice_of(*entry, now)});
   }
   return out;
 }
@@ -260,9 +290,8 @@ std::vector<Scaling::Line> Scaling::lines(EventTime now, std::size_t count_max) 
 Scaling::Counters Scaling::counters() const {
   Counters out;
   for (const EntryPtr& entry : entries()) {
-    const std::lock_guard lock(entry->mutex);
     ++out.services;
-    out.bytes += entry->service.memory_bytes();
+    out.bytes += entry->bytes;
   }
   out.evicted = evicted_;
   out.rows = rows_;
@@ -286,19 +315,18 @@ void Scaling::second() {
 
 void Scaling::save_changed(std::size_t count_max) {
   const auto now = std::chrono::steady_clock::now();
-  std::size_t saved = 0;
-  // The longest unsaved first: entries() is by recency, so the oldest are at its end.
-  std::vector<EntryPtr> due;
+  // The longest unsaved first.
+  std::vector<std::pair<std::chrono::steady_clock::time_point, EntryPtr>> due;
   for (const EntryPtr& entry : entries()) {
     const std::lock_guard lock(entry->mutex);
-    if (entry->changed && now - entry->saved_at >= options_.save_interval) due.push_back(entry);
+    if (entry->changed && now - entry->saved_at >= options_.save_interval)
+      due.emplace_back(entry->saved_at, entry);
   }
-  std::sort(due.begin(), due.end(), [](const EntryPtr& a, const EntryPtr& b) {
-    return a->saved_at < b->saved_at;
-  });
-  for (const EntryPtr& entry : due) {
+  std::stable_sort(
+      due.begin(), due.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::size_t saved = 0;
+  for (const auto& [at, entry] : due) {
     if (saved == count_max) break;
-    const std::lock_guard lock(entry->mutex);
     saved += save(*entry) ? 1U : 0U;
   }
   if (saved > 0 && !files_.sync_folder(options_.folder)) ++save_errors_;
@@ -310,22 +338,28 @@ std::string Scaling::path(const std::string& service) const {
 
 /// File: magic, format, CRC-32C of the rest; name, whether configured, options, service.
 bool Scaling::save(Entry& entry) {
-  if (entry.forgotten) return false;
+  const std::lock_guard file(file_mutex_);
   Writer body;
-  body.put_text(entry.name);
-  body.put(entry.configured);
-  put(entry.options, body);
-  entry.service.save(body);
+  {
+    const std::lock_guard lock(entry.mutex);
+    if (entry.forgotten) return false;
+    body.put_text(entry.name);
+    body.put(entry.configured);
+    put(entry.options, body);
+    entry.service.save(body);
+    entry.saved_at = std::chrono::steady_clock::now();
+    entry.changed = false;
+  }
   Writer out;
   out.put(kMagic);
   out.put(kFormat);
   out.put(files::crc32c(0, body.bytes()));
-  entry.saved_at = std::chrono::steady_clock::now();
   if (!files::replace_file_unsynced(files_, path(entry.name), out.bytes() + body.bytes())) {
     ++save_errors_;
+    const std::lock_guard lock(entry.mutex);
+    entry.changed = true;
     return false;
   }
-  entry.changed = false;
   ++saved_;
   return true;
 }
@@ -353,6 +387,8 @@ void Scaling::load() {
       ++load_errors_;
       continue;
     }
+    entry->shown = entry->configured;
+    entry->bytes = entry->service.memory_bytes();
     recent_.push_front(entry);
     by_name_.emplace(entry->name, recent_.begin());
   }

@@ -56,7 +56,7 @@ class Scaling {
 
   /// Blocks while it loads.
   Scaling(ScalingOptions options, files::FileSystem& file_system);
-  /// Ends the work that is under way, then saves.
+  /// Finishes, then saves.
   ~Scaling();
   Scaling(const Scaling&) = delete;
   Scaling& operator=(const Scaling&) = delete;
@@ -65,11 +65,15 @@ class Scaling {
   void advise(scaling::Report report, Done<scaling::Advice> done);
   [[nodiscard]] std::vector<scaling::ServiceState> services() const;
   [[nodiscard]] Result<scaling::ServiceState> state(const std::string& service) const;
-  /// What is advised now; changes and counts nothing.
+  /// What is advised now; changes and counts nothing. Waits for nobody: while a long report of the
+  /// service is learnt it is what was advised last.
   [[nodiscard]] Result<scaling::Advice> advice(const std::string& service, EventTime now) const;
   void backtest(std::string service, Done<scaling::Backtest> done);
   bool set_options(const std::string& service, const scaling::ServiceOptions& options);
   bool forget(const std::string& service);
+
+  /// Ends the work that is under way and drops what waits; no more is taken.
+  void finish();
 
   /// Once a second: saves what changed.
   void second();
@@ -85,20 +89,26 @@ class Scaling {
   struct Entry {
     explicit Entry(std::string by) : name(std::move(by)) {}
     const std::string name;
-    mutable std::mutex mutex;  // of what follows
+    mutable std::mutex mutex;  // of what follows; nothing blocks while it is held
     scaling::ServiceOptions options;
     scaling::Service service;
     bool configured = false;  ///< somebody set options
     bool changed = false;
     bool forgotten = false;
     std::chrono::steady_clock::time_point saved_at{};
+    mutable std::mutex said_mutex;                ///< of what follows, held for a copy
+    mutable std::optional<scaling::Advice> said;  ///< the latest advice
+    std::atomic<std::uint64_t> bytes = 0;         ///< of the service, when it was last told of
+    std::atomic<bool> shown = false;              ///< as `configured`
   };
   using EntryPtr = std::shared_ptr<Entry>;
 
   [[nodiscard]] EntryPtr find(const std::string& service) const;
   EntryPtr find_or_add(const std::string& service, bool& is_new);
   [[nodiscard]] std::vector<EntryPtr> entries() const;
+  [[nodiscard]] static scaling::Advice advice_of(const Entry& entry, EventTime now);
   scaling::Advice learn(Entry& entry, const scaling::Report& report);
+  void remove_file(Entry& entry);
   void load();
   bool save(Entry& entry);
   void save_changed(std::size_t count_max);
@@ -110,6 +120,7 @@ class Scaling {
   mutable std::mutex mutex_;    // of the table
   std::list<EntryPtr> recent_;  ///< most recently told of first
   std::unordered_map<std::string, std::list<EntryPtr>::iterator> by_name_;
+  std::mutex file_mutex_;  // held while a file is written or removed; taken before the others
   std::atomic<std::uint64_t> evicted_{0}, rows_{0}, rows_late_{0}, saved_{0}, save_errors_{0},
       load_errors_{0}, refused_{0};
   std::atomic<std::uint64_t> advices_[4] = {};

@@ -136,6 +136,58 @@ TEST(Scaling, RefusesWorkWhenTooMuchWaits) {
   release.set_value();
 }
 
+/// A disk that begins its first file only when it may.
+class SlowDisk final : public files::FileSystem {
+ public:
+  std::promise<void> begun, release;
+
+  Result<std::unique_ptr<files::WritableFile>> create(const std::string& path) override {
+    if (!std::exchange(waited_, true)) {
+      begun.set_value();
+      release.get_future().wait();
+    }
+    return disk_.create(path);
+  }
+  Result<std::unique_ptr<files::WritableFile>> append_to(const std::string& path) override {
+    return disk_.append_to(path);
+  }
+  Result<std::string> read_head(const std::string& path, std::size_t bytes_max) override {
+    return disk_.read_head(path, bytes_max);
+  }
+  Result<std::string> read(const std::string& path, std::size_t bytes_max) override {
+    return disk_.read(path, bytes_max);
+  }
+  Result<std::vector<files::FileEntry>> list(const std::string& folder) override {
+    return disk_.list(folder);
+  }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return disk_.rename(from, to);
+  }
+  Result<void> remove(const std::string& path) override { return disk_.remove(path); }
+  Result<void> truncate(const std::string& path, std::uint64_t bytes) override {
+    return disk_.truncate(path, bytes);
+  }
+  Result<void> create_folder(const std::string& path) override { return disk_.create_folder(path); }
+  Result<void> sync_folder(const std::string& folder) override { return disk_.sync_folder(folder); }
+
+ private:
+  files::MemoryFileSystem disk_;
+  bool waited_ = false;
+};
+
+TEST(Scaling, LearnsAndAdvisesWhileAServiceIsBeingWritten) {
+  SlowDisk disk;
+  Scaling scaling(options(), disk);
+  ASSERT_TRUE(told(scaling, report("web", 0, 50)));
+  scaling.second();
+  disk.begun.get_future().wait();
+  EXPECT_TRUE(told(scaling, report("web", 50, 10)));
+  EXPECT_TRUE(scaling.advice("web", minute(60)));
+  EXPECT_EQ(scaling.lines(minute(60)).size(), 0U);
+  EXPECT_GT(scaling.counters().bytes, 1000U);
+  disk.release.set_value();
+}
+
 TEST(Scaling, BacktestsAServiceOrSaysWhatItLacks) {
   files::MemoryFileSystem disk;
   Scaling scaling(options(), disk);
