@@ -80,7 +80,7 @@ Measures measure(const std::vector<double>& past,
   for (std::size_t h = 0; h < actual.size(); ++h) {
     const double y = actual[h], f = said.mean[h];
     const double low = said.quantiles[0][h], high = said.quantiles[1][h];
-    m.smape += 200 * std::abs(y - f) / (std::abs(y) + std::abs(f)) / steps;
+    if (y != f) m.smape += 200 * std::abs(y - f) / (std::abs(y) + std::abs(f)) / steps;
     m.mase += std::abs(y - f) / scale / steps;
     const double outside = std::max(0., low - y) + std::max(0., y - high);
     m.msis += (high - low + 2 / .05 * outside) / scale / steps;
@@ -88,6 +88,91 @@ Measures measure(const std::vector<double>& past,
     m.coverage80 += (y >= said.quantiles[2][h] && y <= said.quantiles[3][h] ? 1 : 0) / steps;
   }
   return m;
+}
+
+/// Requests an hour of a file of requests a minute.
+std::vector<double> hours_of(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::vector<double> hours;
+  auto table = csv::Table::open(in, {.header = csv::Header::kPresent});
+  for (std::size_t minute = 0; table; ++minute) {
+    const auto more = table->next();
+    if (!more || !*more) break;
+    if (minute % 60 == 0) hours.push_back(0);
+    hours.back() += table->number(1).value_or(0);
+  }
+  if (!hours.empty()) hours.pop_back();  // it may not be whole
+  return hours;
+}
+
+constexpr std::uint32_t kAhead = 48;
+constexpr std::size_t kFirstOrigin = 21 * 24, kEvery = 24;
+
+/// What was there the season before, with no interval.
+forecast::Forecast naive(const std::vector<double>& past, std::size_t season) {
+  forecast::Forecast said;
+  for (std::size_t h = 0; h < kAhead; ++h)
+    said.mean.push_back(past[past.size() - season + h % season]);
+  said.quantiles.assign(4, said.mean);
+  return said;
+}
+
+/// Two days of load ahead, from every midnight after three weeks.
+int run_load(const std::string& path) {
+  const std::vector<double> hours = hours_of(path);
+  if (hours.size() < kFirstOrigin + kAhead) {
+    fmt::print(stderr, "bench_forecast: {}: less than 23 days of minutes\n", path);
+    return 1;
+  }
+  using forecast::ErrorMeasure;
+  constexpr double kLevels[] = {.025, .975, .1, .9};
+  constexpr std::size_t kWays = 4, kOurs = 2;
+  const char* const names[kWays] = {"by relative error", "by both", "naive, 168 h", "naive, 24 h"};
+  const ErrorMeasure by[kOurs] = {ErrorMeasure::kRelative, ErrorMeasure::kGeometric};
+  Measures sums[kWays];
+  double logs[kWays] = {};
+  double origins = 0;
+  for (std::size_t at = kFirstOrigin; at + kAhead <= hours.size(); at += kEvery, ++origins) {
+    const std::vector<double> past(hours.begin(), hours.begin() + static_cast<std::ptrdiff_t>(at));
+    const std::vector<double> actual(hours.begin() + static_cast<std::ptrdiff_t>(at),
+                                     hours.begin() + static_cast<std::ptrdiff_t>(at + kAhead));
+    for (std::size_t way = 0; way < kWays; ++way) {
+      const double begin = cpu_seconds();
+      forecast::Forecast said = naive(past, way == kOurs ? 168 : 24);
+      if (way < kOurs) {
+        forecast::Options options;
+        options.horizon = kAhead;
+        options.seasons = forecast::Seasons{24, 168};
+        options.measure = by[way];
+        forecast::Forecaster forecaster(options);
+        for (const double value : past) forecaster.learn(value);
+        if (!forecaster.refit()) return 1;
+        auto made = forecaster.forecast(kAhead, kLevels);
+        if (!made) return 1;
+        said = std::move(*made);
+      }
+      Measures m = measure(past, actual, said);
+      m.seconds = cpu_seconds() - begin;
+      sums[way].add(m);
+      logs[way] += std::log(m.mase);
+    }
+  }
+  fmt::print(
+      "{} hours, {} origins; MASE's geometric mean over the origins last\n{:<24} {:>7} {:>6} "
+      "{:>6}  {:>6}  {:>6}\n",
+      hours.size(),
+      origins,
+      "",
+      "sMAPE",
+      "MASE",
+      "MSIS",
+      "in 95%",
+      "in 80%");
+  for (std::size_t way = 0; way < kWays; ++way) {
+    sums[way].print(names[way], origins);
+    fmt::print("{:>31.3f}\n", std::exp(logs[way] / origins));
+  }
+  return 0;
 }
 
 int run(const std::string& folder, bool detect, bool verbose) {
@@ -143,20 +228,23 @@ int run(const std::string& folder, bool detect, bool verbose) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string folder;
+  std::string folder, load;
   bool detect = false, verbose = false;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--detect") {
       detect = true;
+    } else if (argument == "--load" && i + 1 < argc) {
+      load = argv[++i];
     } else if (argument == "-v") {
       verbose = true;
     } else {
       folder = argument;
     }
   }
+  if (!load.empty()) return run_load(load);
   if (folder.empty()) {
-    fmt::print(stderr, "usage: bench_forecast FOLDER [--detect] [-v]\n");
+    fmt::print(stderr, "usage: bench_forecast FOLDER [--detect] [-v] | --load FILE.csv\n");
     return 2;
   }
   return run(folder, detect, verbose);

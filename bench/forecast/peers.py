@@ -46,7 +46,23 @@ def run(name, model, train, test):
           f"{1000 * spent / len(rows):7.2f} ms", flush=True)
 
 
+def load_series(path):
+    """Two days of load ahead, from every midnight after three weeks, as bench_forecast --load."""
+    with open(path, newline="") as file:
+        minutes = np.array([float(row[1]) for row in list(csv.reader(file))[1:]])
+    hours = minutes[: len(minutes) // 60 * 60].reshape(-1, 60).sum(axis=1)
+    starts = range(21 * DAY, len(hours) - 2 * DAY + 1, DAY)
+    return ([("", hours[:at]) for at in starts], [("", hours[at:at + 2 * DAY]) for at in starts])
+
+
 def main():
+    if sys.argv[1] == "--load":
+        train, test = load_series(sys.argv[2])
+        print(f"{len(train)} origins          sMAPE   MASE   MSIS  in 95%")
+        run("SeasonalNaive(168)", lambda: SeasonalNaive(season_length=WEEK), train, test)
+        run("MSTL(24, 168)", lambda: MSTL(season_length=[DAY, WEEK]), train, test)
+        run("AutoETS", lambda: AutoETS(season_length=DAY), train, test)
+        return
     folder = sys.argv[1]
     most = int(sys.argv[2]) if len(sys.argv) > 2 else None
     train = read(f"{folder}/train.csv")[:most]
