@@ -13,6 +13,7 @@
 
 #include "core/base/hash.hpp"
 #include "core/salience/incidents.hpp"
+#include "core/salience/learnt.hpp"
 #include "core/salience/ranker.hpp"
 
 namespace {
@@ -118,10 +119,19 @@ Figures figures(const std::vector<Judged>& items, Relevant&& relevant) {
   return out;
 }
 
-std::vector<Judged> rank(const std::vector<Row>& rows, bool baseline) {
+/// What operators said of types.
+struct Vote {
+  std::uint64_t type;
+  bool relevant;
+};
+
+std::vector<Judged> rank(const std::vector<Row>& rows,
+                         bool baseline,
+                         const std::vector<Vote>& votes = {}) {
   std::vector<Judged> judged;
   std::map<std::tuple<std::uint64_t, std::uint64_t, std::int64_t>, std::size_t> place;
   Ranker ranker;
+  for (const Vote& vote : votes) ranker.feedback(vote.type, vote.relevant);
   std::vector<Item> finals;
   const auto minute_of = [](double time) {
     return static_cast<std::int64_t>(std::floor(time / 60));
@@ -273,6 +283,111 @@ void print_incidents(const std::vector<std::string>& paths) {
   print("mean", mean);
 }
 
+using liminal::salience::JudgedTerms;
+using liminal::salience::TermWeights;
+using liminal::salience::values_of;
+using liminal::salience::WeightLearning;
+
+constexpr std::size_t kJudged = 300;
+
+/// The items that an operator who looks at the top of the list judges, by what caused them.
+std::vector<const Judged*> looked_at(const std::vector<Judged>& items) {
+  std::vector<const Judged*> order;
+  for (const Judged& item : items) order.push_back(&item);
+  std::stable_sort(order.begin(), order.end(), [](const Judged* a, const Judged* b) {
+    return a->score > b->score;
+  });
+  order.resize(std::min(order.size(), kJudged));
+  return order;
+}
+
+std::vector<Vote> votes_of(const std::vector<const Judged*>& items) {
+  std::vector<Vote> votes;
+  for (const Judged* item : items) votes.push_back({item->item.type, item->by_event});
+  return votes;
+}
+
+/// Weights from judgements on some scenarios; with `votes`, each with the others' votes, because an
+/// item's terms are from before its own judgement.
+TermWeights learn(const std::vector<std::vector<Row>>& scenarios,
+                  bool votes,
+                  const WeightLearning& options) {
+  std::vector<JudgedTerms> judged;
+  for (std::size_t i = 0; i < scenarios.size(); ++i) {
+    std::vector<Vote> others;
+    for (std::size_t j = 0; votes && j < scenarios.size(); ++j) {
+      if (i == j) continue;
+      const auto items = rank(scenarios[j], false);
+      for (const Vote& vote : votes_of(looked_at(items))) others.push_back(vote);
+    }
+    const auto items = rank(scenarios[i], false, others);
+    for (const Judged* item : looked_at(items))
+      judged.push_back({values_of(item->item.terms), item->by_event});
+  }
+  return liminal::salience::learn_weights(judged, options);
+}
+
+Figures by_events(std::vector<Judged> items, const TermWeights& weights) {
+  for (Judged& item : items) item.score = weights.weighted(item.item.terms).x();
+  return figures(items, [](const Judged& item) { return item.by_event; });
+}
+
+/// Weights learnt on the first half of the scenarios, measured on the second.
+void print_learnt(const std::vector<std::string>& paths) {
+  std::vector<std::vector<Row>> first, second;
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    (i < paths.size() / 2 ? first : second).push_back(read(paths[i]));
+  if (first.size() < 2) return;
+  std::printf("\nweights learnt from the %zu items at the top of each of the first %zu scenarios\n",
+              kJudged,
+              first.size());
+  for (const bool votes : {false, true}) {
+    WeightLearning best;
+    double best_precision = -1;
+    for (const double prior : {1., 3., 10., 30., 100., 300., 1000.}) {
+      double sum = 0;
+      for (std::size_t i = 0; i < first.size(); ++i) {
+        std::vector<std::vector<Row>> others(first);
+        others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
+        std::vector<Vote> from;
+        for (std::size_t j = 0; votes && j < others.size(); ++j) {
+          const auto items = rank(others[j], false);
+          for (const Vote& vote : votes_of(looked_at(items))) from.push_back(vote);
+        }
+        sum += by_events(rank(first[i], false, from), learn(others, false, {prior, 20'000}))
+                   .average_precision;
+      }
+      if (sum > best_precision) best = {prior, 20'000};
+      best_precision = std::max(best_precision, sum);
+    }
+    const TermWeights learnt = learn(first, votes, best);
+    std::vector<Vote> from;
+    for (std::size_t i = 0; votes && i < first.size(); ++i) {
+      const auto items = rank(first[i], false);
+      for (const Vote& vote : votes_of(looked_at(items))) from.push_back(vote);
+    }
+    std::printf("%s, prior of %.0f judgements:",
+                votes ? "with votes" : "without votes",
+                best.prior_judgements);
+    for (std::size_t k = 0; k < liminal::salience::kTerms; ++k)
+      std::printf(" %s %.2f", std::string(liminal::salience::kTermNames[k]).c_str(), learnt.of[k]);
+    std::printf("\n");
+    for (std::size_t i = 0; i < second.size(); ++i) {
+      const auto items = rank(second[i], false, from);
+      const std::string path = paths[first.size() + i];
+      for (const bool own : {false, true}) {
+        const Figures found = by_events(items, own ? learnt : TermWeights{});
+        std::printf("%-24s %-8s E P@100 %.3f NDCG %.3f AP %.3f\n",
+                    path.substr(path.rfind('/') + 1).c_str(),
+                    own ? "learnt" : "prior",
+                    found.precision,
+                    found.ndcg,
+                    found.average_precision);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -323,5 +438,6 @@ int main(int argc, char** argv) {
                 event_mean.average_precision);
   }
   print_incidents({argv + 1, argv + argc});
+  print_learnt({argv + 1, argv + argc});
   return 0;
 }

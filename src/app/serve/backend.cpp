@@ -148,7 +148,7 @@ void ServerBackend::feedback(api::AlertId id,
         {std::move(said), audit("feedback", name, std::string(traffic::name(verdict)))},
         [=, this](Result<void> committed) {
           if (!committed) return (*shared)(tl::unexpected(committed.error()));
-          parts_.salience.signals().feedback(type, verdict);
+          parts_.salience.signals().feedback(about, verdict);
           if (parts_.models != nullptr) parts_.models->judged(about, verdict);
           (void)parts_.runtime.ask(id.shard, [=](shards::OwnedShard& shard) {
             (void)shard.carry_out(engine::GiveFeedback{id.number, verdict});

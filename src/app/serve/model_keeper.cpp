@@ -11,6 +11,7 @@
 #include "core/base/hash.hpp"
 #include "server/training/builtin.hpp"
 #include "server/training/incidents.hpp"
+#include "server/training/ranking.hpp"
 
 namespace liminal::app {
 namespace {
@@ -67,6 +68,7 @@ std::optional<double> mean_of(const std::vector<traffic::FeatureRow>& rows,
 
 std::vector<learn::ModelDefinition> model_definitions(const Configuration& configuration) {
   std::vector<learn::ModelDefinition> all = learn::first_models();
+  all.push_back(training::salience_ranking());
   for (const std::string& line : configuration.models.definitions)
     if (auto definition = learn::parse_definition(line)) all.push_back(std::move(*definition));
   return all;
@@ -225,6 +227,8 @@ Asked<training::Rows> ModelKeeper::minute_rows(const learn::ModelDefinition& def
 Asked<training::Rows> ModelKeeper::traffic_rows(const learn::ModelDefinition& definition,
                                                 const learn::TrainRequest& request) {
   if (definition.name == learn::kLoadPrediction) return minute_rows(definition, request);
+  if (definition.name == training::kSalienceRanking)
+    return training::ranking_rows(parts_.judged_alerts());
   for (const std::string& feature : definition.features)
     if (!traffic::feature_by_name(feature))
       return wrong("data_source", "must be file: " + feature + " is no feature of users");
@@ -294,6 +298,8 @@ Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest&
                                     [&watch](double progress, std::vector<learn::JobLine> lines) {
                                       watch.tell(progress, std::move(lines));
                                     }};
+    if (options.definition.name == training::kSalienceRanking)
+      return training::train_ranking(*shared, options);
     return training::train_builtin(std::move(*shared), options, telling);
   });
 }

@@ -12,6 +12,7 @@
 #include "app/configuration/configuration.hpp"
 #include "app/log.hpp"
 #include "app/serve/blocking_thread.hpp"
+#include "core/salience/learnt.hpp"
 #include "core/traffic/record.hpp"
 #include "io/files/file_system.hpp"
 #include "io/prometheus/snapshot.hpp"
@@ -36,6 +37,8 @@ class ModelKeeper final : public api::ModelsPort {
     shards::EngineClock& clock;
     /// The newest feature rows, at most so many.
     std::function<std::vector<traffic::FeatureRow>(std::size_t limit)> recent;
+    /// Alerts that operators judged, with what they were ranked by.
+    std::function<std::vector<salience::JudgedTerms>()> judged_alerts;
     Log& log;
   };
   [[nodiscard]] static tl::expected<std::unique_ptr<ModelKeeper>, std::string> open(

@@ -7,6 +7,7 @@
 #include "core/base/hash.hpp"
 #include "io/files/replace.hpp"
 #include "io/files/snapshot.hpp"
+#include "server/training/ranking.hpp"
 
 namespace liminal::app {
 namespace {
@@ -86,6 +87,17 @@ void SalienceKeeper::save(SteadyTime now) {
   if (saved) return;
   static LogSite site;
   log_.write(LogLevel::kError, site, "salience.unsaved", {{"error", words(saved.error())}});
+}
+
+void SalienceKeeper::rank_by(const registry::Served* champion) {
+  if (champion == nullptr) return signals_.set_weights({}, 0);
+  const auto weights = training::weights_of(champion->model);
+  if (weights) return signals_.set_weights(*weights, champion->version);
+  static LogSite site;
+  log_.write(LogLevel::kError,
+             site,
+             "salience.ranking_not_taken",
+             {{"version", std::to_string(champion->version)}, {"error", words(weights.error())}});
 }
 
 salience::Judgement SalienceKeeper::judge(const traffic::Alert& alert) const {

@@ -9,6 +9,7 @@
 #include "io/files/file_system.hpp"
 #include "io/sqlite/store.hpp"
 #include "server/api/salience_port.hpp"
+#include "server/registry/served.hpp"
 #include "server/signals/salience.hpp"
 
 namespace liminal::app {
@@ -32,11 +33,18 @@ class SalienceKeeper final : public api::SaliencePort {
   /// Waits for what is under way, and saves.
   void stop(SteadyTime now);
 
+  /// Takes over what terms count for from the champion of training::kSalienceRanking; null: the
+  /// stated prior.
+  void rank_by(const registry::Served* champion);
+
   [[nodiscard]] salience::Judgement judge(const traffic::Alert& alert) const override;
   [[nodiscard]] std::vector<salience::Judgement> judge(
       std::span<const Asked> events) const override;
   [[nodiscard]] std::vector<salience::Incident> incidents(std::optional<salience::Scope> scope,
                                                           std::size_t count) const override;
+  [[nodiscard]] std::uint32_t weights_version() const override {
+    return signals_.weights_version();
+  }
   [[nodiscard]] bool later(std::function<void()> task) override;
 
  private:

@@ -18,6 +18,7 @@
 #include "io/json/fields.hpp"
 #include "io/tls/certificate.hpp"
 #include "server/api/answers.hpp"
+#include "server/training/ranking.hpp"
 
 namespace liminal::app {
 namespace {
@@ -236,15 +237,19 @@ void Server::open_snapshots() {
 
 /// Without models everything else goes on.
 void Server::open_models() {
-  auto opened = ModelKeeper::open(
-      configuration_,
-      file_system_,
-      {*store_, *clock_, [this](std::size_t limit) { return sink_->rows(limit, ""); }, log_});
+  auto opened = ModelKeeper::open(configuration_,
+                                  file_system_,
+                                  {*store_,
+                                   *clock_,
+                                   [this](std::size_t limit) { return sink_->rows(limit, ""); },
+                                   [this] { return salience_->signals().judged(); },
+                                   log_});
   if (opened) {
     models_ = std::move(*opened);
     models_->model_registry().on_champion_changed(
         [this](const std::string& model, const auto& champion) {
           if (model == learn::kAnomalyDetection) ask_of_users(champion.get());
+          if (model == training::kSalienceRanking) salience_->rank_by(champion.get());
         });
     return;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/salience/learnt.hpp"
 #include "core/salience/prior.hpp"
 #include "core/salience/ranker.hpp"
 
@@ -9,7 +10,7 @@ namespace liminal::salience {
 /// log-odds, so that every term is a line of the explanation.
 struct Judgement {
   Prior prior;
-  Terms terms;                ///< of its item; nothing without history
+  Terms terms;                ///< of its item, as they count; nothing without history
   double history_weight = 0;  ///< κ: 0 without history, 1 after a day of it
   double history = 0;         ///< κ·(x − 13)/3
 
@@ -20,7 +21,11 @@ struct Judgement {
 /// Judges by the fields alone.
 [[nodiscard]] Judgement judge(const Fields& fields);
 
-/// The same with the event's item, as `Ranker` gave it, weighted by how far the history reaches.
-[[nodiscard]] Judgement judge(const Fields& fields, const Item& item, double confidence);
+/// The same with the event's item, as `Ranker` gave it, weighted by how far the history reaches;
+/// `weights`: what its terms count for.
+[[nodiscard]] Judgement judge(const Fields& fields,
+                              const Item& item,
+                              double confidence,
+                              const TermWeights& weights = {});
 
 }  // namespace liminal::salience

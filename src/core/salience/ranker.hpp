@@ -32,9 +32,10 @@ struct Terms {
   double surprise = 0;       ///< more at once than usual
   double breadth = 0;        ///< ≤ 0: the same on many sources at once is news of none of them
   double feedback = 0;       ///< what operators said of the type
+  double offset = 0;         ///< of weights that were learnt (learnt.hpp); 0 without
 
   [[nodiscard]] double x() const {
-    return rarity + type_rarity + neighbourhood + surprise + breadth + feedback;
+    return rarity + type_rarity + neighbourhood + surprise + breadth + feedback + offset;
   }
 };
 

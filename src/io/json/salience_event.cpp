@@ -87,7 +87,9 @@ std::string text_of(const salience::Judgement& judgement) {
   return "history of alerts: rarity " + shown(terms.rarity) + ", of the type " +
          shown(terms.type_rarity) + ", rare things near " + shown(terms.neighbourhood) +
          ", surprise of volume " + shown(terms.surprise) + ", breadth " + shown(terms.breadth) +
-         ", feedback " + shown(terms.feedback) + ", weighted " + shown(judgement.history_weight);
+         ", feedback " + shown(terms.feedback) +
+         (terms.offset != 0 ? ", as learnt, offset " + shown(terms.offset) : "") + ", weighted " +
+         shown(judgement.history_weight);
 }
 
 }  // namespace

@@ -17,6 +17,12 @@ constexpr std::size_t kProblemsMax = 100;
 constexpr std::uint64_t kIncidentsMax = 500;
 constexpr std::string_view kModel = "salience", kVersion = "1";
 
+/// "1", or "1.3" with the weights of version 3 of the ranking that was learnt.
+std::string version_of(const SaliencePort& port) {
+  const std::uint32_t learnt = port.weights_version();
+  return std::string(kVersion) + (learnt > 0 ? "." + std::to_string(learnt) : "");
+}
+
 struct Request {
   std::vector<json::SalienceEvent> events;
   std::vector<std::string> ignored;
@@ -74,6 +80,7 @@ void write_texts(std::string_view key, const std::vector<std::string>& texts, js
 
 void write_answer(const Request& request,
                   const std::vector<salience::Judgement>& judged,
+                  const std::string& version,
                   json::Writer& out) {
   out.begin_object();
   out.key("scores");
@@ -96,7 +103,7 @@ void write_answer(const Request& request,
   out.end_array();
   write_texts("ignored", request.ignored, out);
   out.field("model", kModel);
-  out.field("version", kVersion);
+  out.field("version", version);
   out.end_object();
 }
 
@@ -110,7 +117,7 @@ http::Response answer(std::string_view body, const SaliencePort& port) {
   read_events(*value, request);
   if (!request.problems.empty()) return invalid("body", request.problems);
   json::Writer out;
-  write_answer(request, judge(request, port), out);
+  write_answer(request, judge(request, port), version_of(port), out);
   return json_response(std::move(out));
 }
 
@@ -130,9 +137,10 @@ void Service::rank_events(const CallPtr& call) {
   if (!right(*call, query)) return;
   if (call->request.body.size() <= kBodyAtOnce)
     return call->answer(answer(call->request.body, *salience_));
-  const bool taken =
-      salience_->later([this, call] { call->answer(answer(call->request.body, *salience_)); });
-  if (!taken) call->answer(problem(503, "too much is being ranked already; try again"));
+  later(
+      call,
+      [this](auto task) { return salience_->later(std::move(task)); },
+      [this, call] { call->answer(answer(call->request.body, *salience_)); });
 }
 
 void Service::list_incidents(const CallPtr& call) {

@@ -36,6 +36,9 @@ class SaliencePort {
   [[nodiscard]] virtual std::vector<salience::Incident> incidents(
       std::optional<salience::Scope> scope, std::size_t count) const;
 
+  /// Of the weights that were learnt for histories; 0: they are the prior's.
+  [[nodiscard]] virtual std::uint32_t weights_version() const { return 0; }
+
   /// Runs what takes longer than an answer may, off the server's threads. False when too much
   /// waits.
   [[nodiscard]] virtual bool later(std::function<void()> task);

@@ -12,7 +12,8 @@
 namespace liminal::signals {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+/// Version 1 had no judgements of operators.
+constexpr std::uint8_t kVersion = 2;
 constexpr std::size_t kOpenMax = 65'536;
 
 std::uint64_t hash_of(traffic::FindingType type) { return hash64(traffic::info(type).name); }
@@ -122,7 +123,7 @@ void Salience::take(const Noted& noted) {
                         traffic::info(noted.type).name,
                         noted.user,
                         noted.time,
-                        salience::judge(noted.fields, item, confidence).log_odds(),
+                        salience::judge(noted.fields, item, confidence, weights_).log_odds(),
                         item.type_excess});
 }
 
@@ -142,36 +143,72 @@ void Salience::finish(const std::vector<salience::Item>& finals) {
     if (!judged.final || item->second->terms.x() > judged.item.terms.x())
       judged = {*item->second, confidence, true};
     state_.incidents.raise(
-        open.user, open.time, salience::judge(open.fields, *item->second, confidence).log_odds());
+        open.user,
+        open.time,
+        salience::judge(open.fields, *item->second, confidence, weights_).log_odds());
   }
   state_.open.clear();
 }
 
-void Salience::feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict) {
+void Salience::feedback(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) {
   if (verdict == traffic::FeedbackVerdict::kNone) return;
+  const bool relevant = verdict == traffic::FeedbackVerdict::kTruePositive;
+  const std::uint64_t id = salience::member_id(alert.shard, alert.number);
   const std::lock_guard lock(mutex_);
-  state_.ranker.feedback(hash_of(type), verdict == traffic::FeedbackVerdict::kTruePositive);
+  const salience::Terms terms = judge_now(state_, alert, {}).terms;
+  const auto before = std::find_if(
+      state_.said.begin(), state_.said.end(), [id](const auto& one) { return one.first == id; });
+  if (before != state_.said.end()) {
+    before->second.relevant = relevant;
+  } else {
+    state_.said.push_back(
+        {id, {salience::values_of(terms), relevant, hash64(alert.user), alert.last_seen}});
+    if (state_.said.size() > options_.judged_max) state_.said.pop_front();
+  }
+  state_.ranker.feedback(hash_of(alert.type), relevant);
+}
+
+std::vector<salience::JudgedTerms> Salience::judged() const {
+  std::vector<salience::JudgedTerms> out;
+  const std::lock_guard lock(mutex_);
+  out.reserve(state_.said.size());
+  for (const auto& [id, said] : state_.said) out.push_back(said);
+  return out;
+}
+
+void Salience::set_weights(const salience::TermWeights& weights, std::uint32_t version) {
+  const std::lock_guard lock(mutex_);
+  weights_ = weights;
+  weights_version_ = version;
 }
 
 salience::Judgement Salience::judgement(const State& state,
                                         const salience::Fields& fields,
                                         salience::Item item,
-                                        double confidence) const {
+                                        double confidence,
+                                        const salience::TermWeights& weights) {
   item.terms.feedback = state.ranker.feedback_term(item.type);
-  return salience::judge(fields, item, confidence);
+  return salience::judge(fields, item, confidence, weights);
+}
+
+salience::Judgement Salience::judge_now(const State& state,
+                                        const traffic::Alert& alert,
+                                        const salience::TermWeights& weights) const {
+  const salience::Fields fields = salience::fields_of(alert);
+  const auto known = state.judged.find(salience::member_id(alert.shard, alert.number));
+  if (alert.number > 0 && known != state.judged.end())
+    return judgement(state, fields, known->second.item, known->second.confidence, weights);
+  const SteadyTime at = std::max(alert.last_seen, state.settled);
+  return judgement(state,
+                   fields,
+                   state.ranker.score(hash_of(alert.type), hash64(alert.user), at),
+                   state.ranker.confidence(at),
+                   weights);
 }
 
 salience::Judgement Salience::judge(const traffic::Alert& alert) const {
   const std::lock_guard lock(mutex_);
-  const auto known = state_.judged.find(salience::member_id(alert.shard, alert.number));
-  if (alert.number > 0 && known != state_.judged.end())
-    return judgement(
-        state_, salience::fields_of(alert), known->second.item, known->second.confidence);
-  const SteadyTime at = std::max(alert.last_seen, state_.settled);
-  return judgement(state_,
-                   salience::fields_of(alert),
-                   state_.ranker.score(hash_of(alert.type), hash64(alert.user), at),
-                   state_.ranker.confidence(at));
+  return judge_now(state_, alert, weights_);
 }
 
 std::vector<salience::Judgement> Salience::judge(std::span<const Asked> events) const {
@@ -186,7 +223,8 @@ std::vector<salience::Judgement> Salience::judge(std::span<const Asked> events) 
         known ? judgement(state_,
                           event.fields,
                           state_.ranker.score(type, hash64(event.source), state_.settled),
-                          confidence)
+                          confidence,
+                          weights_)
               : salience::judge(event.fields));
   }
   return judged;
@@ -241,13 +279,38 @@ std::string Salience::save() const {
   }
   out.put_varint(state_.open.size());
   for (const Open& open : state_.open) save_open(open, out);
+  out.put_varint(state_.said.size());
+  for (const auto& [id, said] : state_.said) {
+    out.put(id);
+    for (const double term : said.terms) out.put(term);
+    out.put(said.relevant);
+    out.put(said.source);
+    put_time(said.time, out);
+  }
   return out.take();
+}
+
+void Salience::load_said(State& state, std::uint32_t said_max, Reader& in) {
+  const std::uint64_t count = in.get_varint();
+  if (count > said_max) return in.fail();
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    auto& [id, said] = state.said.emplace_back();
+    in.get(id);
+    for (double& term : said.terms) {
+      in.get(term);
+      if (!std::isfinite(term)) in.fail();
+    }
+    said.relevant = in.get<std::uint8_t>() != 0;
+    in.get(said.source);
+    said.time = get_time(in);
+  }
 }
 
 Result<void> Salience::load(std::string_view bytes) {
   Reader in(bytes);
-  if (in.get<std::uint8_t>() != kVersion)
-    return failure(in.ok() ? ErrorCode::kUnsupported : ErrorCode::kTruncated);
+  const auto version = in.get<std::uint8_t>();
+  if (!in.ok()) return failure(ErrorCode::kTruncated);
+  if (version < 1 || version > kVersion) return failure(ErrorCode::kUnsupported);
   State read(options_);
   read.settled = get_time(in);
   if (const Result<void> ranker = read.ranker.load(in); !ranker) return ranker;
@@ -279,6 +342,7 @@ Result<void> Salience::load(std::string_view bytes) {
       known->second.open = true;
     read.open.push_back(std::move(one));
   }
+  if (version > 1) load_said(read, options_.judged_max, in);
   if (!in.at_end()) return failure(ErrorCode::kTruncated, in.position());
   const std::lock_guard lock(mutex_);
   state_ = std::move(read);

@@ -15,6 +15,7 @@
 #include "core/base/time.hpp"
 #include "core/salience/incidents.hpp"
 #include "core/salience/judgement.hpp"
+#include "core/salience/learnt.hpp"
 #include "core/salience/ranker.hpp"
 #include "core/traffic/alert.hpp"
 
@@ -27,6 +28,7 @@ struct SalienceOptions {
   Duration settle = std::chrono::seconds{2};
   std::uint32_t waiting_max = 65'536;  ///< changes of alerts until then; more are lost and counted
   std::uint32_t alerts_max = 32'768;   ///< whose item is remembered; older ones are judged anew
+  std::uint32_t judged_max = 8'192;    ///< judgements by operators that are kept to learn from
 };
 
 /// What deserves a human now: ranks the alerts that the shards emit, and groups them.
@@ -49,8 +51,16 @@ class Salience {
   /// Takes what settled, and ends minutes. `now` is the engine's time.
   void advance(SteadyTime now);
 
-  /// An operator's word about findings of a type.
-  void feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict);
+  /// An operator's word about an alert: it moves the term of its type, and is kept with the terms
+  /// that the alert had, to learn from. A second word about an alert takes the place of the first.
+  void feedback(const traffic::Alert& alert, traffic::FeedbackVerdict verdict);
+  /// What was said, oldest first.
+  [[nodiscard]] std::vector<salience::JudgedTerms> judged() const;
+
+  /// What the terms of histories count for from now on (`version` says whose weights they are); the
+  /// prior, and 0, when nobody learnt any.
+  void set_weights(const salience::TermWeights& weights, std::uint32_t version);
+  [[nodiscard]] std::uint32_t weights_version() const { return weights_version_; }
 
   [[nodiscard]] salience::Judgement judge(const traffic::Alert& alert) const;
 
@@ -109,21 +119,30 @@ class Salience {
     std::deque<std::uint64_t> order;                   ///< of `judged`, the first noted first
     std::vector<Open> open;
     SteadyTime settled;
+    /// By alert, oldest first.
+    std::deque<std::pair<std::uint64_t, salience::JudgedTerms>> said;
   };
+  [[nodiscard]] salience::Judgement judge_now(const State& state,
+                                              const traffic::Alert& alert,
+                                              const salience::TermWeights& weights) const;
   void take(const Noted& noted);
   void finish(const std::vector<salience::Item>& finals);
-  [[nodiscard]] salience::Judgement judgement(const State& state,
-                                              const salience::Fields& fields,
-                                              salience::Item item,
-                                              double confidence) const;
+  [[nodiscard]] static salience::Judgement judgement(const State& state,
+                                                     const salience::Fields& fields,
+                                                     salience::Item item,
+                                                     double confidence,
+                                                     const salience::TermWeights& weights);
   static void save_open(const Open& open, Writer& out);
+  static void load_said(State& state, std::uint32_t said_max, Reader& in);
 
   const SalienceOptions options_;
   std::atomic<std::uint64_t> lost_{0};
+  std::atomic<std::uint32_t> weights_version_{0};
   mutable std::mutex waiting_mutex_;  // of what follows
   std::vector<Noted> waiting_;
   mutable std::mutex mutex_;  // of what follows
   State state_;
+  salience::TermWeights weights_;
 };
 
 }  // namespace liminal::signals

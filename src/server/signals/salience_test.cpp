@@ -108,8 +108,7 @@ TEST(Salience, FeedbackMovesATypeAtOnce) {
   const auto all = story();
   feed(salience, all);
   const double before = salience.judge(all[80]).log_odds();
-  for (int i = 0; i < 5; ++i)
-    salience.feedback(all[80].type, traffic::FeedbackVerdict::kFalsePositive);
+  for (int i = 0; i < 5; ++i) salience.feedback(all[80], traffic::FeedbackVerdict::kFalsePositive);
   EXPECT_LT(salience.judge(all[80]).log_odds(), before);
 }
 
