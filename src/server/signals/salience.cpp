@@ -150,6 +150,12 @@ void Salience::finish(const std::vector<salience::Item>& finals) {
   state_.open.clear();
 }
 
+void Salience::feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict) {
+  if (verdict == traffic::FeedbackVerdict::kNone) return;
+  const std::lock_guard lock(mutex_);
+  state_.ranker.feedback(hash_of(type), verdict == traffic::FeedbackVerdict::kTruePositive);
+}
+
 void Salience::feedback(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) {
   if (verdict == traffic::FeedbackVerdict::kNone) return;
   const bool relevant = verdict == traffic::FeedbackVerdict::kTruePositive;

@@ -51,6 +51,8 @@ class Salience {
   /// Takes what settled, and ends minutes. `now` is the engine's time.
   void advance(SteadyTime now);
 
+  /// An operator's word about findings of a type: it moves that type's term.
+  void feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict);
   /// An operator's word about an alert: it moves the term of its type, and is kept with the terms
   /// that the alert had, to learn from. A second word about an alert takes the place of the first.
   void feedback(const traffic::Alert& alert, traffic::FeedbackVerdict verdict);

@@ -112,6 +112,48 @@ TEST(Salience, FeedbackMovesATypeAtOnce) {
   EXPECT_LT(salience.judge(all[80]).log_odds(), before);
 }
 
+TEST(Salience, KeepsJudgedAlertsWithTheTermsTheyHadBefore) {
+  Salience salience;
+  const auto all = story();
+  feed(salience, all);
+  const salience::Terms before = salience.judge(all.back()).terms;
+  salience.feedback(all.back(), traffic::FeedbackVerdict::kTruePositive);
+  salience.feedback(all[80], traffic::FeedbackVerdict::kTruePositive);
+  salience.feedback(all[80], traffic::FeedbackVerdict::kExpected);
+  const auto judged = salience.judged();
+  ASSERT_EQ(judged.size(), 2u) << "a second word takes the place of the first";
+  EXPECT_EQ(judged[0].terms, salience::values_of(before));
+  EXPECT_TRUE(judged[0].relevant);
+  EXPECT_EQ(judged[0].time, all.back().last_seen);
+  EXPECT_FALSE(judged[1].relevant);
+  Salience again;
+  ASSERT_TRUE(again.load(salience.save()));
+  ASSERT_EQ(again.judged().size(), 2u);
+  EXPECT_EQ(again.judged()[0].terms, judged[0].terms);
+  EXPECT_EQ(again.save(), salience.save());
+}
+
+TEST(Salience, CountsTermsByWeightsThatWereLearntAndStaysAdditive) {
+  Salience salience;
+  const auto all = story();
+  feed(salience, all);
+  const salience::Judgement prior = salience.judge(all.back());
+  salience::TermWeights weights;
+  weights.of = {2, 1, .5, 1, 1, 1};
+  weights.offset = -1;
+  salience.set_weights(weights, 3);
+  EXPECT_EQ(salience.weights_version(), 3u);
+  const salience::Judgement learnt = salience.judge(all.back());
+  EXPECT_EQ(learnt.terms.rarity, 2 * prior.terms.rarity);
+  EXPECT_EQ(learnt.terms.neighbourhood, .5 * prior.terms.neighbourhood);
+  EXPECT_EQ(learnt.terms.offset, -1);
+  EXPECT_NEAR(learnt.log_odds(),
+              learnt.prior.log_odds + learnt.history_weight * (learnt.terms.x() - 13) / 3,
+              1e-12);
+  salience.set_weights({}, 0);
+  EXPECT_EQ(salience.judge(all.back()).log_odds(), prior.log_odds());
+}
+
 TEST(Salience, EventsFromOutsideTeachNothingAndUseWhatIsKnown) {
   Salience salience;
   feed(salience, story());
