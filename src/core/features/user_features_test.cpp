@@ -4,8 +4,10 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -69,10 +71,11 @@ class History {
     }
     if (!event.address.empty()) addresses_[event.address.hash] = now;
     if (event.kind == EventKind::kMessage) learn_content(event, now, entry);
-    if (event.kind == EventKind::kConnect) {
-      entry.reconnect = connects_ > 0;
-      ++connects_;
-    }
+    if (event.kind == EventKind::kMessage) learn_gap(now);
+    // A repeated report of a connection is none.
+    if (event.kind == EventKind::kConnect && open_.emplace(event.connection, now).second)
+      entry.reconnect = connects_++ > 0;
+    if (event.kind == EventKind::kDisconnect) open_.erase(event.connection);
     entries_.push_back(entry);
   }
 
@@ -98,6 +101,50 @@ class History {
     return bounds;
   }
 
+  /// Of the messages within the window and its oldest bucket.
+  struct Sizes {
+    double count = 0, sum = 0, squares = 0, least = 0, most = 0;
+    [[nodiscard]] double mean() const { return sum / count; }
+    [[nodiscard]] double spread() const {
+      return std::sqrt(std::max(0., squares / count - mean() * mean()));
+    }
+  };
+  [[nodiscard]] Sizes sizes(SteadyTime now) const {
+    Sizes sizes;
+    for (const Entry& entry : entries_) {
+      const std::int64_t age =
+          now.time_since_epoch() / seconds{10} - entry.time.time_since_epoch() / seconds{10};
+      if (entry.kind != EventKind::kMessage || age > 6) continue;
+      const double size = entry.bytes;
+      sizes.least = sizes.count == 0 ? size : std::min(sizes.least, size);
+      sizes.most = std::max(sizes.most, size);
+      ++sizes.count;
+      sizes.sum += size;
+      sizes.squares += size * size;
+    }
+    return sizes;
+  }
+
+  [[nodiscard]] const std::map<std::uint64_t, SteadyTime>& open() const { return open_; }
+
+  /// Of all gaps since the last 60 to 70 min without a message, each weighing 31/32 of the next, and until
+  /// there are 32 of them alike.
+  [[nodiscard]] double burstiness() const {
+    if (gaps_s_.size() < 4) return 0;
+    std::vector<double> weights;
+    for (std::size_t i = 1; i <= gaps_s_.size(); ++i) {
+      const double newest = 1. / static_cast<double>(std::min<std::size_t>(i, 32));
+      for (double& weight : weights) weight *= 1 - newest;
+      weights.push_back(newest);
+    }
+    double mean = 0, variance = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) mean += weights[i] * gaps_s_[i];
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      variance += weights[i] * (gaps_s_[i] - mean) * (gaps_s_[i] - mean);
+    const double deviation = std::sqrt(variance);
+    return deviation + mean > 0 ? (deviation - mean) / (deviation + mean) : 0;
+  }
+
   /// Used within the last hour, and within the last 65 minutes.
   [[nodiscard]] std::pair<double, double> channels(SteadyTime now) const {
     return distinct(channels_, now);
@@ -119,6 +166,15 @@ class History {
     return {hour, more};
   }
 
+  void learn_gap(SteadyTime now) {
+    const auto ten_minutes = [](SteadyTime time) { return time.time_since_epoch() / minutes{10}; };
+    if (!gap_since_ || ten_minutes(now) - ten_minutes(*gap_since_) > 6)
+      gaps_s_.clear();
+    else
+      gaps_s_.push_back(std::chrono::duration<double>(now - *gap_since_).count());
+    gap_since_ = now;
+  }
+
   void learn_content(const Event& event, SteadyTime now, Entry& entry) {
     if (now - last_message_ > minutes{10}) contents_.clear();
     last_message_ = now;
@@ -132,7 +188,9 @@ class History {
   }
 
   std::vector<Entry> entries_;
-  std::map<std::uint64_t, SteadyTime> channels_, addresses_;
+  std::map<std::uint64_t, SteadyTime> channels_, addresses_, open_;
+  std::vector<double> gaps_s_;
+  std::optional<SteadyTime> gap_since_;
   std::vector<std::uint64_t> contents_;
   SteadyTime last_message_ = kStart;
   int connects_ = 0;
@@ -189,7 +247,7 @@ RC_GTEST_PROP(UserFeatures, AreWithinTheirStatedErrorOfTheDefinition, (std::uint
   SteadyTime now = kStart + from_seconds(random.uniform(0, 1e6));
   for (std::uint64_t i = 1 + random.below(300); i > 0; --i) {
     now += pause(random);
-    const RandomEvent made(random, i);
+    const RandomEvent made(random, 1 + random.below(3));  // as many as are told apart
     const bool violation = random.chance(.1);
     user.learn(made.event, now, violation);
     history.learn(made.event, now, violation);
@@ -229,12 +287,66 @@ RC_GTEST_PROP(UserFeatures, AreWithinTheirStatedErrorOfTheDefinition, (std::uint
       RC_ASSERT(std::abs(features[FeatureId::kSameContentRatio] - repeated.exact / hashed.exact) <
                 1e-6);
   }
+  const History::Sizes sizes = history.sizes(now);
+  const double mean = features[FeatureId::kAvgMessageSize];
+  const double spread = features[FeatureId::kMessageSizeSpread];
+  if (messages.oldest == 0 && messages.exact > 0) {
+    RC_ASSERT(std::abs(mean - sizes.mean()) < .01);
+    RC_ASSERT(std::abs(spread - sizes.spread()) < .01);
+  } else {  // of the same messages, weighted: none deviate more than half at either end
+    RC_ASSERT(features[FeatureId::kMessagesPerMinute] == 0 ||
+              (mean >= sizes.least - .01 && mean <= sizes.most + .01));
+    RC_ASSERT(spread <= (sizes.most - sizes.least) / 2 + .01);
+  }
+  RC_ASSERT(features[FeatureId::kOpenConnections] == history.open().size());
+  Duration longest{0};
+  for (const auto& [id, since] : history.open()) longest = std::max(longest, now - since);
+  RC_ASSERT(std::abs(features[FeatureId::kConnectionDuration] -
+                     std::chrono::duration<double>(longest).count()) < .15);
+  RC_ASSERT(std::abs(features[FeatureId::kBurstiness] - history.burstiness()) < 2e-3);
   const auto channels = history.channels(now);
   RC_ASSERT(features[FeatureId::kChannelsCount] >= channels.first);
   RC_ASSERT(features[FeatureId::kChannelsCount] <= channels.second);
   const auto addresses = history.addresses(now);
   RC_ASSERT(features[FeatureId::kDistinctAddresses] >= addresses.first);
   RC_ASSERT(features[FeatureId::kDistinctAddresses] <= addresses.second);
+}
+
+/// Days at which each hour was visited, decayed as stats/hour_profile.hpp says; the profile may be
+/// one below.
+RC_GTEST_PROP(UserFeatures, HoursAreAsUnusualAsTheVisitsMakeThem, (std::uint64_t seed)) {
+  Random random(seed);
+  UserFeatures user;
+  std::set<std::int64_t> visited;  // hours since the epoch
+  SteadyTime now = kStart;
+  const std::uint64_t habits = 1 + random.below(6);
+  for (std::uint64_t i = 1 + random.below(120); i > 0; --i) {
+    now += hours{random.chance(.1) ? 24 * random.below(20) : 0};
+    now += hours{random.chance(.8) ? 24 - habits + random.below(2 * habits) : random.below(24)};
+    user.learn(message(), now, false);
+    visited.insert(now.time_since_epoch() / hours{1});
+  }
+  const std::int64_t last = *visited.rbegin();
+  visited.erase(last);  // is not over
+  std::array<double, 24> most{};
+  for (const std::int64_t hour : visited)
+    most[static_cast<std::size_t>(hour % 24)] +=
+        std::pow(15. / 16, static_cast<double>(last / 24 - hour / 24));
+  const auto least = [&most](std::size_t hour) { return std::max(0., most[hour % 24] - 1); };
+  double top_least = 0, top_most = 0;
+  for (std::size_t hour = 0; hour < 24; ++hour) {
+    top_least = std::max(top_least, least(hour));
+    top_most = std::max(top_most, most[hour]);
+  }
+  now += hours{random.below(24)};
+  const auto here = static_cast<std::size_t>(now.time_since_epoch() / hours{1} % 24);
+  const double usual_most =
+      std::max({2 * most[here], most[(here + 1) % 24], most[(here + 23) % 24]});
+  const double usual_least = std::max({2 * least(here), least(here + 1), least(here + 23)});
+  const double unusual = user.read(FeatureId::kUnusualHoursRatio, now);
+  if (top_most < 2.5) RC_ASSERT(unusual == 0);
+  RC_ASSERT(unusual <= std::max(0., 1 - usual_least / std::max(top_most, 1.)) + 1e-6);
+  if (top_least >= 2.5) RC_ASSERT(unusual >= 1 - usual_most / top_least - 1e-6);
 }
 
 RC_GTEST_PROP(UserFeatures, StayWithinTheirSchema, (std::uint64_t seed)) {
