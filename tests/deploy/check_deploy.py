@@ -39,7 +39,7 @@ KEPT_OFF = {
     "liminal_grpc_calls_total": "only where KEDA asks over gRPC",
     "liminal_grpc_streams": "only where KEDA asks over gRPC",
     "liminal_scaling_actions_total": "only where an actor is configured",
-    "liminal_address_entropy_bits": "for who looks into an attack; alerts say when there is one",
+    "liminal_address_entropy": "for who looks into an attack; alerts say when there is one",
     "liminal_address_users_max": "for who looks into an attack; alerts say when there is one",
     "liminal_channel_messages_per_minute_max": "for who looks into an attack",
     "liminal_data_free_bytes": "the alerting rule on its limit says when it matters",

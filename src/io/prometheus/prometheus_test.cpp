@@ -23,7 +23,7 @@ gauge liminal_start_time_seconds
 gauge liminal_engine_time_seconds
 gauge liminal_users
 gauge liminal_active_users
-gauge liminal_address_entropy_bits
+gauge liminal_address_entropy
 gauge liminal_address_users_max
 gauge liminal_channel_messages_per_minute_max
 counter liminal_users_evicted_total
