@@ -61,6 +61,10 @@ void GatewayThreads::configure(const std::shared_ptr<const gateway::Settings>& s
 Result<epoll::Address> GatewayThreads::listen(const epoll::Address& at) {
   // The first listener may pick a port; the others share it. A Unix socket has one listener.
   const bool shared = !at.is_unix() && parts_.size() > 1;
+  if (shared) {
+    if (const Result<void> nobody = epoll::Listener::check_free(at); !nobody)
+      return tl::unexpected(nobody.error());
+  }
   std::vector<epoll::Listener> listeners;
   epoll::Address where = at;
   for (std::size_t i = 0; i < (shared ? parts_.size() : 1); ++i) {

@@ -42,6 +42,7 @@ class GatewayThreads {
   void configure(const std::shared_ptr<const gateway::Settings>& settings);
 
   /// Listens on every thread, at the port that the system picked when `at` has port 0. Gives where.
+  /// Fails with EADDRINUSE when another program listens there.
   [[nodiscard]] Result<epoll::Address> listen(const epoll::Address& at);
 
   /// Takes leave of every connection and waits until they are gone.

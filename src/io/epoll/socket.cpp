@@ -102,6 +102,15 @@ Result<Listener> Listener::open_at(const Address& at, const Options& options) {
   return listener;
 }
 
+Result<void> Listener::check_free(const Address& at) {
+  const Socket probe(::socket(at.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe.open()) return system_failure();
+  const int on = 1;
+  (void)::setsockopt(probe.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(probe.get(), at.raw(), at.size()) != 0) return system_failure();
+  return {};
+}
+
 std::string system_words(std::uint64_t error_number) {
   return std::generic_category().message(static_cast<int>(error_number));
 }

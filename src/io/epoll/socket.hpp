@@ -87,6 +87,9 @@ class Listener : public Descriptor {
   /// A Unix socket's file is replaced when nobody listens on it any more.
   [[nodiscard]] static Result<Listener> open_at(const Address& at, const Options& options);
   [[nodiscard]] static Result<Listener> open_at(const Address& at) { return open_at(at, {}); }
+  /// Fails with EADDRINUSE while anybody listens there: those who share a port do not notice each
+  /// other, so that two programs would split the connections between them.
+  [[nodiscard]] static Result<void> check_free(const Address& at);
 
   /// The next waiting connection. Fails with EAGAIN as position when there is none.
   [[nodiscard]] Result<std::pair<Socket, Address>> accept() const;

@@ -53,5 +53,19 @@ TEST(Socket, AListenerOnAUnixSocketTakesOverTheFileThatADeadOneLeft) {
   ::unlink(at.host().substr(5).c_str());
 }
 
+TEST(Socket, ThoseWhoShareAPortDoNotShareItWithAnotherProgram) {
+  const Address any = Address::parse("127.0.0.1:0").value();
+  EXPECT_TRUE(Listener::check_free(any));
+  Result<Listener> first = Listener::open_at(any, {.share_port = true});
+  ASSERT_TRUE(first);
+  const Address at = first->local();
+  const Result<void> taken = Listener::check_free(at);
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().position, static_cast<std::uint64_t>(EADDRINUSE));
+  EXPECT_TRUE(Listener::open_at(at, {.share_port = true})) << "its own threads share it";
+  first->close();
+  EXPECT_TRUE(Listener::check_free(at)) << "nobody is left";
+}
+
 }  // namespace
 }  // namespace liminal::epoll
