@@ -350,6 +350,11 @@ void ServerBackend::status(Done<api::Status> done) {
             status.upstreams.push_back({each->name(), each->healthy(now), each->connections()});
         }
         status.connections = parts_.gateways.connections();
+        {
+          const std::lock_guard lock(mutex_);
+          status.events_per_second =
+              event_rate_.per_second(std::chrono::steady_clock::now(), status.events_total);
+        }
         (*shared)(std::move(status));
       });
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -15,6 +14,7 @@
 #include "app/serve/measures.hpp"
 #include "app/serve/metric_streams.hpp"
 #include "app/serve/model_keeper.hpp"
+#include "app/serve/recent_rate.hpp"
 #include "app/serve/salience_keeper.hpp"
 #include "app/serve/scaling.hpp"
 #include "app/serve/snapshots.hpp"
@@ -114,11 +114,7 @@ class ServerBackend final : public api::Backend {
   mutable std::mutex mutex_;
   std::shared_ptr<const engine::Settings> settings_;
   bool limits_were_set_ = false;
-  struct Moment {
-    std::chrono::steady_clock::time_point at;
-    std::uint64_t events = 0;
-  };
-  std::deque<Moment> moments_;  ///< of the last seconds, oldest first
+  RecentRate event_rate_;
   std::uint64_t seconds_lived_ = 0;
   std::chrono::steady_clock::time_point lived_at_ = started_;
   BlockingThread blocking_;

@@ -19,8 +19,6 @@ constexpr std::uint64_t kDiskFreeMin = 64U << 20;
 
 /// The shards' second may be late by this much before they count as stuck.
 constexpr std::chrono::seconds kSecondLateMax{5};
-/// What the rate of events is told over.
-constexpr std::size_t kMomentsMax = 10;
 
 std::optional<std::uint64_t> disk_free(const std::string& directory) {
   struct statvfs disk {};
@@ -66,8 +64,7 @@ void ServerBackend::observe_second() {
         if (!seen) return;
         if (parts_.models != nullptr) parts_.models->second(time(), seen->messages);
         const std::lock_guard lock(mutex_);
-        moments_.push_back({std::chrono::steady_clock::now(), seen->events});
-        if (moments_.size() > kMomentsMax) moments_.pop_front();
+        event_rate_.observe(std::chrono::steady_clock::now(), seen->events);
       });
 }
 
