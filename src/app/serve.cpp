@@ -45,6 +45,26 @@ class Signals {
   int descriptor_ = -1;
 };
 
+/// With any problem the configuration in force stays; what was wrong is in the log, where whoever
+/// sent the signal looks.
+void reload(Server& server, const Loaded& loaded, Log& log) {
+  static LogSite site;
+  for (const Complaint& warning : loaded.warnings)
+    log.write(LogLevel::kWarning,
+              site,
+              "reload.warning",
+              {{"where", warning.where},
+               {"key", warning.problem.key},
+               {"warning", warning.problem.text}});
+  for (const Complaint& problem : loaded.problems)
+    log.write(
+        LogLevel::kError,
+        site,
+        "reload.failed",
+        {{"where", problem.where}, {"key", problem.problem.key}, {"error", problem.problem.text}});
+  loaded.problems.empty() ? server.reload(loaded.configuration) : server.reload_failed();
+}
+
 ExitCode serve(const ConfigurationOptions& options) {
   const auto loaded = load_or_complain(options);
   if (!loaded) return ExitCode::kUsage;
@@ -65,8 +85,7 @@ ExitCode serve(const ConfigurationOptions& options) {
     const int signal = signals.wait_a_second();
     if (signal == SIGTERM || signal == SIGINT) break;
     if (signal == SIGHUP) {
-      const auto again = load_or_complain(options);
-      again ? (*server)->reload(again->configuration) : (*server)->reload_failed();
+      reload(**server, options.load(), log);
     }
     (*server)->housekeep();
   }
