@@ -168,8 +168,10 @@ Asked<learn::TrainingJob> ModelsOf::train(const learn::TrainRequest& request) {
   auto shared = std::make_shared<training::Rows>(std::move(*rows));
   return jobs_->submit(request, [this, options, shared](registry::Jobs::Watch& watch) mutable {
     // The champion of when it begins: it may have changed while the job waited.
-    if (const auto champion = registry_->champion(options.definition.name))
+    if (const auto champion = registry_->champion(options.definition.name)) {
       options.champion = champion->evaluator;
+      options.champion_trained_s = registry_->made_s(champion->name, champion->version);
+    }
     const training::Telling telling{[&watch] { return watch.cancelled(); },
                                     [&watch](double progress, std::vector<learn::JobLine> lines) {
                                       watch.tell(progress, std::move(lines));

@@ -6,90 +6,14 @@
 
 #include "core/base/math.hpp"
 #include "core/learn/metrics.hpp"
+#include "core/learn/mixer.hpp"
 #include "core/models/evaluator.hpp"
 
 namespace liminal::learn {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kLeast = .005;
 constexpr double kCoverages[] = {.8, .9, .95};
-
-/// Models of one kind and inputs as one: margins are weighted sums, so trees and weights are, too.
-class Mixer {
- public:
-  explicit Mixer(const Material& material) : material_(material) {}
-
-  /// Adds the mean of some fits of one candidate, with a weight.
-  void add(const std::vector<const Fit*>& fits, double weight) {
-    const double each = weight / static_cast<double>(fits.size());
-    if (std::holds_alternative<models::Linear>(fits.front()->model)) {
-      for (const Fit* fit : fits) add_linear(std::get<models::Linear>(fit->model), each);
-      return;
-    }
-    const auto& first = std::get<models::Trees>(fits.front()->model);
-    if (first.link != models::Link::kProbability && !first.mean) {
-      for (const Fit* fit : fits) add_sum(std::get<models::Trees>(fit->model), each);
-      return;
-    }
-    models::Trees forest = first;
-    for (std::size_t i = 1; i < fits.size(); ++i) {
-      const auto& more = std::get<models::Trees>(fits[i]->model).trees;
-      forest.trees.insert(forest.trees.end(), more.begin(), more.end());
-    }
-    members_.push_back({static_cast<float>(weight), std::move(forest)});
-  }
-
-  /// The blend, with its margins mapped by slope and intercept. Boosted trees alone stay trees.
-  models::Predictor finish(double slope, double intercept) && {
-    const auto link = material_.loss.classes() ? models::Link::kLogistic : models::Link::kIdentity;
-    if (members_.empty() && linear_.weights.empty()) {
-      for (models::Tree& tree : sum_.trees)
-        for (models::TreeNode& node : tree.nodes)
-          if (node.leaf()) node.value = static_cast<float>(slope * static_cast<double>(node.value));
-      sum_.base = static_cast<float>(slope * base_ + intercept);
-      sum_.inputs = material_.encoding.trees;
-      sum_.link = link;
-      return std::move(sum_);
-    }
-    if (!sum_.trees.empty()) {
-      sum_.base = static_cast<float>(base_);
-      sum_.inputs = material_.encoding.trees;
-      sum_.link = link;
-      members_.insert(members_.begin(), {1.F, std::move(sum_)});
-    }
-    if (!linear_.weights.empty()) {
-      linear_.inputs = material_.encoding.scaled;
-      linear_.link = link;
-      members_.push_back({1.F, std::move(linear_)});
-    }
-    return models::Blend{
-        std::move(members_), static_cast<float>(slope), static_cast<float>(intercept), link};
-  }
-
- private:
-  void add_sum(const models::Trees& trees, double weight) {
-    base_ += weight * static_cast<double>(trees.base);
-    for (models::Tree tree : trees.trees) {
-      for (models::TreeNode& node : tree.nodes)
-        if (node.leaf()) node.value = static_cast<float>(weight * static_cast<double>(node.value));
-      sum_.trees.push_back(std::move(tree));
-    }
-  }
-
-  void add_linear(const models::Linear& linear, double weight) {
-    linear_.weights.resize(linear.weights.size());
-    for (std::size_t k = 0; k < linear.weights.size(); ++k)
-      linear_.weights[k] += static_cast<float>(weight * static_cast<double>(linear.weights[k]));
-    linear_.intercept += static_cast<float>(weight * static_cast<double>(linear.intercept));
-  }
-
-  const Material& material_;
-  std::vector<models::Blend::Member> members_;
-  models::Trees sum_;
-  double base_ = 0;
-  models::Linear linear_;
-};
 
 /// The fit on all rows if there is one, else the fits on the splits that count.
 std::vector<const Fit*> fits_of(const Candidate& candidate, bool prefer_refit) {
@@ -120,8 +44,11 @@ Calibrated calibrated(const std::vector<float>& margins,
   return result;
 }
 
-Trained trained(Mixer mixer, Calibrated calibrated) {
+Trained trained(Mixer mixer, Recipes recipes, Calibrated calibrated) {
   Trained model;
+  recipes.slope = calibrated.platt.slope;
+  recipes.intercept = calibrated.platt.intercept;
+  model.recipes = std::move(recipes);
   model.predictor = std::move(mixer).finish(calibrated.platt.slope, calibrated.platt.intercept);
   model.cost = cost_of(model.predictor);
   model.scores = std::move(calibrated.scores);
@@ -130,21 +57,27 @@ Trained trained(Mixer mixer, Calibrated calibrated) {
 
 Trained blend(const Ledger& ledger, const Pool& pool) {
   Mixer mixer(*ledger.material);
+  Recipes recipes;
   for (std::size_t j = 0; j < pool.candidates.size(); ++j) {
     if (!(pool.weights[j] > 0)) continue;
-    mixer.add(fits_of(ledger.candidates[pool.candidates[j]], ledger.rungs), pool.weights[j]);
+    const Candidate& candidate = ledger.candidates[pool.candidates[j]];
+    mixer.add(fits_of(candidate, ledger.rungs), pool.weights[j]);
+    recipes.members.push_back({candidate.recipe, candidate.refit_rounds(), pool.weights[j]});
   }
   return trained(
       std::move(mixer),
+      std::move(recipes),
       calibrated(blended(pool.margins, pool.weights), pool.labels, ledger.material->loss));
 }
 
 Trained single(const Ledger& ledger, const Pool& pool, std::size_t which) {
   Mixer mixer(*ledger.material);
-  auto fits = fits_of(ledger.candidates[pool.candidates[which]], true);
+  const Candidate& candidate = ledger.candidates[pool.candidates[which]];
+  auto fits = fits_of(candidate, true);
   fits.resize(1);
   mixer.add(fits, 1);
   return trained(std::move(mixer),
+                 Recipes{{{candidate.recipe, candidate.refit_rounds(), 1}}},
                  calibrated(pool.margins[which], pool.labels, ledger.material->loss));
 }
 
@@ -226,7 +159,7 @@ double positives_to_tell(const Pool& pool) {
 }  // namespace
 
 Figures figures_of(std::span<const float> scores, std::span<const float> labels, const Loss& loss) {
-  Figures figures{kNan, kNan, kNan, kNan, kNan, kNan, kNan, kNan, kNan};
+  Figures figures = kNoFigures;
   if (!loss.classes()) {
     figures.mae = mean_absolute_error(scores, labels);
     figures.rmse = root_mean_square_error(scores, labels);

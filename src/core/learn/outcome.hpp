@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "core/learn/calibrate.hpp"
 #include "core/learn/cost.hpp"
 #include "core/learn/ledger.hpp"
+#include "core/learn/recipe.hpp"
 #include "core/models/model.hpp"
 
 namespace liminal::learn {
@@ -29,6 +31,15 @@ struct Figures {
   double roc_auc, pr_auc, brier, log_loss, recall_at_alerts, calibration_error;  ///< classes
   double mae, rmse, pinball;                                                     ///< values
 };
+inline constexpr Figures kNoFigures{std::numeric_limits<double>::quiet_NaN(),
+                                    std::numeric_limits<double>::quiet_NaN(),
+                                    std::numeric_limits<double>::quiet_NaN(),
+                                    std::numeric_limits<double>::quiet_NaN(),
+                                    std::numeric_limits<double>::quiet_NaN(),
+                                    std::numeric_limits<double>::quiet_NaN(),
+                                    std::numeric_limits<double>::quiet_NaN(),
+                                    std::numeric_limits<double>::quiet_NaN(),
+                                    std::numeric_limits<double>::quiet_NaN()};
 /// The share of rows of which `recall_at_alerts` may alert.
 inline constexpr double kAlertRatio = .01;
 
@@ -36,9 +47,21 @@ inline constexpr double kAlertRatio = .01;
                                  std::span<const float> labels,
                                  const Loss& loss);
 
+/// How a model was made: what it takes to make it again, of other rows.
+struct Recipes {
+  struct Member {
+    Recipe recipe;
+    std::uint32_t rounds = 0;  ///< of boosting
+    double weight = 1;
+  };
+  std::vector<Member> members;
+  double slope = 1, intercept = 0;  ///< of the calibration, on rows that its fits had not seen
+};
+
 /// One model that came out, with its answers on `Outcome::rows`.
 struct Trained {
   models::Predictor predictor;
+  Recipes recipes;
   Cost cost;
   std::vector<float> scores;  ///< probabilities or values, in the order of `Outcome::rows`
   Figures figures{};

@@ -12,6 +12,7 @@
 #include "core/learn/fold_plan.hpp"
 #include "core/learn/holdout_plan.hpp"
 #include "core/learn/parts.hpp"
+#include "core/learn/remake.hpp"
 #include "core/learn/split.hpp"
 
 namespace liminal::learn {
@@ -86,7 +87,32 @@ void weigh_by_age(Table& table, const std::vector<std::uint32_t>& rows) {
   }
 }
 
+/// Lets a table be fitted to: weighs it, and learns how it is encoded from the rows that are
+/// searched with.
+void encode(Material& material,
+            std::vector<std::uint8_t> part,
+            const std::vector<std::uint32_t>& searched) {
+  Table& table = material.table;
+  if (!table.times_s.empty()) weigh_by_age(table, searched);
+  material.encoding = learn_encoding(table, searched);
+  material.codes = CrossCodes(table, material.encoding.trees, std::move(part));
+}
+
 }  // namespace
+
+Material material_of_all(Table table, const Loss& loss, const SearchOptions& options) {
+  SearchOptions all = options;
+  all.fresh_ratio = 0;
+  Material material;
+  material.loss = loss;
+  material.table = std::move(table);
+  material.table.drop_infinities();
+  Parts parts = parts_of(material.table, loss, all);
+  encode(material, std::move(parts.part), parts.searched);
+  material.sets.push_back(std::move(parts.searched));
+  material.left_out.push_back(0);
+  return material;
+}
 
 /// Asks for the fits of one batch of a plan after the other.
 class Search::State {
@@ -157,14 +183,12 @@ class Search::State {
 
  private:
   void prepare() {
-    Table& table = material_.table;
+    const Table& table = material_.table;
     Parts parts = parts_of(table, material_.loss, ledger_.options);
     validation_ = parts.validation;
     problems_ = problems_of(parts, table, material_.loss);
     if (!problems_.empty()) return;
-    if (!table.times_s.empty()) weigh_by_age(table, parts.searched);
-    material_.encoding = learn_encoding(table, parts.searched);
-    material_.codes = CrossCodes(table, material_.encoding.trees, std::move(parts.part));
+    encode(material_, std::move(parts.part), parts.searched);
     ledger_.rungs = !parts.folds();
     ledger_.fresh = std::move(parts.fresh);
     if (ledger_.rungs) {

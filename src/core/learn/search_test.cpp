@@ -10,6 +10,7 @@
 #include "core/base/random.hpp"
 #include "core/learn/extra_trees.hpp"
 #include "core/learn/portfolio.hpp"
+#include "core/learn/remake.hpp"
 #include "core/models/evaluator.hpp"
 
 namespace liminal::learn {
@@ -508,6 +509,63 @@ TEST(Portfolio, MovesRecipesWithinTheirBounds) {
                                     : recipe.depth >= 2 && recipe.depth <= 14);
     }
   }
+}
+
+/// On rows that are really new.
+double fresh_auc(const Search& search, const Trained& trained) {
+  const models::Evaluator evaluator = evaluator_of(search, trained);
+  const Table fresh = made_up(78, 2000);
+  std::vector<float> scores;
+  for (std::size_t i = 0; i < fresh.rows(); ++i)
+    scores.push_back(static_cast<float>(evaluator.predict(fresh.row(i)).score));
+  return roc_auc(scores, fresh.labels);
+}
+
+TEST(Remake, GivesTheModelOfTheSameRowsAgain) {
+  Search search(made_up(5, 900), Loss{}, counted(40));
+  const auto outcome = run(search, 2);
+  ASSERT_TRUE(outcome);
+  ASSERT_FALSE(outcome->best.recipes.members.empty());
+  double sum = 0;
+  for (const auto& member : outcome->best.recipes.members) sum += member.weight;
+  EXPECT_NEAR(sum, 1, 1e-9);
+  ASSERT_TRUE(outcome->champion);
+  SmallBooster booster;
+  const Material all = material_of_all(made_up(5, 900), Loss{}, counted(40));
+  const auto again = remake(all, outcome->champion->recipes, 1, booster, never);
+  ASSERT_TRUE(again);
+  const auto twice = remake(all, outcome->champion->recipes, 1, booster, never);
+  EXPECT_EQ(*again, *twice);
+  Trained remade = *outcome->champion;
+  remade.predictor = *again;
+  EXPECT_GT(fresh_auc(search, remade), .8);
+}
+
+TEST(Remake, LearnsFromRowsThatTheSearchHeldOut) {
+  SearchOptions options = counted(40);
+  options.fresh_ratio = .5;
+  const Table table = made_up(6, 400);
+  Search search(table, Loss{}, options);
+  const auto outcome = run(search, 1);
+  ASSERT_TRUE(outcome && outcome->fresh);
+  const Material all = material_of_all(table, Loss{}, options);
+  EXPECT_EQ(all.set(0).size(), table.rows());
+  SmallBooster booster;
+  Trained remade = outcome->best;
+  remade.predictor = *remake(all, outcome->best.recipes, options.seed, booster, never);
+  EXPECT_NE(remade.predictor, outcome->best.predictor);
+  EXPECT_GT(fresh_auc(search, remade), .8);
+}
+
+TEST(Remake, IsNotThereWhenItWasStopped) {
+  Search search(made_up(7, 300), Loss{}, counted(20));
+  const auto outcome = run(search, 1);
+  ASSERT_TRUE(outcome);
+  SmallBooster booster;
+  const Material all = material_of_all(made_up(7, 300), Loss{}, counted(20));
+  const auto stopped = remake(all, outcome->best.recipes, 1, booster, [] { return true; });
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, ErrorCode::kUnavailable);
 }
 
 }  // namespace

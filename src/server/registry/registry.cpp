@@ -207,6 +207,13 @@ Asked<Registry::ServedPtr> Registry::served(const std::string& name,
   return loaded;
 }
 
+std::optional<double> Registry::made_s(const std::string& name, std::uint32_t version) const {
+  const std::lock_guard lock(mutex_);
+  const auto row = known(name, version);
+  if (!row) return std::nullopt;
+  return seconds(row->created.time_since_epoch());
+}
+
 std::shared_ptr<const Served> Registry::champion(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   const auto found = models_.find(name);

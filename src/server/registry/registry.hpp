@@ -51,6 +51,8 @@ class Registry {
   /// The version asked for, or the champion; kMissing in words.
   [[nodiscard]] learn::Asked<std::shared_ptr<const Served>> served(
       const std::string& name, std::optional<std::uint32_t> version = {}) const;
+  /// When a version was made, in seconds since the Unix epoch; nothing when there is none.
+  [[nodiscard]] std::optional<double> made_s(const std::string& name, std::uint32_t version) const;
   /// Null without one.
   [[nodiscard]] std::shared_ptr<const Served> champion(const std::string& name) const;
   [[nodiscard]] std::shared_ptr<const Served> challenger(const std::string& name) const;

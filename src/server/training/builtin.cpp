@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 #include "core/base/math.hpp"
 #include "core/base/random.hpp"
+#include "core/learn/calibrate.hpp"
 #include "core/learn/clusters.hpp"
 #include "core/learn/metrics.hpp"
 #include "core/learn/promote.hpp"
+#include "core/learn/remake.hpp"
 #include "core/traffic/schema.hpp"
 #include "server/training/model_facts.hpp"
 #include "server/training/runner.hpp"
@@ -28,6 +31,9 @@ constexpr double kWithoutShare = .15;
 /// People's labels among the held-out positives from which they can be believed alone.
 constexpr std::size_t kJudgedMin = 20;
 constexpr double kBetterThanChance = 1.645;
+/// Of each class (or rows, of values), so that rows later than the champion judge alone: what the
+/// gate wants.
+constexpr std::size_t kLaterMin = 50;
 
 std::vector<float> scores(const models::Evaluator& evaluator, const learn::Table& table) {
   std::vector<models::Prediction> said(table.rows());
@@ -135,7 +141,7 @@ class Training {
       return refusal(ErrorCode::kConflict, "too few rows are left to learn from");
     auto outcome = search(train, options_.request.budget_s, options_.request.fits_max, true);
     if (!outcome) return tl::unexpected(outcome.error());
-    return judge(train, *outcome);
+    return judge(train, std::move(*outcome));
   }
 
  private:
@@ -149,6 +155,7 @@ class Training {
     options.fits_max = fits_max;
     options.seed = options_.request.seed;
     options.workers = options_.workers;
+    options.fresh_ratio = 0;  // the rows that judge are held out already
     Runner runner(
         learn::Search(train, loss_, options), xgboost_boosters(), {.workers = options_.workers});
     while (!runner.wait_for(kTold)) {
@@ -164,8 +171,8 @@ class Training {
     return std::move(*outcome);
   }
 
-  Asked<learn::TrainedModel> judge(const learn::Table& train, const learn::Outcome& outcome) {
-    const learn::Trained& best = outcome.champion ? *outcome.champion : outcome.best;
+  Asked<learn::TrainedModel> judge(const learn::Table& train, learn::Outcome outcome) {
+    learn::Trained best = outcome.champion ? *outcome.champion : outcome.best;
     RunFacts facts;
     facts.name = options_.definition.name;
     facts.target = options_.definition.target;
@@ -203,14 +210,25 @@ class Training {
       report.champion = learn::figures_of(champion, test_.labels, loss_);
     }
     learn::GateInput input;
-    input.champion = champion;
-    input.challenger = said;
-    input.labels = test_.labels;
+    const std::vector<std::uint32_t> later =
+        comparable ? later_than_champion() : std::vector<std::uint32_t>{};
+    const std::vector<float> later_champion = at(champion, later), later_said = at(said, later),
+                             later_labels = at(test_.labels, later);
+    input.champion = later.empty() ? champion : later_champion;
+    input.challenger = later.empty() ? said : later_said;
+    input.labels = later.empty() ? test_.labels : later_labels;
     input.latency_us = report.latency_us;
     input.memory_bytes = report.memory_bytes;
     input.seed = options_.request.seed;
     report.gate = classes_ ? learn::judge_classifier(input, options_.gate)
                            : learn::judge_regressor(input, options_.gate);
+    if (comparable && options_.champion_trained_s)
+      report.gate.reasons.push_back(
+          later.empty() ? std::string("the champion may have learnt rows that judge here, and then "
+                                      "looks better than it is, until enough are later than it")
+                        : fmt::format("compared on the {} held-out rows that are later than the "
+                                      "champion",
+                                      later.size()));
     if (!comparable && !rows_.baseline.empty())
       report.gate.reasons.emplace_back(
           "without a champion it is compared with saying that all stays as it is");
@@ -221,9 +239,61 @@ class Training {
     const learn::Measure measure = learn::measure_of(
         classes_ ? learn::Objective::kRocAuc : learn::Objective::kSquaredError, loss_.level);
     report.importance = importance_of(*evaluator, test_, measure, options_.request.seed);
-    if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
+    auto remade = remake(best.recipes);
+    if (!remade) return tl::unexpected(remade.error());
+    best.predictor = std::move(*remade);
+    best.figures = report.figures;
+    for (auto& [coverage, half] : best.intervals)
+      half = learn::conformal_half_width(said, test_.labels, coverage);
+    outcome.fresh = true;
+    facts.rows = rows_.table.rows();
+    const std::uint64_t schema = made.model.metadata.schema;
+    made.model = model_of(train, outcome, best, facts);
+    made.model.metadata.schema = schema;
+    made.model.metadata.facts.emplace_back("fitted", "as chosen, once more on all rows");
+    report.served = fmt::format(
+        "What answers was fitted once more, as chosen, on all {} rows; the figures are of the "
+        "model that had not seen those that judge",
+        facts.rows);
     finish(report, made);
     return made;
+  }
+
+  static std::vector<float> at(std::span<const float> values,
+                               const std::vector<std::uint32_t>& places) {
+    std::vector<float> found;
+    for (const std::uint32_t place : places) found.push_back(values[place]);
+    return found;
+  }
+
+  /// Places among the held-out rows that the champion cannot have learnt, when they are enough to
+  /// judge by.
+  [[nodiscard]] std::vector<std::uint32_t> later_than_champion() const {
+    std::vector<std::uint32_t> places;
+    if (!options_.champion_trained_s || test_.times_s.empty()) return places;
+    for (std::uint32_t i = 0; i < test_.rows(); ++i)
+      if (test_.times_s[i] > *options_.champion_trained_s) places.push_back(i);
+    const std::size_t positive = learn::positives(at(test_.labels, places));
+    const std::size_t fewest =
+        classes_ ? std::min(positive, places.size() - positive) : places.size();
+    if (fewest < kLaterMin) places.clear();
+    return places;
+  }
+
+  /// The chosen configuration, fitted to all rows: what was held out is too dear to stay unused.
+  Asked<models::Predictor> remake(const learn::Recipes& recipes) {
+    std::vector<std::uint32_t> every(rows_.table.rows());
+    std::iota(every.begin(), every.end(), 0U);
+    learn::SearchOptions options;
+    options.seed = options_.request.seed;
+    const learn::Material all =
+        learn::material_of_all(searched(rows_.table, every, classes_), loss_, options);
+    auto made =
+        learn::remake(all, recipes, options.seed, *xgboost_boosters()(), telling_.cancelled);
+    if (made) return std::move(*made);
+    return refusal(
+        ErrorCode::kUnavailable,
+        telling_.cancelled() ? "cancelled" : "the chosen model could not be fitted again");
   }
 
   /// What later rows are compared with. Errors of classes are those of what people judged, for that

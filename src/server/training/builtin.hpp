@@ -22,6 +22,9 @@ struct BuiltinOptions {
   learn::ModelDefinition definition;
   learn::TrainRequest request;
   std::shared_ptr<const models::Evaluator> champion;  ///< null: there is none
+  /// When the champion was trained: what was before it may know by heart. None: it learnt none of
+  /// the rows.
+  std::optional<double> champion_trained_s{};
   std::uint32_t workers = 2;
   learn::GateOptions gate{};
 };
@@ -47,6 +50,7 @@ struct RunReport {
   std::optional<double> without_rule_features;             ///< ROC-AUC
   std::vector<std::pair<std::string, double>> importance;  ///< what shuffling a feature costs
   std::vector<learn::CalibrationBin> calibration;
+  std::string served;  ///< how what answers differs from what was judged, in words
   learn::GateDecision gate;
   double latency_us = 0;
   double memory_bytes = 0;

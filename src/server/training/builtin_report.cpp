@@ -97,6 +97,7 @@ std::string report_json(const learn::TrainRequest& request,
   out.field("how", report.held_out->how);
   out.field("trained_rows", report.held_out->train.size());
   out.field("held_out_rows", report.held_out->test.size());
+  if (!report.served.empty()) out.field("served", report.served);
   out.end_object();
   out.key("held_out");
   write(report.figures, out);

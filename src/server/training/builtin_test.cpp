@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -121,6 +122,36 @@ TEST(Builtin, KeepsAnEquallyGoodChampion) {
   ASSERT_TRUE(second);
   EXPECT_FALSE(second->better);
   EXPECT_TRUE(says(*second, "not shown to be better")) << testing::PrintToString(second->reasons);
+}
+
+TEST(Builtin, ComparesWithAChampionOnRowsThatItCannotHaveLearnt) {
+  models::Model champion;
+  champion.metadata.task = models::Task::kClassification;
+  for (const std::string& feature : definition().features)
+    champion.metadata.features.push_back({feature, ""});
+  champion.predictor = models::Linear{{}, {1, 0, 0}, -1.5F, models::Link::kLogistic};
+  auto how = options();
+  how.champion = std::make_shared<const models::Evaluator>(*models::Evaluator::create(champion));
+  how.champion_trained_s = 10 * 60;  // the held-out rows are of minutes 10 to 19
+  const auto later = train_builtin(made_up(true, true), how, kNobody);
+  ASSERT_TRUE(later);
+  EXPECT_TRUE(says(*later, "held-out rows that are later than the champion"))
+      << testing::PrintToString(later->reasons);
+  how.champion_trained_s = 1e9;
+  const auto unclear = train_builtin(made_up(true, true), how, kNobody);
+  ASSERT_TRUE(unclear);
+  EXPECT_TRUE(says(*unclear, "may have learnt rows that judge here"))
+      << testing::PrintToString(unclear->reasons);
+}
+
+TEST(Builtin, WhatAnswersIsFittedOnAllRowsAndTheFiguresSaySo) {
+  const auto made = train_builtin(made_up(true, true), options(), kNobody);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_THAT(made->report, HasSubstr("fitted once more, as chosen, on all 4000 rows"));
+  const auto& facts = made->model.metadata.facts;
+  EXPECT_NE(
+      std::find(facts.begin(), facts.end(), std::pair<std::string, std::string>("rows", "4000")),
+      facts.end());
 }
 
 TEST(Builtin, TheSameFitsGiveTheSameModel) {

@@ -235,6 +235,7 @@ std::string report_json(const Report& report) {
   out.field("validation", std::string(learn::name(report.facts.validation)));
   out.field("figure_rows", outcome.rows.size());
   out.field("figure_rows_fresh", outcome.fresh);
+  out.field("fitted_again_on_all_rows", report.fitted_again);
   write_model(out, "best", outcome.best, loss);
   if (outcome.champion) write_model(out, "champion", *outcome.champion, loss);
   out.field("best_is_champion", outcome.best_is_champion);

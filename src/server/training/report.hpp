@@ -29,6 +29,8 @@ struct Report {
   const learn::Table* table = nullptr;
   const learn::Outcome* outcome = nullptr;
   std::vector<std::string> notes;  ///< of the data: what was left out
+  /// What is written is not what was judged, but fitted once more on all rows.
+  bool fitted_again = false;
   std::vector<Importance> importance;
   std::vector<FeatureDrift> drift;  ///< empty: there was no last run
 };

@@ -166,6 +166,10 @@ void add_models(std::string& out, const Report& report) {
              : "</table><p>On rows that the models were not fitted to; but these rows "
                "decided when boosting ended and what was blended, so expect a little less "
                "on fresh ones.</p>\n";
+  if (report.fitted_again)
+    out +=
+        "<p>What is written is fitted once more, as chosen, on all rows; the figures are of the "
+        "model that had not seen those that judge.</p>\n";
   for (const auto& [coverage, half] : outcome.best.intervals)
     out += fmt::format("<p>± {:.6g} holds the truth in {:.0f} %.</p>\n", half, 100 * coverage);
 }

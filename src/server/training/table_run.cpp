@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "core/learn/remake.hpp"
 #include "io/csv/number.hpp"
 
 namespace liminal::training {
@@ -108,7 +109,9 @@ tl::expected<std::unique_ptr<TableRun>, TableRefusal> TableRun::begin(CsvTable r
   }
   run->notes_ = std::move(read.notes);
   if (auto why = refusal(read.table, facts.loss)) return wrong_table(std::move(*why));
-  learn::Search search(std::move(read.table), aim->loss, options_of(wish, aim->objective));
+  run->options_ = options_of(wish, aim->objective);
+  run->weights_ = read.table.weights;
+  learn::Search search(std::move(read.table), aim->loss, run->options_);
   if (!search.problems().empty()) {
     const Problem& problem = search.problems().front();
     return wrong_table(problem.key + " " + problem.text);
@@ -129,7 +132,18 @@ bool TableRun::finish() {
 }
 
 tl::expected<models::Model, std::string> TableRun::model(const learn::Trained& trained) const {
-  models::Model model = model_of(table(), *outcome_, trained, facts_);
+  learn::Trained last = trained;
+  if (outcome_->fresh) {
+    learn::Table rows = table();
+    rows.weights = weights_;
+    const learn::Material all = learn::material_of_all(std::move(rows), facts_.loss, options_);
+    auto made = learn::remake(all, trained.recipes, options_.seed, *xgboost_boosters()(), never);
+    if (!made) return tl::unexpected<std::string>("it could not be fitted to all rows");
+    last.predictor = std::move(*made);
+  }
+  models::Model model = model_of(table(), *outcome_, last, facts_);
+  if (outcome_->fresh)
+    model.metadata.facts.emplace_back("fitted", "as chosen, once more on all rows");
   if (const Problems problems = models::validate(model); !problems.empty())
     return tl::unexpected(problems[0].key + " " + problems[0].text);
   return model;
@@ -141,6 +155,7 @@ Report TableRun::report() const {
   report.table = &table();
   report.outcome = &*outcome_;
   report.notes = notes_;
+  report.fitted_again = outcome_->fresh;
   report.importance = importance_of(table(), *outcome_, facts_);
   return report;
 }

@@ -61,7 +61,8 @@ class TableRun {
   [[nodiscard]] const learn::Outcome& outcome() const { return *outcome_; }
   [[nodiscard]] const RunFacts& facts() const { return facts_; }
   [[nodiscard]] const learn::Table& table() const { return runner_->material().table; }
-  /// One of the outcome's models, or why it is not sound.
+  /// One of the outcome's models, or why it is not sound. Where rows were left out for the figures
+  /// it is fitted once more, as chosen, on all rows (one fit a member).
   [[nodiscard]] tl::expected<models::Model, std::string> model(const learn::Trained& trained) const;
   /// With the importance of features, without drift. Points into this.
   [[nodiscard]] Report report() const;
@@ -73,6 +74,8 @@ class TableRun {
   std::vector<std::string> notes_;
   std::unique_ptr<Runner> runner_;
   std::optional<learn::Outcome> outcome_;
+  learn::SearchOptions options_;
+  std::vector<float> weights_;  ///< of the rows, before the search weighed them by age
 };
 
 /// What comes of a table without a target.
