@@ -1,11 +1,7 @@
 # Every folder of the source tree, from the lowest layer up (docs/architecture.md has the table).
 # A folder that is being written is left out until it has its CMakeLists.txt.
 # The Python package takes the core and what answers of it, without a socket or a store.
-<<<<<<< HEAD
-set(python_folders "^(core/.*|io/(json|http|prometheus|svg|files|csv|onnx|remote_write|xgboost|sqlite|onnxruntime)|server/(api|signals|replay|training|registry))$")
-=======
-set(python_folders "^(core/.*|io/(json|http|prometheus|svg|files|csv|onnx|kenning|remote_write|xgboost|sqlite)|server/(api|signals|replay|training|registry))$")
->>>>>>> 0e0f8ce (Train by Kenning on rows, up to a file that takes them as they are and its figures)
+set(python_folders "^(core/.*|io/(json|http|prometheus|svg|files|csv|onnx|kenning|remote_write|xgboost|sqlite|onnxruntime)|server/(api|signals|replay|training|registry))$")
 foreach(folder
     core/base
     core/stats core/traffic core/wire
