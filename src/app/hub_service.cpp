@@ -12,6 +12,7 @@ class HubService::Member final : public hub::Peer {
   explicit Member(gateway::LocalPeer& peer) : peer_(peer) {}
   [[nodiscard]] std::string_view user() const override { return peer_.user().text; }
   [[nodiscard]] bool send(std::string_view frames) override { return peer_.send(frames); }
+  void failed() override { peer_.failed(); }
 
  private:
   gateway::LocalPeer& peer_;
@@ -35,7 +36,7 @@ void HubService::received(gateway::LocalPeer& peer, wire::Opcode opcode, std::st
   if (opcode != wire::Opcode::kText) {
     // A peer whose queue is full misses this answer like any other.
     (void)peer.send(hub::error("messages must be text"));
-    return;
+    return peer.failed();
   }
   hub_.receive(*found->second, payload, now_());
 }

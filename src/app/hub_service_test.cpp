@@ -20,9 +20,11 @@ class OpenEngine : public gateway::Engine {
  public:
   explicit OpenEngine(std::size_t threads) : threads_(threads) {}
   traffic::Verdict decide(const traffic::Event&) override { return {}; }
-  void failed(const traffic::Event&) override {}
+  void failed(const traffic::Event& event) override { failures.push_back(event.kind); }
   EventTime now() override { return EventTime{std::chrono::seconds{1'700'000'000}}; }
   std::size_t owner(ShardId shard) const override { return index(shard) % threads_; }
+
+  std::vector<traffic::EventKind> failures;
 
  private:
   std::size_t threads_;
@@ -132,6 +134,14 @@ TEST_F(HubBehindGateway, WhoLeavesIsTakenOutOfItsChannels) {
   ASSERT_TRUE(
       until([&] { return hubs.at(0).counts().members + hubs.at(1).counts().members == 0; }));
   EXPECT_EQ(hubs.at(0).counts().channels + hubs.at(1).counts().channels, 0u);
+}
+
+TEST_F(HubBehindGateway, WhatTheHubRefusesIsAnErrorOfTheUsers) {
+  User& ann = user("ann");
+  for (const char* nonsense : {"no request", "dance", "subscribe"}) ann.say({{"type", nonsense}});
+  ann.say(subscribe("lobby"));
+  ASSERT_TRUE(until([&] { return ann.heard.size() == 4; }));
+  EXPECT_EQ(engine.failures, std::vector(3, traffic::EventKind::kFailed));
 }
 
 }  // namespace

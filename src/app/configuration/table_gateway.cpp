@@ -206,7 +206,8 @@ void add_looking(Settings& all) {
                  .help = "Where the upstream's answers say what they are."});
   all.push_back({.key = "gateway.error_values",
                  .slot = [](C& c) -> Slot { return &c.gateway.error_values; },
-                 .help = "What an answer that counts as this user's error says there."});
+                 .help = "What an answer that counts as this user's error says there. What the "
+                         "built-in hub refuses always counts."});
   all.push_back({.key = "gateway.error_bytes_max",
                  .slot = [](C& c) -> Slot { return &c.gateway.error_bytes_max; },
                  .help = "Larger answers are not looked into.",

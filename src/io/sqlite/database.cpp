@@ -73,7 +73,8 @@ Result<Database> Database::open(const std::string& path, const Options& options)
   // Full mutexes are not needed: whoever owns a connection is one thread at a time.
   const int flags =
       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-      (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+      (options.read_only ? SQLITE_OPEN_READONLY
+                         : SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0));
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(
       path.c_str(), &raw, flags, options.vfs.empty() ? nullptr : options.vfs.c_str());
@@ -136,6 +137,21 @@ Result<void> Database::script(Sql sql) {
   const int code = sqlite3_exec(handle_.get(), sql.text(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return tl::unexpected(error_of(code));
   return {};
+}
+
+Result<void> Database::checkpoint() {
+  const int code = sqlite3_wal_checkpoint_v2(
+      handle_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code != SQLITE_OK) return tl::unexpected(error_of(code));
+  return {};
+}
+
+void Database::watch_log(int& pages) {
+  const auto tell = [](void* target, sqlite3*, const char*, int length) {
+    *static_cast<int*>(target) = length;
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(handle_.get(), tell, &pages);
 }
 
 bool Database::idle() const { return sqlite3_get_autocommit(handle_.get()) != 0; }

@@ -83,6 +83,7 @@ class Database {
  public:
   struct Options {
     bool read_only = false;
+    bool create = true;                          ///< where there is none, unless read-only
     std::chrono::milliseconds busy_patience{0};  ///< how long to wait for a lock of another process
     std::string vfs{};                           ///< empty: the system's; tests inject faults here
   };
@@ -102,6 +103,13 @@ class Database {
 
   /// Runs several statements, separated by semicolons, that take no values and are not kept.
   Result<void> script(Sql sql);
+
+  /// Moves what the write-ahead log holds into the file, as far as nobody reads it: two fsyncs.
+  Result<void> checkpoint();
+
+  /// In place of SQLite's own checkpoints: `pages` is from now on told by each commit how long the
+  /// write-ahead log is. It outlives the connection.
+  void watch_log(int& pages);
 
   /// No transaction is open: none was begun, or SQLite has rolled it back by itself.
   [[nodiscard]] bool idle() const;

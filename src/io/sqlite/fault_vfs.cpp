@@ -10,6 +10,8 @@ namespace {
 struct Faults {
   std::atomic<int> write{0}, sync{0}, read{0}, open{0};
   std::atomic<int> writes_left{0};
+  std::atomic<bool> hold_syncs{false};
+  std::atomic<int> syncs_held{0};
 };
 Faults faults;  // SQLite hands its callbacks no context of ours
 
@@ -32,6 +34,9 @@ int read(sqlite3_file* file, void* data, int count, sqlite3_int64 offset) {
   return inner(file)->pMethods->xRead(inner(file), data, count, offset);
 }
 int sync(sqlite3_file* file, int flags) {
+  ++faults.syncs_held;
+  faults.hold_syncs.wait(true);
+  --faults.syncs_held;
   if (faults.sync != 0) return faults.sync;
   return inner(file)->pMethods->xSync(inner(file), flags);
 }
@@ -106,6 +111,7 @@ FaultVfs::FaultVfs() {
   shim.pAppData = system;
   shim.xOpen = open;
   faults.write = faults.sync = faults.read = faults.open = 0;
+  faults.hold_syncs = false;
   sqlite3_vfs_register(&shim, 0);
 }
 
@@ -117,6 +123,12 @@ void FaultVfs::fail_writes_after(int count, int code) {
   faults.write = code;
 }
 void FaultVfs::fail_syncs(int code) { faults.sync = code; }
+void FaultVfs::hold_syncs() { faults.hold_syncs = true; }
+void FaultVfs::let_syncs_go() {
+  faults.hold_syncs = false;
+  faults.hold_syncs.notify_all();
+}
+int FaultVfs::syncs_held() { return faults.syncs_held; }
 void FaultVfs::fail_reads(int code) { faults.read = code; }
 void FaultVfs::fail_opens(int code) { faults.open = code; }
 

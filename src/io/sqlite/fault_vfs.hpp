@@ -14,6 +14,11 @@ class FaultVfs {
   FaultVfs(const FaultVfs&) = delete;
   FaultVfs& operator=(const FaultVfs&) = delete;
 
+  /// Syncs wait from now on, until they are let go.
+  void hold_syncs();
+  void let_syncs_go();
+  [[nodiscard]] static int syncs_held();
+
   /// Result codes that the calls give from now on; 0: they work.
   void fail_writes(int code);
   void fail_syncs(int code);

@@ -204,5 +204,22 @@ TEST_F(StoreFaultTest, AFailingSyncIsNoAcknowledgement) {
   EXPECT_TRUE(waiting.get());
 }
 
+TEST_F(StoreFaultTest, ASlowDiskHoldsUpNoCommitForACheckpoint) {
+  open();
+  ASSERT_TRUE(store_->commit({an_alert(1, 1)}).get());
+  faults_.hold_syncs();
+  const std::string much(100'000, 'x');
+  for (int i = 0; i < 60; ++i) EXPECT_TRUE(store_->commit({Meta{std::to_string(i), much}}).get());
+  while (FaultVfs::syncs_held() == 0) std::this_thread::yield();
+  const auto log_bytes = std::filesystem::file_size(database() + "-wal");
+  EXPECT_GT(log_bytes, 60 * much.size());
+  faults_.let_syncs_go();
+  // Who writes without a pause never lets the log begin anew by itself: it has a bound all the
+  // same.
+  const std::string more(2'000'000, 'x');
+  for (int i = 0; i < 48; ++i) EXPECT_TRUE(store_->commit({Meta{"again", more}}).get());
+  EXPECT_LT(std::filesystem::file_size(database() + "-wal"), 90'000'000u);
+}
+
 }  // namespace
 }  // namespace liminal::sqlite

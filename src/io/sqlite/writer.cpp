@@ -18,6 +18,9 @@ constexpr milliseconds kIdle{1'000};       // how often the clock is saved and r
 constexpr milliseconds kBusyPatience{50};  // for a lock that another process holds for a moment
 constexpr milliseconds kClosingPause{20};
 
+constexpr int kLogPages = 1'000;      // 4 MiB: a checkpoint is asked for, and again every so many
+constexpr int kLogPagesMax = 16'000;  // 64 MiB: commits wait for one
+
 /// Whether the write itself is at fault: trying it again would fail again.
 bool is_of_the_write(const Error& error) {
   switch (error.code) {
@@ -73,15 +76,19 @@ Result<void> configure(Database& database, const Writer::Options& options) {
       })
       .and_then([&] {
         return database.script(
-            "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864;"
-            "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;");
+            "PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;"
+            "PRAGMA cache_size = -8192;");
       });
 }
 
 }  // namespace
 
 Writer::Writer(Options options, WriteQueue& queue, HealthKeeper& health)
-    : options_(std::move(options)), queue_(queue), health_(health), retention_(options_.retention) {
+    : options_(std::move(options)),
+      queue_(queue),
+      health_(health),
+      checkpointer_(options_.path, options_.vfs),
+      retention_(options_.retention) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -134,7 +141,20 @@ Result<void> Writer::work() {
       .and_then([this] { return commit_rows(); })
       .and_then([this] { return commit_clock(); })
       .and_then([this] { return forget(); })
-      .and_then([this] { return keep_retention(); });
+      .and_then([this] { return keep_retention(); })
+      .map([this] { tend_log(); });
+}
+
+void Writer::tend_log() {
+  if (log_pages_ < log_pages_seen_) log_pages_seen_ = 0;  // it began anew
+  if (log_pages_ - log_pages_seen_ < kLogPages) return;
+  log_pages_seen_ = log_pages_;
+  // A checkpoint that fails or must wait for another is made up for by the next.
+  if (log_pages_ < kLogPagesMax) {
+    checkpointer_.ask();
+  } else {
+    (void)database_->checkpoint();
+  }
 }
 
 Result<void> Writer::open() {
@@ -147,6 +167,8 @@ Result<void> Writer::open() {
                          .map([&](std::int64_t schema) { schema_ = schema; });
   if (!ready) return ready;
   database_ = std::move(*opened);
+  database_->watch_log(log_pages_);
+  log_pages_ = log_pages_seen_ = 0;
   openings_.fetch_add(1);
   health_.opened_anew();
   return {};

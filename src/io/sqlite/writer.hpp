@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "io/sqlite/checkpointer.hpp"
+#include "io/sqlite/database.hpp"
 #include "io/sqlite/health.hpp"
 #include "io/sqlite/retention.hpp"
 #include "io/sqlite/write_queue.hpp"
@@ -77,6 +79,7 @@ class Writer {
   [[nodiscard]] Result<void> commit_clock();
   [[nodiscard]] Result<void> forget();
   [[nodiscard]] Result<void> keep_retention();
+  void tend_log();
   [[nodiscard]] Result<void> apply_groups(std::vector<Result<void>>& outcomes);
   void settle(const std::vector<Group>& groups, const std::vector<Result<void>>& outcomes);
   void committed_after(Clock::time_point start);
@@ -87,6 +90,8 @@ class Writer {
   const Options options_;
   WriteQueue& queue_;
   HealthKeeper& health_;
+  Checkpointer checkpointer_;
+  int log_pages_ = 0, log_pages_seen_ = 0;  ///< of the write-ahead log; when it was last looked at
   std::optional<Database> database_;
   std::int64_t schema_ = 0;
 

@@ -178,6 +178,12 @@ traffic::Verdict Connection::judge(wire::Opcode opcode,
   return thread_.engine.decide(message);
 }
 
+void Connection::report_failure() {
+  traffic::Event failed = event(traffic::EventKind::kFailed);
+  failed.error = true;
+  thread_.engine.failed(failed);
+}
+
 traffic::Decision Connection::apply(const traffic::Verdict& verdict) {
   const auto reason = static_cast<std::size_t>(verdict.reason);
   Counters& counters = thread_.counters;
@@ -227,6 +233,8 @@ void Connection::count(const wire::FramePart& part, Direction direction) {
 }
 
 Connection::Ending Connection::ending(const traffic::Verdict& verdict) {
+  if (verdict.reason == traffic::Reason::kMessageSize)
+    return {wire::CloseCode::kMessageTooBig, "message too large", Closing::kMessageTooLarge};
   const bool for_now = verdict.reason != traffic::Reason::kBlocked &&
                        verdict.reason != traffic::Reason::kFinding &&
                        verdict.retry_after != Duration::max();

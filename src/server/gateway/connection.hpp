@@ -125,6 +125,8 @@ class Connection : public epoll::Retired, protected epoll::Timer {
 
  protected:
   [[nodiscard]] traffic::Event message_event() const { return event(traffic::EventKind::kMessage); }
+  /// A message that was judged before turned out to be an error of the user's.
+  void report_failure();
   /// A pong that answers the gateway's own ping: nobody else's business.
   [[nodiscard]] bool is_own_pong(const wire::FramePart& part);
   bool pinged_ = false;

@@ -14,6 +14,7 @@ using State = epoll::Transfer::State;
 
 /// How long a refused client may take to hang up. Closing at once could take the answer with it.
 constexpr Duration kRefusalLinger = std::chrono::seconds{2};
+constexpr Duration kConnectionsRetry = std::chrono::seconds{10};
 
 bool owns_place(const std::vector<std::unique_ptr<epoll::Retired>>& list,
                 std::size_t place,
@@ -219,13 +220,16 @@ bool Handshake::judge() {
     return true;
   }
   thread_.counters.closed_by_limit[reason].add();
-  const bool for_good = verdict.reason == traffic::Reason::kBlocked ||
-                        verdict.reason == traffic::Reason::kFinding ||
-                        verdict.retry_after == Duration::max();
-  if (for_good) {
+  // The engine has not counted a connection that it refused, and must not hear that it ended.
+  entered_ = false;
+  leave_census();
+  if (verdict.reason == traffic::Reason::kBlocked || verdict.reason == traffic::Reason::kFinding) {
     refuse(403, Rejection::kBlocked, "this user or address is blocked");
   } else {
-    refuse(429, Rejection::kRateLimited, "too many connections for now", verdict.retry_after);
+    // Nobody knows when one of the connections that are open will end.
+    const Duration wait =
+        verdict.retry_after == Duration::max() ? kConnectionsRetry : verdict.retry_after;
+    refuse(429, Rejection::kRateLimited, "too many connections for now", wait);
   }
   return false;
 }
@@ -413,6 +417,10 @@ void Handshake::refuse(unsigned status,
 void Handshake::leave() {
   if (!std::exchange(entered_, false)) return;
   (void)thread_.engine.decide(event(traffic::EventKind::kDisconnect));
+  leave_census();
+}
+
+void Handshake::leave_census() {
   thread_.census.leave(arrival_.identity->user().hash, arrival_.identity->address().hash);
 }
 

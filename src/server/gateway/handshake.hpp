@@ -81,6 +81,7 @@ class Handshake final : public epoll::Retired, private epoll::Timer {
   [[nodiscard]] wire::UpgradeRequest request() const;
   [[nodiscard]] traffic::Event event(traffic::EventKind kind) const;
   void leave();
+  void leave_census();
   /// Gives place to the connection, or to nothing.
   void done();
 

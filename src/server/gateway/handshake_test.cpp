@@ -157,6 +157,25 @@ TEST_F(Handshake, TheEngineMayRefuseWith429OrWith403) {
   EXPECT_TRUE(upstream.sessions.empty());
 }
 
+TEST_F(Handshake, ACapOnConnectionsIsNoBlockAndTheEngineHearsNoEndOfWhatItRefused) {
+  start();
+  engine.rule = [&](const traffic::Event& event) {
+    return event.kind == EventKind::kConnect
+               ? verdict(Decision::kDrop, Duration::max(), Reason::kAddressConnections)
+               : traffic::Verdict{};
+  };
+  TestClient& refused = client();
+  refused.upgrade();
+  ASSERT_TRUE(until([&] { return refused.ended; }));
+  EXPECT_EQ(refused.status(), 429u);
+  EXPECT_NE(refused.head.find("Retry-After: 10\r\n"), std::string::npos) << refused.head;
+  for (const auto& seen : engine.seen) EXPECT_NE(seen.kind, EventKind::kDisconnect);
+
+  engine.rule = nullptr;
+  connected();  // nothing is left of the refused one in the census either
+  EXPECT_EQ(census.total(), 1u);
+}
+
 TEST_F(Handshake, AnUpstreamThatIsDownIsPassedOver) {
   std::string dead;
   {

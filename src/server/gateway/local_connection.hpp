@@ -25,6 +25,7 @@ class LocalConnection final : public Connection, public LocalPeer {
   [[nodiscard]] const traffic::Name& address() const override { return identity_->address(); }
   [[nodiscard]] std::uint64_t id() const override { return id_; }
   [[nodiscard]] bool send(std::string_view frames) override;
+  void failed() override { report_failure(); }
   void close(wire::CloseCode code, std::string_view reason) override;
 
  protected:

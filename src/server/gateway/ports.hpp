@@ -50,6 +50,9 @@ class LocalPeer {
   /// turn. False when more than the high-water mark waits: nothing was queued, the peer is slow.
   [[nodiscard]] virtual bool send(std::string_view frames) = 0;
 
+  /// The message that was received last was an error of the user's.
+  virtual void failed() = 0;
+
   /// Ends the connection after what is queued. `closed` follows later, not from inside this call.
   virtual void close(wire::CloseCode code, std::string_view reason) = 0;
 };

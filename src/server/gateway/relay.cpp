@@ -255,9 +255,7 @@ void Relay::look_for_error(const wire::FramePart& part) {
                           options.error_values.end())
     return;
   thread_.counters.upstream_errors.add();
-  traffic::Event event = message_event();
-  event.error = true;
-  thread_.engine.failed(event);
+  report_failure();
 }
 
 bool Relay::content_is_good(const wire::FramePart& part) {

@@ -260,8 +260,13 @@ TEST_F(Relay, ClosesWith1013ForNowAnd1008ForGood) {
   second.text("x");
   ASSERT_TRUE(until([&] { return second.ended; }));
   EXPECT_EQ(second.close_code, 1008);
-  first.socket.close();
-  second.socket.close();
+
+  reason = Reason::kMessageSize;
+  TestClient& third = connected();
+  third.text("x");
+  ASSERT_TRUE(until([&] { return third.ended; }));
+  EXPECT_EQ(third.close_code, 1009);
+  for (TestClient* const one : {&first, &second, &third}) one->socket.close();
   EXPECT_TRUE(until([&] { return gateway.connections() == 0; }));
 }
 
@@ -380,7 +385,10 @@ TEST_F(Relay, AnswersThatMatchTheErrorPatternAreTheUsersErrors) {
   client.text(R"({"id":1,"type":"error"})");
   ASSERT_TRUE(until([&] { return client.messages.size() == 2; }));
   std::size_t errors = 0;
-  for (const auto& seen : engine.seen) errors += seen.error ? 1 : 0;
+  for (const auto& seen : engine.seen) {
+    errors += seen.error ? 1 : 0;
+    EXPECT_EQ(seen.error, seen.kind == EventKind::kFailed);  // no message more
+  }
   EXPECT_EQ(errors, 1u);
   EXPECT_EQ(totals().upstream_errors, 1u);
 }

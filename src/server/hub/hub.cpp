@@ -39,7 +39,7 @@ SharedPublication Hub::receive(Peer& peer, std::string_view message, EventTime n
   Member& member = *found->second;
   const RequestResult request = reader_.read(message);
   if (!request) {
-    answer(member, error(request.error()));
+    refuse(member, request.error());
     return nullptr;
   }
   switch (request->kind) {
@@ -62,13 +62,18 @@ void Hub::answer(Member& member, const std::string& frame) {
   if (!member.peer->send(frame)) ++counts_.dropped_slow;
 }
 
+void Hub::refuse(Member& member, std::string_view why) {
+  answer(member, error(why));
+  member.peer->failed();
+}
+
 /// Subscribing again to a channel that one is in is answered like the first time.
 void Hub::subscribe(Member& member, const std::string& name) {
   const auto is_it = [&](const Subscription& one) { return one.channel->name == name; };
   auto& mine = member.subscriptions;
   if (std::none_of(mine.begin(), mine.end(), is_it)) {
     if (mine.size() >= options_.member_channels_max)
-      return answer(member, error("you are in too many channels"));
+      return refuse(member, "you are in too many channels");
     auto found = channels_.find(name);
     if (found == channels_.end()) {
       if (channels_.size() >= options_.channels_max)
@@ -90,7 +95,7 @@ void Hub::unsubscribe(Member& member, std::string_view name) {
   auto& mine = member.subscriptions;
   const auto found = std::find_if(
       mine.begin(), mine.end(), [&](const Subscription& one) { return one.channel->name == name; });
-  if (found == mine.end()) return answer(member, error("you are not in this channel"));
+  if (found == mine.end()) return refuse(member, "you are not in this channel");
   leave_channel(member, static_cast<std::size_t>(found - mine.begin()));
   answer(member, unsubscribed(name));
 }

@@ -22,6 +22,8 @@ class Peer {
   /// Queues whole frames. False when the peer's bounded queue is full: nothing was queued. Must not
   /// call the hub: what ends a connection is told with `leave` later.
   [[nodiscard]] virtual bool send(std::string_view frames) = 0;
+  /// What the peer asked for last was an error of its own.
+  virtual void failed() = 0;
 };
 
 /// A message on its way to the members of a channel, on any thread.
@@ -113,6 +115,8 @@ class Hub {
   void finish_front(Channel& channel);
   void forget_if_empty(Channel& channel);
   void answer(Member& member, const std::string& frame);
+  /// Answers with an error that is the member's own.
+  void refuse(Member& member, std::string_view why);
 
   Options options_;
   RequestReader reader_;

@@ -11,6 +11,7 @@ namespace {
 class Sink : public Peer {
  public:
   [[nodiscard]] std::string_view user() const override { return "user"; }
+  void failed() override {}
   [[nodiscard]] bool send(std::string_view frames) override {
     bytes += frames.size();
     return true;

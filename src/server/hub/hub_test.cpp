@@ -22,6 +22,7 @@ class FakePeer : public Peer {
  public:
   explicit FakePeer(std::string name = "user") : name_(std::move(name)) {}
   [[nodiscard]] std::string_view user() const override { return name_; }
+  void failed() override { ++errors; }
   [[nodiscard]] bool send(std::string_view frames) override {
     if (full) return false;
     wire::MessageReader reader(wire::Sender::kServer, {});
@@ -37,6 +38,7 @@ class FakePeer : public Peer {
     return found;
   }
   std::vector<json> got;
+  int errors = 0;
   bool full = false;
 
  private:
@@ -149,6 +151,7 @@ TEST_F(HubTest, APublicationThatCannotWaitIsRefusedAndItsSenderTold) {
   for (int i = 0; i < 5; ++i) say(ann, publish("lobby", i));
   ASSERT_EQ(ann.got.size(), 1u);
   EXPECT_EQ(ann.got[0]["type"], "error");
+  EXPECT_EQ(ann.errors, 0);  // nothing of its own doing
   EXPECT_EQ(hub.counts().dropped_busy, 1u);
   (void)hub.deliver(kAll);
   EXPECT_EQ(ann.contents(), (std::vector<int>{0, 1, 2, 3}));
@@ -161,6 +164,7 @@ TEST_F(HubTest, ChannelsAndSubscriptionsAreBounded) {
   FakePeer& ann = add("ann");
   for (const char* channel : {"a", "b", "c", "d"}) say(ann, subscribe(channel));
   EXPECT_EQ(ann.got.back()["type"], "error");
+  EXPECT_EQ(ann.errors, 1);
   for (int i = 0; i < 4; ++i)
     (void)add("x", {std::to_string(3 * i), std::to_string(3 * i + 1), std::to_string(3 * i + 2)});
   EXPECT_EQ(hub.counts().channels, 10u);

@@ -15,6 +15,7 @@ constexpr EventTime kNow{std::chrono::seconds{1'700'000'000}};
 class CountingPeer : public Peer {
  public:
   [[nodiscard]] std::string_view user() const override { return "user"; }
+  void failed() override {}
   [[nodiscard]] bool send(std::string_view frames) override {
     if (frames.find("\"message\"") != std::string_view::npos) ++messages;
     return true;
