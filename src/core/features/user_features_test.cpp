@@ -127,8 +127,8 @@ class History {
 
   [[nodiscard]] const std::map<std::uint64_t, SteadyTime>& open() const { return open_; }
 
-  /// Of all gaps since the last 60 to 70 min without a message, each weighing 31/32 of the next, and until
-  /// there are 32 of them alike.
+  /// Of all gaps since the last 60 to 70 min without a message, each weighing 31/32 of the next,
+  /// and until there are 32 of them alike.
   [[nodiscard]] double burstiness() const {
     if (gaps_s_.size() < 4) return 0;
     std::vector<double> weights;
