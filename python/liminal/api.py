@@ -35,7 +35,7 @@ PREFIXES = ("/ml", "/salience", "/anomaly", "/scaling")
 BODY_BYTES_MAX = 16 * 1024 * 1024
 # Answered where the request is; what takes longer, or may wait for a disk, is answered on another thread.
 _INLINE_BYTES_MAX = 32 * 1024
-MODEL_PATHS = ("/ml/models", "/ml/jobs", "/ml/experiments", "/v2")
+MODEL_PATHS = ("/ml/models", "/ml/jobs", "/ml/experiments", "/ml/learning", "/v2")
 _ASKED_OF_MODELS = ("/ml/models/predict", "/infer")
 
 
