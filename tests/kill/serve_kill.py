@@ -225,7 +225,8 @@ def main():
     parser.add_argument("--longest", type=float, default=1.5)
     parser.add_argument("--ready", type=float, default=2)
     parser.add_argument("--users", type=int, default=0)
-    parser.add_argument("--settle", type=float, default=0)
+    # Rows are sampled, a thousand a second in all: what is looked for must not compete with the preloaded.
+    parser.add_argument("--settle", type=float, default=2.5)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if not pathlib.Path(options.program).exists():
