@@ -78,6 +78,10 @@ def test_only_this_machine_is_answered_unless_there_is_a_token_or_trust():
     assert client.get("/ml/status").status_code == 401
     bearer = {"Authorization": "Bearer s3cret"}
     assert client.get("/ml/status", headers=bearer).status_code == 200
+    stranger = {"Host": "evil.example", "Origin": "http://evil.example"}
+    assert client_of()[1].get("/ml/status", headers=stranger).status_code == 403
+    trusting = client_of(trusted=True)[1]
+    assert trusting.delete("/ml/features/cleanup", headers=stranger).status_code == 200
     assert client_of()[1].delete(
         "/ml/features/cleanup", headers={"Origin": "http://evil.example"}).status_code == 403
 

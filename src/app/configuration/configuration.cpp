@@ -65,6 +65,11 @@ void check_addresses(const Configuration& c, Checks& checks) {
   checks.require(!api || is_loopback(*api) || !c.api.token.empty() || !c.api.token_file.empty(),
                  "api.address",
                  "is reachable from other machines: set api.token or api.token_file");
+  for (const std::string& host : c.api.hosts) {
+    checks.require(!host.empty() && host.find_first_of(":/ ") == std::string::npos,
+                   "api.hosts",
+                   fmt::format("\"{}\" is no name without a port", host));
+  }
   checks.require(!c.data.empty(), "data", "must not be empty");
   for (const std::string& upstream : c.upstreams) {
     const bool known = upstream.starts_with("ws://") || upstream.starts_with("wss://") ||

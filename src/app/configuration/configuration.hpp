@@ -35,6 +35,7 @@ struct Configuration {
     std::string address = "127.0.0.1:8000";
     std::string token;
     std::string token_file;
+    std::vector<std::string> hosts;  ///< names that this server has, for clients without the token
     /// Of one client address; generous, because it is there for loops that went wild.
     double requests_per_second = 10'000;
     std::uint32_t requests_burst = 20'000;

@@ -77,6 +77,15 @@ void add_api(Settings& all) {
   all.push_back({.key = "api.token_file",
                  .slot = [](C& c) -> Slot { return &c.api.token_file; },
                  .help = "A file whose first line is the token, instead of `api.token`."});
+  all.push_back({.key = "api.hosts",
+                 .slot = [](C& c) -> Slot { return &c.api.hosts; },
+                 .help =
+                     "Names by which this machine's clients call the API, without a port. A "
+                     "request without the token that is addressed (Host) to any other name than "
+                     "these, localhost or an address is refused: a page of a stranger, shown "
+                     "by a browser on this machine, could have pointed its own name here and "
+                     "read what the API tells.",
+                 .change = Change::kRestart});
   all.push_back({.key = "api.requests_per_second",
                  .slot = [](C& c) -> Slot { return &c.api.requests_per_second; },
                  .help = "Requests of one client address a second, as a lasting rate; 0: no limit.",

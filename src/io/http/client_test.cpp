@@ -16,9 +16,10 @@ Url url_of(const Server& server, const std::string& target = "/") {
 }
 
 std::unique_ptr<Server> serve(Handler handler) {
-  return std::move(*Server::start({}, std::move(handler), [](unsigned status, std::string_view) {
-    return Response{.status = status, .headers = {}, .body = ""};
-  }));
+  return std::move(*Server::start(
+      {}, std::move(handler), [](unsigned status, std::string_view, std::string_view) {
+        return Response{.status = status, .headers = {}, .body = ""};
+      }));
 }
 
 TEST(ParseUrl, TakesUrlsApart) {

@@ -186,7 +186,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void expire() {
     if (answered_) return close();
-    answer(turn_, error_page_(503, "no answer was found in time"));
+    answer(turn_, page({503, "no answer was found in time"}));
   }
 
   void await_request() {
@@ -284,7 +284,17 @@ class Session : public std::enable_shared_from_this<Session> {
   void refuse(Refusal words) {
     keep_alive_ = false;
     head_only_ = false;
-    write(error_page_(words.status, words.detail));
+    write(page(words));
+  }
+
+  [[nodiscard]] Response page(Refusal words) const {
+    std::string_view request_id;
+    if (parser_) {
+      const auto& fields = parser_->get();
+      if (const auto found = fields.find("X-Request-Id"); found != fields.end())
+        request_id = {found->value().data(), found->value().size()};
+    }
+    return error_page_(words.status, words.detail, request_id);
   }
 
   void write(Response response) {

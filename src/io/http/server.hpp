@@ -35,8 +35,10 @@ using Reply = std::function<void(Response)>;
 /// Called on one of the server's threads; must not block.
 using Handler = std::function<void(Request, Reply)>;
 
-/// Makes the answer to what the server itself refuses: 400, 413, 431, 503, 505.
-using ErrorPage = std::function<Response(unsigned status, std::string_view detail)>;
+/// Makes the answer to what the server itself refuses: 400, 413, 417, 431, 503, 505. `request_id`
+/// is the request's X-Request-Id, empty when it has none or was not read so far.
+using ErrorPage =
+    std::function<Response(unsigned status, std::string_view detail, std::string_view request_id)>;
 
 /// An HTTP/1.1 server: keep-alive, pipelining (requests of a connection are handled one after the
 /// other, so answers keep their order), chunked bodies, `Expect: 100-continue`, HEAD.

@@ -16,7 +16,7 @@ void round_trips(benchmark::State& state) {
       [](Request, Reply reply) {
         reply({200, {{"Content-Type", "application/json"}}, "{}"});
       },
-      [](unsigned status, std::string_view) {
+      [](unsigned status, std::string_view, std::string_view) {
         return Response{status, {}, {}};
       });
   const int client = ::socket(AF_INET, SOCK_STREAM, 0);

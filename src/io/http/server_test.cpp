@@ -18,8 +18,10 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-Response error_page(unsigned status, std::string_view detail) {
-  return {status, {{"Content-Type", "text/plain"}}, std::string(detail)};
+Response error_page(unsigned status, std::string_view detail, std::string_view request_id) {
+  return {status,
+          {{"Content-Type", "text/plain"}, {"X-Request-Id", std::string(request_id)}},
+          std::string(detail)};
 }
 
 /// Answers with what it was asked.
@@ -132,6 +134,8 @@ TEST(Server, RefusesWhatExceedsItsBounds) {
       {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2049\r\n\r\n" + much, "HTTP/1.1 413 "},
       {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n" + much,
        "HTTP/1.1 413 "},
+      {"POST / HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\nContent-Length: 2049\r\n\r\n" + much,
+       "HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain\r\nX-Request-Id: mine\r\n"},
       {"GET / HTTP/1.1\r\nHost: x\r\nA: " + much, "HTTP/1.1 431 "},
       {"GET /" + much, "HTTP/1.1 431 "}};
   for (const auto& [bytes, expected] : cases) {
@@ -178,8 +182,9 @@ TEST(Server, SaysWhenItsHandlerTakesTooLong) {
     client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_THAT(client.until("in time"), StartsWith("HTTP/1.1 503 "));
     kept.at(0)({200, {}, "too late"});
-    client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    EXPECT_THAT(client.until("in time"), StartsWith("HTTP/1.1 503 "));
+    client.send("GET / HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine-7\r\n\r\n");
+    EXPECT_THAT(client.until("in time"),
+                AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("X-Request-Id: mine-7\r\n")));
   }
   kept.at(1)({200, {}, "the server is gone"});
 }

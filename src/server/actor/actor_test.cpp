@@ -24,7 +24,7 @@ class FakeRay {
       : server_(*http::Server::start(
             {},
             [this](http::Request request, http::Reply reply) { reply(answer(request)); },
-            [](unsigned status, std::string_view) {
+            [](unsigned status, std::string_view, std::string_view) {
               return http::Response{status, {}, {}};
             })) {}
 
@@ -246,7 +246,7 @@ TEST_F(ActorTest, EndsWhileItWaitsForAnAnswer) {
         held.push_back(std::move(reply));
         asked.notify_all();
       },
-      [](unsigned status, std::string_view) {
+      [](unsigned status, std::string_view, std::string_view) {
         return http::Response{status, {}, {}};
       });
   Target target = ray_target(traffic::Mode::kEnforce);

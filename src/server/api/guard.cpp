@@ -35,6 +35,13 @@ bool is_address_or_localhost(std::string_view host) {
   return !host.empty() && host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
+bool is_ours(std::string_view host, const std::vector<std::string>& names) {
+  return is_address_or_localhost(host) ||
+         std::any_of(names.begin(), names.end(), [host](const std::string& name) {
+           return http::same_name(host, name);
+         });
+}
+
 /// A page of another site asks, as browsers tell it.
 bool comes_from_elsewhere(const http::Request& request) {
   const auto origin = request.header("Origin");
@@ -66,16 +73,18 @@ std::optional<http::Response> refuse(const http::Request& request,
   if (access == Access::kOpen) return std::nullopt;
   if (access == Access::kWrite && comes_from_elsewhere(request))
     return problem(403, "a page of another site must not change anything here");
-  if (options.token.empty()) {
-    if (!request.peer_is_local)
-      return problem(403, "without a configured token only clients on this machine are served");
-    if (access == Access::kWrite &&
-        !is_address_or_localhost(host_name(request.header("Host").value_or(""))))
-      return problem(403, "without a configured token the Host must be an address or localhost");
-    return std::nullopt;
+  if (!options.token.empty() && has_token(request, options.token)) return std::nullopt;
+  if (options.token.empty() && !request.peer_is_local)
+    return problem(403, "without a configured token only clients on this machine are served");
+  if (options.token.empty() || (access == Access::kRead && request.peer_is_local)) {
+    // Only what is no browser names no Host at all.
+    const auto host = request.header("Host");
+    if (!host || is_ours(host_name(*host), options.hosts)) return std::nullopt;
+    return problem(
+        403,
+        "the Host of a request without the token must be an address, localhost or one "
+        "of api.hosts: any other name could have been pointed here by a stranger's page");
   }
-  if (access == Access::kRead && request.peer_is_local) return std::nullopt;
-  if (has_token(request, options.token)) return std::nullopt;
   if (request.header("Authorization")) return unauthorized("the token is not the right one");
   return unauthorized(access == Access::kRead ? "clients on other machines need the token"
                                               : "changes need the token");

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "io/http/message.hpp"
 
@@ -15,6 +16,9 @@ namespace liminal::api {
 struct AccessOptions {
   /// Bearer token; empty: none is needed (and only loopback may be listened on).
   std::string token{};
+  /// Host names that requests without the token may be addressed to, beside addresses and
+  /// localhost.
+  std::vector<std::string> hosts{};
   /// Requests a second of one client address, and how many at once; 0: no limit. Generous, because
   /// a dashboard polls: it is there for loops that went wild.
   double requests_per_second = 10'000;
@@ -36,8 +40,9 @@ enum class Access : std::uint8_t {
 /// What is answered to who may not; nothing when they may.
 ///
 /// A browser that shows a stranger's page is on the same machine too. So a change needs, beside
-/// what is said above: no Origin of another site, and, without a token, a Host that is an address
-/// or localhost (a name could have been pointed here by that page's owner).
+/// what is said above, no Origin of another site; and whatever is asked without the token must have
+/// a Host that is an address, localhost or one of `hosts`: that page's owner could have pointed a
+/// name of their own here, and then this server is of their site.
 [[nodiscard]] std::optional<http::Response> refuse(const http::Request& request,
                                                    Access access,
                                                    const AccessOptions& options);

@@ -59,6 +59,30 @@ TEST(Access, APageOfAnotherSiteChangesNothing) {
     EXPECT_EQ(status(from(true, {{"Host", host}}), Access::kWrite, ""), 200U) << host;
 }
 
+TEST(Access, ANameThatIsNotKnownIsServedOnlyWithTheToken) {
+  const auto asked = [](const char* host, const std::string& token, const char* given = nullptr) {
+    http::Request request = from(true, {{"Host", host}});
+    if (given != nullptr) request.headers.push_back({"Authorization", given});
+    const auto response =
+        refuse(request, Access::kRead, {.token = token, .hosts = {"liminal.internal"}});
+    return response ? response->status : 200;
+  };
+  for (const char* token : {"", "s3cret"}) {
+    EXPECT_EQ(asked("evil.example:8000", token), 403U);
+    EXPECT_EQ(asked("localhost.evil.example", token), 403U);
+    EXPECT_EQ(asked("127.0.0.1.evil.example", token), 403U);
+    EXPECT_EQ(asked("", token), 403U);
+    for (const char* ours : {"Liminal.internal:8000", "localhost", "10.0.0.7:8000", "[fe80::1]:80"})
+      EXPECT_EQ(asked(ours, token), 200U) << ours;
+  }
+  http::Request nameless;
+  nameless.peer_is_local = true;
+  EXPECT_EQ(status(nameless, Access::kWrite, ""), 200U) << "no browser asks so";
+  EXPECT_EQ(asked("evil.example", "s3cret", "Bearer s3cret"), 200U);
+  EXPECT_EQ(asked("evil.example", "s3cret", "Bearer other"), 403U);
+  EXPECT_EQ(status(from(true, {{"Host", "evil.example"}}), Access::kOpen, ""), 200U);
+}
+
 TEST(SameSecret, ComparesEveryByte) {
   EXPECT_TRUE(same_secret("abc", "abc"));
   EXPECT_TRUE(same_secret("", ""));

@@ -23,6 +23,23 @@ std::string hex(std::uint64_t number) {
   return text;
 }
 
+std::uint64_t random_number() {
+  std::random_device random;
+  return (std::uint64_t{random()} << 32) | random();
+}
+
+/// What the client calls its request, when that can be a header; else a number.
+std::string request_id_of(std::string_view given, std::uint64_t otherwise) {
+  const bool good = !given.empty() && given.size() <= kIdBytesMax && is_visible_ascii(given);
+  return good ? std::string(given) : hex(otherwise);
+}
+
+void add_common_headers(const std::string& request_id, http::Response& response) {
+  response.headers.push_back({"X-Request-Id", request_id});
+  response.headers.push_back({"Cache-Control", "no-store"});
+  response.headers.push_back({"X-Content-Type-Options", "nosniff"});
+}
+
 bool is_acceptable(Body body, std::optional<std::string_view> content_type) {
   // Without a Content-Type the body is taken for what the route expects.
   if (body == Body::kNone || body == Body::kOther || !content_type) return true;
@@ -34,6 +51,12 @@ bool is_acceptable(Body body, std::optional<std::string_view> content_type) {
   return std::any_of(kLines.begin(), kLines.end(), [type](std::string_view line_type) {
     return http::same_name(type, line_type);
   });
+}
+
+/// What the bodies of routes are read as; those of `kOther` say of themselves how they are packed.
+bool is_packed(Body body, std::optional<std::string_view> encoding) {
+  return (body == Body::kJson || body == Body::kEvents) && encoding &&
+         !http::same_name(*encoding, "identity");
 }
 
 /// A label has few values: methods that no route has are one.
@@ -56,7 +79,7 @@ Service::Service(const Options& options, Backend& backend, Clock clock)
       clock_(std::move(clock)),
       limiter_(options.access),
       answered_({}),
-      id_seed_((std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()),
+      id_seed_(random_number()),
       access_(options.access) {}
 
 Service::~Service() = default;
@@ -76,8 +99,12 @@ AccessOptions Service::access() const {
   return access_;
 }
 
-http::Response Service::error_page(unsigned status, std::string_view detail) {
-  return problem(status, detail);
+http::Response Service::error_page(unsigned status,
+                                   std::string_view detail,
+                                   std::string_view request_id) {
+  http::Response response = problem(status, detail);
+  add_common_headers(request_id_of(request_id, random_number()), response);
+  return response;
 }
 
 const Route* Service::find_route(Call& call, std::string& allowed) {
@@ -215,10 +242,8 @@ void Service::handle(http::Request request, http::Reply reply) {
   const auto call = std::make_shared<Call>(*this, std::move(request), std::move(reply));
   call->begun = clock_();
   call->method = call->request.method == "HEAD" ? "GET" : std::string_view(call->request.method);
-  const std::string_view given = call->request.header("X-Request-Id").value_or("");
-  call->id = !given.empty() && given.size() <= kIdBytesMax && is_visible_ascii(given)
-                 ? std::string(given)
-                 : hex(mix64(id_seed_ + ++id_count_));
+  call->id = request_id_of(call->request.header("X-Request-Id").value_or(""),
+                           mix64(id_seed_ + ++id_count_));
   run(call, &Service::dispatch);
 }
 
@@ -253,6 +278,12 @@ std::optional<http::Response> Service::refuse_call(Call& call, const Route& rout
     }
   }
   if (auto refusal = refuse(call.request, route.access, access())) return refusal;
+  if (is_packed(route.body, call.request.header("Content-Encoding"))) {
+    http::Response response =
+        problem(415, "a body with a Content-Encoding is not unpacked: send it as it is");
+    response.headers.push_back({"Accept-Encoding", "identity"});
+    return response;
+  }
   if (!is_acceptable(route.body, call.request.header("Content-Type")))
     return problem(415,
                    route.body == Body::kEvents
@@ -342,9 +373,7 @@ void Service::send(Call& call, http::Response response) {
   const http::Reply reply = std::exchange(call.reply, nullptr);
   if (!reply) return;
   auto& headers = response.headers;
-  headers.push_back({"X-Request-Id", call.id});
-  headers.push_back({"Cache-Control", "no-store"});
-  headers.push_back({"X-Content-Type-Options", "nosniff"});
+  add_common_headers(call.id, response);
   if (!limiter_.unlimited()) {
     headers.push_back({"RateLimit-Policy", limiter_.policy()});
     headers.push_back({"RateLimit",

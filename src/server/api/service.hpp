@@ -73,7 +73,9 @@ class Service {
   void set_token(std::string token);
 
   /// Makes the answers to what the server refuses by itself.
-  [[nodiscard]] static http::Response error_page(unsigned status, std::string_view detail);
+  [[nodiscard]] static http::Response error_page(unsigned status,
+                                                 std::string_view detail,
+                                                 std::string_view request_id);
 
   /// How often which route was answered how, and how long it took.
   [[nodiscard]] prometheus::Snapshot own_metrics() const;

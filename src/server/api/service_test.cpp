@@ -115,8 +115,23 @@ TEST_F(ServiceTest, SaysWhyABodyHoldsNoEvent) {
   EXPECT_EQ(ask("POST", "/ml/events", "[{]").status, 400U);
   EXPECT_EQ(ask("POST", "/ml/events", "\n").status, 400U);
   EXPECT_EQ(ask("POST", "/ml/events", "{}", {{"Content-Type", "text/csv"}}).status, 415U);
+  const auto packed = ask("POST", "/ml/events", "\x1f\x8b", {{"Content-Encoding", "gzip"}});
+  EXPECT_EQ(packed.status, 415U);
+  EXPECT_EQ(packed.header("Accept-Encoding"), "identity");
   EXPECT_TRUE(backend.events.empty());
   EXPECT_EQ(service.own_metrics().value(prometheus::Family::kEventsRejected), 2);
+}
+
+TEST_F(ServiceTest, WhatIsRefusedBeforeItIsRoutedCarriesTheRequestsIdToo) {
+  const http::Response named = Service::error_page(413, "too large", "mine-7");
+  EXPECT_EQ(named.status, 413U);
+  EXPECT_EQ(named.header("X-Request-Id"), "mine-7");
+  for (const char* none : {"", "two words"}) {
+    const http::Response first = Service::error_page(400, "no request", none);
+    const http::Response second = Service::error_page(400, "no request", none);
+    EXPECT_EQ(first.header("X-Request-Id").value_or("").size(), 16U);
+    EXPECT_NE(first.header("X-Request-Id"), second.header("X-Request-Id"));
+  }
 }
 
 TEST_F(ServiceTest, ListsFeatureRows) {

@@ -144,8 +144,8 @@ TEST(Webhook, WithoutASecretSignsNothing) {
 }
 
 std::unique_ptr<http::Server> serve(http::Handler handler) {
-  return std::move(
-      *http::Server::start({}, std::move(handler), [](unsigned status, std::string_view) {
+  return std::move(*http::Server::start(
+      {}, std::move(handler), [](unsigned status, std::string_view, std::string_view) {
         return http::Response{.status = status, .headers = {}, .body = ""};
       }));
 }
