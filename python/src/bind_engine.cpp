@@ -244,7 +244,7 @@ Thread-safe. Raises ValueError that names the argument.)")
           "clock"_a = "system",
           "profile"_a = "chat",
           "mode"_a = "shadow",
-          "buffer_size"_a = 10'000,
+          "buffer_size"_a = 1'000,
           "detection_rules"_a.none() = nb::none())
       .def("track_user_activity",
            &track,

@@ -27,7 +27,7 @@ enum class Clock : std::uint8_t {
 struct EngineOptions {
   engine::Options engine{};
   Clock clock = Clock::kSystem;
-  std::size_t rows_max = 10'000;    ///< recent feature rows kept
+  std::size_t rows_max = 1'000;     ///< recent feature rows kept
   std::size_t alerts_max = 10'000;  ///< alerts kept, resolved ones too; the oldest go first
 };
 

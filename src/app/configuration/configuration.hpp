@@ -47,6 +47,8 @@ struct Configuration {
     std::string jwt_secret;
     std::string jwt_key_file;
     std::string jwt_claim = "sub";
+    std::string jwt_issuer;    ///< empty: any
+    std::string jwt_audience;  ///< empty: any
     std::string header = "X-User-Id";
     std::string cookie;
     std::vector<std::string> trusted_proxies;
@@ -102,6 +104,7 @@ struct Configuration {
   gateway::Options gateway;  ///< but for who users are, which `identity` says
   limits::Options limits;
   detect::Options detect;
+  std::uint64_t buffer_size = 1'000;   ///< recent feature rows at hand
   shards::InferenceOptions inference;  ///< what `detect.model` says of time
   engine::AlertOptions alerts;
   engine::Options engine;        ///< but for the three above

@@ -11,10 +11,13 @@ using C = Configuration;
 using Settings = std::vector<Setting>;
 
 void add_identity(Settings& all) {
-  all.push_back({.key = "identity.order",
-                 .slot = [](C& c) -> Slot { return &c.identity.order; },
-                 .help = "Where the user of a connection is looked for, first to last: jwt, "
-                         "header (of a trusted proxy), cookie, address."});
+  all.push_back(
+      {.key = "identity.order",
+       .slot = [](C& c) -> Slot { return &c.identity.order; },
+       .help = "Where the user of a connection is looked for, first to last: jwt, "
+               "header (of a trusted proxy), cookie, address. What names the user is passed on "
+               "to the upstream as it came: of a token in the query (?token=) its access "
+               "log holds a copy, unless it is told not to."});
   all.push_back({.key = "identity.jwt_algorithm",
                  .slot = [](C& c) -> Slot { return &c.identity.jwt_algorithm; },
                  .help = "HS256, RS256 or ES256. No other is accepted, whatever a token says."});
@@ -28,6 +31,14 @@ void add_identity(Settings& all) {
   all.push_back({.key = "identity.jwt_claim",
                  .slot = [](C& c) -> Slot { return &c.identity.jwt_claim; },
                  .help = "The claim that names the user."});
+  all.push_back({.key = "identity.jwt_issuer",
+                 .slot = [](C& c) -> Slot { return &c.identity.jwt_issuer; },
+                 .help = "What a token's `iss` must be; empty: it is not looked at."});
+  all.push_back({.key = "identity.jwt_audience",
+                 .slot = [](C& c) -> Slot { return &c.identity.jwt_audience; },
+                 .help = "What a token's `aud` must be, or have among others; empty: it is not "
+                         "looked at. With several services of one issuer set it: a token for "
+                         "another would be believed."});
   all.push_back({.key = "identity.header",
                  .slot = [](C& c) -> Slot { return &c.identity.header; },
                  .help = "The header in which a trusted proxy names the user."});

@@ -63,6 +63,14 @@ void add_store_settings(std::vector<Setting>& all) {
                  .help = "Overrides that each shard keeps; a further one is refused.",
                  .low = 1,
                  .high = 1 << 20});
+  all.push_back(
+      {.key = "engine.buffer_size",
+       .slot = [](C& c) -> Slot { return &c.buffer_size; },
+       .help = "Recent feature rows of all users that are at hand, some 200 bytes each; what is "
+               "older comes from the store, thinned.",
+       .low = 1,
+       .high = 10'000'000,
+       .change = Change::kRestart});
   all.push_back({.key = "engine.horizon",
                  .slot = [](C& c) -> Slot { return &c.engine.horizon; },
                  .help = "How far ahead of now an event's time may be before it is held to be "

@@ -45,6 +45,8 @@ tl::expected<std::shared_ptr<const gateway::TokenVerifier>, std::string> token_v
   jwt_tokens::Options options;
   options.algorithm = identity.jwt_algorithm;
   options.claim = identity.jwt_claim;
+  options.issuer = identity.jwt_issuer;
+  options.audience = identity.jwt_audience;
   options.key = identity.jwt_secret;
   if (!identity.jwt_key_file.empty()) {
     auto key = read_file(identity.jwt_key_file);

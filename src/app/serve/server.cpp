@@ -29,8 +29,6 @@ constexpr std::size_t kOpenAlertsMax = 64 * 4096;
 
 /// That read requests and rank events.
 constexpr unsigned kApiThreads = 2;
-/// Feature rows at hand: what operators know as the buffer's size.
-constexpr std::size_t kRecentRows = 1000;
 
 using Failed = tl::unexpected<std::string>;
 
@@ -90,8 +88,10 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->salience_ = std::make_unique<SalienceKeeper>(
       server->file_system_, log, configuration.data, configuration.time_scale);
   server->salience_->load(*server->store_);
-  server->sink_ = std::make_unique<EffectsSink>(
-      *server->store_, log, kRecentRows, pusher(*server->salience_, server->webhook_.get()));
+  server->sink_ = std::make_unique<EffectsSink>(*server->store_,
+                                                log,
+                                                configuration.buffer_size,
+                                                pusher(*server->salience_, server->webhook_.get()));
   server->open_journal();
   server->open_snapshots();
   server->runtime_ = std::make_unique<shards::Runtime>(

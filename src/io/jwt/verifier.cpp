@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
 #include <exception>
 #include <memory>
 #include <system_error>
@@ -87,8 +88,13 @@ std::optional<std::string> Verifier::user(std::string_view token) const {
                                                     params::verify(true));
     if (error) return std::nullopt;
     const auto& claims = decoded.payload().create_json_obj();
+    // One text, or of `aud` a list of them (RFC 7519, 4.1.3).
     const auto is = [&](const char* name, const std::string& wanted) {
-      return wanted.empty() || (claims.contains(name) && claims[name] == wanted);
+      const auto given = claims.find(name);
+      if (wanted.empty()) return true;
+      if (given == claims.end()) return false;
+      return given->is_array() ? std::find(given->begin(), given->end(), wanted) != given->end()
+                               : *given == wanted;
     };
     if (!is("iss", options_.issuer) || !is("aud", options_.audience)) return std::nullopt;
     const auto claim = claims.find(options_.claim);

@@ -15,7 +15,7 @@ struct Options {
   std::string key;
   std::string claim = "sub";  ///< where the token names its user: text or a whole number
   std::string issuer;         ///< when not empty, `iss` must be this
-  std::string audience;       ///< when not empty, `aud` must be this
+  std::string audience;       ///< when not empty, `aud` must be this or have it among others
 };
 [[nodiscard]] Problems validate(const Options& options);
 

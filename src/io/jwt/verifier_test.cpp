@@ -96,6 +96,9 @@ TEST(Verifier, IssuerAndAudienceMustMatchWhenConfigured) {
   EXPECT_TRUE(verifier.user(signed_token(R"({"sub":"a","iss":"us","aud":"chat"})")));
   EXPECT_FALSE(verifier.user(signed_token(R"({"sub":"a","iss":"them","aud":"chat"})")));
   EXPECT_FALSE(verifier.user(signed_token(R"({"sub":"a","iss":"us"})")));
+  EXPECT_TRUE(verifier.user(signed_token(R"({"sub":"a","iss":"us","aud":["mail","chat"]})")));
+  EXPECT_FALSE(verifier.user(signed_token(R"({"sub":"a","iss":"us","aud":["mail","chats"]})")));
+  EXPECT_FALSE(verifier.user(signed_token(R"({"sub":"a","iss":"us","aud":[]})")));
 }
 
 TEST(Verifier, ATokenSignedWithThePublicKeyAsASecretIsRefused) {
