@@ -14,13 +14,14 @@ using C = Configuration;
 
 constexpr std::array<std::string_view, 2> kKinds{"webhook", "ray_serve"};
 
-void complain(std::string_view field,
+void complain(std::size_t actor,
+              std::string_view field,
               std::string text,
               const std::string& where,
               std::uint32_t line,
               Loaded& loaded) {
   loaded.problems.push_back(
-      {{fmt::format("scaling.actors.{}", field), std::move(text)}, where, line});
+      {{fmt::format("scaling.actors[{}].{}", actor, field), std::move(text)}, where, line});
 }
 
 void put(std::size_t actor,
@@ -32,12 +33,13 @@ void put(std::size_t actor,
     names.push_back(setting.key.substr(setting.key.rfind('.') + 1));
     if (names.back() != name) continue;
     if (const auto trouble = assign(setting, loaded.configuration, field.written))
-      complain(name, *trouble, field.where, field.line, loaded);
+      complain(actor, name, *trouble, field.where, field.line, loaded);
     return;
   }
   const std::vector<std::string_view> words(names.begin(), names.end());
   const auto meant = suggestion(name, words);
-  complain(name,
+  complain(actor,
+           name,
            meant ? fmt::format("is not known; did you mean {}?", *meant) : "is not known",
            field.where,
            field.line,

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <string_view>
 
@@ -26,9 +27,14 @@ constexpr std::string_view kActors = "scaling.actors";
 constexpr std::string_view kConfigVariable = "LIMINAL_CONFIG";
 
 std::string unknown_key(std::string_view key) {
-  std::vector<std::string_view> keys;
-  for (const Setting& setting : settings()) keys.push_back(setting.key);
-  const auto meant = suggestion(key, keys);
+  std::vector<std::string_view> keys{kRules, kActors};
+  for (const Setting& setting : settings()) {
+    const std::string_view name = setting.key;
+    for (std::size_t point = name.find('.'); point != name.npos; point = name.find('.', point + 1))
+      keys.push_back(name.substr(0, point));
+    keys.push_back(name);
+  }
+  const auto meant = key_suggestion(key, keys);
   return meant ? fmt::format("is not known; did you mean {}?", *meant) : "is not known";
 }
 
@@ -68,7 +74,7 @@ class Loading {
 
   /// What was given a mode of its own keeps it; everything else follows the general one.
   void spread_mode() {
-    apply_rules(rules_, out_);
+    places_ = apply_rules(rules_, out_);
     apply_actors(actors_, out_);
     for (const Setting& setting : settings()) {
       if (setting.key == "mode" || out_.origins.count(setting.key) != 0) continue;
@@ -93,13 +99,24 @@ class Loading {
       // A rule's origin is known for the whole of it.
       if (origin == out_.origins.end())
         origin = out_.origins.find(problem.key.substr(0, problem.key.rfind('.')));
-      complain(problem.key,
+      complain(as_written(problem.key),
                problem.text,
                origin == out_.origins.end() ? std::string("default") : origin->second);
     }
   }
 
  private:
+  /// A rule of the file by its place there: the configuration counts the default ones too.
+  [[nodiscard]] std::string as_written(const std::string& key) const {
+    const std::string begin = std::string(kRules) + "[";
+    if (!key.starts_with(begin)) return key;
+    std::size_t rule = places_.size();
+    const char* const end = key.data() + key.size();
+    const auto number = std::from_chars(key.data() + begin.size(), end, rule);
+    if (number.ec != std::errc{} || rule >= places_.size() || !places_[rule]) return key;
+    return fmt::format("{}{}{}", begin, *places_[rule], std::string_view(number.ptr, end));
+  }
+
   /// The variable that is called like the flag: LIMINAL_API for --api, whose key is api.address.
   static std::string flag_variable(const Setting& setting) {
     if (setting.flag.empty()) return {};
@@ -165,7 +182,9 @@ class Loading {
           written.fields[std::string(name.str())] = {
               std::move(*value), place(field.source()), field.source().begin.line};
         else
-          complain(fmt::format("{}.{}", key, name.str()), "must be one value", field.source());
+          complain(fmt::format("{}[{}].{}", key, into.size() - 1, name.str()),
+                   "must be one value",
+                   field.source());
       }
     }
   }
@@ -195,6 +214,7 @@ class Loading {
   Loaded& out_;
   std::string file_;
   std::vector<WrittenTable> rules_, actors_;
+  std::vector<std::optional<std::size_t>> places_;  ///< in the file, of each rule
 };
 
 }  // namespace

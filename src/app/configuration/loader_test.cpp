@@ -86,6 +86,13 @@ TEST(Configuration, OpensTheScalersPortToOthersOnlyWhenItIsToldTo) {
                 IsEmpty());
 }
 
+TEST(Configuration, TakesNamesOfTheApiWithoutPorts) {
+  EXPECT_THAT(texts(load_file("[api]\nhosts = ['liminal.internal', 'ops']\n").problems), IsEmpty());
+  EXPECT_THAT(texts(load_file("[api]\nhosts = ['ops:8000', '']\n").problems),
+              ElementsAre("a.toml:2: api.hosts: \"ops:8000\" is no name without a port",
+                          "a.toml:2: api.hosts: \"\" is no name without a port"));
+}
+
 TEST(Configuration, OfBrokenTomlSaysTheLine) {
   const Loaded loaded = load_file("listen = '1.1.1.1:1'\nshards = = 3\n");
   ASSERT_EQ(loaded.problems.size(), 1u);
@@ -143,6 +150,41 @@ TEST(Rules, OfTheTypeOfADefaultRuleChangeOnlyWhatTheySay) {
   for (const auto& rule : rules) EXPECT_NE(rule.type, traffic::FindingType::kContentSpam);
 }
 
+TEST(Rules, NameAllThatIsWrongWithOne) {
+  EXPECT_THAT(
+      texts(load_file("[[detect.rules]]\n"
+                      "type = 'error_spike'\n"
+                      "[[detect.rules]]\n"
+                      "type = 'mesage_flood'\n"
+                      "feature = 'mesages_per_minute'\n"
+                      "threshold = nan\n"
+                      "severty = 'low'\n"
+                      "mode = ['a', 'b']\n")
+                .problems),
+      ElementsAre(
+          AllOf(HasSubstr("a.toml:4: detect.rules[1].type: must be one of "),
+                HasSubstr("did you mean message_flood?")),
+          AllOf(HasSubstr("a.toml:5: detect.rules[1].feature: must be one of "),
+                HasSubstr("did you mean messages_per_minute?")),
+          HasSubstr("a.toml:6: detect.rules[1].threshold: must be"),
+          HasSubstr("a.toml:7: detect.rules[1].severty: is not known; did you mean severity?"),
+          HasSubstr("a.toml:8: detect.rules[1].mode: must be")));
+}
+
+TEST(Configuration, SuggestsTablesListsAndKeysOfOtherTables) {
+  EXPECT_THAT(
+      texts(load_file("[[rules]]\ntype = 'error_spike'\n"
+                      "[limits.user]\nmesages = 3\n"
+                      "[gateway]\nlisen = 'x'\n"
+                      "[log]\nidle_timout = '1 s'\n")
+                .problems),
+      ElementsAre(
+          HasSubstr("rules: is not known; did you mean detect.rules?"),
+          HasSubstr("limits.user.mesages: is not known; did you mean limits.user.messages?"),
+          HasSubstr("gateway.lisen: is not known; did you mean listen?"),
+          HasSubstr("log.idle_timout: is not known; did you mean gateway.idle_timeout?")));
+}
+
 TEST(Rules, NameTheirProblemsByLine) {
   EXPECT_THAT(
       texts(load_file("[[detect.rules]]\n"
@@ -157,11 +199,11 @@ TEST(Rules, NameTheirProblemsByLine) {
                       "threshold = 7\n")
                 .problems),
       testing::UnorderedElementsAre(
-          HasSubstr("a.toml:2: detect.rules.type: is not known"),
-          HasSubstr("a.toml:5: detect.rules.thresold: is not known; did you mean threshold"),
-          HasSubstr("a.toml:6: detect.rules.feature: is missing"),
-          HasSubstr("a.toml:6: detect.rules.threshold: is missing"),
-          HasSubstr("a.toml:8: detect.rules[1].threshold: is not a value")));
+          HasSubstr("a.toml:2: detect.rules[0].type: must be one of "),
+          HasSubstr("a.toml:5: detect.rules[1].thresold: is not known; did you mean threshold"),
+          HasSubstr("a.toml:6: detect.rules[2].feature: is missing"),
+          HasSubstr("a.toml:6: detect.rules[2].threshold: is missing"),
+          HasSubstr("a.toml:8: detect.rules[3].threshold: is not a value")));
 }
 
 TEST(Actors, AreReadFromTheirTables) {
@@ -181,15 +223,16 @@ TEST(Actors, AreReadFromTheirTables) {
 }
 
 TEST(Actors, NameTheirProblemsByLine) {
-  EXPECT_THAT(texts(load_file("[[scaling.actors]]\n"
-                              "servce = 'chat'\n"
-                              "url = 'http://ops:9/'\n"
-                              "mode = 'on'\n")
-                        .problems),
-              testing::UnorderedElementsAre(
-                  HasSubstr("a.toml:2: scaling.actors.servce: is not known; did you mean service"),
-                  HasSubstr("a.toml:4: scaling.actors.mode: must be"),
-                  HasSubstr("a.toml:1: scaling.actors[0].service: must be text")));
+  EXPECT_THAT(
+      texts(load_file("[[scaling.actors]]\n"
+                      "servce = 'chat'\n"
+                      "url = 'http://ops:9/'\n"
+                      "mode = 'on'\n")
+                .problems),
+      testing::UnorderedElementsAre(
+          HasSubstr("a.toml:2: scaling.actors[0].servce: is not known; did you mean service"),
+          HasSubstr("a.toml:4: scaling.actors[0].mode: must be"),
+          HasSubstr("a.toml:1: scaling.actors[0].service: must be text")));
   EXPECT_THAT(texts(load_file("[scaling]\nactors = 3\n").problems),
               Contains(HasSubstr("must be tables, [[scaling.actors]]")));
 }

@@ -15,7 +15,8 @@ constexpr std::string_view kRemove = "remove";
 
 /// What one rule of the configuration is while a file is read.
 struct Draft {
-  std::string where;  ///< empty: as by default
+  std::string where;                 ///< empty: as by default
+  std::optional<std::size_t> place;  ///< in the file
   bool has_mode = false;
   bool removed = false;
 };
@@ -24,52 +25,61 @@ class Rules {
  public:
   explicit Rules(Loaded& loaded) : loaded_(loaded), drafts_(rules().size()) {}
 
-  void apply(const WrittenTable& written) {
+  void apply(const WrittenTable& written, std::size_t place) {
+    place_ = place;
+    if (written.fields.count("type") == 0)
+      complain("type", "is missing", written.where, written.line);
     const auto type = word(written, "type", &traffic::finding_by_name);
-    if (!type) return;
-    std::optional<traffic::FeatureId> feature;
-    if (written.fields.count("feature") != 0) {
-      feature = word(written, "feature", &traffic::feature_by_name);
-      if (!feature) return;
+    const auto feature = word(written, "feature", &traffic::feature_by_name);
+    std::optional<std::size_t> rule;
+    // With a misspelt feature it would be another rule of the type.
+    if (type && (feature || written.fields.count("feature") == 0)) {
+      rule = find(*type, feature);
+      if (!rule) rule = add(written, *type, feature);
     }
-    std::optional<std::size_t> rule = find(*type, feature);
-    if (!rule) rule = add(written, *type, feature);
-    if (!rule) return;
+    if (!rule) return check_fields(written);
     drafts_[*rule].where = written.where;
+    drafts_[*rule].place = place;
     for (const auto& [name, field] : written.fields) put(*rule, name, field);
   }
 
   /// Gives rules the general mode, takes away what is to go, and keeps the origins.
-  void finish() {
+  std::vector<std::optional<std::size_t>> finish() {
     std::vector<detect::RuleOptions> left;
+    std::vector<std::optional<std::size_t>> places;
     for (std::size_t i = 0; i < drafts_.size(); ++i) {
       if (drafts_[i].removed) continue;
       if (!drafts_[i].has_mode) rules()[i].mode = loaded_.configuration.mode;
       if (!drafts_[i].where.empty())
         loaded_.origins[fmt::format("detect.rules[{}]", left.size())] = drafts_[i].where;
       left.push_back(rules()[i]);
+      places.push_back(drafts_[i].place);
     }
     rules() = std::move(left);
+    return places;
   }
 
  private:
   std::vector<detect::RuleOptions>& rules() { return loaded_.configuration.detect.rules; }
 
-  /// The value of a field that names something; complains when it does not.
+  /// The value of a field that names something, when it does.
   template <class T>
-  std::optional<T> word(const WrittenTable& written,
-                        const std::string& name,
-                        std::optional<T> (*by_name)(std::string_view)) {
+  static std::optional<T> word(const WrittenTable& written,
+                               const std::string& name,
+                               std::optional<T> (*by_name)(std::string_view)) {
     const auto field = written.fields.find(name);
-    if (field == written.fields.end()) {
-      complain(name, "is missing", written.where, written.line);
-      return std::nullopt;
-    }
+    if (field == written.fields.end()) return std::nullopt;
     const auto* text = std::get_if<std::string>(&field->second.written.value);
-    const std::optional<T> value = text ? by_name(*text) : std::nullopt;
-    if (!value)
-      complain(name, "is not known (docs/detections.md)", field->second.where, field->second.line);
-    return value;
+    return text ? by_name(*text) : std::nullopt;
+  }
+
+  /// Names what is wrong with a rule of which it is not known which one it is.
+  void check_fields(const WrittenTable& written) {
+    rules().emplace_back();
+    drafts_.emplace_back();
+    for (const auto& [name, field] : written.fields) put(rules().size() - 1, name, field);
+    rules().pop_back();
+    drafts_.pop_back();
   }
 
   std::optional<std::size_t> find(traffic::FindingType type,
@@ -125,20 +135,23 @@ class Rules {
   }
 
   void complain(std::string_view name, std::string text, std::string where, std::uint32_t line) {
-    loaded_.problems.push_back(
-        {{fmt::format("detect.rules.{}", name), std::move(text)}, std::move(where), line});
+    loaded_.problems.push_back({{fmt::format("detect.rules[{}].{}", place_, name), std::move(text)},
+                                std::move(where),
+                                line});
   }
 
   Loaded& loaded_;
   std::vector<Draft> drafts_;
+  std::size_t place_ = 0;  ///< of the rule that is read
 };
 
 }  // namespace
 
-void apply_rules(const std::vector<WrittenTable>& rules, Loaded& loaded) {
+std::vector<std::optional<std::size_t>> apply_rules(const std::vector<WrittenTable>& rules,
+                                                    Loaded& loaded) {
   Rules applied(loaded);
-  for (const WrittenTable& rule : rules) applied.apply(rule);
-  applied.finish();
+  for (std::size_t i = 0; i < rules.size(); ++i) applied.apply(rules[i], i);
+  return applied.finish();
 }
 
 }  // namespace liminal::app

@@ -45,8 +45,21 @@ bool within(const Setting& setting, double value) {
   return value >= setting.low && value <= setting.high;
 }
 
-std::string outside(const Setting& setting) {
-  return fmt::format("must be {}", bounds_text(setting));
+/// A number in the setting's unit.
+std::string number_text(const Setting& setting, double value, bool is_duration) {
+  if (is_duration) return format_duration(from_seconds(value));
+  if (setting.unit == Unit::kBytes) return format_bytes(static_cast<std::uint64_t>(value));
+  return fmt::format("{}", value);
+}
+
+std::string bounds(const Setting& setting, bool is_duration) {
+  return fmt::format("{} to {}",
+                     number_text(setting, setting.low, is_duration),
+                     number_text(setting, setting.high, is_duration));
+}
+
+std::string outside(const Setting& setting, bool is_duration) {
+  return fmt::format("must be {}", bounds(setting, is_duration));
 }
 
 Trouble put(const Setting&, const Written& written, bool* slot) {
@@ -68,14 +81,14 @@ Trouble put_number(const Setting& setting, const Written& written, T* slot) {
     const std::string* text = text_of(written);
     const auto bytes = text ? parse_bytes(*text) : std::nullopt;
     if (!bytes) return "must be a size with its unit, as \"64 KiB\"";
-    if (!within(setting, static_cast<double>(*bytes))) return outside(setting);
+    if (!within(setting, static_cast<double>(*bytes))) return outside(setting, false);
     *slot = static_cast<T>(*bytes);
     return {};
   }
   const auto number = number_of(written);
   if (!number) return std::is_integral_v<T> ? "must be a whole number" : "must be a number";
   if (std::is_integral_v<T> && std::round(*number) != *number) return "must be a whole number";
-  if (!within(setting, *number)) return outside(setting);
+  if (!within(setting, *number)) return outside(setting, false);
   *slot = static_cast<T>(*number);
   return {};
 }
@@ -84,7 +97,7 @@ Trouble put(const Setting& setting, const Written& written, Duration* slot) {
   const std::string* text = text_of(written);
   const auto duration = text ? parse_duration(*text) : std::nullopt;
   if (!duration) return "must be a time with its unit, as \"10 s\" or \"5 min\"";
-  if (!within(setting, seconds(*duration))) return outside(setting);
+  if (!within(setting, seconds(*duration))) return outside(setting, true);
   *slot = *duration;
   return {};
 }
@@ -124,13 +137,6 @@ Trouble put(const Setting&, const Written& written, const Choice& choice) {
       trouble += fmt::format("; did you mean {}?", *meant);
   }
   return trouble;
-}
-
-/// A number in the setting's unit.
-std::string number_text(const Setting& setting, double value, bool is_duration) {
-  if (is_duration) return format_duration(from_seconds(value));
-  if (setting.unit == Unit::kBytes) return format_bytes(static_cast<std::uint64_t>(value));
-  return fmt::format("{}", value);
 }
 
 }  // namespace
@@ -206,10 +212,7 @@ std::string type_text(const Setting& setting) {
 std::string bounds_text(const Setting& setting) {
   if (setting.low == 0 && setting.high == 0) return {};
   Configuration fresh;
-  const bool is_duration = std::holds_alternative<Duration*>(setting.slot(fresh));
-  return fmt::format("{} to {}",
-                     number_text(setting, setting.low, is_duration),
-                     number_text(setting, setting.high, is_duration));
+  return bounds(setting, std::holds_alternative<Duration*>(setting.slot(fresh)));
 }
 
 std::string environment_name(const Setting& setting) {

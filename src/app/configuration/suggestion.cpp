@@ -39,4 +39,22 @@ std::optional<std::string_view> suggestion(std::string_view written,
   return best;
 }
 
+std::optional<std::string_view> key_suggestion(std::string_view written,
+                                               std::span<const std::string_view> keys) {
+  if (const auto whole = suggestion(written, keys)) return whole;
+  const auto last_part = [](std::string_view key) { return key.substr(key.rfind('.') + 1); };
+  const std::string_view end = last_part(written);
+  std::optional<std::string_view> best;
+  // Stricter than of whole keys: short names of other tables are near to anything.
+  std::size_t nearest = end.size() / 4 + 1;
+  for (const std::string_view key : keys) {
+    const std::size_t distance = edit_distance(end, last_part(key));
+    if (distance < nearest) {
+      nearest = distance;
+      best = key;
+    }
+  }
+  return best;
+}
+
 }  // namespace liminal::app

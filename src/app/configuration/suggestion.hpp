@@ -20,4 +20,10 @@ namespace liminal::app {
 [[nodiscard]] std::optional<std::string_view> suggestion(std::string_view written,
                                                          std::span<const std::string_view> words);
 
+/// The same of keys, "limits.user.burst": when no key is near as a whole, the first whose last part
+/// is nearest, because what is often wrong is the table ("log.idle_timout", a line that stands
+/// below the wrong heading).
+[[nodiscard]] std::optional<std::string_view> key_suggestion(
+    std::string_view written, std::span<const std::string_view> keys);
+
 }  // namespace liminal::app

@@ -32,5 +32,19 @@ TEST(Suggestion, IsTheNearestWordAndNoneWhenNothingIsNear) {
   EXPECT_FALSE(suggestion("xyz", kWords));
 }
 
+TEST(KeySuggestion, FindsTheKeyOfAnotherTable) {
+  constexpr std::array<std::string_view, 5> kKeys{"listen",
+                                                  "gateway.idle_timeout",
+                                                  "limits.user.messages",
+                                                  "limits.user.messages.burst",
+                                                  "mode"};
+  EXPECT_EQ(key_suggestion("gateway.lisen", kKeys), "listen");
+  EXPECT_EQ(key_suggestion("log.idle_timout", kKeys), "gateway.idle_timeout");
+  EXPECT_EQ(key_suggestion("limits.user.mesages", kKeys), "limits.user.messages");
+  EXPECT_EQ(key_suggestion("messages", kKeys), "limits.user.messages");
+  EXPECT_FALSE(key_suggestion("hub.colour", kKeys));
+  EXPECT_FALSE(key_suggestion("a", kKeys));
+}
+
 }  // namespace
 }  // namespace liminal::app
