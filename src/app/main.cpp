@@ -1,8 +1,10 @@
 #include <fmt/core.h>
 
 #include <exception>
+#include <span>
 
 #include "app/command.hpp"
+#include "app/usage.hpp"
 #include "app/version.hpp"
 
 namespace {
@@ -17,7 +19,10 @@ ExitCode run(int argc, char** argv) {
       "liminal"};
   program.set_version_flag("--version", std::string(liminal::app::version()));
   program.require_subcommand(1);
-  program.footer("liminal COMMAND --help tells more about a command.\n");
+  program.footer(
+      "liminal COMMAND --help tells more about a command.\n\n"
+      "Exit codes: 0 done; 1 failed, and why is on the error output; 2 the command line or the\n"
+      "configuration is wrong, and nothing was done.\n");
 
   liminal::app::Run chosen;
   liminal::app::add_serve(program, chosen);
@@ -39,6 +44,13 @@ ExitCode run(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) {
+      const std::span<const char* const> words(argv, argv + argc);
+      if (const auto wrong = liminal::app::misspelt(program, words.subspan(argc > 0 ? 1 : 0))) {
+        fmt::print(stderr, "{}\nRun with --help for more information.\n", *wrong);
+        return ExitCode::kUsage;
+      }
+    }
     return program.exit(error) == 0 ? ExitCode::kDone : ExitCode::kUsage;
   }
   return chosen();

@@ -67,7 +67,10 @@ ExitCode run(const ReplayArguments& arguments) {
                summary.state_hash);
   }
   if (summary.rejected == 0) return ExitCode::kDone;
-  fmt::print(stderr, "liminal: {} lines were no events and were left out\n", summary.rejected);
+  fmt::print(stderr,
+             "liminal: {} and left out\n",
+             summary.rejected == 1 ? std::string("1 line was no event")
+                                   : fmt::format("{} lines were no events", summary.rejected));
   return ExitCode::kFailed;
 }
 
