@@ -102,6 +102,13 @@ def ready(server):
     return status == 200, text
 
 
+def metric(server, family):
+    status, text = server.call("GET", "/metrics")
+    if status != 200:
+        sys.exit(f"metrics are not shown: {status} {text}")
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if re.match(family + r"[ {]", line))
+
+
 def check(server, shown, overrides, where):
     for identity, count in shown.items():
         status, text = server.call("GET", f"/ml/anomalies/{identity}")
@@ -132,6 +139,8 @@ def run(program, disk, log):
         until("readyz says so", lambda: not ready(server)[0])
         print("readyz:", ready(server)[1].replace("\n", " ")[:200], flush=True)
         until("the log says so", lambda: "store.state state=full" in pathlib.Path(log).read_text())
+        until("the metrics say so", lambda: metric(server, "liminal_store_errors_total") > 0)
+        until("snapshots fail", lambda: metric(server, "liminal_snapshot_errors_total") > 0)
         maybe = [user for user in ("late-1", "late-2") if server.allow(user, timeout=3)]
         shown.update({identity: max(count, shown.get(identity, 0)) for identity, count in alerts(server).items()})
         check(server, shown, overrides + maybe, "on the full disk")
