@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Operates a server: starts a second one in its place, breaks its configuration, asks as a stranger.
+
+  check_serve.py LIMINAL
+"""
+import http.client
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PATIENCE_S = 60
+CONFIGURATION = """
+shards = 2
+[api]
+hosts = ["liminal.internal"]
+[log]
+format = "json"
+[engine]
+buffer_size = 7
+"""
+
+
+class Server:
+    def __init__(self, program, folder):
+        self.file = folder / "liminal.toml"
+        self.file.write_text(CONFIGURATION)
+        self.log = folder / "log.txt"
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                [program, "serve", "--config", str(self.file), "--listen", "127.0.0.1:0", "--api",
+                 "127.0.0.1:0", "--data", str(folder / "data")],
+                stdout=subprocess.PIPE, stderr=log, text=True)
+        ready = self.process.stdout.readline()
+        self.listen, self.api = re.match(r"ready listen=(\S+) api=(\S+)", ready).groups()
+
+    def ask(self, method, path, body=None, **headers):
+        host, port = self.api.rsplit(":", 1)
+        connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE_S)
+        connection.request(method, path, body,
+                           {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer, text
+
+    def status(self):
+        return json.loads(self.ask("GET", "/ml/status")[1])
+
+    def logged(self, event):
+        whole = self.log.read_text().split("\n")[:-1]  # the last line may still be written
+        return [line for line in map(json.loads, whole) if line["event"] == event]
+
+
+def until(what, condition):
+    give_up = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert time.monotonic() < give_up, f"not within {PATIENCE_S} s: {what}"
+        time.sleep(.05)
+    return found
+
+
+def a_second_server_fails(program, server, folder):
+    second = subprocess.run(
+        [program, "serve", "--listen", server.listen, "--api", "127.0.0.1:0", "--shards", "2",
+         "--data", str(folder / "second")], capture_output=True, text=True, timeout=PATIENCE_S)
+    assert second.returncode == 1, second
+    assert "ready" not in second.stdout, second.stdout
+    assert f"liminal: listen: {server.listen}: Address already in use" in second.stderr, second
+
+
+def a_broken_configuration_is_told_in_the_log(server):
+    server.file.write_text(CONFIGURATION + "[[detect.rules]]\ntype = 'mesage_flood'\n[log]\n")
+    server.process.send_signal(signal.SIGHUP)
+    [broken] = until("reload.failed", lambda: server.logged("reload.failed"))
+    assert broken["level"] == "ERROR" and "liminal.toml" in broken["where"], broken
+    server.file.write_text(CONFIGURATION + "horison = '1 s'\n")
+    server.process.send_signal(signal.SIGHUP)
+    failed = until("the next", lambda: len(server.logged("reload.failed")) > 1
+                   and server.logged("reload.failed"))[1]
+    assert failed["key"] == "engine.horison", failed
+    assert failed["error"] == "is not known; did you mean engine.horizon?", failed
+    server.file.write_text(CONFIGURATION)
+    server.process.send_signal(signal.SIGHUP)
+    until("reload.done", lambda: server.logged("reload.done"))
+
+
+def a_strangers_name_is_not_served(server):
+    for host, expected in (("evil.example", 403), ("liminal.internal:8000", 200), (server.api, 200)):
+        answer, text = server.ask("GET", "/ml/status", Host=host)
+        assert answer.status == expected, f"{host}: {answer.status} {text}"
+
+
+def early_answers_carry_an_id_and_packed_bodies_are_refused(server):
+    answer, text = server.ask("POST", "/ml/events", "x", X_Request_Id="mine",
+                              Content_Length=str(1 << 30))
+    assert (answer.status, answer.headers["X-Request-Id"]) == (413, "mine"), text
+    answer, text = server.ask("POST", "/ml/events", b"\x1f\x8b", Content_Encoding="gzip")
+    assert answer.status == 415, text
+
+
+def the_rate_is_that_of_the_last_seconds(server):
+    lines = "".join('{"user_id":"eve","kind":"message"}\n' for _ in range(2_000))
+
+    def rate():
+        return server.status()["traffic"]["events_per_second"]
+
+    # Again and again: on a busy machine the seconds of one batch may pass unseen.
+    until("a rate", lambda: server.ask("POST", "/ml/events", lines, Content_Type="application/x-ndjson")
+          and rate() > 0)
+    until("quiet", lambda: rate() == 0)
+    assert server.status()["traffic"]["events_total"] >= 2_000
+    assert server.status()["feature_extractor"]["buffer_size"] == 7, server.status()
+
+
+def main():
+    program = sys.argv[1]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        server = Server(program, folder)
+        try:
+            a_second_server_fails(program, server, folder)
+            a_broken_configuration_is_told_in_the_log(server)
+            a_strangers_name_is_not_served(server)
+            early_answers_carry_an_id_and_packed_bodies_are_refused(server)
+            the_rate_is_that_of_the_last_seconds(server)
+        finally:
+            server.process.send_signal(signal.SIGTERM)
+            code = server.process.wait(timeout=PATIENCE_S)
+        assert code == 0, code
+    print("ok")
+
+
+if __name__ == "__main__":
+    main()
