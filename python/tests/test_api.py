@@ -82,6 +82,8 @@ def test_only_this_machine_is_answered_unless_there_is_a_token_or_trust():
     assert client_of()[1].get("/ml/status", headers=stranger).status_code == 403
     trusting = client_of(trusted=True)[1]
     assert trusting.delete("/ml/features/cleanup", headers=stranger).status_code == 200
+    other = {"Host": "ours.example", "Origin": "http://evil.example"}
+    assert trusting.delete("/ml/features/cleanup", headers=other).status_code == 403
     assert client_of()[1].delete(
         "/ml/features/cleanup", headers={"Origin": "http://evil.example"}).status_code == 403
 
