@@ -165,7 +165,8 @@ class Deploy(unittest.TestCase):
         reference = (ROOT / "docs/configuration.md").read_text()
         keys = set(re.findall(r"^\| `([a-z_.0-9]+)` \|", reference, re.M))
         variables = {"LIMINAL_" + key.upper().replace(".", "_") for key in keys} | {"LIMINAL_CONFIG"}
-        for file in ("deploy/compose.yaml", "deploy/Dockerfile", "packaging/liminal.service"):
+        for file in ("deploy/compose.yaml", "deploy/Dockerfile", "deploy/docker-compose.kenning.yml",
+                     "deploy/kenning/Containerfile", "packaging/liminal.service"):
             for name in re.findall(r"\bLIMINAL_[A-Z_]+\b", (ROOT / file).read_text()):
                 self.assertIn(name, variables, file)
 
@@ -180,16 +181,22 @@ class Deploy(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_compose_mounts_what_is_there(self):
-        compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
-        for name, service in compose["services"].items():
+        compose, more = (yaml.safe_load((ROOT / "deploy" / file).read_text())
+                         for file in ("compose.yaml", "docker-compose.kenning.yml"))
+        volumes = {**compose["volumes"], **more["volumes"]}  # the second is given beside the first
+        for name, service in [*compose["services"].items(), *more["services"].items()]:
             for volume in service.get("volumes", []):
                 source = volume.split(":")[0]
                 if source.startswith("."):
                     self.assertTrue((ROOT / "deploy" / source).exists(), f"{name}: {source}")
                 else:
-                    self.assertIn(source, compose["volumes"], name)
+                    self.assertIn(source, volumes, name)
             for secret in service.get("secrets", []):
                 self.assertIn(secret, compose["secrets"], name)
+
+    def test_jupyter_is_for_this_machine(self):
+        compose = yaml.safe_load((ROOT / "deploy/docker-compose.kenning.yml").read_text())
+        self.assertEqual(compose["services"]["jupyter"]["ports"], ["127.0.0.1:8888:8888"])
 
 
 if __name__ == "__main__":

@@ -36,8 +36,16 @@ class TrainRun {
     training::TableWish wish = arguments_.wish;
     wish.name = fs::path(arguments_.file).stem().string();
     wish.target = arguments_.choice.target;
+    const bool kenning = arguments_.trainer == "kenning";
+    if (kenning && wish.task != "auto" && wish.task != "classification")
+      return usage("--trainer kenning is for classification");
     if (wish.unsupervised()) return run_unsupervised(arguments_, wish, *read, out_, complaints_);
     if (wish.target.empty()) return usage("--target is needed for this task");
+    if (kenning && !(arguments_.report + arguments_.json + arguments_.last).empty())
+      return usage("--report, --json and --last are for the builtin trainer");
+    if (kenning && (wish.objective != "auto" || wish.quantile > 0))
+      return usage("--objective and --quantile are for the builtin trainer");
+    if (kenning) return run_kenning(arguments_, std::move(*read), out_, complaints_);
     const auto run = training::TableRun::begin(std::move(*read), wish, begun);
     if (!run) {
       return run.error().by_wish ? usage(run.error().text)
@@ -230,6 +238,10 @@ void add_train(CLI::App& parent, Run& chosen) {
   command->add_option(
       "--last", arguments->last, "The rows of the last training: the report says what changed");
   command->add_flag("--quiet", arguments->quiet, "No progress");
+  command->add_option("--trainer", arguments->trainer, "Who trains (docs/kenning.md)")
+      ->check(CLI::IsMember({"builtin", "kenning"}));
+  command->add_option(
+      "--kenning", arguments->kenning, "Kenning's program: a path, or a name in PATH");
   command->footer("\n  liminal train rows.csv --target label --time-budget 60 --out model.onnx\n");
   command->callback([&chosen, arguments] {
     chosen = [arguments] { return run_train(*arguments, stdout, stderr); };

@@ -20,6 +20,8 @@ struct TrainArguments {
   std::string json;
   std::string last;
   bool quiet = false;
+  std::string trainer = "builtin";  ///< or kenning
+  std::string kenning = "kenning";  ///< its program
 };
 
 /// Runs `liminal train`: a summary to `out`, progress and complaints to `complaints`.
@@ -33,6 +35,12 @@ struct TrainArguments {
                                         const training::CsvTable& read,
                                         std::FILE* out,
                                         std::FILE* complaints);
+
+/// The same by Kenning, for a target of two values.
+[[nodiscard]] ExitCode run_kenning(const TrainArguments& arguments,
+                                   training::CsvTable read,
+                                   std::FILE* out,
+                                   std::FILE* complaints);
 
 struct PredictArguments {
   std::string model;
