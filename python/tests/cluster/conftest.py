@@ -1,5 +1,6 @@
 import os
 import pathlib
+import random
 import re
 import secrets
 import shutil
@@ -19,9 +20,28 @@ def recipe(language: str) -> list[str]:
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """Below the ports that the system hands out by itself: whoever starts meanwhile does not get it."""
+    while True:
+        with socket.socket() as one:
+            try:
+                one.bind(("", random.randrange(20_000, 32_000)))
+                return one.getsockname()[1]
+            except OSError:
+                continue
+
+
+def haproxy_of_its_own(folder: str) -> dict[str, str]:
+    """The environment of a cluster whose HAProxy shares no port and no file with another's."""
+    return {
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/metrics.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": folder,
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
+    }
 
 
 # Before Ray is imported, and for every process that it starts: nothing is reported, nothing is left behind
@@ -33,17 +53,9 @@ os.environ.update({
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
-    "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{_folder}/haproxy.cfg",
-    "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{_folder}/admin.sock",
-    "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{_folder}/metrics.sock",
-    "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": _folder,
-    "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{_folder}/server-state",
-    "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
-    "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
-    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
-})
+} | haproxy_of_its_own(_folder))
 
 ray = pytest.importorskip("ray")
 

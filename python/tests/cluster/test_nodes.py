@@ -6,16 +6,18 @@ import http.client
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
 
 import pytest
 import yaml
-from conftest import PROJECT, free_port, wait_until_ready
+from conftest import PROJECT, free_port, haproxy_of_its_own, wait_until_ready
 
 BIN = pathlib.Path(sys.executable).parent
 SCRIPT = PROJECT / "docker/ray-workers.sh"
@@ -31,7 +33,8 @@ def run(*command, environment, timeout=240):
 def nodes(tmp_path_factory):
     """A head and two workers as processes: their environment."""
     folder = tmp_path_factory.mktemp("nodes")
-    environment = os.environ | {
+    sockets = tempfile.mkdtemp(prefix="lmn.", dir="/tmp")  # their paths must be short
+    environment = os.environ | haproxy_of_its_own(sockets) | {
         "RAY": str(BIN / "ray"), "RAY_WORKERS_KIND": "processes", "RAY_WORKERS_FOLDER": str(folder),
         "RAY_WORKERS_PORT": str(free_port()), "RAY_WORKERS_DASHBOARD_PORT": str(free_port()),
         "RAY_WORKERS_CPUS": "2"}
@@ -41,6 +44,7 @@ def nodes(tmp_path_factory):
         yield environment, folder
     finally:
         subprocess.run([SCRIPT, "stop"], env=environment, check=True, timeout=60)
+        shutil.rmtree(sockets, ignore_errors=True)
     assert subprocess.run([SCRIPT, "status"], env=environment, capture_output=True).returncode == 1
 
 
