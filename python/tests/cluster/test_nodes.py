@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import urllib.request
 
 import pytest
 import yaml
-from conftest import PROJECT, free_port, haproxy_of_its_own, wait_until_ready
+from conftest import PROJECT, end_haproxy, free_port, haproxy_of_its_own, wait_until_ready
 
 BIN = pathlib.Path(sys.executable).parent
 SCRIPT = PROJECT / "docker/ray-workers.sh"
@@ -44,7 +43,7 @@ def nodes(tmp_path_factory):
         yield environment, folder
     finally:
         subprocess.run([SCRIPT, "stop"], env=environment, check=True, timeout=60)
-        shutil.rmtree(sockets, ignore_errors=True)
+        end_haproxy(sockets)
     assert subprocess.run([SCRIPT, "status"], env=environment, capture_output=True).returncode == 1
 
 
