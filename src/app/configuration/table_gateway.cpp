@@ -120,6 +120,11 @@ void add_timeouts(Settings& all) {
       [](C& c) -> Slot { return &c.gateway.delay_max; },
       "A message that would be delayed for longer is dropped instead.",
       0);
+  add(
+      "held_back_max",
+      [](C& c) -> Slot { return &c.gateway.held_back_max; },
+      "A connection whose messages have all been delayed for so long is closed; 0 s: never.",
+      0);
 }
 
 void add_bounds(Settings& all) {

@@ -35,12 +35,23 @@ void Connection::on_ready(Side& side, epoll::Ready ready) {
   if (gone_) return;
   if (ready.writable && !side.out.empty()) drain(side);
   if (!gone_ && (ready.readable || ready.ended)) read(side, ready.ended);
+  if (!gone_ && ready.ended && (side.paused & Side::kDelayed) != 0) hung_up(side);
+}
+
+/// Who leaves while held back forfeits what was beyond the limit: nobody waits for it, and reading
+/// it at the limit's pace would keep the connection for minutes.
+void Connection::hung_up(Side& side) {
+  forget_held();
+  side.paused = 0;
+  side.ended = true;
+  on_end(side);
 }
 
 void Connection::read(Side& side, bool ended) {
   for (int i = 0; i < kReadsPerTurn; ++i) {
     if (gone_ || side.paused != 0 || side.ended) return;
-    const epoll::Transfer got = side.stream.read(thread_.buffer);
+    const std::span<char> room = std::span(thread_.buffer).first(side.room);
+    const epoll::Transfer got = side.stream.read(room);
     if (got.state == State::kBlocked) return;
     if (got.state == State::kFailed) return gone();
     if (got.state == State::kEnd) {
@@ -48,10 +59,12 @@ void Connection::read(Side& side, bool ended) {
       return on_end(side);
     }
     if (&side == &client_) last_heard_ = thread_.loop.now();
-    if (!closing_) received(side, {thread_.buffer.data(), got.bytes});
+    if (got.bytes == side.room)
+      side.room = std::min<std::uint32_t>(4 * side.room, Thread::kReadBytes);
+    if (!closing_) received(side, {room.data(), got.bytes});
     // A read that was not filled took all there was, and the next bytes make an edge of their own:
     // this saves the read that would only say so.
-    if (!side.stream.may_have_more(got.bytes, thread_.buffer.size()) && !ended) return;
+    if (!side.stream.may_have_more(got.bytes, room.size()) && !ended) return;
   }
   if (!gone_) thread_.loop.watch_writing(side.stream.socket(), side, !side.out.empty());
 }
@@ -81,6 +94,11 @@ void Connection::drain(Side& side) {
   if (!side.out.empty()) return;
   thread_.loop.watch_writing(side.stream.socket(), side, false);
   if (side.finish) side.stream.finish_writing();
+}
+
+void Connection::pause(Side& side, Side::Pause why) {
+  side.paused |= why;
+  if (why == Side::kDelayed) side.room = side.room_min();
 }
 
 void Connection::resume(Side& side, Side::Pause why) {
@@ -190,6 +208,7 @@ traffic::Decision Connection::apply(const traffic::Verdict& verdict) {
   traffic::Decision decision = verdict.decision;
   if (decision == traffic::Decision::kDelay && verdict.retry_after > thread_.options().delay_max)
     decision = traffic::Decision::kDrop;
+  if (held_back_too_long(decision)) decision = traffic::Decision::kClose;
   switch (decision) {
     case traffic::Decision::kAllow:
       if (verdict.shadow != traffic::Decision::kAllow) counters.shadow[reason].add();
@@ -206,6 +225,16 @@ traffic::Decision Connection::apply(const traffic::Verdict& verdict) {
   }
   if (thread_.options().tell_limits) tell(verdict);
   return decision;
+}
+
+/// Whoever sends faster than allowed without a pause is delayed, message after message, for as long
+/// as what the system holds of him lasts, be he still there or not.
+bool Connection::held_back_too_long(traffic::Decision decision) {
+  const Duration longest = thread_.options().held_back_max;
+  if (decision == traffic::Decision::kAllow) held_since_ = kNever;
+  if (decision != traffic::Decision::kDelay || longest == Duration::zero()) return false;
+  if (held_since_ == kNever) held_since_ = thread_.loop.now();
+  return thread_.loop.now() - held_since_ >= longest;
 }
 
 void Connection::tell(const traffic::Verdict& verdict) {

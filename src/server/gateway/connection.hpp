@@ -19,15 +19,22 @@ inline constexpr epoll::LoopTime kNever = epoll::LoopTime::max();
 class Side final : public epoll::Handler {
  public:
   Side(Connection& owner, epoll::Stream s, wire::Sender from)
-      : stream(std::move(s)), parser(from), owner_(owner) {}
+      : stream(std::move(s)), parser(from), room(room_min()), owner_(owner) {}
   void on_ready(epoll::Ready ready) override;
+  [[nodiscard]] std::uint32_t room_min() const {
+    return stream.ciphered() ? kCipherRoomMin : kRoomMin;
+  }
 
   enum Pause : std::uint8_t { kFull = 1, kDelayed = 2 };
+  /// A read begins with this much room and has four times as much whenever it was filled, until
+  /// what it brought was beyond a limit. Ciphers give records of 16 KiB whole.
+  static constexpr std::uint32_t kRoomMin = 4 * 1024, kCipherRoomMin = 16 * 1024;
 
   epoll::Stream stream;
   Outbox out;
   wire::FrameParser parser;
   epoll::LoopTime stuck_until = kNever;  ///< cut off then: too much has been waiting
+  std::uint32_t room;                    ///< of a read: what comes beyond a limit must be kept
   std::uint8_t paused = 0;               ///< why nothing is read from it (`Pause`)
   bool ended = false;                    ///< it sends nothing more
   bool mid_frame = false;                ///< what was sent to it ends inside a frame
@@ -65,6 +72,8 @@ class Connection : public epoll::Retired, protected epoll::Timer {
   virtual void on_end(Side& side) = 0;
   /// There is room again for what is sent to `side`.
   virtual void drained(Side& side) = 0;
+  /// Gives up a message that is held back and what came behind it.
+  virtual void forget_held() = 0;
   /// Says farewell to whoever else is on the line.
   virtual void farewell(wire::CloseCode code, std::string_view reason) = 0;
   virtual void released() = 0;
@@ -77,7 +86,7 @@ class Connection : public epoll::Retired, protected epoll::Timer {
   /// Sends or queues; false when the connection is gone.
   bool send(Side& to, std::string_view bytes);
   void drain(Side& side);
-  void pause(Side& side, Side::Pause why) { side.paused |= why; }
+  void pause(Side& side, Side::Pause why);
   void resume(Side& side, Side::Pause why);
   void finish(Side& side);
   void schedule();
@@ -118,9 +127,12 @@ class Connection : public epoll::Retired, protected epoll::Timer {
 
  private:
   [[nodiscard]] traffic::Event event(traffic::EventKind kind) const;
+  void hung_up(Side& side);
+  [[nodiscard]] bool held_back_too_long(traffic::Decision decision);
   void ping(epoll::LoopTime now);
   void tell(const traffic::Verdict& verdict);
 
+  epoll::LoopTime held_since_ = kNever;  ///< the first of the messages that were all delayed
   std::uint32_t place_ = 0;
 
  protected:

@@ -32,7 +32,8 @@ class LocalConnection final : public Connection, public LocalPeer {
   void received(Side& side, std::string_view bytes) override;
   void on_end(Side& side) override;
   void drained(Side&) override {}
-  void farewell(wire::CloseCode, std::string_view) override { delayed_.reset(); }
+  void forget_held() override { delayed_.reset(); }
+  void farewell(wire::CloseCode, std::string_view) override { forget_held(); }
   void released() override;
   [[nodiscard]] bool may_insert_message() const override { return true; }
   [[nodiscard]] epoll::LoopTime next_deadline() const override;

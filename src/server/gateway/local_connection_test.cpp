@@ -107,6 +107,20 @@ TEST_F(LocalConnection, ADroppedMessageDoesNotReachTheServiceAndADelayedOneLater
   EXPECT_EQ(service.messages, (std::vector<std::string>{"two", "three"}));
 }
 
+TEST_F(LocalConnection, WhoLeavesWhileHeldBackIsGoneAtOnce) {
+  engine.rule = [](const traffic::Event& event) {
+    return event.kind == EventKind::kMessage ? verdict(Decision::kDelay, milliseconds{900})
+                                             : traffic::Verdict{};
+  };
+  TestClient& client = connected();
+  for (int i = 0; i < 50; ++i) client.text("x");
+  ASSERT_TRUE(until([&] { return engine.messages().size() == 1; }));
+  client.socket.close();
+  EXPECT_TRUE(until([&] { return service.peers.empty(); }));
+  pass_time(seconds{2});
+  EXPECT_TRUE(service.messages.empty());
+}
+
 TEST_F(LocalConnection, APeerThatDoesNotReadIsToldApartAndCutOff) {
   TestClient slow(address);
   slow.upgrade();

@@ -71,6 +71,7 @@ Problems validate(const Options& options) {
           "must be shorter than idle_timeout: a pong must be able to arrive");
   require(options.hold_time_max >= Duration::zero(), "hold_time_max", "must not be negative");
   require(options.delay_max >= Duration::zero(), "delay_max", "must not be negative");
+  require(options.held_back_max >= Duration::zero(), "held_back_max", "must not be negative");
   require(options.connections_max > 0, "connections_max", "must be at least 1");
   require(options.handshakes_max > 0, "handshakes_max", "must be at least 1");
   require(options.client_frames.message_bytes_max > 0, "message_bytes_max", "must be at least 1");

@@ -78,6 +78,8 @@ struct Options {
   Duration hold_time_max = std::chrono::milliseconds{100};
   /// A message delayed for longer than this is dropped instead.
   Duration delay_max = std::chrono::seconds{10};
+  /// A connection on which no message has passed undelayed for so long is closed; zero: never.
+  Duration held_back_max = std::chrono::seconds{30};
 
   Duration idle_timeout = std::chrono::minutes{10};  ///< without a byte from the client
   /// Silence of a client after which it is pinged; zero: never.

@@ -285,9 +285,13 @@ void Relay::drained(Side& side) {
   resume(source, Side::kFull);
 }
 
-void Relay::farewell(wire::CloseCode code, std::string_view reason) {
+void Relay::forget_held() {
   hold_.reset();
   phase_ = Phase::kNone;
+}
+
+void Relay::farewell(wire::CloseCode code, std::string_view reason) {
+  forget_held();
   if (!upstream_.mid_frame) {
     // Any key does: what it hides is written here, and the peer is the operator's own.
     const auto key = wire::Mask::from_bits(static_cast<std::uint32_t>(mix64(id_)));

@@ -35,6 +35,7 @@ class Relay final : public Connection {
   void received(Side& side, std::string_view bytes) override;
   void on_end(Side& side) override;
   void drained(Side& side) override;
+  void forget_held() override;
   void farewell(wire::CloseCode code, std::string_view reason) override;
   void released() override;
   [[nodiscard]] bool may_insert_message() const override {

@@ -240,6 +240,51 @@ TEST_F(Relay, ADelayKeepsTheOrderAndReadsNothingMoreMeanwhile) {
   EXPECT_EQ(totals().delayed[static_cast<std::size_t>(Reason::kUserMessages)], 1u);
 }
 
+TEST_F(Relay, WhoLeavesWhileHeldBackForfeitsWhatWasBeyondTheLimit) {
+  start();
+  int asked = 0;
+  engine.rule = [&](const traffic::Event& event) {
+    return event.kind == EventKind::kMessage && ++asked >= 2
+               ? verdict(Decision::kDelay, milliseconds{900})
+               : traffic::Verdict{};
+  };
+  TestClient& client = connected();
+  for (int i = 0; i < 50; ++i) client.text("x");
+  client.socket.close();
+  ASSERT_TRUE(until([&] { return upstream.last().messages.size() == 1; }));
+  ASSERT_TRUE(until([&] { return upstream.last().ended; }));
+  pass_time(seconds{6});
+  EXPECT_TRUE(until([&] { return gateway.connections() == 0; }));
+  EXPECT_EQ(upstream.last().messages.size(), 1u);
+  EXPECT_EQ(engine.count(EventKind::kDisconnect), 1u);
+}
+
+TEST_F(Relay, WhoIsHeldBackWithoutAPauseIsClosedAfterAWhile) {
+  start({.held_back_max = seconds{5}});
+  engine.rule = [&](const traffic::Event& event) {
+    return event.kind == EventKind::kMessage ? verdict(Decision::kDelay, milliseconds{900})
+                                             : traffic::Verdict{};
+  };
+  TestClient& client = connected();
+  for (int i = 0; i < 50; ++i) client.text("x");
+  for (int i = 0; i < 12 && !client.ended; ++i) {
+    pass_time(seconds{1});
+    settle();
+  }
+  EXPECT_EQ(client.close_code, 1013);
+  EXPECT_EQ(ended(Closing::kRateLimited), 1u);
+  EXPECT_LE(upstream.last().messages.size(), 7u);
+}
+
+TEST_F(Relay, ReadsOfWhoKeepsToTheLimitsGrow) {
+  start();
+  TestClient& client = connected();
+  const std::string large(300'000, 'y');
+  for (int i = 0; i < 3; ++i) client.send(Opcode::kBinary, large);
+  ASSERT_TRUE(until([&] { return client.messages.size() == 3; }));
+  EXPECT_EQ(client.messages[2], large);
+}
+
 TEST_F(Relay, ClosesWith1013ForNowAnd1008ForGood) {
   start();
   Reason reason = Reason::kUserMessages;
