@@ -72,6 +72,11 @@ function(liminal_module FOLDER)
       # What lies around the core computes little, and compiles in half the time: in the builds for
       # tests and sanitizers it is not optimised.
       target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O0>)
+      if(LIMINAL_PRECOMPILE_LIBRARIES)
+        target_precompile_headers(${name} REUSE_FROM liminal_outer_headers)
+      endif()
+    elseif(LIMINAL_PRECOMPILE_LIBRARIES)
+      target_precompile_headers(${name} REUSE_FROM liminal_core_headers)
     endif()
   else()
     add_library(${name} INTERFACE)

@@ -1,1 +1,0 @@
-// Carries the tests' precompiled headers (CMakeLists.txt names them).
