@@ -6,9 +6,9 @@
 
 #include "core/features/recent_features.hpp"
 #include "core/traffic/codec.hpp"
-#include "io/onnx/read.hpp"
 #include "server/training/builtin.hpp"
 #include "server/training/incidents.hpp"
+#include "server/training/report_page.hpp"
 
 namespace liminal::python {
 namespace {
@@ -23,10 +23,8 @@ tl::unexpected<learn::Refusal> wrong(std::string field, std::string text) {
       learn::Refusal{ErrorCode::kOutOfRange, "", {{std::move(field), std::move(text)}}});
 }
 
-api::Predictor predictor_of(const std::shared_ptr<const registry::Served>& served) {
-  return {served->version,
-          std::shared_ptr<const models::Model>(served, &served->model),
-          served->evaluator};
+api::Predictor predictor_of(const registry::Served& served) {
+  return {served.version, served.scorer};
 }
 
 tl::expected<std::vector<learn::ModelDefinition>, std::string> definitions_of(
@@ -127,6 +125,12 @@ Asked<void> ModelsOf::unload(const std::string& model) {
       model, learn::Alias::kChampion, "api", "unloaded by an operator", sources_.now());
 }
 
+Asked<std::string> ModelsOf::report(const std::string& model, std::uint32_t version, bool page) {
+  return registry_->version(model, version).map([page](const learn::ModelVersion& found) {
+    return training::report_of(found, page);
+  });
+}
+
 Asked<training::Rows> ModelsOf::rows_for(const learn::ModelDefinition& definition,
                                          const learn::TrainRequest& request) const {
   if (request.source == learn::DataSource::kFile) {
@@ -169,7 +173,7 @@ Asked<learn::TrainingJob> ModelsOf::train(const learn::TrainRequest& request) {
   return jobs_->submit(request, [this, options, shared](registry::Jobs::Watch& watch) mutable {
     // The champion of when it begins: it may have changed while the job waited.
     if (const auto champion = registry_->champion(options.definition.name)) {
-      options.champion = champion->evaluator;
+      options.champion = champion->scorer;
       options.champion_trained_s = registry_->made_s(champion->name, champion->version);
     }
     const training::Telling telling{[&watch] { return watch.cancelled(); },
@@ -188,7 +192,7 @@ Asked<api::Predictor> ModelsOf::predictor(const std::string& model,
     if (auto other = experiments_.arm(model, user)) served = std::move(other);
   }
   if (!served) return tl::unexpected(served.error());
-  return predictor_of(*served);
+  return predictor_of(**served);
 }
 
 void ModelsOf::predicted(const api::Prediction& prediction) {
@@ -208,20 +212,6 @@ void ModelsOf::judged(const traffic::Alert& alert, traffic::FeedbackVerdict verd
     if (const auto id = traffic::feature_by_name(feature)) row.push_back(alert.features[*id]);
   const double truth = verdict == traffic::FeedbackVerdict::kTruePositive ? 1 : 0;
   experiments_.observe_truth(model, row, truth, alert.user);
-}
-
-Asked<std::uint32_t> ModelsOf::add(const std::string& model, std::string_view bytes) {
-  auto read = onnx::read(bytes);
-  if (!read) return refusal(ErrorCode::kMalformed, read.error().text);
-  learn::TrainedModel brought;
-  brought.model = std::move(*read);
-  brought.model.metadata.name = model;
-  brought.model.metadata.trainer = "brought";
-  learn::TrainingJob none;
-  none.request.model = model;
-  auto published = registry_->publish(brought, learn::Alias::kChallenger, none, sources_.now());
-  if (!published) return tl::unexpected(published.error());
-  return published->number;
 }
 
 std::vector<std::string> ModelsOf::names() const {
@@ -263,7 +253,7 @@ tl::expected<void, std::string> ModelCopies::take(const std::vector<ModelCopy>& 
         return tl::unexpected(copy.model + ": this version is not there");
       held.served = found->second.served;
     } else {
-      auto served = registry::serve(copy.model, copy.version, copy.bytes, copy.sha256);
+      auto served = registry::serve(copy.model, copy.version, copy.bytes, copy.sha256, runtime_);
       if (!served) return tl::unexpected(copy.model + ": " + served.error().text);
       held.served = std::move(*served);
     }
@@ -280,7 +270,7 @@ Asked<api::Predictor> ModelCopies::predictor(const std::string& model,
   const std::lock_guard lock(mutex_);
   for (const auto& [key, held] : versions_) {
     if (key.first == model && (version ? *version == key.second : held.champion))
-      return predictor_of(held.served);
+      return predictor_of(*held.served);
   }
   return refusal(ErrorCode::kMissing, "this model is not here");
 }

@@ -58,11 +58,20 @@ class ModelsOf final : public api::ModelsPort {
     work();
     return true;
   }
+  bool run_foreign(std::function<void()> work) override { return run(std::move(work)); }
   std::vector<learn::ModelState> models() override { return registry_->models(); }
   learn::Asked<std::vector<learn::AliasChange>> history(const std::string& model,
                                                         std::size_t limit) override {
     return registry_->history(model, limit);
   }
+  learn::Asked<learn::ModelVersion> bring(const std::string& model,
+                                          const std::string& file,
+                                          const learn::Bringing& bringing) override {
+    return registry_->bring(model, file, bringing, sources_.now());
+  }
+  learn::Asked<std::string> report(const std::string& model,
+                                   std::uint32_t version,
+                                   bool page) override;
   learn::Asked<std::uint32_t> load(const std::string& model,
                                    std::optional<std::uint32_t> version) override;
   learn::Asked<void> unload(const std::string& model) override;
@@ -88,9 +97,6 @@ class ModelsOf final : public api::ModelsPort {
 
   /// What a person said of an alert: experiments compare versions by it.
   void judged(const traffic::Alert& alert, traffic::FeedbackVerdict verdict);
-
-  /// Publishes a file of one's own as challenger; its number.
-  [[nodiscard]] learn::Asked<std::uint32_t> add(const std::string& model, std::string_view bytes);
 
   [[nodiscard]] std::vector<std::string> names() const;
   [[nodiscard]] std::size_t unfinished_jobs() const { return jobs_->unfinished(); }
@@ -142,8 +148,17 @@ class ModelCopies final : public api::ModelsPort {
     work();
     return true;
   }
+  bool run_foreign(std::function<void()> work) override { return run(std::move(work)); }
   std::vector<learn::ModelState> models() override { return {}; }
   learn::Asked<std::vector<learn::AliasChange>> history(const std::string&, std::size_t) override {
+    return elsewhere();
+  }
+  learn::Asked<learn::ModelVersion> bring(const std::string&,
+                                          const std::string&,
+                                          const learn::Bringing&) override {
+    return elsewhere();
+  }
+  learn::Asked<std::string> report(const std::string&, std::uint32_t, bool) override {
     return elsewhere();
   }
   learn::Asked<std::uint32_t> load(const std::string&, std::optional<std::uint32_t>) override {
@@ -179,6 +194,7 @@ class ModelCopies final : public api::ModelsPort {
     std::shared_ptr<const registry::Served> served;
   };
   using Versions = std::map<std::pair<std::string, std::uint32_t>, Held>;
+  const registry::ForeignRuntime runtime_{{}};
   std::mutex mutex_;
   Versions versions_;
 };

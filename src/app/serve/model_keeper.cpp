@@ -12,6 +12,7 @@
 #include "server/training/builtin.hpp"
 #include "server/training/incidents.hpp"
 #include "server/training/ranking.hpp"
+#include "server/training/report_page.hpp"
 
 namespace liminal::app {
 namespace {
@@ -85,12 +86,20 @@ registry::Learning::Options learning_options(const Configuration& configuration)
   return options;
 }
 
-tl::expected<std::unique_ptr<ModelKeeper>, std::string> ModelKeeper::open(
-    const Configuration& configuration, files::FileSystem& system, const Parts& parts) {
+registry::Registry::Options registry_options(const Configuration& configuration) {
   registry::Registry::Options options;
   options.folder = (std::filesystem::path(configuration.data) / "models").string();
   options.definitions = model_definitions(configuration);
-  auto registry = registry::Registry::open(system, std::move(options), parts.clock.now());
+  options.foreign = {configuration.models.onnxruntime,
+                     configuration.models.provider,
+                     static_cast<int>(configuration.models.threads)};
+  return options;
+}
+
+tl::expected<std::unique_ptr<ModelKeeper>, std::string> ModelKeeper::open(
+    const Configuration& configuration, files::FileSystem& system, const Parts& parts) {
+  auto registry =
+      registry::Registry::open(system, registry_options(configuration), parts.clock.now());
   if (!registry) return tl::unexpected(registry.error());
   for (const std::string& trouble : (*registry)->unloaded()) {
     static LogSite site;
@@ -162,6 +171,7 @@ void ModelKeeper::reload(const Configuration& configuration) {
 ModelKeeper::~ModelKeeper() { finish(); }
 
 void ModelKeeper::finish() {
+  foreign_.reset();
   work_.reset();
   if (learning_) learning_->save();
   jobs_.reset();
@@ -169,11 +179,29 @@ void ModelKeeper::finish() {
 
 bool ModelKeeper::run(std::function<void()> work) { return work_ && work_->run(std::move(work)); }
 
+bool ModelKeeper::run_foreign(std::function<void()> work) {
+  return foreign_ && foreign_->run(std::move(work));
+}
+
 std::vector<learn::ModelState> ModelKeeper::models() { return registry_->models(); }
 
 Asked<std::vector<learn::AliasChange>> ModelKeeper::history(const std::string& model,
                                                             std::size_t limit) {
   return registry_->history(model, limit);
+}
+
+Asked<learn::ModelVersion> ModelKeeper::bring(const std::string& model,
+                                              const std::string& file,
+                                              const learn::Bringing& bringing) {
+  auto version = registry_->bring(model, file, bringing, parts_.clock.now());
+  if (version) note("api", "model.bring", model, fmt::format("version {}", version->number));
+  return version;
+}
+
+Asked<std::string> ModelKeeper::report(const std::string& model, std::uint32_t version, bool page) {
+  return registry_->version(model, version).map([page](const learn::ModelVersion& found) {
+    return training::report_of(found, page);
+  });
 }
 
 void ModelKeeper::note(std::string_view actor,
@@ -232,8 +260,8 @@ Asked<training::Rows> ModelKeeper::traffic_rows(const learn::ModelDefinition& de
   for (const std::string& feature : definition.features)
     if (!traffic::feature_by_name(feature))
       return wrong("data_source", "must be file: " + feature + " is no feature of users");
-  const bool classes = definition.task == models::Task::kClassification;
-  if (!classes && definition.task != models::Task::kClustering)
+  const bool grouped = definition.task == models::Task::kClustering;
+  if (definition.task == models::Task::kRegression)
     return wrong("data_source", "must be file: the truth is not among users' features");
   std::vector<traffic::FeatureRow> rows;
   if (request.source == learn::DataSource::kRecentFeatures) {
@@ -250,8 +278,8 @@ Asked<training::Rows> ModelKeeper::traffic_rows(const learn::ModelDefinition& de
   std::size_t spoilt = 0;
   if (request.leave_out_incidents)
     spoilt = training::leave_out_incidents(definition, rows, *alerts);
-  training::Rows made = classes ? training::labelled_rows(definition, rows, *alerts)
-                                : training::user_rows(definition, rows);
+  training::Rows made = grouped ? training::user_rows(definition, rows)
+                                : training::labelled_rows(definition, rows, *alerts);
   if (spoilt > 0)
     made.notes.push_back(fmt::format("{} rows of confirmed alerts are left out", spoilt));
   return made;
@@ -262,7 +290,12 @@ Asked<training::Rows> ModelKeeper::rows_for(const learn::ModelDefinition& defini
   if (request.source != learn::DataSource::kFile) return traffic_rows(definition, request);
   const auto path = training::path_inside(folder_, request.file);
   if (!path) return wrong("file", "is no file inside the folder of models.folder");
-  auto rows = training::read_rows(definition, *path);
+  learn::ModelDefinition read = definition;
+  if (request.unsupervised) {
+    read.task = models::Task::kAnomaly;
+    read.target.clear();
+  }
+  auto rows = training::read_rows(read, *path);
   if (!rows) return wrong("file", rows.error());
   return std::move(*rows);
 }
@@ -282,9 +315,17 @@ Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest&
     return wrong("trainer", request.trainer + " is not configured here; builtin is always there");
   if (jobs_->busy(request.model))
     return refusal(ErrorCode::kConflict, "a training of " + request.model + " is under way");
+  if (request.unsupervised && definition->task != models::Task::kClassification)
+    return wrong("unsupervised", "is for models of classes; others know or need no labels");
   auto rows = rows_for(*definition, request);
   if (!rows) return tl::unexpected(rows.error());
-  if (auto few = training::too_few(*definition, *rows)) return tl::unexpected(std::move(*few));
+  learn::ModelDefinition unlabelled = *definition;
+  unlabelled.task = models::Task::kAnomaly;
+  if (auto few = training::too_few(request.unsupervised ? unlabelled : *definition, *rows)) {
+    if (definition->task == models::Task::kClassification && !training::too_few(unlabelled, *rows))
+      few->text += "; \"unsupervised\": true learns what is usual without labels";
+    return tl::unexpected(std::move(*few));
+  }
   training::BuiltinOptions options;
   options.definition = *definition;
   options.request = request;
@@ -293,7 +334,7 @@ Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest&
   return jobs_->submit(request, [this, options, shared](registry::Jobs::Watch& watch) mutable {
     // The champion of when it begins: it may have changed while the job waited.
     if (const auto champion = registry_->champion(options.definition.name)) {
-      options.champion = champion->evaluator;
+      options.champion = champion->scorer;
       options.champion_trained_s = registry_->made_s(champion->name, champion->version);
     }
     const training::Telling telling{[&watch] { return watch.cancelled(); },
@@ -323,9 +364,7 @@ Asked<api::Predictor> ModelKeeper::predictor(const std::string& model,
     if (auto other = experiments_.arm(model, user)) served = std::move(other);
   }
   if (!served) return tl::unexpected(served.error());
-  return api::Predictor{(*served)->version,
-                        std::shared_ptr<const models::Model>(*served, &(*served)->model),
-                        (*served)->evaluator};
+  return api::Predictor{(*served)->version, (*served)->scorer};
 }
 
 void ModelKeeper::predicted(const api::Prediction& prediction) {

@@ -49,9 +49,16 @@ class ModelKeeper final : public api::ModelsPort {
   [[nodiscard]] registry::Registry& model_registry() { return *registry_; }
 
   bool run(std::function<void()> work) override;
+  bool run_foreign(std::function<void()> work) override;
   std::vector<learn::ModelState> models() override;
   learn::Asked<std::vector<learn::AliasChange>> history(const std::string& model,
                                                         std::size_t limit) override;
+  learn::Asked<learn::ModelVersion> bring(const std::string& model,
+                                          const std::string& file,
+                                          const learn::Bringing& bringing) override;
+  learn::Asked<std::string> report(const std::string& model,
+                                   std::uint32_t version,
+                                   bool page) override;
   learn::Asked<std::uint32_t> load(const std::string& model,
                                    std::optional<std::uint32_t> version) override;
   learn::Asked<void> unload(const std::string& model) override;
@@ -124,8 +131,11 @@ class ModelKeeper final : public api::ModelsPort {
   std::unique_ptr<registry::Jobs> jobs_;
   std::unique_ptr<registry::Learning> learning_;
   std::unique_ptr<BlockingThread> work_ = std::make_unique<BlockingThread>();
+  std::unique_ptr<BlockingThread> foreign_ = std::make_unique<BlockingThread>();
 };
 
+/// The registry that a configuration speaks of.
+[[nodiscard]] registry::Registry::Options registry_options(const Configuration& configuration);
 [[nodiscard]] registry::Learning::Options learning_options(const Configuration& configuration);
 
 /// The models that a configuration knows: the first three and its own.

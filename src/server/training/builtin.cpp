@@ -10,13 +10,13 @@
 #include "core/base/math.hpp"
 #include "core/base/random.hpp"
 #include "core/learn/calibrate.hpp"
-#include "core/learn/clusters.hpp"
 #include "core/learn/metrics.hpp"
 #include "core/learn/promote.hpp"
 #include "core/learn/remake.hpp"
 #include "core/traffic/schema.hpp"
 #include "server/training/model_facts.hpp"
 #include "server/training/runner.hpp"
+#include "server/training/unsupervised.hpp"
 
 namespace liminal::training {
 namespace {
@@ -45,20 +45,15 @@ std::vector<float> scores(const models::Evaluator& evaluator, const learn::Table
   return found;
 }
 
-/// Of one row asked alone, as on the path of messages.
-double latency_us(const models::Evaluator& evaluator, const learn::Table& table) {
-  const std::size_t rows = std::min<std::size_t>(table.rows(), 50);
-  std::vector<double> rounds;
-  double sum = 0;
-  for (int round = 0; round < 100; ++round) {
-    const auto begun = Steady::now();
-    for (std::size_t i = 0; i < rows; ++i) sum += evaluator.predict(table.row(i)).margin;
-    rounds.push_back(std::chrono::duration<double, std::micro>(Steady::now() - begun).count() /
-                     static_cast<double>(rows));
-  }
-  // The fastest: others were disturbed. The sum keeps the work from being left out.
-  const double least = *std::min_element(rounds.begin(), rounds.end());
-  return std::isnan(sum) ? least + 0 : least;
+/// Nothing when it could not answer.
+std::vector<float> scores(const models::Scorer& scorer, const learn::Table& table) {
+  std::vector<models::Prediction> said(table.rows());
+  if (!scorer.predict(table.values, said)) return {};
+  std::vector<float> found;
+  found.reserve(said.size());
+  for (const models::Prediction& prediction : said)
+    found.push_back(static_cast<float>(prediction.score));
+  return found;
 }
 
 /// What shuffling one feature's values costs.
@@ -200,10 +195,10 @@ class Training {
     report.figures = learn::figures_of(said, test_.labels, loss_);
     made.reference = watched(said);
     std::vector<float> champion;
-    const bool comparable =
-        options_.champion && options_.champion->features() == test_.features.size();
-    if (comparable) {
+    if (options_.champion && options_.champion->features() == test_.features.size())
       champion = scores(*options_.champion, test_);
+    const bool comparable = !champion.empty();
+    if (comparable) {
       report.champion = learn::figures_of(champion, test_.labels, loss_);
     } else if (!rows_.baseline.empty()) {
       for (const std::uint32_t row : held_out_.test) champion.push_back(rows_.baseline[row]);
@@ -234,6 +229,8 @@ class Training {
           "without a champion it is compared with saying that all stays as it is");
     if (classes_) {
       report.calibration = learn::calibration_bins(said, test_.labels, 10);
+      report.roc = roc_curve(said, test_.labels);
+      report.precision = precision_curve(said, test_.labels);
       judge_labels(train, said, report);
     }
     const learn::Measure measure = learn::measure_of(
@@ -406,62 +403,27 @@ class Training {
   learn::Validation validation_ = learn::Validation::kFolds;
 };
 
-Asked<learn::TrainedModel> train_clusters(const Rows& rows,
-                                          const BuiltinOptions& options,
-                                          const Telling& telling) {
-  if (auto few = too_few(options.definition, rows)) return tl::unexpected(std::move(*few));
-  const Problems problems = rows.table.validate(false, false);
-  if (!problems.empty())
-    return refusal(ErrorCode::kConflict, "the rows' " + problems[0].key + " " + problems[0].text);
-  learn::ClusterOptions how;
-  how.seed = options.request.seed;
-  const learn::Clustering found = learn::find_clusters(rows.table, how, telling.cancelled);
-  if (telling.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
-  learn::TrainedModel made;
-  models::Metadata& metadata = made.model.metadata;
-  metadata.name = options.definition.name;
-  metadata.task = models::Task::kClustering;
-  metadata.trainer = "builtin";
-  if (options.request.source != learn::DataSource::kFile) metadata.schema = traffic::schema_hash();
-  for (const learn::Feature& feature : rows.table.features)
-    metadata.features.push_back({feature.name, feature.unit});
-  for (std::size_t k = 0; k < found.clusters.size(); ++k)
-    metadata.facts.emplace_back("cluster." + std::to_string(k), found.clusters[k].words);
-  metadata.facts.emplace_back("rows", std::to_string(rows.table.rows()));
-  made.model.predictor = found.model;
-  made.fingerprint = fingerprint_of(rows.table);
-  made.leaderboard.push_back({"k-means, 1 cluster", 1, 1, 0});
-  for (std::size_t k = 0; k < found.strengths.size(); ++k)
-    made.leaderboard.push_back(
-        {fmt::format("k-means, {} clusters", k + 2), found.strengths[k], 1, 0});
-  const double strength = found.model.clusters > 1 ? found.strengths[found.model.clusters - 2] : 1;
-  made.metrics = {{"clusters", found.model.clusters}, {"prediction_strength", strength}};
-  const bool several = found.found && found.model.clusters > 1;
-  made.better = several && !options.champion;
-  made.reasons.push_back(
-      several ? fmt::format("{} groups are found again in other rows: prediction strength {:.2f}",
-                            found.model.clusters,
-                            strength)
-              : "no two groups are found again in other rows: all are one");
-  if (options.champion)
-    made.reasons.emplace_back("which of two groupings is better is for a person to say");
-  HeldOut halves;
-  halves.how = "random halves";
-  RunReport report;
-  report.rows = &rows;
-  report.held_out = &halves;
-  report.figures = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
-  report.gate.promote = made.better;
-  report.gate.reasons = made.reasons;
-  made.report = report_json(options.request, report, made.leaderboard);
-  return made;
-}
-
 }  // namespace
+
+double latency_us(const models::Evaluator& evaluator, const learn::Table& table) {
+  const std::size_t rows = std::min<std::size_t>(table.rows(), 50);
+  std::vector<double> rounds;
+  double sum = 0;
+  for (int round = 0; round < 100; ++round) {
+    const auto begun = Steady::now();
+    for (std::size_t i = 0; i < rows; ++i) sum += evaluator.predict(table.row(i)).margin;
+    rounds.push_back(std::chrono::duration<double, std::micro>(Steady::now() - begun).count() /
+                     static_cast<double>(rows));
+  }
+  // The fastest: others were disturbed. The sum keeps the work from being left out.
+  const double least = *std::min_element(rounds.begin(), rounds.end());
+  return std::isnan(sum) ? least + 0 : least;
+}
 
 Asked<learn::TrainedModel> train_builtin(Rows rows,
                                          const BuiltinOptions& options,
                                          const Telling& telling) {
+  if (options.request.unsupervised) return train_anomalies(rows, options, telling);
   switch (options.definition.task) {
     case models::Task::kClassification:
     case models::Task::kRegression:
@@ -469,10 +431,9 @@ Asked<learn::TrainedModel> train_builtin(Rows rows,
     case models::Task::kClustering:
       return train_clusters(rows, options, telling);
     case models::Task::kAnomaly:
-      break;
+      return train_anomalies(rows, options, telling);
   }
-  return refusal(ErrorCode::kUnsupported,
-                 "the builtin trainer does not learn models of the task anomaly");
+  return refusal(ErrorCode::kUnsupported, "the builtin trainer does not know this task");
 }
 
 }  // namespace liminal::training

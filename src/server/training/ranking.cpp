@@ -105,9 +105,10 @@ Asked<learn::TrainedModel> train_ranking(const Rows& rows, const BuiltinOptions&
   const auto evaluator = models::Evaluator::create(made.model);
   const auto prior = models::Evaluator::create(model_of({}, 0));
   if (!evaluator || !prior) return refusal(ErrorCode::kUnsupported, "the model cannot be computed");
-  const bool comparable = options.champion && options.champion->features() == kTerms;
+  const models::Evaluator* champion = options.champion ? options.champion->evaluator() : nullptr;
+  const bool comparable = champion != nullptr && champion->features() == kTerms;
   const std::vector<float> said = scores(*evaluator, test);
-  const std::vector<float> before = scores(comparable ? *options.champion : *prior, test);
+  const std::vector<float> before = scores(comparable ? *champion : *prior, test);
   constexpr learn::Loss kLoss{.kind = learn::Loss::Kind::kLogistic};
 
   RunReport report;
