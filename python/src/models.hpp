@@ -18,6 +18,7 @@
 #include "io/sqlite/directory_lock.hpp"
 #include "server/api/backend.hpp"
 #include "server/api/models_port.hpp"
+#include "server/registry/answers.hpp"
 #include "server/registry/experiments.hpp"
 #include "server/registry/jobs.hpp"
 #include "server/registry/registry.hpp"
@@ -110,8 +111,9 @@ class ModelsOf final : public api::ModelsPort {
            Sources sources,
            sqlite::DirectoryLock lock,
            std::unique_ptr<registry::Registry> registry);
-  [[nodiscard]] learn::Asked<training::Rows> rows_for(const learn::ModelDefinition& definition,
-                                                      const learn::TrainRequest& request) const;
+  /// Of what users' engines keep.
+  [[nodiscard]] learn::Asked<training::Rows> kept_rows(const learn::ModelDefinition& definition,
+                                                       const learn::TrainRequest& request) const;
   void live();
 
   const ModelOptions options_;
@@ -119,10 +121,10 @@ class ModelsOf final : public api::ModelsPort {
   const sqlite::DirectoryLock lock_;
   const std::unique_ptr<registry::Registry> registry_;
   registry::Experiments experiments_;
+  registry::Answers answers_;
   mutable std::mutex mutex_;
   std::condition_variable ended_;
   bool ending_ = false;
-  std::map<std::string, prometheus::Histogram> inference_;
   /// Last: its threads end first.
   const std::unique_ptr<registry::Jobs> jobs_;
   std::thread seconds_;

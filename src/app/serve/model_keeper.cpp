@@ -9,7 +9,7 @@
 
 #include "app/configuration/quantity.hpp"
 #include "core/base/hash.hpp"
-#include "server/training/builtin.hpp"
+#include "server/training/begin.hpp"
 #include "server/training/incidents.hpp"
 #include "server/training/ranking.hpp"
 #include "server/training/report_page.hpp"
@@ -27,11 +27,6 @@ constexpr std::size_t kRecentMinutes = 60 * 24;
 constexpr std::int64_t kMinutesKept = 60 * 24 * 90;
 /// Minutes that passed between two looks and share what came: more is no count but a pause.
 constexpr std::int64_t kMinutesShared = 60;
-
-tl::unexpected<learn::Refusal> wrong(std::string field, std::string text) {
-  return tl::unexpected(
-      learn::Refusal{ErrorCode::kOutOfRange, "", {{std::move(field), std::move(text)}}});
-}
 
 std::string joined(const std::vector<std::string>& parts) {
   return fmt::format("{}", fmt::join(parts, "; "));
@@ -118,7 +113,8 @@ ModelKeeper::ModelKeeper(const Configuration& configuration,
       workers_(configuration.models.workers),
       definitions_(model_definitions(configuration)),
       registry_(std::move(registry)),
-      experiments_(*registry_, [&clock = parts_.clock] { return clock.now(); }) {
+      experiments_(*registry_, [&clock = parts_.clock] { return clock.now(); }),
+      answers_(*registry_, experiments_) {
   const auto ended = [&log = parts_.log](const learn::TrainingJob& job) {
     static LogSite site;
     const bool good = job.state == learn::JobState::kSucceeded;
@@ -252,17 +248,12 @@ Asked<training::Rows> ModelKeeper::minute_rows(const learn::ModelDefinition& def
   return rows;
 }
 
-Asked<training::Rows> ModelKeeper::traffic_rows(const learn::ModelDefinition& definition,
-                                                const learn::TrainRequest& request) {
+Asked<training::Rows> ModelKeeper::kept_rows(const learn::ModelDefinition& definition,
+                                             const learn::TrainRequest& request) {
   if (definition.name == learn::kLoadPrediction) return minute_rows(definition, request);
   if (definition.name == training::kSalienceRanking)
     return training::ranking_rows(parts_.judged_alerts());
-  for (const std::string& feature : definition.features)
-    if (!traffic::feature_by_name(feature))
-      return wrong("data_source", "must be file: " + feature + " is no feature of users");
-  const bool grouped = definition.task == models::Task::kClustering;
-  if (definition.task == models::Task::kRegression)
-    return wrong("data_source", "must be file: the truth is not among users' features");
+  if (auto refused = training::not_of_users(definition)) return tl::unexpected(std::move(*refused));
   std::vector<traffic::FeatureRow> rows;
   if (request.source == learn::DataSource::kRecentFeatures) {
     rows = parts_.recent(kRowsMax);
@@ -275,29 +266,7 @@ Asked<training::Rows> ModelKeeper::traffic_rows(const learn::ModelDefinition& de
   for (const traffic::FeatureRow& row : rows) oldest = std::min(oldest, row.time);
   const auto alerts = alerts_since(oldest);
   if (!alerts) return tl::unexpected(alerts.error());
-  std::size_t spoilt = 0;
-  if (request.leave_out_incidents)
-    spoilt = training::leave_out_incidents(definition, rows, *alerts);
-  training::Rows made = grouped ? training::user_rows(definition, rows)
-                                : training::labelled_rows(definition, rows, *alerts);
-  if (spoilt > 0)
-    made.notes.push_back(fmt::format("{} rows of confirmed alerts are left out", spoilt));
-  return made;
-}
-
-Asked<training::Rows> ModelKeeper::rows_for(const learn::ModelDefinition& definition,
-                                            const learn::TrainRequest& request) {
-  if (request.source != learn::DataSource::kFile) return traffic_rows(definition, request);
-  const auto path = training::path_inside(folder_, request.file);
-  if (!path) return wrong("file", "is no file inside the folder of models.folder");
-  learn::ModelDefinition read = definition;
-  if (request.unsupervised) {
-    read.task = models::Task::kAnomaly;
-    read.target.clear();
-  }
-  auto rows = training::read_rows(read, *path);
-  if (!rows) return wrong("file", rows.error());
-  return std::move(*rows);
+  return training::users_rows(definition, request, std::move(rows), *alerts);
 }
 
 Asked<learn::TrainingJob> ModelKeeper::train(const learn::TrainRequest& request) {
@@ -309,42 +278,13 @@ Asked<learn::TrainingJob> ModelKeeper::train(const learn::TrainRequest& request)
 }
 
 Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest& request) {
-  const learn::ModelDefinition* definition = registry_->definition(request.model);
-  if (definition == nullptr) return wrong("model_name", "is no model that is known");
-  if (request.trainer != "builtin")
-    return wrong("trainer", request.trainer + " is not configured here; builtin is always there");
-  if (jobs_->busy(request.model))
-    return refusal(ErrorCode::kConflict, "a training of " + request.model + " is under way");
-  if (request.unsupervised && definition->task != models::Task::kClassification)
-    return wrong("unsupervised", "is for models of classes; others know or need no labels");
-  auto rows = rows_for(*definition, request);
-  if (!rows) return tl::unexpected(rows.error());
-  learn::ModelDefinition unlabelled = *definition;
-  unlabelled.task = models::Task::kAnomaly;
-  if (auto few = training::too_few(request.unsupervised ? unlabelled : *definition, *rows)) {
-    if (definition->task == models::Task::kClassification && !training::too_few(unlabelled, *rows))
-      few->text += "; \"unsupervised\": true learns what is usual without labels";
-    return tl::unexpected(std::move(*few));
-  }
-  training::BuiltinOptions options;
-  options.definition = *definition;
-  options.request = request;
-  options.workers = workers_;
-  auto shared = std::make_shared<training::Rows>(std::move(*rows));
-  return jobs_->submit(request, [this, options, shared](registry::Jobs::Watch& watch) mutable {
-    // The champion of when it begins: it may have changed while the job waited.
-    if (const auto champion = registry_->champion(options.definition.name)) {
-      options.champion = champion->scorer;
-      options.champion_trained_s = registry_->made_s(champion->name, champion->version);
-    }
-    const training::Telling telling{[&watch] { return watch.cancelled(); },
-                                    [&watch](double progress, std::vector<learn::JobLine> lines) {
-                                      watch.tell(progress, std::move(lines));
-                                    }};
-    if (options.definition.name == training::kSalienceRanking)
-      return training::train_ranking(*shared, options);
-    return training::train_builtin(std::move(*shared), options, telling);
-  });
+  return training::begin_training(
+      *registry_,
+      *jobs_,
+      request,
+      {[this](const auto& definition, const auto& asked) { return kept_rows(definition, asked); },
+       folder_,
+       workers_});
 }
 
 std::vector<learn::TrainingJob> ModelKeeper::jobs(std::size_t limit) { return jobs_->list(limit); }
@@ -359,19 +299,13 @@ Asked<learn::TrainingJob> ModelKeeper::cancel(std::uint64_t id) {
 Asked<api::Predictor> ModelKeeper::predictor(const std::string& model,
                                              std::optional<std::uint32_t> version,
                                              std::string_view user) {
-  auto served = registry_->served(model, version);
-  if (served && !version) {
-    if (auto other = experiments_.arm(model, user)) served = std::move(other);
-  }
+  auto served = answers_.served(model, version, user);
   if (!served) return tl::unexpected(served.error());
   return api::Predictor{(*served)->version, (*served)->scorer};
 }
 
 void ModelKeeper::predicted(const api::Prediction& prediction) {
-  {
-    const std::lock_guard lock(mutex_);
-    inference_[prediction.model].observe(prediction.took);
-  }
+  answers_.took(prediction.model, prediction.took);
   if (!work_ || !experiments_.runs(prediction.model)) return;
   // Whoever asked does not wait for the other version; what there is no room for is not compared.
   (void)work_->run(
@@ -523,9 +457,7 @@ api::Check ModelKeeper::check() const {
 void ModelKeeper::add_metrics(prometheus::Snapshot& out) const {
   if (jobs_) jobs_->add_metrics(out);
   if (learning_) learning_->add_metrics(out);
-  const std::lock_guard lock(mutex_);
-  for (const auto& [model, histogram] : inference_)
-    out.add(prometheus::Family::kInferenceSeconds, histogram, {model});
+  answers_.add_metrics(out);
 }
 
 }  // namespace liminal::app

@@ -2,9 +2,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +17,7 @@
 #include "io/sqlite/store.hpp"
 #include "server/api/backend.hpp"
 #include "server/api/models_port.hpp"
+#include "server/registry/answers.hpp"
 #include "server/registry/experiments.hpp"
 #include "server/registry/jobs.hpp"
 #include "server/registry/learning.hpp"
@@ -101,10 +100,9 @@ class ModelKeeper final : public api::ModelsPort {
               std::unique_ptr<registry::Registry> registry);
   [[nodiscard]] learn::Asked<learn::TrainingJob> begin_training(const learn::TrainRequest& request);
   [[nodiscard]] registry::Learning::Ports learning_ports();
-  [[nodiscard]] learn::Asked<training::Rows> rows_for(const learn::ModelDefinition& definition,
-                                                      const learn::TrainRequest& request);
-  [[nodiscard]] learn::Asked<training::Rows> traffic_rows(const learn::ModelDefinition& definition,
-                                                          const learn::TrainRequest& request);
+  /// Of what the server keeps.
+  [[nodiscard]] learn::Asked<training::Rows> kept_rows(const learn::ModelDefinition& definition,
+                                                       const learn::TrainRequest& request);
   [[nodiscard]] learn::Asked<training::Rows> minute_rows(const learn::ModelDefinition& definition,
                                                          const learn::TrainRequest& request);
   /// Those since the oldest row.
@@ -123,9 +121,8 @@ class ModelKeeper final : public api::ModelsPort {
   const std::vector<learn::ModelDefinition> definitions_;
   std::unique_ptr<registry::Registry> registry_;
   registry::Experiments experiments_;
+  registry::Answers answers_;
   SteadyTime observed_{};  ///< feature rows up to here; of the working thread
-  mutable std::mutex mutex_;
-  std::map<std::string, prometheus::Histogram> inference_;
   std::optional<std::int64_t> minute_;  ///< that is being counted; of the thread of `second`
   std::uint64_t messages_before_ = 0;
   std::unique_ptr<registry::Jobs> jobs_;
