@@ -74,6 +74,7 @@ struct Configuration {
     std::string onnxruntime;  ///< the library's file; empty: where it usually is
     onnxruntime::Provider provider = onnxruntime::Provider::kCpu;
     std::uint32_t threads = 1;  ///< that compute one call of a foreign model
+    std::string kenning;        ///< its program; empty: there is none
   } models;
 
   struct Learning {

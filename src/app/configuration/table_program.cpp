@@ -160,6 +160,12 @@ void add_models(Settings& all) {
                  .low = 1,
                  .high = 64,
                  .change = Change::kRestart});
+  all.push_back({.key = "models.kenning",
+                 .slot = [](C& c) -> Slot { return &c.models.kenning; },
+                 .help =
+                     "Kenning's program, for the trainer of that name: a path, or a name in PATH. "
+                     "Empty: there is none.",
+                 .change = Change::kRestart});
 }
 
 /// Upper bound of every time of it.

@@ -60,6 +60,18 @@ std::optional<double> mean_of(const std::vector<traffic::FeatureRow>& rows,
   return count > 0 ? std::optional(sum / count) : std::nullopt;
 }
 
+std::shared_ptr<const training::KenningOptions> kenning_of(
+    const Configuration& configuration, const registry::ForeignRuntime& runtime) {
+  training::KenningOptions out;
+  out.program = configuration.models.kenning;
+  out.folder = (std::filesystem::path(configuration.data) / "kenning").string();
+  out.open = [&runtime](std::string_view file, models::Metadata metadata) {
+    return runtime.open(file, std::move(metadata));
+  };
+  out.ready = [&runtime] { return runtime.ready(); };
+  return std::make_shared<const training::KenningOptions>(std::move(out));
+}
+
 }  // namespace
 
 std::vector<learn::ModelDefinition> model_definitions(const Configuration& configuration) {
@@ -113,6 +125,7 @@ ModelKeeper::ModelKeeper(const Configuration& configuration,
       workers_(configuration.models.workers),
       definitions_(model_definitions(configuration)),
       registry_(std::move(registry)),
+      kenning_(kenning_of(configuration, registry_->runtime())),
       experiments_(*registry_, [&clock = parts_.clock] { return clock.now(); }),
       answers_(*registry_, experiments_) {
   const auto ended = [&log = parts_.log](const learn::TrainingJob& job) {
@@ -284,7 +297,8 @@ Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest&
       request,
       {[this](const auto& definition, const auto& asked) { return kept_rows(definition, asked); },
        folder_,
-       workers_});
+       workers_,
+       kenning_});
 }
 
 std::vector<learn::TrainingJob> ModelKeeper::jobs(std::size_t limit) { return jobs_->list(limit); }

@@ -23,6 +23,7 @@
 #include "server/registry/learning.hpp"
 #include "server/registry/registry.hpp"
 #include "server/shards/clock.hpp"
+#include "server/training/kenning.hpp"
 #include "server/training/rows.hpp"
 
 namespace liminal::app {
@@ -120,9 +121,10 @@ class ModelKeeper final : public api::ModelsPort {
   const std::uint32_t workers_;
   const std::vector<learn::ModelDefinition> definitions_;
   std::unique_ptr<registry::Registry> registry_;
+  const std::shared_ptr<const training::KenningOptions> kenning_;
   registry::Experiments experiments_;
   registry::Answers answers_;
-  SteadyTime observed_{};  ///< feature rows up to here; of the working thread
+  SteadyTime observed_{};               ///< feature rows up to here; of the working thread
   std::optional<std::int64_t> minute_;  ///< that is being counted; of the thread of `second`
   std::uint64_t messages_before_ = 0;
   std::unique_ptr<registry::Jobs> jobs_;

@@ -309,13 +309,18 @@ Asked<std::shared_ptr<const onnxruntime::Library>> ForeignRuntime::library() con
                                          : onnxruntime::Library::open(options_.library);
   if (!opened)
     return refusal(code_of(opened.error().kind),
-                   "it is no model that Liminal computes itself, and ONNX Runtime, which could, is "
-                   "not to be had: " +
+                   "what Liminal does not compute itself is ONNX Runtime's, and that is not to be "
+                   "had: " +
                        opened.error().text +
                        ". Install it (tools/install, or the file libonnxruntime.so of PyPI's "
                        "onnxruntime) and name its file in models.onnxruntime");
   library_ = *opened;
   return library_;
+}
+
+Asked<void> ForeignRuntime::ready() const {
+  if (const auto library = this->library(); !library) return tl::unexpected(library.error());
+  return {};
 }
 
 Asked<std::shared_ptr<const models::Scorer>> ForeignRuntime::open(std::string_view file,

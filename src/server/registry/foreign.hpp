@@ -29,6 +29,9 @@ class ForeignRuntime {
  public:
   explicit ForeignRuntime(ForeignOptions options) : options_(std::move(options)) {}
 
+  /// Whether there is an ONNX Runtime, which else `open` says for each model.
+  [[nodiscard]] learn::Asked<void> ready() const;
+
   /// A model of a file, asked for rows of `metadata.features`. It is tried on a few rows first.
   /// kUnavailable when ONNX Runtime is not there, naming what to install; kConflict when it takes
   /// other rows; kUnsupported for what cannot be served or computed.

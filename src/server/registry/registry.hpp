@@ -94,6 +94,9 @@ class Registry {
   [[nodiscard]] learn::Asked<std::vector<learn::AliasChange>> history(const std::string& name,
                                                                       std::size_t limit) const;
 
+  /// What computes versions that the core does not.
+  [[nodiscard]] const ForeignRuntime& runtime() const { return runtime_; }
+
   /// For what is kept beside the versions: jobs, minutes, experiments. One caller at a time.
   template <class Body>
   auto with_records(Body&& body) const {

@@ -74,11 +74,15 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
                              const learn::TrainRequest& request,
                              const Source& source) {
   if (definition == nullptr) return wrong("model_name", "is no model that is known");
-  if (request.trainer != "builtin")
+  const bool kenning = request.trainer == "kenning" && source.kenning;
+  if (request.trainer != "builtin" && !kenning)
     return wrong("trainer", request.trainer + " is not configured here; builtin is always there");
   const bool ranks = definition->name == kSalienceRanking;
   if (request.unsupervised && (definition->task != Task::kClassification || ranks))
     return wrong("unsupervised", "is for models of classes; others know or need no labels");
+  if (kenning)
+    if (auto refused = kenning_refusal(*definition, request, *source.kenning))
+      return tl::unexpected(std::move(*refused));
   auto rows = request.source == learn::DataSource::kFile
                   ? file_rows(*definition, request, source.folder)
                   : source.rows(*definition, request);
@@ -89,9 +93,15 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
   options.request = request;
   options.workers = source.workers;
   const auto shared = std::make_shared<Rows>(std::move(*rows));
-  return Work([options, shared, ranks](const Incumbent& incumbent, const Telling& telling) mutable {
+  return Work([options, shared, ranks, kenning = kenning ? source.kenning : nullptr](
+                  const Incumbent& incumbent, const Telling& telling) mutable {
     options.champion = incumbent.scorer;
     options.champion_trained_s = incumbent.made_s;
+    if (kenning) {
+      KenningOptions how = *kenning;
+      how.folder += "/" + options.definition.name;
+      return train_kenning(std::move(*shared), options, how, telling);
+    }
     if (ranks) return train_ranking(*shared, options);
     return train_builtin(std::move(*shared), options, telling);
   });

@@ -11,6 +11,7 @@
 #include "core/learn/registered.hpp"
 #include "core/models/scorer.hpp"
 #include "server/training/builtin.hpp"
+#include "server/training/kenning.hpp"
 #include "server/training/rows.hpp"
 
 namespace liminal::training {
@@ -27,6 +28,8 @@ struct Source {
   std::function<learn::Asked<Rows>(const learn::ModelDefinition&, const learn::TrainRequest&)> rows;
   std::string folder;         ///< of the files of `DataSource::kFile`
   std::uint32_t workers = 2;  ///< fits at a time
+  /// Its folder holds one for each model. Null: there is no such trainer here.
+  std::shared_ptr<const KenningOptions> kenning{};
 };
 
 /// A training that may begin: blocks, and ends soon after it is cancelled. Once.

@@ -39,6 +39,23 @@ struct BuiltinOptions {
                                                               const BuiltinOptions& options,
                                                               const Telling& telling);
 
+/// A model that somebody else made of a table, and who answers for it.
+struct Elsewhere {
+  learn::TrainedModel made;  ///< the file, its metadata and the leaderboard; no figures
+  std::shared_ptr<const models::Scorer> scorer;
+  std::vector<std::string> notes;  ///< for the report
+  /// Its answers are 0 or 1 and no probabilities: they are reported by what was decided.
+  bool decides = false;
+};
+using TrainElsewhere = std::function<learn::Asked<Elsewhere>(const learn::Table& train)>;
+
+/// The same for classes where somebody else trains: the rows are parted, the result is judged by
+/// the same figures, guard and gate, and answers as it came.
+[[nodiscard]] learn::Asked<learn::TrainedModel> train_elsewhere(Rows rows,
+                                                                const BuiltinOptions& options,
+                                                                const TrainElsewhere& elsewhere,
+                                                                const Telling& telling);
+
 /// Points from (0, 0) or the highest score on, at most 200.
 using Curve = std::vector<std::pair<double, double>>;
 /// Shares of the negatives and of the positives at or above a score, by falling score.
@@ -64,8 +81,6 @@ struct RunReport {
   double latency_us = 0;
   double memory_bytes = 0;
 };
-/// Of one row asked alone, as on the path of messages.
-[[nodiscard]] double latency_us(const models::Evaluator& evaluator, const learn::Table& table);
 [[nodiscard]] std::string report_json(const learn::TrainRequest& request,
                                       const RunReport& report,
                                       const std::vector<learn::JobLine>& leaderboard);

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/learn/metrics.hpp"
+#include "server/training/asked.hpp"
 #include "server/training/report.hpp"
 
 namespace liminal::training {
@@ -41,14 +42,6 @@ models::Linear linear_of(const TermWeights& weights) {
   model.intercept = static_cast<float>((weights.offset - kNeutral) / kScale);
   model.link = models::Link::kLogistic;
   return model;
-}
-
-std::vector<float> scores(const models::Evaluator& evaluator, const learn::Table& table) {
-  std::vector<models::Prediction> said(table.rows());
-  evaluator.predict_batch(table.values, said);
-  std::vector<float> out;
-  for (const models::Prediction& one : said) out.push_back(static_cast<float>(one.score));
-  return out;
 }
 
 models::Model model_of(const TermWeights& weights, std::size_t rows) {

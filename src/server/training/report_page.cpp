@@ -245,6 +245,17 @@ std::string report_page(const learn::ModelVersion& version) {
   return out + "</html>\n";
 }
 
+std::vector<std::string> notes_of(std::string_view report) {
+  std::vector<std::string> found;
+  const auto parsed = json::parse(report);
+  const Value* notes = member(member(parsed ? &*parsed : nullptr, "data"), "notes");
+  const auto* const texts = notes != nullptr ? notes->as<Value::Array>() : nullptr;
+  if (texts == nullptr) return found;
+  for (const Value& each : *texts)
+    if (const auto* text = each.as<std::string>()) found.push_back(*text);
+  return found;
+}
+
 std::string report_of(const learn::ModelVersion& version, bool page) {
   if (page) return report_page(version);
   return version.report.empty() ? "{}" : version.report;

@@ -13,6 +13,7 @@
 #include "core/learn/clusters.hpp"
 #include "core/learn/metrics.hpp"
 #include "core/traffic/schema.hpp"
+#include "server/training/asked.hpp"
 #include "server/training/model_facts.hpp"
 
 namespace liminal::training {
@@ -56,14 +57,6 @@ std::optional<models::Evaluator> evaluator_of(const learn::AnomalyModel& found,
   auto made = models::Evaluator::create(model);
   if (!made) return std::nullopt;
   return std::move(*made);
-}
-
-std::vector<float> scores(const models::Evaluator& evaluator, const learn::Table& table) {
-  std::vector<models::Prediction> said(table.rows());
-  evaluator.predict_batch(table.values, said);
-  std::vector<float> found;
-  for (const models::Prediction& one : said) found.push_back(static_cast<float>(one.score));
-  return found;
 }
 
 /// Places in the order of the values; of equal ones the mean.
