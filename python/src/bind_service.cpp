@@ -162,11 +162,13 @@ std::uint32_t add_model(HttpService& service, const std::string& name, const nb:
   const std::string bytes(file.c_str(), file.size());
   const auto added = [&] {
     const nb::gil_scoped_release release;
-    return models.add(name, bytes);
+    learn::Bringing bringing;
+    bringing.file = "a file";
+    return models.bring(name, bytes, bringing);
   }();
   if (!added && added.error().code == ErrorCode::kMissing) raise_key("model_name", name);
   if (!added) raise_value("model", added.error().text);
-  return *added;
+  return added->number;
 }
 
 }  // namespace

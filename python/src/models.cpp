@@ -6,9 +6,8 @@
 
 #include "core/features/recent_features.hpp"
 #include "core/traffic/codec.hpp"
-#include "io/onnx/read.hpp"
-#include "server/training/builtin.hpp"
-#include "server/training/incidents.hpp"
+#include "server/training/begin.hpp"
+#include "server/training/report_page.hpp"
 
 namespace liminal::python {
 namespace {
@@ -18,15 +17,8 @@ using learn::refusal;
 
 constexpr std::size_t kRowsMax = 200'000;
 
-tl::unexpected<learn::Refusal> wrong(std::string field, std::string text) {
-  return tl::unexpected(
-      learn::Refusal{ErrorCode::kOutOfRange, "", {{std::move(field), std::move(text)}}});
-}
-
-api::Predictor predictor_of(const std::shared_ptr<const registry::Served>& served) {
-  return {served->version,
-          std::shared_ptr<const models::Model>(served, &served->model),
-          served->evaluator};
+api::Predictor predictor_of(const registry::Served& served) {
+  return {served.version, served.scorer};
 }
 
 tl::expected<std::vector<learn::ModelDefinition>, std::string> definitions_of(
@@ -96,6 +88,7 @@ ModelsOf::ModelsOf(const ModelOptions& options,
       lock_(std::move(lock)),
       registry_(std::move(registry)),
       experiments_(*registry_, sources_.now),
+      answers_(*registry_, experiments_),
       jobs_(std::make_unique<registry::Jobs>(*registry_, sources_.now)),
       seconds_([this] { live(); }) {}
 
@@ -127,75 +120,41 @@ Asked<void> ModelsOf::unload(const std::string& model) {
       model, learn::Alias::kChampion, "api", "unloaded by an operator", sources_.now());
 }
 
-Asked<training::Rows> ModelsOf::rows_for(const learn::ModelDefinition& definition,
-                                         const learn::TrainRequest& request) const {
-  if (request.source == learn::DataSource::kFile) {
-    const auto path = training::path_inside(options_.folder + "/training", request.file);
-    if (!path) return wrong("file", "is no file inside the folder of training data");
-    auto rows = training::read_rows(definition, *path);
-    if (!rows) return wrong("file", rows.error());
-    return std::move(*rows);
-  }
+Asked<std::string> ModelsOf::report(const std::string& model, std::uint32_t version, bool page) {
+  return registry_->version(model, version).map([page](const learn::ModelVersion& found) {
+    return training::report_of(found, page);
+  });
+}
+
+Asked<training::Rows> ModelsOf::kept_rows(const learn::ModelDefinition& definition,
+                                          const learn::TrainRequest& request) const {
   if (definition.name == learn::kLoadPrediction)
-    return wrong("data_source", "must be file: the server's minutes are not kept here");
-  for (const std::string& feature : definition.features)
-    if (!traffic::feature_by_name(feature))
-      return wrong("data_source", "must be file: " + feature + " is no feature of users");
+    return training::wrong("data_source", "must be file: the server's minutes are not kept here");
+  if (auto refused = training::not_of_users(definition)) return tl::unexpected(std::move(*refused));
   Material material = sources_.material();
-  if (request.leave_out_incidents)
-    training::leave_out_incidents(definition, material.rows, material.alerts);
-  if (definition.task == models::Task::kClustering)
-    return training::user_rows(definition, material.rows);
-  if (definition.task != models::Task::kClassification)
-    return wrong("data_source", "must be file: the truth is not among users' features");
-  return training::labelled_rows(definition, material.rows, material.alerts);
+  return training::users_rows(definition, request, std::move(material.rows), material.alerts);
 }
 
 Asked<learn::TrainingJob> ModelsOf::train(const learn::TrainRequest& request) {
-  const learn::ModelDefinition* definition = registry_->definition(request.model);
-  if (definition == nullptr) return wrong("model_name", "is no model that is known");
-  if (request.trainer != "builtin")
-    return wrong("trainer", request.trainer + " is not configured here; builtin is always there");
-  if (jobs_->busy(request.model))
-    return refusal(ErrorCode::kConflict, "a training of " + request.model + " is under way");
-  auto rows = rows_for(*definition, request);
-  if (!rows) return tl::unexpected(rows.error());
-  if (auto few = training::too_few(*definition, *rows)) return tl::unexpected(std::move(*few));
-  training::BuiltinOptions options;
-  options.definition = *definition;
-  options.request = request;
-  options.workers = options_.workers;
-  auto shared = std::make_shared<training::Rows>(std::move(*rows));
-  return jobs_->submit(request, [this, options, shared](registry::Jobs::Watch& watch) mutable {
-    // The champion of when it begins: it may have changed while the job waited.
-    if (const auto champion = registry_->champion(options.definition.name)) {
-      options.champion = champion->evaluator;
-      options.champion_trained_s = registry_->made_s(champion->name, champion->version);
-    }
-    const training::Telling telling{[&watch] { return watch.cancelled(); },
-                                    [&watch](double progress, std::vector<learn::JobLine> lines) {
-                                      watch.tell(progress, std::move(lines));
-                                    }};
-    return training::train_builtin(std::move(*shared), options, telling);
-  });
+  return training::begin_training(
+      *registry_,
+      *jobs_,
+      request,
+      {[this](const auto& definition, const auto& asked) { return kept_rows(definition, asked); },
+       options_.folder + "/training",
+       options_.workers});
 }
 
 Asked<api::Predictor> ModelsOf::predictor(const std::string& model,
                                           std::optional<std::uint32_t> version,
                                           std::string_view user) {
-  auto served = registry_->served(model, version);
-  if (served && !version) {
-    if (auto other = experiments_.arm(model, user)) served = std::move(other);
-  }
+  auto served = answers_.served(model, version, user);
   if (!served) return tl::unexpected(served.error());
-  return predictor_of(*served);
+  return predictor_of(**served);
 }
 
 void ModelsOf::predicted(const api::Prediction& prediction) {
-  {
-    const std::lock_guard lock(mutex_);
-    inference_[prediction.model].observe(prediction.took);
-  }
+  answers_.took(prediction.model, prediction.took);
   if (experiments_.runs(prediction.model))
     experiments_.observe(prediction.model, prediction.rows, prediction.user);
 }
@@ -208,20 +167,6 @@ void ModelsOf::judged(const traffic::Alert& alert, traffic::FeedbackVerdict verd
     if (const auto id = traffic::feature_by_name(feature)) row.push_back(alert.features[*id]);
   const double truth = verdict == traffic::FeedbackVerdict::kTruePositive ? 1 : 0;
   experiments_.observe_truth(model, row, truth, alert.user);
-}
-
-Asked<std::uint32_t> ModelsOf::add(const std::string& model, std::string_view bytes) {
-  auto read = onnx::read(bytes);
-  if (!read) return refusal(ErrorCode::kMalformed, read.error().text);
-  learn::TrainedModel brought;
-  brought.model = std::move(*read);
-  brought.model.metadata.name = model;
-  brought.model.metadata.trainer = "brought";
-  learn::TrainingJob none;
-  none.request.model = model;
-  auto published = registry_->publish(brought, learn::Alias::kChallenger, none, sources_.now());
-  if (!published) return tl::unexpected(published.error());
-  return published->number;
 }
 
 std::vector<std::string> ModelsOf::names() const {
@@ -242,9 +187,7 @@ api::Check ModelsOf::check() const {
 
 void ModelsOf::add_metrics(prometheus::Snapshot& out) const {
   jobs_->add_metrics(out);
-  const std::lock_guard lock(mutex_);
-  for (const auto& [model, histogram] : inference_)
-    out.add(prometheus::Family::kInferenceSeconds, histogram, {model});
+  answers_.add_metrics(out);
 }
 
 tl::expected<void, std::string> ModelCopies::take(const std::vector<ModelCopy>& copies) {
@@ -263,7 +206,7 @@ tl::expected<void, std::string> ModelCopies::take(const std::vector<ModelCopy>& 
         return tl::unexpected(copy.model + ": this version is not there");
       held.served = found->second.served;
     } else {
-      auto served = registry::serve(copy.model, copy.version, copy.bytes, copy.sha256);
+      auto served = registry::serve(copy.model, copy.version, copy.bytes, copy.sha256, runtime_);
       if (!served) return tl::unexpected(copy.model + ": " + served.error().text);
       held.served = std::move(*served);
     }
@@ -280,7 +223,7 @@ Asked<api::Predictor> ModelCopies::predictor(const std::string& model,
   const std::lock_guard lock(mutex_);
   for (const auto& [key, held] : versions_) {
     if (key.first == model && (version ? *version == key.second : held.champion))
-      return predictor_of(held.served);
+      return predictor_of(*held.served);
   }
   return refusal(ErrorCode::kMissing, "this model is not here");
 }

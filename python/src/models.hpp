@@ -18,6 +18,7 @@
 #include "io/sqlite/directory_lock.hpp"
 #include "server/api/backend.hpp"
 #include "server/api/models_port.hpp"
+#include "server/registry/answers.hpp"
 #include "server/registry/experiments.hpp"
 #include "server/registry/jobs.hpp"
 #include "server/registry/registry.hpp"
@@ -58,11 +59,20 @@ class ModelsOf final : public api::ModelsPort {
     work();
     return true;
   }
+  bool run_foreign(std::function<void()> work) override { return run(std::move(work)); }
   std::vector<learn::ModelState> models() override { return registry_->models(); }
   learn::Asked<std::vector<learn::AliasChange>> history(const std::string& model,
                                                         std::size_t limit) override {
     return registry_->history(model, limit);
   }
+  learn::Asked<learn::ModelVersion> bring(const std::string& model,
+                                          const std::string& file,
+                                          const learn::Bringing& bringing) override {
+    return registry_->bring(model, file, bringing, sources_.now());
+  }
+  learn::Asked<std::string> report(const std::string& model,
+                                   std::uint32_t version,
+                                   bool page) override;
   learn::Asked<std::uint32_t> load(const std::string& model,
                                    std::optional<std::uint32_t> version) override;
   learn::Asked<void> unload(const std::string& model) override;
@@ -89,9 +99,6 @@ class ModelsOf final : public api::ModelsPort {
   /// What a person said of an alert: experiments compare versions by it.
   void judged(const traffic::Alert& alert, traffic::FeedbackVerdict verdict);
 
-  /// Publishes a file of one's own as challenger; its number.
-  [[nodiscard]] learn::Asked<std::uint32_t> add(const std::string& model, std::string_view bytes);
-
   [[nodiscard]] std::vector<std::string> names() const;
   [[nodiscard]] std::size_t unfinished_jobs() const { return jobs_->unfinished(); }
   /// Whether all champions that there should be answer.
@@ -104,8 +111,9 @@ class ModelsOf final : public api::ModelsPort {
            Sources sources,
            sqlite::DirectoryLock lock,
            std::unique_ptr<registry::Registry> registry);
-  [[nodiscard]] learn::Asked<training::Rows> rows_for(const learn::ModelDefinition& definition,
-                                                      const learn::TrainRequest& request) const;
+  /// Of what users' engines keep.
+  [[nodiscard]] learn::Asked<training::Rows> kept_rows(const learn::ModelDefinition& definition,
+                                                       const learn::TrainRequest& request) const;
   void live();
 
   const ModelOptions options_;
@@ -113,10 +121,10 @@ class ModelsOf final : public api::ModelsPort {
   const sqlite::DirectoryLock lock_;
   const std::unique_ptr<registry::Registry> registry_;
   registry::Experiments experiments_;
+  registry::Answers answers_;
   mutable std::mutex mutex_;
   std::condition_variable ended_;
   bool ending_ = false;
-  std::map<std::string, prometheus::Histogram> inference_;
   /// Last: its threads end first.
   const std::unique_ptr<registry::Jobs> jobs_;
   std::thread seconds_;
@@ -142,8 +150,17 @@ class ModelCopies final : public api::ModelsPort {
     work();
     return true;
   }
+  bool run_foreign(std::function<void()> work) override { return run(std::move(work)); }
   std::vector<learn::ModelState> models() override { return {}; }
   learn::Asked<std::vector<learn::AliasChange>> history(const std::string&, std::size_t) override {
+    return elsewhere();
+  }
+  learn::Asked<learn::ModelVersion> bring(const std::string&,
+                                          const std::string&,
+                                          const learn::Bringing&) override {
+    return elsewhere();
+  }
+  learn::Asked<std::string> report(const std::string&, std::uint32_t, bool) override {
     return elsewhere();
   }
   learn::Asked<std::uint32_t> load(const std::string&, std::optional<std::uint32_t>) override {
@@ -179,6 +196,7 @@ class ModelCopies final : public api::ModelsPort {
     std::shared_ptr<const registry::Served> served;
   };
   using Versions = std::map<std::pair<std::string, std::uint32_t>, Held>;
+  const registry::ForeignRuntime runtime_{{}};
   std::mutex mutex_;
   Versions versions_;
 };

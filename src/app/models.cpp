@@ -12,7 +12,7 @@
 #include "app/serve/model_keeper.hpp"
 #include "io/files/file_system.hpp"
 #include "io/json/time_text.hpp"
-#include "io/onnx/read.hpp"
+#include "io/onnx/foreign.hpp"
 #include "io/sqlite/directory_lock.hpp"
 #include "server/registry/registry.hpp"
 
@@ -25,6 +25,7 @@ struct ModelArguments {
   ConfigurationOptions configuration;
   std::string name;
   std::string file;
+  learn::Bringing bringing;
   std::uint32_t version = 0;
   std::string reason = "loaded by an operator";
   std::uint64_t experiment = 0;
@@ -69,12 +70,9 @@ std::unique_ptr<Opened> open(const ModelArguments& arguments, bool write, ExitCo
     }
     opened->lock = std::move(*lock);
   }
-  auto registry =
-      Registry::open(opened->system,
-                     {.folder = (std::filesystem::path(configuration.data) / "models").string(),
-                      .definitions = model_definitions(configuration),
-                      .read_only = !write},
-                     wall_clock());
+  registry::Registry::Options options = registry_options(configuration);
+  options.read_only = !write;
+  auto registry = Registry::open(opened->system, std::move(options), wall_clock());
   if (!registry) {
     (void)complain(registry.error());
     return nullptr;
@@ -170,34 +168,16 @@ ExitCode load(const ModelArguments& arguments) {
   return ExitCode::kDone;
 }
 
-/// Files of others do not name their features: they are the model's, in its order.
-void name_features(const learn::ModelDefinition& definition, models::Metadata& metadata) {
-  if (metadata.features.size() != definition.features.size()) return;
-  for (std::size_t i = 0; i < metadata.features.size(); ++i)
-    if (metadata.features[i].name != "feature_" + std::to_string(i)) return;
-  for (std::size_t i = 0; i < metadata.features.size(); ++i)
-    metadata.features[i].name = definition.features[i];
-}
-
 ExitCode add(const ModelArguments& arguments) {
   ExitCode failed{};
   const auto opened = open(arguments, true, failed);
   if (!opened) return failed;
-  const learn::ModelDefinition* definition = opened->registry->definition(arguments.name);
-  if (definition == nullptr) return complain("there is no model \"" + arguments.name + "\"");
-  const auto bytes = opened->system.read(arguments.file, onnx::kFileBytesMax);
+  const auto bytes = opened->system.read(arguments.file, onnx::kForeignBytesMax);
   if (!bytes) return complain(arguments.file + " cannot be read");
-  auto model = onnx::read(*bytes);
-  if (!model) return complain(arguments.file + ": " + model.error().text);
-  name_features(*definition, model->metadata);
-  learn::TrainedModel brought;
-  brought.model = std::move(*model);
-  brought.reasons = {"brought as " + std::filesystem::path(arguments.file).filename().string()};
-  learn::TrainingJob job;
-  job.request.model = arguments.name;
-  const auto version =
-      opened->registry->publish(brought, learn::Alias::kChallenger, job, wall_clock());
-  if (!version) return complain(version.error().text);
+  learn::Bringing bringing = arguments.bringing;
+  bringing.file = std::filesystem::path(arguments.file).filename().string();
+  const auto version = opened->registry->bring(arguments.name, *bytes, bringing, wall_clock());
+  if (!version) return complain(arguments.file + ": " + version.error().text);
   fmt::print("version {} of {} is challenger\n", version->number, arguments.name);
   return ExitCode::kDone;
 }
@@ -269,9 +249,20 @@ void add_models(CLI::App& parent, Run& chosen) {
   verb->add_option("--version", own->version, "Which; without, the newest");
   verb->add_option("--reason", own->reason, "For the history");
   own = arguments();
-  verb = add_verb(*command, "add", "Publish an ONNX file as the next version", own, chosen, &add);
+  verb = add_verb(*command,
+                  "add",
+                  "Publish any ONNX file as the next version, as challenger",
+                  own,
+                  chosen,
+                  &add);
   verb->add_option("NAME", own->name)->required();
   verb->add_option("FILE", own->file)->required();
+  verb->add_option(
+      "--output", own->bringing.output, "Of a model of others: the output that answers");
+  verb->add_option("--column", own->bringing.column, "And which of its values a row, from 0");
+  verb->add_option("--line", own->bringing.line, "The score from which on it is an alarm");
+  verb->add_option("--usual", own->bringing.usual, "A row of ordinary values, for explanations")
+      ->delimiter(',');
 }
 
 void add_experiments(CLI::App& parent, Run& chosen) {

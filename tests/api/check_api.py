@@ -359,7 +359,20 @@ def check_models(api):
     api.ask("GET", "/ml/models/anomaly_detection/history?limit=5", 200)
     api.ask("GET", "/ml/models/nobody", 404)
     api.ask("GET", "/ml/models/nobody/history", 404)
-    api.ask("GET", "/ml/models/anomaly_detection/versions/1/report", trained)
+    for end in ("report", "report.html"):
+        api.ask("GET", "/ml/models/anomaly_detection/versions/1/" + end, trained)
+        api.ask("GET", "/ml/jobs/12345/" + end, 404)
+    if trained == 200:
+        page = api.ask("GET", models["anomaly_detection"]["versions"][0]["report"], 200,
+                       headers={"Accept": "text/html,application/json;q=0.9"})
+        assert page.startswith("<!doctype html>"), page
+    raw = "application/octet-stream"
+    versions = "/ml/models/anomaly_detection/versions"
+    api.ask("POST", versions, 422, "no model", kind=raw)
+    api.ask("POST", versions + "?column=x", 422, "no model", kind=raw)
+    api.ask("POST", "/ml/models/nobody/versions", 404, "a model", kind=raw)
+    if model["champion"]:
+        api.ask("POST", versions + "?output=y&line=.9&column=0&file=net.onnx", 201, "a model", kind=raw)
     api.ask("POST", "/ml/models/anomaly_detection/load", trained, {"version": 1})
     api.ask("POST", "/ml/models/nobody/load", 404, {})
     api.ask("POST", "/ml/models/anomaly_detection/load", 422, {"version": "x"})
@@ -370,6 +383,7 @@ def check_models(api):
     if "job_id" in job:
         path = "/ml/jobs/" + job["job_id"]
         assert api.ask("GET", path, 200)["state"] in ("queued", "running", "succeeded", "failed")
+        api.ask("GET", path + "/report", (200, 409))
         api.ask("DELETE", path, (200, 409))
     else:
         assert job["rows_missing"] > 0, job

@@ -9,6 +9,7 @@ were trained on. For `real`, KENNING must name the real program: it trains for t
 Needs nothing but Python's own library; ends with 77 when what it needs is not there.
 """
 import csv
+import json
 import os
 import pathlib
 import re
@@ -87,6 +88,21 @@ def check_training(command):
         assert ("not used: model.1.onnx" in said) == ("broken" in plays), said
         assert (command.folder / "model.onnx").stat().st_size > 50_000
     print(said)
+    command.run("windows.csv", "--json", "report.json")
+    assert json.loads((command.folder / "report.json").read_text())["held_out"]["f1"] > .6
+    check_file(command)
+
+
+def check_file(command):
+    """What was written is asked by `liminal predict`, which knows what its answers mean."""
+    done = subprocess.run([command.program, "predict", "model.onnx", "windows.csv"], text=True,
+                          cwd=command.folder, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    said = [line.split(",")[0] for line in done.stdout.split()[1:]]
+    with (command.folder / "windows.csv").open(newline="") as file:
+        labels = [row["label"] for row in csv.DictReader(file)]
+    right = sum(one == label for one, label in zip(said, labels, strict=True))
+    assert right > .95 * len(labels), (right, len(labels))
 
 
 def check_refusals(command):

@@ -9,6 +9,7 @@
 #include "core/engine/options.hpp"
 #include "core/learn/retrain.hpp"
 #include "core/traffic/finding.hpp"
+#include "io/onnxruntime/library.hpp"
 #include "io/sqlite/store.hpp"
 #include "server/actor/options.hpp"
 #include "server/gateway/options.hpp"
@@ -70,6 +71,10 @@ struct Configuration {
     std::string folder;  ///< of files to train from; empty: "training" in the data directory
     std::vector<std::string> definitions;
     std::uint32_t workers = 2;
+    std::string onnxruntime;  ///< the library's file; empty: where it usually is
+    onnxruntime::Provider provider = onnxruntime::Provider::kCpu;
+    std::uint32_t threads = 1;  ///< that compute one call of a foreign model
+    std::string kenning;        ///< its program; empty: there is none
   } models;
 
   struct Learning {

@@ -84,6 +84,13 @@ void add_model(Settings& all) {
                  .low = 1e-7,
                  .high = 1,
                  .change = Change::kRestart});
+  all.push_back({.key = "detect.model.foreign_row_budget",
+                 .slot = [](C& c) -> Slot { return &c.inference.foreign_row_budget; },
+                 .help = "The same of a model of others, which answers on a thread of its own and "
+                         "delays no message.",
+                 .low = 1e-7,
+                 .high = 1,
+                 .change = Change::kRestart});
   all.push_back({.key = "detect.model.patience",
                  .slot = [](C& c) -> Slot { return &c.inference.patience; },
                  .help = "Answers of a foreign model that take longer are dropped and counted; one "

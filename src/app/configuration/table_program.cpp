@@ -131,14 +131,40 @@ void add_models(Settings& all) {
   all.push_back({.key = "models.definitions",
                  .slot = [](C& c) -> Slot { return &c.models.definitions; },
                  .help = "Models beside the first three, one a text: "
-                         "\"NAME TASK TARGET FEATURE,FEATURE\". TASK is classification, regression "
-                         "or clustering, which has the target -.",
+                         "\"NAME TASK TARGET FEATURE,FEATURE\". TASK is classification, "
+                         "regression, clustering or anomaly; the last two have the target -.",
                  .change = Change::kRestart});
   all.push_back({.key = "models.workers",
                  .slot = [](C& c) -> Slot { return &c.models.workers; },
                  .help = "Threads that train at a time, of low priority.",
                  .low = 1,
                  .high = 64,
+                 .change = Change::kRestart});
+  all.push_back({.key = "models.onnxruntime",
+                 .slot = [](C& c) -> Slot { return &c.models.onnxruntime; },
+                 .help =
+                     "The file of ONNX Runtime (1.17 or later), which computes models of others; "
+                     "empty: beside the program, then where the system's linker looks.",
+                 .change = Change::kRestart});
+  all.push_back({.key = "models.provider",
+                 .slot = [](C& c) -> Slot {
+                   return choice_of<onnxruntime::Provider, 3>(c.models.provider,
+                                                              &onnxruntime::name);
+                 },
+                 .help = "What ONNX Runtime computes with; the library must offer it.",
+                 .change = Change::kRestart});
+  all.push_back({.key = "models.threads",
+                 .slot = [](C& c) -> Slot { return &c.models.threads; },
+                 .help = "Threads of ONNX Runtime that compute one call of a model; each version "
+                         "has its own, and they sleep between calls.",
+                 .low = 1,
+                 .high = 64,
+                 .change = Change::kRestart});
+  all.push_back({.key = "models.kenning",
+                 .slot = [](C& c) -> Slot { return &c.models.kenning; },
+                 .help =
+                     "Kenning's program, for the trainer of that name: a path, or a name in PATH. "
+                     "Empty: there is none.",
                  .change = Change::kRestart});
 }
 

@@ -9,9 +9,10 @@
 
 #include "app/configuration/quantity.hpp"
 #include "core/base/hash.hpp"
-#include "server/training/builtin.hpp"
+#include "server/training/begin.hpp"
 #include "server/training/incidents.hpp"
 #include "server/training/ranking.hpp"
+#include "server/training/report_page.hpp"
 
 namespace liminal::app {
 namespace {
@@ -26,11 +27,6 @@ constexpr std::size_t kRecentMinutes = 60 * 24;
 constexpr std::int64_t kMinutesKept = 60 * 24 * 90;
 /// Minutes that passed between two looks and share what came: more is no count but a pause.
 constexpr std::int64_t kMinutesShared = 60;
-
-tl::unexpected<learn::Refusal> wrong(std::string field, std::string text) {
-  return tl::unexpected(
-      learn::Refusal{ErrorCode::kOutOfRange, "", {{std::move(field), std::move(text)}}});
-}
 
 std::string joined(const std::vector<std::string>& parts) {
   return fmt::format("{}", fmt::join(parts, "; "));
@@ -64,6 +60,18 @@ std::optional<double> mean_of(const std::vector<traffic::FeatureRow>& rows,
   return count > 0 ? std::optional(sum / count) : std::nullopt;
 }
 
+std::shared_ptr<const training::KenningOptions> kenning_of(
+    const Configuration& configuration, const registry::ForeignRuntime& runtime) {
+  training::KenningOptions out;
+  out.program = configuration.models.kenning;
+  out.folder = (std::filesystem::path(configuration.data) / "kenning").string();
+  out.open = [&runtime](std::string_view file, models::Metadata metadata) {
+    return runtime.open(file, std::move(metadata));
+  };
+  out.ready = [&runtime] { return runtime.ready(); };
+  return std::make_shared<const training::KenningOptions>(std::move(out));
+}
+
 }  // namespace
 
 std::vector<learn::ModelDefinition> model_definitions(const Configuration& configuration) {
@@ -85,12 +93,20 @@ registry::Learning::Options learning_options(const Configuration& configuration)
   return options;
 }
 
-tl::expected<std::unique_ptr<ModelKeeper>, std::string> ModelKeeper::open(
-    const Configuration& configuration, files::FileSystem& system, const Parts& parts) {
+registry::Registry::Options registry_options(const Configuration& configuration) {
   registry::Registry::Options options;
   options.folder = (std::filesystem::path(configuration.data) / "models").string();
   options.definitions = model_definitions(configuration);
-  auto registry = registry::Registry::open(system, std::move(options), parts.clock.now());
+  options.foreign = {configuration.models.onnxruntime,
+                     configuration.models.provider,
+                     static_cast<int>(configuration.models.threads)};
+  return options;
+}
+
+tl::expected<std::unique_ptr<ModelKeeper>, std::string> ModelKeeper::open(
+    const Configuration& configuration, files::FileSystem& system, const Parts& parts) {
+  auto registry =
+      registry::Registry::open(system, registry_options(configuration), parts.clock.now());
   if (!registry) return tl::unexpected(registry.error());
   for (const std::string& trouble : (*registry)->unloaded()) {
     static LogSite site;
@@ -109,7 +125,9 @@ ModelKeeper::ModelKeeper(const Configuration& configuration,
       workers_(configuration.models.workers),
       definitions_(model_definitions(configuration)),
       registry_(std::move(registry)),
-      experiments_(*registry_, [&clock = parts_.clock] { return clock.now(); }) {
+      kenning_(kenning_of(configuration, registry_->runtime())),
+      experiments_(*registry_, [&clock = parts_.clock] { return clock.now(); }),
+      answers_(*registry_, experiments_) {
   const auto ended = [&log = parts_.log](const learn::TrainingJob& job) {
     static LogSite site;
     const bool good = job.state == learn::JobState::kSucceeded;
@@ -162,6 +180,7 @@ void ModelKeeper::reload(const Configuration& configuration) {
 ModelKeeper::~ModelKeeper() { finish(); }
 
 void ModelKeeper::finish() {
+  foreign_.reset();
   work_.reset();
   if (learning_) learning_->save();
   jobs_.reset();
@@ -169,11 +188,29 @@ void ModelKeeper::finish() {
 
 bool ModelKeeper::run(std::function<void()> work) { return work_ && work_->run(std::move(work)); }
 
+bool ModelKeeper::run_foreign(std::function<void()> work) {
+  return foreign_ && foreign_->run(std::move(work));
+}
+
 std::vector<learn::ModelState> ModelKeeper::models() { return registry_->models(); }
 
 Asked<std::vector<learn::AliasChange>> ModelKeeper::history(const std::string& model,
                                                             std::size_t limit) {
   return registry_->history(model, limit);
+}
+
+Asked<learn::ModelVersion> ModelKeeper::bring(const std::string& model,
+                                              const std::string& file,
+                                              const learn::Bringing& bringing) {
+  auto version = registry_->bring(model, file, bringing, parts_.clock.now());
+  if (version) note("api", "model.bring", model, fmt::format("version {}", version->number));
+  return version;
+}
+
+Asked<std::string> ModelKeeper::report(const std::string& model, std::uint32_t version, bool page) {
+  return registry_->version(model, version).map([page](const learn::ModelVersion& found) {
+    return training::report_of(found, page);
+  });
 }
 
 void ModelKeeper::note(std::string_view actor,
@@ -224,17 +261,12 @@ Asked<training::Rows> ModelKeeper::minute_rows(const learn::ModelDefinition& def
   return rows;
 }
 
-Asked<training::Rows> ModelKeeper::traffic_rows(const learn::ModelDefinition& definition,
-                                                const learn::TrainRequest& request) {
+Asked<training::Rows> ModelKeeper::kept_rows(const learn::ModelDefinition& definition,
+                                             const learn::TrainRequest& request) {
   if (definition.name == learn::kLoadPrediction) return minute_rows(definition, request);
   if (definition.name == training::kSalienceRanking)
     return training::ranking_rows(parts_.judged_alerts());
-  for (const std::string& feature : definition.features)
-    if (!traffic::feature_by_name(feature))
-      return wrong("data_source", "must be file: " + feature + " is no feature of users");
-  const bool classes = definition.task == models::Task::kClassification;
-  if (!classes && definition.task != models::Task::kClustering)
-    return wrong("data_source", "must be file: the truth is not among users' features");
+  if (auto refused = training::not_of_users(definition)) return tl::unexpected(std::move(*refused));
   std::vector<traffic::FeatureRow> rows;
   if (request.source == learn::DataSource::kRecentFeatures) {
     rows = parts_.recent(kRowsMax);
@@ -247,24 +279,7 @@ Asked<training::Rows> ModelKeeper::traffic_rows(const learn::ModelDefinition& de
   for (const traffic::FeatureRow& row : rows) oldest = std::min(oldest, row.time);
   const auto alerts = alerts_since(oldest);
   if (!alerts) return tl::unexpected(alerts.error());
-  std::size_t spoilt = 0;
-  if (request.leave_out_incidents)
-    spoilt = training::leave_out_incidents(definition, rows, *alerts);
-  training::Rows made = classes ? training::labelled_rows(definition, rows, *alerts)
-                                : training::user_rows(definition, rows);
-  if (spoilt > 0)
-    made.notes.push_back(fmt::format("{} rows of confirmed alerts are left out", spoilt));
-  return made;
-}
-
-Asked<training::Rows> ModelKeeper::rows_for(const learn::ModelDefinition& definition,
-                                            const learn::TrainRequest& request) {
-  if (request.source != learn::DataSource::kFile) return traffic_rows(definition, request);
-  const auto path = training::path_inside(folder_, request.file);
-  if (!path) return wrong("file", "is no file inside the folder of models.folder");
-  auto rows = training::read_rows(definition, *path);
-  if (!rows) return wrong("file", rows.error());
-  return std::move(*rows);
+  return training::users_rows(definition, request, std::move(rows), *alerts);
 }
 
 Asked<learn::TrainingJob> ModelKeeper::train(const learn::TrainRequest& request) {
@@ -276,34 +291,14 @@ Asked<learn::TrainingJob> ModelKeeper::train(const learn::TrainRequest& request)
 }
 
 Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest& request) {
-  const learn::ModelDefinition* definition = registry_->definition(request.model);
-  if (definition == nullptr) return wrong("model_name", "is no model that is known");
-  if (request.trainer != "builtin")
-    return wrong("trainer", request.trainer + " is not configured here; builtin is always there");
-  if (jobs_->busy(request.model))
-    return refusal(ErrorCode::kConflict, "a training of " + request.model + " is under way");
-  auto rows = rows_for(*definition, request);
-  if (!rows) return tl::unexpected(rows.error());
-  if (auto few = training::too_few(*definition, *rows)) return tl::unexpected(std::move(*few));
-  training::BuiltinOptions options;
-  options.definition = *definition;
-  options.request = request;
-  options.workers = workers_;
-  auto shared = std::make_shared<training::Rows>(std::move(*rows));
-  return jobs_->submit(request, [this, options, shared](registry::Jobs::Watch& watch) mutable {
-    // The champion of when it begins: it may have changed while the job waited.
-    if (const auto champion = registry_->champion(options.definition.name)) {
-      options.champion = champion->evaluator;
-      options.champion_trained_s = registry_->made_s(champion->name, champion->version);
-    }
-    const training::Telling telling{[&watch] { return watch.cancelled(); },
-                                    [&watch](double progress, std::vector<learn::JobLine> lines) {
-                                      watch.tell(progress, std::move(lines));
-                                    }};
-    if (options.definition.name == training::kSalienceRanking)
-      return training::train_ranking(*shared, options);
-    return training::train_builtin(std::move(*shared), options, telling);
-  });
+  return training::begin_training(
+      *registry_,
+      *jobs_,
+      request,
+      {[this](const auto& definition, const auto& asked) { return kept_rows(definition, asked); },
+       folder_,
+       workers_,
+       kenning_});
 }
 
 std::vector<learn::TrainingJob> ModelKeeper::jobs(std::size_t limit) { return jobs_->list(limit); }
@@ -318,21 +313,13 @@ Asked<learn::TrainingJob> ModelKeeper::cancel(std::uint64_t id) {
 Asked<api::Predictor> ModelKeeper::predictor(const std::string& model,
                                              std::optional<std::uint32_t> version,
                                              std::string_view user) {
-  auto served = registry_->served(model, version);
-  if (served && !version) {
-    if (auto other = experiments_.arm(model, user)) served = std::move(other);
-  }
+  auto served = answers_.served(model, version, user);
   if (!served) return tl::unexpected(served.error());
-  return api::Predictor{(*served)->version,
-                        std::shared_ptr<const models::Model>(*served, &(*served)->model),
-                        (*served)->evaluator};
+  return api::Predictor{(*served)->version, (*served)->scorer};
 }
 
 void ModelKeeper::predicted(const api::Prediction& prediction) {
-  {
-    const std::lock_guard lock(mutex_);
-    inference_[prediction.model].observe(prediction.took);
-  }
+  answers_.took(prediction.model, prediction.took);
   if (!work_ || !experiments_.runs(prediction.model)) return;
   // Whoever asked does not wait for the other version; what there is no room for is not compared.
   (void)work_->run(
@@ -484,9 +471,7 @@ api::Check ModelKeeper::check() const {
 void ModelKeeper::add_metrics(prometheus::Snapshot& out) const {
   if (jobs_) jobs_->add_metrics(out);
   if (learning_) learning_->add_metrics(out);
-  const std::lock_guard lock(mutex_);
-  for (const auto& [model, histogram] : inference_)
-    out.add(prometheus::Family::kInferenceSeconds, histogram, {model});
+  answers_.add_metrics(out);
 }
 
 }  // namespace liminal::app

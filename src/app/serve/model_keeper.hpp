@@ -2,9 +2,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,11 +17,13 @@
 #include "io/sqlite/store.hpp"
 #include "server/api/backend.hpp"
 #include "server/api/models_port.hpp"
+#include "server/registry/answers.hpp"
 #include "server/registry/experiments.hpp"
 #include "server/registry/jobs.hpp"
 #include "server/registry/learning.hpp"
 #include "server/registry/registry.hpp"
 #include "server/shards/clock.hpp"
+#include "server/training/kenning.hpp"
 #include "server/training/rows.hpp"
 
 namespace liminal::app {
@@ -49,9 +49,16 @@ class ModelKeeper final : public api::ModelsPort {
   [[nodiscard]] registry::Registry& model_registry() { return *registry_; }
 
   bool run(std::function<void()> work) override;
+  bool run_foreign(std::function<void()> work) override;
   std::vector<learn::ModelState> models() override;
   learn::Asked<std::vector<learn::AliasChange>> history(const std::string& model,
                                                         std::size_t limit) override;
+  learn::Asked<learn::ModelVersion> bring(const std::string& model,
+                                          const std::string& file,
+                                          const learn::Bringing& bringing) override;
+  learn::Asked<std::string> report(const std::string& model,
+                                   std::uint32_t version,
+                                   bool page) override;
   learn::Asked<std::uint32_t> load(const std::string& model,
                                    std::optional<std::uint32_t> version) override;
   learn::Asked<void> unload(const std::string& model) override;
@@ -94,10 +101,9 @@ class ModelKeeper final : public api::ModelsPort {
               std::unique_ptr<registry::Registry> registry);
   [[nodiscard]] learn::Asked<learn::TrainingJob> begin_training(const learn::TrainRequest& request);
   [[nodiscard]] registry::Learning::Ports learning_ports();
-  [[nodiscard]] learn::Asked<training::Rows> rows_for(const learn::ModelDefinition& definition,
-                                                      const learn::TrainRequest& request);
-  [[nodiscard]] learn::Asked<training::Rows> traffic_rows(const learn::ModelDefinition& definition,
-                                                          const learn::TrainRequest& request);
+  /// Of what the server keeps.
+  [[nodiscard]] learn::Asked<training::Rows> kept_rows(const learn::ModelDefinition& definition,
+                                                       const learn::TrainRequest& request);
   [[nodiscard]] learn::Asked<training::Rows> minute_rows(const learn::ModelDefinition& definition,
                                                          const learn::TrainRequest& request);
   /// Those since the oldest row.
@@ -115,17 +121,20 @@ class ModelKeeper final : public api::ModelsPort {
   const std::uint32_t workers_;
   const std::vector<learn::ModelDefinition> definitions_;
   std::unique_ptr<registry::Registry> registry_;
+  const std::shared_ptr<const training::KenningOptions> kenning_;
   registry::Experiments experiments_;
-  SteadyTime observed_{};  ///< feature rows up to here; of the working thread
-  mutable std::mutex mutex_;
-  std::map<std::string, prometheus::Histogram> inference_;
+  registry::Answers answers_;
+  SteadyTime observed_{};               ///< feature rows up to here; of the working thread
   std::optional<std::int64_t> minute_;  ///< that is being counted; of the thread of `second`
   std::uint64_t messages_before_ = 0;
   std::unique_ptr<registry::Jobs> jobs_;
   std::unique_ptr<registry::Learning> learning_;
   std::unique_ptr<BlockingThread> work_ = std::make_unique<BlockingThread>();
+  std::unique_ptr<BlockingThread> foreign_ = std::make_unique<BlockingThread>();
 };
 
+/// The registry that a configuration speaks of.
+[[nodiscard]] registry::Registry::Options registry_options(const Configuration& configuration);
 [[nodiscard]] registry::Learning::Options learning_options(const Configuration& configuration);
 
 /// The models that a configuration knows: the first three and its own.

@@ -91,7 +91,9 @@ void SalienceKeeper::save(SteadyTime now) {
 
 void SalienceKeeper::rank_by(const registry::Served* champion) {
   if (champion == nullptr) return signals_.set_weights({}, 0);
-  const auto weights = training::weights_of(champion->model);
+  const models::Model* own = champion->scorer->model();
+  const Result<salience::TermWeights> weights =
+      own != nullptr ? training::weights_of(*own) : failure(ErrorCode::kUnsupported);
   if (weights) return signals_.set_weights(*weights, champion->version);
   static LogSite site;
   log_.write(LogLevel::kError,

@@ -264,7 +264,7 @@ void Server::ask_of_users(const registry::Served* champion) {
   for (std::size_t i = 0; i < sha256.size(); ++i)
     (void)std::from_chars(
         champion->sha256.data() + 2 * i, champion->sha256.data() + 2 * i + 2, sha256[i], 16);
-  auto made = engine::Champion::create(champion->model, champion->version, sha256);
+  auto made = engine::Champion::of(champion->scorer, champion->version, sha256);
   if (made) return runtime_->set_champion(std::move(*made));
   static LogSite site;
   log_.write(LogLevel::kError,

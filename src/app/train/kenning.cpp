@@ -7,10 +7,11 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 
 #include "app/train/train.hpp"
-#include "io/onnxruntime/session.hpp"
+#include "io/onnx/foreign.hpp"
+#include "server/registry/foreign.hpp"
+#include "server/training/report_page.hpp"
 
 namespace liminal::app {
 namespace {
@@ -59,8 +60,8 @@ class TemporaryFolder {
   std::string path_;
 };
 
-training::KenningOptions options_of(const TrainArguments& arguments, const learn::Table& table) {
-  training::KenningOptions options;
+training::BuiltinOptions options_of(const TrainArguments& arguments, const learn::Table& table) {
+  training::BuiltinOptions options;
   options.definition.name = std::filesystem::path(arguments.file).stem().string();
   options.definition.task = models::Task::kClassification;
   options.definition.target = arguments.choice.target;
@@ -73,24 +74,10 @@ training::KenningOptions options_of(const TrainArguments& arguments, const learn
   options.request.budget_s = arguments.wish.time_budget_s;
   options.request.fits_max = arguments.wish.fits_max;
   options.request.seed = arguments.wish.seed;
+  options.workers = arguments.wish.workers;
   options.gate.latency_us_max = arguments.wish.latency_us;
   options.gate.memory_bytes_max = arguments.wish.size_mib * 1024 * 1024;
-  options.program = arguments.kenning;
   return options;
-}
-
-/// A file as ONNX Runtime computes it: its first output has one value a row.
-learn::Asked<training::AnswerRows> open(std::shared_ptr<const onnxruntime::Library> library,
-                                        std::string_view file) {
-  auto made = onnxruntime::Session::create(std::move(library), file);
-  if (!made) return learn::refusal(ErrorCode::kUnsupported, made.error().text);
-  const auto session = std::make_shared<const onnxruntime::Session>(std::move(*made));
-  return [session](std::span<const float> rows, std::span<models::Prediction> out) {
-    const auto said = session->run(rows, out.size());
-    if (!said || said->front().values.size() != out.size()) return false;
-    for (std::size_t i = 0; i < out.size(); ++i) out[i].score = said->front().values[i];
-    return true;
-  };
 }
 
 /// What keeps Kenning from learning of a table.
@@ -115,12 +102,13 @@ std::string text_of(const learn::Refusal& refusal) {
   return text;
 }
 
-void summarize(const training::KenningModel& made, std::FILE* out) {
-  for (const std::string& note : made.notes) fmt::print(out, "{}\n", note);
+void summarize(const learn::TrainedModel& made, std::FILE* out) {
+  for (const std::string& note : training::notes_of(made.report)) fmt::print(out, "{}\n", note);
   for (const learn::JobLine& line : made.leaderboard)
     fmt::print(out, "{:.4f}  {}, F1 on the rows that it had\n", line.score, line.recipe);
-  for (const auto& [name, value] : made.metrics) fmt::print(out, "{:<17}{:.6g}\n", name, value);
-  for (const std::string& reason : made.gate.reasons) fmt::print(out, "{:<17}{}\n", "gate", reason);
+  for (const auto& [name, value] : made.metrics) fmt::print(out, "{:<21}{:.6g}\n", name, value);
+  for (const std::string& reason : made.reasons)
+    fmt::print(out, "gate                 {}\n", reason);
 }
 
 }  // namespace
@@ -137,19 +125,22 @@ ExitCode run_kenning(const TrainArguments& arguments,
     return fail(arguments.file + ": " + trouble);
   const TemporaryFolder folder;
   if (folder.path().empty()) return fail("no temporary folder can be made");
-  training::KenningOptions options = options_of(arguments, read.table);
-  const auto library = onnxruntime::Library::open_usual();
-  if (!library) return fail("what kenning makes is for ONNX Runtime: " + library.error().text);
-  options.folder = folder.path();
-  options.open = [&](std::string_view file) { return open(*library, file); };
+  const training::BuiltinOptions options = options_of(arguments, read.table);
+  const registry::ForeignRuntime runtime{{}};
+  if (const auto ready = runtime.ready(); !ready) return fail(ready.error().text);
+  const training::KenningOptions kenning{
+      arguments.kenning, folder.path(), [&](std::string_view file, models::Metadata metadata) {
+        return runtime.open(file, std::move(metadata));
+      }};
   const bool shown = !arguments.quiet && isatty(fileno(complaints)) == 1;
   const Interrupts interrupts;
   training::Rows rows;
   rows.table = std::move(read.table);
   rows.notes = std::move(read.notes);
   const auto made =
-      training::train_kenning(rows,
+      training::train_kenning(std::move(rows),
                               options,
+                              kenning,
                               {[] { return interrupted != 0; },
                                [&](double progress, const std::vector<learn::JobLine>&) {
                                  if (shown) fmt::print(complaints, "\r{:3.0f} %", 100 * progress);
@@ -157,9 +148,13 @@ ExitCode run_kenning(const TrainArguments& arguments,
   if (shown) fmt::print(complaints, "\r      \r");
   if (!made) return fail(text_of(made.error()));
   summarize(*made, out);
+  if (!arguments.json.empty() && !write_file(arguments.json, made->report))
+    return fail(arguments.json + ": cannot be written");
   if (arguments.out.empty()) return ExitCode::kDone;
-  if (!write_file(arguments.out, made->file)) return fail(arguments.out + ": cannot be written");
-  fmt::print(out, "{:<17}{}\n", "model", arguments.out);
+  const auto bytes = onnx::describe(made->foreign, made->model.metadata);
+  if (!bytes) return fail(bytes.error().text);
+  if (!write_file(arguments.out, *bytes)) return fail(arguments.out + ": cannot be written");
+  fmt::print(out, "model                {}\n", arguments.out);
   return ExitCode::kDone;
 }
 

@@ -8,11 +8,13 @@
 
 #include "app/table_file.hpp"
 #include "app/train/train.hpp"
-#include "core/models/evaluator.hpp"
+#include "core/models/scorer.hpp"
 #include "io/csv/number.hpp"
 #include "io/csv/table.hpp"
 #include "io/json/value.hpp"
+#include "io/onnx/foreign.hpp"
 #include "io/onnx/read.hpp"
+#include "server/registry/foreign.hpp"
 #include "server/training/model_facts.hpp"
 
 namespace liminal::app {
@@ -84,23 +86,43 @@ class PredictRun {
   ExitCode run() {
     const auto bytes = bytes_of(arguments_.model);
     if (!bytes) return fail(arguments_.model + ": cannot be read");
-    auto model = onnx::read(*bytes);
-    if (!model) return fail(arguments_.model + ": " + model.error().text);
-    metadata_ = model->metadata;
-    const auto evaluator = models::Evaluator::create(*model);
-    if (!evaluator) return fail(arguments_.model + ": " + evaluator.error()[0].text);
+    const auto scorer = scorer_of(*bytes);
+    if (!scorer) return fail(arguments_.model + ": " + scorer.error());
+    metadata_ = (*scorer)->metadata();
     read_classes();
     auto file = open_table_file(arguments_.file);
     if (!file) return ExitCode::kFailed;
     auto table = csv::Table::open(*file->in);
     if (!table) return fail(csv::text(table.error(), file->name));
-    return answer(*table, file->name, *evaluator);
+    return answer(*table, file->name, **scorer);
   }
 
  private:
+  using ScorerPtr = std::shared_ptr<const models::Scorer>;
+
   ExitCode fail(const std::string& why) {
     fmt::print(complaints_, "liminal: {}\n", why);
     return ExitCode::kFailed;
+  }
+
+  [[nodiscard]] tl::expected<ScorerPtr, std::string> scorer_of(const std::string& bytes) const {
+    auto described = onnx::description_of(bytes);
+    if (described && *described) {
+      const registry::ForeignRuntime runtime({.library = arguments_.onnxruntime});
+      auto opened = runtime.open(bytes, std::move(**described));
+      if (!opened) return tl::unexpected(opened.error().text);
+      return std::move(*opened);
+    }
+    auto model = onnx::read(bytes);
+    if (!model) {
+      const bool foreign = model.error().kind == onnx::Refusal::Kind::kUnsupported;
+      return tl::unexpected(
+          model.error().text +
+          (foreign ? "; `liminal models add` makes a version of such a file" : ""));
+    }
+    auto scorer = models::Scorer::own(std::move(*model));
+    if (!scorer) return tl::unexpected(scorer.error().front().text);
+    return std::move(*scorer);
   }
 
   void read_classes() {
@@ -147,7 +169,7 @@ class PredictRun {
     }
   }
 
-  ExitCode answer(csv::Table& table, const std::string& file, const models::Evaluator& evaluator) {
+  ExitCode answer(csv::Table& table, const std::string& file, const models::Scorer& scorer) {
     const auto columns = FeatureColumns::find(table, metadata_);
     if (!columns) return fail(file + ": " + columns.error());
     write_header();
@@ -170,7 +192,8 @@ class PredictRun {
         }
         said.emplace_back();
       }
-      evaluator.predict_batch(rows, said);
+      if (const auto done = scorer.predict(rows, said); !done)
+        return fail(fmt::format("the model failed to answer ({})", name(done.error().code)));
       for (const models::Prediction& one : said) write(one);
     }
     if (std::fflush(out_) != 0 || std::ferror(out_) != 0)
@@ -197,6 +220,8 @@ void add_predict(CLI::App& parent, Run& chosen) {
   command->add_option("MODEL", arguments->model, "An ONNX file, as `liminal train` writes it")
       ->required();
   command->add_option("FILE", arguments->file, "Rows as CSV; - is the standard input")->required();
+  command->add_option(
+      "--onnxruntime", arguments->onnxruntime, "The file of ONNX Runtime, for models of others");
   command->footer(
       "\nOne line a row: prediction,probability of classes; prediction of values;\n"
       "cluster,distance; is_anomaly,score. Columns are found by the features' names.\n"

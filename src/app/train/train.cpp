@@ -41,8 +41,8 @@ class TrainRun {
       return usage("--trainer kenning is for classification");
     if (wish.unsupervised()) return run_unsupervised(arguments_, wish, *read, out_, complaints_);
     if (wish.target.empty()) return usage("--target is needed for this task");
-    if (kenning && !(arguments_.report + arguments_.json + arguments_.last).empty())
-      return usage("--report, --json and --last are for the builtin trainer");
+    if (kenning && !(arguments_.report + arguments_.last).empty())
+      return usage("--report and --last are for the builtin trainer; --json is for both");
     if (kenning && (wish.objective != "auto" || wish.quantile > 0))
       return usage("--objective and --quantile are for the builtin trainer");
     if (kenning) return run_kenning(arguments_, std::move(*read), out_, complaints_);

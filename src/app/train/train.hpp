@@ -45,6 +45,7 @@ struct TrainArguments {
 struct PredictArguments {
   std::string model;
   std::string file;
+  std::string onnxruntime{};  ///< empty: where it usually is
 };
 
 /// Runs `liminal predict`: one CSV line a row to `out`.

@@ -131,6 +131,10 @@ TEST_F(TrainCommand, FindsAnomaliesAndClustersWithoutATarget) {
     arguments_.wish.task = task;
     const Output trained = run(run_train, arguments_);
     ASSERT_EQ(trained.code, ExitCode::kDone) << trained.complaints;
+    if (task == std::string("anomaly")) {
+      EXPECT_THAT(trained.out, HasSubstr("alarm_ratio"));
+      EXPECT_THAT(trained.out, HasSubstr("rank_agreement"));
+    }
     std::ofstream(path("ask.csv")) << "a,kind,y\n0,red,2\n90,red,90\n";
     const Output said = run(run_predict, PredictArguments{arguments_.out, path("ask.csv")});
     ASSERT_EQ(said.code, ExitCode::kDone) << said.complaints;

@@ -35,6 +35,12 @@ void tell_anomalies(const learn::Table& table, const learn::AnomalyModel& found,
   }
 }
 
+void tell_judged(const training::JudgedAnomalies& judged, std::FILE* out) {
+  fmt::print(out, "judged on {} rows ({})", judged.held_out.test.size(), judged.held_out.how);
+  for (const auto& [name, value] : judged.figures) fmt::print(out, ", {} {:.4f}", name, value);
+  fmt::print(out, "\n");
+}
+
 void tell_clusters(const learn::Clustering& found, std::FILE* out) {
   if (!found.found) fmt::print(out, "nothing hangs together: all rows are one cluster\n");
   for (std::size_t c = 0; c < found.clusters.size(); ++c) {
@@ -57,6 +63,7 @@ ExitCode run_unsupervised(const TrainArguments& arguments,
   const auto trained = training::train_unsupervised(read.table, wish);
   if (!trained) return fail(arguments.file + ": " + trained.error());
   fmt::print(out, "{} rows\n", read.table.rows());
+  if (trained->judged) tell_judged(*trained->judged, out);
   if (const auto* anomalies = std::get_if<learn::AnomalyModel>(&trained->found)) {
     tell_anomalies(read.table, *anomalies, out);
   } else {

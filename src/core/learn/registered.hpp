@@ -115,6 +115,8 @@ struct TrainRequest {
   std::uint32_t fits_max = 0;  ///< above 0: the budget is counted in fits, and the result repeats
   std::uint64_t seed = 1;
   bool auto_deploy = true;  ///< the gate may make it champion
+  /// Classification: what is usual is learnt, without labels, and what is not alarms.
+  bool unsupervised = false;
   /// Rows of times that confirmed alerts spoilt are no examples (training/incidents.hpp).
   bool leave_out_incidents = false;
 };
@@ -188,9 +190,21 @@ struct MinuteTotal {
   std::optional<double> channels_count;       ///< mean of the users seen in it
 };
 
+/// What a person says of a file that says nothing of itself.
+struct Bringing {
+  std::string output;                 ///< that answers; empty: the usual one of the task
+  std::optional<std::size_t> column;  ///< of it
+  std::optional<float> line;          ///< from which on it is an alarm
+  std::vector<float> usual;           ///< a row of ordinary values, for explanations
+  std::string file;                   ///< its name, for the history
+};
+
 /// What a trainer gives back.
 struct TrainedModel {
   models::Model model;
+  /// An ONNX file that the core does not evaluate: of `model` only the metadata count then. Empty:
+  /// `model` is the model.
+  std::string foreign;
   std::string fingerprint;
   NamedFigures metrics;
   std::string report;                ///< JSON

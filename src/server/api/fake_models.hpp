@@ -16,8 +16,10 @@ class FakeModels : public ModelsPort {
   std::vector<learn::ModelState> states;
   std::vector<learn::TrainingJob> all_jobs;
   std::vector<learn::ExperimentView> all_experiments;
-  std::uint64_t rows_missing = 0;  ///< trainings are refused while it is not 0
-  std::size_t asked = 0;           ///< predictions
+  std::uint64_t rows_missing = 0;      ///< trainings are refused while it is not 0
+  std::size_t asked = 0;               ///< predictions
+  learn::Bringing brought;             ///< the last
+  models::Scorer::AnswerRows foreign;  ///< computes every version when it is there
 
   FakeModels() {
     for (const learn::ModelDefinition& definition : learn::first_models())
@@ -44,6 +46,7 @@ class FakeModels : public ModelsPort {
     work();
     return true;
   }
+  bool run_foreign(std::function<void()> work) override { return run(std::move(work)); }
   std::vector<learn::ModelState> models() override { return states; }
   learn::Asked<std::vector<learn::AliasChange>> history(const std::string& model,
                                                         std::size_t) override {
@@ -56,6 +59,24 @@ class FakeModels : public ModelsPort {
                                             SteadyTime{std::chrono::seconds{1'800'000'000}},
                                             "job 2",
                                             "better"}};
+  }
+  learn::Asked<learn::ModelVersion> bring(const std::string& model,
+                                          const std::string& file,
+                                          const learn::Bringing& bringing) override {
+    learn::ModelState* state = find(model);
+    if (state == nullptr) return learn::refusal(ErrorCode::kMissing, "there is no such model");
+    if (file != "a model")
+      return learn::refusal(ErrorCode::kMalformed, bringing.file + " is no ONNX file");
+    brought = bringing;
+    return state->versions.at(0);
+  }
+  learn::Asked<std::string> report(const std::string& model,
+                                   std::uint32_t version,
+                                   bool page) override {
+    const learn::ModelState* state = find(model);
+    if (state == nullptr || version == 0 || version > state->versions.size())
+      return learn::refusal(ErrorCode::kMissing, "there is no such version");
+    return page ? "<!doctype html>\n" : state->versions[0].report;
   }
   learn::Asked<std::uint32_t> load(const std::string& model,
                                    std::optional<std::uint32_t> version) override {
@@ -166,19 +187,23 @@ class FakeModels : public ModelsPort {
     if (state == nullptr || (!version && !state->champion) || version.value_or(1) > 2)
       return learn::refusal(ErrorCode::kMissing, "there is none");
     const std::uint32_t number = version.value_or(state->champion.value_or(1));
-    auto made = std::make_shared<models::Model>();
-    made->metadata.name = model;
-    made->metadata.task = models::Task::kClassification;
+    models::Model made;
+    made.metadata.name = model;
+    made.metadata.task = models::Task::kClassification;
     for (const std::string& feature : state->definition.features)
-      made->metadata.features.push_back({feature, ""});
+      made.metadata.features.push_back({feature, ""});
+    if (foreign) {
+      auto scorer = models::Scorer::foreign(made.metadata, foreign);
+      if (!scorer) return learn::refusal(ErrorCode::kMalformed, "no scorer");
+      return Predictor{number, std::move(*scorer)};
+    }
     models::Linear linear;
     linear.weights = {number == 2 ? 1.F : -1.F, 0, 0, 0};
     linear.link = models::Link::kLogistic;
-    made->predictor = linear;
-    auto evaluator = models::Evaluator::create(*made);
-    if (!evaluator) return learn::refusal(ErrorCode::kMalformed, "no evaluator");
-    return Predictor{
-        number, std::move(made), std::make_shared<const models::Evaluator>(std::move(*evaluator))};
+    made.predictor = linear;
+    auto scorer = models::Scorer::own(std::move(made));
+    if (!scorer) return learn::refusal(ErrorCode::kMalformed, "no scorer");
+    return Predictor{number, std::move(*scorer)};
   }
   void predicted(const Prediction& prediction) override { asked += prediction.said.size(); }
 

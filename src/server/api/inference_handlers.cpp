@@ -279,7 +279,7 @@ void Service::get_inference_model(const CallPtr& call) {
   with_models(call, [this, call](ModelsPort& port) {
     const auto by = path_predictor(call, port);
     if (!by) return;
-    const models::Metadata& metadata = by->model->metadata;
+    const models::Metadata& metadata = by->scorer->metadata();
     json::Writer out;
     out.begin_object();
     out.field("name", call->captured[0]);
@@ -326,7 +326,7 @@ void Service::infer(const CallPtr& call) {
     if (!read_body(*call, [&](json::Fields& in) { request = read_infer(in); })) return;
     const auto by = path_predictor(call, *port);
     if (!by) return;
-    const models::Metadata& metadata = by->model->metadata;
+    const models::Metadata& metadata = by->scorer->metadata();
     Problems problems;
     const std::vector<float> rows = rows_of(request, metadata, problems);
     std::vector<Output> outputs = outputs_of(metadata.task);
@@ -337,25 +337,29 @@ void Service::infer(const CallPtr& call) {
         problems.push_back({"outputs", "has " + wanted + ", which the model does not give"});
     }
     if (!problems.empty()) return call->answer(invalid("body", problems));
-    std::vector<models::Prediction> said(rows.size() / metadata.features.size());
-    const auto begun = clock_();
-    by->evaluator->predict_batch(rows, said);
-    port->predicted({call->captured[0], *by, rows, said, "", clock_() - begun});
-    json::Writer out;
-    out.begin_object();
-    out.field("model_name", call->captured[0]);
-    out.field("model_version", std::to_string(by->version));
-    if (!request.id.empty()) out.field("id", request.id);
-    out.key("outputs");
-    out.begin_array();
-    for (const Output& output : outputs) {
+    std::erase_if(outputs, [&](const Output& output) {
       const auto& wanted = request.outputs;
-      if (wanted.empty() || std::find(wanted.begin(), wanted.end(), output.name) != wanted.end())
-        write_output(output, said, metadata, out);
-    }
-    out.end_array();
-    out.end_object();
-    call->answer(json_response(std::move(out)));
+      return !wanted.empty() &&
+             std::find(wanted.begin(), wanted.end(), output.name) == wanted.end();
+    });
+    ask(call, *by, [this, call, port, id = request.id, by = *by, rows, outputs] {
+      std::vector<models::Prediction> said(rows.size() / by.scorer->features());
+      const auto begun = clock_();
+      if (const auto done = by.scorer->predict(rows, said); !done)
+        return call->answer(unanswered(done.error()));
+      port->predicted({call->captured[0], by, rows, said, "", clock_() - begun});
+      json::Writer out;
+      out.begin_object();
+      out.field("model_name", call->captured[0]);
+      out.field("model_version", std::to_string(by.version));
+      if (!id.empty()) out.field("id", id);
+      out.key("outputs");
+      out.begin_array();
+      for (const Output& output : outputs) write_output(output, said, by.scorer->metadata(), out);
+      out.end_array();
+      out.end_object();
+      call->answer(json_response(std::move(out)));
+    });
   };
   if (call->request.body.size() <= kInlineBytesMax) return work();
   later(

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <cmath>
 
-#include "core/models/explain.hpp"
 #include "server/api/problem.hpp"
 
 namespace liminal::api {
@@ -20,6 +19,7 @@ unsigned status_of(ErrorCode code) {
       return 409;
     case ErrorCode::kOutOfRange:
     case ErrorCode::kUnsupported:
+    case ErrorCode::kMalformed:
       return 422;
     case ErrorCode::kUnavailable:
       return 503;
@@ -40,6 +40,10 @@ std::string_view status_of(const learn::ModelState& state, std::uint32_t version
   return "kept";
 }
 
+std::string report_path(const std::string& model, std::uint32_t version) {
+  return "/ml/models/" + model + "/versions/" + std::to_string(version) + "/report";
+}
+
 void write(const learn::ModelState& state, const learn::ModelVersion& version, json::Writer& out) {
   out.begin_object();
   out.field("version", version.number);
@@ -55,6 +59,7 @@ void write(const learn::ModelState& state, const learn::ModelVersion& version, j
   out.end_object();
   out.key("features");
   write_strings(version.features, out);
+  out.field("report", report_path(version.model, version.number));
   out.field("onnx_sha256", version.sha256);
   out.field("onnx_bytes", version.bytes);
   out.key("data_fingerprint");
@@ -76,8 +81,9 @@ std::optional<double> number_fact(const models::Metadata& metadata, std::string_
   return value;
 }
 
-void write_explanation(const models::Model& model, std::span<const float> row, json::Writer& out) {
-  const models::Explanation why = models::explain(model, row);
+void write_explanation(const models::Metadata& metadata,
+                       const models::Explanation& why,
+                       json::Writer& out) {
   out.key("explanation");
   out.begin_object();
   out.field("margin", why.margin);
@@ -86,7 +92,7 @@ void write_explanation(const models::Model& model, std::span<const float> row, j
   out.key("contributions");
   out.begin_object();
   for (std::size_t i = 0; i < why.contributions.size(); ++i)
-    out.field(model.metadata.features[i].name, why.contributions[i]);
+    out.field(metadata.features[i].name, why.contributions[i]);
   out.end_object();
   out.end_object();
 }
@@ -180,6 +186,7 @@ void write(const learn::TrainingJob& job, json::Writer& out) {
   out.field("fits_max", request.fits_max);
   out.field("seed", request.seed);
   out.field("auto_deploy", request.auto_deploy);
+  out.field("unsupervised", request.unsupervised);
   out.field("state", learn::name(job.state));
   out.field("created", job.created);
   out.field("started", job.started);
@@ -204,6 +211,7 @@ void write(const learn::TrainingJob& job, json::Writer& out) {
     out.value_or_null(job.alias ? learn::name(*job.alias) : "");
     out.key("reasons");
     write_strings(job.reasons, out);
+    out.field("report", report_path(request.model, *job.version));
     out.end_object();
   } else {
     out.null();
@@ -236,6 +244,7 @@ learn::TrainRequest read_train_request(json::Fields& in) {
   request.seed = in.whole("seed", Need::kOptional, 0).value_or(1);
   const auto truth = in.flag("auto_deploy", Need::kOptional);
   request.auto_deploy = truth.value_or(true);
+  request.unsupervised = in.flag("unsupervised", Need::kOptional).value_or(false);
   request.leave_out_incidents = in.flag("leave_out_incidents", Need::kOptional).value_or(false);
   if (request.source == learn::DataSource::kFile && request.file.empty())
     in.wrong("file", "is needed when data_source is file");
@@ -263,12 +272,10 @@ std::vector<float> read_feature_rows(const PredictRequest& request,
   return rows;
 }
 
-void write_prediction(const models::Model& model,
-                      std::span<const float> row,
+void write_prediction(const models::Metadata& metadata,
                       const models::Prediction& said,
-                      bool explain,
+                      const models::Explanation* why,
                       json::Writer& out) {
-  const models::Metadata& metadata = model.metadata;
   switch (metadata.task) {
     case models::Task::kClassification:
     case models::Task::kAnomaly:
@@ -294,7 +301,15 @@ void write_prediction(const models::Model& model,
         out.field("description", words);
       break;
   }
-  if (explain) write_explanation(model, row, out);
+  if (why != nullptr) write_explanation(metadata, *why, out);
+}
+
+http::Response unanswered(const Error& error) {
+  if (error.code == ErrorCode::kOutOfRange)
+    return problem(422,
+                   "the model gives no number (of classes: no probability) for row " +
+                       std::to_string(error.position) + ": does it take missing values?");
+  return problem(503, "the model failed to answer");
 }
 
 }  // namespace liminal::api

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/models/explain.hpp"
 #include "io/http/message.hpp"
 #include "io/json/fields.hpp"
 #include "io/json/writer.hpp"
@@ -38,11 +39,13 @@ struct PredictRequest {
                                                    const models::Metadata& metadata,
                                                    Problems& problems);
 
-/// The members of one prediction, without braces.
-void write_prediction(const models::Model& model,
-                      std::span<const float> row,
+/// The members of one prediction, without braces. `why` may be null.
+void write_prediction(const models::Metadata& metadata,
                       const models::Prediction& said,
-                      bool explain,
+                      const models::Explanation* why,
                       json::Writer& out);
+
+/// What a foreign model could not answer: 422 for rows to which it gives no number, else 503.
+[[nodiscard]] http::Response unanswered(const Error& error);
 
 }  // namespace liminal::api

@@ -42,6 +42,27 @@ PredictRequest read_predict(json::Fields& in, const json::Value& body) {
   return request;
 }
 
+/// Whether a page is wanted rather than JSON: by the path's end, or by what is accepted first.
+bool wants_page(const Call& call) {
+  if (call.route.ends_with(".html")) return true;
+  const std::string accept(call.request.header("Accept").value_or(""));
+  return accept.find("text/html") < accept.find("application/json");
+}
+
+void answer_report(const std::shared_ptr<Call>& call,
+                   ModelsPort& port,
+                   const std::string& model,
+                   std::uint32_t version) {
+  const bool page = wants_page(*call);
+  auto report = port.report(model, version, page);
+  if (!report) return call->answer(problem(report.error()));
+  http::Response response{200, {}, std::move(*report)};
+  response.headers.push_back(
+      {"Content-Type", page ? std::string("text/html; charset=utf-8") : std::string(kJsonType)});
+  response.headers.push_back({"Vary", "Accept"});
+  call->answer(std::move(response));
+}
+
 }  // namespace
 
 ModelsPort* Service::models_of(const CallPtr& call) {
@@ -59,6 +80,19 @@ void Service::with_models(const CallPtr& call, std::function<void(ModelsPort&)> 
       call,
       [port](auto task) { return port->run(std::move(task)); },
       [port, work = std::move(work)] { work(*port); });
+}
+
+/// Asks the core's own models at once, foreign ones elsewhere.
+void Service::ask(const CallPtr& call, const Predictor& by, std::function<void()> work) {
+  if (by.scorer->model() != nullptr) return work();
+  const bool taken = models_->run_foreign([call, work = std::move(work)] {
+    try {
+      work();
+    } catch (const std::exception&) {
+      call->answer(problem(500, "this request could not be worked on"));
+    }
+  });
+  if (!taken) call->answer(problem(Error{ErrorCode::kUnavailable, 0}, "the model"));
 }
 
 void Service::list_models(const CallPtr& call) {
@@ -109,16 +143,49 @@ void Service::get_model_history(const CallPtr& call) {
 void Service::get_model_report(const CallPtr& call) {
   with_models(call, [call](ModelsPort& port) {
     const auto number = number_of(call->captured[1]);
-    for (const learn::ModelState& state : port.models()) {
-      if (state.definition.name != call->captured[0]) continue;
-      for (const learn::ModelVersion& version : state.versions) {
-        if (number != version.number) continue;
-        json::Writer out;
-        out.raw(version.report.empty() ? "{}" : version.report);
-        return call->answer(json_response(std::move(out)));
-      }
-    }
-    call->answer(problem(404, "there is no such version"));
+    if (!number || *number > UINT32_MAX)
+      return call->answer(problem(404, "there is no such version"));
+    answer_report(call, port, call->captured[0], static_cast<std::uint32_t>(*number));
+  });
+}
+
+void Service::get_job_report(const CallPtr& call) {
+  with_models(call, [call](ModelsPort& port) {
+    const auto id = number_of(call->captured[0]);
+    if (!id) return call->answer(problem(404, "there is no such job"));
+    const auto job = port.job(*id);
+    if (!job) return call->answer(problem(job.error()));
+    if (job->version) return answer_report(call, port, job->request.model, *job->version);
+    call->answer(
+        problem(409,
+                learn::ended(job->state)
+                    ? "the job made no version" + (job->problem.empty() ? "" : ": " + job->problem)
+                    : "the job has not ended"));
+  });
+}
+
+void Service::bring_model(const CallPtr& call) {
+  Query query(call->query);
+  learn::Bringing bringing;
+  bringing.file = query.text("file", 1, 255).value_or("a file");
+  bringing.output = query.text("output", 1, 256).value_or("");
+  const std::uint64_t column = query.whole("column", UINT64_MAX, 0, 1'000'000);
+  if (column != UINT64_MAX) bringing.column = static_cast<std::size_t>(column);
+  const double line = query.number("line", -1, 0, 1e9);
+  if (line >= 0) bringing.line = static_cast<float>(line);
+  if (!right(*call, query)) return;
+  call->query.clear();
+  with_models(call, [call, bringing](ModelsPort& port) {
+    const auto version = port.bring(call->captured[0], call->request.body, bringing);
+    if (!version) return call->answer(problem(version.error()));
+    json::Writer out;
+    out.begin_object();
+    out.field("model", version->model);
+    out.field("version", version->number);
+    out.field("status", "challenger");
+    out.field("onnx_sha256", version->sha256);
+    out.end_object();
+    call->answer(json_response(std::move(out), 201));
   });
 }
 
@@ -207,9 +274,12 @@ void Service::predict(const CallPtr& call) {
     const auto by = port->predictor(request.model, request.version, request.user);
     if (!by) return call->answer(problem(by.error()));
     Problems problems;
-    const std::vector<float> rows = read_feature_rows(request, by->model->metadata, problems);
+    const std::vector<float> rows = read_feature_rows(request, by->scorer->metadata(), problems);
     if (!problems.empty()) return call->answer(invalid("body", problems));
-    answer_predictions(call, request, *by, rows);
+    request.features = nullptr;
+    ask(call, *by, [this, call, request, by = *by, rows] {
+      answer_predictions(call, request, by, rows);
+    });
   };
   const bool explained = call->request.body.find("\"explain\"") != std::string::npos;
   if (call->request.body.size() <= kInlineBytesMax && !explained) return work();
@@ -221,21 +291,31 @@ void Service::answer_predictions(const CallPtr& call,
                                  const PredictRequest& request,
                                  const Predictor& by,
                                  std::span<const float> rows) {
-  const std::size_t width = by.model->metadata.features.size();
+  const std::size_t width = by.scorer->features();
   std::vector<models::Prediction> said(rows.size() / width);
   const auto begun = clock_();
-  by.evaluator->predict_batch(rows, said);
+  if (const auto done = by.scorer->predict(rows, said); !done)
+    return call->answer(unanswered(done.error()));
   models_->predicted({request.model, by, rows, said, request.user, clock_() - begun});
+  std::vector<models::Explanation> why;
+  for (std::size_t i = 0; request.explain && i < said.size(); ++i) {
+    auto explained = by.scorer->explain(rows.subspan(i * width, width));
+    if (!explained) return call->answer(unanswered(explained.error()));
+    why.push_back(std::move(*explained));
+  }
+  const auto write_one = [&](std::size_t i, json::Writer& out) {
+    write_prediction(by.scorer->metadata(), said[i], why.empty() ? nullptr : &why[i], out);
+  };
   json::Writer out;
   out.begin_object();
   if (request.single) {
-    write_prediction(*by.model, rows, said[0], request.explain, out);
+    write_one(0, out);
   } else {
     out.key("predictions");
     out.begin_array();
     for (std::size_t i = 0; i < said.size(); ++i) {
       out.begin_object();
-      write_prediction(*by.model, rows.subspan(i * width, width), said[i], request.explain, out);
+      write_one(i, out);
       out.end_object();
     }
     out.end_array();

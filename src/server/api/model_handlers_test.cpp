@@ -17,13 +17,17 @@ class ModelHandlers : public ::testing::Test {
  protected:
   ModelHandlers() { service.attach(port); }
 
-  http::Response ask(std::string_view method, std::string_view target, std::string body = {}) {
+  http::Response ask(std::string_view method,
+                     std::string_view target,
+                     std::string body = {},
+                     const std::string& accept = {}) {
     std::optional<http::Response> answer;
     http::Request request;
     request.method = method;
     request.target = target;
     request.body = std::move(body);
     request.headers = {{"Host", "localhost"}};
+    if (!accept.empty()) request.headers.push_back({"Accept", accept});
     request.peer = "127.0.0.1";
     request.peer_is_local = true;
     service.handle(std::move(request), [&](http::Response response) { answer = response; });
@@ -118,6 +122,73 @@ TEST_F(ModelHandlers, ExplainsByContributionsThatSumToTheMargin) {
   for (const auto& [feature, value] : why["contributions"].items()) sum += value.get<double>();
   EXPECT_NEAR(sum, why["margin"], 1e-9);
   EXPECT_EQ(why["exactness"], "exact");
+}
+
+TEST_F(ModelHandlers, GivesReportsAsJsonOrAsAPage) {
+  const std::string version = "/ml/models/anomaly_detection/versions/2/report";
+  const auto type = [&](const std::string& path, const std::string& accept) {
+    return std::string(ask("GET", path, "", accept).header("Content-Type").value_or(""));
+  };
+  EXPECT_EQ(type(version, ""), "application/json");
+  EXPECT_EQ(type(version, "*/*"), "application/json");
+  EXPECT_EQ(type(version, "application/json, text/html"), "application/json");
+  EXPECT_EQ(type(version, "text/html,application/xhtml+xml,*/*;q=0.8"), "text/html; charset=utf-8");
+  EXPECT_EQ(type(version + ".html", ""), "text/html; charset=utf-8");
+  ASSERT_EQ(
+      ask("POST", "/ml/models/train", R"({"model_name":"anomaly_detection","data_source":"store"})")
+          .status,
+      202U);
+  EXPECT_EQ(ask("GET", "/ml/jobs/1/report").status, 409U);
+  port.all_jobs[0].version = 2;
+  EXPECT_EQ(ask("GET", "/ml/jobs/1/report").body, ask("GET", version).body);
+  EXPECT_EQ(json::parse(ask("GET", "/ml/jobs/1").body)["result"]["report"], version);
+  EXPECT_EQ(type("/ml/jobs/1/report.html", ""), "text/html; charset=utf-8");
+  EXPECT_EQ(ask("GET", "/ml/jobs/9/report").status, 404U);
+}
+
+TEST_F(ModelHandlers, TakesAFileAsTheNextVersion) {
+  const std::string versions = "/ml/models/anomaly_detection/versions";
+  const auto brought =
+      ask("POST", versions + "?file=net.onnx&output=y&column=1&line=.9", "a model");
+  EXPECT_EQ(brought.status, 201U);
+  EXPECT_EQ(json::parse(brought.body)["status"], "challenger");
+  EXPECT_EQ(port.brought.file, "net.onnx");
+  EXPECT_EQ(port.brought.output, "y");
+  EXPECT_EQ(port.brought.column, 1U);
+  EXPECT_EQ(port.brought.line, .9F);
+  EXPECT_EQ(ask("POST", versions, "a model").status, 201U);
+  EXPECT_EQ(port.brought.column, std::nullopt);
+  EXPECT_EQ(port.brought.line, std::nullopt);
+  EXPECT_EQ(ask("POST", versions, "no model").status, 422U);
+  EXPECT_EQ(ask("POST", versions + "?column=-1", "a model").status, 422U);
+  EXPECT_EQ(ask("POST", "/ml/models/nobody/versions", "a model").status, 404U);
+}
+
+TEST_F(ModelHandlers, AsksForeignModelsInBothProtocols) {
+  port.foreign = [](std::span<const float> rows, std::span<models::Prediction> out) {
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i].score = static_cast<double>(rows[4 * i]) / 10;
+    return true;
+  };
+  const std::string wish = R"({"model_name":"anomaly_detection","explain":true,"features":)";
+  const json one =
+      json::parse(ask("POST", "/ml/models/predict", wish + std::string(kRow) + "}").body);
+  EXPECT_NEAR(one["prediction"], .2, 1e-9);
+  EXPECT_EQ(one["explanation"]["exactness"], "sampled");
+  EXPECT_NEAR(one["explanation"]["contributions"]["messages_per_minute"], .2, 1e-9);
+  const std::string tensor =
+      R"({"inputs":[{"name":"input","datatype":"FP32","shape":[1,4],"data":[VALUE,0,0,0]}]})";
+  const auto infer = [&](const std::string& value) {
+    std::string body = tensor;
+    return ask(
+        "POST", "/v2/models/anomaly_detection/infer", body.replace(body.find("VALUE"), 5, value));
+  };
+  EXPECT_NEAR(json::parse(infer("3").body)["outputs"][0]["data"][0], .3, 1e-6);
+  EXPECT_EQ(infer("300").status, 422U) << "no probability";
+  EXPECT_EQ(infer("null").status, 422U);
+  port.foreign = [](std::span<const float>, std::span<models::Prediction>) { return false; };
+  EXPECT_EQ(infer("3").status, 503U);
+  EXPECT_EQ(ask("POST", "/ml/models/predict", wish + std::string(kRow) + "}").status, 503U);
 }
 
 TEST_F(ModelHandlers, NamesMissingAndUnknownFeatures) {

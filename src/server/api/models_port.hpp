@@ -8,15 +8,14 @@
 
 #include "core/base/time.hpp"
 #include "core/learn/registered.hpp"
-#include "core/models/evaluator.hpp"
+#include "core/models/scorer.hpp"
 
 namespace liminal::api {
 
 /// One version that answers; whoever holds it may ask it.
 struct Predictor {
   std::uint32_t version = 0;
-  std::shared_ptr<const models::Model> model;
-  std::shared_ptr<const models::Evaluator> evaluator;
+  std::shared_ptr<const models::Scorer> scorer;
 };
 
 /// What was asked of a predictor, for measures and experiments.
@@ -38,10 +37,22 @@ class ModelsPort {
   /// Work that takes longer than the API's threads should, done elsewhere. False when too much
   /// waits.
   virtual bool run(std::function<void()> work) = 0;
+  /// The same for asking foreign models, which may be slow: where they hold up nothing but each
+  /// other.
+  virtual bool run_foreign(std::function<void()> work) = 0;
 
   [[nodiscard]] virtual std::vector<learn::ModelState> models() = 0;
   [[nodiscard]] virtual learn::Asked<std::vector<learn::AliasChange>> history(
       const std::string& model, std::size_t limit) = 0;
+  /// Publishes an ONNX file as the next version and challenger. kConflict when its features are
+  /// others, kUnavailable when it needs a library that is not there, kUnsupported or kMalformed for
+  /// what cannot be served.
+  [[nodiscard]] virtual learn::Asked<learn::ModelVersion> bring(
+      const std::string& model, const std::string& file, const learn::Bringing& bringing) = 0;
+  /// What a version's training found out: a JSON object, or a page of HTML. kMissing.
+  [[nodiscard]] virtual learn::Asked<std::string> report(const std::string& model,
+                                                         std::uint32_t version,
+                                                         bool page) = 0;
   [[nodiscard]] virtual learn::Asked<std::uint32_t> load(const std::string& model,
                                                          std::optional<std::uint32_t> version) = 0;
   /// Takes the champion out of service.

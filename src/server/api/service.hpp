@@ -151,6 +151,8 @@ class Service {
   void get_model(const CallPtr& call);
   void get_model_history(const CallPtr& call);
   void get_model_report(const CallPtr& call);
+  void get_job_report(const CallPtr& call);
+  void bring_model(const CallPtr& call);
   void load_model(const CallPtr& call);
   void train_model(const CallPtr& call);
   void list_learning(const CallPtr& call);
@@ -159,6 +161,7 @@ class Service {
   void get_job(const CallPtr& call);
   void cancel_job(const CallPtr& call);
   void predict(const CallPtr& call);
+  void ask(const CallPtr& call, const Predictor& by, std::function<void()> work);
   void answer_predictions(const CallPtr& call,
                           const PredictRequest& request,
                           const Predictor& by,

@@ -81,22 +81,23 @@ std::optional<double> finite(double value) {
 }
 
 bool alarm(const Served& served, const models::Prediction& said) {
-  return served.model.metadata.task == models::Task::kClustering
+  return served.scorer->metadata().task == models::Task::kClustering
              ? said.cluster != 0
-             : said.score >= static_cast<double>(served.model.metadata.line);
+             : said.score >= static_cast<double>(served.scorer->metadata().line);
 }
 
-/// What both said of rows, and what that took, a row.
+/// What a version said of rows, and what that took, a row.
 struct Scored {
   std::vector<models::Prediction> said;
   double us = 0;
 };
 
-Scored score(const Served& served, std::span<const float> rows) {
+Result<Scored> score(const Served& served, std::span<const float> rows) {
   Scored scored;
-  scored.said.resize(rows.size() / served.evaluator->features());
+  scored.said.resize(rows.size() / served.scorer->features());
   const auto begun = Steady::now();
-  served.evaluator->predict_batch(rows, scored.said);
+  if (const auto done = served.scorer->predict(rows, scored.said); !done)
+    return tl::unexpected(done.error());
   scored.us = std::chrono::duration<double, std::micro>(Steady::now() - begun).count() /
               static_cast<double>(std::max<std::size_t>(scored.said.size(), 1));
   return scored;
@@ -312,6 +313,7 @@ void Experiments::observe(const std::string& model,
   const auto found = running_.find(model);
   if (found == running_.end()) return;
   Running& running = found->second;
+  if (running.row.ended) return;
   learn::Experiment& experiment = running.experiment;
   const SteadyTime now = now_();
   running.dirty = true;
@@ -319,19 +321,22 @@ void Experiments::observe(const std::string& model,
     if (user.empty()) return;
     const Arm arm = experiment.assign(hash64(user));
     const Served& by = arm == Arm::kChallenger ? *running.challenger : *running.champion;
-    const Scored scored = score(by, rows);
-    for (const models::Prediction& said : scored.said)
-      observe_guards(experiment, arm, alarm(by, said) ? 1 : 0, scored.us, now);
+    const auto scored = score(by, rows);
+    if (!scored) return give_up(running, by, scored.error());
+    for (const models::Prediction& said : scored->said)
+      observe_guards(experiment, arm, alarm(by, said) ? 1 : 0, scored->us, now);
     return;
   }
-  const Scored champion = score(*running.champion, rows);
-  const Scored challenger = score(*running.challenger, rows);
-  for (std::size_t i = 0; i < champion.said.size(); ++i) {
-    const bool one = alarm(*running.champion, champion.said[i]);
-    const bool two = alarm(*running.challenger, challenger.said[i]);
-    experiment.observe_agreement(one, two, champion.us, challenger.us);
-    observe_guards(experiment, Arm::kChampion, one ? 1 : 0, champion.us, now);
-    observe_guards(experiment, Arm::kChallenger, two ? 1 : 0, challenger.us, now);
+  const auto champion = score(*running.champion, rows);
+  if (!champion) return give_up(running, *running.champion, champion.error());
+  const auto challenger = score(*running.challenger, rows);
+  if (!challenger) return give_up(running, *running.challenger, challenger.error());
+  for (std::size_t i = 0; i < champion->said.size(); ++i) {
+    const bool one = alarm(*running.champion, champion->said[i]);
+    const bool two = alarm(*running.challenger, challenger->said[i]);
+    experiment.observe_agreement(one, two, champion->us, challenger->us);
+    observe_guards(experiment, Arm::kChampion, one ? 1 : 0, champion->us, now);
+    observe_guards(experiment, Arm::kChallenger, two ? 1 : 0, challenger->us, now);
   }
 }
 
@@ -343,18 +348,32 @@ void Experiments::observe_truth(const std::string& model,
   const auto found = running_.find(model);
   if (found == running_.end()) return;
   Running& running = found->second;
-  const auto value = [&](const Served& served) {
-    const double off = served.evaluator->predict(row).score - truth;
-    return -off * off;
+  if (running.row.ended) return;
+  const auto value = [&](const Served& served) -> Result<double> {
+    models::Prediction said;
+    if (const auto done = served.scorer->predict(row, {&said, 1}); !done)
+      return tl::unexpected(done.error());
+    return -(said.score - truth) * (said.score - truth);
   };
   running.dirty = true;
   if (running.experiment.options().mode == ExperimentOptions::Mode::kShadow) {
-    running.experiment.observe_pair(value(*running.champion), value(*running.challenger), now_());
+    const auto champion = value(*running.champion), challenger = value(*running.challenger);
+    if (!champion) return give_up(running, *running.champion, champion.error());
+    if (!challenger) return give_up(running, *running.challenger, challenger.error());
+    running.experiment.observe_pair(*champion, *challenger, now_());
     return;
   }
   const Arm arm = running.experiment.assign(hash64(user));
-  running.experiment.observe(
-      arm, value(arm == Arm::kChallenger ? *running.challenger : *running.champion), now_());
+  const Served& by = arm == Arm::kChallenger ? *running.challenger : *running.champion;
+  const auto one = value(by);
+  if (!one) return give_up(running, by, one.error());
+  running.experiment.observe(arm, *one, now_());
+}
+
+/// A foreign version that fails ends the experiment; a row to which it has no number is left out.
+void Experiments::give_up(Running& running, const Served& by, const Error& error) {
+  if (error.code == ErrorCode::kOutOfRange) return;
+  end(running, "stopped", fmt::format("version {} failed to answer", by.version));
 }
 
 /// Writes what is new, decisions before the state that rests on them.

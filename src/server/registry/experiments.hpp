@@ -75,6 +75,7 @@ class Experiments {
   void resume(const ExperimentRow& row);
   void keep(Running& running);
   void end(Running& running, const std::string& state, const std::string& text);
+  void give_up(Running& running, const Served& by, const Error& error);
 
   Registry& registry_;
   const Now now_;

@@ -132,7 +132,9 @@ void Learning::observe(const std::string& name,
   if (minute > model->minute) model->seen.clear();
   model->minute = minute;
   if (model->seen.size() >= kUsersMax || !model->seen.insert(user).second) return;
-  model->watch->observe(row, model->champion->evaluator->predict(row).score);
+  models::Prediction said;
+  if (!model->champion->scorer->predict(row, {&said, 1})) return;
+  model->watch->observe(row, said.score);
   model->dirty = true;
 }
 
@@ -140,8 +142,9 @@ void Learning::observe_truth(const std::string& name, std::span<const float> row
   const std::lock_guard lock(mutex_);
   Model* const model = find(name);
   if (model == nullptr || !model->watch || model->watch->features().size() != row.size()) return;
-  const double said = model->champion->evaluator->predict(row).score;
-  model->watch->observe_error(learn::error_of(model->definition.task, said, truth));
+  models::Prediction said;
+  if (!model->champion->scorer->predict(row, {&said, 1})) return;
+  model->watch->observe_error(learn::error_of(model->definition.task, said.score, truth));
   model->dirty = true;
 }
 
@@ -175,7 +178,7 @@ void Learning::follow_champion(Model& model) {
   learn::WatchReference reference;
   Reader in(**kept);
   reference.load(in);
-  if (in.at_end() && reference.features.size() == model.champion->evaluator->features())
+  if (in.at_end() && reference.features.size() == model.champion->scorer->features())
     model.watch.emplace(reference);
 }
 

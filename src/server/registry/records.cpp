@@ -143,6 +143,7 @@ TrainingJob job_of(const Row& row) {
   if (!row.null(16)) job.alias = learn::alias_by_name(row.text(16));
   job.reasons = list_of(row.text(17));
   job.problem = row.text(18);
+  job.request.unsupervised = row.integer(19) != 0;
   return job;
 }
 
@@ -260,8 +261,8 @@ Result<std::uint64_t> Records::add(const TrainingJob& job) {
   const learn::TrainRequest& request = job.request;
   const auto added = database_.run(
       "INSERT INTO jobs(model, source, file, trainer, budget_s, fits_max, seed, auto_deploy, "
-      "state, created_ns, progress, leaderboard, reasons, problem) "
-      "VALUES(?,?,?,?,?,?,?,?,?,?,0,'[]','[]','')",
+      "state, created_ns, progress, leaderboard, reasons, problem, unsupervised) "
+      "VALUES(?,?,?,?,?,?,?,?,?,?,0,'[]','[]','',?)",
       {request.model,
        learn::name(request.source),
        request.file,
@@ -271,7 +272,8 @@ Result<std::uint64_t> Records::add(const TrainingJob& job) {
        request.seed,
        request.auto_deploy ? 1 : 0,
        learn::name(job.state),
-       job.created});
+       job.created,
+       request.unsupervised ? 1 : 0});
   if (!added) return tl::unexpected(added.error());
   return database_.integer("SELECT last_insert_rowid()").map([](auto id) {
     return static_cast<std::uint64_t>(id.value_or(0));

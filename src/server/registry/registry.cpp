@@ -9,7 +9,7 @@
 #include "core/base/check.hpp"
 #include "core/traffic/schema.hpp"
 #include "io/files/replace.hpp"
-#include "io/onnx/read.hpp"
+#include "io/onnx/foreign.hpp"
 #include "io/onnx/write.hpp"
 #include "io/sqlite/transaction.hpp"
 
@@ -42,7 +42,10 @@ Asked<void> fits(const learn::ModelDefinition& definition, const models::Metadat
     return refusal(
         ErrorCode::kConflict,
         "its features are not those of " + definition.name + ": it " + joined(differences));
-  if (metadata.task != definition.task)
+  // What is strange and what is abuse are asked for alike: a score with a line.
+  const bool unlabelled =
+      metadata.task == models::Task::kAnomaly && definition.task == models::Task::kClassification;
+  if (metadata.task != definition.task && !unlabelled)
     return refusal(ErrorCode::kConflict,
                    fmt::format("it is for {}, {} is for {}",
                                models::name(metadata.task),
@@ -115,15 +118,15 @@ std::string Registry::path(const std::string& name, std::uint32_t version) const
 }
 
 Asked<Registry::ServedPtr> Registry::read(const ModelVersion& version) const {
-  const auto bytes = system_.read(path(version.model, version.number), onnx::kFileBytesMax);
+  const auto bytes = system_.read(path(version.model, version.number), onnx::kForeignBytesMax);
   if (!bytes)
     return refusal(bytes.error().code,
                    fmt::format("the file of version {} cannot be read", version.number));
-  auto served = serve(version.model, version.number, *bytes, version.sha256);
+  auto served = serve(version.model, version.number, *bytes, version.sha256, runtime_);
   if (!served) return served;
   const auto definition = models_.find(version.model);
   LIMINAL_CHECK(definition != models_.end());
-  if (auto right = fits(definition->second.definition, (*served)->model.metadata); !right)
+  if (auto right = fits(definition->second.definition, (*served)->scorer->metadata()); !right)
     return refusal(
         right.error().code,
         fmt::format("version {} cannot be used: {}", version.number, right.error().text));
@@ -207,9 +210,13 @@ Asked<Registry::ServedPtr> Registry::served(const std::string& name,
   return loaded;
 }
 
-std::optional<double> Registry::made_s(const std::string& name, std::uint32_t version) const {
+Asked<ModelVersion> Registry::version(const std::string& name, std::uint32_t number) const {
   const std::lock_guard lock(mutex_);
-  const auto row = known(name, version);
+  return known(name, number);
+}
+
+std::optional<double> Registry::made_s(const std::string& name, std::uint32_t version) const {
+  const auto row = this->version(name, version);
   if (!row) return std::nullopt;
   return seconds(row->created.time_since_epoch());
 }
@@ -303,11 +310,13 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
   version.report = trained.report;
   for (const models::Feature& feature : trained.model.metadata.features)
     version.features.push_back(feature.name);
-  const auto bytes = onnx::write(trained.model);
+  const auto bytes = trained.foreign.empty()
+                         ? onnx::write(trained.model)
+                         : onnx::describe(trained.foreign, trained.model.metadata);
   if (!bytes) return refusal(ErrorCode::kUnsupported, bytes.error().text);
   version.sha256 = sha256_of(*bytes);
   version.bytes = bytes->size();
-  auto served = serve(version.model, version.number, *bytes, version.sha256);
+  auto served = serve(version.model, version.number, *bytes, version.sha256, runtime_);
   if (!served) return tl::unexpected(served.error());
   // The file first: a row without a file would be a promise that cannot be kept; a file without a
   // row is written over by the next version of its number.
@@ -346,6 +355,19 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
   }
   if (!list.empty()) take_over(list, *served);
   return version;
+}
+
+Asked<ModelVersion> Registry::bring(const std::string& name,
+                                    std::string_view file,
+                                    const learn::Bringing& bringing,
+                                    SteadyTime now) {
+  const learn::ModelDefinition* known = definition(name);
+  if (known == nullptr) return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
+  const auto brought = registry::bring(*known, file, bringing, runtime_);
+  if (!brought) return tl::unexpected(brought.error());
+  learn::TrainingJob nobody;
+  nobody.request.model = name;
+  return publish(*brought, Alias::kChallenger, nobody, now);
 }
 
 Asked<std::uint32_t> Registry::load(const std::string& name,

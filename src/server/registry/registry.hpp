@@ -30,6 +30,7 @@ class Registry {
     std::string folder;
     std::vector<learn::ModelDefinition> definitions = learn::first_models();
     bool read_only = false;  ///< beside a server that runs
+    ForeignOptions foreign{};
   };
 
   /// Opens or makes the folder. Champions that cannot be loaded are no failure: `unloaded` names
@@ -51,6 +52,9 @@ class Registry {
   /// The version asked for, or the champion; kMissing in words.
   [[nodiscard]] learn::Asked<std::shared_ptr<const Served>> served(
       const std::string& name, std::optional<std::uint32_t> version = {}) const;
+  /// One version; kMissing in words.
+  [[nodiscard]] learn::Asked<learn::ModelVersion> version(const std::string& name,
+                                                          std::uint32_t number) const;
   /// When a version was made, in seconds since the Unix epoch; nothing when there is none.
   [[nodiscard]] std::optional<double> made_s(const std::string& name, std::uint32_t version) const;
   /// Null without one.
@@ -67,6 +71,13 @@ class Registry {
                                                           learn::TrainingJob& job,
                                                           SteadyTime now);
 
+  /// Publishes a file that somebody brought as the next version and challenger. Refused as
+  /// `registry::bring` and `publish` say.
+  [[nodiscard]] learn::Asked<learn::ModelVersion> bring(const std::string& name,
+                                                        std::string_view file,
+                                                        const learn::Bringing& bringing,
+                                                        SteadyTime now);
+
   /// Makes a version (the newest one, when none is named) champion. Gives its number.
   [[nodiscard]] learn::Asked<std::uint32_t> load(const std::string& name,
                                                  std::optional<std::uint32_t> version,
@@ -82,6 +93,9 @@ class Registry {
   /// Newest first.
   [[nodiscard]] learn::Asked<std::vector<learn::AliasChange>> history(const std::string& name,
                                                                       std::size_t limit) const;
+
+  /// What computes versions that the core does not.
+  [[nodiscard]] const ForeignRuntime& runtime() const { return runtime_; }
 
   /// For what is kept beside the versions: jobs, minutes, experiments. One caller at a time.
   template <class Body>
@@ -101,7 +115,10 @@ class Registry {
   };
 
   Registry(files::FileSystem& system, Options options, Records records)
-      : system_(system), options_(std::move(options)), records_(std::move(records)) {}
+      : system_(system),
+        options_(std::move(options)),
+        runtime_(options_.foreign),
+        records_(std::move(records)) {}
   [[nodiscard]] Result<void> read_all();
   [[nodiscard]] std::string path(const std::string& name, std::uint32_t version) const;
   [[nodiscard]] learn::Asked<ServedPtr> read(const learn::ModelVersion& version) const;
@@ -118,6 +135,7 @@ class Registry {
 
   files::FileSystem& system_;
   const Options options_;
+  const ForeignRuntime runtime_;
   mutable std::mutex records_mutex_;  ///< of what writes; taken before `mutex_`
   mutable Records records_;
   mutable std::mutex mutex_;  ///< of what answers; held shortly

@@ -6,7 +6,7 @@ namespace liminal::registry {
 namespace {
 
 // Times are nanoseconds since the Unix epoch, by the engine's clock.
-constexpr std::array<sqlite::Migration, 2> kMigrations{R"sql(
+constexpr std::array<sqlite::Migration, 3> kMigrations{R"sql(
 CREATE TABLE versions(
   model       TEXT NOT NULL CHECK (model <> ''),
   number      INTEGER NOT NULL CHECK (number > 0),
@@ -134,6 +134,11 @@ CREATE TABLE learning(
 ) STRICT, WITHOUT ROWID;
 
 PRAGMA user_version = 2;
+)sql",
+                                                       R"sql(
+ALTER TABLE jobs ADD COLUMN unsupervised INTEGER NOT NULL DEFAULT 0;
+
+PRAGMA user_version = 3;
 )sql"};
 
 }  // namespace

@@ -74,9 +74,11 @@ TEST(Registry, AnOlderVersionAnswersAgainAsBefore) {
   publish(*registry, Alias::kChampion, 1);
   publish(*registry, Alias::kChampion, -1);
   const float row[]{2, 0, 0, 0};
-  const auto ask = [&] { return (*registry->served(kModel))->evaluator->predict(row).margin; };
+  const auto ask = [&] {
+    return (*registry->served(kModel))->scorer->evaluator()->predict(row).margin;
+  };
   EXPECT_EQ(ask(), -2);
-  EXPECT_EQ((*registry->served(kModel, 1))->evaluator->predict(row).margin, 2);
+  EXPECT_EQ((*registry->served(kModel, 1))->scorer->evaluator()->predict(row).margin, 2);
   ASSERT_TRUE(registry->load(kModel, 1, "api", "rollback", at_second(2)));
   EXPECT_EQ(ask(), 2);
   EXPECT_EQ(registry->load(kModel, 3, "api", "rollback", at_second(2)).error().code,
@@ -165,7 +167,7 @@ TEST(Registry, NobodyIsWithoutAnAnswerWhileTheChampionChanges) {
     const float row[]{3, 0, 0, 0};
     while (!done) {
       const auto served = registry->served(kModel);
-      if (!served || std::abs((*served)->evaluator->predict(row).margin) != 3) ++wrong;
+      if (!served || std::abs((*served)->scorer->evaluator()->predict(row).margin) != 3) ++wrong;
       ++asked;
     }
   });

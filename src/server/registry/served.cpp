@@ -5,6 +5,7 @@
 #include <array>
 
 #include "core/base/check.hpp"
+#include "io/onnx/foreign.hpp"
 #include "io/onnx/read.hpp"
 
 namespace liminal::registry {
@@ -24,30 +25,41 @@ std::string sha256_of(std::string_view bytes) {
   return text;
 }
 
-learn::Asked<std::shared_ptr<const Served>> serve(const std::string& name,
-                                                  std::uint32_t version,
-                                                  std::string_view bytes,
-                                                  std::string_view sha256) {
-  if (sha256_of(bytes) != sha256)
-    return learn::refusal(ErrorCode::kChecksum, "the file is not the one that was published");
+namespace {
+
+using ScorerPtr = std::shared_ptr<const models::Scorer>;
+
+learn::Asked<ScorerPtr> scorer_of(std::string_view bytes, const ForeignRuntime& runtime) {
+  auto described = onnx::description_of(bytes);
+  if (!described) return learn::refusal(ErrorCode::kMalformed, described.error().text);
+  if (*described) return runtime.open(bytes, std::move(**described));
   auto model = onnx::read(bytes);
   if (!model)
     return learn::refusal(model.error().kind == onnx::Refusal::Kind::kUnsupported
                               ? ErrorCode::kUnsupported
                               : ErrorCode::kMalformed,
                           model.error().text);
-  auto evaluator = models::Evaluator::create(*model);
-  if (!evaluator) {
-    const Problem& first = evaluator.error().front();
+  auto scorer = models::Scorer::own(std::move(*model));
+  if (!scorer) {
+    const Problem& first = scorer.error().front();
     return learn::refusal(ErrorCode::kMalformed, first.key + " " + first.text);
   }
-  auto served = std::make_shared<Served>();
-  served->name = name;
-  served->version = version;
-  served->sha256 = sha256;
-  served->model = std::move(*model);
-  served->evaluator = std::make_shared<const models::Evaluator>(std::move(*evaluator));
-  return std::shared_ptr<const Served>(std::move(served));
+  return std::move(*scorer);
+}
+
+}  // namespace
+
+learn::Asked<std::shared_ptr<const Served>> serve(const std::string& name,
+                                                  std::uint32_t version,
+                                                  std::string_view bytes,
+                                                  std::string_view sha256,
+                                                  const ForeignRuntime& runtime) {
+  if (sha256_of(bytes) != sha256)
+    return learn::refusal(ErrorCode::kChecksum, "the file is not the one that was published");
+  auto scorer = scorer_of(bytes, runtime);
+  if (!scorer) return tl::unexpected(scorer.error());
+  return std::make_shared<const Served>(
+      Served{name, version, std::string(sha256), std::move(*scorer)});
 }
 
 }  // namespace liminal::registry

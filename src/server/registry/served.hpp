@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "core/learn/registered.hpp"
-#include "core/models/evaluator.hpp"
-#include "core/models/model.hpp"
+#include "core/models/scorer.hpp"
+#include "server/registry/foreign.hpp"
 
 namespace liminal::registry {
 
@@ -16,16 +16,17 @@ struct Served {
   std::string name;
   std::uint32_t version = 0;
   std::string sha256;  ///< of the file, hexadecimal
-  models::Model model;
-  std::shared_ptr<const models::Evaluator> evaluator;
+  std::shared_ptr<const models::Scorer> scorer;
 };
 
-/// Makes a version of a file. kUnsupported for what the core does not evaluate, kMalformed for what
-/// is no model, kChecksum when the bytes are not those that were published.
+/// Makes a version of a file. Refused as `ForeignRuntime::open` says when the core does not
+/// evaluate it; kUnsupported when nobody said what it answers (`onnx::describe`), kMalformed for
+/// what is no model, kChecksum when the bytes are not those that were published.
 [[nodiscard]] learn::Asked<std::shared_ptr<const Served>> serve(const std::string& name,
                                                                 std::uint32_t version,
                                                                 std::string_view bytes,
-                                                                std::string_view sha256);
+                                                                std::string_view sha256,
+                                                                const ForeignRuntime& runtime);
 
 /// In hexadecimal.
 [[nodiscard]] std::string sha256_of(std::string_view bytes);

@@ -28,6 +28,9 @@ Problems validate(const InferenceOptions& options) {
   if (options.row_budget < std::chrono::nanoseconds{100} ||
       options.row_budget > std::chrono::seconds{1})
     problems.push_back({"row_budget", "must be between 100 ns and 1 s"});
+  if (options.foreign_row_budget < std::chrono::nanoseconds{100} ||
+      options.foreign_row_budget > std::chrono::seconds{1})
+    problems.push_back({"foreign_row_budget", "must be between 100 ns and 1 s"});
   if (options.patience < std::chrono::milliseconds{10} ||
       options.patience > std::chrono::minutes{1})
     problems.push_back({"patience", "must be between 10 ms and 1 min"});
@@ -160,7 +163,7 @@ void ModelThread::Crew::score(std::vector<Task>& batch) {
     batch.clear();
     return;
   }
-  if (watch.over(duration, batch.size(), options.row_budget))
+  if (watch.over(duration, batch.size(), options.foreign_row_budget))
     fault(batch.front(), engine::ModelFault::Kind::kSlow, row);
   for (std::size_t i = 0; i < batch.size(); ++i) batch[i].score = scores[i];
 }
@@ -176,7 +179,7 @@ void ModelThread::Crew::answer(const Task& task) {
 }
 
 void ModelThread::Crew::fault(const Task& task, engine::ModelFault::Kind kind, float row) {
-  const auto budget = static_cast<float>(liminal::seconds(options.row_budget));
+  const auto budget = static_cast<float>(liminal::seconds(options.foreign_row_budget));
   tell([&] {
     callbacks->failed(task.champion.get(), {kind, task.champion->info().version, row, budget});
   });
@@ -237,7 +240,7 @@ void ModelThread::look() {
                      {engine::ModelFault::Kind::kStuck,
                       stuck->info().version,
                       static_cast<float>(liminal::seconds(waited)),
-                      static_cast<float>(liminal::seconds(options_.row_budget))});
+                      static_cast<float>(liminal::seconds(options_.foreign_row_budget))});
 }
 
 void ModelThread::stop() {

@@ -19,6 +19,8 @@ struct InferenceOptions {
   /// What a model may take for one row. A batch counts as of sixteen rows at least: what a lone row
   /// takes is the caches', and harmless.
   Duration row_budget = std::chrono::microseconds{5};
+  /// The same of a foreign model, which holds up no shard but has one thread to keep up on.
+  Duration foreign_row_budget = std::chrono::microseconds{200};
   /// An answer that takes longer is dropped and counted; a model that does not come back for so
   /// long is taken out.
   Duration patience = std::chrono::seconds{1};

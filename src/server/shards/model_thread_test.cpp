@@ -158,7 +158,7 @@ TEST(ModelThread, TakesNothingAfterAStop) {
 
 TEST(InferenceOptions, AllProblemsAreNamed) {
   EXPECT_TRUE(validate(InferenceOptions{}).empty());
-  EXPECT_EQ(validate(InferenceOptions{Duration{1}, Duration{1}, 0}).size(), 3u);
+  EXPECT_EQ(validate(InferenceOptions{Duration{1}, Duration{1}, Duration{1}, 0}).size(), 4u);
 }
 
 }  // namespace

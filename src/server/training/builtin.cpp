@@ -8,15 +8,15 @@
 #include <numeric>
 
 #include "core/base/math.hpp"
-#include "core/base/random.hpp"
 #include "core/learn/calibrate.hpp"
-#include "core/learn/clusters.hpp"
 #include "core/learn/metrics.hpp"
 #include "core/learn/promote.hpp"
 #include "core/learn/remake.hpp"
 #include "core/traffic/schema.hpp"
+#include "server/training/asked.hpp"
 #include "server/training/model_facts.hpp"
 #include "server/training/runner.hpp"
+#include "server/training/unsupervised.hpp"
 
 namespace liminal::training {
 namespace {
@@ -24,7 +24,6 @@ namespace {
 using learn::Asked;
 using learn::refusal;
 
-using Steady = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kTold{200};
 /// Share of the budget that goes to the search without the rules' features.
 constexpr double kWithoutShare = .15;
@@ -34,51 +33,6 @@ constexpr double kBetterThanChance = 1.645;
 /// Of each class (or rows, of values), so that rows later than the champion judge alone: what the
 /// gate wants.
 constexpr std::size_t kLaterMin = 50;
-
-std::vector<float> scores(const models::Evaluator& evaluator, const learn::Table& table) {
-  std::vector<models::Prediction> said(table.rows());
-  evaluator.predict_batch(table.values, said);
-  std::vector<float> found;
-  found.reserve(said.size());
-  for (const models::Prediction& prediction : said)
-    found.push_back(static_cast<float>(prediction.score));
-  return found;
-}
-
-/// Of one row asked alone, as on the path of messages.
-double latency_us(const models::Evaluator& evaluator, const learn::Table& table) {
-  const std::size_t rows = std::min<std::size_t>(table.rows(), 50);
-  std::vector<double> rounds;
-  double sum = 0;
-  for (int round = 0; round < 100; ++round) {
-    const auto begun = Steady::now();
-    for (std::size_t i = 0; i < rows; ++i) sum += evaluator.predict(table.row(i)).margin;
-    rounds.push_back(std::chrono::duration<double, std::micro>(Steady::now() - begun).count() /
-                     static_cast<double>(rows));
-  }
-  // The fastest: others were disturbed. The sum keeps the work from being left out.
-  const double least = *std::min_element(rounds.begin(), rounds.end());
-  return std::isnan(sum) ? least + 0 : least;
-}
-
-/// What shuffling one feature's values costs.
-std::vector<std::pair<std::string, double>> importance_of(const models::Evaluator& evaluator,
-                                                          const learn::Table& table,
-                                                          const learn::Measure& measure,
-                                                          std::uint64_t seed) {
-  const double whole = measure(scores(evaluator, table), table.labels);
-  std::vector<std::pair<std::string, double>> found;
-  Random random(seed);
-  const std::size_t width = table.features.size();
-  for (std::size_t f = 0; f < width; ++f) {
-    learn::Table shuffled = table;
-    for (std::size_t i = table.rows() - 1; i > 0; --i)
-      std::swap(shuffled.values[i * width + f], shuffled.values[random.below(i + 1) * width + f]);
-    found.emplace_back(table.features[f].name,
-                       whole - measure(scores(evaluator, shuffled), table.labels));
-  }
-  return found;
-}
 
 /// The search's own split: by user where positives come from enough users.
 learn::Table searched(const learn::Table& all, std::span<const std::uint32_t> rows, bool classes) {
@@ -124,7 +78,8 @@ class Training {
     loss_.kind = classes_ ? learn::Loss::Kind::kLogistic : learn::Loss::Kind::kSquared;
   }
 
-  Asked<learn::TrainedModel> run() {
+  /// `elsewhere` trains, if it is given.
+  Asked<learn::TrainedModel> run(const TrainElsewhere& elsewhere = {}) {
     if (auto few = too_few(options_.definition, rows_)) return tl::unexpected(std::move(*few));
     const Problems problems = rows_.table.validate(true, classes_);
     if (!problems.empty())
@@ -139,6 +94,11 @@ class Training {
     const learn::Table train = searched(rows_.table, held_out_.train, classes_);
     if (learn::Search::rows_missing(train, loss_) > 0 || test_.rows() == 0)
       return refusal(ErrorCode::kConflict, "too few rows are left to learn from");
+    if (elsewhere) {
+      auto made = elsewhere(train);
+      if (!made) return tl::unexpected(made.error());
+      return judge(train, std::move(*made));
+    }
     auto outcome = search(train, options_.request.budget_s, options_.request.fits_max, true);
     if (!outcome) return tl::unexpected(outcome.error());
     return judge(train, std::move(*outcome));
@@ -191,19 +151,83 @@ class Training {
     if (!evaluator)
       return refusal(ErrorCode::kUnsupported,
                      evaluator.error()[0].key + " " + evaluator.error()[0].text);
+    const std::vector<float> said = scores(*evaluator, test_);
+    RunReport report = judged(
+        train, said, latency_us(*evaluator, test_), static_cast<double>(evaluator->memory_bytes()));
+    made.reference = watched(said);
+    report.importance = shuffle_losses(*evaluator, test_, measure(), options_.request.seed);
+    auto remade = remake(best.recipes);
+    if (!remade) return tl::unexpected(remade.error());
+    best.predictor = std::move(*remade);
+    best.figures = report.figures;
+    for (auto& [coverage, half] : best.intervals)
+      half = learn::conformal_half_width(said, test_.labels, coverage);
+    outcome.fresh = true;
+    facts.rows = rows_.table.rows();
+    const std::uint64_t schema = made.model.metadata.schema;
+    made.model = model_of(train, outcome, best, facts);
+    made.model.metadata.schema = schema;
+    made.model.metadata.facts.emplace_back("fitted", "as chosen, once more on all rows");
+    report.served = fmt::format(
+        "What answers was fitted once more, as chosen, on all {} rows; the figures are of the "
+        "model that had not seen those that judge",
+        facts.rows);
+    finish(report, made);
+    return made;
+  }
+
+  Asked<learn::TrainedModel> judge(const learn::Table& train, Elsewhere elsewhere) {
+    const models::Scorer& scorer = *elsewhere.scorer;
+    const std::vector<float> said = scores(scorer, test_);
+    if (said.empty()) return refusal(ErrorCode::kUnavailable, "the model does not answer");
+    rows_.notes.insert(rows_.notes.end(), elsewhere.notes.begin(), elsewhere.notes.end());
+    // What somebody else takes is not known: at least the file.
+    const std::size_t bytes = std::max(scorer.memory_bytes(), elsewhere.made.foreign.size());
+    RunReport report = judged(train, said, latency_us(scorer, test_), static_cast<double>(bytes));
+    report.importance = shuffle_losses(scorer, test_, measure(), options_.request.seed);
+    if (elsewhere.decides) {
+      const Decisions decided = decisions_of(said, test_.labels);
+      for (const auto& [name, value] : {std::pair{"precision", decided.precision},
+                                        std::pair{"recall", decided.recall},
+                                        std::pair{"f1", decided.f1}})
+        if (std::isfinite(value)) report.more.emplace_back(name, value);
+      for (double* const figure : {&report.figures.brier,
+                                   &report.figures.log_loss,
+                                   &report.figures.recall_at_alerts,
+                                   &report.figures.calibration_error})
+        *figure = NAN;
+      report.calibration.clear();
+    }
+    learn::TrainedModel made = std::move(elsewhere.made);
+    made.reference = watched(said);
+    if (options_.request.source != learn::DataSource::kFile)
+      made.model.metadata.schema = traffic::schema_hash();
+    if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
+    finish(report, made);
+    return made;
+  }
+
+  [[nodiscard]] learn::Measure measure() const {
+    return learn::measure_of(classes_ ? learn::Objective::kRocAuc : learn::Objective::kSquaredError,
+                             loss_.level);
+  }
+
+  /// Figures, gate and guard of what a model said of the held-out rows.
+  RunReport judged(const learn::Table& train,
+                   std::span<const float> said,
+                   double latency,
+                   double memory) {
     RunReport report;
     report.rows = &rows_;
     report.held_out = &held_out_;
-    report.latency_us = latency_us(*evaluator, test_);
-    report.memory_bytes = static_cast<double>(evaluator->memory_bytes());
-    const std::vector<float> said = scores(*evaluator, test_);
+    report.latency_us = latency;
+    report.memory_bytes = memory;
     report.figures = learn::figures_of(said, test_.labels, loss_);
-    made.reference = watched(said);
     std::vector<float> champion;
-    const bool comparable =
-        options_.champion && options_.champion->features() == test_.features.size();
-    if (comparable) {
+    if (options_.champion && options_.champion->features() == test_.features.size())
       champion = scores(*options_.champion, test_);
+    const bool comparable = !champion.empty();
+    if (comparable) {
       report.champion = learn::figures_of(champion, test_.labels, loss_);
     } else if (!rows_.baseline.empty()) {
       for (const std::uint32_t row : held_out_.test) champion.push_back(rows_.baseline[row]);
@@ -234,29 +258,11 @@ class Training {
           "without a champion it is compared with saying that all stays as it is");
     if (classes_) {
       report.calibration = learn::calibration_bins(said, test_.labels, 10);
+      report.roc = roc_curve(said, test_.labels);
+      report.precision = precision_curve(said, test_.labels);
       judge_labels(train, said, report);
     }
-    const learn::Measure measure = learn::measure_of(
-        classes_ ? learn::Objective::kRocAuc : learn::Objective::kSquaredError, loss_.level);
-    report.importance = importance_of(*evaluator, test_, measure, options_.request.seed);
-    auto remade = remake(best.recipes);
-    if (!remade) return tl::unexpected(remade.error());
-    best.predictor = std::move(*remade);
-    best.figures = report.figures;
-    for (auto& [coverage, half] : best.intervals)
-      half = learn::conformal_half_width(said, test_.labels, coverage);
-    outcome.fresh = true;
-    facts.rows = rows_.table.rows();
-    const std::uint64_t schema = made.model.metadata.schema;
-    made.model = model_of(train, outcome, best, facts);
-    made.model.metadata.schema = schema;
-    made.model.metadata.facts.emplace_back("fitted", "as chosen, once more on all rows");
-    report.served = fmt::format(
-        "What answers was fitted once more, as chosen, on all {} rows; the figures are of the "
-        "model that had not seen those that judge",
-        facts.rows);
-    finish(report, made);
-    return made;
+    return report;
   }
 
   static std::vector<float> at(std::span<const float> values,
@@ -381,6 +387,7 @@ class Training {
     add("calibration_error", report.figures.calibration_error);
     add("mean_absolute_error", report.figures.mae);
     add("root_mean_square_error", report.figures.rmse);
+    made.metrics.insert(made.metrics.end(), report.more.begin(), report.more.end());
     if (report.champion) {
       add("champion_roc_auc", report.champion->roc_auc);
       add("champion_mean_absolute_error", report.champion->mae);
@@ -406,62 +413,19 @@ class Training {
   learn::Validation validation_ = learn::Validation::kFolds;
 };
 
-Asked<learn::TrainedModel> train_clusters(const Rows& rows,
-                                          const BuiltinOptions& options,
-                                          const Telling& telling) {
-  if (auto few = too_few(options.definition, rows)) return tl::unexpected(std::move(*few));
-  const Problems problems = rows.table.validate(false, false);
-  if (!problems.empty())
-    return refusal(ErrorCode::kConflict, "the rows' " + problems[0].key + " " + problems[0].text);
-  learn::ClusterOptions how;
-  how.seed = options.request.seed;
-  const learn::Clustering found = learn::find_clusters(rows.table, how, telling.cancelled);
-  if (telling.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
-  learn::TrainedModel made;
-  models::Metadata& metadata = made.model.metadata;
-  metadata.name = options.definition.name;
-  metadata.task = models::Task::kClustering;
-  metadata.trainer = "builtin";
-  if (options.request.source != learn::DataSource::kFile) metadata.schema = traffic::schema_hash();
-  for (const learn::Feature& feature : rows.table.features)
-    metadata.features.push_back({feature.name, feature.unit});
-  for (std::size_t k = 0; k < found.clusters.size(); ++k)
-    metadata.facts.emplace_back("cluster." + std::to_string(k), found.clusters[k].words);
-  metadata.facts.emplace_back("rows", std::to_string(rows.table.rows()));
-  made.model.predictor = found.model;
-  made.fingerprint = fingerprint_of(rows.table);
-  made.leaderboard.push_back({"k-means, 1 cluster", 1, 1, 0});
-  for (std::size_t k = 0; k < found.strengths.size(); ++k)
-    made.leaderboard.push_back(
-        {fmt::format("k-means, {} clusters", k + 2), found.strengths[k], 1, 0});
-  const double strength = found.model.clusters > 1 ? found.strengths[found.model.clusters - 2] : 1;
-  made.metrics = {{"clusters", found.model.clusters}, {"prediction_strength", strength}};
-  const bool several = found.found && found.model.clusters > 1;
-  made.better = several && !options.champion;
-  made.reasons.push_back(
-      several ? fmt::format("{} groups are found again in other rows: prediction strength {:.2f}",
-                            found.model.clusters,
-                            strength)
-              : "no two groups are found again in other rows: all are one");
-  if (options.champion)
-    made.reasons.emplace_back("which of two groupings is better is for a person to say");
-  HeldOut halves;
-  halves.how = "random halves";
-  RunReport report;
-  report.rows = &rows;
-  report.held_out = &halves;
-  report.figures = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
-  report.gate.promote = made.better;
-  report.gate.reasons = made.reasons;
-  made.report = report_json(options.request, report, made.leaderboard);
-  return made;
-}
-
 }  // namespace
+
+Asked<learn::TrainedModel> train_elsewhere(Rows rows,
+                                           const BuiltinOptions& options,
+                                           const TrainElsewhere& elsewhere,
+                                           const Telling& telling) {
+  return Training(std::move(rows), options, telling).run(elsewhere);
+}
 
 Asked<learn::TrainedModel> train_builtin(Rows rows,
                                          const BuiltinOptions& options,
                                          const Telling& telling) {
+  if (options.request.unsupervised) return train_anomalies(rows, options, telling);
   switch (options.definition.task) {
     case models::Task::kClassification:
     case models::Task::kRegression:
@@ -469,10 +433,9 @@ Asked<learn::TrainedModel> train_builtin(Rows rows,
     case models::Task::kClustering:
       return train_clusters(rows, options, telling);
     case models::Task::kAnomaly:
-      break;
+      return train_anomalies(rows, options, telling);
   }
-  return refusal(ErrorCode::kUnsupported,
-                 "the builtin trainer does not learn models of the task anomaly");
+  return refusal(ErrorCode::kUnsupported, "the builtin trainer does not know this task");
 }
 
 }  // namespace liminal::training

@@ -6,7 +6,7 @@
 #include "core/learn/outcome.hpp"
 #include "core/learn/promote.hpp"
 #include "core/learn/registered.hpp"
-#include "core/models/evaluator.hpp"
+#include "core/models/scorer.hpp"
 #include "server/training/held_out.hpp"
 #include "server/training/rows.hpp"
 
@@ -21,7 +21,7 @@ struct Telling {
 struct BuiltinOptions {
   learn::ModelDefinition definition;
   learn::TrainRequest request;
-  std::shared_ptr<const models::Evaluator> champion;  ///< null: there is none
+  std::shared_ptr<const models::Scorer> champion;  ///< null: there is none
   /// When the champion was trained: what was before it may know by heart. None: it learnt none of
   /// the rows.
   std::optional<double> champion_trained_s{};
@@ -39,6 +39,30 @@ struct BuiltinOptions {
                                                               const BuiltinOptions& options,
                                                               const Telling& telling);
 
+/// A model that somebody else made of a table, and who answers for it.
+struct Elsewhere {
+  learn::TrainedModel made;  ///< the file, its metadata and the leaderboard; no figures
+  std::shared_ptr<const models::Scorer> scorer;
+  std::vector<std::string> notes;  ///< for the report
+  /// Its answers are 0 or 1 and no probabilities: they are reported by what was decided.
+  bool decides = false;
+};
+using TrainElsewhere = std::function<learn::Asked<Elsewhere>(const learn::Table& train)>;
+
+/// The same for classes where somebody else trains: the rows are parted, the result is judged by
+/// the same figures, guard and gate, and answers as it came.
+[[nodiscard]] learn::Asked<learn::TrainedModel> train_elsewhere(Rows rows,
+                                                                const BuiltinOptions& options,
+                                                                const TrainElsewhere& elsewhere,
+                                                                const Telling& telling);
+
+/// Points from (0, 0) or the highest score on, at most 200.
+using Curve = std::vector<std::pair<double, double>>;
+/// Shares of the negatives and of the positives at or above a score, by falling score.
+[[nodiscard]] Curve roc_curve(std::span<const float> scores, std::span<const float> labels);
+/// Recall and precision at or above a score, by falling score.
+[[nodiscard]] Curve precision_curve(std::span<const float> scores, std::span<const float> labels);
+
 /// All that a report says of a run.
 struct RunReport {
   const Rows* rows = nullptr;
@@ -50,7 +74,9 @@ struct RunReport {
   std::optional<double> without_rule_features;             ///< ROC-AUC
   std::vector<std::pair<std::string, double>> importance;  ///< what shuffling a feature costs
   std::vector<learn::CalibrationBin> calibration;
-  std::string served;  ///< how what answers differs from what was judged, in words
+  Curve roc, precision;      ///< of classes
+  learn::NamedFigures more;  ///< held out, beside `figures`
+  std::string served;        ///< how what answers differs from what was judged, in words
   learn::GateDecision gate;
   double latency_us = 0;
   double memory_bytes = 0;

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <tuple>
 
 #include "core/learn/metrics.hpp"
 #include "io/json/writer.hpp"
@@ -10,7 +12,7 @@ namespace {
 
 constexpr std::size_t kLinesMax = 20;
 
-void write(const learn::Figures& figures, json::Writer& out) {
+void write(const learn::Figures& figures, const learn::NamedFigures& more, json::Writer& out) {
   out.begin_object();
   for (const auto& [name, value] : {std::pair{"roc_auc", figures.roc_auc},
                                     std::pair{"pr_auc", figures.pr_auc},
@@ -21,6 +23,7 @@ void write(const learn::Figures& figures, json::Writer& out) {
                                     std::pair{"mean_absolute_error", figures.mae},
                                     std::pair{"root_mean_square_error", figures.rmse}})
     if (std::isfinite(value)) out.field(name, value);
+  for (const auto& [name, value] : more) out.field(name, value);
   out.end_object();
 }
 
@@ -52,11 +55,47 @@ void write_judged(const RunReport& report, json::Writer& out) {
   out.field("positives", report.judged_positives);
   out.key("figures");
   if (report.on_judged) {
-    write(*report.on_judged, out);
+    write(*report.on_judged, {}, out);
   } else {
     out.null();
   }
   out.end_object();
+}
+
+void write_curve(const Curve& curve, json::Writer& out) {
+  out.begin_array();
+  for (const auto& [x, y] : curve) {
+    out.begin_array();
+    out.value(x);
+    out.value(y);
+    out.end_array();
+  }
+  out.end_array();
+}
+
+/// What a curve counts after each group of equal scores: found and wrong ones so far.
+Curve counted(std::span<const float> scores, std::span<const float> labels) {
+  std::vector<std::size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(
+      order.begin(), order.end(), [&](auto a, auto b) { return scores[a] > scores[b]; });
+  Curve counts;
+  double found = 0, wrong = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    (learn::is_positive(labels[order[i]]) ? found : wrong) += 1;
+    const bool last = i + 1 == order.size() || scores[order[i + 1]] < scores[order[i]];
+    if (last) counts.emplace_back(found, wrong);
+  }
+  return counts;
+}
+
+/// So many points evenly, the last one among them.
+Curve thinned(const Curve& curve) {
+  constexpr std::size_t kPoints = 200;
+  if (curve.size() <= kPoints) return curve;
+  Curve kept;
+  for (std::size_t i = 1; i <= kPoints; ++i) kept.push_back(curve[i * curve.size() / kPoints - 1]);
+  return kept;
 }
 
 void write_board(const std::vector<learn::JobLine>& lines, json::Writer& out) {
@@ -73,6 +112,24 @@ void write_board(const std::vector<learn::JobLine>& lines, json::Writer& out) {
 }
 
 }  // namespace
+
+Curve roc_curve(std::span<const float> scores, std::span<const float> labels) {
+  Curve curve = thinned(counted(scores, labels));
+  if (curve.empty()) return curve;
+  const auto [positives, negatives] = curve.back();
+  for (auto& [x, y] : curve)
+    std::tie(x, y) = std::pair(y / std::max(negatives, 1.), x / std::max(positives, 1.));
+  curve.emplace(curve.begin(), 0, 0);
+  return curve;
+}
+
+Curve precision_curve(std::span<const float> scores, std::span<const float> labels) {
+  Curve curve = thinned(counted(scores, labels));
+  if (curve.empty()) return curve;
+  const double positives = curve.back().first;
+  for (auto& [x, y] : curve) std::tie(x, y) = std::pair(x / std::max(positives, 1.), x / (x + y));
+  return curve;
+}
 
 std::vector<learn::JobLine> lines_of(const std::vector<learn::LeaderboardLine>& from) {
   std::vector<learn::JobLine> lines;
@@ -100,10 +157,10 @@ std::string report_json(const learn::TrainRequest& request,
   if (!report.served.empty()) out.field("served", report.served);
   out.end_object();
   out.key("held_out");
-  write(report.figures, out);
+  write(report.figures, report.more, out);
   out.key("champion");
   if (report.champion) {
-    write(*report.champion, out);
+    write(*report.champion, {}, out);
   } else {
     out.null();
   }
@@ -132,6 +189,15 @@ std::string report_json(const learn::TrainRequest& request,
     out.end_object();
   }
   out.end_array();
+  if (!report.roc.empty()) {
+    out.key("curves");
+    out.begin_object();
+    out.key("roc");
+    write_curve(report.roc, out);
+    out.key("precision_recall");
+    write_curve(report.precision, out);
+    out.end_object();
+  }
   out.key("gate");
   out.begin_object();
   out.field("better", report.gate.promote);

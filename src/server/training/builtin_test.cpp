@@ -115,8 +115,7 @@ TEST(Builtin, KeepsAnEquallyGoodChampion) {
   auto first = train_builtin(made_up(true, true), options(), kNobody);
   ASSERT_TRUE(first);
   auto again = options();
-  again.champion =
-      std::make_shared<const models::Evaluator>(*models::Evaluator::create(first->model));
+  again.champion = *models::Scorer::own(first->model);
   again.request.seed = 2;
   const auto second = train_builtin(made_up(true, true), again, kNobody);
   ASSERT_TRUE(second);
@@ -131,7 +130,7 @@ TEST(Builtin, ComparesWithAChampionOnRowsThatItCannotHaveLearnt) {
     champion.metadata.features.push_back({feature, ""});
   champion.predictor = models::Linear{{}, {1, 0, 0}, -1.5F, models::Link::kLogistic};
   auto how = options();
-  how.champion = std::make_shared<const models::Evaluator>(*models::Evaluator::create(champion));
+  how.champion = *models::Scorer::own(champion);
   how.champion_trained_s = 10 * 60;  // the held-out rows are of minutes 10 to 19
   const auto later = train_builtin(made_up(true, true), how, kNobody);
   ASSERT_TRUE(later);

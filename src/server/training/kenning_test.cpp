@@ -77,9 +77,11 @@ class Kenning : public ::testing::Test {
     options_.request.source = learn::DataSource::kFile;
     options_.request.trainer = "kenning";
     options_.gate.latency_us_max = 1e6;
-    options_.program = LIMINAL_SOURCE "/tests/kenning/kenning";
-    options_.folder = (folder_ / "job").string();
-    options_.open = [this](std::string_view file) { return open(file); };
+    kenning_.program = LIMINAL_SOURCE "/tests/kenning/kenning";
+    kenning_.folder = (folder_ / "job").string();
+    kenning_.open = [this](std::string_view file, models::Metadata metadata) {
+      return open(file, std::move(metadata));
+    };
   }
   ~Kenning() override {
     ::unsetenv("KENNING_STAND_IN");
@@ -88,25 +90,31 @@ class Kenning : public ::testing::Test {
     std::filesystem::remove_all(folder_, ignored);
   }
 
-  learn::Asked<AnswerRows> open(std::string_view bytes) {
+  learn::Asked<std::shared_ptr<const models::Scorer>> open(std::string_view bytes,
+                                                           models::Metadata metadata) {
     ::onnx::ModelProto file;
     EXPECT_TRUE(file.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
     const onnx::GraphView view(file.graph());
     mean_ = view.floats("liminal.front/mean");
     columns_ = view.integers("liminal.front/columns");
     const bool all = file.graph().name() == "0";
-    return [all](std::span<const float> rows, std::span<models::Prediction> out) {
-      for (std::size_t i = 0; i < out.size(); ++i) out[i].score = all || rows[3 * i] > 13 ? 1 : 0;
-      return true;
-    };
+    auto made = models::Scorer::foreign(
+        std::move(metadata), [all](std::span<const float> rows, std::span<models::Prediction> out) {
+          for (std::size_t i = 0; i < out.size(); ++i)
+            out[i].score = all || rows[3 * i] > 13 ? 1 : 0;
+          return true;
+        });
+    EXPECT_TRUE(made);
+    return *made;
   }
 
-  learn::Asked<KenningModel> train() {
-    return train_kenning(made_up(), options_, {[this] { return cancelled_; }, tell_});
+  learn::Asked<learn::TrainedModel> train() {
+    return train_kenning(made_up(), options_, kenning_, {[this] { return cancelled_; }, tell_});
   }
 
   std::filesystem::path folder_;
-  KenningOptions options_;
+  BuiltinOptions options_;
+  KenningOptions kenning_;
   bool cancelled_ = false;
   std::function<void(double, std::vector<learn::JobLine>)> tell_ =
       [](double, const std::vector<learn::JobLine>&) {};
@@ -114,22 +122,22 @@ class Kenning : public ::testing::Test {
   std::vector<std::int64_t> columns_;
 };
 
-double metric(const KenningModel& made, const std::string& name) {
+double metric(const learn::TrainedModel& made, const std::string& name) {
   for (const auto& [key, value] : made.metrics)
     if (key == name) return value;
   return NAN;
 }
 
-TEST_F(Kenning, TheBetterOfTheModelsThatCameIsJudgedOnHeldOutRows) {
+TEST_F(Kenning, TheBetterOfTheModelsThatCameIsJudgedLikeAnyOther) {
   const auto made = train();
   ASSERT_TRUE(made) << made.error().text;
   EXPECT_THAT(columns_, testing::ElementsAre(0, 2));  // what never changes is left out
   EXPECT_NEAR(mean_[0], 10.6, .2);
-  EXPECT_EQ(made->metadata.trainer, "kenning");
-  EXPECT_EQ(made->metadata.features.size(), 3U);
-  EXPECT_THAT(made->metadata.facts, Contains(Pair("kenning.model", "1")));
-  EXPECT_THAT(made->metadata.facts, Contains(Pair("answers", "decisions")));
-  EXPECT_FALSE(made->file.empty());
+  EXPECT_EQ(made->model.metadata.trainer, "kenning");
+  EXPECT_EQ(made->model.metadata.features.size(), 3U);
+  EXPECT_THAT(made->model.metadata.facts, Contains(Pair("kenning.model", "1")));
+  EXPECT_THAT(made->model.metadata.facts, Contains(Pair("answers", "decisions")));
+  EXPECT_FALSE(made->foreign.empty());
   ASSERT_THAT(made->leaderboard, SizeIs(2));
   EXPECT_LT(made->leaderboard[0].score, .3);
   EXPECT_GT(made->leaderboard[1].score, .95);
@@ -138,20 +146,40 @@ TEST_F(Kenning, TheBetterOfTheModelsThatCameIsJudgedOnHeldOutRows) {
   EXPECT_GT(metric(*made, "roc_auc"), .95);
   EXPECT_TRUE(std::isnan(metric(*made, "brier")));
   EXPECT_EQ(made->fingerprint, fingerprint_of(made_up().table));
-  EXPECT_TRUE(made->gate.promote) << testing::PrintToString(made->gate.reasons);
-  EXPECT_THAT(made->notes, Contains("held out: later rows of other users"));
-  EXPECT_THAT(made->notes, Contains("features that never change are left out: same"));
-  EXPECT_THAT(made->notes, Contains(HasSubstr("Kenning tried 9 models")));
+  EXPECT_TRUE(made->better) << testing::PrintToString(made->reasons);
+  EXPECT_THAT(made->report, HasSubstr("Kenning tried 9 models"));
+  EXPECT_THAT(made->report, HasSubstr("features that never change are left out: same"));
+}
+
+TEST_F(Kenning, DoesNotTakeTheChampionsPlaceWithoutBeingBetter) {
+  options_.champion = *open(
+      [] {
+        ::onnx::ModelProto file;
+        file.mutable_graph()->set_name("1");
+        return file.SerializeAsString();
+      }(),
+      [] {
+        models::Metadata metadata;
+        metadata.task = models::Task::kClassification;
+        for (const std::string& feature : definition().features)
+          metadata.features.push_back({feature, ""});
+        return metadata;
+      }());
+  const auto made = train();
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_FALSE(made->better);
+  EXPECT_EQ(metric(*made, "champion_roc_auc"), metric(*made, "roc_auc"));
 }
 
 TEST_F(Kenning, ModelsThatCannotBeUsedAreNamed) {
   ::setenv("KENNING_STAND_IN", "broken,exit2", 1);
   auto made = train();
   ASSERT_TRUE(made) << made.error().text;
-  EXPECT_THAT(made->notes, Contains("not used: model.1.onnx: it is no ONNX file"));
-  EXPECT_THAT(made->notes, Contains(HasSubstr("exit code 2")));
-  options_.open = [](std::string_view) {
-    return learn::Asked<AnswerRows>(learn::refusal(ErrorCode::kUnavailable, "nobody computes it"));
+  EXPECT_THAT(made->report, HasSubstr("not used: model.1.onnx: it is no ONNX file"));
+  EXPECT_THAT(made->report, HasSubstr("exit code 2"));
+  kenning_.open = [](std::string_view, const models::Metadata&) {
+    return learn::Asked<std::shared_ptr<const models::Scorer>>(
+        learn::refusal(ErrorCode::kUnavailable, "nobody computes it"));
   };
   made = train();
   ASSERT_FALSE(made);
@@ -168,25 +196,30 @@ TEST_F(Kenning, EndsWhenItIsCancelled) {
 
 TEST_F(Kenning, IsRefusedBeforeItBeginsWhereItHasNoAnswer) {
   const auto refused = [&](const learn::TrainRequest& request, const std::string& program) {
-    return kenning_refusal(definition(), request, program).value_or(learn::Refusal{});
+    KenningOptions kenning = kenning_;
+    kenning.program = program;
+    return kenning_refusal(definition(), request, kenning).value_or(learn::Refusal{});
   };
-  EXPECT_FALSE(kenning_refusal(definition(), options_.request, options_.program));
+  EXPECT_FALSE(kenning_refusal(definition(), options_.request, kenning_));
   EXPECT_EQ(refused(options_.request, "").code, ErrorCode::kConflict);
-  EXPECT_THAT(refused(options_.request, "").text, HasSubstr("docs/kenning.md"));
+  EXPECT_THAT(refused(options_.request, "").text, HasSubstr("set models.kenning"));
   EXPECT_EQ(refused(options_.request, "/nowhere/kenning").code, ErrorCode::kConflict);
   EXPECT_THAT(refused(options_.request, "/nowhere/kenning").text, HasSubstr("/nowhere/kenning"));
   learn::TrainRequest request = options_.request;
   request.fits_max = 5;
   request.budget_s = 59;
-  const learn::Refusal both = refused(request, options_.program);
+  const learn::Refusal both = refused(request, kenning_.program);
   EXPECT_EQ(both.code, ErrorCode::kOutOfRange);
   ASSERT_THAT(both.problems, SizeIs(2));
   EXPECT_EQ(both.problems[0].key, "fits_max");
   EXPECT_EQ(both.problems[1].key, "time_budget_s");
   learn::ModelDefinition values = definition();
   values.task = models::Task::kRegression;
-  EXPECT_EQ(kenning_refusal(values, options_.request, options_.program)->problems[0].key,
-            "trainer");
+  EXPECT_EQ(kenning_refusal(values, options_.request, kenning_)->problems[0].key, "trainer");
+  kenning_.ready = []() -> learn::Asked<void> {
+    return learn::refusal(ErrorCode::kUnavailable, "nobody computes it");
+  };
+  EXPECT_EQ(refused(options_.request, kenning_.program).text, "nobody computes it");
 }
 
 }  // namespace

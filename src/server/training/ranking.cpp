@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/learn/metrics.hpp"
+#include "server/training/asked.hpp"
 #include "server/training/report.hpp"
 
 namespace liminal::training {
@@ -41,14 +42,6 @@ models::Linear linear_of(const TermWeights& weights) {
   model.intercept = static_cast<float>((weights.offset - kNeutral) / kScale);
   model.link = models::Link::kLogistic;
   return model;
-}
-
-std::vector<float> scores(const models::Evaluator& evaluator, const learn::Table& table) {
-  std::vector<models::Prediction> said(table.rows());
-  evaluator.predict_batch(table.values, said);
-  std::vector<float> out;
-  for (const models::Prediction& one : said) out.push_back(static_cast<float>(one.score));
-  return out;
 }
 
 models::Model model_of(const TermWeights& weights, std::size_t rows) {
@@ -105,9 +98,10 @@ Asked<learn::TrainedModel> train_ranking(const Rows& rows, const BuiltinOptions&
   const auto evaluator = models::Evaluator::create(made.model);
   const auto prior = models::Evaluator::create(model_of({}, 0));
   if (!evaluator || !prior) return refusal(ErrorCode::kUnsupported, "the model cannot be computed");
-  const bool comparable = options.champion && options.champion->features() == kTerms;
+  const models::Evaluator* champion = options.champion ? options.champion->evaluator() : nullptr;
+  const bool comparable = champion != nullptr && champion->features() == kTerms;
   const std::vector<float> said = scores(*evaluator, test);
-  const std::vector<float> before = scores(comparable ? *options.champion : *prior, test);
+  const std::vector<float> before = scores(comparable ? *champion : *prior, test);
   constexpr learn::Loss kLoss{.kind = learn::Loss::Kind::kLogistic};
 
   RunReport report;

@@ -60,8 +60,7 @@ TEST(TrainRanking, IsComparedWithItsChampion) {
   const auto first = train_ranking(rows, options());
   ASSERT_TRUE(first.has_value());
   BuiltinOptions again = options();
-  again.champion =
-      std::make_shared<models::Evaluator>(std::move(*models::Evaluator::create(first->model)));
+  again.champion = *models::Scorer::own(first->model);
   const auto second = train_ranking(rows, again);
   ASSERT_TRUE(second.has_value());
   EXPECT_FALSE(second->better) << "they are the same";

@@ -6,46 +6,11 @@
 
 #include "core/learn/metrics.hpp"
 #include "io/svg/chart.hpp"
+#include "server/training/page_parts.hpp"
 #include "server/training/report.hpp"
 
 namespace liminal::training {
 namespace {
-
-constexpr std::string_view kStyle =
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;"
-    "color:#222}table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{padding:.2rem .8rem "
-    ".2rem 0;text-align:left;border-bottom:1px solid "
-    "#ddd}td.n{text-align:right;font-variant-numeric:"
-    "tabular-nums}svg{max-width:100%;height:auto}h2{margin-top:2rem}";
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
-std::string drawn(const svg::Chart& chart) {
-  const std::string text = chart.svg();
-  const auto begin = text.find("<svg");
-  return begin == std::string::npos ? std::string{} : text.substr(begin);
-}
 
 /// Rows from the highest score down.
 std::vector<std::size_t> ranked(const std::vector<float>& scores) {
@@ -54,17 +19,6 @@ std::vector<std::size_t> ranked(const std::vector<float>& scores) {
   std::stable_sort(
       order.begin(), order.end(), [&](auto a, auto b) { return scores[a] > scores[b]; });
   return order;
-}
-
-svg::Chart square(const char* title, const char* x, const char* y) {
-  svg::Chart chart;
-  chart.title = title;
-  chart.x.label = x;
-  chart.y.label = y;
-  chart.from_zero = true;
-  chart.width = 560;
-  chart.height = 420;
-  return chart;
 }
 
 const learn::Trained& deciding(const learn::Outcome& outcome) {
@@ -204,14 +158,11 @@ void add_list(std::string& out, const char* title, const std::vector<std::string
 std::string report_html(const Report& report) {
   const learn::Outcome& outcome = *report.outcome;
   const RunFacts& facts = report.facts;
-  std::string out = fmt::format(
-      "<!doctype html>\n<html lang=en><meta charset=utf-8><title>Training of {0}</title>\n"
-      "<style>{1}</style>\n<h1>Training of {0}</h1>\n<p>{2} rows, {3} features, target {4}",
-      escaped(facts.name),
-      kStyle,
-      report.table->rows(),
-      report.table->features.size(),
-      escaped(facts.target));
+  std::string out = page_head("Training of " + facts.name);
+  out += fmt::format("<p>{} rows, {} features, target {}",
+                     report.table->rows(),
+                     report.table->features.size(),
+                     escaped(facts.target));
   if (facts.loss.classes()) {
     out += fmt::format(
         " ({} positive: {})", learn::positives(report.table->labels), escaped(facts.positive));

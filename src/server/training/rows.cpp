@@ -21,6 +21,8 @@ using traffic::Signal;
 constexpr std::size_t kOfEachClass = 40;
 constexpr std::size_t kValues = 60;
 constexpr std::size_t kClusterRows = 40;
+/// Of which the strangest hundredth alarms.
+constexpr std::size_t kAnomalyRows = 200;
 
 /// The features that show what a statistic looks at.
 std::vector<FeatureId> features_behind(Signal signal) {
@@ -256,8 +258,9 @@ std::optional<learn::Refusal> too_few(const learn::ModelDefinition& definition, 
                     kOfEachClass - fewest,
                     positive < negative ? "anomalous" : "ordinary"));
   }
-  const bool values = definition.task == models::Task::kRegression;
-  const std::size_t needed = values ? kValues : kClusterRows;
+  const std::size_t needed = definition.task == models::Task::kRegression ? kValues
+                             : definition.task == models::Task::kAnomaly  ? kAnomalyRows
+                                                                          : kClusterRows;
   if (table.rows() >= needed) return std::nullopt;
   return refuse(
       needed - table.rows(),

@@ -63,7 +63,7 @@ inline constexpr std::int64_t kLoadHorizonMinutes = 5;
                                                      const std::string& name);
 
 /// Why these rows are too few; nothing when they are enough. Classification: 40 of each class;
-/// regression: 60; clustering: 40.
+/// regression: 60; clustering: 40; anomaly: 200.
 [[nodiscard]] std::optional<learn::Refusal> too_few(const learn::ModelDefinition& definition,
                                                     const Rows& rows);
 

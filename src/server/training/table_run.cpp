@@ -177,6 +177,9 @@ tl::expected<Unsupervised, std::string> train_unsupervised(const learn::Table& t
     learn::AnomalyModel found = learn::find_anomalies(table, wish.alert_ratio, wish.seed, never);
     metadata.task = models::Task::kAnomaly;
     metadata.line = found.line;
+    out.judged = judge_anomalies(table, wish.alert_ratio, wish.seed, never);
+    for (const auto& [name, value] : out.judged->figures)
+      metadata.facts.emplace_back(name, fmt::format("{:.9g}", value));
     out.model.predictor = std::move(found.forest);
     out.found = std::move(found);
   } else {

@@ -15,6 +15,7 @@
 #include "server/training/model_facts.hpp"
 #include "server/training/report.hpp"
 #include "server/training/runner.hpp"
+#include "server/training/unsupervised.hpp"
 
 namespace liminal::training {
 
@@ -82,6 +83,7 @@ class TableRun {
 struct Unsupervised {
   models::Model model;
   std::variant<learn::AnomalyModel, learn::Clustering> found;
+  std::optional<JudgedAnomalies> judged;  ///< of anomalies, on held-out rows
 };
 /// Anomalies or clusters, as `wish.task` says. Fails in words. Blocks for seconds at most.
 [[nodiscard]] tl::expected<Unsupervised, std::string> train_unsupervised(const learn::Table& table,

@@ -1,0 +1,110 @@
+#include "server/training/begin.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "core/traffic/schema.hpp"
+#include "server/training/incidents.hpp"
+#include "server/training/ranking.hpp"
+
+namespace liminal::training {
+namespace {
+
+using learn::Asked;
+using models::Task;
+
+/// The definition as rows are read for it: without labels when what is usual is learnt.
+learn::ModelDefinition read_as(learn::ModelDefinition definition, bool unsupervised) {
+  if (!unsupervised) return definition;
+  definition.task = Task::kAnomaly;
+  definition.target.clear();
+  return definition;
+}
+
+Asked<Rows> file_rows(const learn::ModelDefinition& definition,
+                      const learn::TrainRequest& request,
+                      const std::string& folder) {
+  const auto path = path_inside(folder, request.file);
+  if (!path) return wrong("file", "is no file inside the folder of files to train from");
+  auto rows = read_rows(read_as(definition, request.unsupervised), *path);
+  if (!rows) return wrong("file", rows.error());
+  return std::move(*rows);
+}
+
+std::optional<learn::Refusal> lacking(const learn::ModelDefinition& definition,
+                                      const learn::TrainRequest& request,
+                                      const Rows& rows) {
+  auto few = too_few(read_as(definition, request.unsupervised), rows);
+  if (few && definition.task == Task::kClassification && !too_few(read_as(definition, true), rows))
+    few->text += "; \"unsupervised\": true learns what is usual without labels";
+  return few;
+}
+
+}  // namespace
+
+tl::unexpected<learn::Refusal> wrong(std::string field, std::string text) {
+  return tl::unexpected(
+      learn::Refusal{ErrorCode::kOutOfRange, "", {{std::move(field), std::move(text)}}});
+}
+
+std::optional<learn::Refusal> not_of_users(const learn::ModelDefinition& definition) {
+  for (const std::string& feature : definition.features)
+    if (!traffic::feature_by_name(feature))
+      return wrong("data_source", "must be file: " + feature + " is no feature of users").value();
+  if (definition.task == Task::kRegression)
+    return wrong("data_source", "must be file: the truth is not among users' features").value();
+  return std::nullopt;
+}
+
+Rows users_rows(const learn::ModelDefinition& definition,
+                const learn::TrainRequest& request,
+                std::vector<traffic::FeatureRow> rows,
+                std::span<const traffic::Alert> alerts) {
+  const std::size_t spoilt =
+      request.leave_out_incidents ? leave_out_incidents(definition, rows, alerts) : 0;
+  Rows made = definition.task == Task::kClustering ? user_rows(definition, rows)
+                                                   : labelled_rows(definition, rows, alerts);
+  if (spoilt > 0)
+    made.notes.push_back(fmt::format("{} rows of confirmed alerts are left out", spoilt));
+  return made;
+}
+
+Asked<Work> prepare_training(const learn::ModelDefinition* definition,
+                             const learn::TrainRequest& request,
+                             const Source& source) {
+  if (definition == nullptr) return wrong("model_name", "is no model that is known");
+  const bool kenning = request.trainer == "kenning" && source.kenning;
+  if (request.trainer != "builtin" && !kenning)
+    return wrong("trainer", request.trainer + " is not configured here; builtin is always there");
+  const bool ranks = definition->name == kSalienceRanking;
+  if (request.unsupervised && (definition->task != Task::kClassification || ranks))
+    return wrong("unsupervised", "is for models of classes; others know or need no labels");
+  if (kenning)
+    if (auto refused = kenning_refusal(*definition, request, *source.kenning))
+      return tl::unexpected(std::move(*refused));
+  auto rows = request.source == learn::DataSource::kFile
+                  ? file_rows(*definition, request, source.folder)
+                  : source.rows(*definition, request);
+  if (!rows) return tl::unexpected(std::move(rows.error()));
+  if (auto few = lacking(*definition, request, *rows)) return tl::unexpected(std::move(*few));
+  BuiltinOptions options;
+  options.definition = *definition;
+  options.request = request;
+  options.workers = source.workers;
+  const auto shared = std::make_shared<Rows>(std::move(*rows));
+  return Work([options, shared, ranks, kenning = kenning ? source.kenning : nullptr](
+                  const Incumbent& incumbent, const Telling& telling) mutable {
+    options.champion = incumbent.scorer;
+    options.champion_trained_s = incumbent.made_s;
+    if (kenning) {
+      KenningOptions how = *kenning;
+      how.folder += "/" + options.definition.name;
+      return train_kenning(std::move(*shared), options, how, telling);
+    }
+    if (ranks) return train_ranking(*shared, options);
+    return train_builtin(std::move(*shared), options, telling);
+  });
+}
+
+}  // namespace liminal::training

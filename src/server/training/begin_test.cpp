@@ -1,0 +1,159 @@
+#include "server/training/begin.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/random.hpp"
+
+namespace liminal::training {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const Telling kNobody{[] { return false; }, [](double, std::vector<learn::JobLine>) {}};
+
+learn::ModelDefinition defined(models::Task task) {
+  return {"made_up", task, {"a", "b"}, task == models::Task::kClassification ? "label" : ""};
+}
+
+/// Rows of two features, of which every `odd`th has label 1.
+Rows rows_of(std::size_t count, std::size_t odd) {
+  Rows rows;
+  rows.table.features = {{"a", "", {}}, {"b", "", {}}};
+  Random random(1);
+  for (std::size_t i = 0; i < count; ++i) {
+    rows.table.values.push_back(static_cast<float>(random.uniform()));
+    rows.table.values.push_back(static_cast<float>(random.uniform()));
+    rows.table.labels.push_back(i % odd == 0 ? 1.F : 0.F);
+  }
+  return rows;
+}
+
+Source with(Rows rows) {
+  Source out;
+  out.rows = [rows = std::move(rows)](const auto&, const auto&) { return rows; };
+  return out;
+}
+
+/// What of a registry a training needs: one clustering, and perhaps its champion.
+struct FakeRegistry {
+  struct Version {
+    std::uint32_t version = 1;
+    std::shared_ptr<const models::Scorer> scorer;
+  };
+  learn::ModelDefinition model = defined(models::Task::kClustering);
+  std::shared_ptr<Version> now;
+
+  [[nodiscard]] const learn::ModelDefinition* definition(const std::string&) const {
+    return &model;
+  }
+  [[nodiscard]] std::shared_ptr<const Version> champion(const std::string&) const { return now; }
+  [[nodiscard]] static std::optional<double> made_s(const std::string&, std::uint32_t) {
+    return std::nullopt;
+  }
+};
+
+struct FakeJobs {
+  struct Watch {
+    [[nodiscard]] static bool cancelled() { return false; }
+    static void tell(double, const std::vector<learn::JobLine>&) {}
+  };
+  bool occupied = false;
+  std::function<learn::Asked<learn::TrainedModel>(Watch&)> work;
+
+  [[nodiscard]] bool busy(const std::string&) const { return occupied; }
+  learn::Asked<learn::TrainingJob> submit(const learn::TrainRequest& request, auto begun) {
+    work = std::move(begun);
+    learn::TrainingJob job;
+    job.request = request;
+    return job;
+  }
+};
+
+std::string field(const learn::Asked<Work>& work) {
+  return work || work.error().problems.empty() ? "" : work.error().problems[0].key;
+}
+
+TEST(PrepareTraining, NamesTheFieldThatIsWrong) {
+  const auto groups = defined(models::Task::kClustering);
+  learn::TrainRequest request;
+  EXPECT_EQ(field(prepare_training(nullptr, request, with({}))), "model_name");
+  request.trainer = "nobody";
+  EXPECT_EQ(field(prepare_training(&groups, request, with({}))), "trainer");
+  request = {};
+  request.unsupervised = true;
+  EXPECT_EQ(field(prepare_training(&groups, request, with({}))), "unsupervised");
+  request = {};
+  request.source = learn::DataSource::kFile;
+  request.file = "../rows.csv";
+  EXPECT_EQ(field(prepare_training(&groups, request, with({}))), "file");
+}
+
+TEST(PrepareTraining, SaysWhatRowsWithoutLabelsWouldDoFor) {
+  const auto classes = defined(models::Task::kClassification);
+  const auto few = prepare_training(&classes, {}, with(rows_of(300, 100)));
+  ASSERT_FALSE(few);
+  EXPECT_EQ(few.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(few.error().rows_missing, 37U);
+  EXPECT_THAT(few.error().text, HasSubstr("unsupervised"));
+  const auto fewer = prepare_training(&classes, {}, with(rows_of(50, 10)));
+  ASSERT_FALSE(fewer);
+  EXPECT_THAT(fewer.error().text, Not(HasSubstr("unsupervised")));
+}
+
+TEST(PrepareTraining, LearnsWithoutLabelsWhatIsUsual) {
+  const auto classes = defined(models::Task::kClassification);
+  learn::TrainRequest request;
+  request.unsupervised = true;
+  const auto work = prepare_training(&classes, request, with(rows_of(300, 100)));
+  ASSERT_TRUE(work);
+  const auto made = (*work)({}, kNobody);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_EQ(made->model.metadata.task, models::Task::kAnomaly);
+  EXPECT_FALSE(made->better);
+}
+
+TEST(BeginTraining, JudgesByTheChampionOfWhenItRuns) {
+  FakeRegistry registry;
+  FakeJobs jobs;
+  const auto job = begin_training(registry, jobs, {}, with(rows_of(60, 2)));
+  ASSERT_TRUE(job);
+  models::Model before;
+  before.metadata.task = models::Task::kClustering;
+  before.metadata.features = {{"a", ""}, {"b", ""}};
+  before.predictor = models::KMeans{{}, 1, {0, 0}};
+  registry.now = std::make_shared<FakeRegistry::Version>();
+  registry.now->scorer = *models::Scorer::own(before);
+  FakeJobs::Watch watch;
+  const auto made = jobs.work(watch);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_THAT(made->reasons, Contains(HasSubstr("for a person to say")));
+}
+
+TEST(BeginTraining, ReadsNoRowsWhileAnotherOneIsUnderWay) {
+  FakeRegistry registry;
+  FakeJobs jobs;
+  jobs.occupied = true;
+  Source source;
+  source.rows = [](const auto&, const auto&) -> learn::Asked<Rows> {
+    ADD_FAILURE();
+    return Rows{};
+  };
+  EXPECT_EQ(begin_training(registry, jobs, {}, source).error().code, ErrorCode::kConflict);
+}
+
+TEST(PrepareTraining, KnowsWhatUsersFeaturesCannotTrain) {
+  learn::ModelDefinition model{"m", models::Task::kClustering, {"messages_per_minute"}, ""};
+  EXPECT_FALSE(not_of_users(model));
+  model.task = models::Task::kRegression;
+  EXPECT_TRUE(not_of_users(model));
+  model.task = models::Task::kAnomaly;
+  EXPECT_FALSE(not_of_users(model));
+  model.features.emplace_back("age");
+  EXPECT_THAT(not_of_users(model)->problems.at(0).text, HasSubstr("age"));
+}
+
+}  // namespace
+}  // namespace liminal::training
