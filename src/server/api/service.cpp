@@ -340,10 +340,10 @@ void Service::run(const CallPtr& call, void (Service::*handler)(const CallPtr&))
 void Service::later(const CallPtr& call, const Runner& runner, std::function<void()> work) {
   const std::size_t bytes = call->request.body.size();
   const bool room = waiting_bytes_->fetch_add(bytes) + bytes <= options_.waiting_bytes_max;
-  const std::shared_ptr<void> held(nullptr,
-                                   [waiting = waiting_bytes_, bytes](void*) { *waiting -= bytes; });
+  call->held = std::shared_ptr<void>(
+      nullptr, [waiting = waiting_bytes_, bytes](void*) { *waiting -= bytes; });
   const auto busy = [call] { call->answer(problem(Error{ErrorCode::kUnavailable, 0}, "")); };
-  const auto task = [this, call, held, busy, work = std::move(work)] {
+  const auto task = [this, call, busy, work = std::move(work)] {
     if (clock_() - call->begun >= options_.http.handler_timeout) return busy();
     try {
       work();
@@ -352,6 +352,22 @@ void Service::later(const CallPtr& call, const Runner& runner, std::function<voi
     }
   };
   if (!room || !runner(task)) busy();
+}
+
+http::NextPiece pieces(Runner runner, std::function<http::Piece()> make) {
+  using Give = std::function<void(http::Piece)>;
+  return [runner = std::move(runner), make = std::move(make)](const Give& give) {
+    const bool taken = runner([make, give] {
+      http::Piece piece{{}, http::Piece::Then::kBroken};
+      try {
+        piece = make();
+      } catch (const std::exception&) {
+        // Memory, most likely: the answer breaks off.
+      }
+      give(std::move(piece));
+    });
+    if (!taken) give({{}, http::Piece::Then::kBroken});
+  };
 }
 
 void Service::finish(Call& call, http::Response response) {
