@@ -84,6 +84,9 @@ Service::Service(const Options& options, Backend& backend, Clock clock)
 
 Service::~Service() = default;
 
+void Backend::audit_log(AuditQuery, Done<std::vector<traffic::AuditEntry>> done) {
+  done(failure(ErrorCode::kMissing));
+}
 void Backend::remember(RememberedAnswer, Done<void> done) { done({}); }
 void Backend::recall(std::string, Done<std::optional<RememberedAnswer>> done) {
   done(std::optional<RememberedAnswer>{});
@@ -124,6 +127,7 @@ const Route* Service::find_route(Call& call, std::string& allowed) {
       {"POST", "/salience", kRead, Body::kJson, false, &Service::rank_events},
       {"GET", "/ml/users", kRead, Body::kNone, false, &Service::list_users},
       {"GET", "/ml/users/{user_id}", kRead, Body::kNone, false, &Service::get_user},
+      {"GET", "/ml/audit", kRead, Body::kNone, false, &Service::list_audit},
       {"POST", "/anomaly", kWrite, Body::kJson, true, &Service::post_anomaly},
       {"GET", "/anomaly/series/{source}/{metric}", kRead, Body::kNone, false, &Service::get_series},
       {"PUT",

@@ -111,6 +111,7 @@ class Service {
   void get_crowd(const CallPtr& call);
   void list_users(const CallPtr& call);
   void get_user(const CallPtr& call);
+  void list_audit(const CallPtr& call);
   // anomaly_handlers.cpp
   void list_alerts(const CallPtr& call);
   void analyze(const CallPtr& call);
