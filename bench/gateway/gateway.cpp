@@ -2,7 +2,7 @@
 // nginx and HAProxy, which only pass bytes.
 //
 //   bench_gateway [--connections N]… [--bytes N]… [--in-flight N] [--rounds N] [--seconds S]
-//                 [--rate N]
+//                 [--rate N] [--plot FILE.svg]
 //
 // Method: each proxy is one process with one thread, pinned to CPU 0; clients and the echoing
 // server share CPU 1. Every connection sends its next message when the last one has come back, so
@@ -14,15 +14,21 @@
 // With --rate the clients send N messages a second in all, evenly, whether or not the last ones are
 // back; shown are the median over the rounds of the median and of the 99th percentile of what a
 // round trip takes, and the same without a proxy.
+//
+// --plot draws the table: what each proxy takes over the number of connections (with --rate the
+// median), a stroke for each size of messages.
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <map>
 
+#include "io/svg/chart.hpp"
 #include "load.hpp"
 #include "proxies.hpp"
 
@@ -35,6 +41,42 @@ struct Plan {
   double rate = 0;  ///< messages a second; 0: as many as pass
   int rounds = 5;
   double seconds = 1;
+  std::string plot;  ///< file; empty: none is drawn
+};
+
+/// What each proxy takes, in µs, in the order of the table.
+using Costs = std::vector<std::pair<std::string, double>>;
+
+/// The table as a picture.
+class Plot {
+ public:
+  /// What was found with so many connections and the size of messages that is the plan's `size`th.
+  void add(const Costs& costs, const LoadShape& shape, std::size_t size) {
+    constexpr std::array kStrokes{
+        svg::Stroke::kLineAndMarks, svg::Stroke::kDashed, svg::Stroke::kDotted};
+    for (std::size_t i = 0; i < costs.size(); ++i) {
+      svg::Line& line = lines_[{size, i}];
+      line.name = fmt::format("{}, {} B", costs[i].first, shape.payload_bytes);
+      line.colour = {static_cast<unsigned>(i)};
+      line.stroke = kStrokes[std::min(size, kStrokes.size() - 1)];
+      line.x.push_back(static_cast<double>(shape.connections));
+      line.y.push_back(costs[i].second);
+    }
+  }
+
+  [[nodiscard]] std::string svg(const Plan& plan) const {
+    svg::Chart chart;
+    chart.title = plan.rate > 0 ? fmt::format("Median round trip at {:.0f} messages/s", plan.rate)
+                                : fmt::format("CPU of the proxy, {} in flight", plan.in_flight);
+    chart.x = {"connections", svg::AxisKind::kLog};
+    chart.y = {"µs a round trip", svg::AxisKind::kNumber};
+    chart.from_zero = true;
+    for (const auto& [place, line] : lines_) chart.lines.push_back(line);
+    return chart.svg();
+  }
+
+ private:
+  std::map<std::pair<std::size_t, std::size_t>, svg::Line> lines_;  ///< by size and proxy
 };
 
 void run_for(epoll::Loop& loop, double s) {
@@ -118,11 +160,11 @@ double quantile(std::vector<double> values, double q) {
   return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
 }
 
-void compare(epoll::Loop& loop,
-             const Upstreams& upstreams,
-             const std::vector<Proxy>& proxies,
-             const LoadShape& shape,
-             const Plan& plan) {
+Costs compare(epoll::Loop& loop,
+              const Upstreams& upstreams,
+              const std::vector<Proxy>& proxies,
+              const LoadShape& shape,
+              const Plan& plan) {
   std::map<std::string, std::vector<double>> cost, ratio, speed, memory;
   for (int round = 0; round < plan.rounds; ++round) {
     double nginx = 0;
@@ -146,22 +188,25 @@ void compare(epoll::Loop& loop,
              "ratio",
              "round trips/s",
              "B/connection");
+  Costs costs;
   for (const Proxy& proxy : proxies) {
     const std::string& name = proxy.name();
+    costs.emplace_back(name, quantile(cost[name], .25));
     fmt::print("{:<16}{:>15.2f}{:>12.2f}{:>16.0f}{:>18.0f}\n",
                name,
-               quantile(cost[name], .25),
+               costs.back().second,
                ratio[name].empty() ? 0 : quantile(ratio[name], .5),
                quantile(speed[name], .5),
                memory[name].front());
   }
+  return costs;
 }
 
-void compare_latency(epoll::Loop& loop,
-                     const Upstreams& upstreams,
-                     const std::vector<Proxy>& proxies,
-                     const LoadShape& shape,
-                     const Plan& plan) {
+Costs compare_latency(epoll::Loop& loop,
+                      const Upstreams& upstreams,
+                      const std::vector<Proxy>& proxies,
+                      const LoadShape& shape,
+                      const Plan& plan) {
   std::vector<std::pair<std::string, std::string>> ways{{"direct", upstreams.tcp.address()}};
   for (const Proxy& proxy : proxies) ways.emplace_back(proxy.name(), proxy.address());
   std::map<std::string, std::vector<double>> p50, p99;
@@ -178,9 +223,12 @@ void compare_latency(epoll::Loop& loop,
              shape.payload_bytes,
              plan.rate);
   fmt::print("{:<16}{:>12}{:>12}\n", "proxy", "p50 µs", "p99 µs");
-  for (const auto& [name, address] : ways)
-    fmt::print(
-        "{:<16}{:>12.0f}{:>12.0f}\n", name, quantile(p50[name], .5), quantile(p99[name], .5));
+  Costs medians;
+  for (const auto& [name, address] : ways) {
+    medians.emplace_back(name, quantile(p50[name], .5));
+    fmt::print("{:<16}{:>12.0f}{:>12.0f}\n", name, medians.back().second, quantile(p99[name], .5));
+  }
+  return medians;
 }
 
 Plan read_plan(int argc, char** argv) {
@@ -194,6 +242,7 @@ Plan read_plan(int argc, char** argv) {
     if (option == "--rate") plan.rate = value;
     if (option == "--rounds") plan.rounds = static_cast<int>(value);
     if (option == "--seconds") plan.seconds = value;
+    if (option == "--plot") plan.plot = argv[i + 1];
   }
   if (plan.connections.empty()) plan.connections = {100, 1000};
   if (plan.bytes.empty()) plan.bytes = {64, 1024};
@@ -210,27 +259,36 @@ int run(const Plan& plan) {
   const Upstreams upstreams{{loop, "127.0.0.1:0"}, {loop, "unix:" + path}};
   constexpr int kProxyCpu = 0, kLoadCpu = 1;
   std::vector<Proxy> proxies;
-  const auto add = [&](Proxy proxy) {
-    if (!proxy.name().empty()) proxies.push_back(std::move(proxy));
+  const auto add = [&](const char* name, Proxy proxy) {
+    if (!proxy.name().empty()) return proxies.push_back(std::move(proxy));
+    fmt::print(stderr, "{} did not start and is left out: tools/install bench installs it\n", name);
   };
   const auto port = static_cast<std::uint16_t>(20'000 + ::getpid() % 10'000);
-  add(start_nginx(upstreams.tcp.address(), kProxyCpu, port));
-  add(start_haproxy(upstreams.tcp.address(), kProxyCpu, static_cast<std::uint16_t>(port + 1)));
-  add(start_liminal("liminal", "ws://" + upstreams.tcp.address(), kProxyCpu));
-  add(start_liminal("liminal, unix", "unix:" + path, kProxyCpu));
+  add("nginx", start_nginx(upstreams.tcp.address(), kProxyCpu, port));
+  add("haproxy",
+      start_haproxy(upstreams.tcp.address(), kProxyCpu, static_cast<std::uint16_t>(port + 1)));
+  proxies.push_back(start_liminal("liminal", "ws://" + upstreams.tcp.address(), kProxyCpu));
+  proxies.push_back(start_liminal("liminal, unix", "unix:" + path, kProxyCpu));
   pin_to(kLoadCpu);
-  for (const std::size_t connections : plan.connections)
-    for (const std::size_t bytes : plan.bytes) {
-      const LoadShape shape{
-          .connections = connections, .payload_bytes = bytes, .in_flight = plan.in_flight};
-      if (plan.rate > 0) {
-        compare_latency(loop, upstreams, proxies, shape, plan);
-      } else {
-        compare(loop, upstreams, proxies, shape, plan);
-      }
+  Plot plot;
+  for (const std::size_t connections : plan.connections) {
+    for (std::size_t size = 0; size < plan.bytes.size(); ++size) {
+      const LoadShape shape{.connections = connections,
+                            .payload_bytes = plan.bytes[size],
+                            .in_flight = plan.in_flight};
+      plot.add(plan.rate > 0 ? compare_latency(loop, upstreams, proxies, shape, plan)
+                             : compare(loop, upstreams, proxies, shape, plan),
+               shape,
+               size);
     }
+  }
   ::unlink(path.c_str());
-  return 0;
+  if (plan.plot.empty()) return 0;
+  std::ofstream file(plan.plot);
+  file << plot.svg(plan);
+  if (file.flush()) return 0;
+  fmt::print(stderr, "{} cannot be written\n", plan.plot);
+  return 1;
 }
 
 }  // namespace

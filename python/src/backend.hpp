@@ -109,6 +109,9 @@ class MetricsOf final : public api::AnomalyPort {
     task();
     return true;
   }
+  [[nodiscard]] Result<void> admits(const novelty::Batch& batch) const override {
+    return anomaly_.admits(batch);
+  }
   [[nodiscard]] Result<std::vector<novelty::RowScore>> score(const novelty::Batch& batch) override;
   [[nodiscard]] novelty::Intake learn(const novelty::Batch& batch) override;
   void declare(std::string source,

@@ -251,6 +251,10 @@ def check_limits(api):
     assert made["user_id"] == "check api" and made["burst"] == 3
     assert api.ask("GET", path, 200) == made
     assert made in api.ask("GET", "/ml/limits?limit=10000", 200)["overrides"]
+    api.ask("GET", "/ml/audit?limit=10&subject=check%20api", 200)
+    assert api.ask("GET", "/ml/audit?limit=10000", 200)["entries"]
+    api.ask("GET", "/ml/audit?limit=0", 422)
+    api.ask("GET", "/ml/audit?user=ann", 422)
     assert api.ask("PUT", path, 200, {"kind": "block", "reason": "a test"})["kind"] == "block"
     assert api.ask("PUT", path, 200, {"kind": "allow", "reason": "a test"})["expires"] is None
     for one in ({}, {"kind": "rate", "reason": "x"}, {"kind": "allow"},

@@ -259,6 +259,12 @@ void ServerBackend::overrides(std::size_t limit, Done<std::vector<traffic::Overr
       });
 }
 
+void ServerBackend::audit_log(api::AuditQuery query, Done<std::vector<traffic::AuditEntry>> done) {
+  read<std::vector<traffic::AuditEntry>>(std::move(done), [this, query = std::move(query)] {
+    return parts_.store.audit({.limit = query.limit, .since = {}, .subject = query.subject});
+  });
+}
+
 void ServerBackend::override_of(std::string user, Done<traffic::Override> done) {
   auto shared = std::make_shared<Done<traffic::Override>>(std::move(done));
   const bool asked = parts_.runtime.ask(shard_of_user(user), [=](shards::OwnedShard& shard) {

@@ -77,6 +77,7 @@ class ServerBackend final : public api::Backend {
   void override_of(std::string user, Done<traffic::Override> done) override;
   void set_override(traffic::Override decision, Done<bool> done) override;
   void remove_override(std::string user, Done<void> done) override;
+  void audit_log(api::AuditQuery query, Done<std::vector<traffic::AuditEntry>> done) override;
   void remember(api::RememberedAnswer answer, Done<void> done) override;
   void recall(std::string key, Done<std::optional<api::RememberedAnswer>> done) override;
 

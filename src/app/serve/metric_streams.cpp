@@ -99,6 +99,10 @@ bool MetricStreams::run(std::function<void()> task) {
   return judging_ && judging_->run(std::move(task));
 }
 
+Result<void> MetricStreams::admits(const novelty::Batch& batch) const {
+  return anomaly_.admits(batch);
+}
+
 Result<std::vector<novelty::RowScore>> MetricStreams::score(const novelty::Batch& batch) {
   auto scores = anomaly_.score(batch, true);
   if (scores) limits_.observe(batch);

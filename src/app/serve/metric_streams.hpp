@@ -33,6 +33,7 @@ class MetricStreams final : public api::AnomalyPort {
 
   [[nodiscard]] EventTime now() const override;
   [[nodiscard]] bool run(std::function<void()> task) override;
+  [[nodiscard]] Result<void> admits(const novelty::Batch& batch) const override;
   [[nodiscard]] Result<std::vector<novelty::RowScore>> score(const novelty::Batch& batch) override;
   [[nodiscard]] novelty::Intake learn(const novelty::Batch& batch) override;
   void declare(std::string source,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
+#include <utility>
 
 #include "app/serve/words.hpp"
 #include "core/base/hash.hpp"
@@ -18,14 +20,20 @@ constexpr std::size_t kBytesMax = 64U << 20;
 /// Of so many of the store's latest alerts a history is made when there is none.
 constexpr std::size_t kAlertsMax = 10'000;
 constexpr std::size_t kJudgedAtOnce = 256;
+/// A word is acknowledged, and heard, so much later than its time at most.
+constexpr std::chrono::seconds kHeardWithin{10};
 /// Changes with what the payload means.
 const std::uint64_t kSchema = hash64("salience 1");
 
+/// What passes in the engine's time meanwhile, however fast that goes.
+Duration scaled(Duration real, double time_scale) {
+  return std::max(real, from_seconds(seconds(real) * std::min(time_scale, 1e6)));
+}
+
 signals::SalienceOptions options_of(double time_scale) {
   signals::SalienceOptions options;
-  // Threads deliver within real time, however fast the engine's goes.
-  options.settle =
-      std::max(options.settle, from_seconds(seconds(options.settle) * std::min(time_scale, 1e6)));
+  // Threads deliver within real time.
+  options.settle = scaled(options.settle, time_scale);
   return options;
 }
 
@@ -38,10 +46,12 @@ SalienceKeeper::SalienceKeeper(files::FileSystem& system,
     : system_(system),
       log_(log),
       path_((std::filesystem::path(std::move(folder)) / kFile).string()),
+      time_scale_(time_scale),
       signals_(options_of(time_scale)) {}
 
 void SalienceKeeper::load(sqlite::Store& store) {
   static LogSite site;
+  std::optional<SteadyTime> saved;
   if (const auto bytes = system_.read(path_, kBytesMax)) {
     const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
     Result<void> loaded;
@@ -52,8 +62,11 @@ void SalienceKeeper::load(sqlite::Store& store) {
     } else {
       loaded = signals_.load(snapshot->payload);
     }
-    if (!loaded)
+    if (loaded) {
+      saved = snapshot->header.engine_time;
+    } else {
       log_.write(LogLevel::kError, site, "salience.unreadable", {{"error", words(loaded.error())}});
+    }
   } else if (bytes.error().code != ErrorCode::kMissing) {
     log_.write(LogLevel::kError, site, "salience.unreadable", {{"error", words(bytes.error())}});
   }
@@ -63,6 +76,23 @@ void SalienceKeeper::load(sqlite::Store& store) {
   for (auto alert = alerts->rbegin(); alert != alerts->rend(); ++alert) {
     if (alert->last_seen > settled) signals_.note(*alert);
   }
+  if (saved) *saved -= scaled(kHeardWithin, time_scale_);
+  hear_again(store, saved);
+}
+
+void SalienceKeeper::hear_again(sqlite::Store& store, std::optional<SteadyTime> since) {
+  const auto said = store.feedback(signals::SalienceOptions{}.judged_max, since);
+  if (!said) return;
+  std::set<std::int64_t> judged;
+  std::vector<std::pair<traffic::Alert, traffic::FeedbackVerdict>> unheard;
+  for (const sqlite::Feedback& word : *said) {  // the newest first: what counts of an alert
+    if (!judged.insert(sqlite::alert_key(word.shard, word.number)).second) continue;
+    const auto about = store.alert(word.shard, word.number);
+    if (about && *about && !signals_.was_told(**about, word.verdict))
+      unheard.emplace_back(**about, word.verdict);
+  }
+  for (auto word = unheard.rbegin(); word != unheard.rend(); ++word)
+    signals_.feedback(word->first, word->second);
 }
 
 void SalienceKeeper::second(SteadyTime now) {

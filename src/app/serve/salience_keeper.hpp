@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/log.hpp"
@@ -24,7 +25,8 @@ class SalienceKeeper final : public api::SaliencePort {
   [[nodiscard]] signals::Salience& signals() { return signals_; }
   [[nodiscard]] const signals::Salience& signals() const { return signals_; }
 
-  /// Loads what was saved; then the store's alerts that are younger than that are noted again.
+  /// Loads what was saved; then the store's alerts that are younger than that are noted again, and
+  /// what operators said since is heard again: it was acknowledged.
   void load(sqlite::Store& store);
 
   /// Once a second, with the engine's time.
@@ -48,11 +50,13 @@ class SalienceKeeper final : public api::SaliencePort {
   [[nodiscard]] bool later(std::function<void()> task) override;
 
  private:
+  void hear_again(sqlite::Store& store, std::optional<SteadyTime> since);
   void save(SteadyTime now);
 
   files::FileSystem& system_;
   Log& log_;
   const std::string path_;
+  const double time_scale_;
   signals::Salience signals_;
   std::uint32_t seconds_ = 0;
   std::unique_ptr<BlockingThread> disk_ = std::make_unique<BlockingThread>();

@@ -19,9 +19,6 @@ using traffic::Verdict;
 
 namespace {
 
-/// Enforcements of one user are noted in the audit log at most so often; counters have them all.
-constexpr std::uint32_t kAuditIntervalSeconds = 60;
-
 std::uint32_t whole_seconds(SteadyTime time) {
   return static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
@@ -66,7 +63,7 @@ void Shard::step(const Event& event, Effects& out) {
     if (counted)
       (void)limits::decide(settings_->policies, user.limits, address_limits, override_, ended, now);
   }
-  account(user, event, now, out);
+  account(event, now, out);
   hand_out_row(user, event, now, out);
 }
 
@@ -172,7 +169,7 @@ void Shard::act(const Finding& finding, Verdict& verdict) const {
 }
 
 /// Counts the event and its verdict, and notes what was enforced.
-void Shard::account(UserState& user, const Event& event, SteadyTime now, Effects& out) {
+void Shard::account(const Event& event, SteadyTime now, Effects& out) {
   ++counters_.events[static_cast<std::size_t>(event.kind)];
   if (event.kind == EventKind::kMessage) {
     counters_.errors += event.error ? 1 : 0;
@@ -192,19 +189,7 @@ void Shard::account(UserState& user, const Event& event, SteadyTime now, Effects
   const auto decision = static_cast<std::size_t>(verdict.decision);
   ++counters_.enforced[decision][reason];
   if (by_finding) ++counters_.enforced_findings[decision][type];
-  if (verdict.decision == Decision::kDelay) return;
-
-  const std::uint32_t second = whole_seconds(now);
-  const bool noted = second - user.audit_s < kAuditIntervalSeconds && user.audit_s != 0;
-  if (noted && verdict.decision != Decision::kClose) return;
-  user.audit_s = second;
-  const std::string_view reason_name =
-      by_finding ? traffic::info(verdict.finding).name : traffic::name(verdict.reason);
-  out.audit.push_back({now,
-                       "engine",
-                       std::string(traffic::name(verdict.decision)),
-                       std::string(event.user.text),
-                       std::string(traffic::name(event.kind)) + ": " + std::string(reason_name)});
+  enforced_.note(event, verdict, now, out.audit);
 }
 
 void Shard::hand_out_row(UserState& user, const Event& event, SteadyTime now, Effects& out) {
@@ -224,6 +209,7 @@ void Shard::tick(SteadyTime now, Second& told, Effects& out) {
   ++ticks_;
   now_ = std::max(now_, now);
   alerts_.tick(now_, out.alerts);
+  enforced_.tick(now_, out.audit);
   expire_overrides(out);
   std::swap(told.detect[index(id_)], contribution_);
   contribution_.clear();

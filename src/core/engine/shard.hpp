@@ -16,6 +16,7 @@
 #include "core/engine/champion.hpp"
 #include "core/engine/commons.hpp"
 #include "core/engine/effects.hpp"
+#include "core/engine/enforcement_log.hpp"
 #include "core/engine/options.hpp"
 #include "core/features/crowd.hpp"
 #include "core/features/user_features.hpp"
@@ -143,7 +144,6 @@ class Shard {
     SteadyTime first{}, last{};
     std::uint64_t address = 0;        ///< hash of the last one
     std::uint32_t row_s = 0;          ///< when the last row was handed out, seconds since the epoch
-    std::uint32_t audit_s = 0;        ///< when the last enforcement was noted
     std::uint32_t asked_s = 0;        ///< when the champion was asked last
     std::uint32_t model_spoke_s = 0;  ///< when it was last above its line
     std::uint8_t messages = 0;        ///< seen, up to 255
@@ -177,7 +177,7 @@ class Shard {
              SteadyTime now,
              Effects& out);
   void act(const traffic::Finding& finding, traffic::Verdict& verdict) const;
-  void account(UserState& user, const traffic::Event& event, SteadyTime now, Effects& out);
+  void account(const traffic::Event& event, SteadyTime now, Effects& out);
   void hand_out_row(UserState& user, const traffic::Event& event, SteadyTime now, Effects& out);
   void tell_addresses(std::vector<AddressReport>& out);
   void expire_overrides(Effects& out);
@@ -202,6 +202,7 @@ class Shard {
   detect::Contribution contribution_;
   ChampionInfo champion_;
   features::Crowd crowd_;
+  EnforcementLog enforced_;
   std::size_t active_users_ = 0;
   Counters counters_;
   detect::Findings findings_;  ///< of the event in hand

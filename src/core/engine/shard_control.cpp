@@ -16,8 +16,8 @@ using traffic::Name;
 namespace {
 
 /// 2 added what connections have used up, 3 what goes on among all users: where a snapshot has
-/// none, it begins anew. 4 added the champion.
-constexpr std::uint8_t kShardVersion = 4;
+/// none, it begins anew. 4 added the champion, 5 what was enforced since it was noted.
+constexpr std::uint8_t kShardVersion = 5;
 
 void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
 SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
@@ -31,7 +31,6 @@ void save_user(const Shard::UserState& user, Writer& out) {
   put_time(user.last, out);
   out.put(user.address);
   out.put(user.row_s);
-  out.put(user.audit_s);
   out.put(user.asked_s);
   out.put(user.model_spoke_s);
   out.put(user.messages);
@@ -59,7 +58,6 @@ void load_user(Reader& in, Shard::UserState& user) {
   user.last = get_time(in);
   in.get(user.address);
   in.get(user.row_s);
-  in.get(user.audit_s);
   in.get(user.asked_s);
   in.get(user.model_spoke_s);
   in.get(user.messages);
@@ -197,7 +195,7 @@ Counters Shard::counters() const {
 
 std::size_t Shard::memory_bytes() const {
   return sizeof *this + users_.memory_bytes() + addresses_.memory_bytes() + alerts_.memory_bytes() +
-         crowd_.memory_bytes() - sizeof crowd_ +
+         crowd_.memory_bytes() - sizeof crowd_ + enforced_.memory_bytes() +
          connections_.size() * (sizeof(limits::ConnectionLimits) + 48) +
          overrides_.size() * (sizeof(traffic::Override) + 64);
 }
@@ -231,6 +229,7 @@ void Shard::save(Writer& out) const {
   }
   alerts_.save(out);
   crowd_.save(out);
+  enforced_.save(out);
 }
 
 Result<void> Shard::load(Reader& in) {
@@ -268,6 +267,7 @@ Result<void> Shard::load(Reader& in) {
   }
   if (in.ok() && !alerts_.load(in)) in.fail();
   if (in.ok() && !crowd_.load(in)) in.fail();
+  if (in.ok() && !enforced_.load(in)) in.fail();
   if (!in.ok()) {
     const std::size_t position = in.position();
     reset();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,18 +38,34 @@ struct Request {
   std::string body;
   std::string peer;            ///< the client's address as text
   bool peer_is_local = false;  ///< it is a loopback address
+  bool takes_pieces = false;   ///< the answer may have a `rest`
 
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
     return find_header(headers, name);
   }
 };
 
-/// What is answered. The server adds Content-Length, Date and Connection. The body of an answer to
-/// HEAD is not sent, its length is; 204 and 304 have neither.
+/// A part of a body that is made while the one before it is sent.
+struct Piece {
+  /// What comes after it. kBroken: nothing, though the body is not whole; the connection is closed
+  /// before the end that chunked coding has, so that nobody takes it for the whole.
+  enum class Then : std::uint8_t { kMore, kEnd, kBroken };
+  std::string bytes;
+  Then then = Then::kMore;
+};
+
+/// Asks for the next piece; must not block. `give` is called once, from any thread, now or later.
+using NextPiece = std::function<void(std::function<void(Piece)> give)>;
+
+/// What is answered. The server adds Content-Length or Transfer-Encoding, Date and Connection. The
+/// body of an answer to HEAD is not sent, its length is; 204 and 304 have neither.
 struct Response {
   unsigned status = 200;
   std::vector<Header> headers;
   std::string body;
+  /// What follows `body`, for who takes pieces: asked for one when the one before is sent, and let
+  /// go after the last one, or when nobody is there any more to send them to.
+  NextPiece rest{};
 
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const {
     return find_header(headers, name);

@@ -18,11 +18,12 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <condition_variable>
-#include <ctime>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <unordered_map>
+
+#include "io/http/framing.hpp"
 
 namespace liminal::http {
 namespace {
@@ -64,33 +65,6 @@ std::optional<Refusal> refusal(error_code code) {
   if (code.category() == error_code(error::bad_method).category())
     return Refusal{400, "this is no HTTP request"};
   return std::nullopt;
-}
-
-/// IMF-fixdate, made once a second and thread.
-const std::string& http_date() {
-  thread_local std::time_t made = 0;
-  thread_local std::string text;
-  const std::time_t now = std::time(nullptr);
-  if (now != made) {
-    std::tm utc{};
-    gmtime_r(&now, &utc);
-    char buffer[64];
-    text.assign(buffer, std::strftime(buffer, sizeof buffer, "%a, %d %b %Y %H:%M:%S GMT", &utc));
-    made = now;
-  }
-  return text;
-}
-
-std::string response_head(const Response& response, bool keep_alive) {
-  std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
-  head.append(reason_phrase(response.status)).append("\r\n");
-  for (const Header& header : response.headers)
-    head.append(header.name).append(": ").append(header.value).append("\r\n");
-  head.append("Date: ").append(http_date()).append("\r\n");
-  if (response.status != 204 && response.status != 304)
-    head.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
-  head.append(keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
-  return head;
 }
 
 }  // namespace
@@ -254,6 +228,7 @@ class Session : public std::enable_shared_from_this<Session> {
     request.body = std::move(message.body());
     request.peer = peer_.to_string();
     request.peer_is_local = peer_.is_loopback();
+    request.takes_pieces = message.version() >= 11 && !head_only_;
     answered_ = false;
     ++turn_;
     allow(options_.handler_timeout);
@@ -300,19 +275,53 @@ class Session : public std::enable_shared_from_this<Session> {
   void write(Response response) {
     response_ = std::move(response);
     head_ = response_head(response_, keep_alive_);
-    const bool bodiless = head_only_ || response_.status == 204 || response_.status == 304;
-    const std::array<asio::const_buffer, 2> parts{
-        asio::buffer(head_), bodiless ? asio::const_buffer{} : asio::buffer(response_.body)};
+    if (head_only_ || response_.status == 204 || response_.status == 304) response_.body.clear();
+    if (!response_.rest) return send({}, Piece::Then::kEnd);
+    head_ += chunk_head(response_.body.size());
+    send(chunk_tail(response_.body.size(), Piece::Then::kMore), Piece::Then::kMore);
+  }
+
+  /// Sends head, body and tail, whose bytes must live on.
+  void send(std::string_view tail, Piece::Then then) {
+    const std::array<asio::const_buffer, 3> parts{
+        asio::buffer(head_), asio::buffer(response_.body), asio::buffer(tail.data(), tail.size())};
     allow(options_.send_timeout);
-    asio::async_write(stream_, parts, [self = shared_from_this()](error_code error, std::size_t) {
-      if (error) return self->close();
-      self->response_ = {};
-      if (self->keep_alive_) return self->await_request();
-      error_code ignored;
-      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-      self->allow(kLinger);
-      self->linger();
+    asio::async_write(
+        stream_, parts, [self = shared_from_this(), then](error_code error, std::size_t) {
+          if (error) return self->close();
+          if (then == Piece::Then::kMore) return self->ask_for_more();
+          self->end_answer(self->keep_alive_ && then == Piece::Then::kEnd);
+        });
+  }
+
+  void ask_for_more() {
+    allow(options_.handler_timeout);
+    response_.rest([core = core_, weak = weak_from_this(), turn = ++turn_](Piece piece) {
+      const auto alive = core.lock();  // first: the connection must die before the server
+      const auto self = weak.lock();
+      if (!alive || !self) return;
+      asio::dispatch(self->stream_.get_executor(),
+                     [self, turn, piece = std::move(piece)]() mutable {
+                       self->write_piece(turn, std::move(piece));
+                     });
     });
+  }
+
+  void write_piece(std::uint64_t turn, Piece piece) {
+    if (turn != turn_) return;
+    ++turn_;
+    response_.body = std::move(piece.bytes);
+    head_ = chunk_head(response_.body.size());
+    send(chunk_tail(response_.body.size(), piece.then), piece.then);
+  }
+
+  void end_answer(bool go_on) {
+    response_ = {};
+    if (go_on) return await_request();
+    error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    allow(kLinger);
+    linger();
   }
 
   /// Reads away what the client still sends: closing with unread bytes would reset the connection,
@@ -330,6 +339,8 @@ class Session : public std::enable_shared_from_this<Session> {
     error_code ignored;
     stream_.socket().close(ignored);
     watch_.cancel();
+    ++turn_;  // what still comes is too late
+    response_.rest = nullptr;
   }
 
   const Options& options_;

@@ -23,8 +23,9 @@ struct Options {
   // Looked at four times in the shortest of them, and once a second at least.
   std::chrono::milliseconds idle_timeout{60'000};     ///< between requests
   std::chrono::milliseconds receive_timeout{30'000};  ///< from a request's first byte to its last
-  std::chrono::milliseconds handler_timeout{30'000};  ///< beyond: 503
-  std::chrono::milliseconds send_timeout{30'000};     ///< a whole answer
+  /// Beyond: 503; of a later piece of an answer: its connection is closed.
+  std::chrono::milliseconds handler_timeout{30'000};
+  std::chrono::milliseconds send_timeout{30'000};  ///< a whole answer, or a piece of one
 };
 [[nodiscard]] Problems validate(const Options& options);
 
@@ -41,12 +42,14 @@ using ErrorPage =
     std::function<Response(unsigned status, std::string_view detail, std::string_view request_id)>;
 
 /// An HTTP/1.1 server: keep-alive, pipelining (requests of a connection are handled one after the
-/// other, so answers keep their order), chunked bodies, `Expect: 100-continue`, HEAD.
+/// other, so answers keep their order), chunked bodies, `Expect: 100-continue`, HEAD. Clients of
+/// HTTP/1.1 take answers in pieces: they are sent chunked, at the speed at which they are read.
 ///
 /// A request that exceeds a bound or does not follow the grammar is answered and its connection
 /// closed, because where the next request would begin is not known.
 ///
-/// Memory: about 3 KiB an idle connection, plus its largest request so far, up to the bounds.
+/// Memory: about 3 KiB an idle connection, plus its largest request so far, up to the bounds, plus
+/// the answer, or one piece of it, that is being sent.
 class Server {
  public:
   /// Binds and starts. Fails with kMalformed for a host that is no address, kIo with the system's

@@ -6,9 +6,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
+#include <functional>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace liminal::http {
 namespace {
@@ -233,6 +238,107 @@ TEST(Server, StopsAfterWhatWasBegunIsAnswered) {
   (*kept)({200, {}, "done"});
 
   EXPECT_THAT(busy.rest(), AllOf(HasSubstr("Connection: close"), EndsWith("done")));
+}
+
+constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+TEST(Server, SendsPiecesAsTheyAreMade) {
+  std::mutex mutex;
+  std::condition_variable asked;
+  std::function<void(Piece)> give;
+  const auto next_given = [&] {
+    std::unique_lock lock(mutex);
+    asked.wait(lock, [&give] { return give != nullptr; });
+    return std::exchange(give, nullptr);
+  };
+  const auto server = start({}, [&](const Request& request, const Reply& reply) {
+    if (request.target != "/") return echo(request, reply);
+    EXPECT_TRUE(request.takes_pieces);
+    reply({200, {}, "one", [&](std::function<void(Piece)> to) {
+             const std::lock_guard lock(mutex);
+             give = std::move(to);
+             asked.notify_all();
+           }});
+  });
+  Client client(*server);
+
+  client.send(std::string(kGet) + "GET /after HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.until("3\r\none\r\n"), HasSubstr("Transfer-Encoding: chunked\r\n"));
+  const auto give_second = next_given();
+  give_second({std::string(20, 'x'), Piece::Then::kMore});
+  give_second({"a second time", Piece::Then::kEnd});
+  EXPECT_EQ(client.until("x\r\n"), "14\r\n" + std::string(20, 'x') + "\r\n");
+  next_given()({"", Piece::Then::kMore});
+  next_given()({"end", Piece::Then::kEnd});
+  EXPECT_EQ(client.until("0\r\n\r\n"), "3\r\nend\r\n0\r\n\r\n");
+  EXPECT_THAT(client.until("GET /after "), HasSubstr("Content-Length: 11\r\n"));
+}
+
+TEST(Server, ClosesBeforeTheEndOfWhatBroke) {
+  const auto server = start({}, [](const Request&, const Reply& reply) {
+    reply({200, {}, "one", [](const std::function<void(Piece)>& give) {
+             give({"why", Piece::Then::kBroken});
+           }});
+  });
+  Client client(*server);
+  client.send(kGet);
+  EXPECT_THAT(client.rest(), EndsWith("\r\n\r\n3\r\none\r\n3\r\nwhy\r\n"));
+}
+
+/// Pieces without end, and whether somebody still has use for them.
+struct Endless {
+  std::promise<void> gone;
+  std::atomic<std::size_t> made{0};
+  ~Endless() { gone.set_value(); }
+};
+
+TEST(Server, MakesPiecesNoFasterThanTheyAreRead) {
+  constexpr std::size_t kPieceBytes = 1 << 20;
+  auto endless = std::make_shared<Endless>();
+  auto gone = endless->gone.get_future();
+  std::weak_ptr<Endless> weak = endless;
+  const auto server = start({.send_timeout = 50ms}, [&](const Request&, const Reply& reply) {
+    reply({200, {}, "", [all = std::move(endless)](const std::function<void(Piece)>& give) {
+             ++all->made;
+             give({std::string(kPieceBytes, 'x'), Piece::Then::kMore});
+           }});
+  });
+  Client client(*server);
+  client.send(kGet);
+  std::size_t most = 0;  // the kernel's buffers take some, and then nobody reads
+  while (gone.wait_for(1ms) == std::future_status::timeout) {
+    if (const auto alive = weak.lock()) most = alive->made;
+  }
+  EXPECT_GE(most, 1U);
+  EXPECT_LE(most, 32U);
+}
+
+TEST(Server, LetsGoOfPiecesThatNobodyWaitsFor) {
+  auto endless = std::make_shared<Endless>();
+  auto gone = endless->gone.get_future();
+  const auto server = start({}, [&](const Request&, const Reply& reply) {
+    reply({200, {}, "", [all = std::move(endless)](const std::function<void(Piece)>& give) {
+             give({"x", Piece::Then::kMore});
+           }});
+  });
+  {
+    Client client(*server);
+    client.send(kGet);
+    client.until("x");
+  }
+  EXPECT_EQ(gone.wait_for(30s), std::future_status::ready);
+}
+
+TEST(Server, OffersNoPiecesToWhoCannotTakeThem) {
+  const auto server = start({}, [](const Request& request, const Reply& reply) {
+    reply({200, {}, request.takes_pieces ? "pieces" : "whole"});
+  });
+  Client old(*server);
+  old.send("GET / HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(old.rest(), EndsWith("whole"));
+  Client head(*server);
+  head.send("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(head.until("\r\n\r\n"), HasSubstr("Content-Length: 5\r\n"));
 }
 
 TEST(Server, SaysWhyItCannotListen) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/time.hpp"
 
@@ -75,7 +76,8 @@ class Writer {
   void raw(std::string_view json);
 
   [[nodiscard]] const std::string& text() const { return out_; }
-  [[nodiscard]] std::string take() { return std::move(out_); }
+  /// What was written since the last time; writing goes on where it was.
+  [[nodiscard]] std::string take() { return std::exchange(out_, {}); }
   void clear() {
     out_.clear();
     comma_ = false;

@@ -41,8 +41,12 @@ class AnomalyPort {
   /// What rows without a time get.
   [[nodiscard]] virtual EventTime now() const = 0;
 
-  /// Runs what would hold a thread of the API up. False when too much waits.
+  /// Runs what would hold a thread of the API up, one after the other in the order of the calls.
+  /// False when too much waits.
   [[nodiscard]] virtual bool run(std::function<void()> task) = 0;
+
+  /// Whether `score` would take the rows as things are: kTooLarge, kConflict. Short.
+  [[nodiscard]] virtual Result<void> admits(const novelty::Batch& batch) const = 0;
 
   /// Judges and learns every row, in order. Blocks for as long as the rows take: large batches from
   /// within `run`.

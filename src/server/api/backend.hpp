@@ -73,6 +73,11 @@ struct Explanation {
   std::string reason;      ///< why not
 };
 
+struct AuditQuery {
+  std::size_t limit = 100;
+  std::optional<std::string> subject{};  ///< only what concerns this user, alert, …
+};
+
 struct UserQuery {
   /// The last three are sums of log-odds or logarithms: what the user does, by how much more than
   /// an hour ago, and how much it deserves a human (docs/salience.md).
@@ -209,6 +214,10 @@ class Backend {
   /// Gives true when the user had none before. kConflict when there are too many.
   virtual void set_override(traffic::Override decision, Done<bool> done) = 0;
   virtual void remove_override(std::string user, Done<void> done) = 0;
+
+  /// What was enforced and changed, newest first. Without an implementation nothing keeps it:
+  /// kMissing.
+  virtual void audit_log(AuditQuery query, Done<std::vector<traffic::AuditEntry>> done);
 
   /// Keeps an answer beyond the life of this process; it is given to the client after `done`,
   /// whatever that says. Without an implementation answers are remembered while the process lives.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,6 +46,8 @@ struct Call : std::enable_shared_from_this<Call> {
   std::string idempotency_key;  ///< empty: nothing is remembered
   std::uint64_t request_hash = 0;
   std::chrono::steady_clock::time_point begun;
+  /// Counts its body among those that wait, for as long as somebody has it.
+  std::shared_ptr<void> held;
 
   /// Once. What every answer carries is added.
   void answer(http::Response response) { service.finish(*this, std::move(response)); }
@@ -62,6 +65,15 @@ struct Call : std::enable_shared_from_this<Call> {
     };
   }
 };
+
+/// What follows of an answer: `make` writes a piece on `runner` each time that the client has the
+/// one before. When too much waits there the answer breaks off.
+[[nodiscard]] http::NextPiece pieces(Runner runner, std::function<http::Piece()> make);
+
+/// Whether the answer may be given in pieces: one that is remembered under a key must be whole.
+[[nodiscard]] inline bool may_be_in_pieces(const Call& call) {
+  return call.request.takes_pieces && call.idempotency_key.empty();
+}
 
 /// Reads the body as one JSON object by `read(Fields&)`. Answers, and returns false, when it is
 /// none or `read` reported a problem.

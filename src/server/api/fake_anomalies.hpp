@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -19,9 +20,10 @@ class FakeAnomalies : public AnomalyPort {
   std::map<std::pair<std::string, std::string>, novelty::SeriesSettings> declared;
   std::map<std::pair<std::string, std::string>, std::optional<stats::Limit>> limits;
   std::optional<Error> failure;
-  std::vector<novelty::Batch> learnt;  ///< by `learn`
-  bool busy = false;                   ///< nothing is run
-  bool waits = false;                  ///< what is to be run is put into `waiting`
+  std::deque<std::optional<Error>> failures;  ///< of `score`, one a call; none: as usual
+  std::vector<novelty::Batch> learnt;         ///< by `learn`
+  bool busy = false;                          ///< nothing is run
+  bool waits = false;                         ///< what is to be run is put into `waiting`
   std::vector<std::function<void()>> waiting;
   std::size_t runs = 0;
 
@@ -33,8 +35,17 @@ class FakeAnomalies : public AnomalyPort {
     task();
     return true;
   }
+  Result<void> admits(const novelty::Batch&) const override {
+    if (failure) return tl::unexpected(*failure);
+    return {};
+  }
   Result<std::vector<novelty::RowScore>> score(const novelty::Batch& batch) override {
     if (failure) return tl::unexpected(*failure);
+    if (!failures.empty()) {
+      const auto next = std::exchange(failures.front(), std::nullopt);
+      failures.pop_front();
+      if (next) return tl::unexpected(*next);
+    }
     novelty::Source& source = sources[batch.source];
     std::vector<novelty::RowScore> scores(batch.rows.size());
     for (std::size_t i = 0; i < batch.rows.size(); ++i) {

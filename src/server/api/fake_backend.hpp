@@ -139,6 +139,13 @@ class FakeBackend : public Backend {
     done({});
   }
 
+  void audit_log(AuditQuery query, Done<std::vector<traffic::AuditEntry>> done) override {
+    const traffic::AuditEntry one{SteadyTime{kNow}, "engine", "drop", "ann", "message: blocked"};
+    std::vector<traffic::AuditEntry> list;
+    if (!query.subject || *query.subject == one.subject) list.push_back(one);
+    give(std::move(done), list);
+  }
+
   void overrides(std::size_t limit, Done<std::vector<traffic::Override>> done) override {
     std::vector<traffic::Override> list;
     for (const auto& entry : decided) {

@@ -7,6 +7,8 @@ namespace {
 
 /// A larger body would hold up the others on this thread.
 constexpr std::size_t kAtOnceBytesMax = 16 * 1024;
+/// Rows are judged, and answered, so many values at a time: half a millisecond, some 60 KiB.
+constexpr std::size_t kSliceValues = 512;
 
 http::Response refusal(const Error& error) {
   if (error.code == ErrorCode::kTooLarge)
@@ -18,33 +20,126 @@ http::Response refusal(const Error& error) {
   return problem(error, "the source");
 }
 
-void score_rows(const std::shared_ptr<Call>& call, AnomalyPort& port) {
-  const Result<json::Value> body = json::parse(call->request.body);
-  call->request.body = {};
+/// The rows of a request on their way to being judged, and the answer's text as it grows.
+class JudgedRows {
+ public:
+  JudgedRows(MetricRows rows, AnomalyPort& port)
+      : port_(port), rows_(std::move(rows.batch.rows)), ignored_(std::move(rows.ignored)) {
+    slice_.source = std::move(rows.batch.source);
+    slice_.metrics = std::move(rows.batch.metrics);
+  }
+
+  [[nodiscard]] bool done() const { return next_ == rows_.size(); }
+  [[nodiscard]] std::string take() { return out_.take(); }
+
+  /// Judges and learns a slice, and writes what comes of it. After an error there is nothing more.
+  [[nodiscard]] Result<void> step() {
+    if (next_ == 0) begin();
+    take_slice();
+    const auto scores = port_.score(slice_);
+    if (!scores) {
+      next_ = rows_.size();
+      return tl::unexpected(scores.error());
+    }
+    for (const novelty::RowScore& row : *scores) write(row, slice_, out_);
+    if (done()) end();
+    return {};
+  }
+
+  /// Says why the answer ends here; the document stays open, so that it cannot be read as whole.
+  void write_why(const http::Response& why) {
+    out_.end_array();
+    out_.key("problem");
+    out_.raw(why.body);
+  }
+
+ private:
+  void begin() {
+    out_.begin_object();
+    out_.key("anomalies");
+    out_.begin_array();
+  }
+
+  void take_slice() {
+    slice_.rows.clear();
+    for (std::size_t values = 0; !done() && values < kSliceValues; ++next_) {
+      values += 1 + rows_[next_].values.size();
+      slice_.rows.push_back(std::move(rows_[next_]));
+    }
+  }
+
+  void end() {
+    out_.end_array();
+    out_.key("ignored");
+    out_.begin_array();
+    for (const std::string& name : ignored_) out_.value(name);
+    out_.end_array();
+    out_.field("model", "metric_novelty");
+    out_.end_object();
+  }
+
+  AnomalyPort& port_;
+  novelty::Batch slice_;
+  std::vector<novelty::Batch::Row> rows_;
+  std::set<std::string> ignored_;
+  std::size_t next_ = 0;
+  json::Writer out_;
+};
+
+/// What follows the first rows of an answer. Once it has begun all its rows are learnt: when the
+/// client goes, those that it did not wait for.
+http::NextPiece later_rows(const std::shared_ptr<JudgedRows>& rows,
+                           AnomalyPort& port,
+                           const std::shared_ptr<void>& held) {
+  const Runner runner = [&port](auto task) { return port.run(std::move(task)); };
+  const std::shared_ptr<void> at_last(nullptr, [rows, runner, held](void*) {
+    (void)runner([rows, held] {
+      while (!rows->done() && rows->step()) (void)rows->take();
+    });
+  });
+  return pieces(runner, [rows, at_last] {
+    using Then = http::Piece::Then;
+    if (const auto judged = rows->step(); !judged) {
+      rows->write_why(refusal(judged.error()));
+      return http::Piece{rows->take(), Then::kBroken};
+    }
+    return http::Piece{rows->take(), rows->done() ? Then::kEnd : Then::kMore};
+  });
+}
+
+/// Reads the rows; answers, and gives nothing, when they cannot be judged.
+std::shared_ptr<JudgedRows> read_rows(Call& call, AnomalyPort& port) {
+  Result<json::Value> body = json::parse(call.request.body);
+  call.request.body = {};
   if (!body) {
-    return call->answer(problem(400,
-                                body.error().code == ErrorCode::kTooLarge
-                                    ? "the body is nested too deep"
-                                    : "the body is not valid JSON"));
+    call.answer(problem(400,
+                        body.error().code == ErrorCode::kTooLarge ? "the body is nested too deep"
+                                                                  : "the body is not valid JSON"));
+    return nullptr;
   }
   Problems problems;
-  const MetricRows rows = read_metric_rows(*body, port.now(), problems);
-  if (!problems.empty()) return call->answer(invalid("body", problems));
-  const auto scores = port.score(rows.batch);
-  if (!scores) return call->answer(refusal(scores.error()));
-  json::Writer out;
-  out.begin_object();
-  out.key("anomalies");
-  out.begin_array();
-  for (const novelty::RowScore& row : *scores) write(row, rows.batch, out);
-  out.end_array();
-  out.key("ignored");
-  out.begin_array();
-  for (const std::string& name : rows.ignored) out.value(name);
-  out.end_array();
-  out.field("model", "metric_novelty");
-  out.end_object();
-  call->answer(json_response(std::move(out)));
+  MetricRows rows = read_metric_rows(*body, port.now(), problems);
+  if (!problems.empty()) {
+    call.answer(invalid("body", problems));
+    return nullptr;
+  }
+  // Nothing of a batch is learnt, or answered, that would be refused in its middle.
+  if (const auto admitted = port.admits(rows.batch); !admitted) {
+    call.answer(refusal(admitted.error()));
+    return nullptr;
+  }
+  return std::make_shared<JudgedRows>(std::move(rows), port);
+}
+
+void score_rows(const std::shared_ptr<Call>& call, AnomalyPort& port) {
+  const auto rows = read_rows(*call, port);
+  if (!rows) return;
+  do {
+    if (const auto judged = rows->step(); !judged) return call->answer(refusal(judged.error()));
+  } while (!rows->done() && !may_be_in_pieces(*call));
+  http::Response response = json_response(rows->take());
+  if (!rows->done()) response.rest = later_rows(rows, port, call->held);
+  call->answer(std::move(response));
 }
 
 /// What an owner tells of a series; gives the limit, if there is one.

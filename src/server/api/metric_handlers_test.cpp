@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "io/json/value.hpp"
 #include "server/api/fake_anomalies.hpp"
 #include "server/api/fake_backend.hpp"
 #include "server/api/service.hpp"
@@ -15,12 +16,20 @@ class MetricHandlersTest : public ::testing::Test {
   MetricHandlersTest() { service.attach(metrics); }
 
   http::Response ask(std::string_view method, std::string_view target, std::string body) {
+    return ask(method, target, std::move(body), {{"Host", "localhost"}}, false);
+  }
+  http::Response ask(std::string_view method,
+                     std::string_view target,
+                     std::string body,
+                     std::vector<http::Header> headers,
+                     bool takes_pieces) {
     http::Request request;
     request.method = method;
     request.target = target;
     request.body = std::move(body);
-    request.headers = {{"Host", "localhost"}};
+    request.headers = std::move(headers);
     request.peer_is_local = true;
+    request.takes_pieces = takes_pieces;
     http::Response answer;
     service.handle(std::move(request), [&](http::Response given) { answer = std::move(given); });
     return answer;
@@ -91,6 +100,85 @@ TEST_F(MetricHandlersTest, NamesWhatIsWrong) {
   EXPECT_EQ(ask("POST", "/anomaly", R"({"metrics":[{"a":NaN}]})").status, 400U);
   EXPECT_EQ(ask("POST", "/anomaly", R"({"metrics":[{"a":1e999}]})").status, 400U);
   EXPECT_TRUE(metrics.sources.empty()) << "nothing of it was learnt";
+}
+
+/// A batch of 10,000 rows; `source` is a name or empty.
+std::string large_batch(std::string_view source) {
+  std::string body = R"({"source":")" + std::string(source) + R"(","metrics":[)";
+  for (int i = 0; i < 10'000; ++i)
+    body += (i == 0 ? "" : ",") + (R"({"cpu":)" + std::to_string(i * 7 % 100)) + R"(,"memory":)" +
+            std::to_string(i * 3 % 10) + R"(,"timestamp":)" + std::to_string(i) + "}";
+  return body + "]}";
+}
+
+/// The next piece of an answer, made at once.
+http::Piece next_piece(const http::Response& answer) {
+  std::optional<http::Piece> piece;
+  answer.rest([&piece](http::Piece given) { piece = std::move(given); });
+  return piece.value_or(http::Piece{"none was given", http::Piece::Then::kBroken});
+}
+
+TEST_F(MetricHandlersTest, AnswersALargeBatchInPiecesThatAreTheWholeAnswer) {
+  const http::Response whole = ask("POST", "/anomaly", large_batch("whole"));
+  ASSERT_FALSE(whole.rest);
+  const http::Response begun =
+      ask("POST", "/anomaly", large_batch("pieces"), {{"Host", "localhost"}}, true);
+  ASSERT_TRUE(begun.rest);
+  EXPECT_LT(metrics.sources.at("pieces").series(0).points(), 1000U) << "the rest comes later";
+
+  std::string text = begun.body;
+  std::size_t longest = text.size();
+  http::Piece piece;
+  while (piece.then == http::Piece::Then::kMore) {
+    piece = next_piece(begun);
+    longest = std::max(longest, piece.bytes.size());
+    text += piece.bytes;
+  }
+  EXPECT_EQ(piece.then, http::Piece::Then::kEnd);
+  EXPECT_TRUE(text == whole.body);
+  EXPECT_LT(longest, whole.body.size() / 20);
+}
+
+TEST_F(MetricHandlersTest, LearnsTheRowsThatTheClientDoesNotWaitFor) {
+  {
+    const auto begun = ask("POST", "/anomaly", large_batch("web"), {{"Host", "localhost"}}, true);
+    (void)next_piece(begun);
+  }
+  EXPECT_EQ(metrics.sources.at("web").series(0).points(), 10'000U);
+}
+
+TEST_F(MetricHandlersTest, BreaksOffWhenTheRestCannotBeJudged) {
+  metrics.failures = {std::nullopt, Error{ErrorCode::kConflict, 0}};
+  auto begun = ask("POST", "/anomaly", large_batch("web"), {{"Host", "localhost"}}, true);
+  const http::Piece last = next_piece(begun);
+  EXPECT_EQ(last.then, http::Piece::Then::kBroken);
+  EXPECT_THAT(last.bytes, HasSubstr(R"(],"problem":{"type":"about:blank",)"));
+  EXPECT_THAT(last.bytes, HasSubstr("row after row lies before"));
+  EXPECT_FALSE(json::parse(begun.body + last.bytes)) << "nobody takes it for an answer";
+  const auto points = metrics.sources.at("web").series(0).points();
+  begun = {};
+  EXPECT_EQ(metrics.sources.at("web").series(0).points(), points) << "nor is the rest learnt";
+
+  begun = ask("POST", "/anomaly", large_batch("other"), {{"Host", "localhost"}}, true);
+  metrics.busy = true;
+  EXPECT_EQ(next_piece(begun).then, http::Piece::Then::kBroken);
+}
+
+TEST_F(MetricHandlersTest, RefusesAWholeBatchBeforeItsFirstRow) {
+  metrics.failure = Error{ErrorCode::kConflict, 1000};
+  const auto answer = ask("POST", "/anomaly", large_batch("web"), {{"Host", "localhost"}}, true);
+  EXPECT_EQ(answer.status, 422U);
+  EXPECT_FALSE(answer.rest);
+}
+
+TEST_F(MetricHandlersTest, AnAnswerThatIsRememberedIsWhole) {
+  const auto answer = ask("POST",
+                          "/anomaly",
+                          large_batch("web"),
+                          {{"Host", "localhost"}, {"Idempotency-Key", "a"}},
+                          true);
+  EXPECT_FALSE(answer.rest);
+  EXPECT_TRUE(json::parse(answer.body));
 }
 
 TEST_F(MetricHandlersTest, ANullIsAMissingPoint) {

@@ -1,5 +1,7 @@
 #include "server/api/problem.hpp"
 
+#include <utility>
+
 namespace liminal::api {
 
 namespace internal {
@@ -65,7 +67,11 @@ http::Response problem(const Error& error, std::string_view subject) {
 }
 
 http::Response json_response(json::Writer&& body, unsigned status) {
-  return {status, {{"Content-Type", std::string(kJsonType)}}, body.take()};
+  return json_response(body.take(), status);
+}
+
+http::Response json_response(std::string body, unsigned status) {
+  return {status, {{"Content-Type", std::string(kJsonType)}}, std::move(body)};
 }
 
 }  // namespace liminal::api

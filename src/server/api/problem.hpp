@@ -28,6 +28,8 @@ template <class More>
 
 /// 200 and so on, with a JSON body.
 [[nodiscard]] http::Response json_response(json::Writer&& body, unsigned status = 200);
+/// The same, or the first piece of one.
+[[nodiscard]] http::Response json_response(std::string body, unsigned status = 200);
 
 // -------------------------------------------------------------------------------------------------
 

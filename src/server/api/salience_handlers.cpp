@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "core/salience/alert.hpp"
@@ -13,6 +14,8 @@ namespace {
 constexpr std::size_t kEventsMax = 10'000;
 /// Larger bodies are worked on elsewhere, so that other requests do not wait for them.
 constexpr std::size_t kBodyAtOnce = 32 * 1024;
+/// An answer is written, and sent, so many bytes of explanations at a time.
+constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::size_t kProblemsMax = 100;
 constexpr std::uint64_t kIncidentsMax = 500;
 constexpr std::string_view kModel = "salience", kVersion = "1";
@@ -78,47 +81,83 @@ void write_texts(std::string_view key, const std::vector<std::string>& texts, js
   out.end_array();
 }
 
-void write_answer(const Request& request,
-                  const std::vector<salience::Judgement>& judged,
-                  const std::string& version,
-                  json::Writer& out) {
-  out.begin_object();
-  out.key("scores");
-  out.begin_array();
-  for (const salience::Judgement& one : judged) out.value(one.salience());
-  out.end_array();
-  std::vector<std::size_t> ranking(judged.size());
-  std::iota(ranking.begin(), ranking.end(), std::size_t{0});
-  std::stable_sort(ranking.begin(), ranking.end(), [&](std::size_t a, std::size_t b) {
-    return judged[a].log_odds() > judged[b].log_odds();
-  });
-  out.key("ranking");
-  out.begin_array();
-  for (const std::size_t place : ranking) out.value(place);
-  out.end_array();
-  out.key("explanations");
-  out.begin_array();
-  for (std::size_t i = 0; i < judged.size(); ++i)
-    json::write_explanation(request.events[i], judged[i], out);
-  out.end_array();
-  write_texts("ignored", request.ignored, out);
-  out.field("model", kModel);
-  out.field("version", version);
-  out.end_object();
-}
+/// The events of a request, judged, and the answer's text as it grows.
+class RankedEvents {
+ public:
+  RankedEvents(Request request, const SaliencePort& port)
+      : request_(std::move(request)), judged_(judge(request_, port)), version_(version_of(port)) {
+    write_scores();
+  }
 
-http::Response answer(std::string_view body, const SaliencePort& port) {
-  const Result<json::Value> value = json::parse(body);
+  [[nodiscard]] bool done() const { return next_ > judged_.size(); }
+  [[nodiscard]] std::string take() { return out_.take(); }
+
+  /// Explains the next events, until the text has so many bytes.
+  void step(std::size_t bytes_enough) {
+    for (; next_ < judged_.size() && out_.text().size() < bytes_enough; ++next_)
+      json::write_explanation(request_.events[next_], judged_[next_], out_);
+    if (next_ == judged_.size()) end();
+  }
+
+ private:
+  void write_scores() {
+    out_.begin_object();
+    out_.key("scores");
+    out_.begin_array();
+    for (const salience::Judgement& one : judged_) out_.value(one.salience());
+    out_.end_array();
+    std::vector<std::size_t> ranking(judged_.size());
+    std::iota(ranking.begin(), ranking.end(), std::size_t{0});
+    std::stable_sort(ranking.begin(), ranking.end(), [&](std::size_t a, std::size_t b) {
+      return judged_[a].log_odds() > judged_[b].log_odds();
+    });
+    out_.key("ranking");
+    out_.begin_array();
+    for (const std::size_t place : ranking) out_.value(place);
+    out_.end_array();
+    out_.key("explanations");
+    out_.begin_array();
+  }
+
+  void end() {
+    out_.end_array();
+    write_texts("ignored", request_.ignored, out_);
+    out_.field("model", kModel);
+    out_.field("version", version_);
+    out_.end_object();
+    ++next_;
+  }
+
+  Request request_;
+  std::vector<salience::Judgement> judged_;
+  std::string version_;
+  std::size_t next_ = 0;  ///< of `judged_`; beyond them all: it is done
+  json::Writer out_;
+};
+
+void rank(const std::shared_ptr<Call>& call, SaliencePort& port) {
+  const Result<json::Value> value = json::parse(call->request.body);
+  call->request.body = {};
   if (!value)
-    return problem(400,
-                   value.error().code == ErrorCode::kTooLarge ? "the body is nested too deep"
-                                                              : "the body is not valid JSON");
+    return call->answer(problem(400,
+                                value.error().code == ErrorCode::kTooLarge
+                                    ? "the body is nested too deep"
+                                    : "the body is not valid JSON"));
   Request request;
   read_events(*value, request);
-  if (!request.problems.empty()) return invalid("body", request.problems);
-  json::Writer out;
-  write_answer(request, judge(request, port), version_of(port), out);
-  return json_response(std::move(out));
+  if (!request.problems.empty()) return call->answer(invalid("body", request.problems));
+  const auto ranked = std::make_shared<RankedEvents>(std::move(request), port);
+  ranked->step(may_be_in_pieces(*call) ? kPieceBytes : std::numeric_limits<std::size_t>::max());
+  http::Response response = json_response(ranked->take());
+  if (!ranked->done()) {
+    const auto runner = [&port](auto task) { return port.later(std::move(task)); };
+    response.rest = pieces(runner, [ranked, held = call->held] {
+      using Then = http::Piece::Then;
+      ranked->step(kPieceBytes);
+      return http::Piece{ranked->take(), ranked->done() ? Then::kEnd : Then::kMore};
+    });
+  }
+  call->answer(std::move(response));
 }
 
 enum class Scopes : std::uint8_t { kAll, kGlobal, kUser };
@@ -135,12 +174,11 @@ std::optional<Scopes> scopes_by_name(std::string_view name) {
 void Service::rank_events(const CallPtr& call) {
   Query query(call->query);
   if (!right(*call, query)) return;
-  if (call->request.body.size() <= kBodyAtOnce)
-    return call->answer(answer(call->request.body, *salience_));
+  if (call->request.body.size() <= kBodyAtOnce) return rank(call, *salience_);
   later(
       call,
       [this](auto task) { return salience_->later(std::move(task)); },
-      [this, call] { call->answer(answer(call->request.body, *salience_)); });
+      [this, call] { rank(call, *salience_); });
 }
 
 void Service::list_incidents(const CallPtr& call) {

@@ -50,7 +50,10 @@ class SalienceHandlers : public ::testing::Test {
  protected:
   SalienceHandlers() { service.attach(port); }
 
-  http::Response ask(std::string_view method, std::string_view target, std::string body = {}) {
+  http::Response ask(std::string_view method,
+                     std::string_view target,
+                     std::string body = {},
+                     bool takes_pieces = false) {
     std::optional<http::Response> answer;
     http::Request request;
     request.method = method;
@@ -59,6 +62,7 @@ class SalienceHandlers : public ::testing::Test {
     request.headers = {{"Host", "localhost"}};
     request.peer = "127.0.0.1";
     request.peer_is_local = true;
+    request.takes_pieces = takes_pieces;
     service.handle(std::move(request), [&](http::Response response) { answer = response; });
     EXPECT_TRUE(answer);
     return answer.value_or(http::Response{});
@@ -123,6 +127,26 @@ TEST_F(SalienceHandlers, WorkOnManyEventsElsewhere) {
   port.refuse = true;
   EXPECT_EQ(ask("POST", "/salience", body(10'000)).status, 503u);
   EXPECT_EQ(ask("POST", "/salience", body(10)).status, 200u);
+}
+
+TEST_F(SalienceHandlers, ExplainManyEventsPieceByPiece) {
+  json features = json::array();
+  for (int i = 0; i < 10'000; ++i) features.push_back({{"severity", "low"}, {"value", i % 7}});
+  const std::string body = json{{"features", features}}.dump();
+  const http::Response begun = ask("POST", "/salience", body, true);
+  ASSERT_TRUE(begun.rest);
+  std::string text = begun.body;
+  std::size_t pieces = 0;
+  for (auto then = http::Piece::Then::kMore; then == http::Piece::Then::kMore; ++pieces) {
+    begun.rest([&](http::Piece piece) {
+      text += piece.bytes;
+      then = piece.then;
+      EXPECT_NE(then, http::Piece::Then::kBroken);
+      EXPECT_LT(piece.bytes.size(), 80u * 1024);
+    });
+  }
+  EXPECT_GT(pieces, 10u);
+  EXPECT_TRUE(text == ask("POST", "/salience", body).body);
 }
 
 TEST_F(SalienceHandlers, ListIncidents) {

@@ -84,6 +84,9 @@ Service::Service(const Options& options, Backend& backend, Clock clock)
 
 Service::~Service() = default;
 
+void Backend::audit_log(AuditQuery, Done<std::vector<traffic::AuditEntry>> done) {
+  done(failure(ErrorCode::kMissing));
+}
 void Backend::remember(RememberedAnswer, Done<void> done) { done({}); }
 void Backend::recall(std::string, Done<std::optional<RememberedAnswer>> done) {
   done(std::optional<RememberedAnswer>{});
@@ -124,6 +127,7 @@ const Route* Service::find_route(Call& call, std::string& allowed) {
       {"POST", "/salience", kRead, Body::kJson, false, &Service::rank_events},
       {"GET", "/ml/users", kRead, Body::kNone, false, &Service::list_users},
       {"GET", "/ml/users/{user_id}", kRead, Body::kNone, false, &Service::get_user},
+      {"GET", "/ml/audit", kRead, Body::kNone, false, &Service::list_audit},
       {"POST", "/anomaly", kWrite, Body::kJson, true, &Service::post_anomaly},
       {"GET", "/anomaly/series/{source}/{metric}", kRead, Body::kNone, false, &Service::get_series},
       {"PUT",
@@ -354,10 +358,10 @@ void Service::run(const CallPtr& call, void (Service::*handler)(const CallPtr&))
 void Service::later(const CallPtr& call, const Runner& runner, std::function<void()> work) {
   const std::size_t bytes = call->request.body.size();
   const bool room = waiting_bytes_->fetch_add(bytes) + bytes <= options_.waiting_bytes_max;
-  const std::shared_ptr<void> held(nullptr,
-                                   [waiting = waiting_bytes_, bytes](void*) { *waiting -= bytes; });
+  call->held = std::shared_ptr<void>(
+      nullptr, [waiting = waiting_bytes_, bytes](void*) { *waiting -= bytes; });
   const auto busy = [call] { call->answer(problem(Error{ErrorCode::kUnavailable, 0}, "")); };
-  const auto task = [this, call, held, busy, work = std::move(work)] {
+  const auto task = [this, call, busy, work = std::move(work)] {
     if (clock_() - call->begun >= options_.http.handler_timeout) return busy();
     try {
       work();
@@ -366,6 +370,22 @@ void Service::later(const CallPtr& call, const Runner& runner, std::function<voi
     }
   };
   if (!room || !runner(task)) busy();
+}
+
+http::NextPiece pieces(Runner runner, std::function<http::Piece()> make) {
+  using Give = std::function<void(http::Piece)>;
+  return [runner = std::move(runner), make = std::move(make)](const Give& give) {
+    const bool taken = runner([make, give] {
+      http::Piece piece{{}, http::Piece::Then::kBroken};
+      try {
+        piece = make();
+      } catch (const std::exception&) {
+        // Memory, most likely: the answer breaks off.
+      }
+      give(std::move(piece));
+    });
+    if (!taken) give({{}, http::Piece::Then::kBroken});
+  };
 }
 
 void Service::finish(Call& call, http::Response response) {

@@ -30,6 +30,9 @@ class ScalingPort;
 struct PredictRequest;
 struct Predictor;
 
+/// Does, on another thread, what would hold this one up. False when too much waits there.
+using Runner = std::function<bool(std::function<void()>)>;
+
 struct Options {
   http::Options http{.port = 8000};
   AccessOptions access;
@@ -93,9 +96,8 @@ class Service {
   /// Gives the remembered answer, if it is one to the same request.
   void repeat(const CallPtr& call, const RememberedAnswer& remembered);
   void run(const CallPtr& call, void (Service::*handler)(const CallPtr&));
-  /// Has `runner` do, on another thread, what would hold this one up. 503 when too much waits; not
-  /// done at all when the server has answered for it meanwhile, because it waited for too long.
-  using Runner = std::function<bool(std::function<void()>)>;
+  /// Has `runner` do what would hold this thread up. 503 when too much waits; not done at all when
+  /// the server has answered for it meanwhile, because it waited for too long.
   void later(const CallPtr& call, const Runner& runner, std::function<void()> work);
   void finish(Call& call, http::Response response);
   void send(Call& call, http::Response response);
@@ -109,6 +111,7 @@ class Service {
   void get_crowd(const CallPtr& call);
   void list_users(const CallPtr& call);
   void get_user(const CallPtr& call);
+  void list_audit(const CallPtr& call);
   // anomaly_handlers.cpp
   void list_alerts(const CallPtr& call);
   void analyze(const CallPtr& call);

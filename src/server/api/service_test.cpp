@@ -271,6 +271,11 @@ TEST_F(ServiceTest, NamesWhatIsWrongWithPolicies) {
                   "policies.connection: must be a JSON object",
                   "policies.more: unknown field"));
   EXPECT_THAT(errors(ask("PUT", "/ml/limits", "{}")), ElementsAre("policies: is missing"));
+  EXPECT_EQ(ask("GET", "/ml/audit?subject=ann").body,
+            R"({"entries":[{"time":"2027-01-15T08:00:00.000Z","actor":"engine","action":"drop",)"
+            R"("subject":"ann","detail":"message: blocked"}],"count":1,"limit":100})");
+  EXPECT_THAT(ask("GET", "/ml/audit?subject=bob&limit=7").body,
+              HasSubstr(R"("entries":[],"count":0,"limit":7)"));
   std::string contradictory = kDefaultPolicies;
   contradictory.replace(
       contradictory.find(R"("bytes":null)"), 12, R"("bytes":{"per_second":10,"burst":20})");

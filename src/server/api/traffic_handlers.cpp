@@ -177,6 +177,30 @@ void Service::list_users(const CallPtr& call) {
           }));
 }
 
+void Service::list_audit(const CallPtr& call) {
+  Query query(call->query);
+  AuditQuery entries;
+  entries.limit = query.whole("limit", 100, 1, kListMax);
+  entries.subject = query.text("subject", 1, traffic::kUserBytesMax);
+  if (!right(*call, query)) return;
+  const std::size_t limit = entries.limit;
+  backend_.audit_log(
+      std::move(entries),
+      Call::then<std::vector<traffic::AuditEntry>>(
+          call, "an audit log", [call, limit](const std::vector<traffic::AuditEntry>& found) {
+            call->answer(
+                list_response("entries", found, limit, [](const auto& entry, json::Writer& out) {
+                  out.begin_object();
+                  out.field("time", entry.time);
+                  out.field("actor", entry.actor);
+                  out.field("action", entry.action);
+                  out.field("subject", entry.subject);
+                  out.field("detail", entry.detail);
+                  out.end_object();
+                }));
+          }));
+}
+
 void Service::get_user(const CallPtr& call) {
   Query query(call->query);
   if (!right(*call, query)) return;

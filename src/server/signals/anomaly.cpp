@@ -186,6 +186,22 @@ void Anomaly::tell(const novelty::Batch& batch, std::span<const novelty::RowScor
   }
 }
 
+Result<void> Anomaly::admits(const novelty::Batch& batch) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_name_.find(batch.source);
+  if (found == by_name_.end()) {
+    if (batch.metrics.size() > options_.metrics_max) return failure(ErrorCode::kTooLarge);
+    return {};
+  }
+  const Kept& kept = *found->second;
+  if (!has_room(kept, batch)) return failure(ErrorCode::kTooLarge);
+  std::uint32_t late = kept.late_in_a_row;
+  for (std::size_t i = 0; i < batch.rows.size() && batch.rows[i].at < kept.source.last(); ++i) {
+    if (late++ >= kLateInARowMax) return failure(ErrorCode::kConflict, i);
+  }
+  return {};
+}
+
 Result<std::vector<novelty::RowScore>> Anomaly::score(const novelty::Batch& batch, bool expected) {
   std::vector<novelty::RowScore> scores(batch.rows.size());
   Places places(batch);

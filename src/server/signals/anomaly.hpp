@@ -79,6 +79,10 @@ class Anomaly {
   /// kMissing when there was nothing.
   [[nodiscard]] Result<void> load();
 
+  /// Whether `score` would take these rows as things are: its errors, found before anything is
+  /// learnt. Of a batch that is scored in parts, this is asked of the whole.
+  [[nodiscard]] Result<void> admits(const novelty::Batch& batch) const;
+
   /// Judges and learns rows in order; `RowScore::Part::metric` is a place in `batch.metrics`.
   /// kTooLarge: the source would have too many metrics, and nothing was learnt. kConflict: a
   /// thousand rows in a row were late.

@@ -126,6 +126,7 @@ TEST_F(AnomalyTest, CountsTheMemoryOfWhatIsThere) {
 TEST_F(AnomalyTest, RefusesTooManyMetricsOfASourceAndLearnsNothing) {
   Anomaly anomaly = make();
   novelty::Batch wide{"web", {"a", "b", "c", "d", "e"}, {{second(0), {{0, 1}}}}, {}};
+  EXPECT_EQ(anomaly.admits(wide).error().code, ErrorCode::kTooLarge);
   EXPECT_EQ(anomaly.score(wide, false).error().code, ErrorCode::kTooLarge);
   EXPECT_EQ(anomaly.counters().sources, 0U);
   EXPECT_EQ(anomaly.counters().rows, 0U);
@@ -134,8 +135,12 @@ TEST_F(AnomalyTest, RefusesTooManyMetricsOfASourceAndLearnsNothing) {
 TEST_F(AnomalyTest, CountsLateRowsAtTheLastTimeAndRefusesAFloodOfThem) {
   Anomaly anomaly = make();
   ASSERT_TRUE(anomaly.score(batch("web", 100'000, 1), false));
+  EXPECT_TRUE(anomaly.admits(batch("web", 0, 1000)));
+  EXPECT_TRUE(anomaly.admits(batch("web", 100'000, 2000)));
+  EXPECT_EQ(anomaly.admits(batch("web", 0, 1001)).error(), (Error{ErrorCode::kConflict, 1000}));
   ASSERT_TRUE(anomaly.score(batch("web", 0, 1000), false));
   EXPECT_EQ(anomaly.counters().rows_late, 1000U);
+  EXPECT_EQ(anomaly.admits(batch("web", 0, 1)).error(), (Error{ErrorCode::kConflict, 0}));
   EXPECT_EQ(anomaly.score(batch("web", 0, 1), false).error().code, ErrorCode::kConflict);
   EXPECT_TRUE(anomaly.score(batch("web", 100'001, 1), false));
   EXPECT_TRUE(anomaly.score(batch("web", 0, 1), false));

@@ -174,6 +174,15 @@ void Salience::feedback(const traffic::Alert& alert, traffic::FeedbackVerdict ve
   state_.ranker.feedback(hash_of(alert.type), relevant);
 }
 
+bool Salience::was_told(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) const {
+  const std::uint64_t id = salience::member_id(alert.shard, alert.number);
+  const std::lock_guard lock(mutex_);
+  const auto said = std::find_if(
+      state_.said.begin(), state_.said.end(), [id](const auto& one) { return one.first == id; });
+  return said != state_.said.end() &&
+         said->second.relevant == (verdict == traffic::FeedbackVerdict::kTruePositive);
+}
+
 std::vector<salience::JudgedTerms> Salience::judged() const {
   std::vector<salience::JudgedTerms> out;
   const std::lock_guard lock(mutex_);

@@ -56,6 +56,8 @@ class Salience {
   /// An operator's word about an alert: it moves the term of its type, and is kept with the terms
   /// that the alert had, to learn from. A second word about an alert takes the place of the first.
   void feedback(const traffic::Alert& alert, traffic::FeedbackVerdict verdict);
+  /// Whether this is the last that was said of the alert, as far as it is kept.
+  [[nodiscard]] bool was_told(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) const;
   /// What was said, oldest first.
   [[nodiscard]] std::vector<salience::JudgedTerms> judged() const;
 

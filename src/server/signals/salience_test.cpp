@@ -119,7 +119,10 @@ TEST(Salience, KeepsJudgedAlertsWithTheTermsTheyHadBefore) {
   const salience::Terms before = salience.judge(all.back()).terms;
   salience.feedback(all.back(), traffic::FeedbackVerdict::kTruePositive);
   salience.feedback(all[80], traffic::FeedbackVerdict::kTruePositive);
+  EXPECT_FALSE(salience.was_told(all[80], traffic::FeedbackVerdict::kExpected));
   salience.feedback(all[80], traffic::FeedbackVerdict::kExpected);
+  EXPECT_TRUE(salience.was_told(all[80], traffic::FeedbackVerdict::kExpected));
+  EXPECT_FALSE(salience.was_told(all[81], traffic::FeedbackVerdict::kExpected));
   const auto judged = salience.judged();
   ASSERT_EQ(judged.size(), 2u) << "a second word takes the place of the first";
   EXPECT_EQ(judged[0].terms, salience::values_of(before));

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""What was learnt of system signals survives SIGKILL, within its stated loss.
+
+  check_kill.py LIMINAL
+
+Metrics, a service's load and judged alerts are told; when their files have been written (every five
+seconds), more is told and the server is killed at once. After the next start
+
+  - what was told of a series and of a service (settings, limits) is there, also what was
+    acknowledged in the last moment,
+  - a series goes on: it is judged, not learnt anew, what was ordinary still is and a jump alarms; it
+    has all points that were told before its file was written,
+  - so does a service: it is advised, not monitored, with its history,
+  - every judgement of an alert that was acknowledged counts for the ranking, those of the last moment
+    too, none twice.
+"""
+import json
+import pathlib
+import signal
+import sys
+import tempfile
+import time
+
+from server import Server
+
+BEGIN = int(time.time()) - 6 * 3600
+USAGE = {"request_rate": 110, "cpu_avg": .55}
+SAVED_WITHIN_S = 60  # five on a machine that is not busy
+
+
+def rows(first, count):
+    return [{"cpu": .3 + .01 * (i * 7 % 20), "timestamp": BEGIN + i} for i in range(first, first + count)]
+
+
+def load(minutes, until):
+    return [{"timestamp": until - 60 * (minutes - i), "request_rate": 100 + i % 30, "cpu_avg": .5 + .004 * (i % 30),
+             "replicas": 2} for i in range(minutes)]
+
+
+def flood(server, users):
+    now = time.time()
+    lines = [json.dumps({"user_id": user, "kind": "message", "message_size": 40, "timestamp": now, "error": bool(i % 2),
+                         "ip_address": f"10.0.0.{n}"})
+             for n, user in enumerate(users) for i in range(200)]
+    server.ask("POST", "/ml/events", "\n".join(lines) + "\n", kind="application/x-ndjson")
+
+
+def alerts(server, users):
+    """One alert a user."""
+    end = time.monotonic() + 30
+    while True:
+        found = {a["user_id"]: a["id"] for a in
+                 server.ask("GET", "/ml/anomalies/recent?limit=1000&min_severity=low")["alerts"]}
+        if all(user in found for user in users):
+            return [found[user] for user in users]
+        assert time.monotonic() < end, f"alerts of {sorted(found)} only"
+        time.sleep(.05)
+
+
+def judge(server, ids):
+    """Every other one is true."""
+    for i, id_ in enumerate(ids):
+        say(server, id_, "expected" if i % 2 else "true_positive")
+
+
+def say(server, id_, verdict):
+    server.ask("POST", f"/ml/anomalies/{id_}/feedback", {"verdict": verdict})
+
+
+def judged_missing(server):
+    """How many judgements more of the rarer kind the ranking needs to be trained."""
+    return server.ask("POST", "/ml/models/train", {"model_name": "salience_ranking", "data_source": "store"},
+                      status=409)["rows_missing"]
+
+
+def wait_until_saved(server, data, since):
+    """Until all that is kept was written after that; something changes meanwhile, or nothing would be."""
+    end = time.monotonic() + SAVED_WITHIN_S
+    while True:
+        server.ask("POST", "/anomaly", {"source": "mark", "metrics": [{"a": 1}]})
+        server.ask("POST", "/scaling", {"service": "shop", "usage_patterns": USAGE, "current_replicas": 2})
+        files = [data / "anomaly.snapshot", data / "salience.snapshot",
+                 *(file for file in data.glob("scaling/*.service") if b"shop" in file.read_bytes())]
+        if len(files) == 3 and all(file.exists() and file.stat().st_mtime > since for file in files):
+            return
+        assert time.monotonic() < end, f"one of {files} was not written"
+        time.sleep(.1)
+
+
+def main():
+    program = sys.argv[1]
+    with tempfile.TemporaryDirectory(prefix="liminal-signals-kill-") as name:
+        folder = pathlib.Path(name)
+        data = folder / "data"
+        server = Server(program, folder)
+        none_judged = judged_missing(server)
+        server.ask("POST", "/anomaly", {"source": "web", "metrics": rows(0, 3000)})
+        before = server.ask("POST", "/scaling", {"service": "shop", "history": load(300, int(time.time())),
+                                                 "usage_patterns": USAGE,
+                                                 "current_replicas": 2})["predictions"]
+        assert before["action"] != "monitor", before
+        users = [f"user-{i}" for i in range(8)]
+        flood(server, users)
+        told = alerts(server, users)
+        judge(server, told[:4])
+        assert judged_missing(server) == none_judged - 2
+        # What was begun before all was told has ended by then.
+        wait_until_saved(server, data, time.time() + 1)
+
+        server.ask("PUT", "/anomaly/series/web/cpu", {"min": 0, "max": 1, "upper_limit": .9}, status=201)
+        server.ask("PUT", "/scaling/shop", {"replicas_min": 2})
+        server.ask("POST", "/anomaly", {"source": "web", "metrics": rows(3000, 10)})
+        judge(server, told[4:])
+        say(server, told[0], "expected")
+        missing = judged_missing(server)
+        assert missing == none_judged - 3, (none_judged, missing)
+        server.end(signal.SIGKILL)
+
+        server = Server(program, folder)
+        series = server.ask("GET", "/anomaly/series/web/cpu")
+        assert 3000 <= series["points"] <= 3010, series
+        assert (series["min"], series["max"], series["upper_limit"]) == (0, 1, .9), series
+        judged = server.ask("POST", "/anomaly", {"source": "web", "metrics": [*rows(3010, 20), {"cpu": .99, "timestamp": BEGIN + 3030}]})
+        states = [row["state"] for row in judged["anomalies"]]
+        assert set(states[:-1]) == {"normal"} and judged["anomalies"][-1]["is_anomaly"], states
+        after = server.ask("POST", "/scaling", {"service": "shop", "usage_patterns": USAGE,
+                                                "current_replicas": 2})["predictions"]
+        assert after["action"] == before["action"], (before, after)
+        service = server.ask("GET", "/scaling/shop")
+        assert service["settings"]["replicas_min"] == 2, service
+        assert judged_missing(server) == missing, "acknowledged judgements are lost, or count twice"
+        server.end()
+        server = Server(program, folder)
+        assert judged_missing(server) == missing
+        server.end()
+    print("series, service and judgements came back")
+
+
+main()
