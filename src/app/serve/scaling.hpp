@@ -28,8 +28,13 @@ class ScalingAdapter final : public api::ScalingPort {
   void advise(scaling::Report report, Done<scaling::Advice> done) override {
     scaling_.advise(std::move(report), std::move(done));
   }
-  void services(Done<std::vector<scaling::ServiceState>> done) override {
-    done(scaling_.services());
+  void services(EventTime now,
+                std::size_t count_max,
+                Done<std::vector<scaling::ServiceSummary>> done) override {
+    done(scaling_.services(now, count_max));
+  }
+  void advice(std::string service, EventTime now, Done<scaling::Advice> done) override {
+    done(scaling_.advice(service, now));
   }
   void state(std::string service, Done<scaling::ServiceState> done) override {
     done(scaling_.state(service));
@@ -44,11 +49,10 @@ class ScalingAdapter final : public api::ScalingPort {
   signals::Scaling& scaling_;
 };
 
-/// Tells the keeper how this program itself is used, as the service "liminal": messages a second,
-/// CPU as a part of the machine's, memory as a part of the machine's. One thread.
+/// Tells the keeper how this program itself is used, as the service `api::kOwnService`: messages a
+/// second, CPU as a part of the machine's, memory as a part of the machine's. One thread.
 class OwnUsage {
  public:
-  static constexpr const char* kService = "liminal";
   explicit OwnUsage(signals::Scaling& scaling) : scaling_(scaling) {}
 
   /// Once a second, with the number of messages so far; tells every ten seconds.

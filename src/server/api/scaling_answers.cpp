@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "io/svg/chart.hpp"
+#include "server/api/scaling_port.hpp"
 
 namespace liminal::api {
 namespace {
@@ -108,19 +109,24 @@ void write_capacity(const scaling::ServiceState& state, json::Writer& out) {
   out.end_object();
 }
 
-/// What to expect of one instance at a few loads up to its limit.
-void write_performance(const scaling::ServiceState& state, json::Writer& out) {
+/// What to expect of one instance at a load of the service, or at a few up to the instance's limit.
+void write_performance(const scaling::ServiceState& state,
+                       std::optional<double> load,
+                       json::Writer& out) {
+  const scaling::CapacityModel& capacity = state.service.capacity();
+  const auto write_at = [&](double of_instance) {
+    out.begin_object();
+    out.field("load", of_instance);
+    out.field("response_time_s", capacity.response_time_s(of_instance));
+    out.field("cpu_ratio", capacity.use_ratio(Resource::kCpu, of_instance));
+    out.end_object();
+  };
   const auto first = state.service.bottleneck(state.options);
+  const double replicas = state.service.replicas().value_or(0);
   out.begin_array();
-  if (first && state.service.capacity().response_time_s(0)) {
-    for (const double part : {.25, .5, .75, 1., 1.1}) {
-      const double load = part * first->limit.load;
-      out.begin_object();
-      out.field("load", load);
-      out.field("response_time_s", state.service.capacity().response_time_s(load));
-      out.field("cpu_ratio", state.service.capacity().use_ratio(Resource::kCpu, load));
-      out.end_object();
-    }
+  if (load && capacity.is_observed() && replicas > 0) write_at(*load / replicas);
+  if (!load && first && capacity.response_time_s(0)) {
+    for (const double part : {.25, .5, .75, 1., 1.1}) write_at(part * first->limit.load);
   }
   out.end_array();
 }
@@ -151,6 +157,8 @@ scaling::Report read_report(json::Fields& in, EventTime now) {
   scaling::Report report;
   report.service =
       in.text("service", json::Need::kOptional, 1, scaling::kServiceNameMax).value_or("default");
+  if (report.service == kOwnService)
+    in.wrong("service", "\"liminal\" is for Liminal's own load: take another name");
   constexpr double kMinutesMax = scaling::LoadModel::kHorizonMax;
   if (const auto horizon = in.number("horizon_s", json::Need::kOptional, 60, 60 * kMinutesMax))
     report.horizon_minutes = static_cast<std::uint32_t>(std::ceil(*horizon / 60));
@@ -201,15 +209,25 @@ std::string text(const Reason& reason) {
   switch (reason.kind) {
     case Kind::kHistoryShort:
       return shown("%.0f minutes of history are known, %.0f are needed", a, b);
+    case Kind::kHistorySparse:
+      return shown(
+          "%.0f minutes of history are known, too few of them in a row: reports lie more than 15 "
+          "minutes apart",
+          a);
     case Kind::kReplicasUnknown:
       return "current_replicas was never told";
     case Kind::kCapacityUnknown:
       return "what one instance can take is not known yet: it needs half an hour of cpu_avg or "
              "response_time with request_rate and current_replicas";
+    case Kind::kCapacityIdle:
+      return "what one instance can take shows under load only, and there was none yet";
+    case Kind::kCapacityFlat:
+      return "what one instance can take is not known: what was told of cpu_avg and response_time "
+             "does not depend on the load";
     case Kind::kLoadUnknown:
       return "the load is not known: it needs request_rate, or cpu_avg with current_replicas";
     case Kind::kLoadStale:
-      return shown("nothing was reported for %.0f minutes", a);
+      return shown("no load was reported for %.0f minutes", a);
     case Kind::kForecast:
       return shown("a load of %.4g covers the coming peak with a probability of %.4g", a, b);
     case Kind::kNeededNow:
@@ -226,6 +244,13 @@ std::string text(const Reason& reason) {
       return shown("at the minimum of %.0f", a);
     case Kind::kAtMaximum:
       return shown("at the maximum of %.0f, where %.0f would be needed", a, b);
+    case Kind::kAboveMaximum:
+      return shown("%.0f run, above the maximum of %.0f", a, b);
+    case Kind::kPastUntold:
+      return shown(
+          "%.0f rows from before all that is known were passed over: more is known than they tell, "
+          "or their load is of another kind",
+          a);
     case Kind::kResponseTime:
       return std::isfinite(a)
                  ? shown("a response time of %.3g s is to be expected with the present instances",
@@ -294,7 +319,10 @@ void write(const scaling::ServiceOptions& options, json::Writer& out) {
   out.end_object();
 }
 
-void write(const scaling::ServiceState& state, EventTime now, json::Writer& out) {
+void write(const scaling::ServiceState& state,
+           EventTime now,
+           std::optional<double> load,
+           json::Writer& out) {
   const scaling::Service& service = state.service;
   out.begin_object();
   out.field("service", state.name);
@@ -318,7 +346,7 @@ void write(const scaling::ServiceState& state, EventTime now, json::Writer& out)
     out.null();
   }
   out.key("performance");
-  write_performance(state, out);
+  write_performance(state, load, out);
   out.key("right_size");
   out.begin_object();
   out.key("cpu");
@@ -343,6 +371,8 @@ void write(const scaling::Backtest& backtest, json::Writer& out) {
   out.field("capacity", backtest.capacity);
   out.key("chosen");
   write_point("operating_point", backtest.chosen, out);
+  out.key("chosen_unstabilised");
+  write_point("operating_point", backtest.chosen_unstabilised, out);
   write_points("planned", "operating_point", backtest.planned, out);
   write_points("planned_stabilised", "operating_point", backtest.planned_stabilised, out);
   write_points("reactive", "target_utilisation", backtest.reactive, out);

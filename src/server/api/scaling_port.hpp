@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/scaling/backtest.hpp"
@@ -10,9 +11,12 @@
 
 namespace liminal::api {
 
+/// The service of the program's own load: nobody else may tell of it.
+inline constexpr std::string_view kOwnService = "liminal";
+
 /// What the API needs from the keeper of services' histories. As with `Backend`: each question is
 /// answered by one call of `done`, from any thread, at once or later; nothing blocks; kMissing is
-/// 404, kConflict 409, kUnavailable 503.
+/// 404, kConflict 409, kUnavailable 503; kTooLarge, for want of room for another service, 503 too.
 class ScalingPort {
  public:
   template <class T>
@@ -26,7 +30,12 @@ class ScalingPort {
 
   /// Learns the report and gives the advice that follows from all that is known.
   virtual void advise(scaling::Report report, Done<scaling::Advice> done) = 0;
-  virtual void services(Done<std::vector<scaling::ServiceState>> done) = 0;
+  /// At most `count_max`, those told of most recently.
+  virtual void services(EventTime now,
+                        std::size_t count_max,
+                        Done<std::vector<scaling::ServiceSummary>> done) = 0;
+  /// What is advised at that time; learns and counts nothing.
+  virtual void advice(std::string service, EventTime now, Done<scaling::Advice> done) = 0;
   virtual void state(std::string service, Done<scaling::ServiceState> done) = 0;
   /// kConflict with the minutes that are needed as its position; kMissing when the service is not
   /// known; kOutOfRange while its capacity is not.

@@ -71,6 +71,46 @@ TEST_F(ScalingApi, AHistoryGivesAnAdviceAtOnce) {
   for (const char* target : {"/scaling", "/scaling/web", "/scaling/web/metric"})
     EXPECT_EQ(ask("GET", target).status, 200u) << target;
   EXPECT_EQ(ask("GET", "/scaling/web/backtest").status, 409u);
+  EXPECT_THAT(ask("GET", "/scaling/web?load=160").body,
+              HasSubstr(R"("performance":[{"load":80,"response_time_s":null,"cpu_ratio":0.8)"))
+      << "two instances, of which one uses .01 for a unit of load";
+  EXPECT_EQ(ask("GET", "/scaling/web?load=-1").status, 422u);
+}
+
+TEST_F(ScalingApi, ListsNoMoreServicesThanAreAskedFor) {
+  for (const char* path : {"/scaling/a", "/scaling/b", "/scaling/c"})
+    ASSERT_EQ(ask("PUT", path, "{}").status, 201u);
+  EXPECT_THAT(ask("GET", "/scaling").body, HasSubstr(R"("count":3)"));
+  EXPECT_THAT(ask("GET", "/scaling?limit=2").body, HasSubstr(R"("count":2)"));
+  EXPECT_EQ(ask("GET", "/scaling?limit=0").status, 422u);
+}
+
+TEST_F(ScalingApi, AHistoryToldAfterTheFirstCallGivesAnAdviceToo) {
+  const std::string present = R"({"current_replicas":2,"usage_patterns":{"request_rate":150,)"
+                              R"("cpu_avg":0.9})";
+  EXPECT_THAT(ask("POST", "/scaling", present + "}").body, HasSubstr("monitor"));
+  std::string body = present + R"(,"history":[)";
+  for (int t = 300; t > 0; --t) {
+    const std::int64_t at = FakeBackend::kNow.count() - 60 * t;
+    body += (t < 300 ? "," : "") + (R"({"timestamp":)" + std::to_string(at)) +
+            R"(,"request_rate":)" + std::to_string(100 + t % 50) + R"(,"cpu_avg":)" +
+            std::to_string((100. + t % 50) / 200) + R"(,"replicas":2})";
+  }
+  const auto response = ask("POST", "/scaling", body + "]}");
+  EXPECT_THAT(response.body, ::testing::Not(HasSubstr("monitor")));
+}
+
+TEST_F(ScalingApi, SaysThatNoMoreServicesCanBeKept) {
+  scaling.refusal = Error{ErrorCode::kTooLarge, 0};
+  for (const auto& [method, target, body] :
+       {std::tuple{"POST", "/scaling", R"({"usage_patterns":{"cpu_avg":0.5}})"},
+        std::tuple{"PUT", "/scaling/web", R"({"replicas_min":3})"}}) {
+    const auto response = ask(method, target, body);
+    EXPECT_EQ(response.status, 503u);
+    EXPECT_THAT(response.body, HasSubstr("no more services"));
+  }
+  scaling.refusal = Error{ErrorCode::kIo, 0};
+  EXPECT_EQ(ask("PUT", "/scaling/web", R"({"replicas_min":3})").status, 500u);
 }
 
 TEST_F(ScalingApi, EveryWrongFieldIsNamed) {
@@ -87,6 +127,7 @@ TEST_F(ScalingApi, EveryWrongFieldIsNamed) {
            {R"({"usage_patterns":{"cpu_avg":0.5},"current_replicas":-1})", "current_replicas"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"horizon_s":1e9})", "horizon_s"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"service":""})", "service"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"service":"liminal"})", "service"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"history":{}})", "history"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"history":[7]})", "history[0]"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"history":[{"cpu_avg":0.5}]})",
