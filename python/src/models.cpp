@@ -151,11 +151,25 @@ Asked<training::Rows> ModelsOf::rows_for(const learn::ModelDefinition& definitio
   return training::labelled_rows(definition, material.rows, material.alerts);
 }
 
+std::optional<learn::Refusal> ModelsOf::trainer_refusal(const learn::ModelDefinition& definition,
+                                                        const std::string& trainer) const {
+  const auto because = [](std::string text) {
+    return learn::Refusal{ErrorCode::kOutOfRange, "", {{"trainer", std::move(text)}}};
+  };
+  if (trainer == "builtin") return std::nullopt;
+  if (trainer != "ray")
+    return because(trainer + " is not configured here; builtin is always there");
+  if (!options_.fits) return because(std::string(training::kRayIsElsewhere));
+  if (definition.task != models::Task::kClassification &&
+      definition.task != models::Task::kRegression)
+    return because("ray is for models of the tasks classification and regression");
+  return std::nullopt;
+}
+
 Asked<learn::TrainingJob> ModelsOf::train(const learn::TrainRequest& request) {
   const learn::ModelDefinition* definition = registry_->definition(request.model);
   if (definition == nullptr) return wrong("model_name", "is no model that is known");
-  if (request.trainer != "builtin")
-    return wrong("trainer", request.trainer + " is not configured here; builtin is always there");
+  if (auto why = trainer_refusal(*definition, request.trainer)) return tl::unexpected(*why);
   if (jobs_->busy(request.model))
     return refusal(ErrorCode::kConflict, "a training of " + request.model + " is under way");
   auto rows = rows_for(*definition, request);
@@ -165,8 +179,9 @@ Asked<learn::TrainingJob> ModelsOf::train(const learn::TrainRequest& request) {
   options.definition = *definition;
   options.request = request;
   options.workers = options_.workers;
+  const std::shared_ptr<RemoteFits> apart = request.trainer == "ray" ? options_.fits : nullptr;
   auto shared = std::make_shared<training::Rows>(std::move(*rows));
-  return jobs_->submit(request, [this, options, shared](registry::Jobs::Watch& watch) mutable {
+  return jobs_->submit(request, [this, options, shared, apart](registry::Jobs::Watch& watch) mutable {
     // The champion of when it begins: it may have changed while the job waited.
     if (const auto champion = registry_->champion(options.definition.name)) {
       options.champion = champion->evaluator;
@@ -176,7 +191,14 @@ Asked<learn::TrainingJob> ModelsOf::train(const learn::TrainRequest& request) {
                                     [&watch](double progress, std::vector<learn::JobLine> lines) {
                                       watch.tell(progress, std::move(lines));
                                     }};
-    return training::train_builtin(std::move(*shared), options, telling);
+    if (apart) {
+      options.workers = apart->at_once();
+      options.fitting = apart->fitting();
+    }
+    auto made = training::train_builtin(std::move(*shared), options, telling);
+    if (apart && !made && !watch.cancelled() && !apart->complaint().empty())
+      made.error().text += "; the cluster said last: " + apart->complaint();
+    return made;
   });
 }
 

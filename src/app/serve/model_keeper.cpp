@@ -278,6 +278,7 @@ Asked<learn::TrainingJob> ModelKeeper::train(const learn::TrainRequest& request)
 Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest& request) {
   const learn::ModelDefinition* definition = registry_->definition(request.model);
   if (definition == nullptr) return wrong("model_name", "is no model that is known");
+  if (request.trainer == "ray") return wrong("trainer", std::string(training::kRayIsElsewhere));
   if (request.trainer != "builtin")
     return wrong("trainer", request.trainer + " is not configured here; builtin is always there");
   if (jobs_->busy(request.model))
