@@ -205,8 +205,7 @@ Thread-safe; the interpreter is free while a request is answered.)")
                                     owners,
                                     at,
                                     std::move(definitions),
-                                    fits.is_none() ? nullptr
-                                                   : std::make_shared<RemoteFits>(fits)});
+                                    fits.is_none() ? nullptr : std::make_shared<RemoteFits>(fits)});
           },
           "engine"_a,
           nb::kw_only(),

@@ -242,7 +242,8 @@ void bind_training(nb::module_& module) {
           return train(read, wished, progress, apart.fitting());
         } catch (const nb::builtin_exception& refused) {
           if (apart.complaint().empty()) throw;
-          raise_value("", std::string(refused.what()) + "; the cluster said last: " + apart.complaint());
+          raise_value(
+              "", std::string(refused.what()) + "; the cluster said last: " + apart.complaint());
         }
       },
       "values"_a,
@@ -275,7 +276,9 @@ void bind_training(nb::module_& module) {
           "source: the bytes of one, uint8 of shape (n,). Raises ValueError.")
       .def(
           "fit",
-          [](Guarded<training::FitsApart>& apart, const nb::bytes& job, double left_s) -> nb::object {
+          [](Guarded<training::FitsApart>& apart,
+             const nb::bytes& job,
+             double left_s) -> nb::object {
             const std::string_view asked(job.c_str(), job.size());
             const auto fit = apart.without_interpreter(
                 [&](training::FitsApart& held) { return held.fit(asked, left_s); });

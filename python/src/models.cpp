@@ -181,25 +181,27 @@ Asked<learn::TrainingJob> ModelsOf::train(const learn::TrainRequest& request) {
   options.workers = options_.workers;
   const std::shared_ptr<RemoteFits> apart = request.trainer == "ray" ? options_.fits : nullptr;
   auto shared = std::make_shared<training::Rows>(std::move(*rows));
-  return jobs_->submit(request, [this, options, shared, apart](registry::Jobs::Watch& watch) mutable {
-    // The champion of when it begins: it may have changed while the job waited.
-    if (const auto champion = registry_->champion(options.definition.name)) {
-      options.champion = champion->evaluator;
-      options.champion_trained_s = registry_->made_s(champion->name, champion->version);
-    }
-    const training::Telling telling{[&watch] { return watch.cancelled(); },
-                                    [&watch](double progress, std::vector<learn::JobLine> lines) {
-                                      watch.tell(progress, std::move(lines));
-                                    }};
-    if (apart) {
-      options.workers = apart->at_once();
-      options.fitting = apart->fitting();
-    }
-    auto made = training::train_builtin(std::move(*shared), options, telling);
-    if (apart && !made && !watch.cancelled() && !apart->complaint().empty())
-      made.error().text += "; the cluster said last: " + apart->complaint();
-    return made;
-  });
+  return jobs_->submit(
+      request, [this, options, shared, apart](registry::Jobs::Watch& watch) mutable {
+        // The champion of when it begins: it may have changed while the job waited.
+        if (const auto champion = registry_->champion(options.definition.name)) {
+          options.champion = champion->evaluator;
+          options.champion_trained_s = registry_->made_s(champion->name, champion->version);
+        }
+        const training::Telling telling{
+            [&watch] { return watch.cancelled(); },
+            [&watch](double progress, std::vector<learn::JobLine> lines) {
+              watch.tell(progress, std::move(lines));
+            }};
+        if (apart) {
+          options.workers = apart->at_once();
+          options.fitting = apart->fitting();
+        }
+        auto made = training::train_builtin(std::move(*shared), options, telling);
+        if (apart && !made && !watch.cancelled() && !apart->complaint().empty())
+          made.error().text += "; the cluster said last: " + apart->complaint();
+        return made;
+      });
 }
 
 Asked<api::Predictor> ModelsOf::predictor(const std::string& model,

@@ -54,9 +54,8 @@ struct RemoteFits::State {
                                  const learn::Stop& stop) {
     const nb::gil_scoped_acquire acquire;
     try {
-      const nb::object said = (*fit)(nb::bytes(job.data(), job.size()),
-                                     left_s,
-                                     nb::cpp_function([&stop] { return stop(); }));
+      const nb::object said = (*fit)(
+          nb::bytes(job.data(), job.size()), left_s, nb::cpp_function([&stop] { return stop(); }));
       if (said.is_none()) return std::nullopt;
       const auto bytes = nb::cast<nb::bytes>(said);
       return std::string(bytes.c_str(), bytes.size());
@@ -75,8 +74,8 @@ std::uint32_t RemoteFits::at_once() const {
   constexpr std::int64_t kMost = 64;
   const nb::gil_scoped_acquire acquire;
   try {
-    return static_cast<std::uint32_t>(
-        std::clamp<std::int64_t>(nb::cast<std::int64_t>(state_->place->attr("at_once")()), 1, kMost));
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(
+        nb::cast<std::int64_t>(state_->place->attr("at_once")()), 1, kMost));
   } catch (const std::exception& raised) {
     state_->complain(raised.what());
     return 1;

@@ -15,8 +15,7 @@ using learn::FitJob;
 using learn::Material;
 
 constexpr std::uint8_t kFormat = 1;
-constexpr std::size_t kNodeBytes = 21, kTreeBytes = 1 + kNodeBytes,
-                      kFeatureBytes = 3;
+constexpr std::size_t kNodeBytes = 21, kTreeBytes = 1 + kNodeBytes, kFeatureBytes = 3;
 
 template <class T>
 void put(std::span<const T> values, Writer& out) {
@@ -209,8 +208,8 @@ bool sound(const models::Tree& tree, std::size_t columns) {
     const models::TreeNode& node = tree.nodes[at];
     if (node.leaf()) continue;
     const auto child = [&](std::uint32_t to) { return to > at && to < tree.nodes.size(); };
-    if (node.feature < 0 || static_cast<std::size_t>(node.feature) >= columns || !child(node.left) ||
-        !child(node.right))
+    if (node.feature < 0 || static_cast<std::size_t>(node.feature) >= columns ||
+        !child(node.left) || !child(node.right))
       return false;
   }
   return true;
@@ -303,8 +302,8 @@ Result<FitsApart> FitsApart::prepare(std::string_view source) {
       !table.validate(true, loss.classes()).empty() || !options.validate().empty())
     return tl::unexpected(wrong(in));
   if (all) {
-    return FitsApart(std::make_shared<const Material>(
-        learn::material_of_all(std::move(table), loss, options)));
+    return FitsApart(
+        std::make_shared<const Material>(learn::material_of_all(std::move(table), loss, options)));
   }
   if (learn::Search::rows_missing(table, loss) > 0) return tl::unexpected(wrong(in));
   const auto search = std::make_shared<const learn::Search>(std::move(table), loss, options);
