@@ -109,7 +109,7 @@ def test_jobs_of_the_application_have_their_fits_on_the_cluster(cluster, applica
         job = ended(base, trained(base, trainer=trainer, fits_max=FITS)["job_id"])
         assert job["state"] == "succeeded" and job["trainer"] == trainer, job
         assert job["progress"] == 1 and job["leaderboard"]
-        versions.append(job["version"])
+        versions.append(job["result"]["version"])
     told = {one["version"]: one for one in ask(base, "/ml/models/anomaly_detection")[1]["versions"]}
     builtin, there = (told[one] for one in versions)
     assert there["onnx_sha256"] == builtin["onnx_sha256"]
