@@ -118,7 +118,7 @@ int run(const std::string& name,
   learn::Table table = read->table;
   const double cpu_begin = cpu_seconds();
   training::Runner runner(learn::Search(std::move(table), learn::Loss{}, options),
-                          training::xgboost_boosters(),
+                          training::fitters_here(),
                           {.begun = begun});
   const auto outcome = runner.outcome();
   const double seconds = runner.elapsed_s(), cpu_s = cpu_seconds() - cpu_begin;

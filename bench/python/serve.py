@@ -3,8 +3,8 @@
 
   bench/python/serve.py http://127.0.0.1:8000 [--seconds 5] [--connections 8] [--plain]
 
-One process, so many connections, on each one request after the other: the three stateless calls with one event
-or row, and events of users, 1 and 64 a request. --plain asks only `POST /` with a salience event, for
+One process, so many connections, on each one request after the other: the three stateless calls and events of
+users, 1 and 64 a request (one service each). --plain asks only `POST /` with a salience event, for
 bench/python/plain_serve.py.
 """
 import argparse
@@ -18,13 +18,20 @@ JSON, NDJSON = b"application/json", b"application/x-ndjson"
 
 
 def requests(plain):
-    salience = json.dumps({"features": [{"type": "system_event", "severity": "high", "frequency": .8}]})
+    event = {"type": "system_event", "severity": "high", "frequency": .8}
+    salience = {batch: json.dumps({"features": [event] * batch}) for batch in (1, 64)}
+    for batch in (1, 64):
+        if plain:
+            yield f"plain Python, {batch} a request", "/", JSON, lambda n, batch=batch: salience[batch]
+        else:
+            yield (f"POST /salience, {batch} a request", "/salience", JSON,
+                   lambda n, batch=batch: salience[batch])
     if plain:
-        yield "plain Python: severity and frequency", "/", JSON, lambda n: salience
         return
-    yield "POST /salience, one event", "/salience", JSON, lambda n: salience
-    yield ("POST /anomaly, one row", "/anomaly", JSON,
-           lambda n: json.dumps({"source": f"bench-{n % 16}", "metrics": [{"cpu": .3, "memory": .5}]}))
+    for batch in (1, 64):
+        yield (f"POST /anomaly, {batch} a request", "/anomaly", JSON,
+               lambda n, batch=batch: json.dumps({"source": f"bench-{n % 16}",
+                                                  "metrics": [{"cpu": .3, "memory": .5}] * batch}))
     yield ("POST /scaling", "/scaling", JSON,
            lambda n: json.dumps({"service": f"bench-{n % 16}", "usage_patterns": {"request_rate": 5}}))
     for batch in (1, 64):

@@ -18,6 +18,7 @@ from typing import Any
 import ray
 
 from liminal import _engine
+from liminal._fits import RayFits
 from liminal._merge import FEATURE_ORDERS
 from liminal.engine import Engine
 
@@ -265,8 +266,9 @@ class Commons:
 class Models:
     """Registry, trainings and experiments: what changes models, in one place.
 
-    It learns from what all owners have when a training is asked for. Trainings end with it, and are then
-    found failed; versions and aliases that were acknowledged stay.
+    It learns from what all owners have when a training is asked for. Fits of the trainer ray are tasks of the
+    cluster. Trainings end with it, and are then found failed; versions and aliases that were acknowledged
+    stay.
     """
 
     def __init__(self, settings: dict[str, Any]):
@@ -278,7 +280,7 @@ class Models:
             try:
                 self._service = _engine.Service(
                     Engine(), folder=str(self._folder), token=settings["token"], models="apart",
-                    definitions=settings["models"])
+                    definitions=settings["models"], fits=RayFits(settings["fit_cpus"]))
                 return
             except RuntimeError:  # an earlier incarnation still holds the folder
                 if time.monotonic() > until:

@@ -81,7 +81,8 @@ def train(
     time_budget_s: float = 60,
     fits_max: int | None = None,
     seed: int = 1,
-    workers: int = 2,
+    workers: int | None = None,
+    trainer: str = "builtin",
     latency_us: float = 5,
     size_mib: float = 8,
     progress: Progress | None = None,
@@ -97,7 +98,9 @@ def train(
     task: auto, classification, regression, anomaly or clustering; the last two need no target. objective:
     roc-auc, pr-auc, log-loss; of values squared or absolute. quantile: of values, which one to foretell
     (.9). With fits_max the same rows and seed give the same model to the bit, the program's too; else it
-    searches for time_budget_s seconds. progress(share done, candidates, best score) is called ten times a
+    searches for time_budget_s seconds. trainer: builtin, or ray, which has every fit carried out as a task of
+    the cluster that ``ray.init`` connected to, and gives the same model. workers: fits at a time; by default
+    two, or as many as the cluster's free processors take. progress(share done, candidates, best score) is called ten times a
     second, and ends the search by returning False.
 
     Other threads run meanwhile; Ctrl-C interrupts. The rows are copied once, as float32. Raises ValueError
@@ -109,6 +112,9 @@ def train(
     unknown = [one for one in ignore if one not in columns]
     if unknown:
         raise ValueError(f"ignore: has no column {unknown[0]}")
+    fits = _fits_of(trainer, unsupervised=task in ("anomaly", "clustering"))
+    if workers is None:
+        workers = 2 if fits is None else fits.at_once()
     if not 1 <= workers <= 64:
         raise ValueError("workers: must be 1 to 64")
     if not (1 <= time_budget_s <= 864_000 and (fits_max is None or 1 <= fits_max <= 100_000)):
@@ -146,7 +152,26 @@ def train(
          "objective": objective, "quantile": quantile or 0.0, "alert_ratio": alert_ratio,
          "time_budget_s": float(time_budget_s), "fits_max": fits_max or 0, "seed": seed,
          "workers": workers, "latency_us": float(latency_us), "size_mib": float(size_mib)},
-        progress))
+        progress, fits))
+
+
+def _fits_of(trainer: str, unsupervised: bool) -> Any:
+    """Where fits are carried out; None for here."""
+    if trainer == "builtin":
+        return None
+    if trainer != "ray":
+        raise ValueError("trainer: must be builtin or ray")
+    if unsupervised:
+        raise ValueError("trainer: ray is for tasks with a target")
+    try:
+        import ray
+    except ImportError:
+        raise ValueError("trainer: ray is not installed") from None
+    if not ray.is_initialized():
+        raise ValueError("trainer: ray needs a cluster: call ray.init first")
+    from liminal._fits import RayFits
+
+    return RayFits()
 
 
 def _taken(columns: dict[str, Any], wanted: str | Any | None) -> str | None:

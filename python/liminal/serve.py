@@ -10,8 +10,8 @@ is asked of trained models; one actor keeps and trains them.
 Arguments of ``app``, as in deploy/ray/serve.yaml: owners (actors that share the 64 shards; fixed for the
 life of a folder), replicas (of the ingress; 0 where
 a configuration file says), folder (where owners keep their snapshots; on several machines a shared one),
-snapshot_s, token, profile, mode, owner_cpus, name, models (definitions of models beside the first three, as
-``models.definitions`` of the program).
+snapshot_s, token, profile, mode, owner_cpus, fit_cpus (what a fit of the trainer ray is reckoned at), name,
+models (definitions of models beside the first three, as ``models.definitions`` of the program).
 """
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from liminal import _engine, _merge
+from liminal._fits import FIT_CPUS
 from liminal._owner import MISMATCH, make_models, make_owners
 from liminal.api import (
     BODY_BYTES_MAX,
@@ -42,7 +43,7 @@ from liminal.engine import Engine
 
 DEFAULTS: dict[str, Any] = {
     "name": "liminal", "owners": 2, "replicas": 2, "folder": "/tmp/liminal", "snapshot_s": 2.0,
-    "token": "", "profile": "chat", "mode": "shadow", "owner_cpus": 0, "beat": True,
+    "token": "", "profile": "chat", "mode": "shadow", "owner_cpus": 0, "fit_cpus": FIT_CPUS, "beat": True,
     "models": [],
 }
 # An owner that died is back within seconds: so long a request waits for it.
@@ -63,6 +64,8 @@ def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("owners: must be 1 to 64")
     if settings["replicas"] < 0:
         raise ValueError("replicas: must be at least 1, or 0 for what the deployment's configuration says")
+    if not 0 < settings["fit_cpus"] <= 64:
+        raise ValueError("fit_cpus: must be above 0 and at most 64")
     if not all(isinstance(one, str) for one in settings["models"]):
         raise ValueError("models: must be definitions, each a line of text")
     Engine(profile=settings["profile"], mode=settings["mode"])

@@ -183,6 +183,7 @@ version: what /ml/status says. place, owners: as the engine of so many that shar
 models: "" for none; "here" for a registry in the folder that learns from this engine's users, "apart" for
 one that learns from what ``learn_from`` is given, "copies" for champions that ``take_copies`` is given,
 only to be asked. definitions: of models beside the first three, "NAME TASK TARGET FEATURE,FEATURE,…".
+fits: where the trainer ray has its fits carried out (``liminal._fits``); without it is refused.
 
 Thread-safe; the interpreter is free while a request is answered.)")
       .def(
@@ -195,7 +196,8 @@ Thread-safe; the interpreter is free while a request is answered.)")
              std::size_t place,
              std::size_t owners,
              std::string_view models,
-             std::vector<std::string> definitions) {
+             std::vector<std::string> definitions,
+             nb::object fits) {
             const ModelsAt at = models_at(models, folder);
             new (self) HttpService(std::move(engine),
                                    {std::move(folder),
@@ -204,7 +206,8 @@ Thread-safe; the interpreter is free while a request is answered.)")
                                     place,
                                     owners,
                                     at,
-                                    std::move(definitions)});
+                                    std::move(definitions),
+                                    fits.is_none() ? nullptr : std::make_shared<RemoteFits>(fits)});
           },
           "engine"_a,
           nb::kw_only(),
@@ -214,7 +217,8 @@ Thread-safe; the interpreter is free while a request is answered.)")
           "place"_a = 0,
           "owners"_a = 1,
           "models"_a = "",
-          "definitions"_a = std::vector<std::string>{})
+          "definitions"_a = std::vector<std::string>{},
+          "fits"_a = nb::none())
       .def("handle",
            &handle,
            "method"_a,

@@ -12,6 +12,8 @@
 #include "bind.hpp"
 #include "core/base/hash.hpp"
 #include "io/onnx/write.hpp"
+#include "remote_fits.hpp"
+#include "server/training/fits_apart.hpp"
 #include "server/training/table_run.hpp"
 
 namespace liminal::python {
@@ -144,10 +146,14 @@ nb::dict told_of(training::TableRun& run) {
   return out;
 }
 
-nb::dict train(training::CsvTable& read, const training::TableWish& wish, nb::handle progress) {
+nb::dict train(training::CsvTable& read,
+               const training::TableWish& wish,
+               nb::handle progress,
+               const training::Fitting& fitting) {
   auto run = [&] {
     const nb::gil_scoped_release release;
-    return training::TableRun::begin(std::move(read), wish);
+    return training::TableRun::begin(
+        std::move(read), wish, training::TableRun::Clock::now(), fitting);
   }();
   if (!run) raise_value("", run.error().text);
   try {
@@ -216,7 +222,8 @@ void bind_training(nb::module_& module) {
          const MaybeColumn<std::int32_t>& group,
          std::vector<std::string> notes,
          const nb::dict& wish,
-         nb::handle progress) {
+         nb::handle progress,
+         nb::object fits) {
         training::CsvTable read = table_of(values,
                                            names,
                                            std::move(levels),
@@ -228,8 +235,16 @@ void bind_training(nb::module_& module) {
                                            group,
                                            std::move(notes));
         const training::TableWish wished = wish_of(wish);
-        return wished.unsupervised() ? train_unsupervised(read, wished)
-                                     : train(read, wished, progress);
+        if (wished.unsupervised()) return train_unsupervised(read, wished);
+        if (fits.is_none()) return train(read, wished, progress, training::fitting_here());
+        const RemoteFits apart(fits);
+        try {
+          return train(read, wished, progress, apart.fitting());
+        } catch (const nb::builtin_exception& refused) {
+          if (apart.complaint().empty()) throw;
+          raise_value(
+              "", std::string(refused.what()) + "; the cluster said last: " + apart.complaint());
+        }
       },
       "values"_a,
       "names"_a,
@@ -242,7 +257,39 @@ void bind_training(nb::module_& module) {
       "group"_a.none(),
       "notes"_a,
       "wish"_a,
-      "progress"_a.none());
+      "progress"_a.none(),
+      "fits"_a.none());
+  nb::class_<Guarded<training::FitsApart>>(
+      module, "FitsApart", "A search's source as a worker has it, prepared to be fitted to.")
+      .def(
+          "__init__",
+          [](Guarded<training::FitsApart>* self, const Column<std::uint8_t>& source) {
+            auto prepared = [&] {
+              const nb::gil_scoped_release release;
+              return training::FitsApart::prepare(
+                  {reinterpret_cast<const char*>(source.data()), source.size()});
+            }();
+            if (!prepared) raise_error("source", prepared.error());
+            new (self) Guarded<training::FitsApart>(std::move(*prepared));
+          },
+          "source"_a,
+          "source: the bytes of one, uint8 of shape (n,). Raises ValueError.")
+      .def(
+          "fit",
+          [](Guarded<training::FitsApart>& apart,
+             const nb::bytes& job,
+             double left_s) -> nb::object {
+            const std::string_view asked(job.c_str(), job.size());
+            const auto fit = apart.without_interpreter(
+                [&](training::FitsApart& held) { return held.fit(asked, left_s); });
+            if (fit) return nb::bytes(fit->data(), fit->size());
+            if (fit.error().code != ErrorCode::kUnavailable) raise_error("job", fit.error());
+            return nb::none();
+          },
+          "job"_a,
+          "left_s"_a,
+          "Carries out a job for at most so many seconds: the bytes of the fit; None when nothing "
+          "was done by then.");
 }
 
 }  // namespace liminal::python

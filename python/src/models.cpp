@@ -142,7 +142,9 @@ Asked<learn::TrainingJob> ModelsOf::train(const learn::TrainRequest& request) {
       request,
       {[this](const auto& definition, const auto& asked) { return kept_rows(definition, asked); },
        options_.folder + "/training",
-       options_.workers});
+       options_.workers,
+       nullptr,
+       options_.fits ? options_.fits->cluster() : nullptr});
 }
 
 Asked<api::Predictor> ModelsOf::predictor(const std::string& model,

@@ -16,6 +16,7 @@
 #include "io/files/file_system.hpp"
 #include "io/prometheus/snapshot.hpp"
 #include "io/sqlite/directory_lock.hpp"
+#include "remote_fits.hpp"
 #include "server/api/backend.hpp"
 #include "server/api/models_port.hpp"
 #include "server/registry/answers.hpp"
@@ -38,6 +39,7 @@ struct ModelOptions {
   std::string folder;                    ///< of the registry
   std::vector<std::string> definitions;  ///< beside the first three (`learn::parse_definition`)
   std::uint32_t workers = 1;             ///< fits at a time
+  std::shared_ptr<RemoteFits> fits{};    ///< of the trainer ray; null: there is none
 };
 
 /// The models of a process in Python: registry, trainings and experiments as the program has them,

@@ -108,8 +108,11 @@ void HttpService::open_models(const ServiceOptions& options) {
       return material_;
     };
   }
-  auto models = ModelsOf::open(
-      *files_, {folder_of(options, "models"), options.definitions}, std::move(sources));
+  ModelOptions of;
+  of.folder = folder_of(options, "models");
+  of.definitions = options.definitions;
+  of.fits = options.fits;
+  auto models = ModelsOf::open(*files_, of, std::move(sources));
   if (!models) throw std::runtime_error("models: " + models.error());
   models_ = std::move(*models);
   backend_.attach(models_.get());
@@ -121,7 +124,7 @@ void HttpService::learn_from(Material material) {
   material_ = std::move(material);
 }
 
-HttpService::~HttpService() = default;
+HttpService::~HttpService() { ending_.emplace(); }
 
 http::Response HttpService::handle(http::Request request) {
   // Shared: the thread that answers may still be at `set_value` when this returns.

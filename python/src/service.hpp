@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct ServiceOptions {
   std::size_t place = 0, owners = 1;
   ModelsAt models = ModelsAt::kNowhere;
   std::vector<std::string> definitions;  ///< of models, beside the first three
+  std::shared_ptr<RemoteFits> fits;      ///< where the trainer ray has its fits; null: nowhere
 };
 
 /// The HTTP API of api/openapi.yaml over an engine in this process: the program's own handlers,
@@ -39,6 +41,7 @@ class HttpService {
  public:
   /// Throws std::runtime_error when the models' folder cannot be had.
   HttpService(std::shared_ptr<Engine> engine, const ServiceOptions& options);
+  /// Whoever holds the interpreter lets go of it meanwhile: a training may have to end first.
   ~HttpService();
   HttpService(const HttpService&) = delete;
   HttpService& operator=(const HttpService&) = delete;
@@ -69,6 +72,8 @@ class HttpService {
  private:
   void open_models(const ServiceOptions& options);
 
+  /// First: what ends after it ends without the interpreter.
+  std::optional<nb::gil_scoped_release> ending_;
   const std::shared_ptr<Engine> engine_;
   std::mutex routing_;  ///< one request at a time is diverted
   const std::unique_ptr<files::FileSystem> files_;

@@ -57,6 +57,11 @@ class Booster {
                                   Booster& booster,
                                   const Stop& stop);
 
+/// Carries out jobs of one material for one thread, wherever that is: as `run_fit`, and with what
+/// there is once `left_s` have passed (infinite: when it is done).
+using Fitter = std::function<Result<Fit>(
+    const Material& material, const FitJob& job, double left_s, const Stop& stop)>;
+
 /// A margin from what a model adds up to: of forests of classes log(p/(1 − p)), else itself.
 [[nodiscard]] double link_margin(models::Link link, double sum);
 

@@ -10,7 +10,7 @@ namespace liminal::learn {
 Result<models::Predictor> remake(const Material& all,
                                  const Recipes& recipes,
                                  std::uint64_t seed,
-                                 Booster& booster,
+                                 const Fitter& fitter,
                                  const Stop& stop) {
   Mixer mixer(all);
   for (const Recipes::Member& member : recipes.members) {
@@ -19,7 +19,7 @@ Result<models::Predictor> remake(const Material& all,
     job.rounds_max = member.rounds;
     job.seed = seed;
     job.end_s = std::numeric_limits<double>::infinity();
-    const auto fit = run_fit(all, job, booster, stop);
+    const auto fit = fitter(all, job, job.end_s, stop);
     if (!fit) return tl::unexpected(fit.error());
     // Half of a fit is not what was judged.
     if (!fit->complete) return failure(ErrorCode::kUnavailable);

@@ -18,7 +18,7 @@ namespace liminal::learn {
 [[nodiscard]] Result<models::Predictor> remake(const Material& all,
                                                const Recipes& recipes,
                                                std::uint64_t seed,
-                                               Booster& booster,
+                                               const Fitter& fitter,
                                                const Stop& stop);
 
 }  // namespace liminal::learn

@@ -521,6 +521,13 @@ double fresh_auc(const Search& search, const Trained& trained) {
   return roc_auc(scores, fresh.labels);
 }
 
+Fitter small_fitter() {
+  return [](const Material& material, const FitJob& job, double, const Stop& stop) {
+    SmallBooster booster;
+    return run_fit(material, job, booster, stop);
+  };
+}
+
 TEST(Remake, GivesTheModelOfTheSameRowsAgain) {
   Search search(made_up(5, 900), Loss{}, counted(40));
   const auto outcome = run(search, 2);
@@ -530,11 +537,11 @@ TEST(Remake, GivesTheModelOfTheSameRowsAgain) {
   for (const auto& member : outcome->best.recipes.members) sum += member.weight;
   EXPECT_NEAR(sum, 1, 1e-9);
   ASSERT_TRUE(outcome->champion);
-  SmallBooster booster;
+  const Fitter fitter = small_fitter();
   const Material all = material_of_all(made_up(5, 900), Loss{}, counted(40));
-  const auto again = remake(all, outcome->champion->recipes, 1, booster, never);
+  const auto again = remake(all, outcome->champion->recipes, 1, fitter, never);
   ASSERT_TRUE(again);
-  const auto twice = remake(all, outcome->champion->recipes, 1, booster, never);
+  const auto twice = remake(all, outcome->champion->recipes, 1, fitter, never);
   EXPECT_EQ(*again, *twice);
   Trained remade = *outcome->champion;
   remade.predictor = *again;
@@ -550,9 +557,8 @@ TEST(Remake, LearnsFromRowsThatTheSearchHeldOut) {
   ASSERT_TRUE(outcome && outcome->fresh);
   const Material all = material_of_all(table, Loss{}, options);
   EXPECT_EQ(all.set(0).size(), table.rows());
-  SmallBooster booster;
   Trained remade = outcome->best;
-  remade.predictor = *remake(all, outcome->best.recipes, options.seed, booster, never);
+  remade.predictor = *remake(all, outcome->best.recipes, options.seed, small_fitter(), never);
   EXPECT_NE(remade.predictor, outcome->best.predictor);
   EXPECT_GT(fresh_auc(search, remade), .8);
 }
@@ -561,9 +567,9 @@ TEST(Remake, IsNotThereWhenItWasStopped) {
   Search search(made_up(7, 300), Loss{}, counted(20));
   const auto outcome = run(search, 1);
   ASSERT_TRUE(outcome);
-  SmallBooster booster;
+  const Fitter fitter = small_fitter();
   const Material all = material_of_all(made_up(7, 300), Loss{}, counted(20));
-  const auto stopped = remake(all, outcome->best.recipes, 1, booster, [] { return true; });
+  const auto stopped = remake(all, outcome->best.recipes, 1, fitter, [] { return true; });
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().code, ErrorCode::kUnavailable);
 }

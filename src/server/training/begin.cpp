@@ -41,6 +41,36 @@ std::optional<learn::Refusal> lacking(const learn::ModelDefinition& definition,
   return few;
 }
 
+std::optional<learn::Refusal> trainer_refusal(const learn::ModelDefinition& definition,
+                                              const learn::TrainRequest& request,
+                                              const Source& source) {
+  if (request.trainer == "builtin") return std::nullopt;
+  if (request.trainer == "kenning" && source.kenning)
+    return kenning_refusal(definition, request, *source.kenning);
+  if (request.trainer != "ray")
+    return wrong("trainer", request.trainer + " is not configured here; builtin is always there")
+        .value();
+  if (!source.ray) return wrong("trainer", std::string(kRayIsElsewhere)).value();
+  const bool searched =
+      definition.task == Task::kClassification || definition.task == Task::kRegression;
+  if (!searched || request.unsupervised || definition.name == kSalienceRanking)
+    return wrong("trainer", "ray is for searched models of classes and values").value();
+  return std::nullopt;
+}
+
+Asked<learn::TrainedModel> train_on(const Cluster& cluster,
+                                    Rows rows,
+                                    BuiltinOptions options,
+                                    const Telling& telling) {
+  options.workers = cluster.at_once();
+  options.fitting = cluster.fitting;
+  auto made = train_builtin(std::move(rows), options, telling);
+  if (made || telling.cancelled()) return made;
+  if (const std::string last = cluster.complaint(); !last.empty())
+    made.error().text += "; the cluster said last: " + last;
+  return made;
+}
+
 }  // namespace
 
 tl::unexpected<learn::Refusal> wrong(std::string field, std::string text) {
@@ -74,15 +104,11 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
                              const learn::TrainRequest& request,
                              const Source& source) {
   if (definition == nullptr) return wrong("model_name", "is no model that is known");
-  const bool kenning = request.trainer == "kenning" && source.kenning;
-  if (request.trainer != "builtin" && !kenning)
-    return wrong("trainer", request.trainer + " is not configured here; builtin is always there");
   const bool ranks = definition->name == kSalienceRanking;
   if (request.unsupervised && (definition->task != Task::kClassification || ranks))
     return wrong("unsupervised", "is for models of classes; others know or need no labels");
-  if (kenning)
-    if (auto refused = kenning_refusal(*definition, request, *source.kenning))
-      return tl::unexpected(std::move(*refused));
+  if (auto refused = trainer_refusal(*definition, request, source))
+    return tl::unexpected(std::move(*refused));
   auto rows = request.source == learn::DataSource::kFile
                   ? file_rows(*definition, request, source.folder)
                   : source.rows(*definition, request);
@@ -93,7 +119,11 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
   options.request = request;
   options.workers = source.workers;
   const auto shared = std::make_shared<Rows>(std::move(*rows));
-  return Work([options, shared, ranks, kenning = kenning ? source.kenning : nullptr](
+  return Work([options,
+               shared,
+               ranks,
+               kenning = request.trainer == "kenning" ? source.kenning : nullptr,
+               ray = request.trainer == "ray" ? source.ray : nullptr](
                   const Incumbent& incumbent, const Telling& telling) mutable {
     options.champion = incumbent.scorer;
     options.champion_trained_s = incumbent.made_s;
@@ -102,6 +132,7 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
       how.folder += "/" + options.definition.name;
       return train_kenning(std::move(*shared), options, how, telling);
     }
+    if (ray) return train_on(*ray, std::move(*shared), options, telling);
     if (ranks) return train_ranking(*shared, options);
     return train_builtin(std::move(*shared), options, telling);
   });

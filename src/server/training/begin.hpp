@@ -22,6 +22,13 @@ struct Incumbent {
   std::optional<double> made_s;                  ///< when it was made, since the Unix epoch
 };
 
+/// A cluster that carries fits out.
+struct Cluster {
+  std::function<std::uint32_t()> at_once;  ///< how many
+  Fitting fitting;
+  std::function<std::string()> complaint;  ///< what went wrong last; empty: nothing
+};
+
 /// What trainings learn from, and with what.
 struct Source {
   /// Rows of what is kept; not called for `DataSource::kFile`.
@@ -30,6 +37,7 @@ struct Source {
   std::uint32_t workers = 2;  ///< fits at a time
   /// Its folder holds one for each model. Null: there is no such trainer here.
   std::shared_ptr<const KenningOptions> kenning{};
+  std::shared_ptr<const Cluster> ray{};  ///< null: the same
 };
 
 /// A training that may begin: blocks, and ends soon after it is cancelled. Once.

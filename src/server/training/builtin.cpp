@@ -116,8 +116,9 @@ class Training {
     options.seed = options_.request.seed;
     options.workers = options_.workers;
     options.fresh_ratio = 0;  // the rows that judge are held out already
-    Runner runner(
-        learn::Search(train, loss_, options), xgboost_boosters(), {.workers = options_.workers});
+    Runner runner(learn::Search(train, loss_, options),
+                  options_.fitting({train, loss_, options}),
+                  {.workers = options_.workers});
     while (!runner.wait_for(kTold)) {
       if (told) telling_.tell(.9 * runner.progress(), lines_of(runner.leaderboard()));
       if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
@@ -292,10 +293,10 @@ class Training {
     std::iota(every.begin(), every.end(), 0U);
     learn::SearchOptions options;
     options.seed = options_.request.seed;
-    const learn::Material all =
-        learn::material_of_all(searched(rows_.table, every, classes_), loss_, options);
-    auto made =
-        learn::remake(all, recipes, options.seed, *xgboost_boosters()(), telling_.cancelled);
+    learn::Table table = searched(rows_.table, every, classes_);
+    const learn::Fitter fitter = options_.fitting({table, loss_, options, true})();
+    const learn::Material all = learn::material_of_all(std::move(table), loss_, options);
+    auto made = learn::remake(all, recipes, options.seed, fitter, telling_.cancelled);
     if (made) return std::move(*made);
     return refusal(
         ErrorCode::kUnavailable,

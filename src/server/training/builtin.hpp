@@ -7,6 +7,7 @@
 #include "core/learn/promote.hpp"
 #include "core/learn/registered.hpp"
 #include "core/models/scorer.hpp"
+#include "server/training/fitting.hpp"
 #include "server/training/held_out.hpp"
 #include "server/training/rows.hpp"
 
@@ -25,7 +26,8 @@ struct BuiltinOptions {
   /// When the champion was trained: what was before it may know by heart. None: it learnt none of
   /// the rows.
   std::optional<double> champion_trained_s{};
-  std::uint32_t workers = 2;
+  std::uint32_t workers = 2;         ///< fits at a time
+  Fitting fitting = fitting_here();  ///< where they are carried out
   learn::GateOptions gate{};
 };
 

@@ -34,7 +34,7 @@ class TrainingReport : public ::testing::Test {
   TrainingReport() {
     learn::SearchOptions options;
     options.fits_max = 12;
-    Runner runner(learn::Search(made_up(1, 500), {}, options), xgboost_boosters(), {});
+    Runner runner(learn::Search(made_up(1, 500), {}, options), fitters_here(), {});
     outcome_ = *runner.outcome();
     report_.facts.name = "a & b";
     report_.facts.target = "y";

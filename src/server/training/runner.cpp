@@ -3,8 +3,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "io/xgboost/trainer.hpp"
-
 namespace liminal::training {
 namespace {
 
@@ -16,10 +14,10 @@ double seconds_since(Clock::time_point begun) {
 
 }  // namespace
 
-Runner::Runner(learn::Search search, MakeBooster make_booster, Options options)
+Runner::Runner(learn::Search search, MakeFitter make_fitter, Options options)
     : search_(std::move(search)), options_(options) {
   for (std::uint32_t i = 0; i < options_.workers; ++i)
-    threads_.emplace_back([this, make_booster] { work(make_booster); });
+    threads_.emplace_back([this, make_fitter] { work(make_fitter); });
 }
 
 Runner::~Runner() {
@@ -27,11 +25,11 @@ Runner::~Runner() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void Runner::work(const MakeBooster& make_booster) {
+void Runner::work(const MakeFitter& make_fitter) {
   // On Linux each thread has a priority of its own; a refusal changes nothing.
   if (options_.nice != 0)
     static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), options_.nice));
-  const auto booster = make_booster();
+  const learn::Fitter fitter = make_fitter();
   std::unique_lock lock(mutex_);
   while (!search_.done()) {
     const auto job = search_.next(elapsed_s());
@@ -42,12 +40,13 @@ void Runner::work(const MakeBooster& make_booster) {
     }
     lock.unlock();
     const auto begun = Clock::now();
+    const double left_s = job->end_s - elapsed_s();
     const auto stop = [&] {
       if (elapsed_s() >= job->end_s) return true;
       const std::lock_guard guard(mutex_);
       return cancelled_;
     };
-    auto fit = learn::run_fit(search_.material(), *job, *booster, stop);
+    auto fit = fitter(search_.material(), *job, left_s, stop);
     const double cost_s = seconds_since(begun);
     lock.lock();
     search_.told(job->id, std::move(fit), cost_s, elapsed_s());
@@ -89,10 +88,6 @@ Result<learn::Outcome> Runner::outcome() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return search_.done(); });
   return search_.finish();
-}
-
-MakeBooster xgboost_boosters() {
-  return [] { return std::make_unique<xgboost::Trainer>(); };
 }
 
 }  // namespace liminal::training

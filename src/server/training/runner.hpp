@@ -2,20 +2,16 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <functional>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "core/learn/search.hpp"
+#include "server/training/fitting.hpp"
 
 namespace liminal::training {
 
-/// Makes the booster of one worker thread.
-using MakeBooster = std::function<std::unique_ptr<learn::Booster>()>;
-
-/// Carries out a search on threads of its own.
+/// Carries out a search on threads of its own, which wait where fits are carried out elsewhere.
 ///
 /// Thread rule: all members may be called from any thread. The destructor cancels and waits for the
 /// fits under way, which end within a round of boosting.
@@ -28,7 +24,7 @@ class Runner {
     std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
   };
 
-  Runner(learn::Search search, MakeBooster make_booster, Options options);
+  Runner(learn::Search search, MakeFitter make_fitter, Options options);
   ~Runner();
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
@@ -50,7 +46,7 @@ class Runner {
   [[nodiscard]] learn::Validation validation() const { return search_.validation(); }
 
  private:
-  void work(const MakeBooster& make_booster);
+  void work(const MakeFitter& make_fitter);
 
   learn::Search search_;
   Options options_;
@@ -59,8 +55,5 @@ class Runner {
   bool cancelled_ = false;
   std::vector<std::thread> threads_;
 };
-
-/// Boosters of XGBoost.
-[[nodiscard]] MakeBooster xgboost_boosters();
 
 }  // namespace liminal::training

@@ -34,8 +34,8 @@ learn::Search search_of(std::uint32_t fits, double budget_s = 0) {
 }
 
 TEST(Runner, FindsTheSameWithOneThreadAndTwo) {
-  Runner one(search_of(60), xgboost_boosters(), {.workers = 1});
-  Runner two(search_of(60), xgboost_boosters(), {.workers = 2});
+  Runner one(search_of(60), fitters_here(), {.workers = 1});
+  Runner two(search_of(60), fitters_here(), {.workers = 2});
   const auto a = one.outcome(), b = two.outcome();
   ASSERT_TRUE(a && b);
   EXPECT_GT(a->best.figures.roc_auc, .74);
@@ -46,7 +46,7 @@ TEST(Runner, FindsTheSameWithOneThreadAndTwo) {
 }
 
 TEST(Runner, MakesAModelThatCanBeAsked) {
-  Runner runner(search_of(40), xgboost_boosters(), {});
+  Runner runner(search_of(40), fitters_here(), {});
   const auto outcome = runner.outcome();
   ASSERT_TRUE(outcome && outcome->champion);
   RunFacts facts;
@@ -67,7 +67,7 @@ TEST(Runner, MakesAModelThatCanBeAsked) {
 }
 
 TEST(Runner, EndsAtOnceWhenCancelled) {
-  Runner runner(search_of(0, 3600), xgboost_boosters(), {});
+  Runner runner(search_of(0, 3600), fitters_here(), {});
   EXPECT_FALSE(runner.wait_for(std::chrono::milliseconds(1)));
   runner.cancel();
   EXPECT_TRUE(runner.wait_for(std::chrono::seconds(60)));
@@ -75,11 +75,11 @@ TEST(Runner, EndsAtOnceWhenCancelled) {
 }
 
 TEST(Runner, CanGoAwayWhileItRuns) {
-  for (int i = 0; i < 5; ++i) Runner runner(search_of(0, 3600), xgboost_boosters(), {});
+  for (int i = 0; i < 5; ++i) Runner runner(search_of(0, 3600), fitters_here(), {});
 }
 
 TEST(Runner, KeepsToItsTime) {
-  Runner runner(search_of(0, 1.5), xgboost_boosters(), {});
+  Runner runner(search_of(0, 1.5), fitters_here(), {});
   ASSERT_TRUE(runner.outcome());
   // Fits under way end within a round; a busy machine may be late.
   EXPECT_LT(runner.elapsed_s(), 15);

@@ -90,7 +90,8 @@ bool never() { return false; }
 
 tl::expected<std::unique_ptr<TableRun>, TableRefusal> TableRun::begin(CsvTable read,
                                                                       const TableWish& wish,
-                                                                      Clock::time_point begun) {
+                                                                      Clock::time_point begun,
+                                                                      Fitting fitting) {
   const auto aim = aim_of(wish, read.classes);
   if (!aim) return tl::unexpected(aim.error());
   std::unique_ptr<TableRun> run(new TableRun);
@@ -111,13 +112,15 @@ tl::expected<std::unique_ptr<TableRun>, TableRefusal> TableRun::begin(CsvTable r
   if (auto why = refusal(read.table, facts.loss)) return wrong_table(std::move(*why));
   run->options_ = options_of(wish, aim->objective);
   run->weights_ = read.table.weights;
+  run->fitting_ = std::move(fitting);
+  MakeFitter fitters = run->fitting_({read.table, aim->loss, run->options_});
   learn::Search search(std::move(read.table), aim->loss, run->options_);
   if (!search.problems().empty()) {
     const Problem& problem = search.problems().front();
     return wrong_table(problem.key + " " + problem.text);
   }
   run->runner_ = std::make_unique<Runner>(std::move(search),
-                                          xgboost_boosters(),
+                                          std::move(fitters),
                                           Runner::Options{.workers = wish.workers, .begun = begun});
   return run;
 }
@@ -136,8 +139,9 @@ tl::expected<models::Model, std::string> TableRun::model(const learn::Trained& t
   if (outcome_->fresh) {
     learn::Table rows = table();
     rows.weights = weights_;
+    const learn::Fitter fitter = fitting_({rows, facts_.loss, options_, true})();
     const learn::Material all = learn::material_of_all(std::move(rows), facts_.loss, options_);
-    auto made = learn::remake(all, trained.recipes, options_.seed, *xgboost_boosters()(), never);
+    auto made = learn::remake(all, trained.recipes, options_.seed, fitter, never);
     if (!made) return tl::unexpected<std::string>("it could not be fitted to all rows");
     last.predictor = std::move(*made);
   }

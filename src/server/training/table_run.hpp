@@ -50,9 +50,12 @@ class TableRun {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Begins at once. `begun`: when the time budget began.
+  /// Begins at once. `begun`: when the time budget began. `fitting`: where fits are carried out.
   [[nodiscard]] static tl::expected<std::unique_ptr<TableRun>, TableRefusal> begin(
-      CsvTable read, const TableWish& wish, Clock::time_point begun = Clock::now());
+      CsvTable read,
+      const TableWish& wish,
+      Clock::time_point begun = Clock::now(),
+      Fitting fitting = fitting_here());
 
   [[nodiscard]] Runner& runner() { return *runner_; }
   /// Waits for the end. False when no model could be fitted in the budget.
@@ -73,6 +76,7 @@ class TableRun {
 
   RunFacts facts_;
   std::vector<std::string> notes_;
+  Fitting fitting_;
   std::unique_ptr<Runner> runner_;
   std::optional<learn::Outcome> outcome_;
   learn::SearchOptions options_;

@@ -1,0 +1,140 @@
+"""The trainer ray: every fit a task of the cluster, the same model as here, also when workers die."""
+import csv
+import os
+import pathlib
+import signal
+import threading
+import time
+
+import numpy as np
+
+import liminal
+from test_added_models import ask
+
+FITS = 12
+
+
+def table(rows: int, seed: int = 3) -> dict:
+    draw = np.random.default_rng(seed)
+    a, kind = draw.normal(size=rows), draw.integers(0, 3, size=rows)
+    value = 2 * a + (kind == 1) + draw.normal(size=rows) / 2
+    return {"a": a, "b": draw.normal(size=rows), "kind": np.array(["x", "y", "z"])[kind].tolist(),
+            "user": [f"user-{place % 40}" for place in range(rows)],
+            "bad": np.where(value > .5, "yes", "no").tolist(), "value": value}
+
+
+def without(columns: dict, name: str) -> dict:
+    return {one: values for one, values in columns.items() if one != name}
+
+
+def workers_of_this_cluster() -> list[int]:
+    """Processes that carry out fits now."""
+    token, found = os.environ["RAY_AUTH_TOKEN"].encode(), []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if ((process / "cmdline").read_bytes().startswith(b"ray::carry_out")
+                    and token in (process / "environ").read_bytes()):
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_training_gives_the_same_model_as_here(cluster):
+    rows = table(500)
+    for target, more in (("bad", {"group": "user"}), ("value", {"quantile": .9, "ignore": ["user"]})):
+        columns = without(rows, "value" if target == "bad" else "bad")
+        here = liminal.train(columns, target, fits_max=FITS, **more)
+        there = liminal.train(columns, target, fits_max=FITS, trainer="ray", **more)
+        assert there.model.to_onnx() == here.model.to_onnx()
+        assert there.figures == here.figures
+
+
+def test_fits_whose_workers_die_are_carried_out_again(cluster):
+    columns = without(table(6000), "value")
+    here = liminal.train(columns, "bad", fits_max=FITS)
+    killed, over = [], threading.Event()
+
+    def kill():
+        while not over.is_set() and len(killed) < 3:
+            for one in workers_of_this_cluster()[:1]:
+                os.kill(one, signal.SIGKILL)
+                killed.append(one)
+            over.wait(.3)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    there = liminal.train(columns, "bad", fits_max=FITS, trainer="ray")
+    over.set()
+    killer.join()
+    print(f"workers killed: {len(killed)}")
+    assert killed
+    assert there.model.to_onnx() == here.model.to_onnx()
+
+
+def write_rows(settings: dict, name: str) -> None:
+    folder = pathlib.Path(settings["folder"]) / "registry" / "models" / "training"
+    folder.mkdir(exist_ok=True)
+    draw = np.random.default_rng(5)
+    features = ["messages_per_minute", "avg_message_size", "error_rate", "rate_limit_violations"]
+    with (folder / name).open("w", newline="") as out:
+        lines = csv.writer(out)
+        lines.writerow([*features, "is_anomaly", "timestamp", "user_id"])
+        for place in range(3000):
+            bad = place % 40 < 8
+            lines.writerow([*(draw.normal(size=4) + (1.5 if bad else 0)).round(4), int(bad),
+                            1_700_000_000 + place, f"user-{place % 40}"])
+
+
+def trained(base: str, **wish) -> dict:
+    status, told = ask(base, "/ml/models/train", {
+        "model_name": "anomaly_detection", "data_source": "file", "file": "rows.csv"} | wish)
+    assert status == 202, told
+    return told
+
+
+def ended(base: str, job: int) -> dict:
+    end = time.monotonic() + 120
+    while (told := ask(base, f"/ml/jobs/{job}")[1])["state"] in ("queued", "running"):
+        assert time.monotonic() < end, told
+        time.sleep(.1)
+    return told
+
+
+def test_jobs_of_the_application_have_their_fits_on_the_cluster(cluster, application):
+    base, settings = application
+    write_rows(settings, "rows.csv")
+    versions = []
+    for trainer in ("builtin", "ray"):
+        job = ended(base, trained(base, trainer=trainer, fits_max=FITS)["job_id"])
+        assert job["state"] == "succeeded" and job["trainer"] == trainer, job
+        assert job["progress"] == 1 and job["leaderboard"]
+        versions.append(job["result"]["version"])
+    told = {one["version"]: one for one in ask(base, "/ml/models/anomaly_detection")[1]["versions"]}
+    builtin, there = (told[one] for one in versions)
+    assert there["onnx_sha256"] == builtin["onnx_sha256"]
+    assert ask(base, f"/ml/models/anomaly_detection/versions/{versions[1]}/report")[0] == 200
+
+
+def test_a_job_on_the_cluster_is_cancelled(application):
+    base, settings = application
+    write_rows(settings, "rows.csv")
+    job = trained(base, trainer="ray", fits_max=100_000)["job_id"]
+    end = time.monotonic() + 60
+    while not (told := ask(base, f"/ml/jobs/{job}")[1])["leaderboard"]:
+        assert told["state"] in ("queued", "running") and time.monotonic() < end, told
+        time.sleep(.2)
+    assert told["progress"] < 1
+    assert ask(base, f"/ml/jobs/{job}", method="DELETE")[0] == 200
+    assert ended(base, job)["state"] == "cancelled"
+    end = time.monotonic() + 20
+    while workers_of_this_cluster():
+        assert time.monotonic() < end, "fits go on"
+        time.sleep(.2)
+
+
+def test_what_has_no_search_is_refused(application):
+    base, _ = application
+    status, told = ask(base, "/ml/models/train", {
+        "model_name": "user_behavior", "data_source": "recent_features", "trainer": "ray"})
+    assert status == 422 and told["errors"][0]["path"] == "trainer", told
