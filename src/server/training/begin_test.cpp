@@ -115,6 +115,30 @@ TEST(PrepareTraining, LearnsWithoutLabelsWhatIsUsual) {
   EXPECT_FALSE(made->better);
 }
 
+TEST(PrepareTraining, CarriesFitsOutWhereTheClusterIs) {
+  const auto classes = defined(models::Task::kClassification);
+  learn::TrainRequest request;
+  request.trainer = "ray";
+  request.fits_max = 8;
+  Source source = with(rows_of(300, 2));
+  EXPECT_EQ(field(prepare_training(&classes, request, source)), "trainer");
+  int prepared = 0;
+  source.ray =
+      std::make_shared<const Cluster>(Cluster{[] { return 2U; },
+                                              [&prepared](const FitSource& fits) {
+                                                ++prepared;
+                                                return fitting_here()(fits);
+                                              },
+                                              [] { return std::string("a node is gone"); }});
+  const auto groups = defined(models::Task::kClustering);
+  EXPECT_EQ(field(prepare_training(&groups, request, source)), "trainer");
+  const auto work = prepare_training(&classes, request, source);
+  ASSERT_TRUE(work);
+  const auto made = (*work)({}, kNobody);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_GE(prepared, 1);
+}
+
 TEST(BeginTraining, JudgesByTheChampionOfWhenItRuns) {
   FakeRegistry registry;
   FakeJobs jobs;
