@@ -40,22 +40,23 @@ SalienceKeeper::SalienceKeeper(files::FileSystem& system,
       path_((std::filesystem::path(std::move(folder)) / kFile).string()),
       signals_(options_of(time_scale)) {}
 
+Result<void> SalienceKeeper::load_snapshot() {
+  const Result<std::string> bytes = system_.read(path_, kBytesMax);
+  if (!bytes) return tl::unexpected(bytes.error());
+  const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  if (snapshot->header.schema_hash != kSchema) return failure(ErrorCode::kUnsupported);
+  return signals_.load(snapshot->payload);
+}
+
 void SalienceKeeper::load(sqlite::Store& store) {
   static LogSite site;
-  if (const auto bytes = system_.read(path_, kBytesMax)) {
-    const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
-    Result<void> loaded;
-    if (!snapshot) {
-      loaded = tl::unexpected(snapshot.error());
-    } else if (snapshot->header.schema_hash != kSchema) {
-      loaded = failure(ErrorCode::kUnsupported);
-    } else {
-      loaded = signals_.load(snapshot->payload);
-    }
-    if (!loaded)
-      log_.write(LogLevel::kError, site, "salience.unreadable", {{"error", words(loaded.error())}});
-  } else if (bytes.error().code != ErrorCode::kMissing) {
-    log_.write(LogLevel::kError, site, "salience.unreadable", {{"error", words(bytes.error())}});
+  const Result<void> loaded = load_snapshot();
+  if (!loaded && loaded.error().code != ErrorCode::kMissing) {
+    log_.write(LogLevel::kError, site, "salience.unreadable", {{"error", words(loaded.error())}});
+    // Else the next save would take its place.
+    if (const auto aside = files::set_aside(system_, path_); !aside)
+      log_.write(LogLevel::kError, site, "salience.not_aside", {{"error", words(aside.error())}});
   }
   const SteadyTime settled = signals_.settled();
   const auto alerts = store.alerts({.limit = kAlertsMax, .since = settled});

@@ -24,7 +24,8 @@ class SalienceKeeper final : public api::SaliencePort {
   [[nodiscard]] signals::Salience& signals() { return signals_; }
   [[nodiscard]] const signals::Salience& signals() const { return signals_; }
 
-  /// Loads what was saved; then the store's alerts that are younger than that are noted again.
+  /// Loads what was saved, or sets it aside when it cannot be read; then the store's alerts that
+  /// are younger than that are noted again.
   void load(sqlite::Store& store);
 
   /// Once a second, with the engine's time.
@@ -48,6 +49,7 @@ class SalienceKeeper final : public api::SaliencePort {
   [[nodiscard]] bool later(std::function<void()> task) override;
 
  private:
+  [[nodiscard]] Result<void> load_snapshot();
   void save(SteadyTime now);
 
   files::FileSystem& system_;
