@@ -2,16 +2,33 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <fstream>
 
+#include "io/http/message.hpp"
 #include "io/json/time_text.hpp"
 
 namespace liminal::app {
+namespace {
+
+constexpr std::array<std::string_view, 5> kTimeNames{"timestamp", "time", "datetime", "date", "t"};
+
+std::optional<TableFile> unless_json(TableFile file) {
+  if (file.in->peek() == '{') {
+    fmt::print(stderr, "liminal: {}: holds JSON, where a table of CSV is wanted\n", file.name);
+    return std::nullopt;
+  }
+  file.in->clear();
+  return file;
+}
+
+}  // namespace
 
 std::optional<TableFile> open_table_file(const std::string& path) {
   if (path == "-") {
-    return TableFile{"standard input", std::make_unique<std::istream>(std::cin.rdbuf())};
+    return unless_json({"standard input", std::make_unique<std::istream>(std::cin.rdbuf())});
   }
   auto in = std::make_unique<std::ifstream>(path, std::ios::binary);
   // A folder can be opened but not read.
@@ -19,8 +36,7 @@ std::optional<TableFile> open_table_file(const std::string& path) {
     fmt::print(stderr, "liminal: {}: cannot be read\n", path);
     return std::nullopt;
   }
-  in->clear();
-  return TableFile{path, std::move(in)};
+  return unless_json({path, std::move(in)});
 }
 
 std::optional<EventTime> table_time(std::string_view field) {
@@ -35,6 +51,16 @@ std::optional<EventTime> table_time(std::string_view field) {
   std::string completed(field);
   if (completed.size() == std::string_view("2026-01-01").size()) completed += "T00:00:00";
   return json::parse_time(completed + 'Z');
+}
+
+std::optional<std::size_t> time_column(std::span<const std::string> names) {
+  const auto found = std::find_if(names.begin(), names.end(), [](const std::string& name) {
+    return std::any_of(kTimeNames.begin(), kTimeNames.end(), [&](std::string_view known) {
+      return http::same_name(known, name);
+    });
+  });
+  if (found == names.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - names.begin());
 }
 
 }  // namespace liminal::app

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,5 +24,8 @@ struct TableFile {
 /// zone is UTC and one without a time is its midnight. Nothing for other text and outside of the
 /// years 1970 to 2200.
 [[nodiscard]] std::optional<EventTime> table_time(std::string_view field);
+
+/// The first column that is called timestamp, time, datetime, date or t, in capitals or not.
+[[nodiscard]] std::optional<std::size_t> time_column(std::span<const std::string> names);
 
 }  // namespace liminal::app

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
 namespace liminal::app {
 namespace {
 
@@ -23,6 +28,21 @@ TEST(TableTime, RefusesWhatIsNoTime) {
 TEST(TableFile, IsNoneForWhatCannotBeRead) {
   EXPECT_FALSE(open_table_file("/nowhere/file.csv"));
   EXPECT_FALSE(open_table_file("/"));
+}
+
+TEST(TableFile, IsNoneForLinesOfJson) {
+  const std::string path = ::testing::TempDir() + "table_file_test.ndjson";
+  std::ofstream(path) << "{\"a\":1}\n";
+  EXPECT_FALSE(open_table_file(path));
+  std::ofstream(path) << "a\n1\n";
+  EXPECT_TRUE(open_table_file(path));
+  std::remove(path.c_str());
+}
+
+TEST(TimeColumn, IsFoundByItsName) {
+  const std::vector<std::string> names{"requests", "Timestamp", "t"};
+  EXPECT_EQ(time_column(names), 1U);
+  EXPECT_EQ(time_column(std::span(names).first(1)), std::nullopt);
 }
 
 }  // namespace

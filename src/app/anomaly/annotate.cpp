@@ -3,19 +3,16 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "app/table_file.hpp"
 #include "io/csv/number.hpp"
-#include "io/http/message.hpp"
 
 namespace liminal::app {
 namespace {
 
 using Failed = tl::unexpected<std::string>;
 
-constexpr std::array<std::string_view, 5> kTimeNames{"timestamp", "time", "datetime", "date", "t"};
 /// A chart with more is a scribble.
 constexpr std::size_t kDrawnMax = 6;
 constexpr std::size_t kMarksMax = 40;
@@ -64,12 +61,7 @@ tl::expected<void, std::string> Annotator::choose(const csv::Table& table) {
     if (!found) return Failed(found.error());
     time_ = *found;
   } else if (table.has_header()) {
-    for (std::size_t i = 0; i < table.names().size() && !time_; ++i) {
-      if (std::any_of(kTimeNames.begin(), kTimeNames.end(), [&](std::string_view name) {
-            return http::same_name(name, table.names()[i]);
-          }))
-        time_ = i;
-    }
+    time_ = time_column(table.names());
     // Called a time, but it is something else: it labels the lines all the same.
     time_is_text_ = time_ && !table_time(table.field(*time_));
   }

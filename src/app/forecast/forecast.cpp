@@ -190,9 +190,11 @@ void add_forecast(CLI::App& parent, Run& chosen) {
       ->required();
   command->add_option("--horizon", arguments->horizon, "Steps ahead, 1 to 10000")->required();
   command->add_option("--column", arguments->column, "The values' column, by name or number");
-  command->add_option("--time",
-                      arguments->time,
-                      "A column of times (RFC 3339 or seconds): gaps become missing values");
+  command->add_option(
+      "--time",
+      arguments->time,
+      "A column of times (RFC 3339 or seconds): gaps become missing values (default: "
+      "timestamp, time, datetime, date or t, else the first of dates)");
   command->add_option("--season",
                       arguments->seasons,
                       "Points after which the series repeats itself, at most twice (24 and 168); "

@@ -105,6 +105,16 @@ TEST_F(ForecastCommand, FillsGapsBetweenTimesAndContinuesThem) {
             "2,7,7,7,7,2026-01-01T01:01:00.000Z\n");
 }
 
+TEST_F(ForecastCommand, FindsAColumnOfSecondsByItsName) {
+  std::string text = "Time,load\n";
+  for (int minute = 0; minute < 60; ++minute) {
+    if (minute % 9 != 4) text += std::to_string(60 * minute) + ",7\n";
+  }
+  const Output output = run(steps(file(text), 1));
+  EXPECT_EQ(output.code, ExitCode::kDone) << output.complaints;
+  EXPECT_EQ(output.out, "step,mean,q0.1,q0.5,q0.9,time\n1,7,7,7,7,1970-01-01T01:00:00.000Z\n");
+}
+
 TEST_F(ForecastCommand, NamesFileLineAndColumnOfWhatIsWrong) {
   const auto complaint =
       [&](const std::string& text, const std::string& column = "", const std::string& time = "") {

@@ -86,6 +86,9 @@ class SeriesReader {
       timed_ = true;
       if (!named(choice_.time, time_)) return unknown(choice_.time);
     } else {
+      // What is called a time and is none is a column as any other.
+      const auto called = table_.has_header() ? time_column(table_.names()) : std::nullopt;
+      if (called && table_time(table_.field(*called))) timed_ = true, time_ = *called;
       for (std::size_t i = 0; i < table_.fields().size() && !timed_; ++i) {
         if (is_date(table_.field(i))) timed_ = true, time_ = i;
       }
@@ -110,6 +113,7 @@ class SeriesReader {
 
   tl::expected<SeriesFile, std::string> read_column() {
     if (const auto unclear = choose()) return Failure(*unclear);
+    if (time_ == column_ && choice_.time.empty()) timed_ = false;
     NamedSeries series{table_.name(column_), {}, 0, 0};
     std::vector<double> times;
     for (;;) {

@@ -32,8 +32,9 @@ struct SeriesChoice {
 /// then values, as M4 has them; told by its first row, when no column is named).
 ///
 /// Without a named column there must be just one that is no time. A column of dates is found by
-/// itself, one of seconds has to be named. Steps are the median distance of the times; a row later
-/// than one step leaves missing values between. Values missing at the end of a row are its end.
+/// itself, one of seconds when it is called a time (`time_column`). Steps are the median distance
+/// of the times; a row later than one step leaves missing values between. Values missing at the end
+/// of a row are its end.
 ///
 /// A failure is a text for the user that names file, line and column.
 [[nodiscard]] tl::expected<SeriesFile, std::string> read_series(TableFile& file,

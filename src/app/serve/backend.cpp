@@ -144,6 +144,10 @@ void ServerBackend::feedback(api::AlertId id,
     const std::string name = traffic::alert_id(*found);
     const traffic::FindingType type = found->type;
     const Alert about = *found;
+    // What is said again counts once.
+    constexpr auto kTrue = traffic::FeedbackVerdict::kTruePositive;
+    const bool news = about.feedback == traffic::FeedbackVerdict::kNone ||
+                      (about.feedback == kTrue) != (verdict == kTrue);
     const Result<void> queued = parts_.store.put(
         {std::move(said), audit("feedback", name, std::string(traffic::name(verdict)))},
         [=, this](Result<void> committed) {
@@ -153,11 +157,13 @@ void ServerBackend::feedback(api::AlertId id,
           (void)parts_.runtime.ask(id.shard, [=](shards::OwnedShard& shard) {
             (void)shard.carry_out(engine::GiveFeedback{id.number, verdict});
           });
-          (void)parts_.runtime.ask_all(
-              [=](shards::OwnedShard& shard) {
-                (void)shard.carry_out(engine::CountFeedback{type, verdict});
-              },
-              {});
+          if (news) {
+            (void)parts_.runtime.ask_all(
+                [=](shards::OwnedShard& shard) {
+                  (void)shard.carry_out(engine::CountFeedback{type, verdict});
+                },
+                {});
+          }
           alert(id, [shared](Result<Alert> after) { (*shared)(std::move(after)); });
         });
     if (!queued) (*shared)(tl::unexpected(queued.error()));

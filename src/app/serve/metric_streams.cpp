@@ -77,14 +77,17 @@ void MetricStreams::load() {
   static LogSite site;
   if (const auto loaded = limits_.load(); !loaded && loaded.error().code != ErrorCode::kMissing)
     log_.write(LogLevel::kError, site, "limits.unreadable", {{"error", words(loaded.error())}});
-  const Result<void> loaded = anomaly_.load();
+  const Result<void> loaded = anomaly_.load([this](std::string_view file, const Error& error) {
+    log_.write(LogLevel::kError,
+               site,
+               "metrics.unreadable",
+               {{"file", std::string(file)}, {"error", words(error)}});
+  });
   if (loaded) {
     log_.write(LogLevel::kInfo,
                site,
                "metrics.loaded",
                {{"series", std::to_string(anomaly_.counters().series)}});
-  } else if (loaded.error().code != ErrorCode::kMissing) {
-    log_.write(LogLevel::kError, site, "metrics.unreadable", {{"error", words(loaded.error())}});
   }
 }
 

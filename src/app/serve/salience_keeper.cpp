@@ -49,26 +49,25 @@ SalienceKeeper::SalienceKeeper(files::FileSystem& system,
       time_scale_(time_scale),
       signals_(options_of(time_scale)) {}
 
+Result<SteadyTime> SalienceKeeper::load_snapshot() {
+  const Result<std::string> bytes = system_.read(path_, kBytesMax);
+  if (!bytes) return tl::unexpected(bytes.error());
+  const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  if (snapshot->header.schema_hash != kSchema) return failure(ErrorCode::kUnsupported);
+  if (auto loaded = signals_.load(snapshot->payload); !loaded)
+    return tl::unexpected(loaded.error());
+  return snapshot->header.engine_time;
+}
+
 void SalienceKeeper::load(sqlite::Store& store) {
   static LogSite site;
-  std::optional<SteadyTime> saved;
-  if (const auto bytes = system_.read(path_, kBytesMax)) {
-    const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
-    Result<void> loaded;
-    if (!snapshot) {
-      loaded = tl::unexpected(snapshot.error());
-    } else if (snapshot->header.schema_hash != kSchema) {
-      loaded = failure(ErrorCode::kUnsupported);
-    } else {
-      loaded = signals_.load(snapshot->payload);
-    }
-    if (loaded) {
-      saved = snapshot->header.engine_time;
-    } else {
-      log_.write(LogLevel::kError, site, "salience.unreadable", {{"error", words(loaded.error())}});
-    }
-  } else if (bytes.error().code != ErrorCode::kMissing) {
-    log_.write(LogLevel::kError, site, "salience.unreadable", {{"error", words(bytes.error())}});
+  const Result<SteadyTime> saved = load_snapshot();
+  if (!saved && saved.error().code != ErrorCode::kMissing) {
+    log_.write(LogLevel::kError, site, "salience.unreadable", {{"error", words(saved.error())}});
+    // Else the next save would take its place.
+    if (const auto aside = files::set_aside(system_, path_); !aside)
+      log_.write(LogLevel::kError, site, "salience.not_aside", {{"error", words(aside.error())}});
   }
   const SteadyTime settled = signals_.settled();
   const auto alerts = store.alerts({.limit = kAlertsMax, .since = settled});
@@ -76,8 +75,9 @@ void SalienceKeeper::load(sqlite::Store& store) {
   for (auto alert = alerts->rbegin(); alert != alerts->rend(); ++alert) {
     if (alert->last_seen > settled) signals_.note(*alert);
   }
-  if (saved) *saved -= scaled(kHeardWithin, time_scale_);
-  hear_again(store, saved);
+  std::optional<SteadyTime> since;
+  if (saved) since = *saved - scaled(kHeardWithin, time_scale_);
+  hear_again(store, since);
 }
 
 void SalienceKeeper::hear_again(sqlite::Store& store, std::optional<SteadyTime> since) {

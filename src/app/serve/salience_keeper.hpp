@@ -25,8 +25,9 @@ class SalienceKeeper final : public api::SaliencePort {
   [[nodiscard]] signals::Salience& signals() { return signals_; }
   [[nodiscard]] const signals::Salience& signals() const { return signals_; }
 
-  /// Loads what was saved; then the store's alerts that are younger than that are noted again, and
-  /// what operators said since is heard again: it was acknowledged.
+  /// Loads what was saved, or sets it aside when it cannot be read; then the store's alerts that
+  /// are younger than that are noted again, and what operators said since is heard again: it was
+  /// acknowledged.
   void load(sqlite::Store& store);
 
   /// Once a second, with the engine's time.
@@ -51,6 +52,8 @@ class SalienceKeeper final : public api::SaliencePort {
 
  private:
   void hear_again(sqlite::Store& store, std::optional<SteadyTime> since);
+  /// Gives the engine's time of it.
+  [[nodiscard]] Result<SteadyTime> load_snapshot();
   void save(SteadyTime now);
 
   files::FileSystem& system_;

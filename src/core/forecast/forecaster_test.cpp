@@ -160,6 +160,56 @@ TEST(Forecaster, FollowsALevelThatMovedADayAgo) {
   }
 }
 
+TEST(Forecaster, FollowsALevelThatMovedSomeDaysAgo) {
+  for (const std::size_t age : {24U, 30U, 48U, 72U, 120U, 168U, 240U, 320U}) {
+    for (const double factor : {.5, 2.}) {
+      std::vector<double> all = load(24 * 7 * 5, 8);
+      for (std::size_t i = all.size() - 48 - age; i < all.size(); ++i) all[i] *= factor;
+      Forecaster forecaster = learnt({all.begin(), all.end() - 48}, hourly(48));
+      ASSERT_TRUE(forecaster.refit());
+      EXPECT_NEAR(static_cast<double>(forecaster.model()->shift_at),
+                  static_cast<double>(all.size() - 48 - age),
+                  2)
+          << age << " " << factor;
+      EXPECT_LT(mean_error(*forecaster.forecast(48), std::span(all).last(48)), .06)
+          << age << " " << factor;
+    }
+  }
+}
+
+TEST(Forecaster, FollowsALevelThatMovedWhereNoWeekIs) {
+  for (const std::size_t age : {24U, 28U, 48U, 72U, 95U}) {
+    Random random(age);
+    std::vector<double> all;
+    for (std::size_t t = 0; t < 24 * 20; ++t)
+      all.push_back((100 + 50 * std::sin(static_cast<double>(t) * kTurn / 24)) *
+                    (1 + .02 * random.normal()));
+    for (std::size_t i = all.size() - 48 - age; i < all.size(); ++i) all[i] *= 2;
+    Options options = hourly(48);
+    options.seasons = Seasons{24, 0};
+    Forecaster forecaster = learnt({all.begin(), all.end() - 48}, options);
+    ASSERT_TRUE(forecaster.refit());
+    EXPECT_NEAR(static_cast<double>(forecaster.model()->shift_at),
+                static_cast<double>(all.size() - 48 - age),
+                2)
+        << age;
+    EXPECT_LT(mean_error(*forecaster.forecast(48), std::span(all).last(48)), .04) << age;
+  }
+}
+
+TEST(Forecaster, TakesAWeekendForNoNewLevelWhereNoWeekIsKnown) {
+  Random random(3);
+  std::vector<double> all;
+  for (std::size_t t = 0; t < 24 * 14; ++t)
+    all.push_back((100 + 50 * std::sin(static_cast<double>(t) * kTurn / 24)) *
+                  (t / 24 % 7 >= 5 ? .5 : 1) * (1 + .02 * random.normal()));
+  Options options = hourly(24);
+  options.seasons = Seasons{24, 0};
+  Forecaster forecaster = learnt(all, options);
+  ASSERT_TRUE(forecaster.refit());
+  EXPECT_EQ(forecaster.model()->shift_at, 0U);
+}
+
 TEST(Forecaster, TakesAnOutageForNoNewLevel) {
   std::vector<double> all = load(24 * 7 * 5, 9);
   for (std::size_t i = all.size() - 40; i < all.size() - 34; ++i) all[i] *= .1;

@@ -15,10 +15,13 @@ struct LevelShift {
   double step = 0;     ///< of the logarithm
 };
 
-/// Looks for one within the last four days. The new level must have lasted a day, so that an outage
-/// or a holiday is none, and stand out: what remains after the season is taken away moves by five
-/// robust standard deviations and 22 %, nine points of ten on the new side, and was steady before.
-/// At the old side the history is then moved to the new level, so that its seasons stay of use.
+/// Looks for one within the last four days, and within the last two seasons: two weeks of a series
+/// that has one. What comes after it is compared with the last season before it. The new level must
+/// have lasted a day, so that an outage or a holiday is none, and stand out: what remains after the
+/// season is taken away moves by five robust standard deviations (more when seasons lie between)
+/// and 22 %, nine points of ten on the new side, and was steady before. Where no week is known,
+/// what moved like this for a day before is none either: it may be a weekend. At the old side the
+/// history is then moved to the new level, so that its seasons stay of use.
 ///
 /// None for a series without a day, whose members forget fast by themselves.
 /// @param log       logarithms, filled

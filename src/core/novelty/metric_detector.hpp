@@ -78,7 +78,7 @@ struct Range {
 ///
 /// Guarantees: a missing point (NaN or infinite) changes nothing; scores are finite; a constant
 /// series never alarms; the same points give the same bits everywhere; a range that was not
-/// declared grows only. Memory: 576 bytes. Cost: about 100 ns a point, more while the range still
+/// declared grows only. Memory: 584 bytes. Cost: docs/benchmarks.md, more while the range still
 /// grows.
 ///
 /// Source: our own study (docs/benchmarks.md has method and figures).

@@ -15,6 +15,8 @@ constexpr double kWeekSeconds = 7 * 86'400;
 /// Ordinary points between two incidents, and how often an equal one is told.
 constexpr std::uint16_t kCalmPoints = 5;
 constexpr std::uint8_t kRepeatsMax = 3;
+/// Where the saved number of repeats has whether the incident was told.
+constexpr std::uint8_t kToldBit = 0x80;
 /// An incident may come back for so many units of belief.
 constexpr double kIncidentMemory = 1;
 
@@ -134,7 +136,10 @@ SeriesScore MetricSeries::step(double value, EventTime at) {
       detector_.is_ordinary(point) ? std::nullopt : detector_.expected(point);
   const MetricScore judged = detector_.step(point);
   float emitted = judged.score;
-  if (std::isfinite(point) && recurs(point)) emitted = std::max(emitted, incident_.score);
+  if (std::isfinite(point) && recurs(point)) {
+    out.again = incident_.told;
+    emitted = std::max(emitted, incident_.score);
+  }
   budget_.learn(static_cast<double>(emitted), observed);
   if (alarms_per_week_ > 0 && (emitted > 0 || points() % 256 == 0))
     line_ = static_cast<float>(budget_.line(alarms_per_week_));
@@ -149,6 +154,7 @@ SeriesScore MetricSeries::step(double value, EventTime at) {
     out.state = MetricScore::State::kNew;
     if (emitted == judged.score) begin_incident(point, ordinary, emitted);
   } else {
+    out.again = false;
     const double held = static_cast<double>(MetricDetector::kDefaults.hold *
                                             MetricDetector::belief_points(points()));
     const bool lasts =
@@ -183,7 +189,7 @@ void MetricSeries::save(Writer& out) const {
   for (const float value : {incident_.score, incident_.depth, interval_s_, line_}) out.put(value);
   out.put(incident_.age);
   out.put(incident_.calm);
-  out.put(incident_.repeats);
+  out.put(static_cast<std::uint8_t>(incident_.repeats | (incident_.told ? kToldBit : 0)));
   out.put(counter_);
   budget_.save(out);
   detector_.save(out);
@@ -207,12 +213,15 @@ Result<void> MetricSeries::load(Reader& in) {
     in.get(*value);
   in.get(read.incident_.age);
   in.get(read.incident_.calm);
-  in.get(read.incident_.repeats);
+  const auto repeats = in.get<std::uint8_t>();
+  read.incident_.told = (repeats & kToldBit) != 0;
+  read.incident_.repeats = repeats & static_cast<std::uint8_t>(~kToldBit);
   read.counter_ = in.get<std::uint8_t>() != 0;
   read.budget_.load(in);
   if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
   const bool sane = validate(read.settings()).empty() && std::isfinite(read.last_value_) &&
                     read.incident_.score >= 0 && std::isfinite(read.incident_.score) &&
+                    !(read.incident_.ordinary.low > read.incident_.ordinary.high) &&
                     !std::isnan(read.incident_.depth) && read.interval_s_ >= 0 &&
                     std::isfinite(read.interval_s_) && read.line_ > 0 && std::isfinite(read.line_);
   if (!sane) return failure(ErrorCode::kMalformed, in.position());

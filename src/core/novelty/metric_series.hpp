@@ -29,6 +29,7 @@ struct SeriesScore {
   float rarity = 0;    ///< the same, whether or not there is something new to say
   float novelty = 0;   ///< raw
   float evidence = 0;  ///< for its entity
+  bool again = false;  ///< an alarm, because what its source told of came back
   friend bool operator==(const SeriesScore&, const SeriesScore&) = default;
 };
 
@@ -46,7 +47,7 @@ struct SeriesScore {
 ///   before it, is an incident of its own, up to three times; only then it is accepted.
 ///
 /// Guarantees: those of MetricDetector; time that stands still or goes back counts as no time.
-/// Memory: at most 1 KiB. Cost: about 130 ns a point.
+/// Memory: at most 1 KiB. Cost: about 190 ns a point (docs/benchmarks.md).
 class MetricSeries {
  public:
   explicit MetricSeries(const SeriesSettings& settings = {});
@@ -60,6 +61,13 @@ class MetricSeries {
 
   /// Scores a point, then learns it. A missing one (NaN, infinite) changes nothing.
   SeriesScore step(double value, EventTime at);
+
+  /// Its source told of a row while an incident of this series lasts: that will be an incident
+  /// again when it comes back.
+  void tell() { incident_.told = incident_.score > 0; }
+
+  /// Its sender's clock was wrong: the next point is taken for the first of a new time.
+  void restart_clock() { last_ns_ = kNever; }
 
   /// The stretch of ordinary values nearest to `value`, before that is learnt; of a counter, its
   /// values at `at`. None while learning.
@@ -86,6 +94,7 @@ class MetricSeries {
     std::uint32_t age = 0;
     std::uint16_t calm = 0;  ///< ordinary points in a row
     std::uint8_t repeats = 0;
+    bool told = false;  ///< its source alarmed, too
   };
 
   [[nodiscard]] double seconds_since_last(EventTime at) const;

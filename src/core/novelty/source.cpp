@@ -73,6 +73,13 @@ void Source::configure(std::uint32_t metric, const SeriesSettings& settings) {
   series_[metric].configure(settings);
 }
 
+void Source::restart_clock(EventTime at) {
+  last_ = at;
+  for (MetricSeries& series : series_) {
+    if (series.last() > at) series.restart_clock();
+  }
+}
+
 void Source::step(std::span<const Value> row, EventTime at, bool expected, RowScore& out) {
   last_ = std::max(last_, at);
   out.parts.clear();
@@ -93,7 +100,8 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
     evidence += static_cast<double>(part.own.evidence);
     trust = std::max(trust, series.trust());
     if (part.own.state != State::kNormal) ongoing = true;
-    if (series_.size() == 1 || series.settings().alarms_per_week > 0) {
+    const bool by_itself = series_.size() == 1 || series.settings().alarms_per_week > 0;
+    if (by_itself || part.own.again) {
       own_score = std::max(own_score, part.own.score);
       out.rarity = std::max(out.rarity, part.own.rarity);
     }
@@ -112,6 +120,7 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
     out.rarity = std::max(out.rarity, whole.rarity);
   }
   for (RowScore::Part& part : out.parts) {
+    if (out.rarity >= 1) series_[part.metric].tell();
     const double share = evidence > 0 ? static_cast<double>(part.own.evidence) / evidence : 0;
     part.contribution = out.rarity * static_cast<float>(share);
   }

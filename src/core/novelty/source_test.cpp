@@ -104,6 +104,39 @@ TEST(Source, AMetricWithABudgetOfItsOwnSpeaksForItself) {
   EXPECT_GE(score.score, score.parts[0].own.score);
 }
 
+TEST(Source, TellsOfAnEqualIncidentAgain) {
+  for (const std::uint32_t metrics : {1U, 2U, 5U, 10U}) {
+    Host host(metrics, 5);
+    for (int i = 0; i < 3000; ++i) host.next();
+    for (int incident = 0; incident < 3; ++incident) {
+      int alarms = 0;
+      for (int i = 0; i < 3; ++i) alarms += host.next(60).is_anomaly() ? 1 : 0;
+      EXPECT_GE(alarms, 1) << metrics << " metrics, incident " << incident;
+      for (int i = 0; i < 10; ++i) EXPECT_FALSE(host.next().is_anomaly());
+    }
+  }
+}
+
+TEST(Source, GoesOnFromAClockThatWasAhead) {
+  Source source;
+  RowScore score;
+  const auto metric = *source.find_or_add("requests_total");
+  source.configure(metric, {.counter = true});
+  double count = 0;
+  const auto row = [&](int at) {
+    const Source::Value value{metric, count += 60};
+    source.step(std::span(&value, 1), minute(at), false, score);
+  };
+  for (int i = 0; i < 100; ++i) row(i);
+  row(2000);
+  for (int i = 100; i < 110; ++i) row(i);
+  EXPECT_EQ(source.series(metric).points(), 100U) << "time stands still: there are no rates";
+  source.restart_clock(minute(110));
+  for (int i = 110; i < 120; ++i) row(i);
+  EXPECT_EQ(source.last(), minute(119));
+  EXPECT_EQ(source.series(metric).points(), 109U);
+}
+
 TEST(Source, MetricsComeAndGo) {
   Source source;
   RowScore score;

@@ -1,6 +1,11 @@
 #include "core/salience/judgement.hpp"
 
 namespace liminal::salience {
+
+double history_log_odds(double term, double history_weight) {
+  return history_weight * term / kScale;
+}
+
 Judgement judge(const Fields& fields) {
   Judgement result;
   result.prior = prior(fields);
@@ -14,7 +19,7 @@ Judgement judge(const Fields& fields,
   Judgement result = judge(fields);
   result.terms = weights.weighted(item.terms);
   result.history_weight = confidence;
-  result.history = confidence * (result.terms.x() - kNeutral) / kScale;
+  result.history = history_log_odds(result.terms.x() - kNeutral, confidence);
   return result;
 }
 

@@ -6,6 +6,9 @@
 
 namespace liminal::salience {
 
+/// What a term of x adds to the log-odds, and their sum less `kNeutral`: κ·term/3.
+[[nodiscard]] double history_log_odds(double term, double history_weight);
+
 /// How salient an event is: what it says of itself, and what its history says. Additive in
 /// log-odds, so that every term is a line of the explanation.
 struct Judgement {

@@ -76,8 +76,12 @@ std::optional<double> severity_log_odds(std::string_view severity) {
                              {"error", 1},
                              {"critical", 2},
                              {"fatal", 2}};
+  const auto same = [](char small, char given) {
+    return small == (given >= 'A' && given <= 'Z' ? given - 'A' + 'a' : given);
+  };
   for (const Word& known : kWords) {
-    if (known.word == severity) return known.log_odds;
+    if (std::equal(known.word.begin(), known.word.end(), severity.begin(), severity.end(), same))
+      return known.log_odds;
   }
   return std::nullopt;
 }

@@ -31,7 +31,7 @@ inline constexpr std::size_t kFields = 14;
 [[nodiscard]] std::optional<Field> field_by_name(std::string_view name);
 
 /// Log-odds of a severity in words: info −1.5, low −.75, medium (warning) 0, high (error) 1,
-/// critical (fatal) 2. None for another word.
+/// critical (fatal) 2, in capitals or not. None for another word.
 [[nodiscard]] std::optional<double> severity_log_odds(std::string_view severity);
 /// The same of a severity as a number 0–1, clipped: from −1.5 to 2.
 [[nodiscard]] double severity_log_odds(double severity);

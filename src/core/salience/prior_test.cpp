@@ -38,7 +38,10 @@ TEST(Prior, CountsOnlyTheWorstOfReadingsThatGoTogether) {
 TEST(Severity, KnowsItsWordsAndNumbers) {
   EXPECT_EQ(severity_log_odds("critical"), 2);
   EXPECT_EQ(severity_log_odds("fatal"), 2);
+  EXPECT_EQ(severity_log_odds("HIGH"), 1);
+  EXPECT_EQ(severity_log_odds("Critical"), 2);
   EXPECT_FALSE(severity_log_odds("terrible"));
+  EXPECT_FALSE(severity_log_odds("hig"));
   EXPECT_EQ(severity_log_odds(0.), -1.5);
   EXPECT_EQ(severity_log_odds(7.), 2);
 }

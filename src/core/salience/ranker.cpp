@@ -243,6 +243,13 @@ void Ranker::feedback(std::uint64_t type, bool relevant) {
   ++(relevant ? votes.relevant : votes.irrelevant);
 }
 
+void Ranker::take_back(std::uint64_t type, bool relevant) {
+  const auto found = votes_.find(type);
+  if (found == votes_.end()) return;
+  std::uint32_t& votes = relevant ? found->second.relevant : found->second.irrelevant;
+  if (votes > 0) --votes;
+}
+
 bool Ranker::knows(std::uint64_t type) const {
   return open_type_index_.count(type) > 0 || find(key_of(type)) != nullptr;
 }

@@ -83,6 +83,8 @@ class Ranker {
 
   /// An operator's word: it moves the type's term, on all sources.
   void feedback(std::uint64_t type, bool relevant);
+  /// Takes a word back, as if it had not been said.
+  void take_back(std::uint64_t type, bool relevant);
 
   /// What operators said of a type so far, as a term of x.
   [[nodiscard]] double feedback_term(std::uint64_t type) const;

@@ -41,4 +41,9 @@ Result<void> replace_file_unsynced(FileSystem& system,
   return replaced;
 }
 
+Result<void> set_aside(FileSystem& system, const std::string& path) {
+  if (auto renamed = system.rename(path, path + ".unreadable"); !renamed) return renamed;
+  return system.sync_folder(folder_of(path));
+}
+
 }  // namespace liminal::files

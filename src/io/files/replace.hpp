@@ -24,4 +24,8 @@ namespace liminal::files {
                                                  std::string_view bytes,
                                                  const std::string& keep_as = {});
 
+/// Renames a file that cannot be read to "PATH.unreadable", durably, so that its place is free and
+/// somebody may look into it or bring it back; one that was set aside before is replaced.
+[[nodiscard]] Result<void> set_aside(FileSystem& system, const std::string& path);
+
 }  // namespace liminal::files

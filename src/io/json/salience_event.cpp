@@ -11,8 +11,6 @@ namespace {
 
 using salience::Field;
 
-constexpr std::string_view kWords = "info, low, medium, warning, high, error, critical or fatal";
-
 std::string shown(double number) {
   char buffer[40];
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr};
@@ -32,10 +30,24 @@ std::string read_number(Field field, const Value& value, SalienceEvent& event) {
   return {};
 }
 
-std::string read_severity(const Value& value, SalienceEvent& event) {
+void ignore(const std::string& what, std::vector<std::string>& ignored) {
+  if (ignored.size() < kIgnoredMax &&
+      std::find(ignored.begin(), ignored.end(), what) == ignored.end())
+    ignored.push_back(what);
+}
+
+/// A word that is not known says nothing: senders have their own.
+std::string read_severity(const Value& value,
+                          SalienceEvent& event,
+                          std::vector<std::string>& ignored) {
   if (const auto* word = value.as<std::string>()) {
+    if (word->size() > kSalienceTextBytesMax)
+      return "must be at most " + std::to_string(kSalienceTextBytesMax) + " bytes";
     const std::optional<double> log_odds = salience::severity_log_odds(*word);
-    if (!log_odds) return "must be " + std::string(kWords) + ", or a number";
+    if (!log_odds) {
+      ignore("severity " + *word, ignored);
+      return {};
+    }
     event.severity = *word;
     event.fields[Field::kSeverity] = *log_odds;
     return {};
@@ -82,14 +94,27 @@ std::string text_of(const SalienceEvent& event, Field field) {
   return text + (clipped ? ", counted as 1" : "");
 }
 
-std::string text_of(const salience::Judgement& judgement) {
+/// A line for each term of the history; together they are its log-odds.
+void write_history(const salience::Judgement& judgement, Writer& out) {
   const salience::Terms& terms = judgement.terms;
-  return "history of alerts: rarity " + shown(terms.rarity) + ", of the type " +
-         shown(terms.type_rarity) + ", rare things near " + shown(terms.neighbourhood) +
-         ", surprise of volume " + shown(terms.surprise) + ", breadth " + shown(terms.breadth) +
-         ", feedback " + shown(terms.feedback) +
-         (terms.offset != 0 ? ", as learnt, offset " + shown(terms.offset) : "") + ", weighted " +
-         shown(judgement.history_weight);
+  const std::string weighted = ", of a history that counts " + shown(judgement.history_weight);
+  const auto line = [&](std::string_view term, double value, std::string_view text) {
+    write_line(term,
+               salience::history_log_odds(value, judgement.history_weight),
+               std::string(text) + " " + shown(value) + weighted,
+               out);
+  };
+  write_line("history_base",
+             salience::history_log_odds(-salience::kNeutral, judgement.history_weight),
+             "an alert of a middling history has " + shown(salience::kNeutral),
+             out);
+  line("rarity", terms.rarity, "rarity");
+  line("type_rarity", terms.type_rarity, "rarity of the type");
+  line("neighbourhood", terms.neighbourhood, "rare things near");
+  line("surprise", terms.surprise, "surprise of volume");
+  line("breadth", terms.breadth, "the same elsewhere");
+  line("feedback", terms.feedback, "what operators said of the type");
+  if (terms.offset != 0) line("offset", terms.offset, "offset that was learnt");
 }
 
 }  // namespace
@@ -115,15 +140,13 @@ SalienceEvent read_salience_event(const Value& value,
         })) {
       problem = "given twice";
     } else if (!known) {
-      if (ignored.size() < kIgnoredMax &&
-          std::find(ignored.begin(), ignored.end(), name) == ignored.end())
-        ignored.push_back(name);
+      ignore(name, ignored);
     } else if (member->second.as<std::nullptr_t>() != nullptr) {
       continue;
     } else if (text != nullptr) {
       problem = read_text(member->second, *text);
     } else if (field == Field::kSeverity) {
-      problem = read_severity(member->second, event);
+      problem = read_severity(member->second, event, ignored);
     } else {
       problem = read_number(*field, member->second, event);
     }
@@ -140,8 +163,7 @@ void write_explanation(const SalienceEvent& event,
   write_line("base", salience::prior({}).log_odds, "an event that says nothing", out);
   for (const salience::PriorTerm& term : judgement.prior.lines())
     write_line(name(term.field), term.log_odds, text_of(event, term.field), out);
-  if (judgement.history_weight > 0)
-    write_line("history", judgement.history, text_of(judgement), out);
+  if (judgement.history_weight > 0) write_history(judgement, out);
   out.end_array();
 }
 

@@ -26,8 +26,8 @@ struct SalienceEvent {
 };
 
 /// Reads one event; what is wrong with it is a problem under `path` ("features[3]"). A field that
-/// nobody asked for is named in `ignored`, once for all events, the first `kIgnoredMax` of them.
-/// Null is what an event does not say.
+/// nobody asked for, and "severity WORD" of a word that is not known, is named in `ignored`, once
+/// for all events, the first `kIgnoredMax` of them. Null is what an event does not say.
 [[nodiscard]] SalienceEvent read_salience_event(const Value& value,
                                                 const std::string& path,
                                                 std::vector<std::string>& ignored,

@@ -22,6 +22,14 @@ Read read(std::string_view text) {
   return out;
 }
 
+double sum_of_lines(std::string_view explanation) {
+  const Value lines = *parse(explanation);
+  double sum = 0;
+  for (const Value& line : *lines.as<Value::Array>())
+    sum += *as_number((*line.as<Value::Object>())[1].second);
+  return sum;
+}
+
 TEST(SalienceEvent, ScoresTheInterfacesExample) {
   const auto score = [](std::string_view text) {
     return salience::judge(read(text).event.fields).salience();
@@ -33,7 +41,6 @@ TEST(SalienceEvent, ScoresTheInterfacesExample) {
 TEST(SalienceEvent, NamesWhatIsWrong) {
   for (const auto& [text, field] : {std::pair{R"({"duration":-1})", "features[0].duration"},
                                     std::pair{R"({"cpu_usage":"high"})", "features[0].cpu_usage"},
-                                    std::pair{R"({"severity":"terrible"})", "features[0].severity"},
                                     std::pair{R"({"severity":[]})", "features[0].severity"},
                                     std::pair{R"({"value":1e300})", "features[0].value"},
                                     std::pair{R"({"type":7})", "features[0].type"},
@@ -51,6 +58,15 @@ TEST(SalienceEvent, NamesUnknownFieldsOnceAndTakesNullAsNothing) {
   EXPECT_TRUE(got.problems.empty());
   EXPECT_EQ(got.ignored, (std::vector<std::string>{"colour", "shape"}));
   EXPECT_TRUE(std::isnan(got.event.fields[salience::Field::kValue]));
+}
+
+TEST(SalienceEvent, TakesASeverityThatItDoesNotKnowForNothing) {
+  const Read got = read(R"({"severity":"urgent","value":1})");
+  EXPECT_TRUE(got.problems.empty());
+  EXPECT_EQ(got.ignored, (std::vector<std::string>{"severity urgent"}));
+  EXPECT_TRUE(std::isnan(got.event.fields[salience::Field::kSeverity]));
+  EXPECT_EQ(read(R"({"severity":"Fatal"})").event.fields[salience::Field::kSeverity], 2);
+  EXPECT_EQ(read("{\"severity\":\"" + std::string(300, 'x') + "\"}").problems.size(), 1u);
 }
 
 TEST(SalienceEvent, SaysThatAFractionAboveOneCountsAsOne) {
@@ -72,11 +88,27 @@ RC_GTEST_PROP(SalienceEvent, ItsLinesAddUpToItsScore, ()) {
   const salience::Judgement judgement = salience::judge(event.fields);
   Writer out;
   write_explanation(event, judgement, out);
-  const Value lines = *parse(out.text());
-  double sum = 0;
-  for (const Value& line : *lines.as<Value::Array>())
-    sum += *as_number((*line.as<Value::Object>())[1].second);
-  RC_ASSERT(std::abs(sum - judgement.log_odds()) < 1e-9);
+  RC_ASSERT(std::abs(sum_of_lines(out.text()) - judgement.log_odds()) < 1e-9);
+}
+
+TEST(SalienceEvent, HasALineForEachTermOfItsHistory) {
+  const SalienceEvent event = read(R"({"severity":"high"})").event;
+  salience::Item item;
+  item.terms = {3, 2, 7, .5, -.25, 1, 0};
+  salience::TermWeights weights;
+  weights.offset = -2;
+  for (const bool learnt : {false, true}) {
+    const salience::Judgement judgement = learnt ? salience::judge(event.fields, item, .75, weights)
+                                                 : salience::judge(event.fields, item, .75);
+    Writer out;
+    write_explanation(event, judgement, out);
+    for (const char* line : {R"({"term":"rarity","log_odds":0.75,)",
+                             R"({"term":"neighbourhood","log_odds":1.75,)",
+                             R"({"term":"history_base","log_odds":-3.25,)"})
+      EXPECT_NE(out.text().find(line), std::string::npos) << out.text();
+    EXPECT_EQ(out.text().find(R"("term":"offset")") != std::string::npos, learnt);
+    EXPECT_NEAR(sum_of_lines(out.text()), judgement.log_odds(), 1e-9);
+  }
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <fstream>
 
+#include "core/salience/alert.hpp"
+#include "io/json/salience_event.hpp"
 #include "io/json/traffic_writer.hpp"
 
 namespace liminal::api {
@@ -195,12 +197,18 @@ void write(const traffic::Alert& alert, const SaliencePort& salience, json::Writ
   json::write(alert, salience.judge(alert).salience(), out);
 }
 
-void write(const Explanation& explanation, const SaliencePort& salience, json::Writer& out) {
+void write(const Explanation& explanation, const SaliencePort& port, json::Writer& out) {
   const traffic::Alert& alert = explanation.alert;
+  const salience::Judgement judgement = port.judge(alert);
   out.begin_object();
   out.key("alert");
-  write(alert, salience, out);
+  json::write(alert, judgement.salience(), out);
   out.field("meaning", info(alert.type).meaning);
+  out.key("salience_explanation");
+  json::SalienceEvent said;
+  said.severity = traffic::name(alert.severity);
+  said.fields = salience::fields_of(alert);
+  json::write_explanation(said, judgement, out);
   out.key("first");
   json::write(alert.first, out);
   out.key("worst");

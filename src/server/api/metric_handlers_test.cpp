@@ -86,7 +86,7 @@ TEST_F(MetricHandlersTest, NamesWhatIsWrong) {
         "is before the row before it");
   wrong(R"({"metrics":[{"a":1,"timestamp":1900000000}]})",
         "metrics[0].timestamp",
-        "is more than a day ahead");
+        "is more than five minutes ahead");
   wrong(R"({"metrics":[{"a":1}],"x":1})", "x", "is not known");
   wrong(R"({"metrics":[{"a":1,"a":2}]})", "metrics[0].a", "given twice");
   wrong(R"({"source":"","metrics":[{"a":1}]})", "source", "must be");
@@ -184,6 +184,12 @@ TEST_F(MetricHandlersTest, AnAnswerThatIsRememberedIsWhole) {
 TEST_F(MetricHandlersTest, ANullIsAMissingPoint) {
   EXPECT_EQ(ask("POST", "/anomaly", R"({"metrics":[{"a":1,"b":null},{"a":null,"b":2}]})").status,
             200U);
+}
+
+TEST_F(MetricHandlersTest, TakesTheRowOfAScrapeThatFailed) {
+  const auto answer = ask("POST", "/anomaly", R"({"metrics":[{"a":null,"b":null,"name":"x"}]})");
+  EXPECT_EQ(answer.status, 200U);
+  EXPECT_THAT(answer.body, HasSubstr(R"("ignored":["name"])"));
 }
 
 TEST_F(MetricHandlersTest, SaysWhatTheOtherSideRefused) {

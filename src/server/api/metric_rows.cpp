@@ -11,8 +11,6 @@ namespace liminal::api {
 namespace {
 
 constexpr std::size_t kProblemsMax = 20;
-/// How far a client's clock may run ahead.
-constexpr Duration kAheadMax = std::chrono::hours{24};
 constexpr std::string_view kTimestamp = "timestamp";
 
 class RowReader {
@@ -33,31 +31,52 @@ class RowReader {
     problems_.push_back({std::move(path), std::move(text)});
   }
 
-  /// A field is a metric when it holds a number in any row.
   void find_metrics(const json::Value::Array& rows, MetricRows& out) {
+    const auto number = [](const json::Value& value) { return json::as_number(value).has_value(); };
+    const auto null = [](const json::Value& value) {
+      return value.as<std::nullptr_t>() != nullptr;
+    };
+    if (!add_metrics(rows, number, out)) return;
+    if (numbers_.empty() && !add_metrics(rows, null, out)) return;
+    if (numbers_.empty()) wrong("metrics", "no row holds a number");
+    if (!others_) return;
+    for (const json::Value& row : rows) {
+      const auto* members = row.as<json::Value::Object>();
+      if (members == nullptr) continue;
+      for (const auto& [name, value] : *members) {
+        const bool known = name == kTimestamp || null(value) || numbers_.contains(name);
+        if (!known && out.ignored.size() < kRowMetricsMax) out.ignored.insert(name);
+      }
+    }
+  }
+
+  /// A field is a metric when it holds such a value in any row. False after a problem.
+  template <class Holds>
+  bool add_metrics(const json::Value::Array& rows, Holds&& holds, MetricRows& out) {
     for (const json::Value& row : rows) {
       const auto* members = row.as<json::Value::Object>();
       if (members == nullptr) continue;
       for (const auto& [name, value] : *members) {
         if (name == kTimestamp || numbers_.contains(name)) continue;
-        if (!json::as_number(value)) {
-          if (value.as<std::nullptr_t>() == nullptr && out.ignored.size() < kRowMetricsMax)
-            out.ignored.insert(name);
+        if (!holds(value)) {
+          others_ = true;
           continue;
         }
-        if (numbers_.size() >= kRowMetricsMax)
-          return wrong(
-              "metrics",
-              "must hold at most " + std::to_string(kRowMetricsMax) + " different metrics");
-        if (name.empty() || name.size() > kMetricNameBytesMax)
-          return wrong("metrics",
-                       "names must be 1 to " + std::to_string(kMetricNameBytesMax) + " bytes long");
+        if (numbers_.size() >= kRowMetricsMax) {
+          wrong("metrics",
+                "must hold at most " + std::to_string(kRowMetricsMax) + " different metrics");
+          return false;
+        }
+        if (name.empty() || name.size() > kMetricNameBytesMax) {
+          wrong("metrics",
+                "names must be 1 to " + std::to_string(kMetricNameBytesMax) + " bytes long");
+          return false;
+        }
         numbers_.emplace(name, static_cast<std::uint32_t>(out.batch.metrics.size()));
         out.batch.metrics.push_back(name);
       }
     }
-    for (const std::string& name : out.batch.metrics) out.ignored.erase(name);
-    if (numbers_.empty() && problems_.empty()) wrong("metrics", "no row holds a number");
+    return true;
   }
 
   void read_row(const json::Value& row, const std::string& path, novelty::Batch& batch) {
@@ -68,8 +87,8 @@ class RowReader {
     const std::size_t before = problems_.size();
     const auto given = fields.time(kTimestamp, json::Need::kOptional);
     out.at = given.value_or(now_);
-    if (given && *given > now_ + kAheadMax)
-      wrong(path + ".timestamp", "is more than a day ahead of now");
+    if (given && *given > now_ + kMetricAheadMax)
+      wrong(path + ".timestamp", "is more than five minutes ahead of now");
     if (problems_.size() == before && given) {
       if (given < last_) wrong(path + ".timestamp", "is before the row before it");
       last_ = *given;
@@ -93,6 +112,7 @@ class RowReader {
   EventTime last_ = EventTime::min();
   Problems& problems_;
   std::unordered_map<std::string, std::uint32_t> numbers_;
+  bool others_ = false;  ///< a field has another value in some row
 };
 
 std::string_view state_name(novelty::MetricScore::State state) {

@@ -17,9 +17,6 @@ namespace {
 using remote_write::Label;
 using remote_write::Series;
 
-/// How far a target's clock may run ahead.
-constexpr std::int64_t kAheadMsMax = 86'400'000;
-
 constexpr std::array<std::string_view, 4> kCounterEndings{"_total", "_count", "_sum", "_bucket"};
 constexpr std::string_view kJudgements = "liminal_metric_";
 
@@ -109,9 +106,9 @@ void make_rows(Collected& source, RemoteRows& out) {
 
 RemoteRows rows_of(const remote_write::Request& request, EventTime now) {
   RemoteRows out;
-  const std::int64_t latest =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() +
-      kAheadMsMax;
+  const std::int64_t latest = std::chrono::duration_cast<std::chrono::milliseconds>(
+                                  (now + kMetricAheadMax).time_since_epoch())
+                                  .count();
   std::map<std::string_view, Collected> sources;
   for (const Series& series : request.series) {
     const std::string_view name = series.label("__name__");

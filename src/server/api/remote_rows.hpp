@@ -16,7 +16,7 @@ inline constexpr std::size_t kRemoteSeriesBytesMax = 1024;
 struct RemoteRows {
   std::vector<novelty::Batch> batches;  ///< one a source, rows in the order of time
   std::uint64_t duplicate = 0;          ///< samples at the time of another of their series
-  std::uint64_t out_of_range = 0;       ///< before 1970, a day ahead of now, beyond ±1e100
+  std::uint64_t out_of_range = 0;       ///< before 1970, five minutes ahead of now, beyond ±1e100
   std::uint64_t reserved = 0;           ///< of the program's own totals, and what it says of series
   std::uint64_t beyond = 0;             ///< of names that are too long
 };

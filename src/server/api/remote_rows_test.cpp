@@ -71,7 +71,7 @@ TEST(RemoteRows, CountsWhatItLeavesOut) {
       {{{"__name__", "liminal_metric_score"}, {"instance", "a"}}, {{1, 1}}},
       {{{"__name__", "liminal_metric_of_a_later_version"}, {"instance", "a"}}, {{1, 1}}},
       {{{"__name__", "x"}, {"instance", "a"}},
-       {{5, 1}, {5, 2}, {-1, 1}, {kNowMs + 90'000'000, 1}, {7, 1e200}, {6, INFINITY}, {8, NAN}}},
+       {{5, 1}, {5, 2}, {-1, 1}, {kNowMs + 301'000, 1}, {7, 1e200}, {6, INFINITY}, {8, NAN}}},
       {{{"__name__", longest}, {"instance", "a"}}, {{1, 1}}},
       {{{"__name__", longer}, {"instance", "a"}}, {{1, 1}}},
       {{{"__name__", "x"}, {"instance", source}}, {{1, 1}, {2, 1}}},

@@ -196,7 +196,9 @@ TEST_F(ServiceTest, ShowsExplainsAndJudgesAnAlert) {
   EXPECT_THAT(judged.body, HasSubstr(R"("feedback":"false_positive")"));
   EXPECT_EQ(backend.note, "a load test");
   EXPECT_THAT(ask("GET", "/ml/anomalies/17-42/explain").body,
-              AllOf(HasSubstr(R"("first":{"decided_by":"rule","detector":"rule","rule":0,)"),
+              AllOf(HasSubstr(R"("salience_explanation":[{"term":"base",)"),
+                    HasSubstr(R"({"term":"severity","log_odds":)"),
+                    HasSubstr(R"("first":{"decided_by":"rule","detector":"rule","rule":0,)"),
                     HasSubstr(R"("worst":{"decided_by":"baseline",)"),
                     HasSubstr(R"("replay":{"command":"liminal explain 17-42","shard":17,)"
                               R"("input":4711,"available":true,"reason":null}})")));

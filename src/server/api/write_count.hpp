@@ -13,7 +13,7 @@ enum class WriteResult : std::uint8_t {
   kMissing,     ///< not a number, or the mark that a series ended
   kDuplicate,   ///< at the time of its series' last sample
   kLate,        ///< before it
-  kOutOfRange,  ///< before 1970, more than a day ahead, or beyond ±1e100
+  kOutOfRange,  ///< before 1970, more than five minutes ahead, or beyond ±1e100
   kBeyond,      ///< of a series for which there is no room
   kReserved,    ///< of the program's own totals and judgements
   kHistogram,   ///< a native histogram

@@ -195,11 +195,29 @@ Result<void> Anomaly::admits(const novelty::Batch& batch) const {
   }
   const Kept& kept = *found->second;
   if (!has_room(kept, batch)) return failure(ErrorCode::kTooLarge);
-  std::uint32_t late = kept.late_in_a_row;
-  for (std::size_t i = 0; i < batch.rows.size() && batch.rows[i].at < kept.source.last(); ++i) {
-    if (late++ >= kLateInARowMax) return failure(ErrorCode::kConflict, i);
+  Lateness lateness = kept.lateness;  // a copy: nothing is learnt
+  EventTime last = kept.source.last();
+  for (std::size_t i = 0; i < batch.rows.size(); ++i) {
+    const auto late = lateness.take(batch.rows[i].at, last);
+    if (late == Lateness::Verdict::kTooMany) return failure(ErrorCode::kConflict, i);
+    if (late != Lateness::Verdict::kLate) last = batch.rows[i].at;
   }
   return {};
+}
+
+Anomaly::Lateness::Verdict Anomaly::Lateness::take(EventTime row, EventTime last) {
+  if (row >= last) {
+    in_a_row_ = in_order_ = 0;
+    return Verdict::kInTime;
+  }
+  if (in_a_row_ >= kLateInARowMax) return Verdict::kTooMany;
+  ++in_a_row_;
+  if (row < latest_) in_order_ = 0;
+  latest_ = row;
+  if (++in_order_ <= set_back_after_) return Verdict::kLate;
+  set_back_after_ = std::min(2 * set_back_after_, kLateInARowMax);
+  in_a_row_ = in_order_ = 0;
+  return Verdict::kClockSetBack;
 }
 
 Result<std::vector<novelty::RowScore>> Anomaly::score(const novelty::Batch& batch, bool expected) {
@@ -221,10 +239,11 @@ Result<std::vector<novelty::RowScore>> Anomaly::score(const novelty::Batch& batc
         for (const novelty::Source::Value& value : batch.rows[i].values) {
           if (places.of[value.metric].series == kNowhere) return failure(ErrorCode::kTooLarge);
         }
-        const bool late = batch.rows[i].at < kept.source.last();
-        if (late && kept.late_in_a_row >= kLateInARowMax) return failure(ErrorCode::kConflict, i);
-        kept.late_in_a_row = late ? kept.late_in_a_row + 1 : 0;
-        counters_.rows_late += late ? 1U : 0U;
+        const EventTime at = batch.rows[i].at;
+        const auto late = kept.lateness.take(at, kept.source.last());
+        if (late == Lateness::Verdict::kTooMany) return failure(ErrorCode::kConflict, i);
+        if (late == Lateness::Verdict::kClockSetBack) kept.source.restart_clock(at);
+        counters_.rows_late += late == Lateness::Verdict::kLate ? 1U : 0U;
         judge(kept, batch.rows[i], places, expected, scores[i]);
       }
     }
@@ -325,10 +344,8 @@ Result<bool> Anomaly::declare(const std::string& source,
   return !before;
 }
 
-Result<void> Anomaly::load_settings() {
-  const auto payload = read_state(files_, options_.folder, kSettingsFile, kSettingsFormat);
-  if (!payload) return tl::unexpected(payload.error());
-  Reader in(*payload);
+Result<void> Anomaly::take_settings(std::string_view bytes) {
+  Reader in(bytes);
   Settings read;
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
     SettingsKey key;
@@ -350,10 +367,8 @@ Result<void> Anomaly::load_settings() {
   return {};
 }
 
-Result<void> Anomaly::load_sources() {
-  const auto payload = read_state(files_, options_.folder, kSourcesFile, kSourcesFormat);
-  if (!payload) return tl::unexpected(payload.error());
-  Reader in(*payload);
+Result<void> Anomaly::take_sources(std::string_view bytes) {
+  Reader in(bytes);
   const std::lock_guard lock(mutex_);
   // Saved with the longest silent first: what is touched last is in front again.
   for (std::uint64_t left = in.get_varint(); left > 0; --left) {
@@ -377,9 +392,18 @@ Result<void> Anomaly::load_sources() {
   return in.finish();
 }
 
-Result<void> Anomaly::load() {
-  const Result<void> settings = load_settings();
-  const Result<void> sources = load_sources();
+Result<void> Anomaly::load(const OnUnreadable& on_unreadable) {
+  const auto load_one = [&](std::string_view file, std::uint64_t format, const auto& take) {
+    const Result<void> loaded = load_state(files_, options_.folder, file, format, take);
+    if (!loaded && loaded.error().code != ErrorCode::kMissing && on_unreadable)
+      on_unreadable(file, loaded.error());
+    return loaded;
+  };
+  const auto settings = load_one(kSettingsFile, kSettingsFormat, [this](std::string_view bytes) {
+    return take_settings(bytes);
+  });
+  const auto sources = load_one(
+      kSourcesFile, kSourcesFormat, [this](std::string_view bytes) { return take_sources(bytes); });
   if (!sources && sources.error().code != ErrorCode::kMissing) return sources;
   if (!settings && settings.error().code != ErrorCode::kMissing) return settings;
   return sources;

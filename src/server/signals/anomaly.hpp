@@ -75,9 +75,10 @@ class Anomaly {
 
   Anomaly(Options options, files::FileSystem& files, OnAnomaly on_anomaly = {});
 
-  /// Reads what was saved. Each part that cannot be read is left out, and the last error given;
-  /// kMissing when there was nothing.
-  [[nodiscard]] Result<void> load();
+  using OnUnreadable = std::function<void(std::string_view file, const Error&)>;
+  /// Reads what was saved. A file that cannot be read is told of, set aside (state_file.hpp) and
+  /// left out, as far as it was not read. kMissing when there was no snapshot, the last error else.
+  [[nodiscard]] Result<void> load(const OnUnreadable& on_unreadable = {});
 
   /// Whether `score` would take these rows as things are: its errors, found before anything is
   /// learnt. Of a batch that is scored in parts, this is asked of the whole.
@@ -85,7 +86,8 @@ class Anomaly {
 
   /// Judges and learns rows in order; `RowScore::Part::metric` is a place in `batch.metrics`.
   /// kTooLarge: the source would have too many metrics, and nothing was learnt. kConflict: a
-  /// thousand rows in a row were late.
+  /// thousand rows in a row were late. A hundred of them in order, later twice as many each time,
+  /// are taken for a clock that was set back: the source's time goes on from there.
   [[nodiscard]] Result<std::vector<novelty::RowScore>> score(const novelty::Batch& batch,
                                                              bool expected);
 
@@ -112,10 +114,21 @@ class Anomaly {
   [[nodiscard]] std::vector<Exported> exported() const;
 
  private:
+  /// How a source's rows stand to its clock.
+  class Lateness {
+   public:
+    enum class Verdict : std::uint8_t { kInTime, kLate, kClockSetBack, kTooMany };
+    Verdict take(EventTime row, EventTime last);
+
+   private:
+    std::uint32_t in_a_row_ = 0, in_order_ = 0;
+    std::uint32_t set_back_after_ = 100;   ///< late rows in order; doubled each time
+    EventTime latest_ = EventTime::min();  ///< of those in order
+  };
   struct Kept {
     std::string name;
     novelty::Source source;
-    std::uint32_t late_in_a_row = 0;
+    Lateness lateness{};
     std::size_t bytes = 0;  ///< of it, as far as `counters_` has them
   };
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -172,8 +185,8 @@ class Anomaly {
                                     novelty::Intake& count);
   void tell(const novelty::Batch& batch, std::span<const novelty::RowScore> scores) const;
   void watch(const std::string& source, const std::string& metric, bool told);
-  [[nodiscard]] Result<void> load_settings();
-  [[nodiscard]] Result<void> load_sources();
+  [[nodiscard]] Result<void> take_settings(std::string_view bytes);
+  [[nodiscard]] Result<void> take_sources(std::string_view bytes);
   [[nodiscard]] std::string settings_bytes() const;
 
   const Options options_;

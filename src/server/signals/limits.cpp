@@ -146,9 +146,13 @@ Result<void> Limits::write() {
 }
 
 Result<void> Limits::load() {
-  const auto payload = read_state(files_, options_.folder, kFile, kFormat);
-  if (!payload) return tl::unexpected(payload.error());
-  Reader in(*payload);
+  return load_state(files_, options_.folder, kFile, kFormat, [this](std::string_view bytes) {
+    return take(bytes);
+  });
+}
+
+Result<void> Limits::take(std::string_view bytes) {
+  Reader in(bytes);
   const std::lock_guard lock(mutex_);
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
     const std::string source(in.get_text());

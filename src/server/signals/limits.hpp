@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.hpp"
@@ -38,7 +39,8 @@ class Limits {
 
   Limits(Options options, files::FileSystem& files) : options_(std::move(options)), files_(files) {}
 
-  /// Reads what was saved; kMissing when there was nothing.
+  /// Reads what was saved; kMissing when there was nothing. A file that cannot be read is set aside
+  /// (state_file.hpp).
   [[nodiscard]] Result<void> load();
 
   /// Sets or takes away a limit; durable when it returns, blocks on the disk. kTooLarge: there are
@@ -75,6 +77,7 @@ class Limits {
   using Metrics = std::map<std::string, Entry, std::less<>>;
 
   static void take(Entry& entry, double value, EventTime at);
+  [[nodiscard]] Result<void> take(std::string_view bytes);
   void put(const std::string& source, const std::string& metric, stats::Limit limit);
   void erase(const std::string& source, const std::string& metric);
   [[nodiscard]] Result<void> write();

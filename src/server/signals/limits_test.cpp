@@ -160,6 +160,8 @@ TEST_F(LimitsTest, RefusesDamagedFiles) {
   auto file = *files.create("data/limits.snapshot");
   ASSERT_TRUE(files::write_all(*file, bytes));
   EXPECT_EQ(make().load().error().code, ErrorCode::kChecksum);
+  EXPECT_EQ(*files.read("data/limits.snapshot.unreadable", 1 << 20), bytes);
+  EXPECT_EQ(make().load().error().code, ErrorCode::kMissing);
 }
 
 }  // namespace

@@ -165,6 +165,8 @@ void Salience::feedback(const traffic::Alert& alert, traffic::FeedbackVerdict ve
   const auto before = std::find_if(
       state_.said.begin(), state_.said.end(), [id](const auto& one) { return one.first == id; });
   if (before != state_.said.end()) {
+    if (before->second.relevant == relevant) return;
+    state_.ranker.take_back(hash_of(alert.type), !relevant);
     before->second.relevant = relevant;
   } else {
     state_.said.push_back(

@@ -54,7 +54,8 @@ class Salience {
   /// An operator's word about findings of a type: it moves that type's term.
   void feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict);
   /// An operator's word about an alert: it moves the term of its type, and is kept with the terms
-  /// that the alert had, to learn from. A second word about an alert takes the place of the first.
+  /// that the alert had, to learn from. A second word about an alert takes the place of the first,
+  /// as long as that is kept.
   void feedback(const traffic::Alert& alert, traffic::FeedbackVerdict verdict);
   /// Whether this is the last that was said of the alert, as far as it is kept.
   [[nodiscard]] bool was_told(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) const;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <thread>
 
 namespace liminal::signals {
@@ -108,8 +109,23 @@ TEST(Salience, FeedbackMovesATypeAtOnce) {
   const auto all = story();
   feed(salience, all);
   const double before = salience.judge(all[80]).log_odds();
-  for (int i = 0; i < 5; ++i) salience.feedback(all[80], traffic::FeedbackVerdict::kFalsePositive);
+  for (std::size_t i = 0; i < 5; ++i)
+    salience.feedback(all[80 - 2 * i], traffic::FeedbackVerdict::kFalsePositive);
   EXPECT_LT(salience.judge(all[80]).log_odds(), before);
+}
+
+TEST(Salience, AWordAboutAnAlertCountsOnce) {
+  using enum traffic::FeedbackVerdict;
+  Salience once, often;
+  const auto all = story();
+  for (Salience* salience : {&once, &often}) feed(*salience, all);
+  const double unsaid = once.judge(all[80]).log_odds();
+  once.feedback(all[80], kFalsePositive);
+  for (int i = 0; i < 8; ++i) often.feedback(all[80], i % 2 == 0 ? kFalsePositive : kExpected);
+  EXPECT_EQ(often.judge(all[80]).log_odds(), once.judge(all[80]).log_odds());
+  once.feedback(all[80], kTruePositive);
+  EXPECT_NEAR(once.judge(all[80]).terms.feedback, .5 * std::log(2.), 1e-9) << "as if said at first";
+  EXPECT_GT(once.judge(all[80]).log_odds(), unsaid);
 }
 
 TEST(Salience, KeepsJudgedAlertsWithTheTermsTheyHadBefore) {

@@ -14,18 +14,30 @@ std::string path_of(const std::string& folder, std::string_view file) {
   return (std::filesystem::path(folder) / file).string();
 }
 
-}  // namespace
-
-Result<std::string> read_state(files::FileSystem& system,
-                               const std::string& folder,
-                               std::string_view file,
-                               std::uint64_t format) {
-  const Result<std::string> bytes = system.read(path_of(folder, file), kFileBytesMax);
+Result<void> read_state(files::FileSystem& system,
+                        const std::string& path,
+                        std::uint64_t format,
+                        const std::function<Result<void>(std::string_view)>& take) {
+  const Result<std::string> bytes = system.read(path, kFileBytesMax);
   if (!bytes) return tl::unexpected(bytes.error());
   const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
   if (!snapshot) return tl::unexpected(snapshot.error());
   if (snapshot->header.schema_hash != format) return failure(ErrorCode::kUnsupported);
-  return std::string(snapshot->payload);
+  return take(snapshot->payload);
+}
+
+}  // namespace
+
+Result<void> load_state(files::FileSystem& system,
+                        const std::string& folder,
+                        std::string_view file,
+                        std::uint64_t format,
+                        const std::function<Result<void>(std::string_view)>& take) {
+  const std::string path = path_of(folder, file);
+  const Result<void> read = read_state(system, path, format, take);
+  if (read || read.error().code == ErrorCode::kMissing) return read;
+  if (auto aside = files::set_aside(system, path); !aside) return aside;
+  return read;
 }
 
 Result<void> write_state(files::FileSystem& system,
