@@ -75,6 +75,10 @@ struct Configuration {
     onnxruntime::Provider provider = onnxruntime::Provider::kCpu;
     std::uint32_t threads = 1;  ///< that compute one call of a foreign model
     std::string kenning;        ///< its program; empty: there is none
+    // What a model may cost that is asked for messages, and gets champion by itself.
+    Duration row_budget = std::chrono::microseconds{5};
+    std::uint64_t memory_max = std::uint64_t{8} << 20;
+    std::uint64_t rows_bytes_max = std::uint64_t{256} << 20;  ///< of a table read from a file
   } models;
 
   struct Learning {

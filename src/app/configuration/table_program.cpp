@@ -160,6 +160,28 @@ void add_models(Settings& all) {
                  .low = 1,
                  .high = 64,
                  .change = Change::kRestart});
+  all.push_back({.key = "models.row_budget",
+                 .slot = [](C& c) -> Slot { return &c.models.row_budget; },
+                 .help = "What a model may take for one row that becomes champion by itself where "
+                         "it is asked for messages; the search prefers what takes less.",
+                 .low = 1e-7,
+                 .high = 1,
+                 .change = Change::kRestart});
+  all.push_back({.key = "models.memory_max",
+                 .slot = [](C& c) -> Slot { return &c.models.memory_max; },
+                 .help = "The memory that such a model may take.",
+                 .low = 1024,
+                 .high = 1 << 30,
+                 .unit = Unit::kBytes,
+                 .change = Change::kRestart});
+  all.push_back({.key = "models.rows_bytes_max",
+                 .slot = [](C& c) -> Slot { return &c.models.rows_bytes_max; },
+                 .help = "The largest table that is read from a file to train from: rows × "
+                         "features × 4 bytes. A training takes some six times as much.",
+                 .low = 1 << 20,
+                 .high = 1LL << 36,
+                 .unit = Unit::kBytes,
+                 .change = Change::kRestart});
   all.push_back({.key = "models.kenning",
                  .slot = [](C& c) -> Slot { return &c.models.kenning; },
                  .help =

@@ -153,7 +153,9 @@ void ServerBackend::feedback(api::AlertId id,
         [=, this](Result<void> committed) {
           if (!committed) return (*shared)(tl::unexpected(committed.error()));
           parts_.salience.signals().feedback(about, verdict);
-          if (parts_.models != nullptr) parts_.models->judged(about, verdict);
+          // What a person says again of the same alert is no further evidence.
+          if (parts_.models != nullptr && about.feedback == traffic::FeedbackVerdict::kNone)
+            parts_.models->judged(about, verdict);
           (void)parts_.runtime.ask(id.shard, [=](shards::OwnedShard& shard) {
             (void)shard.carry_out(engine::GiveFeedback{id.number, verdict});
           });

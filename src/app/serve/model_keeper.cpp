@@ -9,7 +9,6 @@
 
 #include "app/configuration/quantity.hpp"
 #include "core/base/hash.hpp"
-#include "server/training/begin.hpp"
 #include "server/training/incidents.hpp"
 #include "server/training/ranking.hpp"
 #include "server/training/report_page.hpp"
@@ -123,6 +122,9 @@ ModelKeeper::ModelKeeper(const Configuration& configuration,
                   ? (std::filesystem::path(configuration.data) / "training").string()
                   : configuration.models.folder),
       workers_(configuration.models.workers),
+      rows_bytes_max_(configuration.models.rows_bytes_max),
+      budgets_{.message = {1e6 * seconds(configuration.models.row_budget),
+                           static_cast<double>(configuration.models.memory_max)}},
       definitions_(model_definitions(configuration)),
       registry_(std::move(registry)),
       kenning_(kenning_of(configuration, registry_->runtime())),
@@ -298,7 +300,9 @@ Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest&
       {[this](const auto& definition, const auto& asked) { return kept_rows(definition, asked); },
        folder_,
        workers_,
-       kenning_});
+       kenning_,
+       budgets_,
+       rows_bytes_max_});
 }
 
 std::vector<learn::TrainingJob> ModelKeeper::jobs(std::size_t limit) { return jobs_->list(limit); }
@@ -331,6 +335,10 @@ void ModelKeeper::predicted(const api::Prediction& prediction) {
 
 Asked<learn::ExperimentView> ModelKeeper::begin_experiment(
     const learn::ExperimentRequest& request) {
+  if (request.model == learn::kAnomalyDetection &&
+      request.options.mode == learn::ExperimentOptions::Mode::kSplit)
+    return training::wrong("mode",
+                           "must be shadow: messages are judged by the champion for every user");
   auto begun = experiments_.begin(request);
   if (begun)
     note("api", "experiment.begin", request.model, fmt::format("experiment {}", begun->id));
@@ -358,8 +366,7 @@ void ModelKeeper::judged(const traffic::Alert& alert, traffic::FeedbackVerdict v
       if (definition.task != models::Task::kClassification || !of_users(definition)) continue;
       const std::vector<float> row = values_of(definition, features);
       learning_->observe_truth(definition.name, row, truth);
-      if (definition.name == learn::kAnomalyDetection)
-        experiments_.observe_truth(definition.name, row, truth, user);
+      experiments_.observe_truth(definition.name, row, truth, user);
     }
   });
 }
@@ -393,15 +400,17 @@ void ModelKeeper::observe_traffic() {
 /// The newest minute for which `load_prediction` is asked, and the one whose truth came.
 void ModelKeeper::observe_minute() {
   const std::string model(learn::kLoadPrediction);
-  if (!learning_->watches(model)) return;
+  if (!learning_->watches(model) && !experiments_.runs(model)) return;
   const auto minutes = registry_->with_records([](registry::Records& records) {
     return records.minutes(static_cast<std::size_t>(training::kLoadHorizonMinutes) + 1);
   });
   if (!minutes || minutes->empty()) return;
   const learn::ModelDefinition& definition = *registry_->definition(model);
   const auto told = training::load_rows(definition, *minutes);
-  if (told.table.rows() == 1)
+  if (told.table.rows() == 1) {
     learning_->observe_truth(model, told.table.row(0), told.table.labels[0]);
+    experiments_.observe_truth(model, told.table.row(0), double{told.table.labels[0]}, "");
+  }
   learning_->observe(model,
                      training::minute_row(definition, minutes->back()),
                      0,

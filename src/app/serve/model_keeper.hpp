@@ -23,6 +23,7 @@
 #include "server/registry/learning.hpp"
 #include "server/registry/registry.hpp"
 #include "server/shards/clock.hpp"
+#include "server/training/begin.hpp"
 #include "server/training/kenning.hpp"
 #include "server/training/rows.hpp"
 
@@ -119,6 +120,8 @@ class ModelKeeper final : public api::ModelsPort {
   const Parts parts_;
   const std::string folder_;  ///< of files to train from
   const std::uint32_t workers_;
+  const std::uint64_t rows_bytes_max_;
+  const training::RowBudgets budgets_;
   const std::vector<learn::ModelDefinition> definitions_;
   std::unique_ptr<registry::Registry> registry_;
   const std::shared_ptr<const training::KenningOptions> kenning_;

@@ -218,7 +218,7 @@ void add_train(CLI::App& parent, Run& chosen) {
   command
       ->add_option(
           "--fits-max", wish.fits_max, "Fits instead of seconds: the same result every time")
-      ->check(CLI::Range(1, 100'000));
+      ->check(CLI::Range(8, 100'000));
   command->add_option("--seed", wish.seed, "Of everything that is drawn at random");
   command->add_option("--workers", wish.workers, "Fits at a time")->check(CLI::Range(1, 64));
   command

@@ -163,12 +163,13 @@ Arm Experiment::assign(std::uint64_t user_hash) const {
 void Experiment::observe(Arm arm, double value, SteadyTime at) {
   if (state_ != ExperimentState::kRunning || !std::isfinite(value)) return;
   arms_[index(arm)].add(value);
+  judge(at);
+}
+
+void Experiment::observe_user(Arm arm, SteadyTime at) {
+  if (state_ != ExperimentState::kRunning) return;
   ratio_.observe(arm == Arm::kChallenger);
-  if (ratio_.mismatch()) {
-    enter(ExperimentState::kInvalid, at);
-  } else {
-    judge(at);
-  }
+  if (ratio_.mismatch()) enter(ExperimentState::kInvalid, at);
 }
 
 void Experiment::observe_pair(double champion, double challenger, SteadyTime at) {
@@ -200,13 +201,10 @@ void Experiment::observe_guard(std::size_t guard, Arm arm, double value, SteadyT
     enter(ExperimentState::kHarm, at, static_cast<std::uint32_t>(guard));
 }
 
-void Experiment::observe_agreement(bool champion_alarm,
-                                   bool challenger_alarm,
-                                   double champion_us,
-                                   double challenger_us) {
-  agreement_.add(champion_alarm == challenger_alarm ? 1 : 0);
-  if (std::isfinite(champion_us)) latency_[0].add(champion_us);
-  if (std::isfinite(challenger_us)) latency_[1].add(challenger_us);
+void Experiment::observe_agreement(bool agreed) { agreement_.add(agreed ? 1 : 0); }
+
+void Experiment::observe_latency(Arm arm, double us) {
+  if (std::isfinite(us)) latency_[index(arm)].add(us);
 }
 
 double Experiment::difference() const {

@@ -117,14 +117,16 @@ class Experiment {
 
   [[nodiscard]] Arm assign(std::uint64_t user_hash) const;
 
+  /// Split: a user came who had not come before.
+  void observe_user(Arm arm, SteadyTime at);
+  /// One value a user: values of one user are alike, and the intervals rest on rows that are not.
   void observe(Arm arm, double value, SteadyTime at);
   void observe_pair(double champion, double challenger, SteadyTime at);
   void observe_guard(std::size_t guard, Arm arm, double value, SteadyTime at);
-  /// Shadow: whether both said the same, and how long each took.
-  void observe_agreement(bool champion_alarm,
-                         bool challenger_alarm,
-                         double champion_us,
-                         double challenger_us);
+  /// Shadow: whether both said the same of a row.
+  void observe_agreement(bool agreed);
+  /// How long a row took.
+  void observe_latency(Arm arm, double us);
 
   [[nodiscard]] ExperimentState state() const { return state_; }
   [[nodiscard]] double difference() const;

@@ -89,7 +89,9 @@ TEST(Experiment, InShadowNeedsFarFewerRows) {
   for (; experiment.state() == ExperimentState::kRunning && row < 10'000; ++row) {
     const double level = random.normal();
     experiment.observe_pair(level, level + .05 + .1 * random.normal(), at(row));
-    experiment.observe_agreement(level > 1, level > 1, 1, 2);
+    experiment.observe_agreement(true);
+    experiment.observe_latency(Arm::kChampion, 1);
+    experiment.observe_latency(Arm::kChallenger, 2);
   }
   EXPECT_EQ(experiment.state(), ExperimentState::kChallengerBetter);
   EXPECT_LT(row, 200);
@@ -159,7 +161,7 @@ TEST(Experiment, IsInvalidWhenUsersDoNotComeAsMeant) {
   Experiment experiment(split(.01));
   int row = 0;
   for (; experiment.state() == ExperimentState::kRunning && row < 20'000; ++row)
-    experiment.observe(random.chance(.45) ? Arm::kChallenger : Arm::kChampion, row % 2, at(row));
+    experiment.observe_user(random.chance(.45) ? Arm::kChallenger : Arm::kChampion, at(row));
   EXPECT_EQ(experiment.state(), ExperimentState::kInvalid);
   EXPECT_LT(row, 8000);
 }

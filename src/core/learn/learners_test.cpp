@@ -299,6 +299,35 @@ TEST(Cost, OfEveryKindIsCounted) {
   EXPECT_EQ(cost_of(models::Predictor(network)).memory_bytes, 4 * 21);
 }
 
+/// A tree whose rows nearly all leave at once, and that goes on to such a depth.
+models::Tree chain(std::uint32_t depth, float staying) {
+  models::Tree tree;
+  tree.nodes.resize(2 * depth + 1);
+  for (std::uint32_t level = 0; level < depth; ++level) {
+    tree.nodes[2 * level] = {0, 1, 2 * level + 1, 2 * level + 2, true, level == 0 ? 100 : staying};
+    tree.nodes[2 * level + 1].cover = level == 0 ? 100 - staying : 0;
+  }
+  tree.nodes.back().cover = staying;
+  return tree;
+}
+
+TEST(Cost, OfTreesIsThatOfTheDeepestAmongThoseWalkedAtOnce) {
+  const auto us = [](std::vector<models::Tree> trees) {
+    models::Trees forest;
+    forest.trees = std::move(trees);
+    return cost_of(forest).us_row;
+  };
+  const models::Tree shallow = chain(1, 1), deep = chain(8, 1);
+  EXPECT_NEAR(us({shallow}), .0013, 1e-9);
+  EXPECT_NEAR(us(std::vector(8, deep)), 8 * 8 * .0013, 1e-9) << "whatever rows leave early";
+  std::vector<models::Tree> mixed(7, shallow);
+  mixed.push_back(deep);
+  EXPECT_NEAR(us(mixed), 8 * 8 * .0013, 1e-9);
+  // Deeper ones are left when all lanes have come to a leaf: here in 99 % of cases after four.
+  EXPECT_NEAR(us({chain(12, 1)}), (4 + .01 * 8) * .0013, 1e-9);
+  EXPECT_NEAR(us({chain(12, 100)}), 12 * .0013, 1e-9);
+}
+
 TEST(Recipe, NamesWhatLiesBeyondItsBounds) {
   EXPECT_TRUE(validate(Recipe(BoosterRecipe{})).empty());
   EXPECT_TRUE(validate(Recipe(ForestRecipe{})).empty());

@@ -147,12 +147,12 @@ std::vector<std::size_t> Ledger::sorted(std::vector<std::size_t> which) const {
   return which;
 }
 
-std::optional<std::size_t> Ledger::best_within_budget() const {
+std::optional<std::size_t> Ledger::best_within(const Cost& budget) const {
   std::vector<std::size_t> found;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const Candidate& candidate = candidates[i];
     if (candidate.whole() && !candidate.forgotten && std::isfinite(candidate.score()) &&
-        (1.1 * candidate.cost()).within(options.champion))
+        (1.1 * candidate.cost()).within(budget))
       found.push_back(i);
   }
   return found.empty() ? std::nullopt : std::optional(sorted(std::move(found)).front());

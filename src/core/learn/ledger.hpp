@@ -129,7 +129,10 @@ struct Ledger {
   [[nodiscard]] std::vector<std::size_t> sorted(std::vector<std::size_t> which) const;
   /// Of candidates of every kind that were tried on all splits that count, the best that may be
   /// asked for every message; a fit on all rows is reckoned a tenth larger.
-  [[nodiscard]] std::optional<std::size_t> best_within_budget() const;
+  [[nodiscard]] std::optional<std::size_t> best_within_budget() const {
+    return best_within(options.champion);
+  }
+  [[nodiscard]] std::optional<std::size_t> best_within(const Cost& budget) const;
   /// What may be blended, without weights yet: the best boosted candidates, so many at most, the
   /// champion, and all of other kinds that were tried on all splits that count.
   [[nodiscard]] Pool pool(std::size_t boosted_max, std::optional<std::size_t> champion) const;

@@ -177,7 +177,8 @@ Figures figures_of(std::span<const float> scores, std::span<const float> labels,
 
 Result<Outcome> assemble(const Ledger& ledger,
                          const Pool& pool,
-                         std::optional<std::size_t> champion) {
+                         std::optional<std::size_t> champion,
+                         const Cost& budget) {
   double sum = 0;
   for (const double weight : pool.weights) sum += weight;
   if (!(sum > 0)) return failure(ErrorCode::kUnavailable);
@@ -186,7 +187,7 @@ Result<Outcome> assemble(const Ledger& ledger,
   auto best = judged(blend(ledger, pool), ledger, outcome);
   if (!best) return tl::unexpected(best.error());
   outcome.best = std::move(*best);
-  outcome.best_is_champion = outcome.best.cost.within(ledger.options.champion);
+  outcome.best_is_champion = outcome.best.cost.within(budget);
   outcome.leaderboard = leaderboard_of(ledger);
   for (LeaderboardLine& line : outcome.leaderboard) {
     const auto place = std::find(pool.candidates.begin(), pool.candidates.end(), line.candidate);

@@ -91,11 +91,13 @@ struct Outcome {
   double positives_needed = 0;
 };
 
-/// Puts the models together when a search is done. `kUnavailable` when the pool is empty,
+/// Puts the models together when a search is done; `champion` is the candidate for the path of
+/// messages when the blend is not within `budget`. `kUnavailable` when the pool is empty,
 /// `kUnsupported` when a model exceeds what can be evaluated (`models::validate`).
 [[nodiscard]] Result<Outcome> assemble(const Ledger& ledger,
                                        const Pool& pool,
-                                       std::optional<std::size_t> champion);
+                                       std::optional<std::size_t> champion,
+                                       const Cost& budget);
 
 [[nodiscard]] std::vector<LeaderboardLine> leaderboard_of(const Ledger& ledger);
 

@@ -153,6 +153,8 @@ struct ExperimentRequest {
   std::string model;
   std::optional<std::uint32_t> challenger;  ///< none: the model's challenger
   ExperimentOptions options;
+  bool usual_guards =
+      false;  ///< nobody named the guards: those that mean nothing here are left out
 };
 
 struct ExperimentView {
@@ -163,13 +165,13 @@ struct ExperimentView {
   std::string state;  ///< `learn::name(ExperimentState)`, or "stopped"
   SteadyTime created;
   std::optional<SteadyTime> ended;
-  double judged[2]{};  ///< by arm: rows whose truth came to be known
-  double difference = 0;
+  double judged[2]{};                ///< by arm: rows whose truth came to be known
+  std::optional<double> difference;  ///< none: an arm has no row yet
   std::optional<Interval> interval;  ///< none: nothing can be said yet
-  double scored = 0;                 ///< shadow: rows that both scored
-  double agreement = 1;              ///< share of them on which both gave or both withheld an alarm
+  double scored = 0;                 ///< rows that both (shadow) or the challenger (split) scored
+  double agreement = 1;              ///< shadow: share of them on which both said the same
   std::optional<double> latency_us[2];
-  double share_observed = 0;  ///< split: of the users judged, the challenger's part
+  double share_observed = 0;  ///< split: of the users that came, the challenger's part
   bool ratio_mismatch = false;
   struct Decision {
     SteadyTime time;
@@ -205,6 +207,9 @@ struct TrainedModel {
   /// An ONNX file that the core does not evaluate: of `model` only the metadata count then. Empty:
   /// `model` is the model.
   std::string foreign;
+  /// The model that was judged, when what answers was fitted to more rows after that: the next
+  /// training compares with it, for it has not seen the rows that judge.
+  std::optional<models::Model> judged;
   std::string fingerprint;
   NamedFigures metrics;
   std::string report;                ///< JSON

@@ -176,7 +176,15 @@ class Search::State {
   Result<Outcome> finish() const {
     if (!problems_.empty()) return failure(ErrorCode::kUnavailable);
     const auto of = [&](const auto& plan) {
-      return assemble(ledger_, plan.pool(ledger_), plan.champion());
+      return assemble(ledger_, plan.pool(ledger_), plan.champion(), ledger_.options.champion);
+    };
+    return std::visit(of, plan_);
+  }
+
+  Result<Outcome> finish(const Cost& budget) const {
+    if (!problems_.empty()) return failure(ErrorCode::kUnavailable);
+    const auto of = [&](const auto& plan) {
+      return assemble(ledger_, plan.pool(ledger_), ledger_.best_within(budget), budget);
     };
     return std::visit(of, plan_);
   }
@@ -340,5 +348,6 @@ std::vector<LeaderboardLine> Search::leaderboard() const {
 }
 Validation Search::validation() const { return state_->validation(); }
 Result<Outcome> Search::finish() const { return state_->finish(); }
+Result<Outcome> Search::finish(const Cost& budget) const { return state_->finish(budget); }
 
 }  // namespace liminal::learn

@@ -73,6 +73,8 @@ class Search {
 
   /// The models. `kUnavailable` when none was fitted on all splits.
   [[nodiscard]] Result<Outcome> finish() const;
+  /// The same under another budget for the path of messages, of what was fitted and is still kept.
+  [[nodiscard]] Result<Outcome> finish(const Cost& budget) const;
 
  private:
   class State;

@@ -233,6 +233,8 @@ TEST(Search, OffersAChampionWithinItsBudget) {
   ASSERT_TRUE(outcome->champion);
   EXPECT_LT(outcome->champion->cost.us_row, .16);
   expect_auc(search, *outcome->champion, .8);
+  EXPECT_TRUE(search.finish({1e6, 1e9})->best_is_champion) << "asked again with more room";
+  EXPECT_FALSE(search.finish({.0001, 1})->champion) << "and with less";
 
   options.champion = {.0001, 1};
   Search none(made_up(8, 1000), Loss{}, options);

@@ -34,7 +34,9 @@ learn::ExperimentRequest read_experiment(json::Fields& in) {
   options.effect = in.number("effect", Need::kOptional, 1e-9, 1e9).value_or(options.effect);
   options.rows_min = in.number("rows_min", Need::kOptional, 20, 1e9).value_or(options.rows_min);
   options.guards = {{"alarm_ratio", .05}, {"latency_us", 5}};
+  request.usual_guards = true;
   if (const auto* guards = in.array("guards", Need::kOptional, 0, 16)) {
+    request.usual_guards = false;
     options.guards.clear();
     for (std::size_t i = 0; i < guards->size(); ++i) {
       json::Fields guard = in.element("guards", i, (*guards)[i]);

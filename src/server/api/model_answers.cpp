@@ -240,7 +240,7 @@ learn::TrainRequest read_train_request(json::Fields& in) {
       in.one_of("trainer", Need::kOptional, trainer, "builtin, kenning or ray").value_or("builtin");
   request.budget_s = in.number("time_budget_s", Need::kOptional, 1, kBudgetMax_s).value_or(60);
   request.fits_max =
-      static_cast<std::uint32_t>(in.whole("fits_max", Need::kOptional, 1, 100'000).value_or(0));
+      static_cast<std::uint32_t>(in.whole("fits_max", Need::kOptional, 8, 100'000).value_or(0));
   request.seed = in.whole("seed", Need::kOptional, 0).value_or(1);
   const auto truth = in.flag("auto_deploy", Need::kOptional);
   request.auto_deploy = truth.value_or(true);

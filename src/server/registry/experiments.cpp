@@ -2,14 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "core/base/hash.hpp"
-#include "io/json/fields.hpp"
-#include "io/json/writer.hpp"
 #include "io/sqlite/transaction.hpp"
+#include "server/registry/experiment_text.hpp"
 
 namespace liminal::registry {
 namespace {
@@ -23,67 +24,24 @@ using learn::refusal;
 
 using Steady = std::chrono::steady_clock;
 
-std::string options_json(const ExperimentOptions& options) {
-  json::Writer out;
-  out.begin_object();
-  out.field("split", options.mode == ExperimentOptions::Mode::kSplit);
-  out.field("share", options.share);
-  out.field("alpha", options.alpha);
-  out.field("effect", options.effect);
-  out.field("rows_min", options.rows_min);
-  out.field("salt", std::to_string(options.salt));
-  out.key("guards");
-  out.begin_array();
-  for (const learn::GuardRail& guard : options.guards) {
-    out.begin_object();
-    out.field("name", guard.name);
-    out.field("tolerance", guard.tolerance);
-    out.end_object();
-  }
-  out.end_array();
-  out.end_object();
-  return out.take();
-}
-
-std::optional<ExperimentOptions> options_of(const std::string& text) {
-  using json::Need;
-  const auto value = json::parse(text);
-  if (!value) return std::nullopt;
-  Problems problems;
-  json::Fields in(*value, "", problems);
-  ExperimentOptions options;
-  const bool split = in.flag("split", Need::kRequired).value_or(false);
-  options.mode = split ? ExperimentOptions::Mode::kSplit : ExperimentOptions::Mode::kShadow;
-  options.share = in.number("share", Need::kRequired, 0, 1).value_or(.5);
-  options.alpha = in.number("alpha", Need::kRequired, 0, 1).value_or(.05);
-  options.effect = in.number("effect", Need::kRequired, 0, 1e9).value_or(.01);
-  options.rows_min = in.number("rows_min", Need::kRequired, 0, 1e9).value_or(100);
-  options.salt = std::stoull("0" + in.text("salt", Need::kRequired, 1, 20).value_or("0"));
-  if (const auto* guards = in.array("guards", Need::kRequired, 0, 16)) {
-    for (std::size_t i = 0; i < guards->size(); ++i) {
-      json::Fields guard = in.element("guards", i, (*guards)[i]);
-      options.guards.push_back({guard.text("name", Need::kRequired, 1, 64).value_or(""),
-                                guard.number("tolerance", Need::kRequired, 0, 1e9).value_or(0)});
-    }
-  }
-  if (!problems.empty() || !options.validate().empty()) return std::nullopt;
-  return options;
-}
-
-std::string saved(const learn::Experiment& experiment) {
-  Writer out;
-  experiment.save(out);
-  return out.take();
-}
-
-std::optional<double> finite(double value) {
-  return std::isfinite(value) ? std::optional(value) : std::nullopt;
-}
-
 bool alarm(const Served& served, const models::Prediction& said) {
-  return served.scorer->metadata().task == models::Task::kClustering
-             ? said.cluster != 0
-             : said.score >= static_cast<double>(served.scorer->metadata().line);
+  return said.score >= static_cast<double>(served.scorer->metadata().line);
+}
+
+/// How far two values may lie apart and still say the same.
+double tolerance(const models::Metadata& champion, double value) {
+  constexpr double kPart = .05;
+  for (const auto& [key, text] : champion.facts) {
+    double half = 0;
+    if (key == "half_width.0.9" &&
+        std::from_chars(text.data(), text.data() + text.size(), half).ec == std::errc{})
+      return half;
+  }
+  return kPart * std::abs(value);
+}
+
+bool has_alarms(models::Task task) {
+  return task == models::Task::kClassification || task == models::Task::kAnomaly;
 }
 
 /// What a version said of rows, and what that took, a row.
@@ -111,39 +69,48 @@ void observe_guards(
         i, arm, guards[i].name == Experiments::kLatency ? us : alarm_value, now);
 }
 
-ExperimentView::Decision decision_of(const learn::Experiment& experiment,
-                                     const learn::ExperimentDecision& made) {
-  std::string text;
-  switch (made.state) {
-    case ExperimentState::kRunning:
-      break;
-    case ExperimentState::kChallengerBetter:
-      text = "the challenger is better: it may be loaded";
-      break;
-    case ExperimentState::kChampionBetter:
-      text = "the champion is better: it stays";
-      break;
-    case ExperimentState::kNoDifference:
-      text = "no difference that matters: the champion stays";
-      break;
-    case ExperimentState::kHarm:
-      text = "the guard " + experiment.options().guards[made.guard].name +
-             " broke: the challenger was taken out";
-      break;
-    case ExperimentState::kInvalid:
-      text = "users did not come in the ratio that was meant: nothing can be said";
-      break;
-  }
-  return {made.at,
-          std::string(learn::name(made.state)),
-          made.difference,
-          finite(made.interval.low),
-          finite(made.interval.high),
-          made.rows,
-          text};
+}  // namespace
+
+bool Experiments::Users::first(std::string_view user) {
+  if (user.empty()) return true;
+  return hashes_.size() < kMax && hashes_.insert(hash64(user)).second;
 }
 
-}  // namespace
+void Experiments::Users::save(Writer& out) const {
+  std::vector<std::uint64_t> sorted(hashes_.begin(), hashes_.end());
+  std::sort(sorted.begin(), sorted.end());
+  out.put_varint(sorted.size());
+  for (const std::uint64_t hash : sorted) out.put(hash);
+}
+
+void Experiments::Users::load(Reader& in) {
+  const std::uint64_t count = in.get_varint();
+  if (count > kMax) in.fail();
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) hashes_.insert(in.get<std::uint64_t>());
+}
+
+std::string Experiments::saved(const Running& running) {
+  Writer out;
+  running.experiment.save(out);
+  running.came.save(out);
+  running.judged.save(out);
+  return out.take();
+}
+
+bool Experiments::agree(Running& running,
+                        const models::Prediction& champion,
+                        const models::Prediction& challenger) {
+  const models::Metadata& metadata = running.champion->scorer->metadata();
+  if (metadata.task == models::Task::kRegression)
+    return std::abs(champion.score - challenger.score) <= tolerance(metadata, champion.score);
+  if (metadata.task == models::Task::kClustering) {
+    // The numbers of groups are each version's own.
+    const std::pair now{champion.cluster, challenger.cluster};
+    const auto before = std::exchange(running.groups, now).value_or(now);
+    return (now.first == before.first) == (now.second == before.second);
+  }
+  return alarm(*running.champion, champion) == alarm(*running.challenger, challenger);
+}
 
 Experiments::Experiments(Registry& registry, Now now) : registry_(registry), now_(std::move(now)) {
   const auto rows = registry_.with_records([](Records& records) { return records.experiments(); });
@@ -157,15 +124,17 @@ void Experiments::resume(const ExperimentRow& row) {
   auto champion = registry_.served(row.model, row.champion);
   auto challenger = registry_.served(row.model, row.challenger);
   if (!options || !champion || !challenger || running_.contains(row.model)) return;
-  learn::Experiment experiment(*options);
+  Running running{row, learn::Experiment(*options), std::move(*champion), std::move(*challenger)};
   Reader in(row.saved);
-  experiment.load(in);
-  if (!in.ok()) experiment = learn::Experiment(*options);
-  const std::size_t logged = experiment.log().size();
-  running_.emplace(
-      row.model,
-      Running{
-          row, std::move(experiment), std::move(*champion), std::move(*challenger), logged, false});
+  running.experiment.load(in);
+  if (!in.ok()) {
+    running.experiment = learn::Experiment(*options);
+  } else if (in.remaining() > 0) {  // else it was kept when users were not
+    running.came.load(in);
+    running.judged.load(in);
+  }
+  running.logged = running.experiment.log().size();
+  running_.emplace(row.model, std::move(running));
 }
 
 ExperimentView Experiments::shown(const ExperimentRow& row, const learn::Experiment& experiment) {
@@ -180,7 +149,8 @@ ExperimentView Experiments::shown(const ExperimentRow& row, const learn::Experim
   view.ended = row.ended;
   view.judged[0] = experiment.rows(Arm::kChampion);
   view.judged[1] = experiment.rows(Arm::kChallenger);
-  view.difference = std::isfinite(experiment.difference()) ? experiment.difference() : 0;
+  if (view.judged[0] > 0 && view.judged[1] > 0)
+    view.difference = finite_or_none(experiment.difference());
   const learn::Interval interval = experiment.interval();
   if (std::isfinite(interval.low) && std::isfinite(interval.high)) view.interval = interval;
   view.scored = static_cast<double>(experiment.latency_us(Arm::kChallenger).count());
@@ -211,6 +181,19 @@ Asked<ExperimentView> Experiments::begin(const learn::ExperimentRequest& request
         learn::Refusal{ErrorCode::kOutOfRange, "", {{"model_name", "is no model that is known"}}});
   if (Problems problems = request.options.validate(); !problems.empty())
     return tl::unexpected(learn::Refusal{ErrorCode::kOutOfRange, "", std::move(problems)});
+  const bool alarms = has_alarms(state->definition.task);
+  ExperimentOptions options = request.options;
+  auto& guards = options.guards;
+  if (request.usual_guards && !alarms)
+    std::erase_if(guards, [](const learn::GuardRail& guard) { return guard.name == kAlarmRatio; });
+  for (std::size_t i = 0; i < guards.size(); ++i) {
+    if (guards[i].name == kAlarmRatio && !alarms)
+      return tl::unexpected(learn::Refusal{
+          ErrorCode::kOutOfRange,
+          "",
+          {{fmt::format("guards[{}].name", i),
+            "alarm_ratio is for models that alarm: this one gives values or groups"}}});
+  }
   const auto challenger = request.challenger ? request.challenger : state->challenger;
   if (!state->champion || !challenger || *challenger == *state->champion)
     return refusal(ErrorCode::kConflict,
@@ -224,7 +207,6 @@ Asked<ExperimentView> Experiments::begin(const learn::ExperimentRequest& request
     return refusal(
         ErrorCode::kConflict,
         fmt::format("experiment {} of {} runs", running_.at(request.model).row.id, request.model));
-  ExperimentOptions options = request.options;
   ExperimentRow row;
   row.model = request.model;
   row.champion = *state->champion;
@@ -234,15 +216,14 @@ Asked<ExperimentView> Experiments::begin(const learn::ExperimentRequest& request
   // So that the same users are not the first to try everything.
   options.salt = mix64(static_cast<std::uint64_t>(nanoseconds(row.created)));
   row.options = options_json(options);
-  learn::Experiment experiment(options);
-  row.saved = saved(experiment);
-  const auto id = registry_.with_records([&](Records& records) { return records.add(row); });
+  Running running{row, learn::Experiment(options), std::move(*first), std::move(*second)};
+  running.row.saved = saved(running);
+  const auto id =
+      registry_.with_records([&](Records& records) { return records.add(running.row); });
   if (!id) return refusal(ErrorCode::kUnavailable, "the experiment cannot be written down");
-  row.id = *id;
-  const auto placed = running_.emplace(
-      request.model,
-      Running{row, std::move(experiment), std::move(*first), std::move(*second), 0, false});
-  return shown(row, placed.first->second.experiment);
+  running.row.id = *id;
+  const auto placed = running_.emplace(request.model, std::move(running));
+  return shown(placed.first->second.row, placed.first->second.experiment);
 }
 
 std::vector<ExperimentView> Experiments::list() const {
@@ -321,10 +302,13 @@ void Experiments::observe(const std::string& model,
     if (user.empty()) return;
     const Arm arm = experiment.assign(hash64(user));
     const Served& by = arm == Arm::kChallenger ? *running.challenger : *running.champion;
+    if (running.came.first(user)) experiment.observe_user(arm, now);
     const auto scored = score(by, rows);
     if (!scored) return give_up(running, by, scored.error());
-    for (const models::Prediction& said : scored->said)
+    for (const models::Prediction& said : scored->said) {
+      experiment.observe_latency(arm, scored->us);
       observe_guards(experiment, arm, alarm(by, said) ? 1 : 0, scored->us, now);
+    }
     return;
   }
   const auto champion = score(*running.champion, rows);
@@ -334,7 +318,9 @@ void Experiments::observe(const std::string& model,
   for (std::size_t i = 0; i < champion->said.size(); ++i) {
     const bool one = alarm(*running.champion, champion->said[i]);
     const bool two = alarm(*running.challenger, challenger->said[i]);
-    experiment.observe_agreement(one, two, champion->us, challenger->us);
+    experiment.observe_agreement(agree(running, champion->said[i], challenger->said[i]));
+    experiment.observe_latency(Arm::kChampion, champion->us);
+    experiment.observe_latency(Arm::kChallenger, challenger->us);
     observe_guards(experiment, Arm::kChampion, one ? 1 : 0, champion->us, now);
     observe_guards(experiment, Arm::kChallenger, two ? 1 : 0, challenger->us, now);
   }
@@ -348,7 +334,7 @@ void Experiments::observe_truth(const std::string& model,
   const auto found = running_.find(model);
   if (found == running_.end()) return;
   Running& running = found->second;
-  if (running.row.ended) return;
+  if (running.row.ended || !running.judged.first(user)) return;
   const auto value = [&](const Served& served) -> Result<double> {
     models::Prediction said;
     if (const auto done = served.scorer->predict(row, {&said, 1}); !done)
@@ -380,7 +366,7 @@ void Experiments::give_up(Running& running, const Served& by, const Error& error
 void Experiments::keep(Running& running) {
   const auto& log = running.experiment.log();
   const bool decided = log.size() > running.logged;
-  running.row.saved = saved(running.experiment);
+  running.row.saved = saved(running);
   if (decided && running.experiment.state() != ExperimentState::kRunning) {
     running.row.ended = now_();
     running.row.state = std::string(learn::name(running.experiment.state()));
@@ -412,7 +398,7 @@ void Experiments::end(Running& running, const std::string& state, const std::str
       auto done = records.decide(running.row.id,
                                  {*running.row.ended,
                                   state,
-                                  view.difference,
+                                  view.difference.value_or(0),
                                   view.interval ? std::optional(view.interval->low) : std::nullopt,
                                   view.interval ? std::optional(view.interval->high) : std::nullopt,
                                   view.judged[0] + view.judged[1],

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "core/learn/registered.hpp"
@@ -16,10 +17,13 @@ namespace liminal::registry {
 
 /// Experiments of champion against challenger on live traffic: at most one of a model runs.
 ///
-/// What is compared is −(p − y)² where an operator's feedback says the truth y: of the same alert
-/// by both (shadow), or by whichever the user belongs to (split). Agreement, latency and alarms are
-/// compared on every row that is scored. When a guard rail breaks the challenger loses its alias
-/// and every user gets the champion again.
+/// What is compared is −(p − y)² where the truth y comes to be known: of the same row by both
+/// (shadow), or by whichever the user belongs to (split); one value a user, the first, for what is
+/// judged of one user is no evidence twice. Agreement, latency and alarms are compared on every row
+/// that is scored. Of values, both agree within the champion's interval of 90 % (without one,
+/// within a twentieth); of groups, when both put a row and the one before it together or both do
+/// not. When a guard rail breaks the challenger loses its alias and every user gets the champion
+/// again.
 ///
 /// That an experiment began or ended is durable when a call returns; of what was observed, a second
 /// may be lost by a kill. Thread-safe. Calls may wait for the disk, but for `arm`.
@@ -51,7 +55,7 @@ class Experiments {
 
   /// Rows that were asked of a version, or pass by: in a shadow both score them.
   void observe(const std::string& model, std::span<const float> rows, std::string_view user);
-  /// What a row of a user really was: 0 or 1.
+  /// What a row of a user really was: 0 or 1, or the value. `user` is empty where it is nobody's.
   void observe_truth(const std::string& model,
                      std::span<const float> row,
                      double truth,
@@ -61,18 +65,36 @@ class Experiments {
   void second();
 
  private:
+  /// Users that were counted, once each: what is beyond the cap is not counted.
+  class Users {
+   public:
+    static constexpr std::size_t kMax = 10'000;
+    /// Whether a user is to be counted now. Who is not told counts every time.
+    [[nodiscard]] bool first(std::string_view user);
+    void save(Writer& out) const;
+    void load(Reader& in);
+
+   private:
+    std::unordered_set<std::uint64_t> hashes_;
+  };
   struct Running {
     ExperimentRow row;
     learn::Experiment experiment;
     std::shared_ptr<const Served> champion, challenger;
     std::size_t logged = 0;  ///< decisions written
     bool dirty = false;
+    Users came{}, judged{};
+    std::optional<std::pair<std::uint32_t, std::uint32_t>> groups{};  ///< of the row before
   };
 
   [[nodiscard]] static learn::ExperimentView shown(const ExperimentRow& row,
                                                    const learn::Experiment& experiment);
   [[nodiscard]] std::optional<learn::ExperimentView> read(const ExperimentRow& row) const;
   void resume(const ExperimentRow& row);
+  [[nodiscard]] static std::string saved(const Running& running);
+  [[nodiscard]] static bool agree(Running& running,
+                                  const models::Prediction& champion,
+                                  const models::Prediction& challenger);
   void keep(Running& running);
   void end(Running& running, const std::string& state, const std::string& text);
   void give_up(Running& running, const Served& by, const Error& error);

@@ -49,7 +49,7 @@ TEST_F(ExperimentTest, AShadowFindsTheBetterOneByWhatPeopleSay) {
   for (int i = 0; i < 2000 && all->runs(kModel); ++i) {
     const auto x = static_cast<float>(random.normal());
     all->observe(kModel, row(x), "ann");
-    all->observe_truth(kModel, row(x), x > 0 ? 1 : 0, "ann");
+    all->observe_truth(kModel, row(x), x > 0 ? 1 : 0, "u" + std::to_string(i));
     all->second();
   }
   const auto ended = all->view(begun->id);
@@ -100,12 +100,71 @@ TEST_F(ExperimentTest, GoesOnAfterARestart) {
   {
     const auto all = open();
     id = all->begin(request())->id;
-    for (int i = 0; i < 50; ++i) all->observe_truth(kModel, row(1), 1, "ann");
+    for (int i = 0; i < 50; ++i) all->observe_truth(kModel, row(1), 1, "u" + std::to_string(i));
     all->second();
   }
   const auto all = open();
   EXPECT_TRUE(all->runs(kModel));
-  EXPECT_EQ(all->view(id)->judged[0], 50);
+  all->observe_truth(kModel, row(1), 1, "u7");
+  EXPECT_EQ(all->view(id)->judged[0], 50) << "who was counted is counted still";
+}
+
+TEST_F(ExperimentTest, OneAlertThatIsJudgedAgainAndAgainCountsOnce) {
+  const auto all = open();
+  const auto id = all->begin(request())->id;
+  for (int i = 0; i < 400; ++i) all->observe_truth(kModel, row(1), 1, "ann");
+  const auto shown = all->view(id);
+  EXPECT_EQ(shown->judged[0], 1);
+  EXPECT_EQ(shown->state, "running");
+}
+
+TEST_F(ExperimentTest, TheRatioOfASplitIsOfUsersThatCome) {
+  const auto all = open();
+  const auto id = all->begin(request(true))->id;
+  EXPECT_EQ(all->view(id)->difference, std::nullopt);
+  for (int i = 0; i < 45; ++i) {
+    all->observe(kModel, row(1), "ann");
+    all->observe_truth(kModel, row(1), 1, "ann");
+  }
+  EXPECT_EQ(all->view(id)->state, "running") << "one user is no ratio";
+  for (int i = 0; i < 300; ++i) all->observe(kModel, row(1), "u" + std::to_string(i));
+  const auto shown = all->view(id);
+  EXPECT_NEAR(shown->share_observed, .5, .1);
+  EXPECT_FALSE(shown->ratio_mismatch);
+  EXPECT_EQ(shown->difference, std::nullopt) << "nobody of the other arm was judged";
+  EXPECT_TRUE(shown->latency_us[0] && shown->latency_us[1]);
+  EXPECT_GT(shown->scored, 100);
+}
+
+TEST(Experiments, ValuesAgreeWithinTheChampionsInterval) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const std::string load(learn::kLoadPrediction);
+  const auto registry = open_registry(system, folder);
+  for (const float weight : {1.F, 1.5F}) {
+    learn::TrainedModel made = trained(weight);
+    made.model.metadata.task = models::Task::kRegression;
+    made.model.metadata.features.clear();
+    for (const std::string& feature : registry->definition(load)->features)
+      made.model.metadata.features.push_back({feature, ""});
+    made.model.metadata.facts.emplace_back("half_width.0.9", "10");
+    made.model.predictor = models::Linear{{}, {weight, 0, 0}, 0, models::Link::kIdentity};
+    auto job = job_of(load);
+    const auto alias = weight == 1 ? learn::Alias::kChampion : learn::Alias::kChallenger;
+    ASSERT_TRUE(registry->publish(made, alias, job, at_second(0)));
+  }
+  Experiments all(*registry, [] { return at_second(1); });
+  learn::ExperimentRequest wish;
+  wish.model = load;
+  wish.options.guards = {{std::string(Experiments::kAlarmRatio), .05}};
+  EXPECT_EQ(all.begin(wish).error().problems[0].key, "guards[0].name");
+  wish.options.guards.clear();
+  const auto id = all.begin(wish)->id;
+  all.observe(load, std::array{10.F, 0.F, 0.F}, "");   // 10 and 15
+  all.observe(load, std::array{100.F, 0.F, 0.F}, "");  // 100 and 150
+  EXPECT_EQ(all.view(id)->agreement, .5);
+  all.observe_truth(load, std::array{100.F, 0.F, 0.F}, 100, "");
+  EXPECT_EQ(all.view(id)->difference, -2500);
 }
 
 TEST_F(ExperimentTest, EndsWhenItIsStoppedOrTheChampionChanges) {

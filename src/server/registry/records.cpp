@@ -446,6 +446,34 @@ Result<std::optional<std::string>> Records::reference(const std::string& model,
       .map([&] { return std::move(found); });
 }
 
+Result<void> Records::add_judged(const std::string& model,
+                                 std::uint32_t number,
+                                 const std::string& sha256) {
+  return database_.run("INSERT INTO judged_models VALUES(?,?,?)", {model, number, sha256})
+      .map(nothing<std::int64_t>());
+}
+
+Result<std::optional<std::string>> Records::judged_sha256(const std::string& model,
+                                                          std::uint32_t number) {
+  std::optional<std::string> found;
+  return database_
+      .each("SELECT sha256 FROM judged_models WHERE model = ? AND number = ?",
+            {model, number},
+            [&](const Row& row) { found = std::string(row.text(0)); })
+      .map([&] { return std::move(found); });
+}
+
+Result<std::optional<std::uint32_t>> Records::last_champion(const std::string& model) {
+  std::optional<std::uint32_t> found;
+  return database_
+      .each(
+          "SELECT number FROM history WHERE model = ? AND alias = 'champion' "
+          "AND number IS NOT NULL ORDER BY id DESC LIMIT 1",
+          {model},
+          [&](const Row& row) { found = static_cast<std::uint32_t>(row.integer(0)); })
+      .map([&] { return std::move(found); });
+}
+
 Result<void> Records::put(const LearningRow& row) {
   return database_
       .run("INSERT OR REPLACE INTO learning VALUES(?,?,?,?)",

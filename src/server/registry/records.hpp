@@ -77,6 +77,14 @@ class Records {
                                            const std::string& saved);
   [[nodiscard]] Result<std::optional<std::string>> reference(const std::string& model,
                                                              std::uint32_t number);
+  /// Of the file of what was judged of a version.
+  [[nodiscard]] Result<void> add_judged(const std::string& model,
+                                        std::uint32_t number,
+                                        const std::string& sha256);
+  [[nodiscard]] Result<std::optional<std::string>> judged_sha256(const std::string& model,
+                                                                 std::uint32_t number);
+  /// Which version was champion last.
+  [[nodiscard]] Result<std::optional<std::uint32_t>> last_champion(const std::string& model);
   [[nodiscard]] Result<void> put(const LearningRow& row);
   [[nodiscard]] Result<std::vector<LearningRow>> learning();
 

@@ -117,6 +117,44 @@ std::string Registry::path(const std::string& name, std::uint32_t version) const
       .string();
 }
 
+std::string Registry::judged_path(const std::string& name, std::uint32_t version) const {
+  return (std::filesystem::path(options_.folder) / fmt::format("{}-{}.judged.onnx", name, version))
+      .string();
+}
+
+std::shared_ptr<const models::Scorer> Registry::judged(const std::string& name,
+                                                       std::uint32_t version) const {
+  const auto sha256 =
+      with_records([&](Records& records) { return records.judged_sha256(name, version); });
+  if (!sha256 || !*sha256) return nullptr;
+  const auto bytes = system_.read(judged_path(name, version), onnx::kForeignBytesMax);
+  if (!bytes) return nullptr;
+  const auto served = serve(name, version, *bytes, **sha256, runtime_);
+  return served ? (*served)->scorer : nullptr;
+}
+
+std::optional<learn::WatchReference> Registry::reference(const std::string& name,
+                                                         std::uint32_t version) const {
+  const auto saved =
+      with_records([&](Records& records) { return records.reference(name, version); });
+  if (!saved || !*saved) return std::nullopt;
+  learn::WatchReference reference;
+  Reader in(**saved);
+  reference.load(in);
+  return in.ok() ? std::optional(std::move(reference)) : std::nullopt;
+}
+
+std::uint32_t Registry::compared_with(const std::string& name, std::uint32_t version) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = models_.find(name);
+  if (found == models_.end()) return 0;
+  const auto& versions = found->second.versions;
+  return static_cast<std::uint32_t>(
+      std::count_if(versions.begin(), versions.end(), [&](const ModelVersion& each) {
+        return each.job != 0 && each.parent == version;
+      }));
+}
+
 Asked<Registry::ServedPtr> Registry::read(const ModelVersion& version) const {
   const auto bytes = system_.read(path(version.model, version.number), onnx::kForeignBytesMax);
   if (!bytes)
@@ -324,6 +362,16 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
           files::replace_file(system_, path(version.model, version.number), *bytes);
       !written)
     return tl::unexpected(disk(written.error()));
+  std::string judged_sha256;
+  if (trained.judged) {
+    const auto judged = onnx::write(*trained.judged);
+    if (!judged) return refusal(ErrorCode::kUnsupported, judged.error().text);
+    judged_sha256 = sha256_of(*judged);
+    if (const auto written =
+            files::replace_file(system_, judged_path(version.model, version.number), *judged);
+        !written)
+      return tl::unexpected(disk(written.error()));
+  }
   std::vector<AliasChange> list;
   if (alias) {
     const std::string why = trained.reasons.empty() ? "no other version" : joined(trained.reasons);
@@ -342,6 +390,10 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
       Writer reference;
       trained.reference->save(reference);
       auto done = records_.add_reference(version.model, version.number, reference.bytes());
+      if (!done) return done;
+    }
+    if (!judged_sha256.empty()) {
+      auto done = records_.add_judged(version.model, version.number, judged_sha256);
       if (!done) return done;
     }
     for (const AliasChange& change : list)
@@ -370,14 +422,35 @@ Asked<ModelVersion> Registry::bring(const std::string& name,
   return publish(*brought, Alias::kChallenger, nobody, now);
 }
 
+/// What `load` without a version means.
+Asked<std::uint32_t> Registry::last_champion(const Model& model) const {
+  if (model.number[index(Alias::kChampion)]) return *model.number[index(Alias::kChampion)];
+  const auto last = records_.last_champion(model.definition.name);
+  if (!last) return tl::unexpected(disk(last.error()));
+  if (*last) return **last;
+  for (const ModelVersion& version : model.versions)
+    if (version.number != model.number[index(Alias::kChallenger)]) return version.number;
+  return refusal(ErrorCode::kConflict,
+                 fmt::format("the model {} never had a champion: say which version is to be one",
+                             model.definition.name));
+}
+
 Asked<std::uint32_t> Registry::load(const std::string& name,
                                     std::optional<std::uint32_t> version,
                                     const std::string& actor,
                                     const std::string& reason,
                                     SteadyTime now) {
   const std::lock_guard lock(records_mutex_);
-  const auto wanted = known(name, version);
+  auto wanted = known(name, version);
+  if (wanted && !version) {
+    const auto last = last_champion(models_.at(name));
+    if (!last) return tl::unexpected(last.error());
+    wanted = known(name, *last);
+  }
   if (!wanted) return tl::unexpected(wanted.error());
+  const Model& model = models_.at(name);
+  if (model.number[index(Alias::kChampion)] == wanted->number && model.loaded[0])
+    return wanted->number;
   auto loaded = served(name, wanted->number);
   if (!loaded) return tl::unexpected(loaded.error());
   const auto list = changes(models_.at(name), Alias::kChampion, wanted->number, actor, reason, now);

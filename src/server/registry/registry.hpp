@@ -57,6 +57,15 @@ class Registry {
                                                           std::uint32_t number) const;
   /// When a version was made, in seconds since the Unix epoch; nothing when there is none.
   [[nodiscard]] std::optional<double> made_s(const std::string& name, std::uint32_t version) const;
+  /// A version as it was judged, before it was fitted to all rows; null when that is not kept or
+  /// cannot be read. Waits for the disk.
+  [[nodiscard]] std::shared_ptr<const models::Scorer> judged(const std::string& name,
+                                                             std::uint32_t version) const;
+  /// What a version's training rows were like; nothing when that is not kept.
+  [[nodiscard]] std::optional<learn::WatchReference> reference(const std::string& name,
+                                                               std::uint32_t version) const;
+  /// How many versions were trained and compared with this one as champion.
+  [[nodiscard]] std::uint32_t compared_with(const std::string& name, std::uint32_t version) const;
   /// Null without one.
   [[nodiscard]] std::shared_ptr<const Served> champion(const std::string& name) const;
   [[nodiscard]] std::shared_ptr<const Served> challenger(const std::string& name) const;
@@ -78,7 +87,9 @@ class Registry {
                                                         const learn::Bringing& bringing,
                                                         SteadyTime now);
 
-  /// Makes a version (the newest one, when none is named) champion. Gives its number.
+  /// Makes a version champion and gives its number. When none is named, nothing is promoted: what
+  /// is champion stays, and what was last champion is again; of a model that never had one, the
+  /// newest version that is no challenger. kConflict when there is none of these.
   [[nodiscard]] learn::Asked<std::uint32_t> load(const std::string& name,
                                                  std::optional<std::uint32_t> version,
                                                  const std::string& actor,
@@ -121,6 +132,8 @@ class Registry {
         records_(std::move(records)) {}
   [[nodiscard]] Result<void> read_all();
   [[nodiscard]] std::string path(const std::string& name, std::uint32_t version) const;
+  [[nodiscard]] std::string judged_path(const std::string& name, std::uint32_t version) const;
+  [[nodiscard]] learn::Asked<std::uint32_t> last_champion(const Model& model) const;
   [[nodiscard]] learn::Asked<ServedPtr> read(const learn::ModelVersion& version) const;
   [[nodiscard]] learn::Asked<learn::ModelVersion> known(const std::string& name,
                                                         std::optional<std::uint32_t> version) const;

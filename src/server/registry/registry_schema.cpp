@@ -6,7 +6,7 @@ namespace liminal::registry {
 namespace {
 
 // Times are nanoseconds since the Unix epoch, by the engine's clock.
-constexpr std::array<sqlite::Migration, 3> kMigrations{R"sql(
+constexpr std::array<sqlite::Migration, 4> kMigrations{R"sql(
 CREATE TABLE versions(
   model       TEXT NOT NULL CHECK (model <> ''),
   number      INTEGER NOT NULL CHECK (number > 0),
@@ -139,6 +139,19 @@ PRAGMA user_version = 2;
 ALTER TABLE jobs ADD COLUMN unsupervised INTEGER NOT NULL DEFAULT 0;
 
 PRAGMA user_version = 3;
+)sql",
+                                                       R"sql(
+CREATE TABLE judged_models(
+  model  TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  PRIMARY KEY (model, number)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER judged_model_is_never_changed BEFORE UPDATE ON judged_models BEGIN
+  SELECT RAISE(ABORT, 'versions are immutable');
+END;
+
+PRAGMA user_version = 4;
 )sql"};
 
 }  // namespace

@@ -45,7 +45,7 @@ TEST(Registry, KeepsVersionsAliasesAndHistoryOverARestart) {
     const auto registry = open_registry(system, folder);
     EXPECT_EQ(publish(*registry, Alias::kChampion, 1), 1U);
     EXPECT_EQ(publish(*registry, Alias::kChallenger, 2), 2U);
-    ASSERT_TRUE(registry->load(kModel, {}, "api", "looks better", at_second(3)));
+    ASSERT_TRUE(registry->load(kModel, 2, "api", "looks better", at_second(3)));
   }
   const auto registry = open_registry(system, folder);
   const auto state = registry->model(kModel);
@@ -83,6 +83,47 @@ TEST(Registry, AnOlderVersionAnswersAgainAsBefore) {
   EXPECT_EQ(ask(), 2);
   EXPECT_EQ(registry->load(kModel, 3, "api", "rollback", at_second(2)).error().code,
             ErrorCode::kMissing);
+}
+
+TEST(Registry, LoadingWithoutAVersionPromotesNothing) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const auto registry = open_registry(system, folder);
+  const auto load = [&] { return registry->load(kModel, {}, "api", "load", at_second(2)); };
+  EXPECT_EQ(load().error().code, ErrorCode::kMissing);
+  publish(*registry, Alias::kChallenger);
+  EXPECT_EQ(load().error().code, ErrorCode::kConflict) << "the gate kept it from being champion";
+  publish(*registry, Alias::kChampion);
+  publish(*registry, Alias::kChallenger);
+  EXPECT_EQ(load(), 2U);
+  const std::size_t lines = registry->history(kModel, 100)->size();
+  EXPECT_EQ(lines, 3U) << "what is champion already is no change";
+  ASSERT_TRUE(registry->unload(kModel, Alias::kChampion, "api", "unload", at_second(2)));
+  EXPECT_EQ(load(), 2U) << "what was unloaded answers again";
+  EXPECT_EQ(registry->model(kModel)->champion, 2U);
+  EXPECT_EQ(registry->model(kModel)->challenger, 3U);
+}
+
+TEST(Registry, KeepsWhatWasJudgedBesideWhatAnswers) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  {
+    const auto registry = open_registry(system, folder);
+    learn::TrainedModel made = trained(1);
+    made.judged = trained(-1).model;
+    made.judged->metadata.facts.emplace_back("held_out.users", "1");
+    auto job = job_of(kModel);
+    ASSERT_TRUE(registry->publish(made, Alias::kChampion, job, at_second(1)));
+    publish(*registry, Alias::kChallenger);
+  }
+  const auto registry = open_registry(system, folder);
+  const auto judged = registry->judged(kModel, 1);
+  ASSERT_NE(judged, nullptr);
+  const float row[]{2, 0, 0, 0};
+  EXPECT_EQ(judged->evaluator()->predict(row).margin, -2);
+  EXPECT_EQ(judged->metadata().facts.back().first, "held_out.users");
+  EXPECT_EQ(registry->judged(kModel, 2), nullptr) << "nothing was fitted again";
+  EXPECT_EQ(registry->compared_with(kModel, 1), 0U) << "it was brought, not trained";
 }
 
 TEST(Registry, TellsWhoListensOfEachChampion) {

@@ -24,10 +24,10 @@ learn::ModelDefinition read_as(learn::ModelDefinition definition, bool unsupervi
 
 Asked<Rows> file_rows(const learn::ModelDefinition& definition,
                       const learn::TrainRequest& request,
-                      const std::string& folder) {
-  const auto path = path_inside(folder, request.file);
+                      const Source& source) {
+  const auto path = path_inside(source.folder, request.file);
   if (!path) return wrong("file", "is no file inside the folder of files to train from");
-  auto rows = read_rows(read_as(definition, request.unsupervised), *path);
+  auto rows = read_rows(read_as(definition, request.unsupervised), *path, source.file_bytes_max);
   if (!rows) return wrong("file", rows.error());
   return std::move(*rows);
 }
@@ -109,15 +109,19 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
     return wrong("unsupervised", "is for models of classes; others know or need no labels");
   if (auto refused = trainer_refusal(*definition, request, source))
     return tl::unexpected(std::move(*refused));
-  auto rows = request.source == learn::DataSource::kFile
-                  ? file_rows(*definition, request, source.folder)
-                  : source.rows(*definition, request);
+  auto rows = request.source == learn::DataSource::kFile ? file_rows(*definition, request, source)
+                                                         : source.rows(*definition, request);
   if (!rows) return tl::unexpected(std::move(rows.error()));
   if (auto few = lacking(*definition, request, *rows)) return tl::unexpected(std::move(*few));
   BuiltinOptions options;
   options.definition = *definition;
   options.request = request;
   options.workers = source.workers;
+  // Only these are asked for messages (salience: for every alert).
+  const bool messages = definition->name == learn::kAnomalyDetection || ranks;
+  const learn::Cost& budget = messages ? source.budgets.message : source.budgets.call;
+  options.gate.latency_us_max = budget.us_row;
+  options.gate.memory_bytes_max = budget.memory_bytes;
   const auto shared = std::make_shared<Rows>(std::move(*rows));
   return Work([options,
                shared,
@@ -127,6 +131,9 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
                   const Incumbent& incumbent, const Telling& telling) mutable {
     options.champion = incumbent.scorer;
     options.champion_trained_s = incumbent.made_s;
+    options.champion_judged = incumbent.judged;
+    options.looks = incumbent.compared + 1;
+    options.champion_reference = incumbent.reference;
     if (kenning) {
       KenningOptions how = *kenning;
       how.folder += "/" + options.definition.name;

@@ -20,6 +20,16 @@ namespace liminal::training {
 struct Incumbent {
   std::shared_ptr<const models::Scorer> scorer;  ///< null: there is none
   std::optional<double> made_s;                  ///< when it was made, since the Unix epoch
+  /// It as it was judged, before it learnt all rows; null: not kept.
+  std::shared_ptr<const models::Scorer> judged{};
+  std::uint32_t compared = 0;  ///< how many trainings were compared with it before
+  std::optional<learn::WatchReference> reference{};  ///< what its rows were like; none: not known
+};
+
+/// What one row may cost where a model is asked.
+struct RowBudgets {
+  learn::Cost message{5, 8. * 1024 * 1024};   ///< of what is asked beside the messages
+  learn::Cost call{1000, 64. * 1024 * 1024};  ///< of what is asked by calls, or once a minute
 };
 
 /// A cluster that carries fits out.
@@ -38,6 +48,8 @@ struct Source {
   /// Its folder holds one for each model. Null: there is no such trainer here.
   std::shared_ptr<const KenningOptions> kenning{};
   std::shared_ptr<const Cluster> ray{};  ///< null: the same
+  RowBudgets budgets{};
+  std::uint64_t file_bytes_max = kRowsBytesMax;  ///< of the table that a file makes
 };
 
 /// A training that may begin: blocks, and ends soon after it is cancelled. Once.
@@ -66,7 +78,11 @@ template <class Registry, class Jobs>
                        // The champion of when it runs: it may have changed while the job waited.
                        Incumbent incumbent;
                        if (const auto champion = registry.champion(model))
-                         incumbent = {champion->scorer, registry.made_s(model, champion->version)};
+                         incumbent = {champion->scorer,
+                                      registry.made_s(model, champion->version),
+                                      registry.judged(model, champion->version),
+                                      registry.compared_with(model, champion->version),
+                                      registry.reference(model, champion->version)};
                        return work(incumbent,
                                    {[&watch] { return watch.cancelled(); },
                                     [&watch](double progress, std::vector<learn::JobLine> lines) {

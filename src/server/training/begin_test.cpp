@@ -53,6 +53,15 @@ struct FakeRegistry {
   [[nodiscard]] static std::optional<double> made_s(const std::string&, std::uint32_t) {
     return std::nullopt;
   }
+  [[nodiscard]] static std::shared_ptr<const models::Scorer> judged(const std::string&,
+                                                                    std::uint32_t) {
+    return nullptr;
+  }
+  [[nodiscard]] static std::uint32_t compared_with(const std::string&, std::uint32_t) { return 0; }
+  [[nodiscard]] static std::optional<learn::WatchReference> reference(const std::string&,
+                                                                      std::uint32_t) {
+    return std::nullopt;
+  }
 };
 
 struct FakeJobs {
@@ -137,6 +146,22 @@ TEST(PrepareTraining, CarriesFitsOutWhereTheClusterIs) {
   const auto made = (*work)({}, kNobody);
   ASSERT_TRUE(made) << made.error().text;
   EXPECT_GE(prepared, 1);
+}
+
+TEST(PrepareTraining, HoldsTheBudgetOfMessagesAgainstModelsOfMessagesAlone) {
+  auto model = defined(models::Task::kClassification);
+  learn::TrainRequest request;
+  request.fits_max = 8;
+  const auto reasons = [&] {
+    const auto work = prepare_training(&model, request, with(rows_of(300, 2)));
+    EXPECT_TRUE(work);
+    const auto made = (*work)({}, kNobody);
+    EXPECT_TRUE(made);
+    return made ? made->reasons : std::vector<std::string>{};
+  };
+  EXPECT_THAT(reasons(), Contains(HasSubstr("budget 1000.00 µs")));
+  model.name = learn::kAnomalyDetection;
+  EXPECT_THAT(reasons(), Contains(HasSubstr("budget 5.00 µs")));
 }
 
 TEST(BeginTraining, JudgesByTheChampionOfWhenItRuns) {

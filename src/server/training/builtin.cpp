@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <tuple>
+#include <utility>
 
 #include "core/base/math.hpp"
 #include "core/learn/calibrate.hpp"
@@ -14,7 +16,9 @@
 #include "core/learn/remake.hpp"
 #include "core/traffic/schema.hpp"
 #include "server/training/asked.hpp"
+#include "server/training/comparison.hpp"
 #include "server/training/model_facts.hpp"
+#include "server/training/prior.hpp"
 #include "server/training/runner.hpp"
 #include "server/training/unsupervised.hpp"
 
@@ -30,18 +34,17 @@ constexpr double kWithoutShare = .15;
 /// People's labels among the held-out positives from which they can be believed alone.
 constexpr std::size_t kJudgedMin = 20;
 constexpr double kBetterThanChance = 1.645;
-/// Of each class (or rows, of values), so that rows later than the champion judge alone: what the
-/// gate wants.
-constexpr std::size_t kLaterMin = 50;
+/// Shares of the budget: of the search where the guard takes its own, and where not. The rest is
+/// for fitting once more and for judging.
+constexpr double kSearchShare = .7, kSearchShareAlone = .85;
+/// Tries to find something cheaper when a model takes longer than was estimated.
+constexpr int kTriesMax = 3;
 
 /// The search's own split: by user where positives come from enough users.
 learn::Table searched(const learn::Table& all, std::span<const std::uint32_t> rows, bool classes) {
   constexpr std::size_t kUsersMin = 10;
   learn::Table table = all.chosen(rows);
-  if (!classes) {
-    table.groups.clear();
-    return table;
-  }
+  if (!classes) return table;
   table.times_s.clear();
   std::vector<std::uint64_t> users;
   for (std::size_t i = 0; i < table.groups.size(); ++i)
@@ -99,41 +102,86 @@ class Training {
       if (!made) return tl::unexpected(made.error());
       return judge(train, std::move(*made));
     }
-    auto outcome = search(train, options_.request.budget_s, options_.request.fits_max, true);
+    const double share = guarded() ? kSearchShare : kSearchShareAlone;
+    auto outcome = search(train, share, options_.request.fits_max, 0);
     if (!outcome) return tl::unexpected(outcome.error());
     return judge(train, std::move(*outcome));
   }
 
  private:
+  /// Whether it will be trained once more without the rules' features.
+  [[nodiscard]] bool guarded() const {
+    return classes_ && !rows_.judged.empty() && !rows_.rule_features.empty();
+  }
+
+  /// Takes a share of the budget, and tells of it from `progress` on.
   Asked<learn::Outcome> search(const learn::Table& train,
-                               double budget_s,
+                               double share,
                                std::uint32_t fits_max,
-                               bool told) {
+                               double progress) {
     learn::SearchOptions options;
     options.objective = classes_ ? learn::Objective::kRocAuc : learn::Objective::kSquaredError;
-    options.budget_s = budget_s;
+    options.budget_s = share * options_.request.budget_s;
     options.fits_max = fits_max;
     options.seed = options_.request.seed;
     options.workers = options_.workers;
+    options.champion = {options_.gate.latency_us_max, options_.gate.memory_bytes_max};
     options.fresh_ratio = 0;  // the rows that judge are held out already
-    Runner runner(learn::Search(train, loss_, options),
-                  options_.fitting({train, loss_, options}),
-                  {.workers = options_.workers});
-    while (!runner.wait_for(kTold)) {
-      if (told) telling_.tell(.9 * runner.progress(), lines_of(runner.leaderboard()));
+    const MakeFitter fitters = options_.fitting({train, loss_, options});
+    learn::Search made(train, loss_, options);
+    if (!made.problems().empty())
+      return refusal(ErrorCode::kConflict,
+                     "the search's " + made.problems()[0].key + " " + made.problems()[0].text);
+    auto runner = std::make_unique<Runner>(
+        std::move(made), fitters, Runner::Options{.workers = options_.workers});
+    const bool first = progress == 0;
+    while (!runner->wait_for(kTold)) {
+      if (first) board_ = lines_of(runner->leaderboard());
+      telling_.tell(progress + share * runner->progress(), board_);
       if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
     }
-    validation_ = runner.validation();
-    auto outcome = runner.outcome();
+    auto outcome = runner->outcome();
     if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
     if (!outcome)
       return refusal(ErrorCode::kUnavailable,
                      "no model could be fitted within the budget: give it more");
+    if (first) {
+      validation_ = runner->validation();
+      runner_ = std::move(runner);
+    }
     return std::move(*outcome);
   }
 
+  /// The best that may be asked where the model is asked, by what it takes when measured; the best
+  /// of all where nothing is that cheap.
+  learn::Trained affordable(const learn::Table& train,
+                            const RunFacts& facts,
+                            learn::Outcome& outcome) const {
+    for (int i = 0; i < kTriesMax && outcome.champion; ++i) {
+      const double took = measured(train, facts, outcome, *outcome.champion).first.us_row;
+      if (!(took > options_.gate.latency_us_max)) break;
+      auto cheaper = runner_->outcome(
+          {.9 * outcome.champion->cost.us_row * options_.gate.latency_us_max / took,
+           options_.gate.memory_bytes_max});
+      if (!cheaper || !cheaper->champion) break;
+      outcome = std::move(*cheaper);
+    }
+    return outcome.champion ? *outcome.champion : outcome.best;
+  }
+
+  /// What a model takes, and its figures on the held-out rows.
+  [[nodiscard]] std::pair<learn::Cost, learn::Figures> measured(
+      const learn::Table& train,
+      const RunFacts& facts,
+      const learn::Outcome& outcome,
+      const learn::Trained& trained) const {
+    const auto evaluator = models::Evaluator::create(model_of(train, outcome, trained, facts));
+    if (!evaluator) return {trained.cost, learn::kNoFigures};
+    return {{latency_us(*evaluator, test_), static_cast<double>(evaluator->memory_bytes())},
+            learn::figures_of(scores(*evaluator, test_), test_.labels, loss_)};
+  }
+
   Asked<learn::TrainedModel> judge(const learn::Table& train, learn::Outcome outcome) {
-    learn::Trained best = outcome.champion ? *outcome.champion : outcome.best;
     RunFacts facts;
     facts.name = options_.definition.name;
     facts.target = options_.definition.target;
@@ -143,6 +191,8 @@ class Training {
     facts.validation = validation_;
     facts.seed = options_.request.seed;
     facts.rows = train.rows();
+    learn::Trained best = affordable(train, facts, outcome);
+    if (classes_) shift_prior(rows_.table, held_out_, best);
     learn::TrainedModel made;
     made.model = model_of(train, outcome, best, facts);
     if (options_.request.source != learn::DataSource::kFile)
@@ -155,7 +205,13 @@ class Training {
     const std::vector<float> said = scores(*evaluator, test_);
     RunReport report = judged(
         train, said, latency_us(*evaluator, test_), static_cast<double>(evaluator->memory_bytes()));
+    if (outcome.champion && !outcome.best_is_champion)
+      std::tie(report.best_cost, report.best_for_batches.emplace()) =
+          measured(train, facts, outcome, outcome.best);
     made.reference = watched(said);
+    made.judged = made.model;
+    remember(held_out_, made.judged->metadata);
+    telling_.tell(kSearchShareAlone, board_);
     report.importance = shuffle_losses(*evaluator, test_, measure(), options_.request.seed);
     auto remade = remake(best.recipes);
     if (!remade) return tl::unexpected(remade.error());
@@ -200,6 +256,7 @@ class Training {
       report.calibration.clear();
     }
     learn::TrainedModel made = std::move(elsewhere.made);
+    remember(held_out_, made.model.metadata);
     made.reference = watched(said);
     if (options_.request.source != learn::DataSource::kFile)
       made.model.metadata.schema = traffic::schema_hash();
@@ -224,39 +281,31 @@ class Training {
     report.latency_us = latency;
     report.memory_bytes = memory;
     report.figures = learn::figures_of(said, test_.labels, loss_);
-    std::vector<float> champion;
-    if (options_.champion && options_.champion->features() == test_.features.size())
-      champion = scores(*options_.champion, test_);
-    const bool comparable = !champion.empty();
-    if (comparable) {
-      report.champion = learn::figures_of(champion, test_.labels, loss_);
-    } else if (!rows_.baseline.empty()) {
-      for (const std::uint32_t row : held_out_.test) champion.push_back(rows_.baseline[row]);
-      report.champion = learn::figures_of(champion, test_.labels, loss_);
-    }
+    report.drift = drift_since(options_.champion_reference, rows_.table);
+    const Comparison with = compare(options_, rows_, held_out_, test_);
+    if (!with.champion.empty())
+      report.champion = learn::figures_of(with.champion, test_.labels, loss_);
+    const std::vector<float> challenger = at(said, with.places),
+                             labels = at(test_.labels, with.places),
+                             champion = with.champion.empty() ? std::vector<float>{}
+                                                              : at(with.champion, with.places);
+    const auto slices = slices_of(rows_, held_out_, test_, with.places);
     learn::GateInput input;
-    const std::vector<std::uint32_t> later =
-        comparable ? later_than_champion() : std::vector<std::uint32_t>{};
-    const std::vector<float> later_champion = at(champion, later), later_said = at(said, later),
-                             later_labels = at(test_.labels, later);
-    input.champion = later.empty() ? champion : later_champion;
-    input.challenger = later.empty() ? said : later_said;
-    input.labels = later.empty() ? test_.labels : later_labels;
+    input.champion = champion;
+    input.challenger = challenger;
+    input.labels = labels;
+    input.slices = slices;
     input.latency_us = report.latency_us;
     input.memory_bytes = report.memory_bytes;
+    input.looks = with.with_champion ? options_.looks : 1;
     input.seed = options_.request.seed;
     report.gate = classes_ ? learn::judge_classifier(input, options_.gate)
                            : learn::judge_regressor(input, options_.gate);
-    if (comparable && options_.champion_trained_s)
-      report.gate.reasons.push_back(
-          later.empty() ? std::string("the champion may have learnt rows that judge here, and then "
-                                      "looks better than it is, until enough are later than it")
-                        : fmt::format("compared on the {} held-out rows that are later than the "
-                                      "champion",
-                                      later.size()));
-    if (!comparable && !rows_.baseline.empty())
-      report.gate.reasons.emplace_back(
-          "without a champion it is compared with saying that all stays as it is");
+    if (!with.note.empty()) report.gate.reasons.push_back(with.note);
+    if (input.looks > 1)
+      report.gate.reasons.push_back(fmt::format(
+          "the line is that of the {} that were compared with this champion", input.looks));
+    if (classes_) tell_missing(report);
     if (classes_) {
       report.calibration = learn::calibration_bins(said, test_.labels, 10);
       report.roc = roc_curve(said, test_.labels);
@@ -273,18 +322,21 @@ class Training {
     return found;
   }
 
-  /// Places among the held-out rows that the champion cannot have learnt, when they are enough to
-  /// judge by.
-  [[nodiscard]] std::vector<std::uint32_t> later_than_champion() const {
-    std::vector<std::uint32_t> places;
-    if (!options_.champion_trained_s || test_.times_s.empty()) return places;
-    for (std::uint32_t i = 0; i < test_.rows(); ++i)
-      if (test_.times_s[i] > *options_.champion_trained_s) places.push_back(i);
-    const std::size_t positive = learn::positives(at(test_.labels, places));
-    const std::size_t fewest =
-        classes_ ? std::min(positive, places.size() - positive) : places.size();
-    if (fewest < kLaterMin) places.clear();
-    return places;
+  /// How many more rows it takes until those that are held out can judge.
+  void tell_missing(RunReport& report) const {
+    const std::size_t all = learn::positives(rows_.table.labels),
+                      held = learn::positives(test_.labels);
+    const auto tell = [&](const char* which, std::size_t rows, std::size_t judging) {
+      const double lacking = options_.gate.positives_min - static_cast<double>(judging);
+      if (lacking <= 0) return;
+      report.gate.reasons.push_back(
+          fmt::format("some {:.0f} more {} rows are needed until a model can be judged",
+                      std::ceil(lacking * static_cast<double>(rows) /
+                                static_cast<double>(std::max<std::size_t>(judging, 1))),
+                      which));
+    };
+    tell("anomalous", all, held);
+    tell("ordinary", rows_.table.rows() - all, test_.rows() - held);
   }
 
   /// The chosen configuration, fitted to all rows: what was held out is too dear to stay unused.
@@ -355,7 +407,7 @@ class Training {
     const std::uint32_t fits = options_.request.fits_max > 0
                                    ? std::max<std::uint32_t>(8, options_.request.fits_max / 4)
                                    : 0;
-    const auto outcome = search(less, kWithoutShare * options_.request.budget_s, fits, false);
+    const auto outcome = search(less, kWithoutShare, fits, kSearchShare);
     if (!outcome) return against("skill without the rules' own features could not be told");
     models::Model model;
     model.metadata.task = models::Task::kClassification;
@@ -412,6 +464,8 @@ class Training {
   HeldOut held_out_;
   learn::Table test_;
   learn::Validation validation_ = learn::Validation::kFolds;
+  std::unique_ptr<Runner> runner_;  ///< of the first search, to be asked for something cheaper
+  std::vector<learn::JobLine> board_;
 };
 
 }  // namespace

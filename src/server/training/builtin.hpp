@@ -23,12 +23,17 @@ struct BuiltinOptions {
   learn::ModelDefinition definition;
   learn::TrainRequest request;
   std::shared_ptr<const models::Scorer> champion;  ///< null: there is none
+  /// The champion as it was judged, before it learnt all rows; its facts say what it has not learnt
+  /// (`remember`). Null: not kept, or the champion is what was judged.
+  std::shared_ptr<const models::Scorer> champion_judged{};
   /// When the champion was trained: what was before it may know by heart. None: it learnt none of
   /// the rows.
   std::optional<double> champion_trained_s{};
-  std::uint32_t workers = 2;         ///< fits at a time
+  std::optional<learn::WatchReference> champion_reference{};  ///< what its rows were like
+  std::uint32_t looks = 1;    ///< how many were compared with this champion, this one included
+  std::uint32_t workers = 2;  ///< fits at a time
   Fitting fitting = fitting_here();  ///< where they are carried out
-  learn::GateOptions gate{};
+  learn::GateOptions gate{};         ///< its latency and memory are the search's budget, too
 };
 
 /// Trains by the search of core/learn, or by k-means, on a part of the rows, and judges on the rest
@@ -76,9 +81,15 @@ struct RunReport {
   std::optional<double> without_rule_features;             ///< ROC-AUC
   std::vector<std::pair<std::string, double>> importance;  ///< what shuffling a feature costs
   std::vector<learn::CalibrationBin> calibration;
+  /// How far features' distributions lie from those of the champion's rows (population stability
+  /// index), the farthest first. Empty: there is nothing to compare with.
+  std::vector<std::pair<std::string, double>> drift;
   Curve roc, precision;      ///< of classes
   learn::NamedFigures more;  ///< held out, beside `figures`
   std::string served;        ///< how what answers differs from what was judged, in words
+  /// A better blend that is too dear for the path of messages.
+  std::optional<learn::Figures> best_for_batches;
+  learn::Cost best_cost;  ///< of it; as it was measured
   learn::GateDecision gate;
   double latency_us = 0;
   double memory_bytes = 0;

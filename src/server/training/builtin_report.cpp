@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -111,6 +113,41 @@ void write_board(const std::vector<learn::JobLine>& lines, json::Writer& out) {
   out.end_array();
 }
 
+/// What to do next, in words.
+std::vector<std::string> next_steps(const RunReport& report) {
+  constexpr double kTooGood = .999, kCalibrationMax = .05, kDriftMin = .2;
+  constexpr std::size_t kNamed = 3;
+  std::vector<std::string> steps;
+  if (report.figures.roc_auc > kTooGood)
+    steps.push_back(
+        "An AUC this high is too good to be true: look whether a feature says the label" +
+        (report.importance.empty() ? std::string()
+                                   : ", " + report.importance.front().first + " first"));
+  const double needed = report.gate.positives_needed;
+  const auto positives = static_cast<double>(report.gate.test.positives);
+  if (needed > positives)
+    steps.push_back(fmt::format(
+        "Judge alerts: {:.0f} positives judge here, and about {:.0f} are needed to tell a "
+        "difference of .005 of AUC",
+        positives,
+        needed));
+  if (report.figures.calibration_error > kCalibrationMax)
+    steps.emplace_back(
+        "Do not read the scores as probabilities yet: they are off by more than .05");
+  for (std::size_t i = 0; i < report.drift.size() && i < kNamed; ++i) {
+    if (report.drift[i].second < kDriftMin) break;
+    steps.push_back(
+        fmt::format("Find out why {} changed since the champion was trained (stability "
+                    "index {:.2f})",
+                    report.drift[i].first,
+                    report.drift[i].second));
+  }
+  steps.emplace_back(report.gate.promote
+                         ? "Watch its alerts and its drift; the version before is a load away"
+                         : "Let it run in shadow beside the champion before it is loaded");
+  return steps;
+}
+
 }  // namespace
 
 Curve roc_curve(std::span<const float> scores, std::span<const float> labels) {
@@ -210,6 +247,23 @@ std::string report_json(const learn::TrainRequest& request,
   out.field("us_a_row", report.latency_us);
   out.field("memory_bytes", report.memory_bytes);
   out.end_object();
+  if (!report.drift.empty()) {
+    out.key("drift_since_champion");
+    out.begin_object();
+    for (const auto& [feature, index] : report.drift) out.field(feature, index);
+    out.end_object();
+  }
+  out.key("next_steps");
+  write_strings(next_steps(report), out);
+  if (report.best_for_batches) {
+    out.key("best_for_batches");
+    out.begin_object();
+    out.key("held_out");
+    write(*report.best_for_batches, {}, out);
+    out.field("us_a_row", report.best_cost.us_row);
+    out.field("memory_bytes", report.best_cost.memory_bytes);
+    out.end_object();
+  }
   out.key("leaderboard");
   write_board(leaderboard, out);
   out.end_object();

@@ -82,6 +82,57 @@ TEST(HeldOut, RowsAreLaterAndOfOtherUsers) {
   }
 }
 
+TEST(HeldOut, TheSameUsersJudgeInEveryTraining) {
+  const learn::Table all = made_up(false, true).table;
+  const HeldOut parts = hold_out_classes(all, 1);
+  std::set<std::uint64_t> judge;
+  for (const std::uint32_t row : parts.test) judge.insert(all.groups[row]);
+  std::vector<std::uint32_t> most;
+  for (std::uint32_t row = 0; row < all.rows(); ++row)
+    if (all.groups[row] < 190) most.push_back(row);
+  const learn::Table fewer = all.chosen(most);
+  for (const std::uint32_t row : hold_out_classes(fewer, 2).train)
+    EXPECT_FALSE(judge.contains(fewer.groups[row]));
+  models::Metadata judged;
+  remember(parts, judged);
+  const learn::Table test = all.chosen(parts.test);
+  EXPECT_EQ(unseen_by(judged, test).size(), test.rows());
+  EXPECT_TRUE(unseen_by({}, test).empty()) << "of which nothing is said may know all";
+}
+
+TEST(HeldOut, WithoutUsersAndTimesTheSameRowsJudge) {
+  learn::Table all = made_up(false, true).table;
+  all.times_s.clear();
+  all.groups.clear();
+  const HeldOut parts = hold_out_classes(all, 1);
+  EXPECT_EQ(hold_out_classes(all, 2).test, parts.test);
+  models::Metadata judged;
+  remember(parts, judged);
+  EXPECT_EQ(unseen_by(judged, all), parts.test);
+}
+
+TEST(HeldOut, ValuesOfUsersArePartedByUser) {
+  learn::Table table;
+  table.features = {{"x", "", {}}};
+  Random random(4);
+  for (std::uint32_t i = 0; i < 800; ++i) {
+    table.values.push_back(static_cast<float>(random.normal()));
+    table.labels.push_back(table.values.back());
+    table.groups.push_back(i % 40);
+  }
+  const HeldOut alone = hold_out_values(table, 0, 1);
+  EXPECT_EQ(alone.how, "other users");
+  std::set<std::uint64_t> learnt_from;
+  for (const std::uint32_t row : alone.train) learnt_from.insert(table.groups[row]);
+  for (const std::uint32_t row : alone.test) EXPECT_FALSE(learnt_from.contains(table.groups[row]));
+  for (std::uint32_t i = 0; i < 800; ++i) table.times_s.push_back(i);
+  const HeldOut both = hold_out_values(table, 5, 1);
+  EXPECT_EQ(both.how, "the last quarter of the time, of other users");
+  for (const std::uint32_t row : both.test) EXPECT_GE(row, 600U);
+  for (const std::uint32_t row : both.train) EXPECT_LT(row, 595U);
+  EXPECT_EQ(both.until_s, 599.);
+}
+
 TEST(HeldOut, SaysWhatItCouldNotPart) {
   learn::Table table = made_up(false, true).table;
   table.times_s.clear();
@@ -116,11 +167,170 @@ TEST(Builtin, KeepsAnEquallyGoodChampion) {
   ASSERT_TRUE(first);
   auto again = options();
   again.champion = *models::Scorer::own(first->model);
+  again.champion_judged = *models::Scorer::own(*first->judged);
+  again.champion_trained_s = 1e9;
   again.request.seed = 2;
   const auto second = train_builtin(made_up(true, true), again, kNobody);
   ASSERT_TRUE(second);
   EXPECT_FALSE(second->better);
   EXPECT_TRUE(says(*second, "not shown to be better")) << testing::PrintToString(second->reasons);
+  // The champion has learnt all of these rows by now; what it is compared with has not.
+  EXPECT_TRUE(says(*second, "held-out rows that neither has learnt"));
+  EXPECT_EQ(metric(*second, "champion_roc_auc"), metric(*first, "roc_auc"));
+}
+
+TEST(Builtin, ABetterModelTakesThePlaceOfAChampionThatHasLearntAllRows) {
+  Rows poor = made_up(true, true);
+  Random random(8);
+  for (std::size_t i = 0; i < poor.table.rows(); ++i)  // what it learnt from was noisier
+    for (std::size_t f = 0; f < 2; ++f)
+      poor.table.values[3 * i + f] += static_cast<float>(4 * random.normal());
+  auto first = train_builtin(poor, options(), kNobody);
+  ASSERT_TRUE(first);
+  auto again = options();
+  again.champion = *models::Scorer::own(first->model);
+  again.champion_judged = *models::Scorer::own(*first->judged);
+  again.champion_trained_s = 1e9;
+  again.looks = 3;
+  again.champion_reference = first->reference;
+  const auto second = train_builtin(made_up(true, true), again, kNobody);
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(second->better) << testing::PrintToString(second->reasons);
+  EXPECT_TRUE(says(*second, "the 3 that were compared with this champion"));
+  EXPECT_TRUE(says(*second, "line 2.13"));  // of .05/3
+  EXPECT_THAT(second->report, HasSubstr("\"drift_since_champion\":{\"rate\":"));
+  EXPECT_THAT(second->report, HasSubstr("Find out why rate changed"));
+}
+
+TEST(Builtin, StaysChallengerWhenItIsMuchWorseOnWhatPeopleJudged) {
+  // Abuse that people judge shows in the size, other abuse in the rate; the champion knows the
+  // size.
+  Rows rows;
+  Random random(12);
+  for (const std::string& feature : definition().features)
+    rows.table.features.push_back({feature, "", {}});
+  for (std::uint64_t user = 0; user < 400; ++user) {
+    const bool bad = user % 4 == 0, judged = user % 5 == 0;
+    for (int i = 0; i < 10; ++i) {
+      const double rate = random.normal() + (bad && !judged ? 3 : 0);
+      const double size = random.normal() - (bad && judged ? 2.5 : 0);
+      for (const double value : {rate, size, 0.})
+        rows.table.values.push_back(static_cast<float>(value));
+      rows.table.labels.push_back(bad ? 1 : 0);
+      rows.table.weights.push_back(judged ? .02F : 1);
+      rows.table.times_s.push_back(i * 60);
+      rows.table.groups.push_back(user);
+      rows.judged.push_back(judged ? 1 : 0);
+    }
+  }
+  models::Model champion;
+  champion.metadata.task = models::Task::kClassification;
+  for (const std::string& feature : definition().features)
+    champion.metadata.features.push_back({feature, ""});
+  champion.predictor = models::Linear{{}, {0, -1, 0}, -2, models::Link::kLogistic};
+  auto how = options();
+  how.champion = *models::Scorer::own(champion);
+  const auto made = train_builtin(rows, how, kNobody);
+  ASSERT_TRUE(made);
+  EXPECT_GT(metric(*made, "roc_auc"), metric(*made, "champion_roc_auc"));
+  EXPECT_FALSE(made->better);
+  EXPECT_TRUE(says(*made, "slice of what people judged is much worse"))
+      << testing::PrintToString(made->reasons);
+}
+
+/// The share of rows that a table's model says are positive, and that are, later than a time.
+std::pair<double, double> said_and_is(const models::Model& model,
+                                      const learn::Table& table,
+                                      double after_s) {
+  const auto evaluator = *models::Evaluator::create(model);
+  double said = 0, is = 0, rows = 0;
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    if (table.times_s[i] < after_s) continue;
+    said += evaluator.predict(table.row(i)).score;
+    is += double{table.labels[i]};
+    ++rows;
+  }
+  return {said / rows, is / rows};
+}
+
+TEST(Builtin, ProbabilitiesAreThoseOfTheTimeOfTheRowsThatJudge) {
+  // Abusers come early for the most part: what is learnt from holds five times as many.
+  Rows rows;
+  Random random(13);
+  for (const std::string& feature : definition().features)
+    rows.table.features.push_back({feature, "", {}});
+  for (std::uint64_t user = 0; user < 600; ++user) {
+    const bool bad = user % 4 == 0;
+    for (int i = 0; i < 12; ++i) {
+      if (bad && i > 2 && i % 4 != 0) continue;
+      for (const double value : {random.normal() + (bad ? 1.2 : 0), random.normal(), 0.})
+        rows.table.values.push_back(static_cast<float>(value));
+      rows.table.labels.push_back(bad ? 1 : 0);
+      rows.table.weights.push_back(1);
+      rows.table.times_s.push_back(i * 60);
+      rows.table.groups.push_back(user);
+    }
+  }
+  const auto made = train_builtin(rows, options(), kNobody);
+  ASSERT_TRUE(made);
+  EXPECT_TRUE(made->better) << testing::PrintToString(made->reasons);
+  EXPECT_LT(metric(*made, "calibration_error"), .04);
+  for (const models::Model& model : {*made->judged, made->model}) {
+    const auto [said, is] = said_and_is(model, rows.table, 2 * 60);
+    EXPECT_NEAR(said / is, 1, .3);
+  }
+}
+
+TEST(Builtin, WhatIsTooDearForMessagesIsShownBeside) {
+  const Rows all = made_up(true, true);
+  Rows rows;
+  std::vector<std::uint32_t> some;
+  for (std::uint32_t row = 0; row < all.table.rows(); row += 4) some.push_back(row);
+  rows.table = all.table.chosen(some);
+  auto how = options();
+  how.request.fits_max = 40;  // a line is among what is tried
+  how.gate.latency_us_max = 2;
+  const auto made = train_builtin(rows, how, kNobody);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_THAT(made->report, HasSubstr("\"best_for_batches\":{"));
+  EXPECT_LT(metric(*made, "us_a_row"), 2);
+}
+
+TEST(Builtin, FiguresOfValuesAreOfUsersThatWereNotLearntFrom) {
+  // Every user has a level of its own that its features tell apart but do not explain.
+  learn::ModelDefinition what{"level", models::Task::kRegression, {"a", "b"}, "y"};
+  Rows rows;
+  Random random(14);
+  rows.table.features = {{"a", "", {}}, {"b", "", {}}};
+  for (std::uint64_t user = 0; user < 60; ++user) {
+    const double a = random.normal(), b = random.normal(), level = 30 * random.normal();
+    for (int i = 0; i < 20; ++i) {
+      rows.table.values.push_back(static_cast<float>(a));
+      rows.table.values.push_back(static_cast<float>(b));
+      rows.table.labels.push_back(static_cast<float>(level + random.normal()));
+      rows.table.groups.push_back(user);
+    }
+  }
+  const auto made = train_builtin(rows, options(what), kNobody);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_THAT(made->report, HasSubstr("\"how\":\"other users\""));
+  EXPECT_GT(metric(*made, "mean_absolute_error"), 15);
+  EXPECT_FALSE(made->better);
+}
+
+TEST(Builtin, SaysHowManyMoreRowsItTakesUntilAModelCanBeJudged) {
+  Rows rows = made_up(true, true);
+  std::vector<std::uint32_t> some;
+  for (std::uint32_t row = 0; row < rows.table.rows(); ++row)
+    if (rows.table.labels[row] < .5F || row % 400 < 4) some.push_back(row);
+  rows.table = rows.table.chosen(some);
+  rows.judged.assign(some.size(), 1);
+  rows.rule_features.clear();
+  const auto made = train_builtin(rows, options(), kNobody);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_FALSE(made->better);
+  EXPECT_TRUE(says(*made, "more anomalous rows are needed until a model can be judged"))
+      << testing::PrintToString(made->reasons);
 }
 
 TEST(Builtin, ComparesWithAChampionOnRowsThatItCannotHaveLearnt) {

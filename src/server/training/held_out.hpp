@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/learn/table.hpp"
+#include "core/models/model.hpp"
 
 namespace liminal::training {
 
@@ -12,16 +14,33 @@ namespace liminal::training {
 struct HeldOut {
   std::vector<std::uint32_t> train, test;
   std::string how;  ///< in words
+  /// Rows of the time of `test` and of the users of `train`, that neither learn nor judge: they
+  /// tell how often a class occurs among rows like those that judge. Empty: none are.
+  std::vector<std::uint32_t> between{};
+  /// What is never learnt from, in this training and any other: a third of the users, or a quarter
+  /// of the rows by what they say.
+  bool users = false, values = false;
+  std::optional<double> until_s{};  ///< nothing after that was learnt from
 };
+
+// Which users (or, without users and times, which rows) judge is the same in every training, so
+// that models of different trainings can be compared on rows that none of them has seen.
 
 /// Holds rows of classes out by user and time: what is tested is later than what is learnt from and
 /// of other users. Where too few of a class would be left for that, by user alone, then by time
-/// alone, then a quarter of each class by chance; `how` says which it was.
+/// alone, then a quarter by chance; `how` says which it was.
 /// `table` has at least 40 rows of each class.
 [[nodiscard]] HeldOut hold_out_classes(const learn::Table& table, std::uint64_t seed);
 
-/// The last quarter of the time, with a gap of `gap_s` before it; without times a quarter by
-/// chance.
+/// The last quarter of the time, with a gap of `gap_s` before it, and of other users, where ten are
+/// known and enough rows are left; else other users alone, then the last quarter alone, then a
+/// quarter by chance.
 [[nodiscard]] HeldOut hold_out_values(const learn::Table& table, double gap_s, std::uint64_t seed);
+
+/// Writes into a judged model's facts what it has not learnt.
+void remember(const HeldOut& held_out, models::Metadata& judged);
+/// The places of a table's rows that a model of these facts cannot have learnt.
+[[nodiscard]] std::vector<std::uint32_t> unseen_by(const models::Metadata& judged,
+                                                   const learn::Table& table);
 
 }  // namespace liminal::training

@@ -247,16 +247,18 @@ std::optional<learn::Refusal> too_few(const learn::ModelDefinition& definition, 
   if (definition.task == models::Task::kClassification) {
     const std::size_t positive = learn::positives(table.labels);
     const std::size_t negative = table.labels.size() - positive;
-    const std::size_t fewest = std::min(positive, negative);
-    if (fewest >= kOfEachClass) return std::nullopt;
-    return refuse(
-        kOfEachClass - fewest,
-        fmt::format("too few rows: {} anomalous and {} ordinary ones; {} more {} ones are "
-                    "needed",
-                    positive,
-                    negative,
-                    kOfEachClass - fewest,
-                    positive < negative ? "anomalous" : "ordinary"));
+    const auto lacking = [](std::size_t have) {
+      return kOfEachClass - std::min(have, kOfEachClass);
+    };
+    if (lacking(positive) + lacking(negative) == 0) return std::nullopt;
+    std::vector<std::string> needed;
+    for (const auto& [have, which] : {std::pair{positive, "anomalous"}, {negative, "ordinary"}})
+      if (lacking(have) > 0) needed.push_back(fmt::format("{} more {}", lacking(have), which));
+    return refuse(lacking(positive) + lacking(negative),
+                  fmt::format("too few rows: {} anomalous and {} ordinary ones; {} ones are needed",
+                              positive,
+                              negative,
+                              fmt::join(needed, " and ")));
   }
   const std::size_t needed = definition.task == models::Task::kRegression ? kValues
                              : definition.task == models::Task::kAnomaly  ? kAnomalyRows

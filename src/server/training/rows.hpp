@@ -51,11 +51,15 @@ inline constexpr std::int64_t kLoadHorizonMinutes = 5;
 [[nodiscard]] std::vector<float> minute_row(const learn::ModelDefinition& definition,
                                             const learn::MinuteTotal& total);
 
+/// Bytes of a table's values that are read where nobody says otherwise.
+inline constexpr std::uint64_t kRowsBytesMax = std::uint64_t{256} << 20;
+
 /// Rows of a CSV (with a header) or NDJSON file: the definition's features and target by name, and,
 /// where they are there, `timestamp` (seconds or RFC 3339) and `user_id`. Fails in words that name
-/// line and column.
+/// line and column, or when the values would take more than `bytes_max` (rows × features × 4).
 [[nodiscard]] tl::expected<Rows, std::string> read_rows(const learn::ModelDefinition& definition,
-                                                        const std::string& path);
+                                                        const std::string& path,
+                                                        std::uint64_t bytes_max = kRowsBytesMax);
 
 /// The path of a file inside a folder; nothing when the name leads out of it, by ".." or a link, or
 /// there is no such file.

@@ -27,8 +27,8 @@ std::optional<double> time_of(std::string_view text) {
 /// Takes rows field by field; complains in words.
 class Filler {
  public:
-  Filler(const learn::ModelDefinition& definition, const std::string& name)
-      : definition_(definition), name_(name) {
+  Filler(const learn::ModelDefinition& definition, const std::string& name, std::uint64_t bytes_max)
+      : definition_(definition), name_(name), bytes_max_(bytes_max) {
     for (const std::string& feature : definition.features)
       rows_.table.features.push_back({feature, "", {}});
   }
@@ -64,6 +64,11 @@ class Filler {
       table.times_s.push_back(*time);
     }
     if (const auto field = find(kUser)) table.groups.push_back(hash64(*field));
+    if (sizeof(float) * table.values.size() > bytes_max_)
+      return fmt::format("{}:{}: the rows so far take more than {} MiB, which is what may be read",
+                         name_,
+                         line,
+                         bytes_max_ >> 20);
     if (table.rows() > learn::Table::kRowsMax)
       return fmt::format("{}: has more than {} rows", name_, learn::Table::kRowsMax);
     return std::nullopt;
@@ -84,6 +89,7 @@ class Filler {
  private:
   const learn::ModelDefinition& definition_;
   const std::string& name_;
+  const std::uint64_t bytes_max_;
   Rows rows_;
   std::size_t left_out_ = 0;
 };
@@ -143,12 +149,13 @@ std::optional<std::string> read_lines(std::istream& in, const std::string& name,
 }  // namespace
 
 tl::expected<Rows, std::string> read_rows(const learn::ModelDefinition& definition,
-                                          const std::string& path) {
+                                          const std::string& path,
+                                          std::uint64_t bytes_max) {
   using Failed = tl::unexpected<std::string>;
   const std::string name = std::filesystem::path(path).filename().string();
   std::ifstream in(path, std::ios::binary);
   if (!in) return Failed(name + ": cannot be read");
-  Filler filler(definition, name);
+  Filler filler(definition, name, bytes_max);
   const bool lines = path.ends_with(".ndjson") || path.ends_with(".jsonl");
   auto wrong = lines ? read_lines(in, name, filler) : read_csv(in, name, definition, filler);
   if (wrong) return Failed(std::move(*wrong));

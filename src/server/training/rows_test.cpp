@@ -86,6 +86,25 @@ TEST(TooFew, SaysHowManyAreMissing) {
   EXPECT_EQ(few->rows_missing, 30U);
   EXPECT_EQ(few->code, ErrorCode::kConflict);
   EXPECT_THAT(few->text, HasSubstr("30 more anomalous"));
+  const auto none = too_few(anomaly(), {});
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->rows_missing, 80U);
+  EXPECT_THAT(none->text, HasSubstr("40 more anomalous and 40 more ordinary ones are needed"));
+}
+
+TEST(ReadRows, EndsWhereTheTableWouldBeTooLarge) {
+  const std::string path = testing::TempDir() + "liminal-large.csv";
+  {
+    std::ofstream out(path);
+    out << "a,b,y\n";
+    for (int i = 0; i < 1000; ++i) out << i << ",1," << i % 2 << "\n";
+  }
+  const learn::ModelDefinition model{"m", models::Task::kClassification, {"a", "b"}, "y"};
+  EXPECT_TRUE(read_rows(model, path, 8000));
+  const auto refused = read_rows(model, path, 7999);
+  std::filesystem::remove(path);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error(), HasSubstr("liminal-large.csv:1001: "));
 }
 
 TEST(LoadRows, ForetellFiveMinutesAhead) {

@@ -90,4 +90,10 @@ Result<learn::Outcome> Runner::outcome() {
   return search_.finish();
 }
 
+Result<learn::Outcome> Runner::outcome(const learn::Cost& budget) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return search_.done(); });
+  return search_.finish(budget);
+}
+
 }  // namespace liminal::training

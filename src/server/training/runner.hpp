@@ -41,6 +41,8 @@ class Runner {
 
   /// Waits for the end. `kUnavailable` when nothing was found.
   [[nodiscard]] Result<learn::Outcome> outcome();
+  /// The same under another budget for the path of messages.
+  [[nodiscard]] Result<learn::Outcome> outcome(const learn::Cost& budget);
   /// What it was about. Does not change.
   [[nodiscard]] const learn::Material& material() const { return search_.material(); }
   [[nodiscard]] learn::Validation validation() const { return search_.validation(); }

@@ -1,0 +1,152 @@
+#include "server/training/comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+
+#include "core/learn/metrics.hpp"
+#include "core/traffic/schema.hpp"
+#include "server/training/asked.hpp"
+
+namespace liminal::training {
+namespace {
+
+/// Of each class (or rows, of values), so that a part of the held-out rows judges alone: what the
+/// gate wants.
+constexpr std::size_t kPartMin = 50;
+
+bool enough(const std::vector<std::uint32_t>& places, const learn::Table& test, bool classes) {
+  if (places.size() == test.rows()) return true;
+  if (!classes) return places.size() >= kPartMin;
+  const auto positive = static_cast<std::size_t>(
+      std::count_if(places.begin(), places.end(), [&](std::uint32_t place) {
+        return learn::is_positive(test.labels[place]);
+      }));
+  return std::min(positive, places.size() - positive) >= kPartMin;
+}
+
+std::vector<std::uint32_t> later_than(std::optional<double> time_s, const learn::Table& test) {
+  std::vector<std::uint32_t> places;
+  if (!time_s || test.times_s.empty()) return places;
+  for (std::uint32_t i = 0; i < test.rows(); ++i)
+    if (test.times_s[i] > *time_s) places.push_back(i);
+  return places;
+}
+
+/// The value from which on so large a part of the values lies.
+double upper(std::vector<double> values, double part) {
+  const auto at =
+      values.begin() + static_cast<std::ptrdiff_t>(static_cast<double>(values.size()) * (1 - part));
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+}  // namespace
+
+Comparison compare(const BuiltinOptions& options,
+                   const Rows& rows,
+                   const HeldOut& held_out,
+                   const learn::Table& test) {
+  const bool classes = options.definition.task == models::Task::kClassification;
+  Comparison with;
+  with.places.resize(test.rows());
+  std::iota(with.places.begin(), with.places.end(), 0U);
+  const auto ask = [&](const std::shared_ptr<const models::Scorer>& scorer) {
+    return scorer && scorer->features() == test.features.size() ? scores(*scorer, test)
+                                                                : std::vector<float>{};
+  };
+  const auto& judged = options.champion_judged ? options.champion_judged : options.champion;
+  if (judged) {
+    auto unseen = unseen_by(judged->metadata(), test);
+    if (enough(unseen, test, classes) && !unseen.empty()) with.champion = ask(judged);
+    if (!with.champion.empty()) {
+      with.with_champion = true;
+      with.note = fmt::format(
+          "compared with the champion as it was judged, on {} held-out rows that neither has "
+          "learnt",
+          unseen.size());
+      with.places = std::move(unseen);
+      return with;
+    }
+  }
+  with.champion = ask(options.champion);
+  with.with_champion = !with.champion.empty();
+  if (!with.with_champion) {
+    if (!rows.baseline.empty()) {
+      for (const std::uint32_t row : held_out.test) with.champion.push_back(rows.baseline[row]);
+      with.note = "without a champion it is compared with saying that all stays as it is";
+    }
+    return with;
+  }
+  if (!options.champion_trained_s) return with;
+  auto later = later_than(options.champion_trained_s, test);
+  if (!later.empty() && enough(later, test, classes)) {
+    with.note = fmt::format("compared on the {} held-out rows that are later than the champion",
+                            later.size());
+    with.places = std::move(later);
+  } else {
+    with.note =
+        "the champion may have learnt rows that judge here, and then looks better than it is, "
+        "until "
+        "enough are later than it";
+  }
+  return with;
+}
+
+std::vector<std::pair<std::string, double>> drift_since(
+    const std::optional<learn::WatchReference>& champion, const learn::Table& table) {
+  std::vector<std::pair<std::string, double>> drift;
+  if (!champion) return drift;
+  for (const learn::WatchReference::Column& column : champion->features) {
+    for (std::size_t f = 0; f < table.features.size(); ++f) {
+      if (table.features[f].name != column.name) continue;
+      std::vector<float> values;
+      for (std::size_t i = 0; i < table.rows(); ++i) values.push_back(table.row(i)[f]);
+      drift.emplace_back(column.name, learn::stability(column.reference, values));
+    }
+  }
+  std::stable_sort(
+      drift.begin(), drift.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  return drift;
+}
+
+std::vector<learn::Slice> slices_of(const Rows& rows,
+                                    const HeldOut& held_out,
+                                    const learn::Table& test,
+                                    const std::vector<std::uint32_t>& places) {
+  constexpr double kBusiest = .25, kLast = 1. / 3;
+  std::vector<learn::Slice> slices;
+  const auto add = [&](const char* name, auto belongs) {
+    learn::Slice slice{name, {}};
+    for (std::uint32_t i = 0; i < places.size(); ++i)
+      if (belongs(places[i])) slice.rows.push_back(i);
+    if (!slice.rows.empty() && slice.rows.size() < places.size())
+      slices.push_back(std::move(slice));
+  };
+  if (places.empty()) return slices;
+  if (!rows.judged.empty())
+    add("of what people judged",
+        [&](std::uint32_t place) { return rows.judged[held_out.test[place]] != 0; });
+  const auto values = [&](auto value) {
+    std::vector<double> all;
+    for (const std::uint32_t place : places) all.push_back(value(place));
+    return all;
+  };
+  const std::string_view rate = traffic::info(traffic::FeatureId::kMessagesPerMinute).name;
+  for (std::size_t f = 0; f < test.features.size(); ++f) {
+    if (test.features[f].name != rate) continue;
+    const auto value = [&](std::uint32_t place) { return double{test.row(place)[f]}; };
+    const double line = upper(values(value), kBusiest);
+    add("of the busiest quarter", [&](std::uint32_t place) { return value(place) > line; });
+  }
+  if (!test.times_s.empty()) {
+    const auto time = [&](std::uint32_t place) { return test.times_s[place]; };
+    const double line = upper(values(time), kLast);
+    add("of the last third of the time", [&](std::uint32_t place) { return time(place) > line; });
+  }
+  return slices;
+}
+
+}  // namespace liminal::training

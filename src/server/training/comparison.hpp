@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/learn/promote.hpp"
+#include "server/training/builtin.hpp"
+
+namespace liminal::training {
+
+/// With what a new model is compared, and on which of the held-out rows.
+struct Comparison {
+  std::vector<float> champion;        ///< what it says of all of them; empty: chance, or the median
+  std::vector<std::uint32_t> places;  ///< of those that decide, among the held-out ones
+  bool with_champion = false;         ///< else with the rows' baseline, if anything
+  std::string note;                   ///< for the report; may be empty
+};
+
+/// The champion as it was judged, on the rows that it has not learnt: where these are too few, the
+/// champion as it answers on what is later than it; where these are, too, all rows, which favours
+/// the champion. `test` are the rows held out.
+[[nodiscard]] Comparison compare(const BuiltinOptions& options,
+                                 const Rows& rows,
+                                 const HeldOut& held_out,
+                                 const learn::Table& test);
+
+/// The population stability index of each feature against the rows of the champion, the largest
+/// first; empty when these are not known.
+[[nodiscard]] std::vector<std::pair<std::string, double>> drift_since(
+    const std::optional<learn::WatchReference>& champion, const learn::Table& table);
+
+/// Parts of the rows that decide which must not get much worse: what people judged, the busiest
+/// quarter, the last third of the time. Rows are counted within `places`.
+[[nodiscard]] std::vector<learn::Slice> slices_of(const Rows& rows,
+                                                  const HeldOut& held_out,
+                                                  const learn::Table& test,
+                                                  const std::vector<std::uint32_t>& places);
+
+}  // namespace liminal::training
