@@ -140,11 +140,11 @@ Asked<learn::TrainingJob> ModelsOf::train(const learn::TrainRequest& request) {
       *registry_,
       *jobs_,
       request,
-      {[this](const auto& definition, const auto& asked) { return kept_rows(definition, asked); },
-       options_.folder + "/training",
-       options_.workers,
-       nullptr,
-       options_.fits ? options_.fits->cluster() : nullptr});
+      {.rows = [this](const auto& definition,
+                      const auto& asked) { return kept_rows(definition, asked); },
+       .folder = options_.folder + "/training",
+       .workers = options_.workers,
+       .ray = options_.fits ? options_.fits->cluster() : nullptr});
 }
 
 Asked<api::Predictor> ModelsOf::predictor(const std::string& model,

@@ -297,12 +297,13 @@ Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest&
       *registry_,
       *jobs_,
       request,
-      {[this](const auto& definition, const auto& asked) { return kept_rows(definition, asked); },
-       folder_,
-       workers_,
-       kenning_,
-       budgets_,
-       rows_bytes_max_});
+      {.rows = [this](const auto& definition,
+                      const auto& asked) { return kept_rows(definition, asked); },
+       .folder = folder_,
+       .workers = workers_,
+       .kenning = kenning_,
+       .budgets = budgets_,
+       .file_bytes_max = rows_bytes_max_});
 }
 
 std::vector<learn::TrainingJob> ModelKeeper::jobs(std::size_t limit) { return jobs_->list(limit); }
