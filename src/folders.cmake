@@ -10,7 +10,7 @@ foreach(folder
     core/engine
     io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files io/xgboost io/onnx io/onnxruntime io/kenning
     io/remote_write
-    server/shards server/gateway server/hub server/player server/api server/webhook server/journal server/signals server/replay
+    server/shards server/gateway server/hub server/player server/api server/uplink server/webhook server/journal server/signals server/replay
     server/grpc
     server/actor server/training server/registry
     app)

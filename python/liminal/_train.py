@@ -100,8 +100,8 @@ def train(
     (.9). With fits_max the same rows and seed give the same model to the bit, the program's too; else it
     searches for time_budget_s seconds. trainer: builtin, or ray, which has every fit carried out as a task of
     the cluster that ``ray.init`` connected to, and gives the same model. workers: fits at a time; by default
-    two, or as many as the cluster's free processors take. progress(share done, candidates, best score) is called ten times a
-    second, and ends the search by returning False.
+    two, or as many as the cluster's free processors take. progress(share done, candidates, best score) is
+    called ten times a second, and ends the search by returning False.
 
     Other threads run meanwhile; Ctrl-C interrupts. The rows are copied once, as float32. Raises ValueError
     that names what is wrong, or how many rows are missing.

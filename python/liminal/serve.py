@@ -215,6 +215,9 @@ class Ingress:
         elif parts[:2] == ["ml", "anomalies"] and len(parts) in (3, 4):
             shard = unquote(parts[2]).split("-")[0]
             return int(shard) % len(self._owners) if shard.isdecimal() and len(shard) < 3 else None
+        elif parts == ["ml", "features", "recent"] and method == "POST":
+            # Any owner will do, for all are asked what they have: whole requests, in turn by whose is first.
+            key = _first_user(body)
         elif parts == ["anomaly"] and method == "POST":
             key = _text(body, "source") or _DEFAULT_NAME
         elif parts[:2] == ["anomaly", "series"] and len(parts) == 4:
@@ -319,6 +322,14 @@ async def _again(actor: Any, method: str, *arguments: Any) -> Any:
             if time.monotonic() > until:
                 return None
             await asyncio.sleep(.1)
+
+
+def _first_user(body: bytes) -> str:
+    try:
+        first = json.loads(body)["features"][0]["user_id"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return ""
+    return first if isinstance(first, str) else ""
 
 
 def _text(body: bytes, field: str) -> str | None:

@@ -173,6 +173,11 @@ void EngineBackend::rows(api::RowQuery query, Done<std::vector<traffic::FeatureR
   done(engine_->rows(query.limit, query.user.value_or("")));
 }
 
+void EngineBackend::take_rows(std::vector<traffic::FeatureRow> rows, Done<void> done) {
+  engine_->take_rows(std::move(rows));
+  done({});
+}
+
 void EngineBackend::cleanup(Duration age_max, Done<api::CleanupReport> done) {
   const Engine::Cleanup did = engine_->clean_up(age_max);
   done(api::CleanupReport{did.removed_users, did.remaining_users, did.removed_rows});

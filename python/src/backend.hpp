@@ -58,6 +58,7 @@ class EngineBackend final : public api::Backend {
   void metrics(Done<prometheus::Snapshot> done) override;
   void submit(std::vector<traffic::StoredEvent> events, Done<void> done) override;
   void rows(api::RowQuery query, Done<std::vector<traffic::FeatureRow>> done) override;
+  void take_rows(std::vector<traffic::FeatureRow> rows, Done<void> done) override;
   void cleanup(Duration age_max, Done<api::CleanupReport> done) override;
   void alerts(api::AlertQuery query, Done<std::vector<traffic::Alert>> done) override;
   void alert(api::AlertId id, Done<traffic::Alert> done) override;

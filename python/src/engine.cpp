@@ -232,6 +232,11 @@ std::vector<traffic::FeatureRow> Engine::rows(std::size_t limit, std::string_vie
   return rows_.latest(limit, user);
 }
 
+void Engine::take_rows(std::vector<traffic::FeatureRow> rows) {
+  const std::lock_guard lock(mutex_);
+  for (traffic::FeatureRow& row : rows) rows_.add(std::move(row));
+}
+
 std::size_t Engine::rows_buffered() const {
   const std::lock_guard lock(mutex_);
   return rows_.size();

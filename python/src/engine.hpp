@@ -103,6 +103,8 @@ class Engine {
 
   [[nodiscard]] std::vector<traffic::FeatureRow> rows(std::size_t limit,
                                                       std::string_view user) const;
+  /// Rows of users that are not its own.
+  void take_rows(std::vector<traffic::FeatureRow> rows);
   [[nodiscard]] std::size_t rows_buffered() const;
   [[nodiscard]] std::size_t rows_max() const { return options_.rows_max; }
 

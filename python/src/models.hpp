@@ -75,6 +75,9 @@ class ModelsOf final : public api::ModelsPort {
   learn::Asked<std::string> report(const std::string& model,
                                    std::uint32_t version,
                                    bool page) override;
+  learn::Asked<std::string> file(const std::string& model, std::uint32_t version) override {
+    return registry_->file(model, version);
+  }
   learn::Asked<std::uint32_t> load(const std::string& model,
                                    std::optional<std::uint32_t> version) override;
   learn::Asked<void> unload(const std::string& model) override;
@@ -165,6 +168,7 @@ class ModelCopies final : public api::ModelsPort {
   learn::Asked<std::string> report(const std::string&, std::uint32_t, bool) override {
     return elsewhere();
   }
+  learn::Asked<std::string> file(const std::string&, std::uint32_t) override { return elsewhere(); }
   learn::Asked<std::uint32_t> load(const std::string&, std::optional<std::uint32_t>) override {
     return elsewhere();
   }

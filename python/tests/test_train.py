@@ -53,6 +53,15 @@ def test_the_model_is_the_programs_to_the_bit(program, tmp_path, more):
     assert trained.report["data"]["rows"] == 300 and "<html" in trained.html
 
 
+def test_ray_is_refused_where_it_is_not():
+    for task, why in (("auto", "trainer: ray (is not installed|needs a cluster)"),
+                      ("clustering", "trainer: ray is for tasks with a target")):
+        with pytest.raises(ValueError, match=why):
+            liminal.train(table(), None if task == "clustering" else "y", task=task, trainer="ray")
+    with pytest.raises(ValueError, match="trainer: must be builtin or ray"):
+        liminal.train(table(), "y", trainer="another")
+
+
 def test_tables_of_all_kinds_are_the_same():
     pandas = pytest.importorskip("pandas")
     pyarrow = pytest.importorskip("pyarrow")

@@ -7,6 +7,7 @@ namespace {
 
 /// Of the query of an upgrade's target: what API clients that cannot set headers use.
 constexpr std::string_view kTokenParameter = "token";
+constexpr std::string_view kRayEngine = "ray=";
 
 }  // namespace
 
@@ -47,6 +48,17 @@ webhook::Options webhook_options(const Configuration& configuration) {
   options.url = configuration.webhook.url;
   options.secret = configuration.webhook.secret;
   options.min_severity = configuration.webhook.min_severity;
+  return options;
+}
+
+std::optional<uplink::Options> uplink_options(const Configuration& configuration) {
+  const std::string& engine = configuration.cluster.engine;
+  if (engine == "local") return std::nullopt;
+  uplink::Options options;
+  // What does not begin so is no URL, which its validation says.
+  if (engine.starts_with(kRayEngine)) options.url = engine.substr(kRayEngine.size());
+  options.token = configuration.cluster.token;
+  options.name = configuration.cluster.name;
   return options;
 }
 

@@ -5,6 +5,7 @@
 #include "io/sqlite/store.hpp"
 #include "server/actor/options.hpp"
 #include "server/gateway/options.hpp"
+#include "server/uplink/options.hpp"
 #include "server/webhook/options.hpp"
 
 namespace liminal::app {
@@ -15,6 +16,8 @@ namespace liminal::app {
 [[nodiscard]] engine::Options engine_options(const Configuration& configuration);
 [[nodiscard]] gateway::Options gateway_options(const Configuration& configuration);
 [[nodiscard]] webhook::Options webhook_options(const Configuration& configuration);
+/// Nothing when the engine is here alone.
+[[nodiscard]] std::optional<uplink::Options> uplink_options(const Configuration& configuration);
 /// Without what lies in files: tokens.
 [[nodiscard]] actor::Options actor_options(const Configuration& configuration);
 [[nodiscard]] sqlite::Store::Options store_options(const Configuration& configuration);

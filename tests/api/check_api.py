@@ -69,7 +69,8 @@ class Api:
         assert response.headers["X-Request-Id"] == headers["X-Request-Id"], where
         self.check_schema(method, path, response, text, where)
         is_json = "json" in (response.headers["Content-Type"] or "")
-        return json.loads(text) if is_json and text else text.decode()
+        is_file = response.headers["Content-Type"] == "application/octet-stream"
+        return json.loads(text) if is_json and text else text if is_file else text.decode()
 
     def check_schema(self, method, path, response, text, where):
         media = (response.headers["Content-Type"] or "").split(";")[0]
@@ -93,6 +94,9 @@ class Api:
             return
         assert media in content, f"{where}: {media} is not described"
         schema = content[media]["schema"]
+        if media == "application/octet-stream":
+            assert text, where
+            return
         self.validate(schema, json.loads(text) if "json" in media else text.decode(), where)
 
     @staticmethod
@@ -159,6 +163,15 @@ def check_features(api):
                   "user_id="):
         problem = api.ask("GET", f"/ml/features/recent?{query}", 422)
         assert paths_of(problem)[0] == query.split("=")[0]
+    row = next((one for one in rows["features"] if one["user_id"] == USER), None)
+    if row is not None:
+        taken = api.ask("POST", "/ml/features/recent", 200,
+                        {"features": [row, {**row, "user_id": "of another gateway", "ip_address": None}]})
+        assert taken == {"accepted": 2}
+    problem = api.ask("POST", "/ml/features/recent", 422, {"features": [{"user_id": "", "x": 1}]})
+    assert {"features[0].user_id", "features[0].timestamp", "features[0].x"} <= set(paths_of(problem))
+    api.ask("POST", "/ml/features/recent", 422, {"features": []})
+    api.ask("POST", "/ml/features/recent", 400, "{")
     crowd = api.ask("GET", "/ml/crowd", 200)
     assert crowd["active_users"] >= 1 and crowd["limit"] == 10
     assert paths_of(api.ask("GET", "/ml/crowd?limit=1001", 422)) == ["limit"]
@@ -377,6 +390,8 @@ def check_models(api):
     api.ask("POST", "/ml/models/nobody/versions", 404, "a model", kind=raw)
     if model["champion"]:
         api.ask("POST", versions + "?output=y&line=.9&column=0&file=net.onnx", 201, "a model", kind=raw)
+    api.ask("GET", "/ml/models/anomaly_detection/versions/1/file", trained)
+    api.ask("GET", "/ml/models/nobody/versions/1/file", 404)
     api.ask("POST", "/ml/models/anomaly_detection/load", trained, {"version": 1})
     api.ask("POST", "/ml/models/nobody/load", 404, {})
     api.ask("POST", "/ml/models/anomaly_detection/load", 422, {"version": "x"})

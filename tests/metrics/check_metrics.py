@@ -41,6 +41,9 @@ ELSEWHERE = {"liminal_grpc_calls_total", "liminal_grpc_streams",
              "liminal_scaling_actions_total", "liminal_certificate_expiry_seconds",
              # Takes a champion; tests/models/learn_again.py moves it.
              "liminal_model_drift_score",
+             # With a cluster; tests/serve/join_cluster.py moves them.
+             "liminal_cluster_up", "liminal_cluster_rows_total",
+             "liminal_cluster_champions_total",
              # Two hours must pass first; src/server/signals has the tests.
              "liminal_metric_limit_probability_ratio", "liminal_metric_limit_seconds"}
 

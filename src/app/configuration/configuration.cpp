@@ -170,6 +170,8 @@ Problems validate(const Configuration& configuration) {
   check_scaling(configuration.scaling, checks);
   checks.take(gateway::validate(gateway_options(configuration)), "gateway");
   checks.take(hub::validate(configuration.hub), "hub");
+  if (const auto cluster = uplink_options(configuration))
+    checks.take(uplink::validate(*cluster, "cluster"), "");
   checks.take(webhook::validate(webhook_options(configuration), "webhook"), "");
   checks.take(actor::validate(actor_options(configuration), "scaling.actors"), "");
   checks.take(engine::validate(engine_options(configuration)), "");

@@ -67,6 +67,12 @@ struct Configuration {
     traffic::Severity min_severity = traffic::Severity::kHigh;
   } webhook;
 
+  struct Cluster {
+    std::string engine = "local";  ///< or ray=URL
+    std::string token;
+    std::string name = "gateway";
+  } cluster;
+
   struct Models {
     std::string folder;  ///< of files to train from; empty: "training" in the data directory
     std::vector<std::string> definitions;

@@ -101,6 +101,26 @@ void add_api(Settings& all) {
 }
 
 void add_outside(Settings& all) {
+  all.push_back({.key = "cluster.engine",
+                 .slot = [](C& c) -> Slot { return &c.cluster.engine; },
+                 .help =
+                     "Where models are trained beside here: local, or ray=http://HOST:PORT (or "
+                     "https) of the application on a Ray cluster. Feature rows and metric streams "
+                     "are sent there and its champions taken over; messages are decided here, "
+                     "whatever the cluster does (docs/scale.md).",
+                 .change = Change::kRestart,
+                 .flag = "--engine",
+                 .placeholder = "local|ray=URL"});
+  all.push_back({.key = "cluster.token",
+                 .slot = [](C& c) -> Slot { return &c.cluster.token; },
+                 .help = "The bearer token of the cluster's API.",
+                 .change = Change::kRestart,
+                 .secret = true});
+  all.push_back({.key = "cluster.name",
+                 .slot = [](C& c) -> Slot { return &c.cluster.name; },
+                 .help = "How this gateway is called there: its sources of metrics begin with it. "
+                         "Another one for each gateway.",
+                 .change = Change::kRestart});
   all.push_back({.key = "webhook.url",
                  .slot = [](C& c) -> Slot { return &c.webhook.url; },
                  .help = "Where alerts are posted to; empty: nowhere.",

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "app/serve/cluster.hpp"
 #include "core/limits/policies.hpp"
 #include "io/json/writer.hpp"
 #include "server/api/answers.hpp"
@@ -26,7 +27,10 @@ ShardId shard_of_user(std::string_view user) { return shard_of(Name(user).hash);
 ServerBackend::ServerBackend(const Parts& parts,
                              const Configuration& configuration,
                              std::shared_ptr<const engine::Settings> settings)
-    : parts_(parts), directory_(configuration.data), settings_(std::move(settings)) {
+    : parts_(parts),
+      directory_(configuration.data),
+      cluster_(cluster_url(configuration)),
+      settings_(std::move(settings)) {
   const auto policy = parts_.store.policy(std::string(kLimitsPolicy));
   limits_were_set_ = policy && policy->has_value();
 }
@@ -73,6 +77,11 @@ void ServerBackend::rows(api::RowQuery query, Done<std::vector<traffic::FeatureR
         }
         return recent_now;
       });
+}
+
+void ServerBackend::take_rows(std::vector<traffic::FeatureRow> rows, Done<void> done) {
+  parts_.sink.take(std::move(rows));
+  done({});
 }
 
 void ServerBackend::cleanup(Duration age_max, Done<api::CleanupReport> done) {
@@ -363,6 +372,7 @@ void ServerBackend::status(Done<api::Status> done) {
           for (const auto& each : upstreams->all())
             status.upstreams.push_back({each->name(), each->healthy(now), each->connections()});
         }
+        if (parts_.uplink != nullptr) status.cluster = cluster_status(*parts_.uplink, cluster_);
         status.connections = parts_.gateways.connections();
         {
           const std::lock_guard lock(mutex_);

@@ -23,6 +23,7 @@
 #include "server/api/backend.hpp"
 #include "server/journal/journal.hpp"
 #include "server/shards/runtime.hpp"
+#include "server/uplink/uplink.hpp"
 #include "server/webhook/webhook.hpp"
 
 namespace liminal::app {
@@ -44,7 +45,8 @@ class ServerBackend final : public api::Backend {
     const Measures& measures;
     const ScalingKeeper& scaling;
     MetricStreams& metric_streams;
-    ModelKeeper* models;  ///< null: their files cannot be opened
+    ModelKeeper* models;     ///< null: their files cannot be opened
+    uplink::Uplink* uplink;  ///< null: the engine is here alone
     SalienceKeeper& salience;
     Log& log;
   };
@@ -59,6 +61,7 @@ class ServerBackend final : public api::Backend {
   void metrics(Done<prometheus::Snapshot> done) override;
   void submit(std::vector<traffic::StoredEvent> events, Done<void> done) override;
   void rows(api::RowQuery query, Done<std::vector<traffic::FeatureRow>> done) override;
+  void take_rows(std::vector<traffic::FeatureRow> rows, Done<void> done) override;
   void cleanup(Duration age_max, Done<api::CleanupReport> done) override;
   void alerts(api::AlertQuery query, Done<std::vector<traffic::Alert>> done) override;
   void alert(api::AlertId id, Done<traffic::Alert> done) override;
@@ -109,6 +112,7 @@ class ServerBackend final : public api::Backend {
 
   const Parts parts_;
   const std::string directory_;
+  const std::string cluster_;  ///< its URL
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   /// By the machine's date, since the epoch.
   const Duration started_at_ = std::chrono::system_clock::now().time_since_epoch();

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "app/serve/backend.hpp"
+#include "app/serve/cluster.hpp"
 #include "server/api/engine_views.hpp"
 
 namespace liminal::app {
@@ -89,6 +90,7 @@ void ServerBackend::readiness(Done<std::vector<api::Check>> done) {
                              ? parts_.models->check()
                              : api::Check{"champions", false, "the models cannot be opened"});
         checks.push_back(check_disk(directory_));
+        if (parts_.uplink != nullptr) checks.push_back(cluster_check(*parts_.uplink));
         return checks;
       });
 }
@@ -145,6 +147,7 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         out.add(Family::kReloads, parts_.measures.reloads_failed.load(), {"failed"});
         if (saved.current != SteadyTime{})
           out.add(Family::kSnapshotAge, seconds(time() - saved.current));
+        if (parts_.uplink != nullptr) add_cluster_metrics(*parts_.uplink, out);
         if (parts_.webhook != nullptr) {
           const webhook::OutboxCounters pushed = parts_.webhook->counters();
           out.add(Family::kWebhookDeliveries, pushed.delivered, {"delivered"});

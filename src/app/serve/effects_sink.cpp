@@ -21,11 +21,16 @@ void EffectsSink::deliver(engine::Effects& effects) {
     log_.write(LogLevel::kError, site, "store.refused", {{"writes", std::to_string(count)}});
   }
   if (effects.rows.empty()) return;
+  if (on_rows_) on_rows_(effects.rows);
+  take(std::move(effects.rows));
+}
+
+void EffectsSink::take(std::vector<traffic::FeatureRow> rows) {
   {
     const std::lock_guard lock(mutex_);
-    for (const traffic::FeatureRow& row : effects.rows) recent_.add(row);
+    for (const traffic::FeatureRow& row : rows) recent_.add(row);
   }
-  for (traffic::FeatureRow& row : effects.rows) store_.put_row(std::move(row));
+  for (traffic::FeatureRow& row : rows) store_.put_row(std::move(row));
 }
 
 void EffectsSink::note(const engine::AlertChange& change) {

@@ -21,14 +21,22 @@ namespace liminal::app {
 /// Thread-safe.
 class EffectsSink final : public shards::Sink {
  public:
-  /// `on_alert` hears of every change of an alert, on shard threads: must not block. May be empty.
+  /// `on_alert` hears of every change of an alert, `on_rows` of every feature row, on shard
+  /// threads: they must not block. May be empty.
   EffectsSink(sqlite::Store& store,
               Log& log,
               std::size_t rows_max,
-              std::function<void(const engine::AlertChange&)> on_alert)
-      : store_(store), log_(log), recent_(rows_max), on_alert_(std::move(on_alert)) {}
+              std::function<void(const engine::AlertChange&)> on_alert,
+              std::function<void(const std::vector<traffic::FeatureRow>&)> on_rows)
+      : store_(store),
+        log_(log),
+        recent_(rows_max),
+        on_alert_(std::move(on_alert)),
+        on_rows_(std::move(on_rows)) {}
 
   void deliver(engine::Effects& effects) override;
+  /// Rows of another gateway: kept, and heard of by nobody.
+  void take(std::vector<traffic::FeatureRow> rows);
 
   [[nodiscard]] std::vector<traffic::FeatureRow> rows(std::size_t limit,
                                                       std::string_view user) const;
@@ -51,6 +59,7 @@ class EffectsSink final : public shards::Sink {
   mutable std::mutex mutex_;
   features::RecentFeatures recent_;
   const std::function<void(const engine::AlertChange&)> on_alert_;
+  const std::function<void(const std::vector<traffic::FeatureRow>&)> on_rows_;
   std::array<std::array<std::atomic<std::uint64_t>, 4>, traffic::kFindingTypes> raised_{};
   std::atomic<std::uint64_t> refused_{0};
 };

@@ -107,12 +107,14 @@ Result<void> MetricStreams::admits(const novelty::Batch& batch) const {
 }
 
 Result<std::vector<novelty::RowScore>> MetricStreams::score(const novelty::Batch& batch) {
+  if (heard_) heard_(batch);
   auto scores = anomaly_.score(batch, true);
   if (scores) limits_.observe(batch);
   return scores;
 }
 
 novelty::Intake MetricStreams::learn(const novelty::Batch& batch) {
+  if (heard_) heard_(batch);
   limits_.observe(batch);
   return anomaly_.learn(batch);
 }
@@ -249,7 +251,10 @@ void MetricStreams::told(prometheus::Snapshot totals) {
   const auto shared = std::make_shared<prometheus::Snapshot>(std::move(totals));
   (void)run([this, shared] {
     prometheus::add_process(*shared);
-    if (const auto batch = own_row(*shared)) (void)anomaly_.score(*batch, false);
+    if (const auto batch = own_row(*shared)) {
+      if (heard_) heard_(*batch);
+      (void)anomaly_.score(*batch, false);
+    }
     // No metrics for the detector: what only falls is new at each point.
     const auto limit = [&](const char* metric, double left) {
       limits_.observe(std::string(api::kOwnSource), metric, left, now());

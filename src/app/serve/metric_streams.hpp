@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,10 @@ class MetricStreams final : public api::AnomalyPort {
                 Log& log);
   /// Saves.
   ~MetricStreams() override;
+
+  /// Who hears of every batch that is judged or learnt, and of the program's own rows; must not
+  /// block. Before the first one.
+  void on_batch(std::function<void(const novelty::Batch&)> heard) { heard_ = std::move(heard); }
 
   [[nodiscard]] EventTime now() const override;
   [[nodiscard]] bool run(std::function<void()> task) override;
@@ -71,6 +76,7 @@ class MetricStreams final : public api::AnomalyPort {
   std::atomic<bool> saving_{false};
   std::atomic<std::uint64_t> saved_bytes_{0};
   std::uint64_t seconds_ = 0, seconds_until_save_ = 0, seconds_until_limits_ = 0;
+  std::function<void(const novelty::Batch&)> heard_;  ///< may be empty
   // Of the thread that judges.
   prometheus::Snapshot before_;
   std::optional<std::chrono::steady_clock::time_point> before_at_;

@@ -9,6 +9,7 @@
 
 #include "app/configuration/quantity.hpp"
 #include "core/base/hash.hpp"
+#include "io/onnx/read.hpp"
 #include "server/training/incidents.hpp"
 #include "server/training/ranking.hpp"
 #include "server/training/report_page.hpp"
@@ -221,6 +222,36 @@ void ModelKeeper::note(std::string_view actor,
                        std::string detail) {
   (void)parts_.store.put(traffic::AuditEntry{
       parts_.clock.now(), std::string(actor), std::move(action), model, std::move(detail)});
+}
+
+Asked<std::string> ModelKeeper::file(const std::string& model, std::uint32_t version) {
+  return registry_->file(model, version);
+}
+
+bool ModelKeeper::lacks(const std::string& model, const std::string& sha256) const {
+  const auto state = registry_->model(model);
+  return state && std::none_of(state->versions.begin(),
+                               state->versions.end(),
+                               [&](const auto& version) { return version.sha256 == sha256; });
+}
+
+std::optional<std::string> ModelKeeper::adopt(const std::string& model,
+                                              const std::string& sha256,
+                                              std::string_view file,
+                                              const std::string& reason) {
+  if (registry::sha256_of(file) != sha256) return "the file is not what was announced";
+  auto read = onnx::read(file);
+  if (!read) return read.error().text;
+  learn::TrainedModel brought;
+  brought.model = std::move(*read);
+  brought.reasons = {reason};
+  learn::TrainingJob none;
+  none.request.model = model;
+  const auto published =
+      registry_->publish(brought, learn::Alias::kChampion, none, parts_.clock.now(), "cluster");
+  if (!published) return published.error().text;
+  note("cluster", "model.load", model, fmt::format("version {}", published->number));
+  return std::nullopt;
 }
 
 Asked<std::uint32_t> ModelKeeper::load(const std::string& model,

@@ -46,6 +46,15 @@ class ModelKeeper final : public api::ModelsPort {
       const Configuration& configuration, files::FileSystem& system, const Parts& parts);
   ~ModelKeeper() override;
 
+  /// Makes a model that came as a file from elsewhere champion. Its features must be the
+  /// definition's, its bytes those of `sha256`. Why not, in words.
+  [[nodiscard]] std::optional<std::string> adopt(const std::string& model,
+                                                 const std::string& sha256,
+                                                 std::string_view file,
+                                                 const std::string& reason);
+  /// Whether the model is known and no version of it has this file.
+  [[nodiscard]] bool lacks(const std::string& model, const std::string& sha256) const;
+
   /// Who listens to `on_champion_changed` does so here.
   [[nodiscard]] registry::Registry& model_registry() { return *registry_; }
 
@@ -60,6 +69,7 @@ class ModelKeeper final : public api::ModelsPort {
   learn::Asked<std::string> report(const std::string& model,
                                    std::uint32_t version,
                                    bool page) override;
+  learn::Asked<std::string> file(const std::string& model, std::uint32_t version) override;
   learn::Asked<std::uint32_t> load(const std::string& model,
                                    std::optional<std::uint32_t> version) override;
   learn::Asked<void> unload(const std::string& model) override;

@@ -10,6 +10,7 @@
 
 #include "app/configuration/changes.hpp"
 #include "app/options.hpp"
+#include "app/serve/cluster.hpp"
 #include "app/serve/credentials.hpp"
 #include "app/serve/engine_text.hpp"
 #include "app/serve/words.hpp"
@@ -61,6 +62,12 @@ std::function<void(const engine::AlertChange&)> pusher(SalienceKeeper& salience,
   };
 }
 
+/// Hands feature rows to the cluster, if there is one.
+std::function<void(const std::vector<traffic::FeatureRow>&)> rows_to(uplink::Uplink* uplink) {
+  if (uplink == nullptr) return {};
+  return [uplink](const std::vector<traffic::FeatureRow>& rows) { uplink->push(rows); };
+}
+
 std::uint64_t messages_of(const gateway::Totals& totals) {
   std::uint64_t messages = 0;
   for (const auto& direction : totals.messages) {
@@ -85,13 +92,15 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->load_limits(options);
   auto settings = std::make_shared<const engine::Settings>(std::move(options));
   server->start_webhook();
+  server->join_cluster();
   server->salience_ = std::make_unique<SalienceKeeper>(
       server->file_system_, log, configuration.data, configuration.time_scale);
   server->salience_->load(*server->store_);
   server->sink_ = std::make_unique<EffectsSink>(*server->store_,
                                                 log,
                                                 configuration.buffer_size,
-                                                pusher(*server->salience_, server->webhook_.get()));
+                                                pusher(*server->salience_, server->webhook_.get()),
+                                                rows_to(server->uplink_.get()));
   server->open_journal();
   server->open_snapshots();
   server->runtime_ = std::make_unique<shards::Runtime>(
@@ -108,6 +117,9 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->running_ = true;
   server->metric_streams_ = std::make_unique<MetricStreams>(
       configuration.data, server->file_system_, *server->clock_, log);
+  if (server->uplink_)
+    server->metric_streams_->on_batch(
+        [uplink = server->uplink_.get()](const novelty::Batch& batch) { uplink->push(batch); });
   server->open_models();
   server->backend_ = std::make_unique<ServerBackend>(ServerBackend::Parts{*server->runtime_,
                                                                           *server->store_,
@@ -120,6 +132,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                                                           *server->scaling_,
                                                                           *server->metric_streams_,
                                                                           server->models_.get(),
+                                                                          server->uplink_.get(),
                                                                           *server->salience_,
                                                                           log},
                                                      configuration,
@@ -128,6 +141,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   if (auto answering = server->start_api(); !answering) return Failed(answering.error());
   // Last: nobody is told anything by a server that does not come up.
   server->scaling_->start();
+  if (server->uplink_) server->uplink_->start();
   return server;
 }
 
@@ -204,6 +218,18 @@ void Server::start_webhook() {
                                                 webhook::make_transport(options),
                                                 wall,
                                                 static_cast<std::uint64_t>(nanoseconds(wall())));
+}
+
+/// Asks nothing before `start`.
+void Server::join_cluster() {
+  const auto options = uplink_options(configuration_);
+  if (!options) return;
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  uplink_ = std::make_unique<uplink::Uplink>(
+      *options,
+      cluster_ports([this] { return models_.get(); }, log_),
+      [] { return SteadyTime{std::chrono::steady_clock::now().time_since_epoch()}; },
+      static_cast<std::uint64_t>(wall.count()));
 }
 
 /// Limits that were set over the API hold until they are set again.
@@ -449,6 +475,7 @@ void Server::stop(Duration patience) {
     salience_->stop(clock_->now());
     save_clock();
   }
+  if (uplink_) uplink_->stop();
   if (metric_streams_) metric_streams_->finish();
   if (models_) models_->finish();
   if (scaling_) scaling_->finish();
@@ -467,6 +494,7 @@ void Server::stop(Duration patience) {
   journal_.reset();
   sink_.reset();
   salience_.reset();
+  uplink_.reset();
   webhook_.reset();
   store_.reset();
 }

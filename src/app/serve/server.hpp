@@ -23,6 +23,7 @@
 #include "server/journal/journal.hpp"
 #include "server/shards/clock.hpp"
 #include "server/shards/runtime.hpp"
+#include "server/uplink/uplink.hpp"
 #include "server/webhook/webhook.hpp"
 
 namespace liminal::app {
@@ -82,6 +83,7 @@ class Server {
   [[nodiscard]] shards::Options shard_options();
   void resume_clock();
   void start_webhook();
+  void join_cluster();
   void open_journal();
   void open_snapshots();
   void load_limits(engine::Options& options);
@@ -102,6 +104,7 @@ class Server {
   std::unique_ptr<sqlite::Store> store_;
   std::unique_ptr<shards::EngineClock> clock_;
   std::unique_ptr<webhook::Webhook> webhook_;  ///< null: nothing is pushed
+  std::unique_ptr<uplink::Uplink> uplink_;     ///< null: the engine is here alone
   files::PosixFileSystem file_system_;
   std::unique_ptr<SalienceKeeper> salience_;
   std::unique_ptr<EffectsSink> sink_;

@@ -53,6 +53,9 @@ counter liminal_snapshot_errors_total
 gauge liminal_snapshot_age_seconds
 gauge liminal_journal_bytes
 counter liminal_webhook_deliveries_total{result}
+gauge liminal_cluster_up
+counter liminal_cluster_rows_total{kind,result}
+counter liminal_cluster_champions_total
 counter liminal_config_reloads_total{result}
 counter liminal_api_requests_total{method,route,status}
 histogram liminal_api_request_seconds{route}

@@ -63,6 +63,29 @@ void write_field(std::string_view key, const limits::SubjectOptions& subject, js
   out.end_object();
 }
 
+void write_field(std::string_view key, const Uplinked& uplinked, json::Writer& out) {
+  out.key(key);
+  out.begin_object();
+  out.field("waiting", uplinked.waiting);
+  out.field("sent", uplinked.sent);
+  out.field("dropped", uplinked.dropped);
+  out.field("rejected", uplinked.rejected);
+  out.end_object();
+}
+
+void write_field(std::string_view key, const ClusterStatus& cluster, json::Writer& out) {
+  out.key(key);
+  out.begin_object();
+  out.field("url", cluster.url);
+  out.field("up", cluster.up);
+  out.key("trouble");
+  out.value_or_null(cluster.trouble);
+  write_field("rows", cluster.rows, out);
+  write_field("metrics", cluster.metrics, out);
+  out.field("champions", cluster.champions);
+  out.end_object();
+}
+
 std::optional<traffic::Mode> read_mode(json::Fields& in) {
   if (in.is_null("mode")) return std::nullopt;
   return in.one_of("mode", json::Need::kOptional, traffic::mode_by_name, kModes);
@@ -184,6 +207,7 @@ void write(const Status& status, std::string_view version, json::Writer& out) {
     out.end_object();
   }
   out.end_array();
+  if (status.cluster) write_field("cluster", *status.cluster, out);
   out.key("traffic");
   out.begin_object();
   out.field("connections", status.connections);

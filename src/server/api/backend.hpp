@@ -25,6 +25,18 @@ struct UpstreamStatus {
   std::uint64_t connections = 0;
 };
 
+/// What a gateway sends to a cluster.
+struct Uplinked {
+  std::uint64_t waiting = 0, sent = 0, dropped = 0, rejected = 0;
+};
+struct ClusterStatus {
+  std::string url;
+  bool up = false;
+  std::string trouble;
+  Uplinked rows, metrics;
+  std::uint64_t champions = 0;  ///< taken over
+};
+
 struct Status {
   double uptime_s = 0;
   SteadyTime time;  ///< the engine's
@@ -40,6 +52,7 @@ struct Status {
   std::vector<std::string> models;
   std::uint64_t jobs = 0;
   std::vector<UpstreamStatus> upstreams;  ///< none: the built-in hub answers
+  std::optional<ClusterStatus> cluster;   ///< none: the engine is here alone
   std::uint64_t connections = 0;
   std::uint64_t events_total = 0;
   double events_per_second = 0;
@@ -184,6 +197,8 @@ class Backend {
   virtual void submit(std::vector<traffic::StoredEvent> events, Done<void> done) = 0;
   /// Newest first.
   virtual void rows(RowQuery query, Done<std::vector<traffic::FeatureRow>> done) = 0;
+  /// Rows of another gateway's users, to be listed and learnt from.
+  virtual void take_rows(std::vector<traffic::FeatureRow> rows, Done<void> done) = 0;
   virtual void cleanup(Duration age_max, Done<CleanupReport> done) = 0;
 
   /// Latest finding first. Everything that was shown once is shown again after a restart.

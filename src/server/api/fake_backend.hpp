@@ -20,6 +20,7 @@ class FakeBackend : public Backend {
   limits::Options policies;
   traffic::Alert flood = make_alert();
   std::string note;
+  std::optional<ClusterStatus> cluster;
   std::vector<Check> checks{{"shards", true, "64 of 64"}, {"store", true, "writes"}};
   std::map<std::string, RememberedAnswer> remembered;
   std::optional<Error> failure;
@@ -42,11 +43,14 @@ class FakeBackend : public Backend {
     status.rules = 8;
     status.baselines = 1;
     status.upstreams = {{"ws://chat-1:9000", true, 1}};
+    status.cluster = cluster;
     status.connections = 1;
     status.events_total = events.size();
     status.events_per_second = 2.5;
     give(std::move(done), status);
   }
+
+  std::vector<traffic::FeatureRow> taken_rows;
 
   void readiness(Done<std::vector<Check>> done) override { give(std::move(done), checks); }
 
@@ -70,6 +74,12 @@ class FakeBackend : public Backend {
     if (!query.user) rows.push_back({"bob", "", SteadyTime{kNow}, {}});
     if (rows.size() > query.limit) rows.resize(query.limit);
     give(std::move(done), rows);
+  }
+
+  void take_rows(std::vector<traffic::FeatureRow> rows, Done<void> done) override {
+    if (failure) return done(tl::unexpected(*failure));
+    taken_rows.insert(taken_rows.end(), rows.begin(), rows.end());
+    done({});
   }
 
   void crowd(Done<features::CrowdSummary> done) override {

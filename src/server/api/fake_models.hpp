@@ -78,6 +78,11 @@ class FakeModels : public ModelsPort {
       return learn::refusal(ErrorCode::kMissing, "there is no such version");
     return page ? "<!doctype html>\n" : state->versions[0].report;
   }
+  learn::Asked<std::string> file(const std::string& model, std::uint32_t version) override {
+    if (find(model) == nullptr || version < 1 || version > 2)
+      return learn::refusal(ErrorCode::kMissing, "no such version");
+    return std::string("\x08\x07onnx\0\xff", 8);
+  }
   learn::Asked<std::uint32_t> load(const std::string& model,
                                    std::optional<std::uint32_t> version) override {
     learn::ModelState* state = find(model);

@@ -1,5 +1,6 @@
 #include <charconv>
 #include <exception>
+#include <limits>
 
 #include "server/api/call.hpp"
 #include "server/api/model_answers.hpp"
@@ -186,6 +187,17 @@ void Service::bring_model(const CallPtr& call) {
     out.field("onnx_sha256", version->sha256);
     out.end_object();
     call->answer(json_response(std::move(out), 201));
+  });
+}
+
+void Service::get_model_file(const CallPtr& call) {
+  with_models(call, [call](ModelsPort& port) {
+    const auto number = number_of(call->captured[1]);
+    if (!number || *number > std::numeric_limits<std::uint32_t>::max())
+      return call->answer(problem(404, "there is no such version"));
+    auto file = port.file(call->captured[0], static_cast<std::uint32_t>(*number));
+    if (!file) return call->answer(problem(file.error()));
+    call->answer({200, {{"Content-Type", "application/octet-stream"}}, std::move(*file)});
   });
 }
 

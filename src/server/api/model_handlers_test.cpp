@@ -88,6 +88,14 @@ TEST_F(ModelHandlers, ListsModelsWithTheirVersions) {
   EXPECT_EQ(json::parse(ask("GET", "/ml/models/anomaly_detection/history").body)["count"], 1);
   EXPECT_EQ(ask("GET", "/ml/models/anomaly_detection/versions/2/report").status, 200U);
   EXPECT_EQ(ask("GET", "/ml/models/anomaly_detection/versions/9/report").status, 404U);
+  const auto file = ask("GET", "/ml/models/anomaly_detection/versions/2/file");
+  EXPECT_EQ(file.status, 200U);
+  EXPECT_EQ(file.header("Content-Type"), "application/octet-stream");
+  EXPECT_EQ(file.body, *port.file("anomaly_detection", 2));
+  for (const char* number : {"9", "x", "4294967298"})
+    EXPECT_EQ(
+        ask("GET", "/ml/models/anomaly_detection/versions/" + std::string(number) + "/file").status,
+        404U);
 }
 
 TEST_F(ModelHandlers, PredictsOneRowOrMany) {

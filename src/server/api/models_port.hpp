@@ -53,6 +53,9 @@ class ModelsPort {
   [[nodiscard]] virtual learn::Asked<std::string> report(const std::string& model,
                                                          std::uint32_t version,
                                                          bool page) = 0;
+  /// A version as ONNX. kMissing when there is none.
+  [[nodiscard]] virtual learn::Asked<std::string> file(const std::string& model,
+                                                       std::uint32_t version) = 0;
   [[nodiscard]] virtual learn::Asked<std::uint32_t> load(const std::string& model,
                                                          std::optional<std::uint32_t> version) = 0;
   /// Takes the champion out of service.

@@ -108,6 +108,7 @@ class Service {
   void get_status(const CallPtr& call);
   void post_events(const CallPtr& call);
   void get_rows(const CallPtr& call);
+  void post_rows(const CallPtr& call);
   void clean_up(const CallPtr& call);
   void get_crowd(const CallPtr& call);
   void list_users(const CallPtr& call);
@@ -158,6 +159,7 @@ class Service {
   void get_model_report(const CallPtr& call);
   void get_job_report(const CallPtr& call);
   void bring_model(const CallPtr& call);
+  void get_model_file(const CallPtr& call);
   void load_model(const CallPtr& call);
   void train_model(const CallPtr& call);
   void list_learning(const CallPtr& call);

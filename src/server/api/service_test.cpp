@@ -90,6 +90,36 @@ TEST_F(ServiceTest, TellsItsStatus) {
                 R"("traffic":{"connections":1,"events_total":0,"events_per_second":2.5}})"));
 }
 
+TEST_F(ServiceTest, TellsOfTheClusterThatItSendsTo) {
+  backend.cluster = ClusterStatus{"http://ray:8000", false, "away", {3, 2, 1, 0}, {}, 4};
+  EXPECT_THAT(ask("GET", "/ml/status").body,
+              HasSubstr(R"("cluster":{"url":"http://ray:8000","up":false,"trouble":"away",)"
+                        R"("rows":{"waiting":3,"sent":2,"dropped":1,"rejected":0},)"
+                        R"("metrics":{"waiting":0,"sent":0,"dropped":0,"rejected":0},)"
+                        R"("champions":4},"traffic")"));
+}
+
+TEST_F(ServiceTest, TakesRowsAsItListsThem) {
+  const std::vector<http::Header> json{{"Content-Type", "application/json"}};
+  std::string list = ask("GET", "/ml/features/recent").body;
+  list.resize(list.find(R"(,"count")"));
+  const auto taken = ask("POST", "/ml/features/recent", list + "}", json);
+  EXPECT_EQ(taken.status, 200U) << taken.body;
+  EXPECT_EQ(taken.body, R"({"accepted":2})");
+  ASSERT_EQ(backend.taken_rows.size(), 2U);
+  EXPECT_EQ(backend.taken_rows[0].user, "ann");
+  EXPECT_EQ(backend.taken_rows[0].address, "10.0.0.1");
+  EXPECT_EQ(backend.taken_rows[0].features, backend.flood.features);
+  EXPECT_EQ(backend.taken_rows[1].address, "");
+  EXPECT_THAT(errors(ask("POST", "/ml/features/recent", R"({"features":[]})", json)),
+              ElementsAre(StartsWith("features: ")));
+  const auto wrong = errors(
+      ask("POST", "/ml/features/recent", R"({"features":[{"user_id":"x","error_rate":2}]})", json));
+  EXPECT_THAT(wrong, ::testing::Contains(StartsWith("features[0].error_rate: ")));
+  EXPECT_THAT(wrong, ::testing::Contains(StartsWith("features[0].timestamp: ")));
+  EXPECT_EQ(backend.taken_rows.size(), 2U);
+}
+
 TEST_F(ServiceTest, TakesGoodLinesEvenIfOthersAreBad) {
   const auto response = ask("POST",
                             "/ml/events",

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <limits>
+
 #include "io/json/event_reader.hpp"
 #include "io/json/traffic_writer.hpp"
 #include "server/api/answers.hpp"
@@ -8,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t kListMax = 10'000;
 constexpr std::size_t kRejectionsMax = 1000;
+constexpr std::size_t kRowsMax = 1000;
 
 /// What became of the lines of one body.
 struct Lines {
@@ -56,6 +60,37 @@ http::Response list_response(std::string_view name,
   if (limit) out.field("limit", *limit);
   out.end_object();
   return json_response(std::move(out));
+}
+
+traffic::FeatureRow read_row(json::Fields& in) {
+  using json::Need;
+  traffic::FeatureRow row;
+  row.user = in.text("user_id", Need::kRequired, 1, traffic::kUserBytesMax).value_or("");
+  if (!in.is_null("ip_address"))
+    row.address = in.text("ip_address", Need::kRequired, 1, traffic::kAddressBytesMax).value_or("");
+  if (const auto at = in.time("timestamp", Need::kRequired))
+    row.time = SteadyTime{at->time_since_epoch()};
+  for (const traffic::FeatureInfo& feature : traffic::feature_schema()) {
+    constexpr double kMost = std::numeric_limits<float>::max();
+    row.features[feature.id] = static_cast<float>(in.number(feature.name,
+                                                            Need::kRequired,
+                                                            double{feature.low},
+                                                            std::min(double{feature.high}, kMost))
+                                                      .value_or(0));
+  }
+  in.finish();
+  return row;
+}
+
+std::vector<traffic::FeatureRow> read_rows(json::Fields& in) {
+  std::vector<traffic::FeatureRow> rows;
+  const auto* const list = in.array("features", json::Need::kRequired, 1, kRowsMax);
+  if (list == nullptr) return rows;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    json::Fields fields = in.element("features", i, (*list)[i]);
+    rows.push_back(read_row(fields));
+  }
+  return rows;
 }
 
 std::optional<UserQuery::Order> order_by_name(std::string_view name) {
@@ -125,6 +160,21 @@ void Service::get_rows(const CallPtr& call) {
                             json::write(row, out);
                           }));
                     }));
+}
+
+void Service::post_rows(const CallPtr& call) {
+  Query query(call->query);
+  if (!right(*call, query)) return;
+  std::vector<traffic::FeatureRow> rows;
+  if (!read_body(*call, [&](json::Fields& in) { rows = read_rows(in); })) return;
+  const std::size_t accepted = rows.size();
+  backend_.take_rows(std::move(rows), Call::then<void>(call, "the rows", [call, accepted] {
+                       json::Writer out;
+                       out.begin_object();
+                       out.field("accepted", accepted);
+                       out.end_object();
+                       call->answer(json_response(std::move(out)));
+                     }));
 }
 
 void Service::clean_up(const CallPtr& call) {

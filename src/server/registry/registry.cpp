@@ -327,7 +327,8 @@ void Registry::take_over(const std::vector<AliasChange>& changes, const ServedPt
 Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
                                       std::optional<Alias> alias,
                                       learn::TrainingJob& job,
-                                      SteadyTime now) {
+                                      SteadyTime now,
+                                      const std::string& actor) {
   const std::lock_guard lock(records_mutex_);
   const auto found = models_.find(job.request.model);
   if (found == models_.end())
@@ -378,7 +379,7 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
     list = changes(model,
                    *alias,
                    version.number,
-                   job.id == 0 ? "command line" : fmt::format("job {}", job.id),
+                   job.id == 0 ? actor : fmt::format("job {}", job.id),
                    why,
                    now);
   }
@@ -483,6 +484,18 @@ Asked<void> Registry::unload(const std::string& name,
   if (!kept) return tl::unexpected(disk(kept.error()));
   take_over({change}, nullptr);
   return {};
+}
+
+Asked<std::string> Registry::file(const std::string& name, std::uint32_t version) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto there = known(name, version); !there) return tl::unexpected(there.error());
+  }
+  auto bytes = system_.read(path(name, version), onnx::kFileBytesMax);
+  if (!bytes)
+    return refusal(bytes.error().code,
+                   fmt::format("the file of version {} cannot be read", version));
+  return std::move(*bytes);
 }
 
 Asked<std::vector<AliasChange>> Registry::history(const std::string& name,

@@ -73,12 +73,14 @@ class Registry {
   [[nodiscard]] std::vector<std::string> unloaded() const;
 
   /// Publishes what a trainer made as the next version, with an alias, and ends the job that made
-  /// it (if its id is not 0). kConflict, with the differences, when its features are others than
-  /// the definition's.
-  [[nodiscard]] learn::Asked<learn::ModelVersion> publish(const learn::TrainedModel& trained,
-                                                          std::optional<learn::Alias> alias,
-                                                          learn::TrainingJob& job,
-                                                          SteadyTime now);
+  /// it (if its id is not 0; else `actor` brought it). kConflict, with the differences, when its
+  /// features are others than the definition's.
+  [[nodiscard]] learn::Asked<learn::ModelVersion> publish(
+      const learn::TrainedModel& trained,
+      std::optional<learn::Alias> alias,
+      learn::TrainingJob& job,
+      SteadyTime now,
+      const std::string& actor = "command line");
 
   /// Publishes a file that somebody brought as the next version and challenger. Refused as
   /// `registry::bring` and `publish` say.
@@ -101,6 +103,9 @@ class Registry {
                                           const std::string& actor,
                                           const std::string& reason,
                                           SteadyTime now);
+  /// A version's file, whole. kMissing when there is none.
+  [[nodiscard]] learn::Asked<std::string> file(const std::string& name,
+                                               std::uint32_t version) const;
   /// Newest first.
   [[nodiscard]] learn::Asked<std::vector<learn::AliasChange>> history(const std::string& name,
                                                                       std::size_t limit) const;

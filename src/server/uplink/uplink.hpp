@@ -1,0 +1,94 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "io/http/client.hpp"
+#include "server/uplink/champions.hpp"
+#include "server/uplink/outbound.hpp"
+
+namespace liminal::uplink {
+
+/// How it stands.
+struct State {
+  bool up = false;      ///< the cluster answered when it was last asked
+  std::string trouble;  ///< why not; empty while it is up
+  Counters rows, metrics;
+  std::uint64_t champions = 0;  ///< taken over
+};
+
+/// A gateway's part in a cluster: sends feature rows and metric streams to the API there, and takes
+/// over the champions that come of them.
+///
+/// `push` never waits for the network: it appends to a bounded queue (outbound.hpp) under a short
+/// lock. A cluster that is away or slow costs what is pushed out of the queue, and nothing else.
+/// Thread-safe. One thread of its own.
+class Uplink {
+ public:
+  /// What a champion of the cluster becomes here; called on the uplink's thread, may wait for a
+  /// disk.
+  struct Ports {
+    /// Whether this one is wanted: not when it was here before, or its model is not known.
+    std::function<bool(const Champion&)> wants;
+    /// Takes it over, or says why not. `file`: the bytes that came for it, not verified.
+    std::function<std::optional<std::string>(const Champion&, std::string file)> take;
+    /// The cluster came, went (in words), or sent a champion that was taken over or refused.
+    std::function<void(std::string_view what, const std::string& detail)> note;
+  };
+  using Clock = std::function<SteadyTime()>;
+
+  /// `options` must be valid. The seed is that of the retries' jitter and of the keys of parcels:
+  /// it must be another one in every life.
+  Uplink(Options options, Ports ports, Clock clock, std::uint64_t seed);
+  /// Stops.
+  ~Uplink();
+  Uplink(const Uplink&) = delete;
+  Uplink& operator=(const Uplink&) = delete;
+
+  /// Once; nothing is asked before.
+  void start();
+  /// Drops what waits and ends the request that is under way; ports are called no more.
+  void stop();
+
+  void push(const std::vector<traffic::FeatureRow>& rows);
+  void push(const novelty::Batch& batch);
+
+  [[nodiscard]] State state() const;
+
+ private:
+  void run();
+  void send_all();
+  void look_for_champions();
+  void fetch(const Champion& champion);
+  [[nodiscard]] Result<http::Response> ask(const std::string& method,
+                                           const std::string& target,
+                                           std::string body = {},
+                                           const std::string& key = {});
+  /// Of an answer, or none: whether the cluster is up, and what it is called.
+  http::Outcome judge(const Result<http::Response>& answer);
+
+  const Options options_;
+  const Ports ports_;
+  const Clock clock_;
+  const http::Url url_;
+  http::Client client_;
+  std::set<std::string> refused_;  ///< files that were; of the thread
+  SteadyTime poll_at_{};           ///< of the thread
+  mutable std::mutex mutex_;       ///< of what follows
+  std::condition_variable changed_;
+  Outbound outbound_;
+  bool up_ = false, known_ = false;
+  std::string trouble_;
+  std::uint64_t champions_ = 0;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace liminal::uplink

@@ -1,0 +1,192 @@
+#include "server/uplink/uplink.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+
+#include "io/http/server.hpp"
+
+namespace liminal::uplink {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Nothing is waited for longer than this; nothing but a failure takes as long.
+constexpr std::chrono::seconds kPatience{20};
+
+/// A cluster's API, as far as a gateway asks it: over real HTTP, refusing what it is told to.
+class FakeCluster {
+ public:
+  FakeCluster() {
+    server_ = std::move(*http::Server::start(
+        {},
+        [this](const http::Request& request, const http::Reply& reply) { reply(answer(request)); },
+        [](unsigned status, std::string_view, std::string_view) {
+          return http::Response{status, {}, {}};
+        }));
+  }
+  [[nodiscard]] std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(server_->port());
+  }
+  void fail(std::initializer_list<unsigned> statuses) {
+    const std::lock_guard lock(mutex_);
+    first_.insert(first_.end(), statuses.begin(), statuses.end());
+  }
+  void set_models(std::string models, std::string file) {
+    const std::lock_guard lock(mutex_);
+    models_ = std::move(models);
+    file_ = std::move(file);
+  }
+  std::vector<http::Request> posted() {
+    const std::lock_guard lock(mutex_);
+    return posted_;
+  }
+  std::size_t files_asked() {
+    const std::lock_guard lock(mutex_);
+    return files_asked_;
+  }
+
+ private:
+  http::Response answer(const http::Request& request) {
+    const std::lock_guard lock(mutex_);
+    if (request.header("Authorization") != "Bearer s3cret") return {401, {}, {}};
+    if (!first_.empty()) {
+      const unsigned status = first_.front();
+      first_.pop_front();
+      return {status, {}, {}};
+    }
+    if (request.method == "POST") {
+      posted_.push_back(request);
+      return {200, {}, "{}"};
+    }
+    if (request.target == "/ml/models") return {200, {}, models_};
+    if (request.target != "/ml/models/a/versions/2/file") return {404, {}, {}};
+    ++files_asked_;
+    return {200, {}, file_};
+  }
+
+  std::mutex mutex_;  // of what follows
+  std::deque<unsigned> first_;
+  std::vector<http::Request> posted_;
+  std::size_t files_asked_ = 0;
+  std::string models_ = R"({"models":[]})", file_;
+  std::unique_ptr<http::Server> server_;
+};
+
+class UplinkTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Uplink> uplink(std::string url, std::string token = "s3cret") {
+    Options options;
+    options.url = std::move(url);
+    options.token = std::move(token);
+    options.send = options.poll = options.retry_first = options.retry_max = milliseconds{1};
+    options.rows_max = 10;
+    EXPECT_TRUE(validate(options).empty());
+    Uplink::Ports ports;
+    ports.wants = [this](const Champion& champion) {
+      const std::lock_guard lock(mutex);
+      return champion.sha256 != held;
+    };
+    ports.take = [this](const Champion& champion,
+                        const std::string& file) -> std::optional<std::string> {
+      const std::lock_guard lock(mutex);
+      if (file == "bad") return "no model";
+      held = champion.sha256;
+      return std::nullopt;
+    };
+    ports.note = [this](std::string_view what, const std::string& detail) {
+      const std::lock_guard lock(mutex);
+      notes.push_back(std::string(what) + " " + detail);
+    };
+    auto made = std::make_unique<Uplink>(
+        options,
+        ports,
+        [] { return SteadyTime{std::chrono::steady_clock::now().time_since_epoch()}; },
+        7);
+    made->start();
+    return made;
+  }
+  template <class Condition>
+  static bool wait_until(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  std::size_t noted(const std::string& what) {
+    const std::lock_guard lock(mutex);
+    return static_cast<std::size_t>(
+        std::count_if(notes.begin(), notes.end(), [&](const std::string& note) {
+          return note.starts_with(what);
+        }));
+  }
+
+  std::mutex mutex;  // of what follows
+  std::string held;
+  std::vector<std::string> notes;
+  FakeCluster cluster;
+};
+
+TEST_F(UplinkTest, SendsRowsOnceThoughTheClusterFailsAtFirst) {
+  cluster.fail({503, 429, 500});
+  const auto link = uplink(cluster.url());
+  link->push({{"ann", "", SteadyTime{}, {}}, {"bob", "", SteadyTime{}, {}}});
+  ASSERT_TRUE(wait_until([&] { return link->state().rows.sent == 2; }));
+  const auto posted = cluster.posted();
+  ASSERT_EQ(posted.size(), 1U);
+  EXPECT_EQ(posted[0].target, "/ml/features/recent");
+  EXPECT_TRUE(posted[0].header("Idempotency-Key"));
+  EXPECT_TRUE(link->state().up);
+  EXPECT_GE(noted("cluster.away"), 1U);
+  EXPECT_GE(noted("cluster.up"), 1U);
+}
+
+TEST_F(UplinkTest, DropsTheOldestWhileNobodyAnswers) {
+  const auto link = uplink("http://127.0.0.1:1");
+  ASSERT_TRUE(wait_until([&] { return noted("cluster.away") == 1; }));
+  for (int i = 0; i < 100; ++i) link->push({{"ann", "", SteadyTime{}, {}}});
+  const State state = link->state();
+  EXPECT_FALSE(state.up);
+  EXPECT_FALSE(state.trouble.empty());
+  EXPECT_LE(state.rows.waiting, 20U);  // one parcel may be under way
+  EXPECT_GE(state.rows.dropped, 80U);
+  EXPECT_EQ(state.rows.sent, 0U);
+}
+
+TEST_F(UplinkTest, TakesANewChampionOverOnce) {
+  cluster.set_models(
+      R"({"models":[{"name":"a","champion":2,"versions":[{"version":2,"onnx_sha256":"bb"}]}]})",
+      "good");
+  const auto link = uplink(cluster.url());
+  ASSERT_TRUE(wait_until([&] { return link->state().champions == 1; }));
+  link->push({{"ann", "", SteadyTime{}, {}}});
+  ASSERT_TRUE(wait_until([&] { return link->state().rows.sent == 1; }));
+  EXPECT_EQ(noted("cluster.champion a version 2"), 1U);
+  EXPECT_EQ(cluster.files_asked(), 1U);
+}
+
+TEST_F(UplinkTest, SaysOnceThatAChampionIsRefused) {
+  cluster.set_models(
+      R"({"models":[{"name":"a","champion":2,"versions":[{"version":2,"onnx_sha256":"bb"}]}]})",
+      "bad");
+  const auto link = uplink(cluster.url());
+  ASSERT_TRUE(wait_until([&] { return noted("cluster.champion_refused") == 1; }));
+  link->push({{"ann", "", SteadyTime{}, {}}});
+  ASSERT_TRUE(wait_until([&] { return link->state().rows.sent == 1; }));
+  EXPECT_EQ(cluster.files_asked(), 1U);
+  EXPECT_EQ(link->state().champions, 0U);
+}
+
+TEST_F(UplinkTest, CountsWhatTheClusterRefuses) {
+  const auto link = uplink(cluster.url(), "another");
+  link->push({{"ann", "", SteadyTime{}, {}}});
+  ASSERT_TRUE(wait_until([&] { return link->state().rows.rejected == 1; }));
+  EXPECT_GE(noted("cluster.refused /ml/features/recent: answered 401"), 1U);
+}
+
+}  // namespace
+}  // namespace liminal::uplink
