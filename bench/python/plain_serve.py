@@ -2,16 +2,18 @@
 score. `serve run bench.python.plain_serve:app`, or by bench/python/README.md."""
 from ray import serve
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 SEVERITIES = {"low": .25, "medium": .5, "high": .75, "critical": 1.0}
 
 
 @serve.deployment(name="Plain", max_ongoing_requests=256, ray_actor_options={"num_cpus": .5})
 class Plain:
-    async def __call__(self, request: Request) -> dict:
+    async def __call__(self, request: Request) -> JSONResponse:
         events = (await request.json())["features"]
         scores = [.6 * SEVERITIES[event["severity"]] + .4 * event["frequency"] for event in events]
-        return {"scores": scores, "ranking": sorted(range(len(scores)), key=lambda i: -scores[i])}
+        return JSONResponse({"scores": scores,
+                             "ranking": sorted(range(len(scores)), key=lambda i: -scores[i])})
 
 
 def app(arguments: dict) -> serve.Application:

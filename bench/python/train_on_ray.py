@@ -40,7 +40,7 @@ def main():
                                 workers=workers)
         return time.perf_counter() - begun, trained.model.to_onnx()
 
-    train("ray", 2, 4)
+    train("ray", 2, 8)
     files = set()
     print(f"{given.rows} rows, {given.features} features, {given.fits} fits; load {os.getloadavg()[0]:.1f}")
     for trainer in ("builtin", "ray"):
