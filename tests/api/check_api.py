@@ -232,9 +232,11 @@ def check_salience(api):
     many = {"features": [{"severity": "low", "colour": i} for i in range(10_000)]}
     assert api.ask("POST", "/salience", 200, many)["ignored"] == ["colour"]
     for event, field in (({"duration": -1}, "duration"), ({"value": "x"}, "value"),
-                         ({"type": "x" * 1000}, "type"), ({"severity": "awful"}, "severity")):
+                         ({"type": "x" * 1000}, "type"), ({"severity": []}, "severity")):
         problem = api.ask("POST", "/salience", 422, {"features": [{}, event]})
         assert paths_of(problem) == ["features[1]." + field]
+    awful = {"features": [{"severity": "awful"}, {"severity": "HIGH"}]}
+    assert api.ask("POST", "/salience", 200, awful)["ignored"] == ["severity awful"]
     api.ask("POST", "/salience", 400, '{"features":[{"value":NaN}]}')
     for wrong in ({}, [], {"features": {}}, {"features": [], "x": 1}):
         api.ask("POST", "/salience", 422, wrong)
