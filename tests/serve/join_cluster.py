@@ -123,8 +123,9 @@ def check_joined(gateway, cluster, sha256):
     wait_for("a row", lambda: cluster_of(gateway)["rows"]["sent"])
     rows = wait_for("a row there", lambda: cluster.ask("GET", "/ml/features/recent")["features"])
     assert rows[0]["user_id"].startswith("user-"), rows[0]
+    begin = time.time() - 30
     gateway.ask("POST", "/anomaly", json.dumps(
-        {"source": "web", "metrics": [{"cpu": i % 7, "timestamp": 1.8e9 + i} for i in range(30)]}))
+        {"source": "web", "metrics": [{"cpu": i % 7, "timestamp": begin + i} for i in range(30)]}))
     wait_for("a metric", lambda: cluster_of(gateway)["metrics"]["sent"] >= 30)
     assert cluster.ask("GET", "/anomaly/series/north%2Fweb/cpu")["metric"] == "cpu"
     told = cluster_of(gateway)
@@ -152,6 +153,8 @@ def main():
             assert gateway.ask("GET", "/ml/models/anomaly_detection")["champion"] == 1
         finally:
             gateway.stop()
+            if cluster.process.poll() is None:
+                cluster.kill()
     print("joined, left, and went on")
 
 

@@ -110,7 +110,7 @@ void add_outside(Settings& all) {
                      "whatever the cluster does (docs/scale.md).",
                  .change = Change::kRestart,
                  .flag = "--engine",
-                 .placeholder = "local|ray=URL"});
+                 .placeholder = "ENGINE"});
   all.push_back({.key = "cluster.token",
                  .slot = [](C& c) -> Slot { return &c.cluster.token; },
                  .help = "The bearer token of the cluster's API.",
