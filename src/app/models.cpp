@@ -14,6 +14,7 @@
 #include "io/json/time_text.hpp"
 #include "io/onnx/foreign.hpp"
 #include "io/sqlite/directory_lock.hpp"
+#include "server/registry/experiments.hpp"
 #include "server/registry/registry.hpp"
 
 namespace liminal::app {
@@ -154,6 +155,7 @@ ExitCode history(const ModelArguments& arguments) {
 }
 
 ExitCode load(const ModelArguments& arguments) {
+  if (arguments.reason.empty()) return complain("--reason is empty: the history is to say why");
   ExitCode failed{};
   const auto opened = open(arguments, true, failed);
   if (!opened) return failed;
@@ -204,10 +206,26 @@ ExitCode show_experiment(const ModelArguments& arguments) {
   ExitCode failed{};
   const auto opened = open(arguments, false, failed);
   if (!opened) return failed;
-  const auto decisions = opened->registry->with_records(
-      [&](registry::Records& records) { return records.decisions(arguments.experiment); });
-  if (!decisions) return complain("the decisions cannot be read");
-  for (const auto& decision : *decisions)
+  const registry::Experiments all(*opened->registry, &wall_clock);
+  const auto view = all.view(arguments.experiment);
+  if (!view) return complain(view.error().text);
+  const bool split = view->options.mode == learn::ExperimentOptions::Mode::kSplit;
+  fmt::print("{} of {}, {} against {}: {}\n",
+             split ? "split" : "shadow",
+             view->model,
+             view->champion,
+             view->challenger,
+             view->state);
+  fmt::print("judged: {:.0f} and {:.0f}, difference {}\n",
+             view->judged[0],
+             view->judged[1],
+             view->difference ? fmt::format("{:.5g}", *view->difference) : "not known yet");
+  if (!split && view->scored > 0)
+    fmt::print("scored: {:.0f}, agreement {:.3f}\n", view->scored, view->agreement);
+  if (view->latency_us[0] && view->latency_us[1])
+    fmt::print(
+        "microseconds a row: {:.2f} and {:.2f}\n", *view->latency_us[0], *view->latency_us[1]);
+  for (const auto& decision : view->decisions)
     fmt::print("{}  {}  difference {:.5g}, {:.0f} rows: {}\n",
                time_of(decision.time),
                decision.state,
@@ -246,7 +264,7 @@ void add_models(CLI::App& parent, Run& chosen) {
   auto* verb = add_verb(
       *command, "load", "Make a version champion; an older one is a rollback", own, chosen, &load);
   verb->add_option("NAME", own->name)->required();
-  verb->add_option("--version", own->version, "Which; without, the newest");
+  verb->add_option("--version", own->version, "Which; without, what was last champion");
   verb->add_option("--reason", own->reason, "For the history");
   own = arguments();
   verb = add_verb(*command,

@@ -108,7 +108,7 @@ def check_file(command):
 def check_refusals(command):
     for arguments in (["--task", "regression"], ["--report", "x.html"], ["--objective", "pr-auc"]):
         command.run("windows.csv", *arguments, code=2)
-    said = command.run("windows.csv", "--time-budget", "30", "--fits-max", "3", code=1)
+    said = command.run("windows.csv", "--time-budget", "30", "--fits-max", "9", code=1)
     assert "time_budget_s must be at least 60" in said and "fits_max is for builtin" in said, said
     said = command.run("windows.csv", code=1, plays="nothing")
     assert "found no model, exit code 0" in said, said

@@ -212,10 +212,12 @@ def check_experiment(server):
     path = "/ml/experiments/" + view["experiment_id"]
     for _ in range(50):
         predict(server, features=[row(), row(messages_per_minute=500)])
-    alerts = server.ask("GET", "/ml/anomalies/recent?limit=100")["alerts"]
-    for alert in alerts[:10]:
-        server.ask("POST", f"/ml/anomalies/{alert['id']}/feedback", 200,
-                   {"verdict": "true_positive"})
+    alerts = server.ask("GET", "/ml/anomalies/recent?limit=10000&min_severity=medium")["alerts"]
+    fresh = {alert["user_id"]: alert for alert in alerts if alert["feedback"] is None}
+    for alert in [*fresh.values()][:10]:
+        for _ in range(2):  # what is said again counts once
+            server.ask("POST", f"/ml/anomalies/{alert['id']}/feedback", 200,
+                       {"verdict": "true_positive"})
     for _ in range(100):
         view = server.ask("GET", path)
         if view["scored"] >= 100 and view["judged"]["challenger"] >= 10:

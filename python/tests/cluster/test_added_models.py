@@ -79,7 +79,7 @@ def test_a_model_is_trained_from_what_all_owners_know(application):
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert json.load(answer)["accepted"] == len(lines)
     status, told = ask(base, "/ml/models/train", {
-        "model_name": "user_behavior", "data_source": "recent_features", "fits_max": 2})
+        "model_name": "user_behavior", "data_source": "recent_features", "fits_max": 8})
     assert status == 202, told
 
     end = time.monotonic() + 60
@@ -89,7 +89,7 @@ def test_a_model_is_trained_from_what_all_owners_know(application):
     assert job["state"] == "succeeded", job
     assert ask(base, "/ml/models/user_behavior/versions/1/report")[0] == 200
     if ask(base, "/ml/models/user_behavior")[1]["champion"] is None:
-        assert ask(base, "/ml/models/user_behavior/load", {})[0] == 200
+        assert ask(base, "/ml/models/user_behavior/load", {"version": 1})[0] == 200
     model = ask(base, "/ml/models/user_behavior")[1]
     row = dict.fromkeys(model["features"], 1)
     status, said = ask(base, "/ml/models/predict", {"model_name": "user_behavior", "features": row})

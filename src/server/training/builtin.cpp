@@ -192,6 +192,7 @@ class Training {
     facts.seed = options_.request.seed;
     facts.rows = train.rows();
     learn::Trained best = affordable(train, facts, outcome);
+    runner_.reset();  // and all the models that it holds
     if (classes_) shift_prior(rows_.table, held_out_, best);
     learn::TrainedModel made;
     made.model = model_of(train, outcome, best, facts);
@@ -235,6 +236,7 @@ class Training {
 
   Asked<learn::TrainedModel> judge(const learn::Table& train, Elsewhere elsewhere) {
     const models::Scorer& scorer = *elsewhere.scorer;
+    board_ = elsewhere.made.leaderboard;
     const std::vector<float> said = scores(scorer, test_);
     if (said.empty()) return refusal(ErrorCode::kUnavailable, "the model does not answer");
     rows_.notes.insert(rows_.notes.end(), elsewhere.notes.begin(), elsewhere.notes.end());

@@ -252,7 +252,8 @@ std::optional<learn::Refusal> too_few(const learn::ModelDefinition& definition, 
     };
     if (lacking(positive) + lacking(negative) == 0) return std::nullopt;
     std::vector<std::string> needed;
-    for (const auto& [have, which] : {std::pair{positive, "anomalous"}, {negative, "ordinary"}})
+    for (const auto& [have, which] :
+         {std::pair{positive, "anomalous"}, std::pair{negative, "ordinary"}})
       if (lacking(have) > 0) needed.push_back(fmt::format("{} more {}", lacking(have), which));
     return refuse(lacking(positive) + lacking(negative),
                   fmt::format("too few rows: {} anomalous and {} ordinary ones; {} ones are needed",
