@@ -9,7 +9,8 @@ void add_scaling_settings(std::vector<Setting>& all) {
                  .slot = [](C& c) -> Slot { return &c.scaling.services_max; },
                  .help =
                      "Services whose load is kept, some 250 KiB each after a week; the one that "
-                     "was told of least recently is forgotten beyond it, and counted.",
+                     "was told of least recently is forgotten beyond it, and counted, but none "
+                     "that has settings or an actor.",
                  .low = 1,
                  .high = 100'000,
                  .change = Change::kRestart});

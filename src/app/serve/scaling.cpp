@@ -126,7 +126,8 @@ void OwnUsage::second(EventTime now, std::uint64_t messages) {
         (present.cpu_s - last->cpu_s) / passed / std::max(1U, std::thread::hardware_concurrency());
   seen.memory_ratio = memory_ratio(process.value(Family::kProcessResident));
   seen.replicas = 1;
-  scaling_.advise({kService, {}, {{now, seen}}}, [](const Result<scaling::Advice>&) {});
+  scaling_.advise({std::string(api::kOwnService), {}, {{now, seen}}},
+                  [](const Result<scaling::Advice>&) {});
 }
 
 ScalingKeeper::ScalingKeeper(const signals::ScalingOptions& options, const Parts& parts)
@@ -145,6 +146,9 @@ tl::expected<std::unique_ptr<ScalingKeeper>, std::string> ScalingKeeper::open(
   signals::ScalingOptions options;
   options.services_max = configuration.scaling.services_max;
   options.folder = (std::filesystem::path(configuration.data) / kFolder).string();
+  options.kept = {std::string(api::kOwnService)};
+  for (const Configuration::ScalingActor& one : configuration.scaling.actors)
+    options.kept.push_back(one.target.service);
   std::unique_ptr<ScalingKeeper> keeper(new ScalingKeeper(options, parts));
   if (auto asked = keeper->listen(configuration.scaling); !asked) return Failed(asked.error());
   if (auto told = keeper->make_actor(configuration); !told) return Failed(told.error());

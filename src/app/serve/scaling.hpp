@@ -44,11 +44,10 @@ class ScalingAdapter final : public api::ScalingPort {
   signals::Scaling& scaling_;
 };
 
-/// Tells the keeper how this program itself is used, as the service "liminal": messages a second,
-/// CPU as a part of the machine's, memory as a part of the machine's. One thread.
+/// Tells the keeper how this program itself is used, as the service `api::kOwnService`: messages a
+/// second, CPU as a part of the machine's, memory as a part of the machine's. One thread.
 class OwnUsage {
  public:
-  static constexpr const char* kService = "liminal";
   explicit OwnUsage(signals::Scaling& scaling) : scaling_(scaling) {}
 
   /// Once a second, with the number of messages so far; tells every ten seconds.

@@ -164,6 +164,11 @@ std::optional<CapacityModel::Bottleneck> CapacityModel::bottleneck(
   return first;
 }
 
+bool CapacityModel::is_observed() const {
+  return line(Resource::kCpu).points() >= kPointsMin ||
+         line(Resource::kResponseTime).points() >= kPointsMin;
+}
+
 std::optional<double> CapacityModel::response_time_s(double load) const {
   const FadingLine& data = line(Resource::kResponseTime);
   if (data.points() < kPointsMin) return std::nullopt;

@@ -87,6 +87,9 @@ class CapacityModel {
   };
   [[nodiscard]] std::optional<Bottleneck> bottleneck(const CapacityOptions& options) const;
 
+  /// Whether CPU or response time was told under load for half an hour.
+  [[nodiscard]] bool is_observed() const;
+
   /// None while it is not known; infinity at and beyond saturation.
   [[nodiscard]] std::optional<double> response_time_s(double load) const;
   /// Use of CPU or memory at a load of one instance.

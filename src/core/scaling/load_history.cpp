@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "core/base/check.hpp"
@@ -27,6 +28,12 @@ constexpr std::size_t kHarmonicsAt = 8, kLagsAt = 14, kHighestAt = kLagsAt + 2 *
 static_assert(kClockAt + 2 == LoadHistory::kFeatures);
 
 constexpr double kLagClip = 2;
+/// Units that the usual load is.
+constexpr double kUsualUnits = 1000;
+/// How far the usual load may drift from that, in ln.
+constexpr double kUnitDrift = 1.3862943611198906;  // ln 4
+/// Less says nothing of the usual load.
+constexpr double kLoadMin = 1e-12;
 constexpr double kHourTableMinutes = 2880;  // two days of memory
 constexpr double kDayTableGain = .03;
 constexpr int kDayTableSpread = 7;
@@ -71,7 +78,8 @@ const LoadHistory::Minute* LoadHistory::before(std::uint64_t ago) const {
 
 void LoadHistory::push(std::int64_t minute, std::optional<double> load) {
   LIMINAL_DCHECK(count_ == 0 || minute == last_minute_ + 1);
-  const double log_load = load ? log1p(*load) : 0;
+  if (load) choose_unit(*load);
+  const double log_load = load ? log_of(*load) : 0;
   const Minute entry{load ? static_cast<float>(log_load) : kUnknown, kUnknown, kUnknown};
   if (ring_.size() < kCapacity) {
     if (ring_.size() == ring_.capacity())
@@ -97,6 +105,38 @@ void LoadHistory::push(std::int64_t minute, std::optional<double> load) {
         (exp(level()) - mean_load_) / static_cast<double>(std::min<std::uint64_t>(known_, kWeek));
   }
   learn_peak(minute);
+}
+
+double LoadHistory::log_of(double load) const { return unit_ > 0 ? log1p(load / unit_) : 0; }
+
+double LoadHistory::load_of(double log_load) const { return (exp(log_load) - 1) * unit_; }
+
+void LoadHistory::choose_unit(double load) {
+  if (load < kLoadMin) return;
+  ++loaded_;
+  usual_ += (log(load) - usual_) / static_cast<double>(std::min<std::uint64_t>(loaded_, kWeek));
+  if (unit_ > 0 && std::abs(usual_ - log(kUsualUnits * unit_)) <= kUnitDrift) return;
+  tell_in(exp(usual_) / kUsualUnits);
+}
+
+void LoadHistory::tell_in(double unit) {
+  // Without a unit all that is known is 0.
+  const double ratio = unit_ / unit;
+  unit_ = unit;
+  if (!(ratio > 0)) return;
+  const auto move = [ratio](auto& log_load) {
+    if (std::isnan(log_load)) return;
+    log_load = static_cast<std::remove_reference_t<decltype(log_load)>>(
+        log1p((exp(static_cast<double>(log_load)) - 1) * ratio));
+  };
+  for (Minute& entry : ring_) {
+    move(entry.log_load);
+    move(entry.level);
+    move(entry.peak);
+  }
+  for (double& mean : means_) move(mean);
+  for (float& highest : hour_max_) move(highest);
+  mean_load_ = 1 + (mean_load_ - 1) * ratio;
 }
 
 std::optional<double> LoadHistory::highest_since(std::uint64_t ago) const {
@@ -191,13 +231,13 @@ void LoadHistory::add_lags(Features& out) const {
 double LoadHistory::highest_load() const {
   float highest = 0;
   for (const float hour : hour_max_) highest = std::max(highest, hour);
-  return exp(static_cast<double>(highest)) - 1;
+  return load_of(static_cast<double>(highest));
 }
 
 std::optional<double> LoadHistory::load_before(std::uint32_t ago) const {
   const Minute* const entry = before(ago);
   if (entry == nullptr || std::isnan(entry->log_load)) return std::nullopt;
-  return exp(static_cast<double>(entry->log_load)) - 1;
+  return load_of(static_cast<double>(entry->log_load));
 }
 
 std::size_t LoadHistory::memory_bytes() const {
@@ -209,6 +249,9 @@ void LoadHistory::save(Writer& out) const {
   out.put(count_);
   out.put(known_);
   out.put(last_minute_);
+  out.put(unit_);
+  out.put(usual_);
+  out.put(loaded_);
   out.put_varint(ring_.size());
   for (const Minute& entry : ring_) {
     out.put(entry.log_load);
@@ -230,6 +273,10 @@ Result<void> LoadHistory::load(Reader& in) {
   in.get(count_);
   in.get(known_);
   in.get(last_minute_);
+  in.get(unit_);
+  in.get(usual_);
+  in.get(loaded_);
+  if (!(unit_ >= 0 && unit_ < 1e15) || !(std::abs(usual_) < 100) || loaded_ > known_) in.fail();
   const std::uint64_t size = in.get_varint();
   constexpr std::int64_t kMinuteMax = std::int64_t{1} << 40;
   if (horizon_ < 1 || horizon_ > 240 || known_ > count_ || last_minute_ > kMinuteMax ||

@@ -115,7 +115,8 @@ void LoadModel::foretell() {
 double LoadModel::peak(double probability) const {
   const double growth = ready() ? mean_ + scale_ * residuals_.upper(mean_ + scale_, probability)
                                 : mean_ + kHeadroomUnknown;
-  return exp(history_.level() + growth);
+  const double load = history_.load_of(history_.level() + growth);
+  return load < history_.unit() ? 0 : load;
 }
 
 std::size_t LoadModel::memory_bytes() const {

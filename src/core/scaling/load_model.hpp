@@ -42,9 +42,10 @@ class LoadModel {
 
   /// Quantiles may be asked for: an hour of residuals is known.
   [[nodiscard]] bool ready() const { return residuals_.ready(); }
-  /// The load that the highest of the next `horizon` minutes exceeds with at most `probability`.
+  /// The load that the highest of the next `horizon` minutes exceeds with at most `probability`; 0
+  /// when that is less than a unit.
   [[nodiscard]] double peak(double probability) const;
-  /// The foretold centre and error scale of ln(peak + 1).
+  /// The foretold centre and error scale of the peak's ℓ.
   [[nodiscard]] double centre() const { return history_.level() + mean_; }
   [[nodiscard]] double scale() const { return scale_; }
 

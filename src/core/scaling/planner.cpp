@@ -56,9 +56,15 @@ Plan Planner::next(const LoadModel& model,
     minute_ = model.history().last_minute();
   }
   Plan out;
-  const double asked = log1p(load_to_cover(model, options.operating_point));
-  covered_ = before_ > asked ? before_ - kRelease * (before_ - asked) : asked;
-  out.load = exp(covered_) - 1;
+  covered_ = load_to_cover(model, options.operating_point);
+  if (before_ > covered_) {
+    const LoadHistory& history = model.history();
+    const double from = history.log_of(before_);
+    covered_ = history.load_of(from - kRelease * (from - history.log_of(covered_)));
+    // Less than a unit is as good as none, and no instance is kept for it.
+    if (covered_ < history.unit()) covered_ = 0;
+  }
+  out.load = covered_;
   out.forecast = std::ceil(out.load / capacity);
   const double decades = -log(1 - options.operating_point) / kLn10 - 1;
   out.now = std::ceil(load * (1 + kMarginPerDecade * std::max(0., decades)) / capacity);
@@ -78,7 +84,7 @@ Result<void> Planner::load(Reader& in) {
   in.get(minute_);
   for (double* const value : {&before_, &covered_}) {
     in.get(*value);
-    if (!(*value >= -1 && *value < 1000)) in.fail();
+    if (!(*value >= -1) || !std::isfinite(*value)) in.fail();
   }
   return in.finish();
 }

@@ -54,7 +54,7 @@ class Planner {
 
  private:
   std::int64_t minute_ = 0;
-  double before_ = -1, covered_ = -1;  ///< ln of the load to cover plus one; -1: none yet
+  double before_ = -1, covered_ = -1;  ///< the load to cover; -1: none yet
 };
 
 }  // namespace liminal::scaling

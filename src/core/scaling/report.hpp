@@ -19,6 +19,15 @@ struct Report {
   std::vector<Row> rows;
 };
 
+struct Learnt {
+  std::uint64_t rows = 0;
+  std::uint64_t late = 0;  ///< not learnt: of minutes that were closed
+  std::uint64_t past = 0;  ///< of these, from before all that is known
+};
+/// Tells the service. What lies before all that is known is learnt as its past when it is more than
+/// what is known (`Service::begin_with`), so a history may be told at any time.
+Learnt learn(Service& service, const Report& report, const ServiceOptions& options);
+
 /// A service as it is at one moment, for whoever looks at it.
 struct ServiceState {
   std::string name;

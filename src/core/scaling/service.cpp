@@ -16,12 +16,26 @@ constexpr std::uint32_t kStabilisationMax = 60;
 /// Checked minutes at which half of the confidence is there.
 constexpr double kConfidenceMinutes = 240;
 constexpr double kWeekS = 7 * 86'400.;
+/// After so long the load is taken from what is told instead of what was: one row is no change.
+constexpr std::int64_t kRequestsBegunMinutes = 10, kRequestsEndedMinutes = 1440;
+
+constexpr std::uint8_t kFormat = 2;
+
+/// The minutes of the last week of which the load is known, oldest first.
+template <class Take>
+void each_minute(const LoadHistory& history, const Take& take) {
+  const auto minutes =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(history.minutes(), LoadHistory::kWeek));
+  for (std::uint32_t ago = minutes; ago-- > 0;) {
+    if (const auto load = history.load_before(ago)) take(history.last_minute() - ago, *load);
+  }
+}
+
+}  // namespace
 
 std::int64_t minute_of(EventTime at) {
   return std::chrono::floor<std::chrono::minutes>(at).time_since_epoch().count();
 }
-
-}  // namespace
 
 std::string_view name(Action action) {
   switch (action) {
@@ -73,6 +87,7 @@ bool Service::observe(EventTime at, const Observation& observed, const ServiceOp
   const std::int64_t minute = minute_of(at);
   if (observations_ > 0 && minute < open_minute_) return false;
   if (observations_ > 0 && minute > open_minute_) close_minute(options);
+  if (observations_ == 0) first_minute_ = minute;
   open_minute_ = minute;
   ++observations_;
   rate_.add(observed.request_rate);
@@ -84,14 +99,36 @@ bool Service::observe(EventTime at, const Observation& observed, const ServiceOp
     if (replicas_ && *observed.replicas > *replicas_) grew_at_ = at;
     replicas_ = observed.replicas;
   }
+  choose_kind();
+  return true;
+}
+
+void Service::choose_kind() {
+  const bool has_rate = rate_.count > 0, has_cpu = cpu_mean_.count > 0 && replicas_;
   if (kind_ == LoadKind::kUnknown) {
-    if (observed.request_rate) {
+    if (has_rate) {
       kind_ = LoadKind::kRequests;
-    } else if (observed.cpu_ratio && replicas_) {
+    } else if (has_cpu) {
       kind_ = LoadKind::kCpu;
     }
+    return;
   }
-  return true;
+  const bool is_other = (kind_ == LoadKind::kRequests) != has_rate;
+  if (!is_other) return other_kind_since_.reset();
+  if (!has_rate && !has_cpu) return;
+  if (!other_kind_since_) other_kind_since_ = open_minute_;
+  if (open_minute_ - *other_kind_since_ <
+      (has_rate ? kRequestsBegunMinutes : kRequestsEndedMinutes))
+    return;
+  kind_ = has_rate ? LoadKind::kRequests : LoadKind::kCpu;
+  forget_load();
+}
+
+void Service::forget_load() {
+  model_ = LoadModel(model_.horizon());
+  planner_ = {};
+  orders_.clear();
+  other_kind_since_.reset();
 }
 
 std::optional<double> Service::open_load() const {
@@ -154,12 +191,33 @@ void Service::change_horizon(std::uint32_t minutes) {
   model_ = LoadModel(minutes);
   planner_ = {};
   orders_.clear();
-  const auto known = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(old.history().minutes(), LoadHistory::kWeek));
-  for (std::uint32_t ago = known; ago-- > 0;) {
-    if (const auto load = old.history().load_before(ago))
-      model_.step(old.history().last_minute() - ago, *load);
+  each_minute(old.history(),
+              [this](std::int64_t minute, double load) { model_.step(minute, load); });
+}
+
+bool Service::begin_with(Service earlier, const ServiceOptions& options) {
+  LIMINAL_CHECK(earlier.model_.horizon() == model_.horizon());
+  LIMINAL_CHECK(earlier.observations_ > 0 && earlier.open_minute_ < first_minute_);
+  earlier.close_minute(options);
+  const auto known = [](const Service& one) { return one.model_.history().known_minutes(); };
+  if (known(earlier) <= known(*this) || (kind_ != LoadKind::kUnknown && kind_ != earlier.kind_))
+    return false;
+  each_minute(model_.history(),
+              [&](std::int64_t minute, double load) { earlier.learn_load(minute, load, options); });
+  earlier.other_kind_since_ = other_kind_since_;
+  earlier.open_minute_ = open_minute_;
+  earlier.rate_ = rate_;
+  earlier.cpu_mean_ = cpu_mean_;
+  earlier.memory_mean_ = memory_mean_;
+  earlier.response_ = response_;
+  earlier.replicas_mean_ = replicas_mean_;
+  if (replicas_) {
+    earlier.replicas_ = replicas_;
+    earlier.grew_at_ = grew_at_;
   }
+  earlier.observations_ += observations_;
+  *this = std::move(earlier);
+  return true;
 }
 
 Advice Service::advise(EventTime now, const ServiceOptions& options) const {
@@ -186,20 +244,12 @@ void Service::choose(EventTime now, const ServiceOptions& options, Advice& advic
   const auto why = [&advice](Kind kind, double a = 0, double b = 0) {
     advice.reasons.push_back({kind, a, b});
   };
-  const auto load = present_load();
-  const std::int64_t silent = minute_of(now) - open_minute_;
-  if (load && silent > kInterpolatedMinutes)
-    return why(Kind::kLoadStale, static_cast<double>(silent));
-  if (!load) why(Kind::kLoadUnknown);
-  if (!model_.ready())
-    why(Kind::kHistoryShort,
-        static_cast<double>(model_.history().known_minutes()),
-        PeakResiduals::kWeightMin + model_.horizon());
-  if (!advice.bottleneck) why(Kind::kCapacityUnknown);
-  if (!load || !model_.ready() || !advice.bottleneck) {
+  add_lacks(now, advice);
+  if (!advice.reasons.empty()) {
     if (!replicas_) why(Kind::kReplicasUnknown);
     return;
   }
+  const auto load = present_load();
   const double capacity = advice.bottleneck->limit.load;
   Planner planner = planner_;
   const PlanOptions options_of_plan{
@@ -232,11 +282,38 @@ void Service::choose(EventTime now, const ServiceOptions& options, Advice& advic
   } else if (wanted == *replicas_) {
     advice.action = Action::kMaintain;
   } else if (now - grew_at_ < options.cooldown) {
-    advice.action = Action::kMaintain;
-    advice.replicas = static_cast<std::uint32_t>(*replicas_);
+    const bool too_many = *replicas_ > options.replicas_max;
+    advice.action = too_many ? Action::kScaleDown : Action::kMaintain;
+    advice.replicas = too_many ? options.replicas_max : static_cast<std::uint32_t>(*replicas_);
     why(Kind::kCooldown, seconds(options.cooldown - (now - grew_at_)));
+    if (too_many) why(Kind::kAboveMaximum, *replicas_, options.replicas_max);
   } else {
     advice.action = Action::kScaleDown;
+  }
+}
+
+/// What is missing for an advice.
+void Service::add_lacks(EventTime now, Advice& advice) const {
+  using Kind = Reason::Kind;
+  const auto why = [&advice](Kind kind, double a = 0, double b = 0) {
+    advice.reasons.push_back({kind, a, b});
+  };
+  const LoadHistory& history = model_.history();
+  const auto load = present_load();
+  const std::int64_t silent =
+      minute_of(now) - (open_load() || !load ? open_minute_ : history.last_minute());
+  if (load && silent > kInterpolatedMinutes)
+    return why(Kind::kLoadStale, static_cast<double>(silent));
+  if (!load) why(Kind::kLoadUnknown);
+  const auto known = static_cast<double>(history.known_minutes());
+  const double needed = PeakResiduals::kWeightMin + model_.horizon();
+  if (!model_.ready() && known < needed) why(Kind::kHistoryShort, known, needed);
+  if (!model_.ready() && known >= needed) why(Kind::kHistorySparse, known);
+  if (advice.bottleneck) return;
+  if (kind_ == LoadKind::kRequests && history.unit() <= 0 && known >= needed) {
+    why(Kind::kCapacityIdle);
+  } else {
+    why(capacity_.is_observed() ? Kind::kCapacityFlat : Kind::kCapacityUnknown);
   }
 }
 
@@ -264,7 +341,7 @@ std::uint64_t Service::state_hash() const {
 }
 
 void Service::save(Writer& out) const {
-  out.put(std::uint8_t{1});  // format
+  out.put(kFormat);
   model_.save(out);
   capacity_.save(out);
   cpu_.save(out);
@@ -273,6 +350,9 @@ void Service::save(Writer& out) const {
   out.put_varint(orders_.size());
   for (const std::uint32_t order : orders_) out.put(order);
   out.put(kind_);
+  out.put(other_kind_since_.has_value());
+  out.put(other_kind_since_.value_or(0));
+  out.put(first_minute_);
   out.put(open_minute_);
   for (const Mean* const mean : {&rate_, &cpu_mean_, &memory_mean_, &response_, &replicas_mean_}) {
     out.put(mean->sum);
@@ -286,7 +366,7 @@ void Service::save(Writer& out) const {
 }
 
 Result<void> Service::load(Reader& in) {
-  if (in.get<std::uint8_t>() != 1) return failure(ErrorCode::kUnsupported, in.position());
+  if (in.get<std::uint8_t>() != kFormat) return failure(ErrorCode::kUnsupported, in.position());
   if (const auto loaded = model_.load(in); !loaded) return loaded;
   if (const auto loaded = capacity_.load(in); !loaded) return loaded;
   if (const auto loaded = cpu_.load(in); !loaded) return loaded;
@@ -302,7 +382,12 @@ Result<void> Service::load(Reader& in) {
   };
   in.get(kind_);
   if (kind_ > LoadKind::kCpu) in.fail();
+  const bool changing = in.get<std::uint8_t>() != 0;
+  const auto since = in.get<std::int64_t>();
+  other_kind_since_ = changing ? std::optional(since) : std::nullopt;
+  in.get(first_minute_);
   in.get(open_minute_);
+  if (first_minute_ > open_minute_ || (changing && since > open_minute_)) in.fail();
   for (Mean* const mean : {&rate_, &cpu_mean_, &memory_mean_, &response_, &replicas_mean_}) {
     sensible(mean->sum);
     sensible(mean->count);

@@ -81,6 +81,125 @@ TEST(Service, WaitsWithFewerAfterThereWereMore) {
   EXPECT_EQ(service.advise(minute(2006), {}).action, Action::kScaleDown);
 }
 
+TEST(Service, TheMaximumHoldsDuringTheCooldown) {
+  Service service = lived(2000, 3);
+  Random random(5);
+  service.observe(minute(2000), observation(2000, random, 9), {});
+  const Advice advice = service.advise(minute(2002), {.replicas_max = 5});
+  EXPECT_EQ(advice.action, Action::kScaleDown);
+  EXPECT_EQ(advice.replicas, 5u);
+  EXPECT_TRUE(says(advice, Kind::kCooldown));
+  EXPECT_TRUE(says(advice, Kind::kAboveMaximum));
+}
+
+TEST(Service, TheUnitOfTheLoadChangesNothing) {
+  // Loads of a fifth to two fifths of an instance's 1.4.
+  const auto told = [](double factor) {
+    Service service;
+    Random random(1);
+    for (std::int64_t t = 0; t < 3000; ++t) {
+      const double load = made_up_load(t, random) / 300;
+      service.observe(minute(t), {load * factor, .6 * load, {}, {}, 1}, {});
+    }
+    return service.advise(minute(3000), {});
+  };
+  const Advice one = told(1);
+  EXPECT_EQ(one.replicas, 1u);
+  for (const double factor : {1. / 60'000, 1. / 60, 60., 3600.}) {
+    const Advice other = told(factor);
+    EXPECT_EQ(other.replicas, one.replicas) << factor;
+    EXPECT_NEAR(other.peak->p10 / factor, one.peak->p10, 1e-3);
+    EXPECT_NEAR(other.peak->p50 / factor, one.peak->p50, 1e-3);
+    EXPECT_NEAR(other.peak->p99 / factor, one.peak->p99, 1e-3);
+  }
+}
+
+TEST(Service, AnIdleServiceNeedsNothing) {
+  Service service;
+  for (std::int64_t t = 0; t < 2000; ++t) service.observe(minute(t), {0, .01, {}, {}, 1}, {});
+  const Advice advice = service.advise(minute(2000), {.replicas_min = 0});
+  EXPECT_EQ(advice.peak->p10, 0);
+  EXPECT_EQ(advice.peak->p99, 0);
+  EXPECT_EQ(advice.action, Action::kMonitor);
+  EXPECT_TRUE(says(advice, Kind::kCapacityIdle));
+}
+
+TEST(Service, AServiceThatHasBecomeIdleIsTakenToZero) {
+  const ServiceOptions options{.replicas_min = 0};
+  Service service = lived(2000);
+  for (std::int64_t t = 2000; t < 2000 + 1440; ++t)
+    service.observe(minute(t), {0, .001, .4, {}, 3}, options);
+  EXPECT_EQ(service.advise(minute(3440), options).replicas, 0u);
+}
+
+TEST(Service, ALoadOfPartsOfAnInstanceNeedsOne) {
+  // Two instances at three tenths of their CPU.
+  Service service;
+  Random random(1);
+  for (std::int64_t t = 0; t < 3000; ++t)
+    service.observe(minute(t), {{}, .3 + .01 * random.normal(), {}, {}, 2}, {});
+  const Advice advice = service.advise(minute(3000), {});
+  EXPECT_EQ(advice.replicas, 1u);
+  EXPECT_EQ(advice.action, Action::kScaleDown);
+}
+
+TEST(Service, RequestsThatBeginToBeToldAreTheLoadFromThenOn) {
+  Service service;
+  Random random(1);
+  for (std::int64_t t = 0; t < 3000; ++t) {
+    Observation seen = observation(t, random);
+    if (t < 10) seen.request_rate.reset();
+    service.observe(minute(t), seen, {});
+  }
+  EXPECT_GT(*service.present_load(), 10);
+  EXPECT_TRUE(service.capacity().limit(Resource::kCpu, {}));
+  EXPECT_GT(service.model().history().known_minutes(), 2970u);
+}
+
+TEST(Service, ADayWithoutRequestsTakesTheCpuForTheLoadAndLessDoesNot) {
+  Service service;
+  Random random(1);
+  service.observe(minute(0), observation(0, random), {});
+  const auto cpu_only = [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t t = from; t < to; ++t) service.observe(minute(t), {{}, .5, {}, {}, 4}, {});
+  };
+  cpu_only(1, 1000);
+  const Advice stale = service.advise(minute(1000), {});
+  EXPECT_EQ(stale.action, Action::kMonitor);
+  EXPECT_TRUE(says(stale, Kind::kLoadStale));
+  cpu_only(1000, 1600);
+  EXPECT_NEAR(*service.present_load(), 2, 1e-9);
+  EXPECT_NE(service.advise(minute(1600), {}).action, Action::kMonitor);
+}
+
+TEST(Service, OneRateAmongCpuDoesNotBeginAnew) {
+  Service service;
+  for (std::int64_t t = 0; t < 500; ++t)
+    service.observe(minute(t), {t == 300 ? std::optional(7.) : std::nullopt, .5, {}, {}, 4}, {});
+  EXPECT_EQ(service.model().history().minutes(), 499u);
+}
+
+TEST(Service, SaysThatReportsAreTooFarApart) {
+  Service service;
+  for (std::int64_t t = 0; t < 12'000; t += 16)
+    service.observe(minute(t), {100, .5, .5, .1, 2}, {});
+  const Advice advice = service.advise(minute(12'000), {});
+  EXPECT_EQ(advice.action, Action::kMonitor);
+  EXPECT_TRUE(says(advice, Kind::kHistorySparse));
+  EXPECT_FALSE(says(advice, Kind::kHistoryShort));
+}
+
+TEST(Service, SaysThatWhatWasToldDoesNotDependOnTheLoad) {
+  Service service;
+  Random random(1);
+  for (std::int64_t t = 0; t < 500; ++t)
+    service.observe(minute(t), {made_up_load(t, random), {}, {}, .2, 2}, {});
+  const Advice advice = service.advise(minute(500), {});
+  EXPECT_EQ(advice.action, Action::kMonitor);
+  EXPECT_TRUE(says(advice, Kind::kCapacityFlat));
+  EXPECT_FALSE(says(advice, Kind::kCapacityUnknown));
+}
+
 TEST(Service, KeepsToItsBoundsAndSaysSo) {
   const Service service = lived(3 * 1440 + 540);
   const EventTime now = minute(3 * 1440 + 540);

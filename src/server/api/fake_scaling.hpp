@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,16 +14,17 @@ namespace liminal::api {
 class FakeScaling : public ScalingPort {
  public:
   std::map<std::string, scaling::ServiceState> known;
+  std::optional<Error> refusal;  ///< of what would be learnt or set
 
   bool run(std::function<void()> work) override {
     work();
     return true;
   }
   void advise(scaling::Report report, Done<scaling::Advice> done) override {
+    if (refusal) return done(tl::unexpected(*refusal));
     auto& state = known[report.service];
     state.name = report.service;
-    if (report.horizon_minutes) state.service.change_horizon(*report.horizon_minutes);
-    for (const auto& row : report.rows) state.service.observe(row.at, row.observed, state.options);
+    scaling::learn(state.service, report, state.options);
     done(state.service.advise(report.rows.back().at, state.options));
   }
   void services(Done<std::vector<scaling::ServiceState>> done) override {
@@ -44,6 +46,7 @@ class FakeScaling : public ScalingPort {
     done(std::move(tested));
   }
   void set_options(std::string service, scaling::ServiceOptions options, Done<bool> done) override {
+    if (refusal) return done(tl::unexpected(*refusal));
     const bool is_new = known.count(service) == 0;
     auto& state = known[service];
     state.name = service;

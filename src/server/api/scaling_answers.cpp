@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "io/svg/chart.hpp"
+#include "server/api/scaling_port.hpp"
 
 namespace liminal::api {
 namespace {
@@ -151,6 +152,8 @@ scaling::Report read_report(json::Fields& in, EventTime now) {
   scaling::Report report;
   report.service =
       in.text("service", json::Need::kOptional, 1, scaling::kServiceNameMax).value_or("default");
+  if (report.service == kOwnService)
+    in.wrong("service", "\"liminal\" is for Liminal's own load: take another name");
   constexpr double kMinutesMax = scaling::LoadModel::kHorizonMax;
   if (const auto horizon = in.number("horizon_s", json::Need::kOptional, 60, 60 * kMinutesMax))
     report.horizon_minutes = static_cast<std::uint32_t>(std::ceil(*horizon / 60));
@@ -201,15 +204,25 @@ std::string text(const Reason& reason) {
   switch (reason.kind) {
     case Kind::kHistoryShort:
       return shown("%.0f minutes of history are known, %.0f are needed", a, b);
+    case Kind::kHistorySparse:
+      return shown(
+          "%.0f minutes of history are known, too few of them in a row: reports lie more than 15 "
+          "minutes apart",
+          a);
     case Kind::kReplicasUnknown:
       return "current_replicas was never told";
     case Kind::kCapacityUnknown:
       return "what one instance can take is not known yet: it needs half an hour of cpu_avg or "
              "response_time with request_rate and current_replicas";
+    case Kind::kCapacityIdle:
+      return "what one instance can take shows under load only, and there was none yet";
+    case Kind::kCapacityFlat:
+      return "what one instance can take is not known: what was told of cpu_avg and response_time "
+             "does not depend on the load";
     case Kind::kLoadUnknown:
       return "the load is not known: it needs request_rate, or cpu_avg with current_replicas";
     case Kind::kLoadStale:
-      return shown("nothing was reported for %.0f minutes", a);
+      return shown("no load was reported for %.0f minutes", a);
     case Kind::kForecast:
       return shown("a load of %.4g covers the coming peak with a probability of %.4g", a, b);
     case Kind::kNeededNow:
@@ -226,6 +239,13 @@ std::string text(const Reason& reason) {
       return shown("at the minimum of %.0f", a);
     case Kind::kAtMaximum:
       return shown("at the maximum of %.0f, where %.0f would be needed", a, b);
+    case Kind::kAboveMaximum:
+      return shown("%.0f run, above the maximum of %.0f", a, b);
+    case Kind::kPastUntold:
+      return shown(
+          "%.0f rows from before all that is known were passed over: more is known than they tell, "
+          "or their load is of another kind",
+          a);
     case Kind::kResponseTime:
       return std::isfinite(a)
                  ? shown("a response time of %.3g s is to be expected with the present instances",

@@ -18,6 +18,12 @@ http::Response too_early(const Error& error) {
   return problem(error, "the service");
 }
 
+http::Response refusal(const Error& error) {
+  if (error.code == ErrorCode::kTooLarge)
+    return problem(503, "no more services can be kept: all that are have settings of their own");
+  return problem(error, "the service");
+}
+
 }  // namespace
 
 ScalingPort* Service::scaling_of(const CallPtr& call) {
@@ -38,13 +44,12 @@ void Service::post_scaling(const CallPtr& call) {
     scaling::Report report;
     const auto read = [&](json::Fields& in) { report = read_report(in, backend_.now()); };
     if (!read_body(*call, read)) return;
-    port->advise(
-        std::move(report),
-        Call::then<scaling::Advice>(call, "the service", [call](const scaling::Advice& advice) {
-          json::Writer out;
-          write(advice, out);
-          call->answer(json_response(std::move(out)));
-        }));
+    port->advise(std::move(report), [call](const Result<scaling::Advice>& advice) {
+      if (!advice) return call->answer(refusal(advice.error()));
+      json::Writer out;
+      write(*advice, out);
+      call->answer(json_response(std::move(out)));
+    });
   };
   if (call->request.body.size() <= kInlineBytesMax) return work();
   later(
@@ -104,13 +109,12 @@ void Service::put_scaling(const CallPtr& call) {
     if (!read_body(*call, read)) return;
     if (const Problems problems = scaling::validate(options); !problems.empty())
       return call->answer(invalid("body", problems));
-    port->set_options(call->captured[0],
-                      options,
-                      Call::then<bool>(call, "the service", [call, options](bool is_new) {
-                        json::Writer out;
-                        write(options, out);
-                        call->answer(json_response(std::move(out), is_new ? 201 : 200));
-                      }));
+    port->set_options(call->captured[0], options, [call, options](const Result<bool>& is_new) {
+      if (!is_new) return call->answer(refusal(is_new.error()));
+      json::Writer out;
+      write(options, out);
+      call->answer(json_response(std::move(out), *is_new ? 201 : 200));
+    });
   });
 }
 

@@ -73,6 +73,34 @@ TEST_F(ScalingApi, AHistoryGivesAnAdviceAtOnce) {
   EXPECT_EQ(ask("GET", "/scaling/web/backtest").status, 409u);
 }
 
+TEST_F(ScalingApi, AHistoryToldAfterTheFirstCallGivesAnAdviceToo) {
+  const std::string present = R"({"current_replicas":2,"usage_patterns":{"request_rate":150,)"
+                              R"("cpu_avg":0.9})";
+  EXPECT_THAT(ask("POST", "/scaling", present + "}").body, HasSubstr("monitor"));
+  std::string body = present + R"(,"history":[)";
+  for (int t = 300; t > 0; --t) {
+    const std::int64_t at = FakeBackend::kNow.count() - 60 * t;
+    body += (t < 300 ? "," : "") + (R"({"timestamp":)" + std::to_string(at)) +
+            R"(,"request_rate":)" + std::to_string(100 + t % 50) + R"(,"cpu_avg":)" +
+            std::to_string((100. + t % 50) / 200) + R"(,"replicas":2})";
+  }
+  const auto response = ask("POST", "/scaling", body + "]}");
+  EXPECT_THAT(response.body, ::testing::Not(HasSubstr("monitor")));
+}
+
+TEST_F(ScalingApi, SaysThatNoMoreServicesCanBeKept) {
+  scaling.refusal = Error{ErrorCode::kTooLarge, 0};
+  for (const auto& [method, target, body] :
+       {std::tuple{"POST", "/scaling", R"({"usage_patterns":{"cpu_avg":0.5}})"},
+        std::tuple{"PUT", "/scaling/web", R"({"replicas_min":3})"}}) {
+    const auto response = ask(method, target, body);
+    EXPECT_EQ(response.status, 503u);
+    EXPECT_THAT(response.body, HasSubstr("no more services"));
+  }
+  scaling.refusal = Error{ErrorCode::kIo, 0};
+  EXPECT_EQ(ask("PUT", "/scaling/web", R"({"replicas_min":3})").status, 500u);
+}
+
 TEST_F(ScalingApi, EveryWrongFieldIsNamed) {
   const auto errors = [this](std::string_view body) { return ask("POST", "/scaling", body); };
   for (const auto& [body, path] : std::initializer_list<std::pair<std::string_view, const char*>>{
@@ -87,6 +115,7 @@ TEST_F(ScalingApi, EveryWrongFieldIsNamed) {
            {R"({"usage_patterns":{"cpu_avg":0.5},"current_replicas":-1})", "current_replicas"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"horizon_s":1e9})", "horizon_s"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"service":""})", "service"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"service":"liminal"})", "service"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"history":{}})", "history"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"history":[7]})", "history[0]"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"history":[{"cpu_avg":0.5}]})",

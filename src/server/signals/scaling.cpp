@@ -63,9 +63,11 @@ Problems validate(const ScalingOptions& options, std::string_view at) {
 }
 
 Scaling::Scaling(ScalingOptions options, files::FileSystem& file_system)
-    : options_(std::move(options)), files_(file_system) {
+    : options_(std::move(options)),
+      files_(file_system),
+      work_(options_.work_max),
+      backtests_(options_.work_max) {
   load();
-  worker_ = std::thread([this] { work(); });
 }
 
 Scaling::~Scaling() {
@@ -77,41 +79,11 @@ Scaling::~Scaling() {
 }
 
 void Scaling::finish() {
-  {
-    const std::lock_guard lock(work_mutex_);
-    stopping_ = true;
-  }
-  work_there_.notify_all();
-  if (worker_.joinable()) worker_.join();
-  work_.clear();
+  work_.finish();
+  backtests_.finish();
 }
 
-bool Scaling::run(std::function<void()> task) {
-  {
-    const std::lock_guard lock(work_mutex_);
-    if (stopping_ || work_.size() >= options_.work_max) {
-      ++refused_;
-      return false;
-    }
-    work_.push_back(std::move(task));
-  }
-  work_there_.notify_one();
-  return true;
-}
-
-void Scaling::work() {
-  for (;;) {
-    std::function<void()> task;
-    {
-      std::unique_lock lock(work_mutex_);
-      work_there_.wait(lock, [this] { return stopping_ || !work_.empty(); });
-      if (stopping_) return;
-      task = std::move(work_.front());
-      work_.pop_front();
-    }
-    task();
-  }
-}
+bool Scaling::run(std::function<void()> task) { return work_.run(std::move(task)); }
 
 Scaling::EntryPtr Scaling::find(const std::string& service) const {
   const std::lock_guard lock(mutex_);
@@ -119,7 +91,12 @@ Scaling::EntryPtr Scaling::find(const std::string& service) const {
   return found == by_name_.end() ? nullptr : *found->second;
 }
 
-Scaling::EntryPtr Scaling::find_or_add(const std::string& service, bool& is_new) {
+bool Scaling::is_kept(const Entry& entry) const {
+  return entry.shown ||
+         std::find(options_.kept.begin(), options_.kept.end(), entry.name) != options_.kept.end();
+}
+
+Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool& is_new) {
   EntryPtr forgotten, entry;
   {
     const std::lock_guard lock(mutex_);
@@ -130,9 +107,12 @@ Scaling::EntryPtr Scaling::find_or_add(const std::string& service, bool& is_new)
       return *found->second;
     }
     if (recent_.size() >= options_.services_max) {
-      forgotten = recent_.back();
+      const auto last = std::find_if(
+          recent_.rbegin(), recent_.rend(), [this](const auto& one) { return !is_kept(*one); });
+      if (last == recent_.rend()) return failure(ErrorCode::kTooLarge);
+      forgotten = *last;
       by_name_.erase(forgotten->name);
-      recent_.pop_back();
+      recent_.erase(std::next(last).base());
       ++evicted_;
     }
     entry = std::make_shared<Entry>(service);
@@ -161,15 +141,15 @@ std::vector<Scaling::EntryPtr> Scaling::entries() const {
 }
 
 scaling::Advice Scaling::learn(Entry& entry, const scaling::Report& report) {
-  if (report.horizon_minutes) entry.service.change_horizon(*report.horizon_minutes);
-  std::uint64_t learnt = 0;
-  for (const scaling::Report::Row& row : report.rows)
-    learnt += entry.service.observe(row.at, row.observed, entry.options) ? 1U : 0U;
-  rows_ += learnt;
-  rows_late_ += report.rows.size() - learnt;
+  const scaling::Learnt learnt = scaling::learn(entry.service, report, entry.options);
+  rows_ += learnt.rows;
+  rows_late_ += learnt.late;
   entry.changed = true;
   const EventTime now = report.rows.empty() ? EventTime{} : report.rows.back().at;
   scaling::Advice advice = entry.service.advise(now, entry.options);
+  if (learnt.past > 0)
+    advice.reasons.push_back(
+        {scaling::Reason::Kind::kPastUntold, static_cast<double>(learnt.past), 0});
   ++advices_[static_cast<std::size_t>(advice.action)];
   entry.bytes = entry.service.memory_bytes();
   const std::lock_guard lock(entry.said_mutex);
@@ -194,11 +174,14 @@ scaling::Advice Scaling::advice_of(const Entry& entry, EventTime now) {
 
 void Scaling::advise(scaling::Report report, Done<scaling::Advice> done) {
   bool is_new = false;
-  EntryPtr entry = find_or_add(report.service, is_new);
-  // Another horizon means that a week is learnt anew.
-  if (report.rows.size() <= kInlineRows && !report.horizon_minutes) {
+  const Result<EntryPtr> found = find_or_add(report.service, is_new);
+  if (!found) return done(tl::unexpected(found.error()));
+  const EntryPtr& entry = *found;
+  if (report.rows.size() <= kInlineRows) {
     std::unique_lock lock(entry->mutex, std::try_to_lock);
-    if (lock) {
+    // Another horizon means that a week is learnt anew.
+    const auto& horizon = report.horizon_minutes;
+    if (lock && (!horizon || *horizon == entry->service.model().horizon())) {
       scaling::Advice advice = learn(*entry, report);
       lock.unlock();
       return done(std::move(advice));
@@ -239,7 +222,7 @@ Result<scaling::Advice> Scaling::advice(const std::string& service, EventTime no
 
 void Scaling::backtest(std::string service, Done<scaling::Backtest> done) {
   auto shared = std::make_shared<Done<scaling::Backtest>>(std::move(done));
-  const bool taken = run([this, service = std::move(service), shared] {
+  const bool taken = backtests_.run([this, service = std::move(service), shared] {
     const auto seen = state(service);  // a copy: the service goes on learning meanwhile
     if (!seen) return (*shared)(tl::unexpected(seen.error()));
     auto found = scaling::backtest(seen->service, seen->options);
@@ -250,18 +233,26 @@ void Scaling::backtest(std::string service, Done<scaling::Backtest> done) {
   if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
 }
 
-bool Scaling::set_options(const std::string& service, const scaling::ServiceOptions& options) {
+Result<bool> Scaling::set_options(const std::string& service,
+                                  const scaling::ServiceOptions& options) {
   bool is_new = false;
-  const EntryPtr entry = find_or_add(service, is_new);
-  {
-    const std::lock_guard lock(entry->mutex);
-    entry->options = options;
-    entry->configured = entry->changed = true;
-    entry->shown = true;
-  }
+  const Result<EntryPtr> found = find_or_add(service, is_new);
+  if (!found) return tl::unexpected(found.error());
+  Entry& entry = **found;
+  const auto put_in = [&entry](const scaling::ServiceOptions& told, bool configured) {
+    const std::lock_guard lock(entry.mutex);
+    const std::pair before(entry.options, entry.configured);
+    entry.options = told;
+    entry.configured = entry.shown = configured;
+    entry.changed = true;
+    return before;
+  };
+  const auto before = put_in(options, true);
   // What was set is kept before it is acknowledged.
-  (void)save(*entry);
-  return is_new;
+  if (save(entry) && sync_folder()) return is_new;
+  put_in(before.first, before.second);
+  if (is_new) forget(service);
+  return failure(ErrorCode::kIo);
 }
 
 bool Scaling::forget(const std::string& service) {
@@ -300,7 +291,7 @@ Scaling::Counters Scaling::counters() const {
   out.saved = saved_;
   out.save_errors = save_errors_;
   out.load_errors = load_errors_;
-  out.refused = refused_;
+  out.refused = work_.refused() + backtests_.refused();
   return out;
 }
 
@@ -329,7 +320,13 @@ void Scaling::save_changed(std::size_t count_max) {
     if (saved == count_max) break;
     saved += save(*entry) ? 1U : 0U;
   }
-  if (saved > 0 && !files_.sync_folder(options_.folder)) ++save_errors_;
+  if (saved > 0) (void)sync_folder();
+}
+
+bool Scaling::sync_folder() {
+  if (files_.sync_folder(options_.folder)) return true;
+  ++save_errors_;
+  return false;
 }
 
 std::string Scaling::path(const std::string& service) const {
@@ -383,9 +380,14 @@ void Scaling::load() {
     auto entry = std::make_shared<Entry>(std::string(in.get_text()));
     entry->configured = in.get<std::uint8_t>() != 0;
     get(entry->options, in);
-    if (!entry->service.load(in) || !in.at_end()) {
+    // Of another version of the program it may be: then what was set for it still holds.
+    if (!in.ok() || entry->name.empty()) {
       ++load_errors_;
       continue;
+    }
+    if (!entry->service.load(in) || !in.at_end()) {
+      ++load_errors_;
+      entry->service = scaling::Service();
     }
     entry->shown = entry->configured;
     entry->bytes = entry->service.memory_bytes();

@@ -2,15 +2,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -18,29 +15,32 @@
 #include "core/scaling/backtest.hpp"
 #include "core/scaling/report.hpp"
 #include "io/files/file_system.hpp"
+#include "server/signals/work_thread.hpp"
 
 namespace liminal::signals {
 
 struct ScalingOptions {
   std::string folder = "data/scaling";  ///< where services are kept
-  /// Beyond, the service that was told of least recently is forgotten, and counted. Some 250 KB
-  /// each after a week.
+  /// Beyond, the service that was told of least recently is forgotten, and counted; not one that
+  /// somebody made settings for. Some 250 KB each after a week.
   std::size_t services_max = 256;
+  std::vector<std::string> kept = {};  ///< services that are not forgotten either
   /// A service that changed is saved no more often.
   std::chrono::seconds save_interval{5};
-  std::size_t work_max = 256;  ///< tasks that wait; beyond: kUnavailable
+  std::size_t work_max = 256;  ///< tasks of either thread that wait; beyond: kUnavailable
 };
 [[nodiscard]] Problems validate(const ScalingOptions& options, std::string_view at = "scaling");
 
 /// Keeps the services of which loads are told, by name: learns reports, gives advice, saves what
 /// changed and loads it at the start.
 ///
-/// Thread-safe. Short work is done by whoever calls; long work (reports of many rows, back-tests,
-/// saving) on one thread of its own, so that it holds up nobody: `done` is called from either.
-/// Guarantee: a service is saved whole, the old or the new version (io/files/replace.hpp); after a
-/// crash at most the last seconds of it are missing (save_interval, plus a second for each four
-/// services that change). A file that is damaged is left in place, counted, and its service begins
-/// anew.
+/// Thread-safe. Short work is done by whoever calls; long work (reports of many rows, saving) on
+/// one thread of its own and back-tests on another, so that it holds up nobody: `done` is called
+/// from any of them. Guarantee: a service is saved whole, the old or the new version
+/// (io/files/replace.hpp); after a crash at most the last seconds of it are missing (save_interval,
+/// plus a second for each four services that change). A file that is damaged is left in place,
+/// counted, and its service begins anew; of one whose service another version of the program wrote,
+/// the settings are taken.
 class Scaling {
  public:
   template <class T>
@@ -62,6 +62,7 @@ class Scaling {
   Scaling& operator=(const Scaling&) = delete;
 
   bool run(std::function<void()> work);
+  /// kTooLarge when the service is not known and no other may be forgotten for it.
   void advise(scaling::Report report, Done<scaling::Advice> done);
   [[nodiscard]] std::vector<scaling::ServiceState> services() const;
   [[nodiscard]] Result<scaling::ServiceState> state(const std::string& service) const;
@@ -69,7 +70,9 @@ class Scaling {
   /// service is learnt it is what was advised last.
   [[nodiscard]] Result<scaling::Advice> advice(const std::string& service, EventTime now) const;
   void backtest(std::string service, Done<scaling::Backtest> done);
-  bool set_options(const std::string& service, const scaling::ServiceOptions& options);
+  /// Durable when it returns, blocks on the disk; true when the service was not known before. kIo
+  /// when they could not be written, and kTooLarge as `advise`: then nothing was changed.
+  Result<bool> set_options(const std::string& service, const scaling::ServiceOptions& options);
   bool forget(const std::string& service);
 
   /// Ends the work that is under way and drops what waits; no more is taken.
@@ -104,7 +107,8 @@ class Scaling {
   using EntryPtr = std::shared_ptr<Entry>;
 
   [[nodiscard]] EntryPtr find(const std::string& service) const;
-  EntryPtr find_or_add(const std::string& service, bool& is_new);
+  Result<EntryPtr> find_or_add(const std::string& service, bool& is_new);
+  [[nodiscard]] bool is_kept(const Entry& entry) const;
   [[nodiscard]] std::vector<EntryPtr> entries() const;
   [[nodiscard]] static scaling::Advice advice_of(const Entry& entry, EventTime now);
   scaling::Advice learn(Entry& entry, const scaling::Report& report);
@@ -112,8 +116,8 @@ class Scaling {
   void load();
   bool save(Entry& entry);
   void save_changed(std::size_t count_max);
+  bool sync_folder();
   [[nodiscard]] std::string path(const std::string& service) const;
-  void work();
 
   const ScalingOptions options_;
   files::FileSystem& files_;
@@ -122,15 +126,10 @@ class Scaling {
   std::unordered_map<std::string, std::list<EntryPtr>::iterator> by_name_;
   std::mutex file_mutex_;  // held while a file is written or removed; taken before the others
   std::atomic<std::uint64_t> evicted_{0}, rows_{0}, rows_late_{0}, saved_{0}, save_errors_{0},
-      load_errors_{0}, refused_{0};
+      load_errors_{0};
   std::atomic<std::uint64_t> advices_[4] = {};
-
-  std::mutex work_mutex_;  // of what follows
-  std::condition_variable work_there_;
-  std::deque<std::function<void()>> work_;
-  bool stopping_ = false;
   std::atomic<bool> saving_{false};
-  std::thread worker_;
+  WorkThread work_, backtests_;
 };
 
 }  // namespace liminal::signals

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <future>
 
+#include "io/files/crc32c.hpp"
 #include "io/files/memory_file_system.hpp"
 
 namespace liminal::signals {
@@ -61,7 +62,7 @@ TEST(Scaling, KeepsServicesAndOptionsAcrossARestart) {
   {
     Scaling scaling(options(), disk);
     ASSERT_TRUE(told(scaling, report("web", 0, 500)));
-    EXPECT_FALSE(scaling.set_options("web", {.replicas_min = 4}));
+    EXPECT_FALSE(*scaling.set_options("web", {.replicas_min = 4}));
     ASSERT_TRUE(told(scaling, report("web", 500, 10)));
     before = scaling.state("web")->service.state_hash();
   }
@@ -108,11 +109,114 @@ TEST(Scaling, ForgetsTheServiceThatWasToldOfLeastRecentlyAndCountsIt) {
   EXPECT_EQ(scaling.counters().evicted, 1u);
 }
 
+TEST(Scaling, UnknownNamesPushNoServiceOutThatHasSettings) {
+  files::MemoryFileSystem disk;
+  ScalingOptions few = options();
+  few.services_max = 3;
+  few.kept = {"own"};
+  Scaling scaling(few, disk);
+  ASSERT_TRUE(told(scaling, report("own", 0, 1)));
+  ASSERT_TRUE(*scaling.set_options("web", {.replicas_min = 2}));
+  for (const char* name : {"a", "b", "c"}) ASSERT_TRUE(told(scaling, report(name, 0, 1)));
+  EXPECT_EQ(scaling.state("web")->options.replicas_min, 2u);
+  EXPECT_TRUE(scaling.state("own").has_value());
+  EXPECT_EQ(scaling.counters().evicted, 2u);
+  ASSERT_TRUE(scaling.set_options("c", {}));
+  EXPECT_EQ(told(scaling, report("d", 0, 1)).error().code, ErrorCode::kTooLarge);
+  EXPECT_EQ(scaling.set_options("d", {}).error().code, ErrorCode::kTooLarge);
+  EXPECT_TRUE(told(scaling, report("c", 1, 1)));
+}
+
+TEST(Scaling, SettingsThatCouldNotBeWrittenAreNotTaken) {
+  files::MemoryFileSystem disk;
+  Scaling scaling(options(), disk);
+  ASSERT_TRUE(scaling.set_options("web", {.replicas_min = 2}));
+  for (std::uint64_t i = 1; i < 6; ++i) {
+    disk.faults.fail_at = disk.operations() + i;
+    disk.faults.fail_ever_after = true;
+    EXPECT_EQ(scaling.set_options("web", {.replicas_min = 4}).error().code, ErrorCode::kIo) << i;
+    EXPECT_EQ(scaling.state("web")->options.replicas_min, 2u);
+    EXPECT_EQ(scaling.set_options("new", {}).error().code, ErrorCode::kIo);
+    EXPECT_EQ(scaling.state("new").error().code, ErrorCode::kMissing);
+    disk.faults = {};
+  }
+  EXPECT_EQ(scaling.lines(minute(0)).size(), 1u);
+  EXPECT_FALSE(*scaling.set_options("web", {.replicas_min = 5}));
+}
+
+TEST(Scaling, TheSettingsOfAServiceOfAnotherFormatAreTaken) {
+  files::MemoryFileSystem disk;
+  { ASSERT_TRUE(Scaling(options(), disk).set_options("web", {.replicas_min = 7})); }
+  std::string& file = disk.contents("scaling/" + disk.list("scaling")->front().name);
+  // The service begins with its format.
+  Writer settings;
+  scaling::Service{}.save(settings);
+  file[file.size() - settings.bytes().size()] = 1;
+  Writer head;
+  head.put(std::uint32_t{0x4353'4d4c});
+  head.put(std::uint32_t{1});
+  head.put(files::crc32c(0, std::string_view(file).substr(12)));
+  file.replace(0, 12, head.bytes());
+  Scaling scaling(options(), disk);
+  EXPECT_EQ(scaling.counters().load_errors, 1u);
+  EXPECT_EQ(scaling.state("web")->options.replicas_min, 7u);
+  EXPECT_EQ(scaling.state("web")->service.observations(), 0u);
+}
+
+TEST(Scaling, TheSameHorizonAsBeforeWaitsForNobody) {
+  files::MemoryFileSystem disk;
+  std::promise<void> begun, release;
+  Scaling scaling(options(), disk);
+  ASSERT_TRUE(told(scaling, report("web", 0, 1)));
+  ASSERT_TRUE(scaling.run([&] {
+    begun.set_value();
+    release.get_future().wait();
+  }));
+  begun.get_future().wait();
+  scaling::Report named = report("web", 1, 1);
+  named.horizon_minutes = 10;
+  bool answered = false;
+  scaling.advise(named,
+                 [&](const Result<scaling::Advice>& advice) { answered = advice.has_value(); });
+  EXPECT_TRUE(answered);
+  release.set_value();
+}
+
+TEST(Scaling, ABacktestWaitsForNoOtherWorkNorHoldsItUp) {
+  files::MemoryFileSystem disk;
+  std::promise<void> begun, release;
+  Scaling scaling(options(), disk);
+  ASSERT_TRUE(told(scaling, report("web", 0, 1600)));
+  ASSERT_TRUE(scaling.run([&] {
+    begun.set_value();
+    release.get_future().wait();
+  }));
+  begun.get_future().wait();
+  const auto tested = std::make_shared<std::promise<bool>>();
+  scaling.backtest("web", [tested](const Result<scaling::Backtest>& found) {
+    tested->set_value(found.has_value());
+  });
+  EXPECT_TRUE(tested->get_future().get());
+  release.set_value();
+}
+
+TEST(Scaling, AHistoryToldAfterTheFirstCallIsLearntAndWhatIsTooLateIsNamed) {
+  files::MemoryFileSystem disk;
+  Scaling scaling(options(), disk);
+  EXPECT_EQ(told(scaling, report("web", 3000, 1))->action, scaling::Action::kMonitor);
+  EXPECT_NE(told(scaling, report("web", 0, 3001))->action, scaling::Action::kMonitor);
+  EXPECT_EQ(scaling.counters().rows_late, 0u);
+  const auto past = told(scaling, report("web", -10, 10));
+  EXPECT_EQ(past->reasons.back().kind, scaling::Reason::Kind::kPastUntold);
+  EXPECT_EQ(past->reasons.back().a, 10);
+  EXPECT_EQ(scaling.counters().rows_late, 10u);
+}
+
 TEST(Scaling, WhatIsForgottenIsNotThereAfterARestart) {
   files::MemoryFileSystem disk;
   {
     Scaling scaling(options(), disk);
-    scaling.set_options("web", {});
+    ASSERT_TRUE(scaling.set_options("web", {}));
     EXPECT_TRUE(scaling.forget("web"));
     EXPECT_FALSE(scaling.forget("web"));
   }
