@@ -28,8 +28,13 @@ class ScalingAdapter final : public api::ScalingPort {
   void advise(scaling::Report report, Done<scaling::Advice> done) override {
     scaling_.advise(std::move(report), std::move(done));
   }
-  void services(Done<std::vector<scaling::ServiceState>> done) override {
-    done(scaling_.services());
+  void services(EventTime now,
+                std::size_t count_max,
+                Done<std::vector<scaling::ServiceSummary>> done) override {
+    done(scaling_.services(now, count_max));
+  }
+  void advice(std::string service, EventTime now, Done<scaling::Advice> done) override {
+    done(scaling_.advice(service, now));
   }
   void state(std::string service, Done<scaling::ServiceState> done) override {
     done(scaling_.state(service));

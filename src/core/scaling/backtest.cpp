@@ -78,6 +78,7 @@ Result<Backtest> backtest(const Service& service, const ServiceOptions& options)
     out.planned_stabilised.push_back({points[k], judge(desired[k], kStabilisation)});
   }
   out.chosen = {points.back(), judge(desired.back(), options.stabilisation_minutes)};
+  out.chosen_unstabilised = {points.back(), judge(desired.back(), 1)};
   for (const double utilisation : kUtilisations) {
     std::vector<double> orders;
     for (const double load : loads)

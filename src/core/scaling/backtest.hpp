@@ -17,8 +17,9 @@ struct Backtest {
   std::uint32_t minutes = 0;          ///< played
   std::uint32_t warm_up_minutes = 0;  ///< of them not judged
   std::uint32_t delay_minutes = 0;
-  double capacity = 0;  ///< load of an instance
-  Point chosen;         ///< the service's own settings
+  double capacity = 0;        ///< load of an instance
+  Point chosen;               ///< the service's own settings
+  Point chosen_unstabilised;  ///< and without stabilisation: its difference is what that costs
   std::vector<Point> planned;
   std::vector<Point> planned_stabilised;  ///< the largest order of ten minutes: what it would cost
   std::vector<Point> reactive;

@@ -39,4 +39,13 @@ Learnt learn(Service& service, const Report& report, const ServiceOptions& optio
   return out;
 }
 
+ServiceSummary summary_of(std::string name, const Service& service, const Advice& advice) {
+  return {std::move(name),
+          service.model().history().known_minutes(),
+          service.present_load(),
+          service.replicas(),
+          advice.action,
+          advice.replicas};
+}
+
 }  // namespace liminal::scaling

@@ -35,6 +35,18 @@ struct ServiceState {
   Service service;
 };
 
+/// And for a list of them.
+struct ServiceSummary {
+  std::string name;
+  std::uint64_t minutes = 0;  ///< known
+  std::optional<double> load, replicas;
+  Action action = Action::kMonitor;
+  std::optional<std::uint32_t> recommended;
+};
+[[nodiscard]] ServiceSummary summary_of(std::string name,
+                                        const Service& service,
+                                        const Advice& advice);
+
 inline constexpr std::size_t kServiceNameMax = 128;
 
 }  // namespace liminal::scaling

@@ -319,6 +319,13 @@ TEST(Backtest, ThePlanMissesLessThanReactiveScalingAtEqualInstances) {
   }
 }
 
+TEST(Backtest, ShowsWhatTheServicesOwnStabilisationCosts) {
+  const auto found = backtest(lived(3000, 3), {.stabilisation_minutes = 60});
+  ASSERT_TRUE(found.has_value());
+  EXPECT_GT(found->chosen.result.mean_instances, found->chosen_unstabilised.result.mean_instances);
+  EXPECT_LT(found->chosen.result.moves_per_day, found->chosen_unstabilised.result.moves_per_day);
+}
+
 TEST(Backtest, SaysWhatItLacks) {
   EXPECT_EQ(backtest(Service{}, {}).error().code, ErrorCode::kMissing);
   const auto early = backtest(lived(300), {});

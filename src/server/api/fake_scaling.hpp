@@ -27,10 +27,21 @@ class FakeScaling : public ScalingPort {
     scaling::learn(state.service, report, state.options);
     done(state.service.advise(report.rows.back().at, state.options));
   }
-  void services(Done<std::vector<scaling::ServiceState>> done) override {
-    std::vector<scaling::ServiceState> all;
-    for (const auto& [name, state] : known) all.push_back(state);
+  void services(EventTime now,
+                std::size_t count_max,
+                Done<std::vector<scaling::ServiceSummary>> done) override {
+    std::vector<scaling::ServiceSummary> all;
+    for (const auto& [name, state] : known) {
+      if (all.size() < count_max)
+        all.push_back(
+            scaling::summary_of(name, state.service, state.service.advise(now, state.options)));
+    }
     done(std::move(all));
+  }
+  void advice(std::string service, EventTime now, Done<scaling::Advice> done) override {
+    const auto found = known.find(service);
+    if (found == known.end()) return done(failure(ErrorCode::kMissing));
+    done(found->second.service.advise(now, found->second.options));
   }
   void state(std::string service, Done<scaling::ServiceState> done) override {
     const auto found = known.find(service);

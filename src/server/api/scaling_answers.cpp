@@ -109,19 +109,24 @@ void write_capacity(const scaling::ServiceState& state, json::Writer& out) {
   out.end_object();
 }
 
-/// What to expect of one instance at a few loads up to its limit.
-void write_performance(const scaling::ServiceState& state, json::Writer& out) {
+/// What to expect of one instance at a load of the service, or at a few up to the instance's limit.
+void write_performance(const scaling::ServiceState& state,
+                       std::optional<double> load,
+                       json::Writer& out) {
+  const scaling::CapacityModel& capacity = state.service.capacity();
+  const auto write_at = [&](double of_instance) {
+    out.begin_object();
+    out.field("load", of_instance);
+    out.field("response_time_s", capacity.response_time_s(of_instance));
+    out.field("cpu_ratio", capacity.use_ratio(Resource::kCpu, of_instance));
+    out.end_object();
+  };
   const auto first = state.service.bottleneck(state.options);
+  const double replicas = state.service.replicas().value_or(0);
   out.begin_array();
-  if (first && state.service.capacity().response_time_s(0)) {
-    for (const double part : {.25, .5, .75, 1., 1.1}) {
-      const double load = part * first->limit.load;
-      out.begin_object();
-      out.field("load", load);
-      out.field("response_time_s", state.service.capacity().response_time_s(load));
-      out.field("cpu_ratio", state.service.capacity().use_ratio(Resource::kCpu, load));
-      out.end_object();
-    }
+  if (load && capacity.is_observed() && replicas > 0) write_at(*load / replicas);
+  if (!load && first && capacity.response_time_s(0)) {
+    for (const double part : {.25, .5, .75, 1., 1.1}) write_at(part * first->limit.load);
   }
   out.end_array();
 }
@@ -314,7 +319,10 @@ void write(const scaling::ServiceOptions& options, json::Writer& out) {
   out.end_object();
 }
 
-void write(const scaling::ServiceState& state, EventTime now, json::Writer& out) {
+void write(const scaling::ServiceState& state,
+           EventTime now,
+           std::optional<double> load,
+           json::Writer& out) {
   const scaling::Service& service = state.service;
   out.begin_object();
   out.field("service", state.name);
@@ -338,7 +346,7 @@ void write(const scaling::ServiceState& state, EventTime now, json::Writer& out)
     out.null();
   }
   out.key("performance");
-  write_performance(state, out);
+  write_performance(state, load, out);
   out.key("right_size");
   out.begin_object();
   out.key("cpu");
@@ -363,6 +371,8 @@ void write(const scaling::Backtest& backtest, json::Writer& out) {
   out.field("capacity", backtest.capacity);
   out.key("chosen");
   write_point("operating_point", backtest.chosen, out);
+  out.key("chosen_unstabilised");
+  write_point("operating_point", backtest.chosen_unstabilised, out);
   write_points("planned", "operating_point", backtest.planned, out);
   write_points("planned_stabilised", "operating_point", backtest.planned_stabilised, out);
   write_points("reactive", "target_utilisation", backtest.reactive, out);

@@ -25,8 +25,12 @@ void read_settings(json::Fields& in, scaling::ServiceOptions& options);
 void write(const scaling::Advice& advice, json::Writer& out);
 /// Schema `ScalingSettings`.
 void write(const scaling::ServiceOptions& options, json::Writer& out);
-/// Schema `ScalingService`.
-void write(const scaling::ServiceState& state, EventTime now, json::Writer& out);
+/// Schema `ScalingService`. `load`, of the whole service: what to expect at it, instead of at a
+/// few.
+void write(const scaling::ServiceState& state,
+           EventTime now,
+           std::optional<double> load,
+           json::Writer& out);
 /// Schema `ScalingBacktest`.
 void write(const scaling::Backtest& backtest, json::Writer& out);
 /// The same as a picture: what is missing against what runs.

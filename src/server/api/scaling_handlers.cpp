@@ -28,6 +28,10 @@ http::Response refusal(const Error& error) {
 
 ScalingPort* Service::scaling_of(const CallPtr& call) {
   Query query(call->query);
+  return scaling_of(call, query);
+}
+
+ScalingPort* Service::scaling_of(const CallPtr& call, Query& query) {
   if (!right(*call, query)) return nullptr;
   if (!call->captured.empty() && call->captured[0].size() > scaling::kServiceNameMax) {
     call->answer(invalid("path", {{"service", "must be text of 1 to 128 bytes"}}));
@@ -57,41 +61,46 @@ void Service::post_scaling(const CallPtr& call) {
 }
 
 void Service::list_scaling(const CallPtr& call) {
-  ScalingPort* const port = scaling_of(call);
+  Query query(call->query);
+  const std::uint64_t limit = query.whole("limit", 1000, 1, 100'000);
+  ScalingPort* const port = scaling_of(call, query);
   if (port == nullptr) return;
-  using States = std::vector<scaling::ServiceState>;
-  port->services(Call::then<States>(call, "the services", [this, call](const States& states) {
+  using Summaries = std::vector<scaling::ServiceSummary>;
+  const auto write = [call](const Summaries& services) {
     json::Writer out;
     out.begin_object();
     out.key("services");
     out.begin_array();
-    for (const scaling::ServiceState& state : states) {
-      const scaling::Advice advice = state.service.advise(backend_.now(), state.options);
+    for (const scaling::ServiceSummary& one : services) {
       out.begin_object();
-      out.field("service", state.name);
-      out.field("minutes", state.service.model().history().known_minutes());
-      out.field("load", state.service.present_load());
-      out.field("replicas", state.service.replicas());
-      out.field("action", name(advice.action));
-      out.field("recommended_replicas", advice.replicas);
+      out.field("service", one.name);
+      out.field("minutes", one.minutes);
+      out.field("load", one.load);
+      out.field("replicas", one.replicas);
+      out.field("action", name(one.action));
+      out.field("recommended_replicas", one.recommended);
       out.end_object();
     }
     out.end_array();
-    out.field("count", states.size());
+    out.field("count", services.size());
     out.end_object();
     call->answer(json_response(std::move(out)));
-  }));
+  };
+  port->services(backend_.now(), limit, Call::then<Summaries>(call, "the services", write));
 }
 
 void Service::get_scaling(const CallPtr& call) {
-  ScalingPort* const port = scaling_of(call);
+  Query query(call->query);
+  const double asked = query.number("load", -1, 0, scaling::LoadModel::kLoadMax);
+  const auto load = asked >= 0 ? std::optional(asked) : std::nullopt;
+  ScalingPort* const port = scaling_of(call, query);
   if (port == nullptr) return;
   using scaling::ServiceState;
   port->state(
       call->captured[0],
-      Call::then<ServiceState>(call, "the service", [this, call](const ServiceState& state) {
+      Call::then<ServiceState>(call, "the service", [this, call, load](const ServiceState& state) {
         json::Writer out;
-        write(state, backend_.now(), out);
+        write(state, backend_.now(), load, out);
         call->answer(json_response(std::move(out)));
       }));
 }
@@ -149,16 +158,15 @@ void Service::get_backtest_plot(const CallPtr& call) {
 void Service::get_scaling_metric(const CallPtr& call) {
   ScalingPort* const port = scaling_of(call);
   if (port == nullptr) return;
-  using scaling::ServiceState;
-  port->state(
+  port->advice(
       call->captured[0],
-      Call::then<ServiceState>(call, "the service", [this, call](const ServiceState& state) {
-        const auto advice = state.service.advise(backend_.now(), state.options);
+      backend_.now(),
+      Call::then<scaling::Advice>(call, "the service", [call](const scaling::Advice& advice) {
         if (!advice.replicas)
           return call->answer(problem(409, "too little is known of the service for an advice"));
         json::Writer out;
         out.begin_object();
-        out.field("service", state.name);
+        out.field("service", call->captured[0]);
         out.field("value", *advice.replicas);
         out.end_object();
         call->answer(json_response(std::move(out)));

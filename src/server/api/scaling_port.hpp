@@ -30,7 +30,12 @@ class ScalingPort {
 
   /// Learns the report and gives the advice that follows from all that is known.
   virtual void advise(scaling::Report report, Done<scaling::Advice> done) = 0;
-  virtual void services(Done<std::vector<scaling::ServiceState>> done) = 0;
+  /// At most `count_max`, those told of most recently.
+  virtual void services(EventTime now,
+                        std::size_t count_max,
+                        Done<std::vector<scaling::ServiceSummary>> done) = 0;
+  /// What is advised at that time; learns and counts nothing.
+  virtual void advice(std::string service, EventTime now, Done<scaling::Advice> done) = 0;
   virtual void state(std::string service, Done<scaling::ServiceState> done) = 0;
   /// kConflict with the minutes that are needed as its position; kMissing when the service is not
   /// known; kOutOfRange while its capacity is not.

@@ -71,6 +71,18 @@ TEST_F(ScalingApi, AHistoryGivesAnAdviceAtOnce) {
   for (const char* target : {"/scaling", "/scaling/web", "/scaling/web/metric"})
     EXPECT_EQ(ask("GET", target).status, 200u) << target;
   EXPECT_EQ(ask("GET", "/scaling/web/backtest").status, 409u);
+  EXPECT_THAT(ask("GET", "/scaling/web?load=160").body,
+              HasSubstr(R"("performance":[{"load":80,"response_time_s":null,"cpu_ratio":0.4)"))
+      << "two instances, of which one uses .005 for a unit of load";
+  EXPECT_EQ(ask("GET", "/scaling/web?load=-1").status, 422u);
+}
+
+TEST_F(ScalingApi, ListsNoMoreServicesThanAreAskedFor) {
+  for (const char* path : {"/scaling/a", "/scaling/b", "/scaling/c"})
+    ASSERT_EQ(ask("PUT", path, "{}").status, 201u);
+  EXPECT_THAT(ask("GET", "/scaling").body, HasSubstr(R"("count":3)"));
+  EXPECT_THAT(ask("GET", "/scaling?limit=2").body, HasSubstr(R"("count":2)"));
+  EXPECT_EQ(ask("GET", "/scaling?limit=0").status, 422u);
 }
 
 TEST_F(ScalingApi, AHistoryToldAfterTheFirstCallGivesAnAdviceToo) {

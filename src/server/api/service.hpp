@@ -26,6 +26,7 @@ namespace liminal::api {
 struct Call;
 struct Route;
 class ModelsPort;
+class Query;
 class ScalingPort;
 struct PredictRequest;
 struct Predictor;
@@ -139,6 +140,7 @@ class Service {
   void answer_limits(const CallPtr& call, std::size_t overrides_max);
   // scaling_handlers.cpp
   ScalingPort* scaling_of(const CallPtr& call);
+  ScalingPort* scaling_of(const CallPtr& call, Query& query);
   void post_scaling(const CallPtr& call);
   void list_scaling(const CallPtr& call);
   void get_scaling(const CallPtr& call);

@@ -116,7 +116,8 @@ Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool&
       ++evicted_;
     }
     entry = std::make_shared<Entry>(service);
-    entry->said = scaling::Advice{};  // nothing is known yet
+    entry->said = Said{};  // nothing is known yet
+    entry->said->summary.name = service;
     recent_.push_front(entry);
     by_name_.emplace(service, recent_.begin());
   }
@@ -152,13 +153,19 @@ scaling::Advice Scaling::learn(Entry& entry, const scaling::Report& report) {
         {scaling::Reason::Kind::kPastUntold, static_cast<double>(learnt.past), 0});
   ++advices_[static_cast<std::size_t>(advice.action)];
   entry.bytes = entry.service.memory_bytes();
+  return say(entry, std::move(advice)).advice;
+}
+
+/// The entry is locked.
+Scaling::Said Scaling::say(const Entry& entry, scaling::Advice advice) {
+  scaling::ServiceSummary summary = scaling::summary_of(entry.name, entry.service, advice);
   const std::lock_guard lock(entry.said_mutex);
-  entry.said = advice;
-  return advice;
+  entry.said = Said{std::move(advice), std::move(summary)};
+  return *entry.said;
 }
 
 /// Without waiting for a report that is being learnt.
-scaling::Advice Scaling::advice_of(const Entry& entry, EventTime now) {
+Scaling::Said Scaling::said_by(const Entry& entry, EventTime now) {
   std::unique_lock lock(entry.mutex, std::try_to_lock);
   if (!lock) {
     const std::lock_guard said(entry.said_mutex);
@@ -166,10 +173,7 @@ scaling::Advice Scaling::advice_of(const Entry& entry, EventTime now) {
   }
   // Nothing was said since the start: of what is learnt or saved first, this once is waited for.
   if (!lock) lock.lock();
-  scaling::Advice advice = entry.service.advise(now, entry.options);
-  const std::lock_guard said(entry.said_mutex);
-  entry.said = advice;
-  return advice;
+  return say(entry, entry.service.advise(now, entry.options));
 }
 
 void Scaling::advise(scaling::Report report, Done<scaling::Advice> done) {
@@ -198,11 +202,11 @@ void Scaling::advise(scaling::Report report, Done<scaling::Advice> done) {
   if (!taken) shared->second(failure(ErrorCode::kUnavailable));
 }
 
-std::vector<scaling::ServiceState> Scaling::services() const {
-  std::vector<scaling::ServiceState> all;
+std::vector<scaling::ServiceSummary> Scaling::services(EventTime now, std::size_t count_max) const {
+  std::vector<scaling::ServiceSummary> all;
   for (const EntryPtr& entry : entries()) {
-    const std::lock_guard lock(entry->mutex);
-    all.push_back({entry->name, entry->options, entry->service});
+    if (all.size() >= count_max) break;
+    all.push_back(said_by(*entry, now).summary);
   }
   return all;
 }
@@ -217,7 +221,7 @@ Result<scaling::ServiceState> Scaling::state(const std::string& service) const {
 Result<scaling::Advice> Scaling::advice(const std::string& service, EventTime now) const {
   const EntryPtr entry = find(service);
   if (!entry) return failure(ErrorCode::kMissing);
-  return advice_of(*entry, now);
+  return said_by(*entry, now).advice;
 }
 
 void Scaling::backtest(std::string service, Done<scaling::Backtest> done) {
@@ -273,7 +277,7 @@ std::vector<Scaling::Line> Scaling::lines(EventTime now, std::size_t count_max) 
   std::vector<Line> out;
   for (const EntryPtr& entry : entries()) {
     if (out.size() >= count_max) break;
-    if (entry->shown) out.push_back({entry->name, advice_of(*entry, now)});
+    if (entry->shown) out.push_back({entry->name, said_by(*entry, now).advice});
   }
   return out;
 }

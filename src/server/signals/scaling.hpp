@@ -64,7 +64,9 @@ class Scaling {
   bool run(std::function<void()> work);
   /// kTooLarge when the service is not known and no other may be forgotten for it.
   void advise(scaling::Report report, Done<scaling::Advice> done);
-  [[nodiscard]] std::vector<scaling::ServiceState> services() const;
+  /// At most `count_max`, those told of most recently; waits for nobody, as `advice`.
+  [[nodiscard]] std::vector<scaling::ServiceSummary> services(EventTime now,
+                                                              std::size_t count_max) const;
   [[nodiscard]] Result<scaling::ServiceState> state(const std::string& service) const;
   /// What is advised now; changes and counts nothing. Waits for nobody: while a long report of the
   /// service is learnt it is what was advised last.
@@ -89,6 +91,11 @@ class Scaling {
   [[nodiscard]] std::vector<Line> lines(EventTime now, std::size_t count_max = 64) const;
 
  private:
+  /// What was advised, and from what.
+  struct Said {
+    scaling::Advice advice;
+    scaling::ServiceSummary summary;
+  };
   struct Entry {
     explicit Entry(std::string by) : name(std::move(by)) {}
     const std::string name;
@@ -99,10 +106,10 @@ class Scaling {
     bool changed = false;
     bool forgotten = false;
     std::chrono::steady_clock::time_point saved_at{};
-    mutable std::mutex said_mutex;                ///< of what follows, held for a copy
-    mutable std::optional<scaling::Advice> said;  ///< the latest advice
-    std::atomic<std::uint64_t> bytes = 0;         ///< of the service, when it was last told of
-    std::atomic<bool> shown = false;              ///< as `configured`
+    mutable std::mutex said_mutex;         ///< of what follows, held for a copy
+    mutable std::optional<Said> said;      ///< the latest
+    std::atomic<std::uint64_t> bytes = 0;  ///< of the service, when it was last told of
+    std::atomic<bool> shown = false;       ///< as `configured`
   };
   using EntryPtr = std::shared_ptr<Entry>;
 
@@ -110,7 +117,8 @@ class Scaling {
   Result<EntryPtr> find_or_add(const std::string& service, bool& is_new);
   [[nodiscard]] bool is_kept(const Entry& entry) const;
   [[nodiscard]] std::vector<EntryPtr> entries() const;
-  [[nodiscard]] static scaling::Advice advice_of(const Entry& entry, EventTime now);
+  [[nodiscard]] static Said say(const Entry& entry, scaling::Advice advice);
+  [[nodiscard]] static Said said_by(const Entry& entry, EventTime now);
   scaling::Advice learn(Entry& entry, const scaling::Report& report);
   void remove_file(Entry& entry);
   void load();

@@ -45,6 +45,12 @@ TEST(Scaling, BuildsAHistoryFromRepeatedCallsAndAdvisesFromIt) {
   EXPECT_NE(advice->action, scaling::Action::kMonitor);
   EXPECT_EQ(scaling.counters().services, 1u);
   EXPECT_EQ(scaling.counters().rows, 201u);
+  const auto listed = scaling.services(minute(200), 10);
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0].name, "web");
+  EXPECT_EQ(listed[0].minutes, 200u);
+  EXPECT_EQ(listed[0].recommended, advice->replicas);
+  EXPECT_TRUE(scaling.services(minute(200), 0).empty());
 }
 
 TEST(Scaling, ALongHistoryIsLearntOnItsOwnThreadToTheSameState) {
