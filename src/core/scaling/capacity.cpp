@@ -18,6 +18,8 @@ constexpr double kPointsMin = 30;
 constexpr double kSlopeErrors = 3;
 /// How much the load must have varied, relative to its mean.
 constexpr double kSpreadMin = .05;
+/// What a constant may seem to change by, in parts of it.
+constexpr double kRounding = 1e-6;
 /// What is assumed of a proportional law: half of it could be there without load.
 constexpr double kProportionalError = .25;
 
@@ -80,7 +82,8 @@ std::optional<FadingLine::Fit> FadingLine::fit(double spread_min) const {
   const double var_y = std::max(0., yy_ / weight_ - mean_y * mean_y);
   const double rest = std::max(0., var_y - fit.slope * fit.slope * var_x);
   fit.noise = sqrt(rest);
-  fit.slope_error = sqrt(rest / var_x / std::max(1., points_ - 2));
+  fit.slope_error = std::max(sqrt(rest / var_x / std::max(1., points_ - 2)),
+                             kRounding * std::abs(mean_y) / sqrt(var_x));
   return fit;
 }
 

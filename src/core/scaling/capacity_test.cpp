@@ -80,6 +80,15 @@ TEST(CapacityModel, AResourceThatDoesNotDependOnTheLoadNeverEnds) {
   EXPECT_FALSE(model.limit(Resource::kMemory, {}));
 }
 
+TEST(CapacityModel, AConstantIsNoLineOfItsRounding) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    CapacityModel model;
+    Random random(seed);
+    for (int i = 0; i < 500; ++i) model.observe({50 + 100 * random.uniform(), .3, .7, .2});
+    EXPECT_FALSE(model.bottleneck({})) << seed;
+  }
+}
+
 RC_GTEST_PROP(CapacityModel, StaysFiniteWhateverIsObserved, ()) {
   CapacityModel model;
   const auto value = [] {

@@ -29,7 +29,7 @@ static_assert(kClockAt + 2 == LoadHistory::kFeatures);
 
 constexpr double kLagClip = 2;
 /// Units that the usual load is.
-constexpr double kUsualUnits = 1000;
+constexpr double kUsualUnits = 100;
 /// How far the usual load may drift from that, in ln.
 constexpr double kUnitDrift = 1.3862943611198906;  // ln 4
 /// Less says nothing of the usual load.

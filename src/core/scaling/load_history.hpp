@@ -17,7 +17,7 @@ namespace liminal::scaling {
 /// much later. A minute may be missing: it has no level and no peak, and a feature that would need
 /// it is 0; a peak needs half of its minutes.
 ///
-/// The unit is a thousandth of the usual load (the geometric mean over a week of the minutes that
+/// The unit is a hundredth of the usual load (the geometric mean over a week of the minutes that
 /// had any), so that it does not matter in what unit and per what time loads are told. It is chosen
 /// anew, and the history told in it, when it has come to be wrong by a factor of four.
 ///
@@ -54,8 +54,10 @@ class LoadHistory {
   [[nodiscard]] std::uint64_t known_minutes() const { return known_; }
   [[nodiscard]] std::int64_t last_minute() const { return last_minute_; }
   [[nodiscard]] std::uint32_t horizon() const { return horizon_; }
-  /// A load of which less is as good as none; 0 until there was any.
+  /// What ℓ counts loads in; 0 until there was any.
   [[nodiscard]] double unit() const { return unit_; }
+  /// Less of a load is as good as none: a thousandth of the usual.
+  [[nodiscard]] double load_min() const { return .1 * unit_; }
   /// ℓ of a load, and the other way round.
   [[nodiscard]] double log_of(double load) const;
   [[nodiscard]] double load_of(double log_load) const;

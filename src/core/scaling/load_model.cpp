@@ -116,7 +116,7 @@ double LoadModel::peak(double probability) const {
   const double growth = ready() ? mean_ + scale_ * residuals_.upper(mean_ + scale_, probability)
                                 : mean_ + kHeadroomUnknown;
   const double load = history_.load_of(history_.level() + growth);
-  return load < history_.unit() ? 0 : load;
+  return load < history_.load_min() ? 0 : load;
 }
 
 std::size_t LoadModel::memory_bytes() const {

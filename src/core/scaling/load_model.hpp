@@ -43,7 +43,7 @@ class LoadModel {
   /// Quantiles may be asked for: an hour of residuals is known.
   [[nodiscard]] bool ready() const { return residuals_.ready(); }
   /// The load that the highest of the next `horizon` minutes exceeds with at most `probability`; 0
-  /// when that is less than a unit.
+  /// when that is as good as none.
   [[nodiscard]] double peak(double probability) const;
   /// The foretold centre and error scale of the peak's ℓ.
   [[nodiscard]] double centre() const { return history_.level() + mean_; }

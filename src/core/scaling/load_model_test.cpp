@@ -55,8 +55,8 @@ TEST(LoadModel, KnowsTheLevelOnlyUntilAnHourOfResidualsIsThere) {
   for (std::int64_t t = 0; t < 60; ++t) {
     model.step(t, 99);
     EXPECT_FALSE(model.ready());
-    // 16 % of ℓ, which is told in thousandths of the usual load.
-    EXPECT_NEAR(model.peak(.01), 99 * (1.001 * std::exp(.16) - .001), 1e-3);
+    // 16 % of ℓ, which is told in hundredths of the usual load.
+    EXPECT_NEAR(model.peak(.01), 99 * (1.01 * std::exp(.16) - .01), 1e-3);
   }
   for (std::int64_t t = 60; t < 80; ++t) model.step(t, 99);
   EXPECT_TRUE(model.ready());
@@ -109,7 +109,6 @@ TEST(LoadModel, GoesOnInAnotherUnitWhenTheUsualLoadChanges) {
   Random random(5);
   for (std::int64_t t = 0; t < 1000; ++t) model.step(t, made_up_load(t, random));
   const double unit = model.history().unit(), before = *model.history().load_before(1);
-  EXPECT_NEAR(unit, .1, .05);
   for (std::int64_t t = 1000; t < 1600; ++t) model.step(t, 1e6 * made_up_load(t, random));
   EXPECT_GT(model.history().unit(), 10 * unit);
   EXPECT_NEAR(*model.history().load_before(601), before, 1e-2 * before);

@@ -61,8 +61,8 @@ Plan Planner::next(const LoadModel& model,
     const LoadHistory& history = model.history();
     const double from = history.log_of(before_);
     covered_ = history.load_of(from - kRelease * (from - history.log_of(covered_)));
-    // Less than a unit is as good as none, and no instance is kept for it.
-    if (covered_ < history.unit()) covered_ = 0;
+    // For what is as good as none no instance is kept.
+    if (covered_ < history.load_min()) covered_ = 0;
   }
   out.load = covered_;
   out.forecast = std::ceil(out.load / capacity);

@@ -72,8 +72,8 @@ TEST_F(ScalingApi, AHistoryGivesAnAdviceAtOnce) {
     EXPECT_EQ(ask("GET", target).status, 200u) << target;
   EXPECT_EQ(ask("GET", "/scaling/web/backtest").status, 409u);
   EXPECT_THAT(ask("GET", "/scaling/web?load=160").body,
-              HasSubstr(R"("performance":[{"load":80,"response_time_s":null,"cpu_ratio":0.4)"))
-      << "two instances, of which one uses .005 for a unit of load";
+              HasSubstr(R"("performance":[{"load":80,"response_time_s":null,"cpu_ratio":0.8)"))
+      << "two instances, of which one uses .01 for a unit of load";
   EXPECT_EQ(ask("GET", "/scaling/web?load=-1").status, 422u);
 }
 
