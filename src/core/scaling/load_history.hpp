@@ -56,8 +56,8 @@ class LoadHistory {
   [[nodiscard]] std::uint32_t horizon() const { return horizon_; }
   /// What ℓ counts loads in; 0 until there was any.
   [[nodiscard]] double unit() const { return unit_; }
-  /// Less of a load is as good as none: a thousandth of the usual.
-  [[nodiscard]] double load_min() const { return .1 * unit_; }
+  /// Less of a load is as good as none: a hundredth of the usual.
+  [[nodiscard]] double load_min() const { return unit_; }
   /// ℓ of a load, and the other way round.
   [[nodiscard]] double log_of(double load) const;
   [[nodiscard]] double load_of(double log_load) const;
