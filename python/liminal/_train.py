@@ -117,9 +117,9 @@ def train(
         workers = 2 if fits is None else fits.at_once()
     if not 1 <= workers <= 64:
         raise ValueError("workers: must be 1 to 64")
-    if not (1 <= time_budget_s <= 864_000 and (fits_max is None or 1 <= fits_max <= 100_000)):
+    if not (1 <= time_budget_s <= 864_000 and (fits_max is None or 8 <= fits_max <= 100_000)):
         raise ValueError("time_budget_s: must be 1 to 864000" if fits_max is None
-                         else "fits_max: must be 1 to 100000")
+                         else "fits_max: must be 8 to 100000")
     unsupervised = task in ("anomaly", "clustering")
     if target is None and not unsupervised:
         raise ValueError("target: is needed for this task")

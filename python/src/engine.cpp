@@ -292,8 +292,10 @@ std::optional<traffic::Alert> Engine::feedback(ShardId shard,
   const auto found = alerts_.find(key(shard, number));
   if (found == alerts_.end()) return std::nullopt;
   traffic::Alert& alert = found->second;
+  const bool news = traffic::is_news(verdict, alert.feedback);
   alert.feedback = verdict;
   (void)engine_.shard(shard).feedback(number, verdict);
+  if (!news) return alert;
   for (std::uint32_t i = 0; i < kShards; ++i)
     engine_.shard(ShardId{static_cast<std::uint8_t>(i)}).count_feedback(alert.type, verdict);
   salience_.feedback(alert.type, verdict);

@@ -70,7 +70,7 @@ class ModelsOf final : public api::ModelsPort {
   learn::Asked<learn::ModelVersion> bring(const std::string& model,
                                           const std::string& file,
                                           const learn::Bringing& bringing) override {
-    return registry_->bring(model, file, bringing, sources_.now());
+    return registry_->bring(model, file, bringing, sources_.now(), "api");
   }
   learn::Asked<std::string> report(const std::string& model,
                                    std::uint32_t version,

@@ -84,6 +84,7 @@ std::uint32_t RemoteFits::at_once() const {
 
 training::Fitting RemoteFits::fitting() const {
   return [state = state_](const training::FitSource& source) -> training::MakeFitter {
+    state->complain("");  // what another training met is not told of this one
     const Held fit = state->prepare(training::encode(source));
     return [state, fit]() -> learn::Fitter {
       return [state, fit](const learn::Material& material,

@@ -132,12 +132,12 @@ def test_others_run_meanwhile_and_the_search_can_be_ended():
 ])
 def test_what_is_wrong_is_named(change, named):
     with pytest.raises(ValueError, match=named):
-        liminal.train(table(), **({"target": "y", "fits_max": 1} | change))
+        liminal.train(table(), **({"target": "y", "fits_max": 8} | change))
 
 
 def test_too_few_rows_are_counted():
     with pytest.raises(ValueError, match="more of the rarer class are needed"):
-        liminal.train(table(12), "y", fits_max=1)
+        liminal.train(table(12), "y", fits_max=8)
     with pytest.raises(ValueError, match="all of one length"):
         liminal.train({"a": [1, 2], "b": [1]}, "b")
 

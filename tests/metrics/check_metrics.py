@@ -34,7 +34,7 @@ TROUBLE = {
     "liminal_learning_triggers_total", "liminal_learning_refusals_total",
 }
 # What makes one family move each: little room for users, services and stored rows.
-NARROW = ["--set", "engine.users_max=1", "--set", "scaling.services_max=1",
+NARROW = ["--set", "engine.users_max=1", "--set", "scaling.services_max=2",
           "--set", "store.rows_per_second=1", "--set", "store.row_interval=1 s"]
 # Shown only where gRPC, an actor or TLS is configured; their own tests move them.
 ELSEWHERE = {"liminal_grpc_calls_total", "liminal_grpc_streams",
@@ -162,7 +162,9 @@ def main():
             front.call("POST", "/ml/events", json.dumps(
                 {"user_id": "eve", "kind": "message", "timestamp": time.time() - 3600}),
                 "application/x-ndjson")
-            hub.call("PUT", "/scaling/web", json.dumps({"replicas_min": 1}))
+            for service in ("one", "two"):  # the server itself is the other of two
+                hub.call("POST", "/scaling", json.dumps({"service": service, "current_replicas": 1,
+                                                         "usage_patterns": {"request_rate": 1}}))
             alerts = json.loads(
                 front.call("GET", "/ml/anomalies/recent?min_severity=low"))["alerts"]
             front.call("POST", f"/ml/anomalies/{alerts[0]['id']}/feedback",

@@ -93,8 +93,10 @@ def main():
             assert time.monotonic() < end, f"{points} rows of a client that hung up were learnt"
             time.sleep(.05)
 
-        answer, text = server.send("POST", "/anomaly", batch("gone", first=-ROWS))
-        assert answer.status == 422 and b"row after row" in text, (answer.status, text[:300])
+        ahead = json.loads(batch("gone", first=ROWS))
+        ahead["metrics"][-1] = {"m0": 1, "timestamp": time.time() + 3600}
+        answer, text = server.send("POST", "/anomaly", ahead)
+        assert answer.status == 422 and b"ahead" in text, (answer.status, text[:300])
         assert server.points("gone", "m0") == points, "of what is refused nothing is learnt"
 
         events = {"features": [{"type": f"t{i % 9}", "severity": "low", "value": i % 7 / 7} for i in range(ROWS)]}

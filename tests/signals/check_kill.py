@@ -16,6 +16,7 @@ seconds), more is told and the server is killed at once. After the next start
 """
 import json
 import pathlib
+import re
 import signal
 import sys
 import tempfile
@@ -67,10 +68,11 @@ def say(server, id_, verdict):
     server.ask("POST", f"/ml/anomalies/{id_}/feedback", {"verdict": verdict})
 
 
-def judged_missing(server):
-    """How many judgements more of the rarer kind the ranking needs to be trained."""
-    return server.ask("POST", "/ml/models/train", {"model_name": "salience_ranking", "data_source": "store"},
-                      status=409)["rows_missing"]
+def judged(server):
+    """How many alerts the ranking knows that were true, and that were not."""
+    detail = server.ask("POST", "/ml/models/train", {"model_name": "salience_ranking", "data_source": "store"},
+                        status=409)["detail"]
+    return tuple(map(int, re.search(r"(\d+) anomalous and (\d+) ordinary", detail).groups()))
 
 
 def wait_until_saved(server, data, since):
@@ -93,7 +95,7 @@ def main():
         folder = pathlib.Path(name)
         data = folder / "data"
         server = Server(program, folder)
-        none_judged = judged_missing(server)
+        assert judged(server) == (0, 0)
         server.ask("POST", "/anomaly", {"source": "web", "metrics": rows(0, 3000)})
         before = server.ask("POST", "/scaling", {"service": "shop", "history": load(300, int(time.time())),
                                                  "usage_patterns": USAGE,
@@ -103,7 +105,7 @@ def main():
         flood(server, users)
         told = alerts(server, users)
         judge(server, told[:4])
-        assert judged_missing(server) == none_judged - 2
+        assert judged(server) == (2, 2)
         # What was begun before all was told has ended by then.
         wait_until_saved(server, data, time.time() + 1)
 
@@ -112,26 +114,25 @@ def main():
         server.ask("POST", "/anomaly", {"source": "web", "metrics": rows(3000, 10)})
         judge(server, told[4:])
         say(server, told[0], "expected")
-        missing = judged_missing(server)
-        assert missing == none_judged - 3, (none_judged, missing)
+        assert judged(server) == (3, 5), judged(server)
         server.end(signal.SIGKILL)
 
         server = Server(program, folder)
         series = server.ask("GET", "/anomaly/series/web/cpu")
         assert 3000 <= series["points"] <= 3010, series
         assert (series["min"], series["max"], series["upper_limit"]) == (0, 1, .9), series
-        judged = server.ask("POST", "/anomaly", {"source": "web", "metrics": [*rows(3010, 20), {"cpu": .99, "timestamp": BEGIN + 3030}]})
-        states = [row["state"] for row in judged["anomalies"]]
-        assert set(states[:-1]) == {"normal"} and judged["anomalies"][-1]["is_anomaly"], states
+        scored = server.ask("POST", "/anomaly", {"source": "web", "metrics": [*rows(3010, 20), {"cpu": .99, "timestamp": BEGIN + 3030}]})
+        states = [row["state"] for row in scored["anomalies"]]
+        assert set(states[:-1]) == {"normal"} and scored["anomalies"][-1]["is_anomaly"], states
         after = server.ask("POST", "/scaling", {"service": "shop", "usage_patterns": USAGE,
                                                 "current_replicas": 2})["predictions"]
         assert after["action"] == before["action"], (before, after)
         service = server.ask("GET", "/scaling/shop")
         assert service["settings"]["replicas_min"] == 2, service
-        assert judged_missing(server) == missing, "acknowledged judgements are lost, or count twice"
+        assert judged(server) == (3, 5), "acknowledged judgements are lost, or count twice"
         server.end()
         server = Server(program, folder)
-        assert judged_missing(server) == missing
+        assert judged(server) == (3, 5)
         server.end()
     print("series, service and judgements came back")
 

@@ -153,10 +153,7 @@ void ServerBackend::feedback(api::AlertId id,
     const std::string name = traffic::alert_id(*found);
     const traffic::FindingType type = found->type;
     const Alert about = *found;
-    // What is said again counts once.
-    constexpr auto kTrue = traffic::FeedbackVerdict::kTruePositive;
-    const bool news = about.feedback == traffic::FeedbackVerdict::kNone ||
-                      (about.feedback == kTrue) != (verdict == kTrue);
+    const bool news = traffic::is_news(verdict, about.feedback);
     const Result<void> queued = parts_.store.put(
         {std::move(said), audit("feedback", name, std::string(traffic::name(verdict)))},
         [=, this](Result<void> committed) {

@@ -9,7 +9,6 @@
 
 #include "app/configuration/quantity.hpp"
 #include "core/base/hash.hpp"
-#include "io/onnx/read.hpp"
 #include "server/training/incidents.hpp"
 #include "server/training/ranking.hpp"
 #include "server/training/report_page.hpp"
@@ -205,7 +204,7 @@ Asked<std::vector<learn::AliasChange>> ModelKeeper::history(const std::string& m
 Asked<learn::ModelVersion> ModelKeeper::bring(const std::string& model,
                                               const std::string& file,
                                               const learn::Bringing& bringing) {
-  auto version = registry_->bring(model, file, bringing, parts_.clock.now());
+  auto version = registry_->bring(model, file, bringing, parts_.clock.now(), "api");
   if (version) note("api", "model.bring", model, fmt::format("version {}", version->number));
   return version;
 }
@@ -229,6 +228,7 @@ Asked<std::string> ModelKeeper::file(const std::string& model, std::uint32_t ver
 }
 
 bool ModelKeeper::lacks(const std::string& model, const std::string& sha256) const {
+  if (adopted_.contains(sha256)) return false;
   const auto state = registry_->model(model);
   return state && std::none_of(state->versions.begin(),
                                state->versions.end(),
@@ -240,17 +240,15 @@ std::optional<std::string> ModelKeeper::adopt(const std::string& model,
                                               std::string_view file,
                                               const std::string& reason) {
   if (registry::sha256_of(file) != sha256) return "the file is not what was announced";
-  auto read = onnx::read(file);
-  if (!read) return read.error().text;
-  learn::TrainedModel brought;
-  brought.model = std::move(*read);
-  brought.reasons = {reason};
-  learn::TrainingJob none;
-  none.request.model = model;
-  const auto published =
-      registry_->publish(brought, learn::Alias::kChampion, none, parts_.clock.now(), "cluster");
-  if (!published) return published.error().text;
-  note("cluster", "model.load", model, fmt::format("version {}", published->number));
+  learn::Bringing bringing;
+  bringing.file = reason;
+  const auto brought = registry_->bring(model, file, bringing, parts_.clock.now(), "cluster");
+  if (!brought) return brought.error().text;
+  const auto loaded =
+      registry_->load(model, brought->number, "cluster", reason, parts_.clock.now());
+  if (!loaded) return loaded.error().text;
+  adopted_.insert(sha256);  // another release may write the same model as other bytes
+  note("cluster", "model.load", model, fmt::format("version {}", *loaded));
   return std::nullopt;
 }
 
@@ -371,6 +369,9 @@ Asked<learn::ExperimentView> ModelKeeper::begin_experiment(
       request.options.mode == learn::ExperimentOptions::Mode::kSplit)
     return training::wrong("mode",
                            "must be shadow: messages are judged by the champion for every user");
+  if (request.model == learn::kLoadPrediction &&
+      request.options.mode == learn::ExperimentOptions::Mode::kSplit)
+    return training::wrong("mode", "must be shadow: the server's load is no user's");
   auto begun = experiments_.begin(request);
   if (begun)
     note("api", "experiment.begin", request.model, fmt::format("experiment {}", begun->id));

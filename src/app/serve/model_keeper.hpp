@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -137,6 +138,7 @@ class ModelKeeper final : public api::ModelsPort {
   const std::shared_ptr<const training::KenningOptions> kenning_;
   registry::Experiments experiments_;
   registry::Answers answers_;
+  std::set<std::string> adopted_;       ///< files taken over from a cluster; of the uplink's thread
   SteadyTime observed_{};               ///< feature rows up to here; of the working thread
   std::optional<std::int64_t> minute_;  ///< that is being counted; of the thread of `second`
   std::uint64_t messages_before_ = 0;

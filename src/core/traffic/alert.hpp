@@ -16,6 +16,11 @@ enum class AlertStatus : std::uint8_t { kOpen, kResolved };
 enum class FeedbackVerdict : std::uint8_t { kNone, kTruePositive, kFalsePositive, kExpected };
 [[nodiscard]] std::string_view name(FeedbackVerdict verdict);
 [[nodiscard]] std::optional<FeedbackVerdict> feedback_by_name(std::string_view name);
+/// Whether a word about an alert says other than the one before: what is said again counts once.
+[[nodiscard]] constexpr bool is_news(FeedbackVerdict word, FeedbackVerdict before) {
+  constexpr auto kTrue = FeedbackVerdict::kTruePositive;
+  return before == FeedbackVerdict::kNone || (before == kTrue) != (word == kTrue);
+}
 
 /// Findings of one type about one user that belong together, from the first to the last. Identity
 /// is (user, type) while open; a later one is a new alert. `first` says why it was raised;

@@ -70,9 +70,10 @@ struct Call : std::enable_shared_from_this<Call> {
 /// one before. When too much waits there the answer breaks off.
 [[nodiscard]] http::NextPiece pieces(Runner runner, std::function<http::Piece()> make);
 
-/// Whether the answer may be given in pieces: one that is remembered under a key must be whole.
+/// Whether the answer may be given in pieces: that of a body which was large enough to be worked on
+/// elsewhere, unless it is remembered under a key, which must be whole.
 [[nodiscard]] inline bool may_be_in_pieces(const Call& call) {
-  return call.request.takes_pieces && call.idempotency_key.empty();
+  return call.held != nullptr && call.request.takes_pieces && call.idempotency_key.empty();
 }
 
 /// Reads the body as one JSON object by `read(Fields&)`. Answers, and returns false, when it is

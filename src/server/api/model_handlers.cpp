@@ -86,14 +86,8 @@ void Service::with_models(const CallPtr& call, std::function<void(ModelsPort&)> 
 /// Asks the core's own models at once, foreign ones elsewhere.
 void Service::ask(const CallPtr& call, const Predictor& by, std::function<void()> work) {
   if (by.scorer->model() != nullptr) return work();
-  const bool taken = models_->run_foreign([call, work = std::move(work)] {
-    try {
-      work();
-    } catch (const std::exception&) {
-      call->answer(problem(500, "this request could not be worked on"));
-    }
-  });
-  if (!taken) call->answer(problem(Error{ErrorCode::kUnavailable, 0}, "the model"));
+  later(
+      call, [this](auto task) { return models_->run_foreign(std::move(task)); }, std::move(work));
 }
 
 void Service::list_models(const CallPtr& call) {

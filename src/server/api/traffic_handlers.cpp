@@ -9,6 +9,10 @@
 namespace liminal::api {
 namespace {
 
+/// A row may come from a clock that is so much ahead: beyond it, what is learnt by time would rest
+/// until then.
+constexpr Duration kRowAheadMax = std::chrono::minutes{5};
+
 constexpr std::uint64_t kListMax = 10'000;
 constexpr std::size_t kRejectionsMax = 1000;
 constexpr std::size_t kRowsMax = 1000;
@@ -62,7 +66,7 @@ http::Response list_response(std::string_view name,
   return json_response(std::move(out));
 }
 
-traffic::FeatureRow read_row(json::Fields& in) {
+traffic::FeatureRow read_row(json::Fields& in, SteadyTime latest) {
   using json::Need;
   traffic::FeatureRow row;
   row.user = in.text("user_id", Need::kRequired, 1, traffic::kUserBytesMax).value_or("");
@@ -70,6 +74,7 @@ traffic::FeatureRow read_row(json::Fields& in) {
     row.address = in.text("ip_address", Need::kRequired, 1, traffic::kAddressBytesMax).value_or("");
   if (const auto at = in.time("timestamp", Need::kRequired))
     row.time = SteadyTime{at->time_since_epoch()};
+  if (row.time > latest) in.wrong("timestamp", "lies more than 5 minutes ahead");
   for (const traffic::FeatureInfo& feature : traffic::feature_schema()) {
     constexpr double kMost = std::numeric_limits<float>::max();
     row.features[feature.id] = static_cast<float>(in.number(feature.name,
@@ -82,13 +87,13 @@ traffic::FeatureRow read_row(json::Fields& in) {
   return row;
 }
 
-std::vector<traffic::FeatureRow> read_rows(json::Fields& in) {
+std::vector<traffic::FeatureRow> read_rows(json::Fields& in, SteadyTime latest) {
   std::vector<traffic::FeatureRow> rows;
   const auto* const list = in.array("features", json::Need::kRequired, 1, kRowsMax);
   if (list == nullptr) return rows;
   for (std::size_t i = 0; i < list->size(); ++i) {
     json::Fields fields = in.element("features", i, (*list)[i]);
-    rows.push_back(read_row(fields));
+    rows.push_back(read_row(fields, latest));
   }
   return rows;
 }
@@ -166,7 +171,9 @@ void Service::post_rows(const CallPtr& call) {
   Query query(call->query);
   if (!right(*call, query)) return;
   std::vector<traffic::FeatureRow> rows;
-  if (!read_body(*call, [&](json::Fields& in) { rows = read_rows(in); })) return;
+  if (!read_body(*call,
+                 [&](json::Fields& in) { rows = read_rows(in, engine_now() + kRowAheadMax); }))
+    return;
   const std::size_t accepted = rows.size();
   backend_.take_rows(std::move(rows), Call::then<void>(call, "the rows", [call, accepted] {
                        json::Writer out;

@@ -44,23 +44,6 @@ bool has_alarms(models::Task task) {
   return task == models::Task::kClassification || task == models::Task::kAnomaly;
 }
 
-/// What a version said of rows, and what that took, a row.
-struct Scored {
-  std::vector<models::Prediction> said;
-  double us = 0;
-};
-
-Result<Scored> score(const Served& served, std::span<const float> rows) {
-  Scored scored;
-  scored.said.resize(rows.size() / served.scorer->features());
-  const auto begun = Steady::now();
-  if (const auto done = served.scorer->predict(rows, scored.said); !done)
-    return tl::unexpected(done.error());
-  scored.us = std::chrono::duration<double, std::micro>(Steady::now() - begun).count() /
-              static_cast<double>(std::max<std::size_t>(scored.said.size(), 1));
-  return scored;
-}
-
 void observe_guards(
     learn::Experiment& experiment, Arm arm, double alarm_value, double us, SteadyTime now) {
   const auto& guards = experiment.options().guards;
@@ -70,6 +53,17 @@ void observe_guards(
 }
 
 }  // namespace
+
+Result<Experiments::Scored> Experiments::score(const Served& served, std::span<const float> rows) {
+  Scored scored;
+  scored.said.resize(rows.size() / served.scorer->features());
+  const auto begun = Steady::now();
+  if (const auto done = served.scorer->predict(rows, scored.said); !done)
+    return tl::unexpected(done.error());
+  scored.us = std::chrono::duration<double, std::micro>(Steady::now() - begun).count() /
+              static_cast<double>(std::max<std::size_t>(scored.said.size(), 1));
+  return scored;
+}
 
 bool Experiments::Users::first(std::string_view user) {
   if (user.empty()) return true;
@@ -287,42 +281,79 @@ std::shared_ptr<const Served> Experiments::arm(const std::string& model,
   return running.experiment.assign(hash64(user)) == Arm::kChallenger ? running.challenger : nullptr;
 }
 
+/// A running experiment of a model, while it is the one with this number; null otherwise.
+Experiments::Running* Experiments::find(const std::string& model, std::optional<std::uint64_t> id) {
+  const auto found = running_.find(model);
+  if (found == running_.end() || found->second.row.ended) return nullptr;
+  return id && found->second.row.id != *id ? nullptr : &found->second;
+}
+
+/// Models are asked under no lock: foreign ones may take their time.
 void Experiments::observe(const std::string& model,
                           std::span<const float> rows,
                           std::string_view user) {
-  const std::lock_guard lock(mutex_);
-  const auto found = running_.find(model);
-  if (found == running_.end()) return;
-  Running& running = found->second;
-  if (running.row.ended) return;
-  learn::Experiment& experiment = running.experiment;
-  const SteadyTime now = now_();
-  running.dirty = true;
-  if (experiment.options().mode == ExperimentOptions::Mode::kSplit) {
-    if (user.empty()) return;
-    const Arm arm = experiment.assign(hash64(user));
-    const Served& by = arm == Arm::kChallenger ? *running.challenger : *running.champion;
-    if (running.came.first(user)) experiment.observe_user(arm, now);
-    const auto scored = score(by, rows);
-    if (!scored) return give_up(running, by, scored.error());
-    for (const models::Prediction& said : scored->said) {
-      experiment.observe_latency(arm, scored->us);
-      observe_guards(experiment, arm, alarm(by, said) ? 1 : 0, scored->us, now);
+  std::uint64_t id = 0;
+  std::optional<Arm> arm;  // of a split
+  std::shared_ptr<const Served> one, two;
+  {
+    const std::lock_guard lock(mutex_);
+    Running* const found = find(model, {});
+    if (found == nullptr) return;
+    id = found->row.id;
+    one = found->champion;
+    two = found->challenger;
+    if (found->experiment.options().mode == ExperimentOptions::Mode::kSplit) {
+      if (user.empty()) return;
+      arm = found->experiment.assign(hash64(user));
+      found->dirty = true;
+      if (found->came.first(user)) found->experiment.observe_user(*arm, now_());
     }
-    return;
   }
-  const auto champion = score(*running.champion, rows);
-  if (!champion) return give_up(running, *running.champion, champion.error());
-  const auto challenger = score(*running.challenger, rows);
-  if (!challenger) return give_up(running, *running.challenger, challenger.error());
-  for (std::size_t i = 0; i < champion->said.size(); ++i) {
-    const bool one = alarm(*running.champion, champion->said[i]);
-    const bool two = alarm(*running.challenger, challenger->said[i]);
-    experiment.observe_agreement(agree(running, champion->said[i], challenger->said[i]));
-    experiment.observe_latency(Arm::kChampion, champion->us);
-    experiment.observe_latency(Arm::kChallenger, challenger->us);
-    observe_guards(experiment, Arm::kChampion, one ? 1 : 0, champion->us, now);
-    observe_guards(experiment, Arm::kChallenger, two ? 1 : 0, challenger->us, now);
+  if (arm) {
+    const Served& by = *arm == Arm::kChallenger ? *two : *one;
+    return observe_arm(model, id, *arm, by, score(by, rows));
+  }
+  observe_both(model, id, *one, score(*one, rows), *two, score(*two, rows));
+}
+
+void Experiments::observe_arm(const std::string& model,
+                              std::uint64_t id,
+                              Arm arm,
+                              const Served& by,
+                              const Result<Scored>& scored) {
+  const std::lock_guard lock(mutex_);
+  Running* const found = find(model, id);
+  if (found == nullptr) return;
+  if (!scored) return give_up(*found, by, scored.error());
+  const SteadyTime now = now_();
+  found->dirty = true;
+  for (const models::Prediction& said : scored->said) {
+    found->experiment.observe_latency(arm, scored->us);
+    observe_guards(found->experiment, arm, alarm(by, said) ? 1 : 0, scored->us, now);
+  }
+}
+
+void Experiments::observe_both(const std::string& model,
+                               std::uint64_t id,
+                               const Served& champion,
+                               const Result<Scored>& first,
+                               const Served& challenger,
+                               const Result<Scored>& second) {
+  const std::lock_guard lock(mutex_);
+  Running* const found = find(model, id);
+  if (found == nullptr) return;
+  if (!first) return give_up(*found, champion, first.error());
+  if (!second) return give_up(*found, challenger, second.error());
+  learn::Experiment& experiment = found->experiment;
+  const SteadyTime now = now_();
+  found->dirty = true;
+  for (std::size_t i = 0; i < first->said.size(); ++i) {
+    experiment.observe_agreement(agree(*found, first->said[i], second->said[i]));
+    experiment.observe_latency(Arm::kChampion, first->us);
+    experiment.observe_latency(Arm::kChallenger, second->us);
+    const bool one = alarm(champion, first->said[i]), two = alarm(challenger, second->said[i]);
+    observe_guards(experiment, Arm::kChampion, one ? 1 : 0, first->us, now);
+    observe_guards(experiment, Arm::kChallenger, two ? 1 : 0, second->us, now);
   }
 }
 

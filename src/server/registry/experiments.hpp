@@ -95,6 +95,24 @@ class Experiments {
   [[nodiscard]] static bool agree(Running& running,
                                   const models::Prediction& champion,
                                   const models::Prediction& challenger);
+  /// What a version said of rows, and what that took, a row.
+  struct Scored {
+    std::vector<models::Prediction> said;
+    double us = 0;
+  };
+  [[nodiscard]] static Result<Scored> score(const Served& served, std::span<const float> rows);
+  [[nodiscard]] Running* find(const std::string& model, std::optional<std::uint64_t> id);
+  void observe_arm(const std::string& model,
+                   std::uint64_t id,
+                   learn::Arm arm,
+                   const Served& by,
+                   const Result<Scored>& scored);
+  void observe_both(const std::string& model,
+                    std::uint64_t id,
+                    const Served& champion,
+                    const Result<Scored>& first,
+                    const Served& challenger,
+                    const Result<Scored>& second);
   void keep(Running& running);
   void end(Running& running, const std::string& state, const std::string& text);
   void give_up(Running& running, const Served& by, const Error& error);

@@ -373,7 +373,8 @@ Asked<learn::TrainedModel> bring(const learn::ModelDefinition& definition,
   brought.reasons = {"brought as " + bringing.file};
   auto described = onnx::description_of(file);
   if (!described) return refusal(ErrorCode::kMalformed, described.error().text);
-  if (!*described) {
+  // Whoever names an output means that of the file as it is.
+  if (!*described && bringing.output.empty() && !bringing.column) {
     auto own = onnx::read(file);
     if (own) {
       brought.model = std::move(*own);

@@ -413,14 +413,15 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
 Asked<ModelVersion> Registry::bring(const std::string& name,
                                     std::string_view file,
                                     const learn::Bringing& bringing,
-                                    SteadyTime now) {
+                                    SteadyTime now,
+                                    const std::string& actor) {
   const learn::ModelDefinition* known = definition(name);
   if (known == nullptr) return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
   const auto brought = registry::bring(*known, file, bringing, runtime_);
   if (!brought) return tl::unexpected(brought.error());
   learn::TrainingJob nobody;
   nobody.request.model = name;
-  return publish(*brought, Alias::kChallenger, nobody, now);
+  return publish(*brought, Alias::kChallenger, nobody, now, actor);
 }
 
 /// What `load` without a version means.
@@ -491,7 +492,7 @@ Asked<std::string> Registry::file(const std::string& name, std::uint32_t version
     const std::lock_guard lock(mutex_);
     if (const auto there = known(name, version); !there) return tl::unexpected(there.error());
   }
-  auto bytes = system_.read(path(name, version), onnx::kFileBytesMax);
+  auto bytes = system_.read(path(name, version), onnx::kForeignBytesMax);
   if (!bytes)
     return refusal(bytes.error().code,
                    fmt::format("the file of version {} cannot be read", version));

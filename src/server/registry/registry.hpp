@@ -87,7 +87,8 @@ class Registry {
   [[nodiscard]] learn::Asked<learn::ModelVersion> bring(const std::string& name,
                                                         std::string_view file,
                                                         const learn::Bringing& bringing,
-                                                        SteadyTime now);
+                                                        SteadyTime now,
+                                                        const std::string& actor = "command line");
 
   /// Makes a version champion and gives its number. When none is named, nothing is promoted: what
   /// is champion stays, and what was last champion is again; of a model that never had one, the

@@ -99,7 +99,7 @@ TEST(FitsApart, ATrainingOfTheServerIsTheSameAsHere) {
   BuiltinOptions options;
   options.definition = {"abuse", models::Task::kClassification, {"a", "b"}, "y"};
   options.request.model = "abuse";
-  options.request.fits_max = 6;
+  options.request.fits_max = 8;
   options.request.source = learn::DataSource::kFile;
   const Telling nobody{[] { return false; }, [](double, std::vector<learn::JobLine>) {}};
   const auto here = train_builtin(rows, options, nobody);

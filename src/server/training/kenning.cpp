@@ -10,6 +10,7 @@
 #include "io/kenning/process_group.hpp"
 #include "io/onnx/front.hpp"
 #include "server/training/asked.hpp"
+#include "server/training/ranking.hpp"
 
 namespace liminal::training {
 namespace {
@@ -163,7 +164,7 @@ std::optional<learn::Refusal> kenning_refusal(const learn::ModelDefinition& defi
                           "there is no program \"" + kenning.program +
                               "\" for Kenning: docs/kenning.md says how to install it"};
   Problems problems;
-  if (definition.task != models::Task::kClassification)
+  if (definition.task != models::Task::kClassification || definition.name == kSalienceRanking)
     problems.push_back({"trainer", "kenning is for models of the task classification"});
   if (request.unsupervised)
     problems.push_back({"unsupervised", "is for builtin: kenning learns from labels"});

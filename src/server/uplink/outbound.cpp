@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <limits>
 #include <utility>
 
 #include "io/json/traffic_writer.hpp"
@@ -12,7 +14,9 @@ namespace {
 
 constexpr std::size_t kRowsOfAParcel = 500;
 constexpr std::size_t kMetricRowsOfABatch = 10'000;  ///< as the API takes them
-constexpr std::size_t kSourceBytesMax = 128;
+constexpr std::size_t kMetricsOfABatch = 256;        ///< likewise
+constexpr std::size_t kSourceBytesMax = 128, kNameBytesMax = 128;
+constexpr auto kNoPart = std::numeric_limits<std::size_t>::max();
 
 void write(const novelty::Batch& batch, const novelty::Batch::Row& row, json::Writer& out) {
   out.begin_object();
@@ -28,7 +32,69 @@ void write(const novelty::Batch& batch, const novelty::Batch::Row& row, json::Wr
   out.end_object();
 }
 
+/// A batch whole, or in parts that the API takes, without the names that it does not.
+std::vector<novelty::Batch> parts_of(const novelty::Batch& batch) {
+  const auto short_enough = [](const std::string& name) { return name.size() <= kNameBytesMax; };
+  if (batch.metrics.size() <= kMetricsOfABatch &&
+      std::all_of(batch.metrics.begin(), batch.metrics.end(), short_enough))
+    return {batch};
+  std::vector<novelty::Batch> parts;
+  std::vector<std::pair<std::size_t, std::uint32_t>> places(batch.metrics.size(), {kNoPart, 0});
+  for (std::size_t metric = 0; metric < batch.metrics.size(); ++metric) {
+    if (!short_enough(batch.metrics[metric])) continue;
+    if (parts.empty() || parts.back().metrics.size() == kMetricsOfABatch)
+      parts.push_back({batch.source, {}, {}, {}});
+    places[metric] = {parts.size() - 1, static_cast<std::uint32_t>(parts.back().metrics.size())};
+    parts.back().metrics.push_back(batch.metrics[metric]);
+  }
+  std::vector<novelty::Batch::Row> rows(parts.size());
+  for (const novelty::Batch::Row& row : batch.rows) {
+    for (const auto& value : row.values) {
+      const auto [part, place] = places[value.metric];
+      if (part != kNoPart) rows[part].values.push_back({place, value.value});
+    }
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      if (rows[part].values.empty()) continue;
+      rows[part].at = row.at;
+      parts[part].rows.push_back(std::exchange(rows[part], {}));
+    }
+  }
+  std::erase_if(parts, [](const novelty::Batch& part) { return part.rows.empty(); });
+  return parts;
+}
+
+void write_rows(const std::vector<traffic::FeatureRow>& rows, json::Writer& out) {
+  out.key("features");
+  out.begin_array();
+  for (const traffic::FeatureRow& row : rows) json::write(row, out);
+  out.end_array();
+}
+
+void write_metrics(const novelty::Batch& batch, const std::string& gateway, json::Writer& out) {
+  out.field("source", gateway + "/" + batch.source);
+  out.key("metrics");
+  out.begin_array();
+  for (const novelty::Batch::Row& row : batch.rows) write(batch, row, out);
+  out.end_array();
+}
+
 }  // namespace
+
+std::string_view target_of(Parcel::Kind kind) {
+  return kind == Parcel::Kind::kRows ? "/ml/features/recent" : "/anomaly";
+}
+
+std::string body_of(const Parcel& parcel, const std::string& gateway) {
+  json::Writer out;
+  out.begin_object();
+  if (parcel.kind == Parcel::Kind::kRows) {
+    write_rows(parcel.features, out);
+  } else {
+    write_metrics(parcel.metrics, gateway, out);
+  }
+  out.end_object();
+  return out.take();
+}
 
 Outbound::Outbound(const Options& options, std::uint64_t seed)
     : options_(options), random_(seed), keys_(random_.bits()) {}
@@ -48,8 +114,12 @@ void Outbound::push(const novelty::Batch& batch) {
     metrics_done_.dropped += batch.rows.size();
     return;
   }
+  for (novelty::Batch& part : parts_of(batch)) queue(std::move(part));
+}
+
+void Outbound::queue(novelty::Batch batch) {
   metric_rows_ += batch.rows.size();
-  batches_.push_back(batch);
+  batches_.push_back(std::move(batch));
   while (metric_rows_ > options_.metric_rows_max) {
     metric_rows_ -= batches_.front().rows.size();
     metrics_done_.dropped += batches_.front().rows.size();
@@ -71,35 +141,18 @@ std::string Outbound::next_key() {
 }
 
 Parcel Outbound::pack_rows() {
-  Parcel parcel{Parcel::Kind::kRows, "/ml/features/recent", {}, 0, next_key()};
-  json::Writer out;
-  out.begin_object();
-  out.key("features");
-  out.begin_array();
-  for (; parcel.rows < kRowsOfAParcel && !rows_.empty(); ++parcel.rows) {
-    json::write(rows_.front(), out);
-    rows_.pop_front();
-  }
-  out.end_array();
-  out.end_object();
-  parcel.body = out.take();
+  Parcel parcel{Parcel::Kind::kRows, {}, {}, std::min(kRowsOfAParcel, rows_.size()), next_key()};
+  const auto end = rows_.begin() + static_cast<std::ptrdiff_t>(parcel.rows);
+  std::move(rows_.begin(), end, std::back_inserter(parcel.features));
+  rows_.erase(rows_.begin(), end);
   return parcel;
 }
 
 Parcel Outbound::pack_metrics() {
-  const novelty::Batch batch = std::move(batches_.front());
+  Parcel parcel{Parcel::Kind::kMetrics, {}, std::move(batches_.front()), 0, next_key()};
   batches_.pop_front();
-  metric_rows_ -= batch.rows.size();
-  Parcel parcel{Parcel::Kind::kMetrics, "/anomaly", {}, batch.rows.size(), next_key()};
-  json::Writer out;
-  out.begin_object();
-  out.field("source", options_.name + "/" + batch.source);
-  out.key("metrics");
-  out.begin_array();
-  for (const novelty::Batch::Row& row : batch.rows) write(batch, row, out);
-  out.end_array();
-  out.end_object();
-  parcel.body = out.take();
+  parcel.rows = parcel.metrics.rows.size();
+  metric_rows_ -= parcel.rows;
   return parcel;
 }
 

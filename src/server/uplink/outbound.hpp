@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/random.hpp"
@@ -26,11 +27,14 @@ struct Counters {
 struct Parcel {
   enum class Kind : std::uint8_t { kRows, kMetrics };
   Kind kind = Kind::kRows;
-  std::string target;
-  std::string body;  ///< JSON
+  std::vector<traffic::FeatureRow> features;  ///< of `kRows`
+  novelty::Batch metrics;                     ///< of `kMetrics`
   std::uint64_t rows = 0;
   std::string key;  ///< the same for every attempt: the cluster takes it once
 };
+[[nodiscard]] std::string_view target_of(Parcel::Kind kind);
+/// As JSON; sources of metrics are called `gateway`/source.
+[[nodiscard]] std::string body_of(const Parcel& parcel, const std::string& gateway);
 
 /// What waits to be sent, and when the next attempt is due: the pure part, told the time.
 ///
@@ -44,6 +48,8 @@ class Outbound {
   Outbound(const Options& options, std::uint64_t seed);
 
   void push(traffic::FeatureRow row);
+  /// What the cluster's API would refuse is left out: names of more than 128 bytes. Batches of more
+  /// metrics than it takes go in parts.
   void push(const novelty::Batch& batch);
 
   /// What is to be sent now, if anything; `settle` must follow.
@@ -59,6 +65,7 @@ class Outbound {
   [[nodiscard]] Counters metrics() const;
 
  private:
+  void queue(novelty::Batch batch);
   [[nodiscard]] Parcel pack_rows();
   [[nodiscard]] Parcel pack_metrics();
   [[nodiscard]] std::string next_key();

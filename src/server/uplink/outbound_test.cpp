@@ -36,6 +36,8 @@ novelty::Batch batch(std::size_t rows) {
   return made;
 }
 
+std::string body(const Parcel& parcel) { return body_of(parcel, "gate"); }
+
 TEST(Outbound, SendsRowsInTheirOrderAndMetricsInBetween) {
   Outbound out(options(), 1);
   EXPECT_FALSE(out.take(kNow));
@@ -44,17 +46,17 @@ TEST(Outbound, SendsRowsInTheirOrderAndMetricsInBetween) {
   out.push(batch(2));
   auto first = out.take(kNow);
   ASSERT_TRUE(first);
-  EXPECT_EQ(first->target, "/ml/features/recent");
+  EXPECT_EQ(target_of(first->kind), "/ml/features/recent");
   EXPECT_EQ(first->rows, 2U);
-  EXPECT_LT(first->body.find("ann"), first->body.find("bob"));
-  EXPECT_TRUE(json::parse(first->body));
+  EXPECT_LT(body(*first).find("ann"), body(*first).find("bob"));
+  EXPECT_TRUE(json::parse(body(*first)));
   out.settle(*first, {Kind::kDone, {}}, kNow);
   const auto second = out.take(kNow);
   ASSERT_TRUE(second);
-  EXPECT_EQ(second->target, "/anomaly");
-  EXPECT_NE(second->body.find(R"("source":"gate/web")"), std::string::npos) << second->body;
-  EXPECT_NE(second->body.find(R"("cpu":0.5)"), std::string::npos) << second->body;
-  EXPECT_NE(second->body.find(R"("cpu":null)"), std::string::npos) << second->body;
+  EXPECT_EQ(target_of(second->kind), "/anomaly");
+  EXPECT_NE(body(*second).find(R"("source":"gate/web")"), std::string::npos) << body(*second);
+  EXPECT_NE(body(*second).find(R"("cpu":0.5)"), std::string::npos) << body(*second);
+  EXPECT_NE(body(*second).find(R"("cpu":null)"), std::string::npos) << body(*second);
   EXPECT_NE(second->key, first->key);
   out.settle(*second, {Kind::kRejected, {}}, kNow);
   EXPECT_EQ(out.rows().sent, 2U);
@@ -68,14 +70,35 @@ TEST(Outbound, PushesTheOldestOutAndCountsThem) {
   EXPECT_EQ(out.rows().waiting, 3U);
   EXPECT_EQ(out.rows().dropped, 2U);
   const auto parcel = out.take(kNow);
-  EXPECT_EQ(parcel->body.find(R"("a")"), std::string::npos);
-  EXPECT_NE(parcel->body.find(R"("c")"), std::string::npos);
+  EXPECT_EQ(body(*parcel).find(R"("a")"), std::string::npos);
+  EXPECT_NE(body(*parcel).find(R"("c")"), std::string::npos);
   for (int i = 0; i < 3; ++i) out.push(batch(2));
   EXPECT_EQ(out.metrics().waiting, 4U);
   EXPECT_EQ(out.metrics().dropped, 2U);
   out.push(batch(5));  // more than can ever wait
   EXPECT_EQ(out.metrics().waiting, 4U);
   EXPECT_EQ(out.metrics().dropped, 7U);
+}
+
+TEST(Outbound, PartsWhatTheApiWouldRefuse) {
+  Options o = options();
+  o.metric_rows_max = 100;
+  Outbound out(o, 1);
+  novelty::Batch wide{
+      "web", {}, {{EventTime{seconds{1}}, {}}, {EventTime{seconds{2}}, {{0, 2}}}}, {}};
+  for (std::uint32_t i = 0; i < 300; ++i) {
+    wide.metrics.push_back(i == 5 ? std::string(129, 'x') : "m" + std::to_string(i));
+    wide.rows[0].values.push_back({i, static_cast<double>(i)});
+  }
+  out.push(wide);
+  const auto first = out.take(kNow), second = out.take(kNow);
+  ASSERT_TRUE(first && second);
+  EXPECT_FALSE(out.take(kNow));
+  EXPECT_EQ(first->metrics.metrics.size(), 256U);
+  EXPECT_EQ(first->rows, 2U);
+  EXPECT_EQ(second->metrics.metrics.size(), 43U);
+  EXPECT_EQ(second->rows, 1U) << "its second row has nothing of it";
+  EXPECT_NE(body(*second).find(R"("m299":299)"), std::string::npos);
 }
 
 TEST(Outbound, TriesTheSameAgainLaterAndLater) {

@@ -7,7 +7,8 @@ namespace liminal::uplink {
 namespace {
 
 /// A model's file at most, as the registry takes it.
-constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
+constexpr std::size_t kAnswerBytesMax = std::size_t{256} << 20;
+constexpr unsigned kConflict = 409;
 
 std::string words_of(const Result<http::Response>& answer) {
   if (answer) return "answered " + std::to_string(answer->status);
@@ -81,12 +82,18 @@ void Uplink::send_all() {
       parcel = outbound_.take(clock_());
     }
     if (!parcel) return;
-    const auto answer = ask("POST", parcel->target, parcel->body, parcel->key);
-    const http::Outcome outcome = judge(answer);
+    const std::string target(target_of(parcel->kind));
+    const auto answer = ask("POST", target, body_of(*parcel, options_.name), parcel->key);
+    http::Outcome outcome = judge(answer);
+    // An attempt whose answer did not come in time is still being worked on there.
+    if (answer && answer->status == kConflict) outcome.kind = http::Outcome::Kind::kRetry;
     if (outcome.kind == http::Outcome::Kind::kRejected)
-      ports_.note("cluster.refused", parcel->target + ": " + words_of(answer));
-    const std::lock_guard lock(mutex_);
-    outbound_.settle(std::move(*parcel), outcome, clock_());
+      ports_.note("cluster.refused", target + ": " + words_of(answer));
+    {
+      const std::lock_guard lock(mutex_);
+      outbound_.settle(std::move(*parcel), outcome, clock_());
+    }
+    look_for_champions();
   }
 }
 
