@@ -62,6 +62,8 @@ std::unique_ptr<Opened> open(const ModelArguments& arguments, bool write, ExitCo
   auto opened = std::make_unique<Opened>();
   failed = ExitCode::kFailed;
   if (write) {
+    std::error_code unmade;  // the lock says so
+    std::filesystem::create_directories(configuration.data, unmade);
     auto lock = sqlite::DirectoryLock::acquire(configuration.data);
     if (!lock) {
       (void)complain(lock.error().code == ErrorCode::kConflict

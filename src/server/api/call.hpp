@@ -73,7 +73,7 @@ struct Call : std::enable_shared_from_this<Call> {
 /// Whether the answer may be given in pieces: that of a body which was large enough to be worked on
 /// elsewhere, unless it is remembered under a key, which must be whole.
 [[nodiscard]] inline bool may_be_in_pieces(const Call& call) {
-  return call.held != nullptr && call.request.takes_pieces && call.idempotency_key.empty();
+  return call.held.use_count() > 0 && call.request.takes_pieces && call.idempotency_key.empty();
 }
 
 /// Reads the body as one JSON object by `read(Fields&)`. Answers, and returns false, when it is
