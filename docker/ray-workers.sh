@@ -8,6 +8,10 @@
 #   docker/ray-workers.sh status      the nodes, one a line; exits 1 when there are none
 #   docker/ray-workers.sh stop        ends what start began, and nothing else
 #
+# Ray's ports ask for a token: RAY_AUTH_TOKEN or the file RAY_AUTH_TOKEN_PATH where they are set, else, of
+# processes, the user's own in ~/.ray/auth_token, and of containers one in RAY_WORKERS_FOLDER/token. It is made
+# where there is none. RAY_AUTH_MODE=disabled does without.
+#
 # From the environment: RAY (the program ray; that of build/ray-venv where it is installed),
 # RAY_WORKERS_FOLDER (what runs, and logs; data/ray-workers), RAY_WORKERS_PORT (6379; the next one too),
 # RAY_WORKERS_DASHBOARD_PORT (8265), RAY_WORKERS_CPUS (of each node; 2), RAY_WORKERS_KIND (processes or
@@ -24,6 +28,8 @@ image=liminal-ray network=liminal-ray
 export RAY_SERVE_THROUGHPUT_OPTIMIZED=${RAY_SERVE_THROUGHPUT_OPTIMIZED:-1}
 export RAY_SERVE_ENABLE_HA_PROXY=${RAY_SERVE_ENABLE_HA_PROXY:-1}
 export RAY_USAGE_STATS_ENABLED=${RAY_USAGE_STATS_ENABLED:-0}
+# Without being told, `ray start` asks for a token only where one was made before.
+export RAY_AUTH_MODE=${RAY_AUTH_MODE:-token}
 
 fail() { echo "ray-workers: $*" >&2; exit 1; }
 
@@ -101,6 +107,21 @@ containers_names() {
   docker ps -a --filter "name=^$image-(head|worker-)" --format '{{.Names}}' | sed "s/^$image-//" | sort -V
 }
 
+# One token for all nodes and for who asks from here.
+processes_token() {
+  [ -z "${RAY_AUTH_TOKEN:-}${RAY_AUTH_TOKEN_PATH:-}" ] || return 0
+  command -v "$RAY" >/dev/null || fail "there is no $RAY (tools/install test)"
+  (umask 077 && "$RAY" get-auth-token --generate >/dev/null 2>&1) || fail "$RAY makes no token"
+}
+containers_token() {
+  local file=${RAY_AUTH_TOKEN_PATH:-$folder/token}
+  if [ -z "${RAY_AUTH_TOKEN:-}" ]; then
+    [ -s "$file" ] || (umask 077 && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$file")
+    RAY_AUTH_TOKEN=$(cat "$file")
+  fi
+  export RAY_AUTH_TOKEN
+}
+
 processes_status() { "$RAY" status --address "127.0.0.2:$port"; }
 containers_status() { docker exec "$image-head" ray status --address "$image-head:6379"; }
 
@@ -129,12 +150,7 @@ start() {
   local wanted=$1 name
   [[ $wanted =~ ^[0-9]+$ ]] && [ "$wanted" -le 64 ] || fail "N must be 0 to 64"
   mkdir -p "$folder"
-  if [ "$kind" = containers ]; then
-    # One token for all nodes and for who asks from here.
-    export RAY_AUTH_MODE=${RAY_AUTH_MODE:-token}
-    [ -s "$folder/token" ] || (umask 077 && head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$folder/token")
-    export RAY_AUTH_TOKEN=${RAY_AUTH_TOKEN:-$(cat "$folder/token")}
-  fi
+  [ "$RAY_AUTH_MODE" != token ] || "${kind}_token"
   for name in $("${kind}_names"); do
     # What is left of one that died, and workers that are not wanted any more.
     [[ $name == head || ${name#worker-} -le $wanted ]] && "${kind}_runs" "$name" || "${kind}_stop" "$name"
@@ -170,5 +186,5 @@ case ${1:-} in
   start) [ $# -eq 2 ] || fail "start N"; start "$2" ;;
   stop) stop ;;
   status) status ;;
-  *) sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,20s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

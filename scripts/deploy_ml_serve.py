@@ -10,14 +10,17 @@ Deploying again is an upgrade without failed requests: replicas are replaced one
 keep what they know in --folder; on several machines that is a shared one.
 
 Safe as it stands: the API and the dashboard listen on 127.0.0.1, Ray's usage reports are off. To listen
-elsewhere a --token is needed. Ray's own ports listen everywhere, whatever is said; they ask for the token
-that Ray 2.60.0 makes by itself, and want a network that others cannot reach (docs/scale.md).
+elsewhere a --token is needed. Ray's own ports listen everywhere, whatever is said, and want a network that
+others cannot reach; they ask for a token, which --local makes in ~/.ray/auth_token unless RAY_AUTH_TOKEN or
+RAY_AUTH_TOKEN_PATH says another. A cluster that was started without wants RAY_AUTH_MODE=disabled
+(docs/scale.md).
 """
 import argparse
 import ipaddress
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +32,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1")
 os.environ.setdefault("RAY_SERVE_ENABLE_HA_PROXY", "1")
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+# `ray start` does without a token where none was made before.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def parse():
@@ -46,6 +51,10 @@ def parse():
     parser.add_argument("--wait-s", type=float, default=180)
     parser.add_argument("--undeploy", action="store_true")
     given = parser.parse_args()
+    try:
+        given.host = str(socket.getaddrinfo(given.host, given.port, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as wrong:
+        parser.error(f"--host {given.host}: {wrong}")
     if not given.token and not ipaddress.ip_address(given.host).is_loopback:
         parser.error("a --token is needed to listen on other than a loopback address")
     return given
@@ -56,8 +65,29 @@ def ray_program():
     return str(beside) if beside.exists() else "ray"
 
 
+def make_token():
+    """What Ray's ports will ask for, unless there is one already."""
+    if os.environ["RAY_AUTH_MODE"] != "token":
+        return
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return
+    subprocess.run([ray_program(), "get-auth-token", "--generate"], check=True, umask=0o077,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def answers(address):
+    """Whether anybody listens at HOST:PORT; Ray itself would try for a minute."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+        return True
+    except OSError:
+        return False
+
+
 def start_local():
     """A cluster of one node, unless one runs here."""
+    make_token()
     running = subprocess.run([ray_program(), "status", "--address", "127.0.0.1:6379"],
                              capture_output=True, text=True)
     if running.returncode == 0:
@@ -124,10 +154,18 @@ def main():
     given = parse()
     if given.local and not given.undeploy:
         start_local()
+    address = "127.0.0.1:6379" if given.local else given.address
     import ray
 
-    ray.init(address="127.0.0.1:6379" if given.local else given.address, namespace="liminal",
-             log_to_driver=False, logging_level="warning")
+    try:
+        if address.rpartition(":")[2].isdecimal() and "://" not in address and not answers(address):
+            raise ConnectionError(f"nobody answers at {address}")
+        ray.init(address=address, namespace="liminal", log_to_driver=False, logging_level="warning")
+    except ConnectionError as wrong:
+        if given.undeploy:
+            print(f"nothing to take away: {wrong}")
+            return
+        sys.exit(f"deploy_ml_serve: {wrong}")
     if given.undeploy:
         undeploy(given)
         ray.shutdown()

@@ -28,6 +28,33 @@ def _from_arrow(values: Any) -> Texts:
     return values.dictionary.to_pylist(), indices.to_numpy(zero_copy_only=False)
 
 
+def is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or (
+        isinstance(value, float) and value != value)
+
+
+def _encoded(values: list[Any] | tuple[Any, ...]) -> Texts:
+    try:
+        return _engine.encode(values)
+    except (TypeError, ValueError):
+        # pandas says NaN for a text that is not there.
+        given = [None if is_missing(value) else value for value in values]
+        return _engine.encode(given)
+
+
+def _places(codes: Any, field: str) -> np.ndarray:
+    codes = np.asarray(codes)
+    if codes.dtype == np.int32 or not codes.size:
+        return np.ascontiguousarray(codes, dtype=np.int32)
+    if codes.dtype.kind not in "iu":
+        raise ValueError(f"{field}: places must be whole numbers")
+    if codes.dtype.itemsize >= 4:
+        wrong = np.flatnonzero((codes > np.iinfo(np.int32).max) | (codes < np.iinfo(np.int32).min))
+        if wrong.size:
+            raise ValueError(f"{field}[{wrong[0]}]: is not the place of a text")
+    return np.ascontiguousarray(codes, dtype=np.int32)
+
+
 def texts(values: Any, field: str) -> Texts:
     """The different texts, and int32 places in them; -1 for none."""
     if isinstance(values, tuple) and len(values) == 2 and isinstance(values[1], np.ndarray):
@@ -40,10 +67,10 @@ def texts(values: Any, field: str) -> Texts:
             distinct, codes = categories.categories, categories.codes
         else:
             try:
-                return _engine.encode(values if isinstance(values, (list, tuple)) else list(values))
+                return _encoded(values if isinstance(values, (list, tuple)) else list(values))
             except (TypeError, ValueError) as wrong:
                 raise ValueError(f"{field}: {wrong}") from None
-    return list(distinct), np.ascontiguousarray(codes, dtype=np.int32)
+    return list(distinct), _places(codes, field)
 
 
 def maybe_texts(values: Any, field: str) -> tuple[list[str], np.ndarray | None]:
@@ -81,9 +108,17 @@ def flags(values: Any, field: str) -> np.ndarray | None:
         given, np.uint8, field)
 
 
+def _without_zone(values: Any) -> Any:
+    """Times of pandas with a zone as the same moments in UTC."""
+    if getattr(getattr(values, "dtype", None), "tz", None) is None:
+        return values
+    return getattr(values, "dt", values).tz_convert(None)
+
+
 def seconds(values: Any, field: str) -> np.ndarray | None:
     if values is None:
         return None
+    values = _without_zone(values)
     given = _array(values)
     if given.dtype.kind == "M":
         return (given - np.datetime64(0, "s")) / np.timedelta64(1, "s")

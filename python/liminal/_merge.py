@@ -90,6 +90,10 @@ def _alert_rank(alert: dict[str, Any], query: dict[str, str]) -> Any:
     return alert["salience"] if query.get("order") == "salience" else alert["last_seen"]
 
 
+def _incident_rank(incident: dict[str, Any], query: dict[str, str]) -> Any:
+    return incident["scope"] == "global", incident["salience"]
+
+
 def _limits(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
     return _first("overrides", lambda one, _: one["created"], 100)(told, query)
 
@@ -114,7 +118,9 @@ def _ready(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
 
 _SAMPLE = re.compile(rb"^([^# ][^ {]*(?:\{[^}]*\})?) (\S+)$")
 # What is one for all, or the largest of all.
-_NOT_ADDED = (b"liminal_engine_time", b"liminal_build_info", b"process_start", b"liminal_start_time")
+_NOT_ADDED = (b"liminal_engine_time", b"liminal_build_info", b"process_start", b"liminal_start_time",
+              b"liminal_address_entropy", b"liminal_address_users_max",
+              b"liminal_channel_messages_per_minute_max")
 
 
 def _metrics(answers: list[_Answer], target: str) -> _Answer:
@@ -182,7 +188,7 @@ MERGES: dict[tuple[str, str], Callable[[list[_Answer], str], _Answer]] = {
     ("GET", "/ml/features/recent"): _json(_first("features", lambda row, _: row["timestamp"], 100)),
     ("DELETE", "/ml/features/cleanup"): _json(_cleanup),
     ("GET", "/ml/anomalies/recent"): _json(_first("alerts", _alert_rank, 50)),
-    ("GET", "/ml/incidents"): _json(_first("incidents", lambda one, _: one["salience"], 20)),
+    ("GET", "/ml/incidents"): _json(_first("incidents", _incident_rank, 20)),
     ("GET", "/ml/limits"): _json(_limits),
     ("PUT", "/ml/limits"): _json(_limits),
     ("GET", "/scaling"): _json(_services),

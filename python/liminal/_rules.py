@@ -5,15 +5,36 @@ from typing import Any, Callable
 
 
 class _Written(dict):
-    """A dictionary whose changes are accepted, or refused as a whole, before they show."""
+    """A dictionary whose changes are accepted, or refused as a whole, before they show.
 
-    def __init__(self, values: dict[str, Any], accept: Callable[[dict[str, Any]], dict[str, Any]]):
+    A change is one of what holds now, which another view may have written. Copies, pickled ones too, are
+    plain dictionaries that write nowhere.
+    """
+
+    def __init__(
+        self,
+        values: dict[str, Any],
+        now: Callable[[], dict[str, Any]],
+        accept: Callable[[dict[str, Any]], dict[str, Any]],
+    ):
         super().__init__(values)
+        self._now = now
         self._accept = accept
 
+    def copy(self) -> dict[str, Any]:
+        return _plain(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (_plain(self),)
+
+    def __or__(self, other: Any) -> dict[str, Any]:
+        return _plain(self) | other
+
+    def __ror__(self, other: Any) -> dict[str, Any]:
+        return other | _plain(self)
+
     def _try(self, change: Callable[[dict[str, Any]], Any]) -> Any:
-        changed = {key: dict(value) if isinstance(value, dict) else value
-                   for key, value in self.items()}
+        changed = _plain(self._now())
         result = change(changed)
         accepted = self._accept(changed)
         super().clear()
@@ -48,6 +69,10 @@ class _Written(dict):
         return self[key]
 
 
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+
+
 class DetectionRules(_Written):
     """Rules by the kind of finding that they raise; of a second rule of a kind, ``kind/feature``.
 
@@ -62,13 +87,16 @@ class DetectionRules(_Written):
             return self._shown()
 
         self._engine = engine
-        super().__init__({}, accept)
+        super().__init__({}, engine._rules, accept)
         dict.update(self, self._shown())
 
     def _shown(self) -> dict[str, Any]:
         return {name: self._rule(name, rule) for name, rule in self._engine._rules().items()}
 
     def _rule(self, name: str, rule: dict[str, Any]) -> _Written:
+        def now() -> dict[str, Any]:
+            return self._engine._rules()[name]
+
         def accept(changed: dict[str, Any]) -> dict[str, Any]:
             rules = self._engine._rules()
             if name not in rules:
@@ -77,4 +105,4 @@ class DetectionRules(_Written):
             self._engine._set_rules(rules)
             return self._engine._rules()[name]
 
-        return _Written(rule, accept)
+        return _Written(rule, now, accept)

@@ -45,10 +45,6 @@ def columns_of(rows: Any, names: list[str] | None = None) -> dict[str, Any]:
     return columns
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or value != value or type(value).__name__ in ("NAType", "NaTType")
-
-
 def column(values: Any, field: str) -> np.ndarray | Texts:
     """A column as float64 numbers (NaN for none), or as texts."""
     if _columns._is_arrow(values):
@@ -77,7 +73,7 @@ def column(values: Any, field: str) -> np.ndarray | Texts:
         return _sorted(*_columns.texts([str(value) for value in array], field))
     if array.dtype.kind != "O":
         raise ValueError(f"{field}: must be numbers or texts, not {array.dtype}")
-    given = [None if _is_missing(value) else value for value in array]
+    given = [None if _columns.is_missing(value) else value for value in array]
     if any(isinstance(value, str) for value in given):
         return _sorted(*_columns.texts(given, field))
     try:

@@ -19,7 +19,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ipaddress
+import re
 import socket
+import sys
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -36,7 +38,7 @@ BODY_BYTES_MAX = 16 * 1024 * 1024
 # Answered where the request is; what takes longer, or may wait for a disk, is answered on another thread.
 _INLINE_BYTES_MAX = 32 * 1024
 MODEL_PATHS = ("/ml/models", "/ml/jobs", "/ml/experiments", "/ml/learning", "/v2")
-_ASKED_OF_MODELS = ("/ml/models/predict", "/infer")
+_PREDICTS = re.compile(r"/ml/models/predict|/v2/models/[^/]+(/versions/[^/]+)?/infer")
 
 
 def _without_name(headers: list) -> list:
@@ -54,7 +56,7 @@ def is_about_models(path: str) -> bool:
 
 def asks_a_model(method: str, path: str) -> bool:
     """Whether a request wants predictions, which need no more than the model."""
-    return method == "POST" and is_about_models(path) and path.endswith(_ASKED_OF_MODELS)
+    return method == "POST" and _PREDICTS.fullmatch(path) is not None
 
 
 class Api:
@@ -161,7 +163,10 @@ def create_router(engine: Engine | None = None, **options: Any) -> APIRouter:
 
 def create_app(engine: Engine | None = None, **options: Any) -> FastAPI:
     """An application that answers everything that api/openapi.yaml describes."""
-    api = Api(engine, **options)
+    return _app_of(Api(engine, **options))
+
+
+def _app_of(api: Api) -> FastAPI:
     app = FastAPI(openapi_url=None, title="Liminal", version=_engine.__version__)
 
     async def answer(request: Request) -> Response:
@@ -183,15 +188,26 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", default="", metavar="FOLDER")
     given = parser.parse_args(arguments)
     host, _, port = given.api.rpartition(":")
-    if not given.token and not _is_local(host):
+    if not port.isdecimal() or int(port) > 65535:
+        parser.error("--api: must be HOST:PORT")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+    except (OSError, ValueError) as wrong:
+        parser.error(f"--api {given.api}: {wrong}")
+    if not given.token and not _is_local(str(address[0])):
         parser.error("a --token is needed to listen on other than a loopback address")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    api = Api(token=given.token, folder=given.data, models=bool(given.data))
     with socket.socket(family) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host.strip("[]"), int(port)))
-        listening.listen(1024)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(1024)
+            _ = api.service  # what is wrong with the folder is said now, not to who asks
+        except (OSError, RuntimeError, ValueError) as wrong:
+            sys.exit(f"liminal.api: {wrong}")
         print(f"ready api={host}:{listening.getsockname()[1]}", flush=True)
-        app = create_app(token=given.token, folder=given.data, models=bool(given.data))
+        app = _app_of(api)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
         asyncio.run(server.serve(sockets=[listening]))
 

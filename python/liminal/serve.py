@@ -125,7 +125,8 @@ class ModelServer:
                 print(f"champions were not looked for: {wrong!r}"[:500], flush=True)
 
     def __call__(self, asked: tuple) -> _Answer:
-        model = _text(asked[3], "model_name") or asked[1].split("/")[3]
+        parts = asked[1].partition("?")[0].split("/")
+        model = unquote(parts[3]) if parts[1] == "v2" else _text(asked[3], "model_name")
         if model not in self._compared:
             answer = self._service.handle(*asked)
             if answer[0] != 404:
@@ -165,7 +166,12 @@ class Ingress:
         peer = request.client.host if request.client else ""
         asked = (request.method, _target(request.scope, ""), request.scope["headers"], bytes(body),
                  peer, _is_local(peer))
-        status, headers, content = await self._answer(asked)
+        try:
+            status, headers, content = await self._answer(asked)
+        except Exception as wrong:
+            # Of an owner or a replica too. What it was is for the log, not for who asked.
+            print(f"{asked[0]} {asked[1]}: {wrong!r}"[:2000], flush=True)
+            status, headers, content = _problem(500, "the request could not be carried out")
         if "x-request-id" in request.headers and all(
                 name.lower() != b"x-request-id" for name, _ in headers):
             headers = [*headers, (b"X-Request-Id", request.headers["x-request-id"].encode("latin-1"))]
@@ -343,7 +349,7 @@ def _text(body: bytes, field: str) -> str | None:
 
 
 def _problem(status: int, detail: str, **more: Any) -> _Answer:
-    titles = {422: "Unprocessable Content", 503: "Service Unavailable"}
+    titles = {422: "Unprocessable Content", 500: "Internal Server Error", 503: "Service Unavailable"}
     body = json.dumps({"type": "about:blank", "title": titles[status], "status": status,
                        "detail": detail} | more).encode()
     headers = [(b"Content-Type", b"application/problem+json")]

@@ -32,6 +32,7 @@ POLICY_VIOLATION = 1008
 _USER_BYTES_MAX, _ADDRESS_BYTES_MAX, _CHANNEL_BYTES_MAX = 128, 64, 256
 # Longer messages are not looked into for their channel.
 _LOOKED_AT_MAX = 64 * 1024
+_BYTES_MAX = 2**32 - 1
 
 
 def channel_of(message: str | bytes) -> str | None:
@@ -42,17 +43,42 @@ def channel_of(message: str | bytes) -> str | None:
         channel = json.loads(message).get("channel")
     except (ValueError, RecursionError):
         return None
-    if isinstance(channel, str) and 0 < len(channel.encode()) <= _CHANNEL_BYTES_MAX:
+    if isinstance(channel, str) and _fits(channel, _CHANNEL_BYTES_MAX):
         return channel
     return None
 
 
+def _fits(text: str, bytes_max: int) -> bool:
+    """Whether the engine takes a name. JSON may escape half of a surrogate pair, which is no text."""
+    try:
+        return 0 < len(text.encode()) <= bytes_max
+    except UnicodeEncodeError:
+        return False
+
+
 def _fitting(text: str, bytes_max: int) -> str:
     """A name as long as the engine takes; what is longer is named by its hash."""
-    raw = text.encode("utf-8", "surrogatepass")
-    if 0 < len(raw) <= bytes_max and not any("\ud800" <= letter <= "\udfff" for letter in text):
+    if _fits(text, bytes_max):
         return text
-    return hashlib.sha256(raw).hexdigest()[:bytes_max]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:bytes_max]
+
+
+def _content(message: str | bytes) -> str | None:
+    """What a message is compared by. The engine hashes text: bytes that are none are read one by one."""
+    if isinstance(message, str):
+        return message or None
+    try:
+        return message.decode() or None
+    except UnicodeDecodeError:
+        return message.decode("latin-1")
+
+
+def _body_bytes(scope: Scope) -> int:
+    """What an HTTP request says of its body's size; 0 when it says nothing that is a number."""
+    for name, value in scope.get("headers", ()):
+        if name.lower() == b"content-length":
+            return min(int(value), _BYTES_MAX) if value.isdigit() and len(value) < 20 else 0
+    return 0
 
 
 class _Watched:
@@ -64,14 +90,15 @@ class _Watched:
         self._address = _fitting(address, _ADDRESS_BYTES_MAX) if address else None
         self._channel = channel
 
-    def event(self, kind: str) -> Verdict:
-        return self._engine.track_user_activity(self._user, 0, None, self._address, kind=kind)
+    def event(self, kind: str, message_size: int = 0) -> Verdict:
+        return self._engine.track_user_activity(
+            self._user, message_size, None, self._address, kind=kind)
 
     def message(self, message: str | bytes) -> Verdict:
         raw = message.encode() if isinstance(message, str) else message
         return self._engine.track_user_activity(
             self._user, len(raw), self._channel(message), self._address,
-            content_hash=message if isinstance(message, str) and message else None)
+            content_hash=_content(message))
 
     def failed(self) -> None:
         self._engine.track_user_activity(self._user, 0, None, self._address, kind="failed")
@@ -84,8 +111,9 @@ class WatchMiddleware:
     address unless given. channel: which channel a WebSocket message is for.
 
     A WebSocket connection that is refused is closed with 1008; a message is held back, dropped, or its
-    connection closed; an HTTP request is a message, an answer of 500 or more an error, and a refused one is
-    answered 429 with Retry-After. In shadow, which is the default, nothing of this happens.
+    connection closed; an HTTP request is a message of its Content-Length, an answer of 500 or more and an
+    exception of the application are errors, and a refused one is answered 429 with Retry-After. In shadow,
+    which is the default, nothing of this happens.
     """
 
     def __init__(
@@ -115,18 +143,28 @@ class WatchMiddleware:
     async def _http(
         self, watched: _Watched, scope: Scope, receive: Callable, send: Callable
     ) -> None:
-        verdict = watched.event("message")
+        verdict = watched.event("message", _body_bytes(scope))
         if not verdict.allowed:
             return await _refuse_http(verdict, send)
         if verdict.decision == "delay":
             await asyncio.sleep(verdict.retry_after_s)
 
+        counted = False
+
         async def send_and_see(message: dict[str, Any]) -> None:
+            nonlocal counted
             if message["type"] == "http.response.start" and message["status"] >= 500:
+                counted = True
                 watched.failed()
             await send(message)
 
-        await self.app(scope, receive, send_and_see)
+        try:
+            await self.app(scope, receive, send_and_see)
+        except Exception:
+            # Whoever called answers 500, above what is seen here.
+            if not counted:
+                watched.failed()
+            raise
 
     async def _websocket(
         self, watched: _Watched, scope: Scope, receive: Callable, send: Callable

@@ -1,5 +1,7 @@
 """The router in an application of one's own. tests/python/check_answers asks a whole one everything."""
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -109,3 +111,38 @@ def test_what_services_and_metrics_taught_is_kept_in_a_folder(tmp_path):
     _, again = client_of(folder=str(tmp_path))
     assert again.get("/scaling/web").json()["settings"]["replicas_min"] == 7
     assert again.put("/anomaly/series/host/cpu", json={"min": 0, "max": 1}).status_code == 200
+
+
+def test_what_asks_a_model_is_a_path_that_has_one():
+    for path in ("/ml/models/predict", "/v2/models/churn/infer", "/v2/models/churn/versions/3/infer"):
+        assert liminal.api.asks_a_model("POST", path)
+        assert not liminal.api.asks_a_model("GET", path)
+    for path in ("/v2/infer", "/v2/models/infer", "/v2/models/a/b/infer", "/ml/jobs/predict",
+                 "/ml/models/x/ml/models/predict", "/v2/models/churn/infer/"):
+        assert not liminal.api.asks_a_model("POST", path)
+
+
+def start(*arguments):
+    return subprocess.run([sys.executable, "-m", "liminal.api", *arguments], capture_output=True, text=True,
+                          timeout=60)
+
+
+def test_a_folder_that_cannot_be_used_is_told_of_instead_of_ready(tmp_path):
+    taken = tmp_path / "file"
+    taken.write_text("x")
+    done = start("--api", "127.0.0.1:0", "--data", str(taken / "below"))
+    assert done.returncode == 1 and "ready" not in done.stdout
+    assert done.stderr.startswith("liminal.api: ") and "Traceback" not in done.stderr
+
+
+def test_names_of_this_machine_need_no_token():
+    process = subprocess.Popen([sys.executable, "-m", "liminal.api", "--api", "localhost:0"],
+                               stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline().startswith("ready api=localhost:")
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    for wrong in ("0.0.0.0:0", "localhost:port", "localhost:99999"):
+        done = start("--api", wrong)
+        assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr

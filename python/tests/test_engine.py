@@ -1,5 +1,7 @@
+import copy
 import datetime
 import gc
+import pickle
 import threading
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from conftest import START, flood, talk
 
 import liminal
+from liminal import _columns
 
 
 def events_engine(**arguments):
@@ -104,6 +107,41 @@ def test_columns_come_from_pandas_and_arrow():
     engine.track_batch(users, timestamps=pandas.to_datetime(times, unit="s").to_numpy())
     hashes.add(engine.state_hash())
     assert len(hashes) == 1
+
+
+def test_a_text_that_pandas_has_not_is_none():
+    pandas = pytest.importorskip("pandas")
+    users, times = ["a", "b", "a"], np.array([START, START + 1, START + 2])
+    hashes = set()
+    for channels in (["x", None, "y"], ["x", float("nan"), "y"], pandas.Series(["x", None, "y"]),
+                     pandas.Series(["x", np.nan, "y"], dtype=object),
+                     pandas.Series(["x", pandas.NA, "y"], dtype="string"),
+                     pandas.Categorical(["x", None, "y"])):
+        engine = events_engine()
+        engine.track_batch(users, timestamps=times, channels=channels)
+        hashes.add(engine.state_hash())
+    assert len(hashes) == 1
+
+
+def test_times_with_a_zone_are_moments():
+    pandas = pytest.importorskip("pandas")
+    times = pandas.to_datetime(np.array([START, START + 60]), unit="s", utc=True)
+    for given in (times, times.tz_convert("Asia/Kolkata"), pandas.Series(times.tz_convert("US/Pacific"))):
+        assert _columns.seconds(given, "timestamps").tolist() == [START, START + 60]
+        events_engine().track_batch(["a", "b"], timestamps=given)
+
+
+@pytest.mark.parametrize("codes", [np.array([0, 2**32]), np.array([0, 2**63], np.uint64),
+                                   np.array([0, -2**40]), np.array([0, 2**31], np.uint32)])
+def test_places_that_do_not_fit_are_named_not_wrapped(codes):
+    engine = events_engine()
+    with pytest.raises(ValueError, match=r"user_ids\[1\]"):
+        engine.track_batch((["a"], codes), timestamps=[START, START + 1])
+    with pytest.raises(ValueError, match="user_ids"):
+        engine.track_batch((["a"], np.array([0.0, 0.5])), timestamps=[START, START + 1])
+    assert engine.users == 0
+    engine.track_batch((["a"], np.array([0, 0], np.int64)), timestamps=[START, START + 1])
+    assert engine.users == 1
 
 
 @pytest.mark.parametrize("change, named", [
@@ -287,6 +325,35 @@ def test_rules_are_a_dictionary_that_writes_through():
     detector.detection_rules = {"error_spike": {"threshold": .25}}
     assert list(detector.detection_rules) == ["error_spike"]
     assert detector.detection_rules["error_spike"]["feature"] == "error_rate"
+
+
+def test_two_views_of_the_rules_do_not_undo_each_other():
+    engine = liminal.Engine()
+    one, other = engine.detection_rules, engine.detection_rules
+    flood = other["message_flood"]
+    del one["error_spike"]
+    one["message_flood"]["threshold"] = 7
+    flood["cool_down_s"] = 90
+    other["behavior_deviation"] = {"feature": "burstiness", "threshold": .5}
+    now = engine.detection_rules
+    assert "error_spike" not in now and "error_spike" not in other and "behavior_deviation" in now
+    assert now["message_flood"]["threshold"] == 7
+    assert now["message_flood"]["cool_down_s"] == pytest.approx(90)
+    del one["message_flood"]
+    with pytest.raises(KeyError):
+        flood["threshold"] = 8
+
+
+def test_copies_of_rules_write_nowhere():
+    rules = liminal.Engine().detection_rules
+    for copied in (rules.copy(), copy.copy(rules), copy.deepcopy(rules), rules | {}, {} | rules,
+                   pickle.loads(pickle.dumps(rules))):
+        assert copied == rules and type(copied) is dict
+        assert {type(rule) for rule in copied.values()} == {dict}
+        copied["message_flood"]["threshold"] = 1
+    assert rules["message_flood"]["threshold"] == 100
+    assert type(copy.deepcopy(rules["message_flood"])) is dict
+    liminal.Engine().detection_rules = copied
 
 
 @pytest.mark.parametrize("rules, named", [

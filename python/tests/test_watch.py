@@ -6,6 +6,7 @@ import pytest
 from conftest import PROJECT
 
 import liminal
+from liminal import watch
 from liminal.watch import WatchMiddleware, channel_of, watched
 
 EXAMPLES = PROJECT / "examples/python"
@@ -22,7 +23,7 @@ def test_channels_are_read_from_json_objects_only():
     assert channel_of('{"channel": "general"}') == "general"
     assert channel_of(b'{"channel": "general"}') == "general"
     for other in ("hello", "[1]", "{", '{"channel": 5}', '{"x": 1}', b"\xff", "",
-                  json.dumps({"channel": "a" * 257}), "{" * 100_000):
+                  json.dumps({"channel": "a" * 257}), "{" * 100_000, '{"channel": "\\ud800"}'):
         assert channel_of(other) is None
 
 
@@ -50,6 +51,8 @@ def app_of(engine, **options):
             await websocket.send_text(text)
 
     async def page(request):
+        if request.query_params.get("raise"):
+            raise LookupError("a test")
         return PlainTextResponse("x", 500 if request.query_params.get("fail") else 200)
 
     app = starlette.Starlette(routes=[WebSocketRoute("/ws", echo), Route("/", page)])
@@ -101,6 +104,53 @@ def test_answers_that_fail_are_errors():
         client.get("/?fail=1")
     features = engine.features("ann")
     assert features["messages_per_minute"] == 10 and features["error_rate"] == 1
+
+
+def test_exceptions_of_the_application_are_errors_once():
+    testclient = pytest.importorskip("starlette.testclient")
+    engine = liminal.Engine()
+    client = testclient.TestClient(app_of(engine, user=lambda scope: "ann"),
+                                   raise_server_exceptions=False)
+    for _ in range(4):
+        assert client.get("/?raise=1").status_code == 500
+        assert client.get("/").status_code == 200
+    assert engine.features("ann")["error_rate"] == .5
+
+    async def starts_and_fails(scope, receive, send):
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        raise LookupError("a test")
+
+    async def nowhere(message):
+        pass
+
+    watching = WatchMiddleware(starts_and_fails, engine=engine, user=lambda scope: "bob")
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            asyncio.run(watching({"type": "http", "headers": []}, None, nowhere))
+        engine.track_user_activity("bob", 1)
+    assert engine.features("bob")["error_rate"] == .5
+
+
+def test_http_requests_have_the_size_that_they_say():
+    testclient = pytest.importorskip("starlette.testclient")
+    engine = liminal.Engine()
+    client = testclient.TestClient(app_of(engine, user=lambda scope: "ann"))
+    client.post("/", content=b"x" * 1000)
+    assert engine.features("ann")["avg_message_size"] == 1000
+    for odd in (b"-5", b"many", b"9" * 19, b"9" * 5000):
+        size = watch._body_bytes({"headers": [(b"Content-Length", odd)]})
+        assert engine.track_user_activity("odd", size).allowed
+
+
+def test_binary_messages_are_compared_as_texts_are():
+    engine = liminal.Engine()
+    ratios = {}
+    for name, message in (("text", "the same"), ("bytes", b"the same"), ("odd", b"\xff\x00\xfe")):
+        watched_one = watch._Watched(engine, name, None, channel_of)
+        for _ in range(50):
+            watched_one.message(message)
+        ratios[name] = engine.features(name)["same_content_ratio"]
+    assert ratios["text"] > .9 and set(ratios.values()) == {ratios["text"]}
 
 
 def test_long_and_broken_names_do_not_stop_anything():

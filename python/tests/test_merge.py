@@ -1,0 +1,34 @@
+"""Answers of several owners put together, without a cluster."""
+import json
+
+from liminal import _merge
+
+HEADERS = [(b"Content-Type", b"text/plain")]
+
+
+def metrics_of(*texts):
+    answers = [(200, HEADERS, text.encode()) for text in texts]
+    return _merge.MERGES["GET", "/metrics"](answers, "/metrics")[2].decode().splitlines()
+
+
+def test_gauges_that_are_no_sums_are_the_largest():
+    names = ("liminal_address_entropy", "liminal_address_users_max",
+             "liminal_channel_messages_per_minute_max")
+    for name in names:
+        told = [f"# TYPE {name} gauge\n{name} {value}\n" for value in (4.25, 5.5, 3)]
+        assert metrics_of(*told)[-1] == f"{name} 5.5"
+    assert metrics_of("liminal_users 2\n", "liminal_users 3\n") == ["liminal_users 5"]
+
+
+def test_incidents_of_everybody_come_first():
+    def told(*incidents):
+        listed = [{"id": name, "scope": scope, "salience": salience}
+                  for name, scope, salience in incidents]
+        return 200, HEADERS, json.dumps({"incidents": listed, "count": len(listed)}).encode()
+
+    answers = [told(("a", "global", .2), ("b", "user", .9)), told(("c", "global", .4), ("d", "user", .95))]
+    merge = _merge.MERGES["GET", "/ml/incidents"]
+    merged = json.loads(merge(answers, "/ml/incidents")[2])
+    assert [one["id"] for one in merged["incidents"]] == ["c", "a", "d", "b"]
+    merged = json.loads(merge(answers, "/ml/incidents?limit=1")[2])
+    assert [one["id"] for one in merged["incidents"]] == ["c"] and merged["count"] == 1
