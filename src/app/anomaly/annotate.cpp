@@ -18,7 +18,7 @@ constexpr std::size_t kDrawnMax = 6;
 constexpr std::size_t kMarksMax = 40;
 
 /// A field of the output, quoted when it has to be.
-std::string quoted(std::string_view text) {
+std::string csv_field(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
   std::string out = "\"";
   for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
@@ -104,7 +104,7 @@ void Annotator::write_header() {
   fmt::print(out_, "time,score,novelty,is_anomaly");
   if (columns_.size() > 1) {
     for (const Column& column : columns_)
-      fmt::print(out_, ",{}", quoted("contribution_" + column.name));
+      fmt::print(out_, ",{}", csv_field("contribution_" + column.name));
   }
   std::fputc('\n', out_);
 }
@@ -112,7 +112,7 @@ void Annotator::write_header() {
 void Annotator::write(std::string_view time, const novelty::RowScore& score) {
   // The shortest texts that read back as the same numbers.
   fmt::print(
-      out_, "{},{},{},{}", quoted(time), score.score, score.novelty, score.is_anomaly() ? 1 : 0);
+      out_, "{},{},{},{}", csv_field(time), score.score, score.novelty, score.is_anomaly() ? 1 : 0);
   if (columns_.size() > 1) {
     for (const novelty::RowScore::Part& part : score.parts)
       fmt::print(out_, ",{}", part.contribution);
