@@ -71,8 +71,9 @@ def test_salience_is_that_of_the_api():
         "severity": np.array([math.nan, math.nan]), "frequency": np.array([.8, math.nan]),
         "engagement": np.array([math.nan, .6]), "duration": np.array([math.nan, 120.])})
     assert scores[1] == pytest.approx(told["scores"][1])
-    with pytest.raises(ValueError, match=r"features\[1\]\.severity"):
-        liminal.Salience().rank([{}, {"severity": "awful"}])
+    assert "severity" in liminal.Salience().rank([{}, {"severity": "awful"}])["ignored"][0]
+    with pytest.raises(ValueError, match=r"features\[1\]\.frequency"):
+        liminal.Salience().rank([{}, {"frequency": -1}])
     with pytest.raises(ValueError, match="colour"):
         liminal.salience_scores({"colour": np.zeros(1)})
 

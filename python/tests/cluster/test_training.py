@@ -87,10 +87,14 @@ def write_rows(settings: dict, name: str) -> None:
 
 
 def trained(base: str, **wish) -> dict:
-    status, told = ask(base, "/ml/models/train", {
-        "model_name": "anomaly_detection", "data_source": "file", "file": "rows.csv"} | wish)
-    assert status == 202, told
-    return told
+    end = time.monotonic() + 60
+    while True:
+        status, told = ask(base, "/ml/models/train", {
+            "model_name": "anomaly_detection", "data_source": "file", "file": "rows.csv"} | wish)
+        if status != 503 or time.monotonic() > end:  # 503: the actor of models is on its way
+            assert status == 202, told
+            return told
+        time.sleep(1)
 
 
 def ended(base: str, job: int) -> dict:
