@@ -192,6 +192,7 @@ def test_it_is_taken_away(nodes, deployed):
     base, _ = deployed
     said = run(sys.executable, PROJECT / "scripts/deploy_ml_serve.py", "--undeploy", "--address",
                f"127.0.0.1:{environment['RAY_WORKERS_PORT']}", environment=environment)
-    assert said == "taken away: liminal and its 4 actors\n"  # two owners, commons, models
+    # Ray may tell of the dead node first. Two owners, commons, models.
+    assert said.endswith("taken away: liminal and its 4 actors\n"), said
     with pytest.raises(AssertionError):
         wait_until_ready(base, 1)
