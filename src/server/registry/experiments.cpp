@@ -288,32 +288,36 @@ Experiments::Running* Experiments::find(const std::string& model, std::optional<
   return id && found->second.row.id != *id ? nullptr : &found->second;
 }
 
+Experiments::Asking Experiments::asking(const Running& running, std::string_view user) {
+  Asking out{running.row.id, {}, running.champion, running.challenger};
+  if (running.experiment.options().mode == ExperimentOptions::Mode::kSplit)
+    out.arm = running.experiment.assign(hash64(user));
+  return out;
+}
+
 /// Models are asked under no lock: foreign ones may take their time.
 void Experiments::observe(const std::string& model,
                           std::span<const float> rows,
                           std::string_view user) {
-  std::uint64_t id = 0;
-  std::optional<Arm> arm;  // of a split
-  std::shared_ptr<const Served> one, two;
+  Asking ask;
   {
     const std::lock_guard lock(mutex_);
     Running* const found = find(model, {});
     if (found == nullptr) return;
-    id = found->row.id;
-    one = found->champion;
-    two = found->challenger;
-    if (found->experiment.options().mode == ExperimentOptions::Mode::kSplit) {
+    ask = asking(*found, user);
+    if (ask.arm) {
       if (user.empty()) return;
-      arm = found->experiment.assign(hash64(user));
       found->dirty = true;
-      if (found->came.first(user)) found->experiment.observe_user(*arm, now_());
+      if (found->came.first(user)) found->experiment.observe_user(*ask.arm, now_());
     }
   }
-  if (arm) {
-    const Served& by = *arm == Arm::kChallenger ? *two : *one;
-    return observe_arm(model, id, *arm, by, score(by, rows));
-  }
-  observe_both(model, id, *one, score(*one, rows), *two, score(*two, rows));
+  if (ask.arm) return observe_arm(model, ask.id, *ask.arm, ask.by(), score(ask.by(), rows));
+  observe_both(model,
+               ask.id,
+               *ask.champion,
+               score(*ask.champion, rows),
+               *ask.challenger,
+               score(*ask.challenger, rows));
 }
 
 void Experiments::observe_arm(const std::string& model,
@@ -361,30 +365,32 @@ void Experiments::observe_truth(const std::string& model,
                                 std::span<const float> row,
                                 double truth,
                                 std::string_view user) {
-  const std::lock_guard lock(mutex_);
-  const auto found = running_.find(model);
-  if (found == running_.end()) return;
-  Running& running = found->second;
-  if (running.row.ended || !running.judged.first(user)) return;
+  Asking ask;
+  {
+    const std::lock_guard lock(mutex_);
+    Running* const found = find(model, {});
+    if (found == nullptr || !found->judged.first(user)) return;
+    found->dirty = true;
+    ask = asking(*found, user);
+  }
   const auto value = [&](const Served& served) -> Result<double> {
     models::Prediction said;
     if (const auto done = served.scorer->predict(row, {&said, 1}); !done)
       return tl::unexpected(done.error());
     return -(said.score - truth) * (said.score - truth);
   };
-  running.dirty = true;
-  if (running.experiment.options().mode == ExperimentOptions::Mode::kShadow) {
-    const auto champion = value(*running.champion), challenger = value(*running.challenger);
-    if (!champion) return give_up(running, *running.champion, champion.error());
-    if (!challenger) return give_up(running, *running.challenger, challenger.error());
-    running.experiment.observe_pair(*champion, *challenger, now_());
-    return;
+  const Result<double> one = value(ask.by());
+  const Result<double> two = ask.arm ? one : value(*ask.challenger);
+  const std::lock_guard lock(mutex_);
+  Running* const found = find(model, ask.id);
+  if (found == nullptr) return;
+  if (!one) return give_up(*found, ask.by(), one.error());
+  if (!two) return give_up(*found, *ask.challenger, two.error());
+  if (ask.arm) {
+    found->experiment.observe(*ask.arm, *one, now_());
+  } else {
+    found->experiment.observe_pair(*one, *two, now_());
   }
-  const Arm arm = running.experiment.assign(hash64(user));
-  const Served& by = arm == Arm::kChallenger ? *running.challenger : *running.champion;
-  const auto one = value(by);
-  if (!one) return give_up(running, by, one.error());
-  running.experiment.observe(arm, *one, now_());
 }
 
 /// A foreign version that fails ends the experiment; a row to which it has no number is left out.

@@ -102,6 +102,17 @@ class Experiments {
   };
   [[nodiscard]] static Result<Scored> score(const Served& served, std::span<const float> rows);
   [[nodiscard]] Running* find(const std::string& model, std::optional<std::uint64_t> id);
+  /// What is asked of an experiment's versions once its lock is given back.
+  struct Asking {
+    std::uint64_t id = 0;
+    std::optional<learn::Arm> arm;  ///< of a split: that of the user
+    std::shared_ptr<const Served> champion, challenger;
+    /// The version that speaks first, in a split alone.
+    [[nodiscard]] const Served& by() const {
+      return arm == learn::Arm::kChallenger ? *challenger : *champion;
+    }
+  };
+  [[nodiscard]] static Asking asking(const Running& running, std::string_view user);
   void observe_arm(const std::string& model,
                    std::uint64_t id,
                    learn::Arm arm,
