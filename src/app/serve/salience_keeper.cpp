@@ -1,14 +1,12 @@
 #include "app/serve/salience_keeper.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 #include <utility>
 
 #include "app/serve/words.hpp"
 #include "core/base/hash.hpp"
-#include "io/files/replace.hpp"
-#include "io/files/snapshot.hpp"
+#include "server/signals/state_file.hpp"
 #include "server/training/ranking.hpp"
 
 namespace liminal::app {
@@ -16,7 +14,6 @@ namespace {
 
 constexpr std::string_view kFile = "salience.snapshot";
 constexpr std::uint32_t kSaveEvery = 5;  ///< seconds
-constexpr std::size_t kBytesMax = 64U << 20;
 /// Of so many of the store's latest alerts a history is made when there is none.
 constexpr std::size_t kAlertsMax = 10'000;
 constexpr std::size_t kJudgedAtOnce = 256;
@@ -45,30 +42,18 @@ SalienceKeeper::SalienceKeeper(files::FileSystem& system,
                                double time_scale)
     : system_(system),
       log_(log),
-      path_((std::filesystem::path(std::move(folder)) / kFile).string()),
+      folder_(std::move(folder)),
       time_scale_(time_scale),
       signals_(options_of(time_scale)) {}
 
-Result<SteadyTime> SalienceKeeper::load_snapshot() {
-  const Result<std::string> bytes = system_.read(path_, kBytesMax);
-  if (!bytes) return tl::unexpected(bytes.error());
-  const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
-  if (!snapshot) return tl::unexpected(snapshot.error());
-  if (snapshot->header.schema_hash != kSchema) return failure(ErrorCode::kUnsupported);
-  if (auto loaded = signals_.load(snapshot->payload); !loaded)
-    return tl::unexpected(loaded.error());
-  return snapshot->header.engine_time;
-}
-
 void SalienceKeeper::load(sqlite::Store& store) {
   static LogSite site;
-  const Result<SteadyTime> saved = load_snapshot();
-  if (!saved && saved.error().code != ErrorCode::kMissing) {
+  const Result<EventTime> saved =
+      signals::load_state(system_, folder_, kFile, kSchema, [this](std::string_view bytes) {
+        return signals_.load(bytes);
+      });
+  if (!saved && saved.error().code != ErrorCode::kMissing)
     log_.write(LogLevel::kError, site, "salience.unreadable", {{"error", words(saved.error())}});
-    // Else the next save would take its place.
-    if (const auto aside = files::set_aside(system_, path_); !aside)
-      log_.write(LogLevel::kError, site, "salience.not_aside", {{"error", words(aside.error())}});
-  }
   const SteadyTime settled = signals_.settled();
   const auto alerts = store.alerts({.limit = kAlertsMax, .since = settled});
   if (!alerts) return;
@@ -76,7 +61,7 @@ void SalienceKeeper::load(sqlite::Store& store) {
     if (alert->last_seen > settled) signals_.note(*alert);
   }
   std::optional<SteadyTime> since;
-  if (saved) since = *saved - scaled(kHeardWithin, time_scale_);
+  if (saved) since = SteadyTime{saved->time_since_epoch()} - scaled(kHeardWithin, time_scale_);
   hear_again(store, since);
 }
 
@@ -108,12 +93,8 @@ void SalienceKeeper::stop(SteadyTime now) {
 }
 
 void SalienceKeeper::save(SteadyTime now) {
-  files::SnapshotHeader header;
-  header.shard = files::kCommons;
-  header.engine_time = now;
-  header.schema_hash = kSchema;
-  const Result<void> saved =
-      files::replace_file(system_, path_, files::seal_snapshot(header, signals_.save()));
+  const Result<void> saved = signals::write_state(
+      system_, folder_, kFile, kSchema, EventTime{now.time_since_epoch()}, signals_.save());
   if (saved) return;
   static LogSite site;
   log_.write(LogLevel::kError, site, "salience.unsaved", {{"error", words(saved.error())}});

@@ -52,13 +52,11 @@ class SalienceKeeper final : public api::SaliencePort {
 
  private:
   void hear_again(sqlite::Store& store, std::optional<SteadyTime> since);
-  /// Gives the engine's time of it.
-  [[nodiscard]] Result<SteadyTime> load_snapshot();
   void save(SteadyTime now);
 
   files::FileSystem& system_;
   Log& log_;
-  const std::string path_;
+  const std::string folder_;
   const double time_scale_;
   signals::Salience signals_;
   std::uint32_t seconds_ = 0;

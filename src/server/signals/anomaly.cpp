@@ -394,7 +394,8 @@ Result<void> Anomaly::take_sources(std::string_view bytes) {
 
 Result<void> Anomaly::load(const OnUnreadable& on_unreadable) {
   const auto load_one = [&](std::string_view file, std::uint64_t format, const auto& take) {
-    const Result<void> loaded = load_state(files_, options_.folder, file, format, take);
+    const Result<void> loaded =
+        load_state(files_, options_.folder, file, format, take).map([](EventTime) {});
     if (!loaded && loaded.error().code != ErrorCode::kMissing && on_unreadable)
       on_unreadable(file, loaded.error());
     return loaded;

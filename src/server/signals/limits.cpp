@@ -146,9 +146,12 @@ Result<void> Limits::write() {
 }
 
 Result<void> Limits::load() {
-  return load_state(files_, options_.folder, kFile, kFormat, [this](std::string_view bytes) {
-    return take(bytes);
-  });
+  return load_state(files_,
+                    options_.folder,
+                    kFile,
+                    kFormat,
+                    [this](std::string_view bytes) { return take(bytes); })
+      .map([](EventTime) {});
 }
 
 Result<void> Limits::take(std::string_view bytes) {

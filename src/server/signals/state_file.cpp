@@ -14,29 +14,30 @@ std::string path_of(const std::string& folder, std::string_view file) {
   return (std::filesystem::path(folder) / file).string();
 }
 
-Result<void> read_state(files::FileSystem& system,
-                        const std::string& path,
-                        std::uint64_t format,
-                        const std::function<Result<void>(std::string_view)>& take) {
+Result<EventTime> read_state(files::FileSystem& system,
+                             const std::string& path,
+                             std::uint64_t format,
+                             const std::function<Result<void>(std::string_view)>& take) {
   const Result<std::string> bytes = system.read(path, kFileBytesMax);
   if (!bytes) return tl::unexpected(bytes.error());
   const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
   if (!snapshot) return tl::unexpected(snapshot.error());
   if (snapshot->header.schema_hash != format) return failure(ErrorCode::kUnsupported);
-  return take(snapshot->payload);
+  if (auto taken = take(snapshot->payload); !taken) return tl::unexpected(taken.error());
+  return EventTime{snapshot->header.engine_time.time_since_epoch()};
 }
 
 }  // namespace
 
-Result<void> load_state(files::FileSystem& system,
-                        const std::string& folder,
-                        std::string_view file,
-                        std::uint64_t format,
-                        const std::function<Result<void>(std::string_view)>& take) {
+Result<EventTime> load_state(files::FileSystem& system,
+                             const std::string& folder,
+                             std::string_view file,
+                             std::uint64_t format,
+                             const std::function<Result<void>(std::string_view)>& take) {
   const std::string path = path_of(folder, file);
-  const Result<void> read = read_state(system, path, format, take);
+  const Result<EventTime> read = read_state(system, path, format, take);
   if (read || read.error().code == ErrorCode::kMissing) return read;
-  if (auto aside = files::set_aside(system, path); !aside) return aside;
+  if (auto aside = files::set_aside(system, path); !aside) return tl::unexpected(aside.error());
   return read;
 }
 

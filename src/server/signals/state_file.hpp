@@ -13,13 +13,15 @@ namespace liminal::signals {
 
 /// A file with state, sealed as snapshots are; `format` says what lies in it.
 
-/// Gives the payload to `take`. kMissing when there is none, kUnsupported when it is of another
-/// format. What cannot be read is set aside (files::set_aside) before its error is returned.
-[[nodiscard]] Result<void> load_state(files::FileSystem& system,
-                                      const std::string& folder,
-                                      std::string_view file,
-                                      std::uint64_t format,
-                                      const std::function<Result<void>(std::string_view)>& take);
+/// Gives the payload to `take`, and then the time of which it is. kMissing when there is none,
+/// kUnsupported when it is of another format. What cannot be read is set aside (files::set_aside)
+/// before its error is returned.
+[[nodiscard]] Result<EventTime> load_state(
+    files::FileSystem& system,
+    const std::string& folder,
+    std::string_view file,
+    std::uint64_t format,
+    const std::function<Result<void>(std::string_view)>& take);
 
 /// Durable, whole, when it returns; blocks on the disk. A payload that has room for its envelope is
 /// not copied.
