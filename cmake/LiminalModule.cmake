@@ -7,11 +7,14 @@
 # A fuzz target `x_fuzz.cpp` has its seeds in `x_corpus/`; the tests replay them in every build, and
 # in a build with LIMINAL_FUZZ it is also a libFuzzer program.
 #
-# Tests of the core are labelled `pure`, others `threads`, and with FOREIGN_THREADS `foreign`: their
-# library has threads whose locks the thread sanitizer does not see. ./test chooses by label what it
-# runs under which sanitizer. The targets liminal_tests, liminal_threaded_tests and liminal_fuzz_targets build
-# what their names say.
+# Tests of the core are labelled `pure`, others `threads`, with ONE_THREAD `single`, and with
+# FOREIGN_THREADS `foreign`: their library has threads whose locks the thread sanitizer does not see.
+# ./test chooses by label what it runs by which compiler under which sanitizer. The targets liminal_tests,
+# liminal_pure_tests, liminal_threaded_tests, liminal_benchmarks and liminal_fuzz_targets build what
+# their names say.
 add_custom_target(liminal_tests)
+add_custom_target(liminal_pure_tests)
+add_custom_target(liminal_benchmarks)
 add_custom_target(liminal_threaded_tests)
 add_custom_target(liminal_fuzz_targets)
 
@@ -41,7 +44,7 @@ function(liminal_fast_to_compile TARGET)
 endfunction()
 
 function(liminal_module FOLDER)
-  cmake_parse_arguments(ARG "FOREIGN_THREADS" "" "SOURCES;TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "FOREIGN_THREADS;ONE_THREAD" "" "SOURCES;TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "liminal_module(${FOLDER}): unknown ${ARG_UNPARSED_ARGUMENTS}")
   endif()
@@ -51,6 +54,9 @@ function(liminal_module FOLDER)
   list(TRANSFORM depends PREPEND "liminal_")
   if(FOLDER MATCHES "^core/")
     set(label pure)
+    set(collections liminal_tests liminal_pure_tests)
+  elseif(ARG_ONE_THREAD)
+    set(label single)
     set(collections liminal_tests)
   elseif(ARG_FOREIGN_THREADS)
     set(label foreign)
@@ -93,13 +99,14 @@ function(liminal_module FOLDER)
     target_link_libraries(${name}_test PRIVATE ${name} liminal_flags GTest::gmock GTest::gtest_main
                           rapidcheck)
     gtest_discover_tests(${name}_test TEST_PREFIX "${FOLDER}/" DISCOVERY_MODE PRE_TEST
-                         PROPERTIES LABELS ${label} TIMEOUT 300)
+                         NO_PRETTY_VALUES PROPERTIES LABELS ${label} TIMEOUT 300)
     foreach(collection ${collections})
       add_dependencies(${collection} ${name}_test)
     endforeach()
   endif()
   if(ARG_BENCHES AND LIMINAL_BENCHMARKS)
     add_executable(${name}_bench ${ARG_BENCHES})
+    add_dependencies(liminal_benchmarks ${name}_bench)
     target_link_libraries(${name}_bench PRIVATE ${name} liminal_flags benchmark::benchmark_main)
   endif()
   foreach(source ${ARG_FUZZERS})
