@@ -9,11 +9,12 @@
 #
 # Tests of the core are labelled `pure`, others `threads`, with ONE_THREAD `single`, and with
 # FOREIGN_THREADS `foreign`: their library has threads whose locks the thread sanitizer does not see.
-# ./test chooses by label what it runs by which compiler under which sanitizer. The targets liminal_tests,
-# liminal_pure_tests, liminal_threaded_tests, liminal_benchmarks and liminal_fuzz_targets build what
-# their names say.
+# SLOW_TESTS compute for seconds: they are labelled `system`, like the tests of whole programs, which the
+# sanitizers have no part in. ./test chooses by label what it runs by which compiler under which sanitizer.
+# The targets liminal_tests (all that a sanitizer runs), liminal_threaded_tests, liminal_system_tests,
+# liminal_benchmarks and liminal_fuzz_targets build what their names say.
 add_custom_target(liminal_tests)
-add_custom_target(liminal_pure_tests)
+add_custom_target(liminal_system_tests)
 add_custom_target(liminal_benchmarks)
 add_custom_target(liminal_threaded_tests)
 add_custom_target(liminal_fuzz_targets)
@@ -30,7 +31,7 @@ function(liminal_install_module TARGET FOLDER NAME)
           FILES_MATCHING PATTERN "*.hpp" PATTERN "*_corpus" EXCLUDE)
   get_target_property(type ${TARGET} TYPE)
   if(NOT type STREQUAL "INTERFACE_LIBRARY")
-    add_dependencies(liminal_tests ${TARGET})  # tests/package installs it
+    add_dependencies(liminal_system_tests ${TARGET})  # tests/package installs it
   endif()
 endfunction()
 
@@ -43,8 +44,18 @@ function(liminal_fast_to_compile TARGET)
   endif()
 endfunction()
 
+function(liminal_tests_of NAME SUFFIX FOLDER LABEL SOURCES)
+  set(target ${NAME}_${SUFFIX})
+  add_executable(${target} ${SOURCES})
+  liminal_fast_to_compile(${target})
+  target_link_libraries(${target} PRIVATE ${NAME} liminal_flags GTest::gmock GTest::gtest_main
+                        rapidcheck)
+  gtest_discover_tests(${target} TEST_PREFIX "${FOLDER}/" DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES
+                       PROPERTIES LABELS ${LABEL} TIMEOUT 300)
+endfunction()
+
 function(liminal_module FOLDER)
-  cmake_parse_arguments(ARG "FOREIGN_THREADS;ONE_THREAD" "" "SOURCES;TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "FOREIGN_THREADS;ONE_THREAD" "" "SOURCES;TESTS;SLOW_TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "liminal_module(${FOLDER}): unknown ${ARG_UNPARSED_ARGUMENTS}")
   endif()
@@ -54,7 +65,7 @@ function(liminal_module FOLDER)
   list(TRANSFORM depends PREPEND "liminal_")
   if(FOLDER MATCHES "^core/")
     set(label pure)
-    set(collections liminal_tests liminal_pure_tests)
+    set(collections liminal_tests)
   elseif(ARG_ONE_THREAD)
     set(label single)
     set(collections liminal_tests)
@@ -94,15 +105,14 @@ function(liminal_module FOLDER)
   endif()
 
   if(ARG_TESTS AND BUILD_TESTING)
-    add_executable(${name}_test ${ARG_TESTS})
-    liminal_fast_to_compile(${name}_test)
-    target_link_libraries(${name}_test PRIVATE ${name} liminal_flags GTest::gmock GTest::gtest_main
-                          rapidcheck)
-    gtest_discover_tests(${name}_test TEST_PREFIX "${FOLDER}/" DISCOVERY_MODE PRE_TEST
-                         NO_PRETTY_VALUES PROPERTIES LABELS ${label} TIMEOUT 300)
+    liminal_tests_of(${name} test ${FOLDER} ${label} "${ARG_TESTS}")
     foreach(collection ${collections})
       add_dependencies(${collection} ${name}_test)
     endforeach()
+  endif()
+  if(ARG_SLOW_TESTS AND BUILD_TESTING)
+    liminal_tests_of(${name} slow_test ${FOLDER} system "${ARG_SLOW_TESTS}")
+    add_dependencies(liminal_system_tests ${name}_slow_test)
   endif()
   if(ARG_BENCHES AND LIMINAL_BENCHMARKS)
     add_executable(${name}_bench ${ARG_BENCHES})

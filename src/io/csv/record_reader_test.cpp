@@ -77,9 +77,11 @@ TEST(RecordReader, RefusesRecordsWithoutBound) {
 }
 
 RC_GTEST_PROP(RecordReader, ReadsBackWhateverIsWrittenQuoted, ()) {
-  const auto records = *rc::gen::nonEmpty(rc::gen::container<std::vector<Record>>(
-      rc::gen::nonEmpty(rc::gen::container<Record>(rc::gen::container<std::string>(
-          rc::gen::element('a', ',', '"', '\n', '\r', ' ', ';', '\xc3'))))));
+  const auto records = *rc::gen::resize(
+      25,
+      rc::gen::nonEmpty(rc::gen::container<std::vector<Record>>(
+          rc::gen::nonEmpty(rc::gen::container<Record>(rc::gen::container<std::string>(
+              rc::gen::element('a', ',', '"', '\n', '\r', ' ', ';', '\xc3')))))));
   std::string written;
   std::vector<Record> expected;
   for (const Record& record : records) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/svg/ticks.hpp"
@@ -62,5 +63,9 @@ struct Chart {
 
   [[nodiscard]] std::string svg() const;
 };
+
+/// Text as it stands between tags and in quotes, of SVG and of HTML. Control characters become
+/// spaces.
+[[nodiscard]] std::string escaped(std::string_view text);
 
 }  // namespace liminal::svg

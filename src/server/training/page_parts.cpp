@@ -18,31 +18,8 @@ std::string page_head(std::string_view title) {
   return fmt::format(
       "<!doctype html>\n<html lang=en><meta charset=utf-8><title>{0}</title>\n"
       "<style>{1}</style>\n<h1>{0}</h1>\n",
-      escaped(title),
+      svg::escaped(title),
       kStyle);
-}
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
 }
 
 std::string drawn(const svg::Chart& chart) {

@@ -10,7 +10,6 @@ namespace liminal::training {
 
 /// The beginning of a page up to its first heading, which says the title.
 [[nodiscard]] std::string page_head(std::string_view title);
-[[nodiscard]] std::string escaped(std::string_view text);
 /// A chart to stand inside a page.
 [[nodiscard]] std::string drawn(const svg::Chart& chart);
 /// An empty chart of shares.

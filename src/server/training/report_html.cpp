@@ -137,7 +137,7 @@ void add_leaderboard(std::string& out, const learn::Outcome& outcome) {
         "<tr><td class=n>{:.5g}</td><td>{}</td><td class=n>{}</td><td class=n>{:.1f}</td>"
         "<td class=n>{:.2f}</td><td class=n>{:.2f}</td></tr>\n",
         line.score,
-        escaped(line.recipe),
+        svg::escaped(line.recipe),
         line.fits,
         line.cost_s,
         line.cost.us_row,
@@ -149,7 +149,7 @@ void add_leaderboard(std::string& out, const learn::Outcome& outcome) {
 void add_list(std::string& out, const char* title, const std::vector<std::string>& texts) {
   if (texts.empty()) return;
   out += fmt::format("<h2>{}</h2><ul>\n", title);
-  for (const std::string& text : texts) out += fmt::format("<li>{}</li>\n", escaped(text));
+  for (const std::string& text : texts) out += fmt::format("<li>{}</li>\n", svg::escaped(text));
   out += "</ul>\n";
 }
 
@@ -162,10 +162,10 @@ std::string report_html(const Report& report) {
   out += fmt::format("<p>{} rows, {} features, target {}",
                      report.table->rows(),
                      report.table->features.size(),
-                     escaped(facts.target));
+                     svg::escaped(facts.target));
   if (facts.loss.classes()) {
     out += fmt::format(
-        " ({} positive: {})", learn::positives(report.table->labels), escaped(facts.positive));
+        " ({} positive: {})", learn::positives(report.table->labels), svg::escaped(facts.positive));
   }
   out += fmt::format("; validated by {}, figures of {} rows; {:.0f} s, seed {}.</p>\n",
                      learn::name(facts.validation),

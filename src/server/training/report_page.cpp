@@ -53,7 +53,7 @@ void add_strings(const char* title, const Value* value, std::string& out) {
   const auto* texts = list(value);
   if (texts == nullptr || texts->empty()) return;
   out += fmt::format("<h2>{}</h2><ul>\n", title);
-  for (const Value& text : *texts) out += fmt::format("<li>{}</li>\n", escaped(words(&text)));
+  for (const Value& text : *texts) out += fmt::format("<li>{}</li>\n", svg::escaped(words(&text)));
   out += "</ul>\n";
 }
 
@@ -77,9 +77,11 @@ void add_figures(const Value& report, std::string& out) {
   out += "<h2>Figures</h2><table><tr><th></th><th>this version</th>";
   out += compared ? "<th>compared with</th></tr>\n" : "</tr>\n";
   for (const auto& [name, value] : *figures) {
-    out += fmt::format(
-        "<tr><td>{}</td><td class=n>{}</td>", escaped(spoken(name)), escaped(words(&value)));
-    if (compared) out += fmt::format("<td class=n>{}</td>", escaped(words(member(champion, name))));
+    out += fmt::format("<tr><td>{}</td><td class=n>{}</td>",
+                       svg::escaped(spoken(name)),
+                       svg::escaped(words(&value)));
+    if (compared)
+      out += fmt::format("<td class=n>{}</td>", svg::escaped(words(member(champion, name))));
     out += "</tr>\n";
   }
   out += "</table>\n";
@@ -92,10 +94,10 @@ void add_split(const Value& report, std::string& out) {
       "<p>On {} rows that nothing was fitted to or chosen by ({}); {} were learnt "
       "from.</p>\n",
       words(member(split, "held_out_rows")),
-      escaped(words(member(split, "how"))),
+      svg::escaped(words(member(split, "how"))),
       words(member(split, "trained_rows")));
   if (const std::string served = words(member(split, "served")); !served.empty())
-    out += fmt::format("<p>{}.</p>\n", escaped(served));
+    out += fmt::format("<p>{}.</p>\n", svg::escaped(served));
 }
 
 /// An object's plain members, one a line.
@@ -106,8 +108,9 @@ void add_object(const char* title, const Value* object, std::string& out) {
   for (const auto& [name, value] : *members) {
     const std::string text = words(&value);
     if (!text.empty())
-      out += fmt::format(
-          "<tr><td>{}</td><td class=n>{}</td></tr>\n", escaped(spoken(name)), escaped(text));
+      out += fmt::format("<tr><td>{}</td><td class=n>{}</td></tr>\n",
+                         svg::escaped(spoken(name)),
+                         svg::escaped(text));
   }
   out += "</table>\n";
 }
@@ -165,10 +168,10 @@ void add_board(const Value& report, std::string& out) {
   for (const Value& line : *lines)
     out += fmt::format(
         "<tr><td class=n>{}</td><td>{}</td><td class=n>{}</td><td class=n>{}</td></tr>\n",
-        escaped(words(member(&line, "score"))),
-        escaped(words(member(&line, "recipe"))),
-        escaped(words(member(&line, "fits"))),
-        escaped(words(member(&line, "cost_s"))));
+        svg::escaped(words(member(&line, "score"))),
+        svg::escaped(words(member(&line, "recipe"))),
+        svg::escaped(words(member(&line, "fits"))),
+        svg::escaped(words(member(&line, "cost_s"))));
   out += "</table>\n";
 }
 
@@ -176,7 +179,7 @@ void add_tree(const Value& value, std::string& out) {
   if (const auto* object = value.as<Value::Object>()) {
     out += "<ul>\n";
     for (const auto& [name, each] : *object) {
-      out += fmt::format("<li>{}: ", escaped(spoken(name)));
+      out += fmt::format("<li>{}: ", svg::escaped(spoken(name)));
       add_tree(each, out);
       out += "</li>\n";
     }
@@ -190,7 +193,7 @@ void add_tree(const Value& value, std::string& out) {
     }
     out += "</ul>\n";
   } else {
-    out += escaped(words(&value));
+    out += svg::escaped(words(&value));
   }
 }
 
@@ -212,7 +215,7 @@ void add_the_rest(const Value& report, std::string& out) {
   if (members == nullptr) return;
   for (const auto& [name, value] : *members) {
     if (std::find(kShown.begin(), kShown.end(), name) != kShown.end()) continue;
-    out += fmt::format("<h2>{}</h2>\n", escaped(spoken(name)));
+    out += fmt::format("<h2>{}</h2>\n", svg::escaped(spoken(name)));
     add_tree(value, out);
   }
 }
@@ -222,7 +225,7 @@ void add_the_rest(const Value& report, std::string& out) {
 std::string report_page(const learn::ModelVersion& version) {
   std::string out =
       page_head(fmt::format("Training of {}, version {}", version.model, version.number));
-  out += fmt::format("<p>Trained by {}", escaped(version.trainer));
+  out += fmt::format("<p>Trained by {}", svg::escaped(version.trainer));
   if (version.job != 0) out += fmt::format(" in job {}", version.job);
   out += fmt::format(", published {}.</p>\n", json::format_time(version.created));
   auto parsed = json::parse(version.report.empty() ? "{}" : version.report);

@@ -34,8 +34,8 @@ learn::Search search_of(std::uint32_t fits, double budget_s = 0) {
 }
 
 TEST(Runner, FindsTheSameWithOneThreadAndTwo) {
-  Runner one(search_of(60), fitters_here(), {.workers = 1});
-  Runner two(search_of(60), fitters_here(), {.workers = 2});
+  Runner one(search_of(24), fitters_here(), {.workers = 1});
+  Runner two(search_of(24), fitters_here(), {.workers = 2});
   const auto a = one.outcome(), b = two.outcome();
   ASSERT_TRUE(a && b);
   EXPECT_GT(a->best.figures.roc_auc, .74);
@@ -46,7 +46,7 @@ TEST(Runner, FindsTheSameWithOneThreadAndTwo) {
 }
 
 TEST(Runner, MakesAModelThatCanBeAsked) {
-  Runner runner(search_of(40), fitters_here(), {});
+  Runner runner(search_of(16), fitters_here(), {});
   const auto outcome = runner.outcome();
   ASSERT_TRUE(outcome && outcome->champion);
   RunFacts facts;
