@@ -121,7 +121,7 @@ TEST_F(Foreign, OfOtherFeaturesIsRefusedWithTheDifference) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
   EXPECT_THAT(refused.error().text, HasSubstr("rate_limit_violations is missing"));
-  EXPECT_THAT(refused.error().text, HasSubstr("has shoe_size"));
+  EXPECT_THAT(refused.error().text, HasSubstr("shoe_size is not asked for"));
 }
 
 TEST_F(Foreign, ThatGivesNoProbabilityIsRefused) {

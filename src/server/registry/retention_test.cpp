@@ -20,7 +20,8 @@ const std::string kModel = "anomaly_detection";
 
 std::vector<std::uint32_t> numbers(const Registry& registry) {
   std::vector<std::uint32_t> found;
-  for (const auto& version : registry.model(kModel)->versions) found.push_back(version.number);
+  const auto state = registry.model(kModel);
+  for (const auto& version : state->versions) found.push_back(version.number);
   return found;
 }
 
@@ -148,12 +149,14 @@ TEST(Retention, JobsAndExperimentsGoWhenTheyHaveEnded) {
   }
   ASSERT_TRUE(records->forget_jobs(2));
   std::vector<std::uint64_t> ids;
-  for (const auto& job : *records->jobs(100)) ids.push_back(job.id);
+  const auto jobs = records->jobs(100);
+  for (const auto& job : *jobs) ids.push_back(job.id);
   EXPECT_THAT(ids, ElementsAre(6U, 5U, 2U));
   EXPECT_FALSE(records->database().run("DELETE FROM decisions WHERE experiment = 6"));
   ASSERT_TRUE(records->forget_experiments(2));
   ids.clear();
-  for (const auto& row : *records->experiments()) ids.push_back(row.id);
+  const auto experiments = records->experiments();
+  for (const auto& row : *experiments) ids.push_back(row.id);
   EXPECT_THAT(ids, ElementsAre(6U, 5U, 3U));
   EXPECT_EQ(records->decisions(1)->size(), 0U);
   EXPECT_EQ(records->decisions(3)->size(), 1U);
