@@ -394,8 +394,14 @@ def check_models(api):
     if model["champion"]:
         api.ask("POST", versions + "?output=y&line=.9&column=0&file=net.onnx", 201, "a model", kind=raw)
     api.ask("GET", "/ml/models/anomaly_detection/versions/1/file", trained)
+    api.ask("GET", "/ml/models/anomaly_detection/versions/2/file?batch=true", trained)
+    api.ask("GET", "/ml/models/anomaly_detection/versions/1/file?batch", 404)
+    api.ask("POST", "/ml/models/predict", trained, {**wish, "batch": True})
+    api.ask("POST", "/ml/models/predict", trained, {**wish, "features": [row, row], "batch": True})
     api.ask("GET", "/ml/models/nobody/versions/1/file", 404)
     api.ask("POST", "/ml/models/anomaly_detection/load", trained, {"version": 1})
+    if model["champion"]:  # the fake knows a version of other features
+        api.ask("POST", "/ml/models/anomaly_detection/load", 409, {"version": 9})
     api.ask("POST", "/ml/models/nobody/load", 404, {})
     api.ask("POST", "/ml/models/anomaly_detection/load", 422, {"version": "x"})
     api.ask("POST", "/ml/models/train", 422, {"model_name": "nobody", "data_source": "store"})
@@ -409,6 +415,14 @@ def check_models(api):
         api.ask("DELETE", path, (200, 409))
     else:
         assert job["rows_missing"] > 0, job
+    every = api.ask("POST", "/ml/models/train", (202, 409), {**wish, "model_name": "all"})
+    assert "jobs" in every and len(every["jobs"]) == 3 or every["rows_missing"] > 0, every
+    for one in every.get("jobs", []):
+        assert (one["job_id"] is None) == (one["problem"] is not None), one
+        if one["job_id"]:
+            api.ask("DELETE", "/ml/jobs/" + one["job_id"], (200, 409))
+    from_file = {"model_name": "all", "data_source": "file", "file": "x.csv"}
+    assert paths_of(api.ask("POST", "/ml/models/train", 422, from_file)) == ["data_source"]
     api.ask("GET", "/ml/jobs?limit=3", 200)
     api.ask("GET", "/ml/learning", 200)
     api.ask("GET", "/ml/jobs/12345", 404)

@@ -16,6 +16,7 @@ unsigned status_of(ErrorCode code) {
     case ErrorCode::kMissing:
       return 404;
     case ErrorCode::kConflict:
+    case ErrorCode::kChecksum:  // of a version's file: another one can be loaded
       return 409;
     case ErrorCode::kOutOfRange:
     case ErrorCode::kUnsupported:
@@ -64,6 +65,16 @@ void write(const learn::ModelState& state, const learn::ModelVersion& version, j
   out.field("onnx_bytes", version.bytes);
   out.key("data_fingerprint");
   out.value_or_null(version.fingerprint);
+  out.key("for_batches");
+  if (version.batches) {
+    out.begin_object();
+    out.field("onnx_sha256", version.batches->sha256);
+    out.field("onnx_bytes", version.batches->bytes);
+    out.field("us_a_row", version.batches->us_row);
+    out.end_object();
+  } else {
+    out.null();
+  }
   out.end_object();
 }
 
@@ -95,6 +106,14 @@ void write_explanation(const models::Metadata& metadata,
     out.field(metadata.features[i].name, why.contributions[i]);
   out.end_object();
   out.end_object();
+}
+
+/// All that a refusal says, in one line.
+std::string words(const learn::Refusal& refusal) {
+  std::string text = refusal.text;
+  for (const Problem& each : refusal.problems)
+    text += (text.empty() ? "" : "; ") + each.key + " " + each.text;
+  return text;
 }
 
 void read_row(const json::Value& value,
@@ -134,8 +153,20 @@ void read_row(const json::Value& value,
 }  // namespace
 
 http::Response problem(const learn::Refusal& refusal) {
-  if (!refusal.problems.empty()) return invalid("body", refusal.problems);
   const unsigned status = status_of(refusal.code);
+  if (status == 409 && !refusal.problems.empty())
+    return problem(status, refusal.text, [&](json::Writer& out) {
+      out.key("differences");
+      out.begin_array();
+      for (const Problem& each : refusal.problems) {
+        out.begin_object();
+        out.field("feature", each.key);
+        out.field("difference", each.text);
+        out.end_object();
+      }
+      out.end_array();
+    });
+  if (!refusal.problems.empty()) return invalid("body", refusal.problems);
   if (refusal.rows_missing > 0)
     return problem(status, refusal.text, [&](json::Writer& out) {
       out.field("rows_missing", refusal.rows_missing);
@@ -200,6 +231,8 @@ void write(const learn::TrainingJob& job, json::Writer& out) {
     out.field("score", line.score);
     out.field("fits", line.fits);
     out.field("cost_s", line.cost_s);
+    out.field("us_a_row", line.us_row);
+    out.field("memory_bytes", line.memory_bytes);
     out.end_object();
   }
   out.end_array();
@@ -250,7 +283,39 @@ learn::TrainRequest read_train_request(json::Fields& in) {
     in.wrong("file", "is needed when data_source is file");
   if (request.source != learn::DataSource::kFile && !request.file.empty())
     in.wrong("file", "is for data_source file alone");
+  if (request.source == learn::DataSource::kFile && request.model == learn::kAllModels)
+    in.wrong("data_source", "must be store or recent_features for all: a file is of one model");
   return request;
+}
+
+http::Response train_all(ModelsPort& port, const learn::TrainRequest& request) {
+  learn::Refusal none;
+  bool begun = false;
+  json::Writer out;
+  out.begin_object();
+  out.key("jobs");
+  out.begin_array();
+  for (const learn::ModelDefinition& definition : learn::first_models()) {
+    learn::TrainRequest one = request;
+    one.model = definition.name;
+    const auto job = port.train(one);
+    out.begin_object();
+    out.field("model_name", one.model);
+    out.key("job_id");
+    out.value_or_null(job ? std::to_string(job->id) : "");
+    out.key("problem");
+    out.value_or_null(job ? "" : words(job.error()));
+    out.field("rows_missing", job ? 0 : job.error().rows_missing);
+    out.end_object();
+    begun = begun || job;
+    if (job) continue;
+    none.code = none.text.empty() ? job.error().code : none.code;
+    none.text += (none.text.empty() ? "" : "; ") + one.model + ": " + words(job.error());
+    none.rows_missing += job.error().rows_missing;
+  }
+  out.end_array();
+  out.end_object();
+  return begun ? json_response(std::move(out), 202) : problem(none);
 }
 
 std::vector<float> read_feature_rows(const PredictRequest& request,

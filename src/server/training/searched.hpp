@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/learn/ledger.hpp"
+#include "core/learn/table.hpp"
+
+namespace liminal::training {
+
+/// The rows of a table that a search is given, with what it parts them by: times and users, as far
+/// as the rows that it then chooses by can tell anything. Of classes these are 20 of each, and
+/// users count from ten with positives on; else it parts by users, by time, or by chance, in this
+/// order. `all` must be valid and labelled.
+[[nodiscard]] learn::Table searched(const learn::Table& all,
+                                    std::span<const std::uint32_t> rows,
+                                    const learn::Loss& loss,
+                                    const learn::SearchOptions& options);
+
+/// The same table without some of its features.
+[[nodiscard]] learn::Table without(const learn::Table& table,
+                                   const std::vector<std::string>& names);
+
+}  // namespace liminal::training
