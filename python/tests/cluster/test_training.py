@@ -1,6 +1,7 @@
 """The trainer ray: every fit a task of the cluster, the same model as here, also when workers die."""
 import contextlib
 import csv
+import json
 import os
 import pathlib
 import signal
@@ -8,7 +9,8 @@ import threading
 import time
 
 import numpy as np
-from conftest import processes
+import pytest
+from conftest import PROJECT, processes
 
 import liminal
 from test_added_models import ask
@@ -115,6 +117,37 @@ def test_jobs_of_the_application_have_their_fits_on_the_cluster(cluster, applica
     builtin, there = (told[one] for one in versions)
     assert there["onnx_sha256"] == builtin["onnx_sha256"]
     assert ask(base, f"/ml/models/anomaly_detection/versions/{versions[1]}/report")[0] == 200
+
+
+class Here:
+    """The application as tests/serve/join_cluster.py asks a cluster."""
+
+    def __init__(self, base: str):
+        self.base = base
+
+    def ask(self, method, path, body=None):
+        status, told = ask(self.base, path, None if body is None else json.loads(body), method)
+        assert status == 200, told
+        return told
+
+
+def test_a_gateway_takes_the_champion_and_sends_what_it_sees(application, tmp_path, monkeypatch):
+    program = os.environ.get("LIMINAL_PROGRAM")
+    if not program:
+        pytest.skip("LIMINAL_PROGRAM does not name the binary")
+    monkeypatch.syspath_prepend(str(PROJECT / "tests/serve"))
+    import join_cluster
+
+    base, _ = application
+    assert ask(base, "/ml/models/anomaly_detection/load", {"version": 1})[0] == 200
+    champion = next(one for one in ask(base, "/ml/models/anomaly_detection")[1]["versions"] if one["version"] == 1)
+    gateway = join_cluster.Server(program, str(tmp_path / "gateway"), "127.0.0.1:0", "--engine", f"ray={base}",
+                                  "--set", "cluster.name=north")
+    try:
+        join_cluster.check_joined(gateway, Here(base), champion["onnx_sha256"])
+        gateway.stop()
+    finally:
+        gateway.kill()
 
 
 def test_a_job_on_the_cluster_is_cancelled(application):
