@@ -146,7 +146,7 @@ def deploy(given):
             "name": given.name, "owners": given.owners, "replicas": given.replicas, "folder": given.folder,
             "snapshot_s": given.snapshot_s, "token": given.token, "mode": given.mode, "models": given.model})
         renewed = ensure(settings, always=given.renew)
-    except ValueError as wrong:
+    except (ValueError, RuntimeError) as wrong:
         sys.exit(f"deploy_ml_serve: {wrong}")
     serve.run(app(settings), name=given.name, blocking=False)
     host = f"[{given.host}]" if ":" in given.host else given.host

@@ -168,7 +168,7 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
     Parts that are not there are made. Parts that differ, or all that run (`always`), are renewed one after the
     other: each saves itself, so that nothing that was acknowledged is lost, requests for it wait meanwhile, and
     Ray begins it again on the node that has most room. Raises ValueError for what cannot become another while
-    they run.
+    they run, and RuntimeError when one begins with something else than was wanted.
     """
     renewed: list[str] = []
     there = {part: actor for part in parts_of(settings) if (actor := _running(settings, part)) is not None}
@@ -179,6 +179,10 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
                   (always and part in there and part not in renewed)]
         if not wanted:
             return renewed
+        if stubborn := [part for part in wanted if part in renewed]:
+            raise RuntimeError(
+                f"{stubborn[0]}: was renewed and has other settings again, or version "
+                f"{told[stubborn[0]].get('version')} of the package where {_engine.__version__} is wanted")
         renewer = ray.remote(Renewer).options(
             name=_name(settings, "renewer"), namespace=NAMESPACE, get_if_exists=True, num_cpus=0).remote()
         try:
@@ -186,7 +190,7 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
         except ray.exceptions.RayActorError:  # another's, who has ended it: look again
             continue
         ray.kill(renewer)
-    raise RuntimeError(f"{', '.join(wanted)}: other settings come back each time they are renewed")
+    raise RuntimeError(f"{', '.join(wanted)}: somebody else is renewing them")
 
 
 def _end(actors: dict[str, Any]) -> None:

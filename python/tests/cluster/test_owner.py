@@ -1,6 +1,7 @@
 """Owners, commons and what they save, in this process: no cluster is there."""
 import json
 import threading
+import types
 
 import pytest
 
@@ -228,3 +229,26 @@ def test_parts_are_renewed_for_what_they_go_by(owner_of):
         with pytest.raises(ValueError, match=f"{key}: liminal-owner-00 runs with .*--undeploy"):
             _actors.refuse_what_is_fixed(settings | {key: other}, {"owner-00": about})
     _actors.refuse_what_is_fixed(settings | {"token": "x"}, {"owner-00": about, "models": {"pid": 1}})
+
+
+def test_who_comes_back_as_it_was_is_renewed_once_and_told_of(owner_of, monkeypatch):
+    owner = owner_of()
+    settings, renewals = owner._settings, []
+    old = {"owner-00": owner.about() | {"version": "0.0.1"}}
+
+    class Renewer:
+        options = remote = lambda self, **given: self
+
+        @property
+        def renew(self):
+            return types.SimpleNamespace(remote=lambda settings, parts, always: renewals.append(parts) or parts)
+
+    monkeypatch.setattr(_actors, "make", lambda part, settings: None)
+    monkeypatch.setattr(_actors, "_running", lambda settings, part: None)
+    monkeypatch.setattr(_actors, "abouts", lambda actors: old if actors else {})
+    monkeypatch.setattr(_actors.ray, "remote", lambda kind: Renewer())
+    monkeypatch.setattr(_actors.ray, "get", lambda told: told)
+    monkeypatch.setattr(_actors.ray, "kill", lambda actor: None)
+    with pytest.raises(RuntimeError, match="owner-00: was renewed and has .* version 0.0.1 of the package"):
+        _actors.ensure(settings)
+    assert renewals == [["owner-00"]]
