@@ -149,17 +149,18 @@ class Renewer:
 def renew_one(settings: dict[str, Any], part: str) -> None:
     """Has a part save itself, ends it, and begins it again with these settings, where Ray finds room now."""
     actor = ray.get_actor(_name(settings, part), NAMESPACE)
-    before = ray.get(actor.about.remote(), timeout=_ABOUT_PATIENCE_S)["pid"]
+    before = ray.get(actor.about.remote(), timeout=_ABOUT_PATIENCE_S).get("incarnation")
     _end({part: actor})
     until = time.monotonic() + _RENEWED_PATIENCE_S
-    while True:
+    while time.monotonic() < until:
         try:
-            if ray.get(make(part, settings).about.remote(), timeout=_ABOUT_PATIENCE_S)["pid"] != before:
+            told = ray.get(make(part, settings).about.remote(), timeout=_ABOUT_PATIENCE_S)
+            if told["incarnation"] != before:
                 return
-        except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
-            if time.monotonic() > until:
-                raise
+        except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError) as wrong:
+            print(f"{part} is not back yet: {wrong!r}"[:500], flush=True)
         time.sleep(.1)
+    raise RuntimeError(f"{part}: did not come back in {_RENEWED_PATIENCE_S:.0f} s")
 
 
 def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
@@ -189,7 +190,8 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
             renewed += ray.get(renewer.renew.remote(settings, wanted, always))
         except ray.exceptions.RayActorError:  # another's, who has ended it: look again
             continue
-        ray.kill(renewer)
+        finally:
+            ray.kill(renewer)
     raise RuntimeError(f"{', '.join(wanted)}: somebody else is renewing them")
 
 

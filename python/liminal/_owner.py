@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import secrets
 import shutil
 import threading
 import time
@@ -32,6 +33,8 @@ FOLDER_PATIENCE_S = 60.0
 # So long an actor that is renewed waits for what it is at.
 _CLOSING_PATIENCE_S = 15.0
 _Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+# Of this process, which has one actor: numbers of processes come again, on other nodes above all.
+_INCARNATION = secrets.token_hex(8)
 
 
 class Moving(Exception):
@@ -217,7 +220,8 @@ class UserShards:
         return {"place": self._place, "shards": len(self._owned), "epoch": self._epochs.number,
                 "accepted": self._accepted, "lost": self._losses.total, "damaged": self._damaged,
                 "pid": os.getpid(), "users": self._engine.users, "now": self._engine.now,
-                "settings": used("owner", self._settings), "version": _engine.__version__}
+                "settings": used("owner", self._settings), "version": _engine.__version__,
+                "incarnation": _INCARNATION}
 
     def shard_hashes(self) -> dict[int, int]:
         return {shard: _engine.shard_hash(self._engine, shard) for shard in self._owned}
@@ -279,7 +283,8 @@ class Commons:
     def about(self) -> dict[str, Any]:
         return {"seconds": self._commons.number, "missed": self._missed, "pid": os.getpid(),
                 "epoch": self._epochs.number, "state_hash": self._commons.state_hash(),
-                "settings": used("commons", self._settings), "version": _engine.__version__}
+                "settings": used("commons", self._settings), "version": _engine.__version__,
+                "incarnation": _INCARNATION}
 
 
 class Models:
@@ -335,4 +340,5 @@ class Models:
 
     def about(self) -> dict[str, Any]:
         return {"pid": os.getpid(), "champions": self._service.champions(),
-                "settings": used("models", self._settings), "version": _engine.__version__}
+                "settings": used("models", self._settings), "version": _engine.__version__,
+                "incarnation": _INCARNATION}
