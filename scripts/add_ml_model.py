@@ -27,7 +27,7 @@ def main():
 
     import ray
 
-    from liminal._owner import models_of
+    from liminal._actors import models_of
 
     ray.init(address=given.address, namespace="liminal", log_to_driver=False, logging_level="warning")
     try:

@@ -6,8 +6,10 @@
   scripts/deploy_ml_serve.py --undeploy         takes the application and its owners away
                      with --local: and ends the cluster
 
-Deploying again is an upgrade without failed requests: replicas are replaced one by one, owners stay. Owners
-keep what they know in --folder; on several machines that is a shared one.
+Deploying again is an upgrade without failed requests: replicas are replaced one by one; owners, commons and
+models stay, or are renewed one by one where their settings or the package's version changed: each saves itself
+and begins again with what it knew. --renew renews all of them, which spreads them over nodes that came since.
+Owners keep what they know in --folder; on several machines that is a shared one.
 
 Safe as it stands: the API and the dashboard listen on 127.0.0.1, Ray's usage reports are off. To listen
 elsewhere a --token is needed. Ray's own ports listen everywhere, whatever is said, and want a network that
@@ -45,6 +47,10 @@ def parse():
     parser.add_argument("--owners", type=int, default=2)
     parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--folder", default=str(pathlib.Path("data/ray").absolute()))
+    parser.add_argument("--mode", choices=("observe", "shadow", "enforce"), default="shadow")
+    parser.add_argument("--model", action="append", default=[], metavar="DEFINITION",
+                        help="of a model beside the first three: NAME TASK TARGET FEATURE,FEATURE,…")
+    parser.add_argument("--renew", action="store_true")
     parser.add_argument("--snapshot-s", type=float, default=2.0)
     parser.add_argument("--token", default=os.environ.get("LIMINAL_TOKEN", ""))
     parser.add_argument("--name", default="liminal")
@@ -118,15 +124,31 @@ def wait_until_ready(base, token, seconds):
         time.sleep(.5)
 
 
+def refuse_another_door(given, serving):
+    """Serve listens where it was first told to, whatever is said later."""
+    there = (serving.host, serving.port)
+    if there != (given.host, given.port):
+        sys.exit(f"deploy_ml_serve: Serve of this cluster listens at {there[0]}:{there[1]} already: say "
+                 f"--host {there[0]} --port {there[1]}, or end it first (`serve shutdown`)")
+
+
 def deploy(given):
     from ray import serve
+    from ray.serve.context import _get_global_client
 
-    from liminal.serve import app
+    from liminal._actors import ensure
+    from liminal.serve import app, settings_of
 
     serve.start(http_options={"host": given.host, "port": given.port})
-    serve.run(app({"name": given.name, "owners": given.owners, "replicas": given.replicas,
-                   "folder": given.folder, "snapshot_s": given.snapshot_s, "token": given.token}),
-              name=given.name, blocking=False)
+    refuse_another_door(given, _get_global_client().http_config)
+    try:
+        settings = settings_of({
+            "name": given.name, "owners": given.owners, "replicas": given.replicas, "folder": given.folder,
+            "snapshot_s": given.snapshot_s, "token": given.token, "mode": given.mode, "models": given.model})
+        renewed = ensure(settings, always=given.renew)
+    except (ValueError, RuntimeError) as wrong:
+        sys.exit(f"deploy_ml_serve: {wrong}")
+    serve.run(app(settings), name=given.name, blocking=False)
     host = f"[{given.host}]" if ":" in given.host else given.host
     base = f"http://{host}:{given.port}"
     wait_until_ready(base, given.token, given.wait_s)
@@ -135,12 +157,14 @@ def deploy(given):
     print(f"  metrics    {base}/metrics")
     print("  dashboard  http://127.0.0.1:8265")
     print(f"  owners     {given.owners} of 64 virtual shards, snapshots in {given.folder}")
+    if renewed:
+        print(f"  renewed    {', '.join(renewed)}")
 
 
 def undeploy(given):
     from ray import serve
 
-    from liminal._owner import end_owners
+    from liminal._actors import end_owners
     from liminal.serve import settings_of
 
     serve.delete(given.name)

@@ -79,15 +79,32 @@ def check_users(calls):
     calls.check("GET", f"/ml/users/{user}",
                 lambda a: f"{a['features']['messages_per_minute']:.0f} messages a minute")
     calls.check("GET", f"/ml/features/recent?user_id={user}", lambda a: f"{a['count']} rows")
-    recent = calls.check("GET", "/ml/anomalies/recent?min_severity=low", lambda a: f"{a['count']} alerts")
-    mine = [one for one in (recent or {"alerts": []})["alerts"] if one["user_id"] == user]
+    for _ in range(50):  # what is shown has been stored
+        _, told, _ = calls.ask("GET", "/ml/anomalies/recent?min_severity=low&limit=1000")
+        mine = [one for one in told["alerts"] if one["user_id"] == user]
+        if mine:
+            break
+        time.sleep(.1)
+    calls.check("GET", "/ml/anomalies/recent?min_severity=low", lambda a: f"{a['count']} alerts" if mine else None)
     if mine:
         calls.check("GET", f"/ml/anomalies/{mine[0]['id']}/explain", lambda a: a["alert"]["explanation"][:60])
         calls.check("POST", f"/ml/anomalies/{mine[0]['id']}/feedback", lambda a: a["feedback"],
                     {"verdict": "expected", "note": "a check"})
+    check_of_all(calls, user)
     calls.check("GET", "/ml/incidents", lambda a: f"{a['count']} incidents")
     calls.check("POST", "/ml/anomalies/analyze", lambda a: a["detail"], {"user_id": "nobody at all"}, 404)
     calls.check("POST", "/ml/anomalies/analyze", lambda a: a["detail"], {"user_id": 1}, 422)
+
+
+def check_of_all(calls, user):
+    """What is asked about everybody, and what somebody decides about a user."""
+    calls.check("GET", "/ml/users?limit=5", lambda a: f"{a['count']} users, {a['users'][0]['user_id']} in front")
+    calls.check("GET", "/ml/crowd", lambda a: f"{a['active_users']} active users")
+    calls.check("GET", "/ml/limits", lambda a: f"mode {a['policies']['mode']}, {a['count']} overrides")
+    rate = {"kind": "rate", "messages_per_second": 1, "burst": 5, "reason": "a check"}
+    calls.check("PUT", f"/ml/limits/{user}", lambda a: f"{a['messages_per_second']:.0f} message a second", rate, 201)
+    calls.check("GET", f"/ml/limits/{user}", lambda a: a["reason"])
+    calls.check("DELETE", f"/ml/limits/{user}", lambda a: "taken back", status=204)
 
 
 def check_signals(calls):
@@ -95,14 +112,20 @@ def check_signals(calls):
                 {"features": [{"type": "system_event", "severity": "high", "frequency": .8},
                               {"type": "user_interaction", "engagement": .6, "duration": 120}]})
     rows = [{"cpu_usage": (i % 17) / 20, "timestamp": 1e9 + i} for i in range(1000)]
+    source = f"check-{time.time():.0f}"
     calls.check("POST", "/anomaly", lambda a: "a jump is found" if a["anomalies"][-1]["is_anomaly"] else None,
-                {"source": f"check-{time.time()}", "metrics": rows + [{"cpu_usage": 40, "timestamp": 1e9 + 1000}]})
+                {"source": source, "metrics": rows + [{"cpu_usage": 40, "timestamp": 1e9 + 1000}]})
+    calls.check("GET", f"/anomaly/series/{source}/cpu_usage", lambda a: f"{a['points']} points")
     service = f"check-{time.time():.0f}"
     calls.check("POST", "/scaling", lambda a: a["predictions"]["action"],
                 {"service": service, "usage_patterns": {"cpu_avg": .7, "memory_avg": .6, "request_rate": 100,
                                                         "response_time": .2}})
+    calls.check("GET", f"/scaling/{service}", lambda a: f"{a['minutes']} minutes of load")
+    calls.check("GET", "/scaling", lambda a: f"{a['count']} services")
+    calls.check("GET", f"/scaling/{service}/metric", lambda a: a["detail"], status=409)
     calls.check("DELETE", f"/scaling/{service}", lambda a: "forgotten", status=204)
     calls.check("GET", "/readyz?verbose", lambda a: f"{len(a['checks'])} checks hold")
+    calls.check("GET", "/livez", lambda a: "it lives")
     calls.check("GET", "/metrics", lambda a: f"{a.count('# TYPE')} families")
     calls.check("GET", "/openapi.json", lambda a: f"{len(a['paths'])} paths")
 
@@ -113,7 +136,24 @@ def check_models(calls):
     if not isinstance(described, dict) or "/ml/models" not in described.get("paths", {}):
         print("     GET    /ml/models                         not described here: left out")
         return
-    calls.check("GET", "/ml/models", lambda a: f"{len(a['models'])} models")
+    told = calls.check("GET", "/ml/models", lambda a: f"{len(a['models'])} models")
+    for path, items in (("/ml/jobs", "jobs"), ("/ml/experiments", "experiments")):
+        calls.check("GET", path, lambda a: f"{len(a[items])} {items}")
+    calls.check("GET", "/ml/learning", lambda a: f"{len(a['models'])} models may learn by themselves")
+    calls.check("GET", "/v2", lambda a: f"{a['name']} {a['version']}")
+    for model in (told or {"models": []})["models"]:
+        if model["champion"] is not None:
+            check_champion(calls, model)
+
+
+def check_champion(calls, model):
+    """Asks a champion by both protocols; any row will do, of numbers as the model sees them."""
+    wish = {"model_name": model["name"], "features": dict.fromkeys(model["features"], 1)}
+    calls.check("POST", "/ml/models/predict", lambda a: f"{model['name']} says {a['prediction']}", wish)
+    tensor = {"name": "input", "datatype": "FP32", "shape": [1, len(model["features"])],
+              "data": [1] * len(model["features"])}
+    calls.check("POST", f"/v2/models/{model['name']}/infer", lambda a: f"{a['outputs'][0]['data'][0]}",
+                {"inputs": [tensor]})
 
 
 def main():

@@ -88,11 +88,12 @@ def numbers(values: Any, dtype: Any, field: str) -> np.ndarray | None:
     if values is None:
         return None
     given = _array(values)
-    if given.dtype == dtype:
-        return np.ascontiguousarray(given)
     if given.dtype.kind not in "iuf" or given.ndim != 1:
         raise ValueError(f"{field}: must be whole numbers of shape (n,)")
-    taken = given.astype(dtype)
+    if given.dtype == dtype:
+        return np.ascontiguousarray(given)
+    with np.errstate(invalid="ignore"):  # NaN: told of below
+        taken = given.astype(dtype)
     different = np.flatnonzero(
         (taken.astype(given.dtype) != given) | (given < 0 if given.dtype.kind != "u" else False))
     if different.size:

@@ -176,6 +176,51 @@ def _by_family(lines: list[bytes]) -> list[bytes]:
     return [line for family in families.values() for line in family] + end
 
 
+def _status_with_accounts(
+    answer: _Answer, owners: list[dict[str, Any]], commons: dict[str, Any] | None
+) -> _Answer:
+    status, headers, body = answer
+    if not body:  # of HEAD
+        return answer
+    told = json.loads(body) | {"owners": owners}
+    return status, headers, json.dumps(told, separators=(",", ":")).encode()
+
+
+# Of each owner: the field of its account, the kind, and what it is.
+_OF_OWNERS = (
+    ("epoch", "gauge", "liminal_owner_epoch", "Incarnations of an owner so far."),
+    ("events_accepted", "counter", "liminal_owner_events_accepted_total", "Events that an owner acknowledged."),
+    ("events_lost", "counter", "liminal_owner_events_lost_total",
+     "Acknowledged events that were in no snapshot when their owner died."),
+    ("snapshots_damaged", "gauge", "liminal_owner_snapshots_damaged",
+     "Snapshots that an owner could not begin from."),
+)
+
+
+def _metrics_with_accounts(
+    answer: _Answer, owners: list[dict[str, Any]], commons: dict[str, Any] | None
+) -> _Answer:
+    status, headers, body = answer
+    if not body:
+        return answer
+    lines = []
+    is_open = body.rstrip().endswith(b"# EOF")
+
+    def begin(name: str, kind: str, text: str) -> None:
+        family = name.removesuffix("_total") if is_open and kind == "counter" else name
+        lines.extend([f"# HELP {family} {text}", f"# TYPE {family} {kind}"])
+
+    for field, kind, name, text in _OF_OWNERS:
+        begin(name, kind, text)
+        lines.extend(f'{name}{{owner="{one["place"]}"}} {one[field]}' for one in owners)
+    if commons is not None:
+        begin("liminal_commons_seconds_missed_total", "counter",
+              "Seconds that an owner, or all, did not take part in.")
+        lines.append(f"liminal_commons_seconds_missed_total {commons['missed']}")
+    text, end = (body.rstrip()[:-len(b"# EOF")], b"# EOF\n") if is_open else (body, b"")
+    return status, headers, text + "\n".join(lines).encode() + b"\n" + end
+
+
 def _nothing(answers: list[_Answer], target: str) -> _Answer:
     """Of answers without a body the first that is not right, else the first."""
     return next((answer for answer in answers if answer[0] >= 300), answers[0])
@@ -183,6 +228,11 @@ def _nothing(answers: list[_Answer], target: str) -> _Answer:
 
 # What the actor of models is asked as well, behind all owners.
 WITH_MODELS = {("GET", "/ml/status"), ("GET", "/readyz"), ("GET", "/healthz"), ("GET", "/metrics")}
+# What owners and commons tell of themselves goes along with.
+WITH_ACCOUNTS: dict[tuple[str, str], Callable[..., _Answer]] = {
+    ("GET", "/ml/status"): _status_with_accounts,
+    ("GET", "/metrics"): _metrics_with_accounts,
+}
 MERGES: dict[tuple[str, str], Callable[[list[_Answer], str], _Answer]] = {
     ("GET", "/ml/status"): _json(_status),
     ("GET", "/ml/features/recent"): _json(_first("features", lambda row, _: row["timestamp"], 100)),

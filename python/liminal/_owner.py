@@ -1,120 +1,105 @@
 """The state of the application on a cluster: actors that own virtual shards, and the commons beside them.
 
-Ownership is Ray's: an actor of a name runs once, and is restarted elsewhere when it dies. What it knew lies
-in its folder, one folder an epoch; an epoch is claimed by making its folder, so that of two incarnations
-the later one is known by both, and what an earlier one still writes is never read.
+Ownership is Ray's: an actor of a name runs once, and is restarted elsewhere when it dies (``_actors``). What
+it knew lies in its folder (``_epochs``).
 """
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
+import secrets
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import ray
 
 from liminal import _engine
+from liminal._actors import Gone, Named, owner_parts, owners_of, used
+from liminal._epochs import Epochs, Losses, Snapshots
 from liminal._fits import RayFits
 from liminal._merge import FEATURE_ORDERS
 from liminal.engine import Engine
 
-NAMESPACE = "liminal"
-SNAPSHOT = "engine.snapshot"
 MISMATCH = "mismatch"
 _KEYS_KEPT = 10_000
-_EPOCHS_KEPT = 2
 # So long the folder of models may still be held by an incarnation that is ending.
 FOLDER_PATIENCE_S = 60.0
+# So long an actor that is renewed waits for what it is at.
+_CLOSING_PATIENCE_S = 15.0
+_Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+# Of this process, which has one actor: numbers of processes come again, on other nodes above all.
+_INCARNATION = secrets.token_hex(8)
 
 
-class Epochs:
-    """The folder of one actor, with a folder for each of its incarnations."""
-
-    def __init__(self, folder: pathlib.Path):
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.number = max(self._all(), default=0) + 1
-        while True:
-            try:
-                self._of(self.number).mkdir()
-                break
-            except FileExistsError:
-                self.number += 1
-
-    def _all(self) -> list[int]:
-        return [int(path.name[6:]) for path in self.folder.glob("epoch-*") if path.name[6:].isdigit()]
-
-    def _of(self, number: int) -> pathlib.Path:
-        return self.folder / f"epoch-{number:09d}"
-
-    @property
-    def mine(self) -> pathlib.Path:
-        return self._of(self.number)
-
-    def over(self) -> bool:
-        """Whether a later incarnation has begun: this one's word does not count any more."""
-        return max(self._all(), default=0) > self.number
-
-    def before(self) -> pathlib.Path | None:
-        """The folder of the latest incarnation before this one that has a snapshot."""
-        for number in sorted(self._all(), reverse=True):
-            if number < self.number and (self._of(number) / SNAPSHOT).exists():
-                return self._of(number)
-        return None
-
-    def save(self, header: dict[str, Any], state: bytes) -> None:
-        target = self.mine / SNAPSHOT
-        partial = target.with_suffix(".partial")
-        with partial.open("wb") as out:
-            out.write(json.dumps(header).encode() + b"\n" + state)
-            out.flush()
-            os.fsync(out.fileno())
-        partial.rename(target)
-
-    def forget_old(self) -> None:
-        with_snapshot = [n for n in sorted(self._all()) if n <= self.number]
-        for number in with_snapshot[:-_EPOCHS_KEPT]:
-            shutil.rmtree(self._of(number), ignore_errors=True)
+class Moving(Exception):
+    """This incarnation has saved itself and takes nothing more: ask the next one."""
 
 
-def read_snapshot(folder: pathlib.Path) -> tuple[dict[str, Any], bytes]:
-    header, state = (folder / SNAPSHOT).read_bytes().split(b"\n", 1)
-    return json.loads(header), state
+class Gate:
+    """Counts who is inside, so that an actor is saved when nobody is and nobody comes any more."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._closed = False
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        with self._changed:
+            if self._closed:
+                raise Moving
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: self._inside == 0, _CLOSING_PATIENCE_S)
 
 
-class Snapshots(threading.Thread):
-    """Saves every few seconds; ends the process when a later incarnation has begun."""
-
-    def __init__(self, epochs: Epochs, interval_s: float, save: Any):
-        super().__init__(daemon=True, name="snapshots")
-        self._epochs, self._interval_s, self._save = epochs, interval_s, save
-
-    def run(self) -> None:
-        while True:
-            time.sleep(self._interval_s)
-            if self._epochs.over():
-                os._exit(0)
-            self._save()
+def hold_number(folder: pathlib.Path, owners: int) -> None:
+    """Notes how many owners a folder is shared by; raises ValueError when it is another number's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    known = [path.name for path in folder.glob("owners-*")]
+    if known and f"owners-{owners}" not in known:
+        raise ValueError(f"owners: {folder} was begun by {known[0][7:]}; another number takes another folder")
+    (folder / f"owners-{owners}").mkdir(exist_ok=True)
 
 
 class UserShards:
     """The engine of the users, sources and services of some of the 64 virtual shards."""
 
     def __init__(self, place: int, settings: dict[str, Any]):
-        self._place = place
+        self._place, self._settings = place, settings
         self._owned = [shard for shard in range(_engine.SHARDS) if shard % settings["owners"] == place]
-        self._engine = Engine(clock="member", profile=settings["profile"], mode=settings["mode"])
-        self._epochs = Epochs(pathlib.Path(settings["folder"]) / f"owner-{place:02d}")
+        self._engine = Engine(clock="member", profile=settings["profile"], mode=settings["mode"],
+                              buffer_size=settings["rows"])
+        folder = pathlib.Path(settings["folder"])
+        hold_number(folder, settings["owners"])
+        self._epochs = Epochs(folder / f"owner-{place:02d}")
+        self._gate = Gate()
         self._lock = threading.Lock()
+        self._saving = threading.Lock()
         self._accepted = 0
         self._keys: collections.OrderedDict[str, str] = collections.OrderedDict()
-        self._restored = {"epoch": 0, "accepted": 0}
-        self._lost = 0
-        self._restore()
+        self._limits: dict[str, Any] | None = None  # policies, since somebody set them
+        self._losses = Losses()
+        before = self._epochs.earlier()
+        _, self._damaged = self._epochs.restore(self._take)
+        self._losses.begin(self._epochs.number, self._accepted)
+        if before and (self._epochs.of(before[0]) / "signals").exists():
+            shutil.copytree(self._epochs.of(before[0]) / "signals", self._epochs.mine / "signals")
         if settings["beat"]:
             # The engine's time is now, also for what comes before the commons' first second: an event
             # ahead of it would count at its horizon.
@@ -122,29 +107,46 @@ class UserShards:
         self._service = _engine.Service(
             self._engine, folder=str(self._epochs.mine / "signals"), token=settings["token"],
             place=place, owners=settings["owners"])
+        if self._limits is not None:
+            status, _, answer = self._own("PUT", "/ml/limits", {"policies": self._limits})
+            if status != 200:
+                print(f"limits were not restored: {answer!r}"[:500], flush=True)
         self.save()
         Snapshots(self._epochs, settings["snapshot_s"], self.save).start()
 
-    def _restore(self) -> None:
-        before = self._epochs.before()
-        if before is None:
-            return
-        header, state = read_snapshot(before)
+    def _take(self, header: dict[str, Any], state: bytes) -> None:
+        accepted, keys = int(header["accepted"]), dict(header["keys"])
+        losses, limits = Losses(header.get("losses")), header.get("limits")
+        if limits is not None and header["mode"] != self._settings["mode"]:
+            limits = {**limits, "mode": self._settings["mode"]}  # set again since, by who deployed
         self._engine.load(state)
-        self._accepted = header["accepted"]
-        self._keys.update(header["keys"])
-        self._restored = {"epoch": header["epoch"], "accepted": header["accepted"]}
-        if (before / "signals").exists():
-            shutil.copytree(before / "signals", self._epochs.mine / "signals")
+        self._accepted, self._losses, self._limits = accepted, losses, limits
+        self._keys.update(keys)
+
+    def _own(self, method: str, target: str, body: Any = None) -> _Answer:
+        """What this owner asks its own service."""
+        headers = [(b"host", b"localhost"), (b"content-type", b"application/json"),
+                   (b"authorization", b"Bearer " + self._settings["token"].encode())]
+        return self._service.handle(
+            method, target, headers[: 3 if self._settings["token"] else 2],
+            b"" if body is None else json.dumps(body).encode(), "127.0.0.1", True)
 
     def save(self) -> None:
-        with self._lock:
-            header = {"epoch": self._epochs.number, "accepted": self._accepted,
-                      "keys": dict(self._keys)}
-            state = self._engine.save()
-        self._service.save()
-        self._epochs.save(header, state)
-        self._epochs.forget_old()
+        with self._saving:
+            if self._limits is not None:
+                self._limits = json.loads(self._own("GET", "/ml/limits?limit=1")[2])["policies"]
+            with self._lock:
+                header = {"epoch": self._epochs.number, "accepted": self._accepted,
+                          "keys": dict(self._keys), "losses": self._losses.header(),
+                          "limits": self._limits, "mode": self._settings["mode"]}
+                state = self._engine.save()
+            self._service.save()
+            self._epochs.save(header, state)
+
+    def retire(self) -> None:
+        """Takes nothing more and saves itself: the next incarnation knows everything that was acknowledged."""
+        self._gate.close()
+        self.save()
 
     def track(
         self, events: bytes, key: str | None = None, fingerprint: str = ""
@@ -153,7 +155,7 @@ class UserShards:
 
         ``MISMATCH`` when the key was used for something else.
         """
-        with self._lock:
+        with self._gate.inside(), self._lock:
             known = self._keys.get(key) if key is not None else None
             if known is not None and known != fingerprint:
                 return MISMATCH
@@ -165,8 +167,13 @@ class UserShards:
                         self._keys.popitem(last=False)
             return self._epochs.number, self._accepted
 
-    def ask(self, *request: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        return self._service.handle(*request)
+    def ask(self, *request: Any) -> _Answer:
+        with self._gate.inside():
+            answer = self._service.handle(*request)
+            if (request[0], request[1].partition("?")[0], answer[0]) == ("PUT", "/ml/limits", 200):
+                self._limits = json.loads(answer[2])["policies"]
+                self.save()
+            return answer
 
     def ranks(self, users: list[str], order: str) -> dict[str, float]:
         """How far in front users are in an order by features; who is gone is left out."""
@@ -180,8 +187,18 @@ class UserShards:
 
     def was_told(self, epoch: int, accepted: int) -> None:
         """What an incarnation before had acknowledged: what of it is not here was lost."""
-        if epoch == self._restored["epoch"]:
-            self._lost = max(self._lost, accepted - self._restored["accepted"])
+        with self._lock:
+            lost = self._losses.told(epoch, accepted)
+        if lost:
+            print(f"owner {self._place}: {lost} events that were acknowledged in epoch {epoch} are lost",
+                  flush=True)
+
+    def account(self, epoch: int, accepted: int) -> dict[str, Any]:
+        """How this owner stands, after it was told what a replica remembers of it."""
+        self.was_told(epoch, accepted)
+        return {"place": self._place, "shards": len(self._owned), "epoch": self._epochs.number,
+                "events_accepted": self._accepted, "events_lost": self._losses.total,
+                "snapshots_damaged": self._damaged}
 
     def count_feedback(self, kind: str, verdict: str) -> None:
         _engine.count_feedback(self._engine, kind, verdict)
@@ -201,8 +218,10 @@ class UserShards:
 
     def about(self) -> dict[str, Any]:
         return {"place": self._place, "shards": len(self._owned), "epoch": self._epochs.number,
-                "accepted": self._accepted, "lost": self._lost, "pid": os.getpid(),
-                "users": self._engine.users, "now": self._engine.now}
+                "accepted": self._accepted, "lost": self._losses.total, "damaged": self._damaged,
+                "pid": os.getpid(), "users": self._engine.users, "now": self._engine.now,
+                "settings": used("owner", self._settings), "version": _engine.__version__,
+                "incarnation": _INCARNATION}
 
     def shard_hashes(self) -> dict[int, int]:
         return {shard: _engine.shard_hash(self._engine, shard) for shard in self._owned}
@@ -216,18 +235,16 @@ class Commons:
         self._epochs = Epochs(pathlib.Path(settings["folder"]) / "commons")
         self._commons = _engine.Commons(settings["profile"])
         self._missed = 0
-        self._owners: list[Any] = []
-        before = self._epochs.before()
-        if before is not None:
-            self._commons.load(read_snapshot(before)[1])
-        self._save()
+        self._owners = [Named(settings, part) for part in owner_parts(settings)]
+        self._epochs.restore(lambda header, state: self._commons.load(state))
+        self.retire()
         if settings["beat"]:
             threading.Thread(target=self._live, daemon=True, name="seconds").start()
-            Snapshots(self._epochs, settings["snapshot_s"], self._save).start()
+            Snapshots(self._epochs, settings["snapshot_s"], self.retire).start()
 
-    def _save(self) -> None:
+    def retire(self) -> None:
+        """Saves itself."""
         self._epochs.save({"epoch": self._epochs.number}, self._commons.save())
-        self._epochs.forget_old()
 
     def _live(self) -> None:
         due = time.monotonic()
@@ -236,31 +253,38 @@ class Commons:
             time.sleep(due - time.monotonic())
             try:
                 self.second(time.time())
-            except Exception as wrong:  # an owner that is being restarted; the next second counts
+            except Exception as wrong:  # the next second counts
                 print(f"the second was missed: {wrong!r}"[:500], flush=True)
                 self._missed += 1
 
     def second(self, now: float) -> None:
         """One second of all owners. Who does not answer within half a second is left out of it."""
-        self._owners = owners = self._owners or owners_of(self._settings)
-        asked = [owner.tick.remote(now) for owner in owners]
-        ready, late = ray.wait(asked, num_returns=len(asked), timeout=None if not self._settings["beat"]
-                               else .5)
+        asked, missed = {}, 0
+        for owner in self._owners:
+            try:
+                asked[owner.call("tick", now)] = owner
+            except Gone:
+                missed += 1
+        ready, late = ray.wait(list(asked), num_returns=len(asked),
+                               timeout=.5 if self._settings["beat"] else None) if asked else ([], [])
         told = []
         for one in ready:
             try:
                 told.append(ray.get(one))
             except ray.exceptions.RayError:
-                late.append(one)
-        self._missed += len(late)
+                asked[one].forget()
+                missed += 1
+        self._missed += missed + len(late)
         exchange = self._commons.advance(told, now)
-        absorbed = [owner.absorb.remote(exchange) for owner in owners]
+        absorbed = [owner.call("absorb", exchange) for owner in self._owners if owner.known]
         if not self._settings["beat"]:
             ray.get(absorbed)
 
     def about(self) -> dict[str, Any]:
-        return {"seconds": self._commons.number, "missed": self._missed,
-                "epoch": self._epochs.number, "state_hash": self._commons.state_hash()}
+        return {"seconds": self._commons.number, "missed": self._missed, "pid": os.getpid(),
+                "epoch": self._epochs.number, "state_hash": self._commons.state_hash(),
+                "settings": used("commons", self._settings), "version": _engine.__version__,
+                "incarnation": _INCARNATION}
 
 
 class Models:
@@ -273,6 +297,7 @@ class Models:
 
     def __init__(self, settings: dict[str, Any]):
         self._settings = settings
+        self._gate = Gate()
         self._folder = pathlib.Path(settings["folder"]) / "registry"
         self._folder.mkdir(parents=True, exist_ok=True)
         until = time.monotonic() + FOLDER_PATIENCE_S
@@ -287,11 +312,16 @@ class Models:
                     raise
                 time.sleep(.2)
 
-    def ask(self, *request: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        if request[0] == "POST" and request[1].split("?", 1)[0] == "/ml/models/train":
-            told = [owner.material.remote() for owner in owners_of(self._settings)]
-            self._service.learn_from(ray.get(told, timeout=60))
-        return self._service.handle(*request)
+    def retire(self) -> None:
+        """Takes nothing more; what was acknowledged lies in the folder."""
+        self._gate.close()
+
+    def ask(self, *request: Any) -> _Answer:
+        with self._gate.inside():
+            if request[0] == "POST" and request[1].split("?", 1)[0] == "/ml/models/train":
+                told = [owner.material.remote() for owner in owners_of(self._settings)]
+                self._service.learn_from(ray.get(told, timeout=60))
+            return self._service.handle(*request)
 
     def champions(self, held: dict[str, str]) -> list[tuple[str, int, str, bytes, bool]]:
         """Champions as (model, version, sha256, file, whether an experiment of it runs).
@@ -305,54 +335,10 @@ class Models:
                 for model, version, sha256 in self._service.champions()]
 
     def add(self, model: str, file: bytes) -> int:
-        return self._service.add_model(model, file)
+        with self._gate.inside():
+            return self._service.add_model(model, file)
 
     def about(self) -> dict[str, Any]:
-        return {"pid": os.getpid(), "champions": self._service.champions()}
-
-
-def _name(settings: dict[str, Any], part: str) -> str:
-    return f"{settings['name']}-{part}"
-
-
-def _make(actor: Any, name: str, settings: dict[str, Any], *arguments: Any) -> Any:
-    return ray.remote(actor).options(
-        name=name, namespace=NAMESPACE, lifetime="detached", get_if_exists=True,
-        max_restarts=-1, max_task_retries=0, max_concurrency=4, num_cpus=settings["owner_cpus"],
-    ).remote(*arguments, settings)
-
-
-def make_owners(settings: dict[str, Any]) -> tuple[list[Any], Any]:
-    """The owners and the commons: those that run, or new ones."""
-    owners = [_make(UserShards, _name(settings, f"owner-{place:02d}"), settings, place)
-              for place in range(settings["owners"])]
-    return owners, _make(Commons, _name(settings, "commons"), settings)
-
-
-def make_models(settings: dict[str, Any]) -> Any:
-    """The actor of models: the one that runs, or a new one."""
-    return _make(Models, _name(settings, "models"), settings)
-
-
-def models_of(name: str) -> Any:
-    """The actor of models of an application. Raises ValueError when there is none."""
-    return ray.get_actor(_name({"name": name}, "models"), NAMESPACE)
-
-
-def owners_of(settings: dict[str, Any]) -> list[Any]:
-    return [ray.get_actor(_name(settings, f"owner-{place:02d}"), NAMESPACE)
-            for place in range(settings["owners"])]
-
-
-def end_owners(settings: dict[str, Any]) -> int:
-    """Ends owners, commons and models for good; what they last saved stays. Gives how many there were."""
-    ended = 0
-    parts = [f"owner-{place:02d}" for place in range(_engine.SHARDS)] + ["commons", "models"]
-    for part in parts:
-        try:
-            actor = ray.get_actor(_name(settings, part), NAMESPACE)
-        except ValueError:
-            continue
-        ray.kill(actor, no_restart=True)
-        ended += 1
-    return ended
+        return {"pid": os.getpid(), "champions": self._service.champions(),
+                "settings": used("models", self._settings), "version": _engine.__version__,
+                "incarnation": _INCARNATION}

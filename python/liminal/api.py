@@ -34,6 +34,8 @@ from liminal.feature_extractor import feature_extractor
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
 PREFIXES = ("/ml", "/salience", "/anomaly", "/scaling")
+# Recent feature rows kept by who has models: what they learn from.
+ROWS = 20_000
 BODY_BYTES_MAX = 16 * 1024 * 1024
 # Answered where the request is; what takes longer, or may wait for a disk, is answered on another thread.
 _INLINE_BYTES_MAX = 32 * 1024
@@ -197,7 +199,8 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--api {given.api}: {wrong}")
     if not given.token and not _is_local(str(address[0])):
         parser.error("a --token is needed to listen on other than a loopback address")
-    api = Api(token=given.token, folder=given.data, models=bool(given.data))
+    engine = Engine(buffer_size=ROWS) if given.data else None
+    api = Api(engine, token=given.token, folder=given.data, models=bool(given.data))
     with socket.socket(family) as listening:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -20,10 +20,24 @@ class Salience:
         Raises ValueError that names each wrong field. ``salience_scores`` does the same for columns of
         numbers.
         """
-        body = json.dumps({"features": events}, allow_nan=False).encode()
+        body = _json(events)
         status, _, answer = self._service.handle("POST", "/salience", [], body, "", True)
         told = json.loads(answer)
         if status != 200:
             wrong = (f"{one['path']}: {one['detail']}" for one in told.get("errors", []))
             raise ValueError("; ".join(wrong) or told["detail"])
         return told
+
+
+def _json(events: list[dict[str, Any]]) -> bytes:
+    try:
+        return json.dumps({"features": events}, allow_nan=False).encode()
+    except (TypeError, ValueError) as wrong:
+        words = str(wrong)
+    for place, event in enumerate(events if isinstance(events, (list, tuple)) else []):
+        for field, value in event.items() if isinstance(event, dict) else []:
+            try:
+                json.dumps(value, allow_nan=False)
+            except (TypeError, ValueError) as wrong:
+                raise ValueError(f"features[{place}].{field}: {wrong}") from None
+    raise ValueError(f"features: {words}")

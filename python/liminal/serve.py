@@ -10,8 +10,11 @@ is asked of trained models; one actor keeps and trains them.
 Arguments of ``app``, as in deploy/ray/serve.yaml: owners (actors that share the 64 shards; fixed for the
 life of a folder), replicas (of the ingress; 0 where
 a configuration file says), folder (where owners keep their snapshots; on several machines a shared one),
-snapshot_s, token, profile, mode, owner_cpus, fit_cpus (what a fit of the trainer ray is reckoned at), name,
-models (definitions of models beside the first three, as ``models.definitions`` of the program).
+snapshot_s, token, profile, mode, rows (recent feature rows that an owner keeps: what models learn from),
+owner_cpus, fit_cpus (what a fit of the trainer ray is reckoned at), name, models (definitions of models beside
+the first three, as ``models.definitions`` of the program). Deployed again with others, or by another version of
+the package, the actors that go by them are renewed one after the other; folder and owners cannot become others
+while the actors run.
 """
 from __future__ import annotations
 
@@ -25,14 +28,17 @@ from urllib.parse import unquote
 
 import ray
 from ray import serve
+from ray.serve import metrics
 from starlette.requests import Request
 from starlette.responses import Response
 
 from liminal import _engine, _merge
+from liminal._actors import Gone, Named, ensure, make, owner_parts
 from liminal._fits import FIT_CPUS
-from liminal._owner import MISMATCH, make_models, make_owners
+from liminal._owner import MISMATCH, Moving
 from liminal.api import (
     BODY_BYTES_MAX,
+    ROWS,
     _is_local,
     _target,
     asks_a_model,
@@ -43,14 +49,16 @@ from liminal.engine import Engine
 
 DEFAULTS: dict[str, Any] = {
     "name": "liminal", "owners": 2, "replicas": 2, "folder": "/tmp/liminal", "snapshot_s": 2.0,
-    "token": "", "profile": "chat", "mode": "shadow", "owner_cpus": 0, "fit_cpus": FIT_CPUS, "beat": True,
-    "models": [],
+    "token": "", "profile": "chat", "mode": "shadow", "rows": ROWS, "owner_cpus": 0, "fit_cpus": FIT_CPUS,
+    "beat": True, "models": [],
 }
 # An owner that died is back within seconds: so long a request waits for it.
 OWNER_PATIENCE_S = 20.0
 _INLINE_BYTES_MAX = 64 * 1024
 # Of a source or service that a request does not name, as api/openapi.yaml has it.
 _DEFAULT_NAME = "default"
+# Of an actor that is being restarted or renewed.
+_NOT_NOW = (ray.exceptions.RayActorError, Gone, Moving)
 _Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
@@ -68,6 +76,8 @@ def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("fit_cpus: must be above 0 and at most 64")
     if not all(isinstance(one, str) for one in settings["models"]):
         raise ValueError("models: must be definitions, each a line of text")
+    if not isinstance(settings["rows"], int) or not 1 <= settings["rows"] <= 10_000_000:
+        raise ValueError("rows: must be 1 to 10000000")
     Engine(profile=settings["profile"], mode=settings["mode"])
     return settings
 
@@ -80,14 +90,21 @@ CHAMPIONS_EVERY_S = 1.0
 _MODELS_PATIENCE_S = 30.0
 
 
+def counter(name: str, text: str, *tags: str) -> metrics.Counter:
+    """A count of this replica, among Ray's own metrics as ``ray_NAME_total`` (deploy/prometheus/cluster.yml)."""
+    return metrics.Counter(name, description=text, tag_keys=tags)
+
+
 @serve.deployment(name="SalienceScorer", max_ongoing_requests=64, ray_actor_options=_FEW_CPUS)
 class SalienceScorer:
     """Ranks events of large requests, off the ingress."""
 
     def __init__(self, settings: dict[str, Any]):
         self._service = _engine.Service(Engine(), token=settings["token"])
+        self._counted = counter("liminal_rankings", "Large requests to /salience.")
 
     def __call__(self, request: tuple) -> _Answer:
+        self._counted.inc()
         return self._service.handle(*request)
 
 
@@ -102,18 +119,32 @@ class ModelServer:
 
     def __init__(self, settings: dict[str, Any]):
         self._service = _engine.Service(Engine(), token=settings["token"], models="copies")
-        self._models = make_models(settings)
+        make("models", settings)
+        self._models = Named(settings, "models")
         self._held: dict[str, str] = {}
         self._compared: set[str] = set()
+        self._refused: dict[str, str] = {}
+        self._counted = counter("liminal_predictions", "Requests for predictions.", "by")
         self._lock = threading.Lock()
         self._look()
         threading.Thread(target=self._keep_looking, daemon=True, name="champions").start()
 
     def _look(self) -> None:
         with self._lock:
-            told = ray.get(self._models.champions.remote(self._held), timeout=_MODELS_PATIENCE_S)
-            self._service.take_copies([one[:4] for one in told])
+            try:
+                told = ray.get(self._models.call("champions", self._held), timeout=_MODELS_PATIENCE_S)
+            except ray.exceptions.RayActorError:
+                self._models.forget()
+                raise
+            refused = dict(self._service.take_copies(
+                [one[:4] for one in told if one[2] != self._refused.get(one[0])]))
+            for model, why in refused.items():
+                print(f"{model}: its champion is asked of the actor of models, for it cannot be answered here: "
+                      f"{why}"[:500], flush=True)
+            # What was refused is not sent again, until it is another.
             self._held = {model: sha256 for model, _, sha256, _, _ in told}
+            self._refused = {model: sha256 for model, sha256 in self._held.items()
+                             if model in refused or self._refused.get(model) == sha256}
             self._compared = {one[0] for one in told if one[4]}
 
     def _keep_looking(self) -> None:
@@ -121,7 +152,7 @@ class ModelServer:
             time.sleep(CHAMPIONS_EVERY_S)
             try:
                 self._look()
-            except (ray.exceptions.RayError, ValueError) as wrong:
+            except (ray.exceptions.RayError, Gone, ValueError) as wrong:
                 print(f"champions were not looked for: {wrong!r}"[:500], flush=True)
 
     def __call__(self, asked: tuple) -> _Answer:
@@ -130,19 +161,22 @@ class ModelServer:
         if model not in self._compared:
             answer = self._service.handle(*asked)
             if answer[0] != 404:
+                self._counted.inc(tags={"by": "copy"})
                 return answer
+        self._counted.inc(tags={"by": "models"})
         return _ask_models(self._models, asked)
 
 
-def _ask_models(models: Any, asked: tuple) -> _Answer:
-    """Asks the actor of models, again while it is being restarted."""
+def _ask_models(models: Named, asked: tuple) -> _Answer:
+    """Asks the actor of models, again while it is being restarted or renewed."""
     until = time.monotonic() + OWNER_PATIENCE_S
     while True:
         try:
-            return ray.get(models.ask.remote(*asked))
-        except ray.exceptions.RayActorError:
+            return ray.get(models.call("ask", *asked))
+        except _NOT_NOW:
             if time.monotonic() > until:
                 return _problem(503, "the models do not answer; try again")
+            models.forget()
             time.sleep(.1)
 
 
@@ -153,8 +187,11 @@ class Ingress:
     def __init__(self, settings: dict[str, Any], scorer: Any, predictor: Any):
         self._scorer, self._predictor = scorer, predictor
         self._local = _engine.Service(Engine(), token=settings["token"])
-        self._owners, self._commons = make_owners(settings)
-        self._models = make_models(settings)
+        for part in ensure(settings):
+            print(f"renewed: {part}", flush=True)
+        self._owners = [Named(settings, part) for part in owner_parts(settings)]
+        self._commons, self._models = Named(settings, "commons"), Named(settings, "models")
+        self._counted = counter("liminal_requests", "Requests that the ingress answered.", "status")
         self._told = [(0, 0)] * len(self._owners)  # epoch and number acknowledged, an owner each
 
     async def __call__(self, request: Request) -> Response:
@@ -175,6 +212,7 @@ class Ingress:
         if "x-request-id" in request.headers and all(
                 name.lower() != b"x-request-id" for name, _ in headers):
             headers = [*headers, (b"X-Request-Id", request.headers["x-request-id"].encode("latin-1"))]
+        self._counted.inc(tags={"status": str(status)})
         response = Response(content, status)
         response.raw_headers = [(name.lower(), value) for name, value in headers]
         if status not in (204, 304):
@@ -191,7 +229,7 @@ class Ingress:
         if method in ("GET", "HEAD") and raw_path == "/ml/users":
             return await self._users(asked)
         if asks_a_model(method, raw_path):
-            return await self._predictor.remote(asked)
+            return await _another(self._predictor, asked)
         if is_about_models(raw_path):
             return await self._ask_models(asked)
         kind = ("GET" if method == "HEAD" else method, raw_path)
@@ -199,11 +237,14 @@ class Ingress:
             answers = await self._ask_all(asked)
             if kind in _merge.WITH_MODELS:
                 answers.append(await self._ask_models(asked))
-            return _merge.MERGES[kind](answers, target)
+            answer = _merge.MERGES[kind](answers, target)
+            if kind in _merge.WITH_ACCOUNTS and answer[0] == 200:
+                answer = _merge.WITH_ACCOUNTS[kind](answer, *await self._accounts())
+            return answer
         owner = self._owner_of(method, raw_path, body)
         if owner is None:
             if raw_path == "/salience" and len(body) > _INLINE_BYTES_MAX:
-                return await self._scorer.remote(asked)
+                return await _another(self._scorer, asked)
             return self._local.handle(*asked)
         answer = await self._ask(owner, asked)
         if answer[0] == 200 and raw_path.endswith("/feedback"):
@@ -292,8 +333,22 @@ class Ingress:
         """Remembers what an owner acknowledged, and tells its next incarnation."""
         before = self._told[place]
         if before[0] and epoch > before[0]:
-            self._owners[place].was_told.remote(*before)
+            self._tell(place, "was_told", *before)
         self._told[place] = max(before, (epoch, accepted))
+
+    def _tell(self, place: int, method: str, *arguments: Any) -> None:
+        """What an owner need not answer."""
+        try:
+            self._owners[place].call(method, *arguments)
+        except Gone:
+            self._owners[place].forget()
+
+    async def _accounts(self) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        """How owners and commons stand, after owners were told what this replica remembers of them."""
+        told = await asyncio.gather(*(self._retrying(place, "account", *self._told[place])
+                                      for place in range(len(self._owners))),
+                                    _again(self._commons, "about"))
+        return [one for one in told[:-1] if one is not None], told[-1]
 
     async def _ask_all(self, asked: tuple) -> list[_Answer]:
         return list(await asyncio.gather(*(self._ask(owner, asked)
@@ -313,20 +368,33 @@ class Ingress:
 
     def _spread_feedback(self, owner: int, answer: _Answer, body: bytes) -> None:
         kind, verdict = json.loads(answer[2])["type"], json.loads(body)["verdict"]
-        for place, other in enumerate(self._owners):
+        for place in range(len(self._owners)):
             if place != owner:
-                other.count_feedback.remote(kind, verdict)
+                self._tell(place, "count_feedback", kind, verdict)
 
 
-async def _again(actor: Any, method: str, *arguments: Any) -> Any:
-    """Asks an actor, again while it is being restarted; None when it is not back in time."""
+async def _again(actor: Named, method: str, *arguments: Any) -> Any:
+    """Asks an actor, again while it is being restarted or renewed; None when it is not back in time."""
     until = time.monotonic() + OWNER_PATIENCE_S
     while True:
         try:
-            return await getattr(actor, method).remote(*arguments)
-        except ray.exceptions.RayActorError:
+            return await actor.call(method, *arguments)
+        except _NOT_NOW:
             if time.monotonic() > until:
                 return None
+            actor.forget()
+            await asyncio.sleep(.1)
+
+
+async def _another(replicas: Any, asked: tuple) -> _Answer:
+    """Asks a replica beside this one, and another if it dies over it: what is asked of them changes nothing."""
+    until = time.monotonic() + OWNER_PATIENCE_S
+    while True:
+        try:
+            return await replicas.remote(asked)
+        except ray.exceptions.RayActorError:
+            if time.monotonic() > until:
+                return _problem(503, "the replicas that answer this are gone; try again")
             await asyncio.sleep(.1)
 
 

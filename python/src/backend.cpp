@@ -129,6 +129,7 @@ void EngineBackend::status(Done<api::Status> done) {
     status.rules = engine.settings()->options.detect.rules.size();
     api::tell(totals_of(engine), status);
   });
+  status.events_per_second = engine_->events_per_second();
   status.threads = 1;
   if (models_ != nullptr) {
     status.models = models_->names();

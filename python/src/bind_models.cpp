@@ -3,8 +3,10 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 
 #include "bind.hpp"
 #include "core/models/evaluator.hpp"
@@ -56,14 +58,53 @@ LoadedModel load(std::string_view bytes) {
   return std::move(*loaded);
 }
 
-LoadedModel load_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    PyErr_SetString(PyExc_FileNotFoundError, (path + ": cannot be opened").c_str());
-    throw nb::python_error();
-  }
+[[noreturn]] void raise_of(PyObject* kind, const std::string& words) {
+  PyErr_SetString(kind, words.c_str());
+  throw nb::python_error();
+}
+
+/// What `open` takes: a text or an os.PathLike.
+LoadedModel load_file(const nb::object& path) {
+  const auto text = nb::steal<nb::object>(PyOS_FSPath(path.ptr()));
+  if (!text.is_valid()) throw nb::python_error();
+  std::string name;
+  if (!nb::try_cast(text, name)) raise_value("path", "must be a text or a path");
+  if (std::filesystem::is_directory(name))
+    raise_of(PyExc_IsADirectoryError, name + ": is a folder");
+  std::ifstream in(name, std::ios::binary);
+  if (!in) raise_of(PyExc_FileNotFoundError, name + ": cannot be opened");
   const std::string bytes{std::istreambuf_iterator<char>(in), {}};
   return load(bytes);
+}
+
+LoadedModel load_bytes(const nb::object& bytes) {
+  if (nb::isinstance<nb::bytes>(bytes)) {
+    const auto held = nb::borrow<nb::bytes>(bytes);
+    return load({held.c_str(), held.size()});
+  }
+  if (PyObject_CheckBuffer(bytes.ptr()) == 0) raise_value("bytes", "must be bytes");
+  const auto copied = nb::steal<nb::bytes>(PyBytes_FromObject(bytes.ptr()));
+  if (!copied.is_valid()) throw nb::python_error();
+  return load({copied.c_str(), copied.size()});
+}
+
+/// Values as float32 of a shape: as they are where they are that, else what NumPy makes of them.
+template <class T>
+T floats(const nb::object& values, std::string_view field, std::string_view shape) {
+  T taken;
+  if (nb::try_cast(values, taken, false)) return taken;
+  try {
+    const nb::object made = nb::module_::import_("numpy").attr("ascontiguousarray")(
+        values, nb::arg("dtype") = "float32");
+    if (nb::try_cast(made, taken, false)) return taken;
+  } catch (nb::python_error& wrong) {
+    if (!wrong.matches(PyExc_TypeError) && !wrong.matches(PyExc_ValueError)) throw;
+  }
+  raise_value(field, "must be numbers of shape " + std::string(shape));
+}
+
+Rows rows_of(const nb::object& values, std::string_view field = "rows") {
+  return floats<Rows>(values, field, "(n, features)");
 }
 
 void check_width(const LoadedModel& model, std::size_t columns) {
@@ -82,18 +123,18 @@ std::vector<models::Prediction> predictions(const LoadedModel& model, const Rows
   return out;
 }
 
-Array<double> predict(const LoadedModel& model, const Rows& rows) {
-  const auto predicted = predictions(model, rows);
+Array<double> predict(const LoadedModel& model, const nb::object& rows) {
+  const auto predicted = predictions(model, rows_of(rows));
   std::vector<double> scores;
   scores.reserve(predicted.size());
   for (const models::Prediction& one : predicted) scores.push_back(one.score);
   return to_array(std::move(scores));
 }
 
-Array<std::uint32_t> clusters(const LoadedModel& model, const Rows& rows) {
+Array<std::uint32_t> clusters(const LoadedModel& model, const nb::object& rows) {
   if (model.model().metadata.task != models::Task::kClustering)
     raise_value("model", "has no clusters: its task is another");
-  const auto predicted = predictions(model, rows);
+  const auto predicted = predictions(model, rows_of(rows));
   std::vector<std::uint32_t> nearest;
   nearest.reserve(predicted.size());
   for (const models::Prediction& one : predicted) nearest.push_back(one.cluster);
@@ -101,10 +142,13 @@ Array<std::uint32_t> clusters(const LoadedModel& model, const Rows& rows) {
 }
 
 nb::dict explain(const LoadedModel& model,
-                 const Column<float>& row,
-                 const std::optional<Rows>& background,
+                 const nb::object& values,
+                 const nb::object& usual,
                  std::uint64_t seed) {
   constexpr std::size_t kBackgroundMax = 100;
+  const auto row = floats<Column<float>>(values, "row", "(features,)");
+  std::optional<Rows> background;
+  if (!usual.is_none()) background = rows_of(usual, "background");
   check_width(model, row.shape(0));
   models::ExplainOptions options;
   options.seed = seed;
@@ -163,33 +207,31 @@ void bind_models(nb::module_& module) {
 Files that Liminal wrote give the same bits as in the gateway; of others, tree ensembles and linear
 models as scikit-learn's, XGBoost's and LightGBM's converters write them. Anything else is a ValueError
 that names the operator: ONNX Runtime may run it. Immutable: any number of threads may use it.)")
+      .def_static("load",
+                  &load_file,
+                  "path"_a.none(),
+                  "Reads a file. Raises FileNotFoundError, IsADirectoryError, and ValueError for "
+                  "what is no "
+                  "such model.")
       .def_static(
-          "load",
-          &load_file,
-          "path"_a,
-          "Reads a file. Raises FileNotFoundError, and ValueError for what is no such model.")
-      .def_static(
-          "loads",
-          [](const nb::bytes& bytes) {
-            return load({bytes.c_str(), bytes.size()});
-          },
-          "bytes"_a,
-          "The same of a file's bytes.")
+          "loads", &load_bytes, "bytes"_a, "The same of a file's bytes, or whatever has some.")
       .def("predict",
            &predict,
-           "rows"_a,
+           "rows"_a.none(),
            R"(Scores of rows: float32 of shape (n, features), not copied, to float64 of shape (n,).
 
-A probability, a value, the distance to the nearest centroid or an anomaly score, as the task says. NaN is
-a missing value. The interpreter is free meanwhile. Raises ValueError for another number of columns.)")
+Other numbers in rows (lists, a DataFrame) are copied; columns are the model's features in its order. A
+probability, a value, the distance to the nearest centroid or an anomaly score, as the task says. NaN is
+a missing value. The interpreter is free meanwhile. Raises ValueError for another
+shape, and for what is no number.)")
       .def("clusters",
            &clusters,
-           "rows"_a,
+           "rows"_a.none(),
            "The nearest centroid of each row, uint32 of shape (n,). ValueError when the task is "
            "another.")
       .def("explain",
            &explain,
-           "row"_a,
+           "row"_a.none(),
            "background"_a.none() = nb::none(),
            "seed"_a = 1,
            R"(Why a row has the score it has: ``margin = expectation + sum(contributions)``.
@@ -198,6 +240,19 @@ row: float32 of shape (features,). background: up to 100 rows that stand for wha
 that are explained by sampling. Returns ``{"margin", "expectation", "contributions": (features,),
 "exactness": "exact", "scaled" or "sampled"}``.)")
       .def("to_onnx", &to_onnx, "The model as a standard ONNX file, as bytes.")
+      .def("__repr__",
+           [](const LoadedModel& model) {
+             const models::Metadata& of = model.model().metadata;
+             std::string text = "<liminal.Model";
+             if (!of.name.empty()) text += " " + of.name;
+             return text.append(": ")
+                 .append(models::name(of.task))
+                 .append(" by ")
+                 .append(models::kind(model.model().predictor))
+                 .append(", ")
+                 .append(std::to_string(model.features()))
+                 .append(" features>");
+           })
       .def_prop_ro("name", [](const LoadedModel& model) { return model.model().metadata.name; })
       .def_prop_ro(
           "task",

@@ -124,7 +124,7 @@ nb::list champions(HttpService& service) {
   return out;
 }
 
-void take_copies(HttpService& service, nb::iterable champions) {
+nb::list take_copies(HttpService& service, nb::iterable champions) {
   if (service.copies() == nullptr) raise_value("models", "are no copies here");
   std::vector<ModelCopy> copies;
   for (const nb::handle one : champions) {
@@ -135,11 +135,13 @@ void take_copies(HttpService& service, nb::iterable champions) {
                       nb::cast<std::string>(one[2]),
                       std::string(bytes)});
   }
-  const auto taken = [&] {
+  const auto left_out = [&] {
     const nb::gil_scoped_release release;
     return service.copies()->take(copies);
   }();
-  if (!taken) raise_value("champions", taken.error());
+  nb::list out;
+  for (const auto& one : left_out) out.append(nb::make_tuple(one.model, one.why));
+  return out;
 }
 
 void learn_from(HttpService& service, nb::iterable materials) {
@@ -243,12 +245,13 @@ target: path and query, not decoded. headers: pairs of bytes.)")
            "engines "
            "the events of its users as bytes, nothing when there are none.")
       .def("champions", &champions, "Champions as ``(model, version, sha256)``.")
-      .def("take_copies",
-           &take_copies,
-           "champions"_a,
-           "Takes ``(model, version, sha256, file)`` in the place of all before; a file of no "
-           "bytes is the "
-           "one that is there.")
+      .def(
+          "take_copies",
+          &take_copies,
+          "champions"_a,
+          "Takes ``(model, version, sha256, file)`` in the place of all before; a file of no "
+          "bytes is the one that is there. Gives ``(model, why)`` of those that cannot be answered "
+          "by here and are left out.")
       .def("learn_from",
            &learn_from,
            "materials"_a,

@@ -15,6 +15,8 @@ constexpr std::uint32_t kMagic = 0x4e45'4d4c;  // "LMEN"
 constexpr std::uint32_t kFormat = 1;
 /// A batch gives others their turn after so many: some 200 µs.
 constexpr std::size_t kLockedEvents = 1024;
+/// More seconds than a rate looks back.
+constexpr int kRateSeconds = 8;
 
 EventTime time_of(double seconds_since_epoch) {
   // Apart, because seconds since 1970 times 10^9 no longer fit a double.
@@ -78,7 +80,12 @@ std::optional<ColumnProblem> validate(const EventColumns& columns) {
 }
 
 Engine::Engine(EngineOptions options)
-    : options_(std::move(options)), engine_(options_.engine), rows_(options_.rows_max) {}
+    : options_(std::move(options)),
+      engine_(options_.engine),
+      rows_(options_.rows_max),
+      second_(std::chrono::steady_clock::now()) {
+  rate_.observe(second_, 0);
+}
 
 SteadyTime Engine::now() const {
   const std::lock_guard lock(mutex_);
@@ -97,6 +104,25 @@ void Engine::catch_up() {
   salience_.advance(engine_.now());
 }
 
+/// Tells the rate of the seconds that ended, in which nothing more was counted. The lock is held.
+void Engine::pass_seconds() {
+  using std::chrono::seconds;
+  const auto now = std::chrono::steady_clock::now();
+  second_ = std::max(second_, now - seconds{kRateSeconds});
+  while (second_ + seconds{1} <= now) rate_.observe(second_ += seconds{1}, counted_);
+}
+
+void Engine::count(std::size_t events) {
+  pass_seconds();
+  counted_ += events;
+}
+
+double Engine::events_per_second() {
+  const std::lock_guard lock(mutex_);
+  pass_seconds();
+  return rate_.per_second(std::chrono::steady_clock::now(), counted_);
+}
+
 void Engine::feed(const traffic::Event& event) {
   if (options_.clock != Clock::kEvents) {
     engine_.shard(shard_of(event.user.hash)).step(event, effects_);
@@ -111,6 +137,7 @@ void Engine::feed(const traffic::Event& event) {
 traffic::Verdict Engine::track(const traffic::Event& event) {
   const std::lock_guard lock(mutex_);
   catch_up();
+  count(1);
   effects_.verdict = {};
   feed(event);
   return effects_.verdict;
@@ -121,6 +148,7 @@ void Engine::track(const EventColumns& columns, std::uint8_t* decisions, std::ui
     const std::size_t end = std::min(columns.count, begin + kLockedEvents);
     const std::lock_guard lock(mutex_);
     catch_up();
+    count(end - begin);
     track_rows(columns, begin, end, decisions, shadows);
   }
 }
@@ -160,6 +188,7 @@ void Engine::track_rows(const EventColumns& columns,
 void Engine::track(std::span<const traffic::StoredEvent> events) {
   const std::lock_guard lock(mutex_);
   catch_up();
+  count(events.size());
   for (const traffic::StoredEvent& event : events) feed(event.view());
 }
 

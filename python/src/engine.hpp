@@ -13,6 +13,7 @@
 
 #include "core/engine/local_engine.hpp"
 #include "core/features/recent_features.hpp"
+#include "server/api/recent_rate.hpp"
 #include "server/signals/salience.hpp"
 
 namespace liminal::python {
@@ -73,6 +74,9 @@ class Engine {
 
   /// Counts stored events in order.
   void track(std::span<const traffic::StoredEvent> events);
+
+  /// Events counted over the last seconds of the machine's time.
+  [[nodiscard]] double events_per_second();
 
   /// Lets time pass to `now`.
   void advance(SteadyTime now);
@@ -153,6 +157,8 @@ class Engine {
                   std::uint8_t* decisions,
                   std::uint8_t* shadows);
   void feed(const traffic::Event& event);
+  void pass_seconds();
+  void count(std::size_t events);
   void catch_up();
   void deliver();
   void keep(const traffic::Alert& alert);
@@ -168,6 +174,9 @@ class Engine {
   std::deque<AlertKey> alerts_order_;                    ///< the first raised first
   std::array<std::array<std::uint64_t, 4>, traffic::kFindingTypes> raised_{};
   signals::Salience salience_;
+  api::RecentRate rate_;
+  api::RecentRate::Time second_;  ///< the last that `rate_` was told of
+  std::uint64_t counted_ = 0;     ///< events of this process
 };
 
 }  // namespace liminal::python

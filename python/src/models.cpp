@@ -199,31 +199,37 @@ void ModelsOf::add_metrics(prometheus::Snapshot& out) const {
   answers_.add_metrics(out);
 }
 
-tl::expected<void, std::string> ModelCopies::take(const std::vector<ModelCopy>& copies) {
+std::vector<ModelCopies::LeftOut> ModelCopies::take(const std::vector<ModelCopy>& copies) {
   Versions before;
   {
     const std::lock_guard lock(mutex_);
     before = versions_;
   }
   Versions now;
+  std::vector<LeftOut> left_out;
   for (const ModelCopy& copy : copies) {
     const auto key = std::pair(copy.model, copy.version);
     Held held{copy.champion, nullptr};
     if (copy.bytes.empty()) {
       const auto found = before.find(key);
-      if (found == before.end() || found->second.served->sha256 != copy.sha256)
-        return tl::unexpected(copy.model + ": this version is not there");
+      if (found == before.end() || found->second.served->sha256 != copy.sha256) {
+        left_out.push_back({copy.model, "this version is not there"});
+        continue;
+      }
       held.served = found->second.served;
     } else {
       auto served = registry::serve(copy.model, copy.version, copy.bytes, copy.sha256, runtime_);
-      if (!served) return tl::unexpected(copy.model + ": " + served.error().text);
+      if (!served) {
+        left_out.push_back({copy.model, served.error().text});
+        continue;
+      }
       held.served = std::move(*served);
     }
     now.emplace(key, std::move(held));
   }
   const std::lock_guard lock(mutex_);
   versions_ = std::move(now);
-  return {};
+  return left_out;
 }
 
 Asked<api::Predictor> ModelCopies::predictor(const std::string& model,

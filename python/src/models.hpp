@@ -151,9 +151,12 @@ struct ModelCopy {
 /// refused. Thread-safe.
 class ModelCopies final : public api::ModelsPort {
  public:
-  /// Takes these in the place of all before, all or none: a version whose bytes are empty is the
-  /// one that is there already. Fails in words.
-  [[nodiscard]] tl::expected<void, std::string> take(const std::vector<ModelCopy>& copies);
+  struct LeftOut {
+    std::string model, why;
+  };
+  /// Takes these in the place of all before; a version whose bytes are empty is the one that is
+  /// there already. What cannot be answered by here is left out, and given with the reason.
+  [[nodiscard]] std::vector<LeftOut> take(const std::vector<ModelCopy>& copies);
 
   bool run(std::function<void()> work) override {
     work();

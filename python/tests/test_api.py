@@ -2,6 +2,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -104,6 +105,15 @@ def test_events_come_in_and_a_repetition_changes_nothing():
     assert client.post("/ml/events", content=too_large).status_code == 413
 
 
+def test_the_rate_of_events_is_told():
+    engine, client = client_of()
+    time.sleep(.6)
+    engine.track_batch(["ann"] * 3000)
+    engine.track_user_activity("bob", 10)
+    told = client.get("/ml/status").json()["traffic"]
+    assert told["events_total"] == 3001 and 2 < told["events_per_second"] < 5002
+
+
 def test_what_services_and_metrics_taught_is_kept_in_a_folder(tmp_path):
     _, client = client_of(folder=str(tmp_path))
     assert client.put("/scaling/web", json={"replicas_min": 7}).status_code == 201
@@ -124,7 +134,7 @@ def test_what_asks_a_model_is_a_path_that_has_one():
 
 def start(*arguments):
     return subprocess.run([sys.executable, "-m", "liminal.api", *arguments], capture_output=True, text=True,
-                          timeout=60)
+                          timeout=180)
 
 
 def test_a_folder_that_cannot_be_used_is_told_of_instead_of_ready(tmp_path):

@@ -32,3 +32,23 @@ def test_incidents_of_everybody_come_first():
     assert [one["id"] for one in merged["incidents"]] == ["c", "a", "d", "b"]
     merged = json.loads(merge(answers, "/ml/incidents?limit=1")[2])
     assert [one["id"] for one in merged["incidents"]] == ["c"] and merged["count"] == 1
+
+
+OWNERS = [{"place": place, "shards": 32, "epoch": 3, "events_accepted": 10, "events_lost": place,
+           "snapshots_damaged": 0} for place in range(2)]
+
+
+def test_how_owners_stand_is_told_with_the_status():
+    answer = _merge.WITH_ACCOUNTS["GET", "/ml/status"]((200, HEADERS, b'{"shards":64}'), OWNERS, None)
+    assert json.loads(answer[2]) == {"shards": 64, "owners": OWNERS}
+
+
+def test_how_owners_stand_is_told_with_the_metrics():
+    merge = _merge.WITH_ACCOUNTS["GET", "/metrics"]
+    text = merge((200, HEADERS, b"liminal_users 2\n"), OWNERS, {"missed": 4})[2].decode()
+    assert text.startswith("liminal_users 2\n") and text.endswith("liminal_commons_seconds_missed_total 4\n")
+    assert 'liminal_owner_events_lost_total{owner="1"} 1\n' in text
+    assert "# TYPE liminal_owner_events_lost_total counter\n" in text
+    text = merge((200, HEADERS, b"liminal_users 2\n# EOF\n"), OWNERS, None)[2].decode()
+    assert "# TYPE liminal_owner_events_lost counter\n" in text and text.endswith("\n# EOF\n")
+    assert text.count("# EOF") == 1 and "seconds_missed" not in text

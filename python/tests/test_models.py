@@ -42,6 +42,59 @@ def test_what_is_no_model_is_refused(tmp_path):
         liminal.Model.load(str(tmp_path / "missing.onnx"))
 
 
+def test_what_takes_a_file_takes_what_open_takes(tmp_path):
+    path = FILES[0]
+    whole = liminal.Model.load(path).to_onnx()
+    assert liminal.Model.load(str(path)).to_onnx() == whole
+    for bytes_like in (bytearray(path.read_bytes()), memoryview(path.read_bytes())):
+        assert liminal.Model.loads(bytes_like).to_onnx() == whole
+    with pytest.raises(IsADirectoryError):
+        liminal.Model.load(tmp_path)
+    with pytest.raises(ValueError, match="bytes: must be bytes"):
+        liminal.Model.loads("text")
+    with pytest.raises(IsADirectoryError):
+        liminal.replay(tmp_path)
+
+
+def test_rows_may_be_any_numbers_and_what_is_wrong_is_named():
+    model = liminal.Model.load(FILES[0])
+    width = len(model.features)
+    rows = np.random.default_rng(2).normal(size=(3, width)).astype(np.float32)
+    scores = model.predict(rows).tolist()
+    assert model.predict(rows.tolist()).tolist() == scores
+    assert model.predict(rows.astype(np.float64)).tolist() == scores
+    assert model.predict(np.asfortranarray(rows)).tolist() == scores
+    pandas = pytest.importorskip("pandas")
+    assert model.predict(pandas.DataFrame(rows, columns=model.features)).tolist() == scores
+    assert model.explain(rows[0].tolist())["margin"] == model.explain(rows[0])["margin"]
+    for wrong in (rows[0], [["a"] * width], None, [[1], [1, 2]], object()):
+        with pytest.raises(ValueError, match=r"rows: must be numbers of shape \(n, features\)"):
+            model.predict(wrong)
+    with pytest.raises(ValueError, match=r"row: must be numbers of shape \(features,\)"):
+        model.explain(rows)
+    with pytest.raises(ValueError, match=r"background: must be numbers"):
+        model.explain(rows[0], background=rows[0])
+    assert repr(model) == f"<liminal.Model {model.name}: {model.task} by {model.kind}, {width} features>".replace(
+        "Model :", "Model:")
+
+
+def test_models_of_texts_are_asked_by_texts():
+    from liminal.model_manager import ModelManager
+
+    columns = {"size": np.arange(90.), "kind": ["red" if place % 3 else "blue" for place in range(90)],
+               "left": ["yes" if place % 3 else "no" for place in range(90)]}
+    manager = ModelManager()
+    model = manager.load(liminal.train(columns, "left", name="churn", fits_max=8).model)
+    rows = [{"size": 5, "kind": kind} for kind in ("red", "blue", "green", None)]
+    told = [one["score"] for one in manager.predict("churn", rows)["predictions"]]
+    levels = [1., 0., np.nan, np.nan]
+    assert told == model.predict([[5, level] for level in levels]).tolist() and told[0] != told[1]
+    with pytest.raises(ValueError, match=r"features\[0\]\.size: must be a number"):
+        manager.predict("churn", {"size": "large", "kind": "red"})
+    with pytest.raises(ValueError, match=r"features\[1\]\.kind: must be a number or a text"):
+        manager.predict("churn", [rows[0], {"size": 1, "kind": []}])
+
+
 def test_models_are_asked_by_the_names_of_features():
     from liminal.model_manager import model_manager
 

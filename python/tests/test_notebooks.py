@@ -23,7 +23,7 @@ def test_a_notebook_runs(path, tmp_path, monkeypatch):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert not any(cell.get("outputs") for cell in notebook.cells), "save it without outputs"
-    client = nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3",
+    client = nbclient.NotebookClient(notebook, timeout=300, startup_timeout=300, kernel_name="python3",
                                      resources={"metadata": {"path": os.fspath(tmp_path)}})
     client.execute()
     assert any(cell.get("outputs") for cell in notebook.cells)

@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 from conftest import PROJECT
@@ -49,11 +50,11 @@ def test_nodes_ask_for_a_token_on_a_fresh_machine(fake, given, told):
     environment, notes = fake
     try:
         done = subprocess.run([WORKERS, "start", "0"], env=environment | given, capture_output=True, text=True,
-                              timeout=60)
+                              timeout=180)
         assert done.returncode == 0, done.stderr
         assert notes() == told
     finally:
-        subprocess.run([WORKERS, "stop"], env=environment, check=True, timeout=60)
+        subprocess.run([WORKERS, "stop"], env=environment, check=True, timeout=180)
 
 
 @pytest.fixture
@@ -103,6 +104,14 @@ def test_hosts_may_be_names(deploy, capsys):
     assert "--token is needed" in capsys.readouterr().err
 
 
+def test_where_serve_listens_already_is_told_instead_of_waiting(deploy):
+    module, _, _ = deploy
+    wish = types.SimpleNamespace(host="127.0.0.1", port=8000)
+    module.refuse_another_door(wish, types.SimpleNamespace(host="127.0.0.1", port=8000))
+    with pytest.raises(SystemExit, match="listens at 127.0.0.1:9000 already: say --host 127.0.0.1 --port 9000"):
+        module.refuse_another_door(wish, types.SimpleNamespace(host="127.0.0.1", port=9000))
+
+
 @pytest.mark.parametrize("given", [["--undeploy"], ["--undeploy", "--address", "127.0.0.1:1"]])
 def test_taking_away_where_there_is_no_cluster_is_done(fake, tmp_path, given):
     (tmp_path / "ray.py").write_text(
@@ -110,10 +119,10 @@ def test_taking_away_where_there_is_no_cluster_is_done(fake, tmp_path, given):
     environment, _ = fake
     environment["PYTHONPATH"] = str(tmp_path)
     done = subprocess.run([sys.executable, DEPLOY, *given], env=environment, capture_output=True, text=True,
-                          timeout=60)
+                          timeout=180)
     assert done.returncode == 0 and done.stdout.startswith("nothing to take away: "), done.stderr
     done = subprocess.run([sys.executable, DEPLOY, *given[1:]], env=environment, capture_output=True, text=True,
-                          timeout=60)
+                          timeout=180)
     assert done.returncode == 1 and done.stderr.startswith("deploy_ml_serve: "), done.stderr
 
 

@@ -128,3 +128,12 @@ def test_a_planner_learns_what_an_instance_takes():
         fresh.backtest()
     with pytest.raises(ValueError, match="horizon_minutes"):
         liminal.ScalingPlanner(horizon_minutes=0)
+
+
+def test_what_json_cannot_say_is_named_by_its_field():
+    salience = liminal.Salience()
+    for value in (math.nan, object(), {1, 2}):
+        with pytest.raises(ValueError, match=r"features\[1\]\.frequency: "):
+            salience.rank([{"severity": "high"}, {"frequency": value}])
+    with pytest.raises(ValueError, match="features: "):
+        salience.rank([math.inf])

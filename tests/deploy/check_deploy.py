@@ -97,7 +97,8 @@ class Deploy(unittest.TestCase):
         folder = ROOT / "deploy/prometheus"
         for arguments in (("check", "rules", "liminal.rules.yml"),
                           ("test", "rules", "liminal.rules.test.yml"),
-                          ("check", "config", "--syntax-only", "prometheus.yml")):
+                          ("check", "config", "--syntax-only", "prometheus.yml"),
+                          ("check", "config", "--syntax-only", "cluster.yml")):
             code, text = promtool(*arguments, cwd=folder)
             self.assertEqual(code, 0, text)
 

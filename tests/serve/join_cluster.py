@@ -3,8 +3,8 @@
 
   join_cluster.py LIMINAL
 
-Another Liminal stands in for the cluster, whose API is the same (python/tests/cluster asks the application on Ray
-everything that the same file describes).
+Another Liminal stands in for the cluster, whose API is the same; python/tests/cluster joins a gateway to the
+application on Ray by `check_joined`.
 """
 import http.client
 import json
@@ -121,8 +121,8 @@ def check_joined(gateway, cluster, sha256):
 
     post_events(gateway)
     wait_for("a row", lambda: cluster_of(gateway)["rows"]["sent"])
-    rows = wait_for("a row there", lambda: cluster.ask("GET", "/ml/features/recent")["features"])
-    assert rows[0]["user_id"].startswith("user-"), rows[0]
+    wait_for("a row there", lambda: any(
+        row["user_id"].startswith("user-") for row in cluster.ask("GET", "/ml/features/recent")["features"]))
     begin = time.time() - 30
     gateway.ask("POST", "/anomaly", json.dumps(
         {"source": "web", "metrics": [{"cpu": i % 7, "timestamp": begin + i} for i in range(30)]}))

@@ -1,3 +1,4 @@
+import http.client
 import os
 import pathlib
 import random
@@ -7,11 +8,18 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
+import urllib.request
 
 import pytest
 
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
+
+
+def pytest_collection_modifyitems(items) -> None:
+    # Before there are users who flood, whose ways the others' are compared with.
+    items.sort(key=lambda item: item.name != "test_every_answer_is_as_described")
 
 
 def recipe(language: str) -> list[str]:
@@ -20,15 +28,23 @@ def recipe(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
 
 
+_handed_out: set[int] = set()
+
+
 def free_port() -> int:
-    """Below the ports that the system hands out by itself: whoever starts meanwhile does not get it."""
+    """Another one each time, below the ports that Serve gives its replicas (from 30,000) and those that the
+    system hands out by itself: whoever starts meanwhile does not get it."""
     while True:
+        port = random.randrange(20_000, 30_000)
+        if port in _handed_out:
+            continue
         with socket.socket() as one:
             try:
-                one.bind(("", random.randrange(20_000, 32_000)))
-                return one.getsockname()[1]
+                one.bind(("", port))
             except OSError:
                 continue
+        _handed_out.add(port)
+        return port
 
 
 def haproxy_of_its_own(folder: str) -> dict[str, str]:
@@ -46,7 +62,8 @@ def haproxy_of_its_own(folder: str) -> dict[str, str]:
 
 
 # Before Ray is imported, and for every process that it starts: nothing is reported, nothing is left behind
-# at home, no port is anybody else's, and a machine that is busy otherwise is given time.
+# at home, no port is anybody else's, a machine that is busy otherwise is given time, and one that is short of
+# memory is not helped by ending whom the tests ask.
 _folder = tempfile.mkdtemp(prefix="lmh.", dir="/tmp")
 os.environ.update({
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -56,9 +73,25 @@ os.environ.update({
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
+    "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES": str(200 * 2**20),
 } | haproxy_of_its_own(_folder))
 
 ray = pytest.importorskip("ray")
+
+
+def processes(command: str, environment: str = "") -> list[int]:
+    """Processes of the clusters of these tests whose command begins so: nobody else's on this machine."""
+    token, found = os.environ["RAY_AUTH_TOKEN"].encode(), []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cmdline").read_bytes().startswith(command.encode()):
+                held = (process / "environ").read_bytes()
+                if token in held and environment.encode() in held:
+                    found.append(int(process.name))
+        except OSError:
+            continue
+    return found
 
 
 def end_haproxy(folder: str) -> None:
@@ -85,40 +118,41 @@ def cluster():
     ray.init(num_cpus=4, include_dashboard=False, _node_ip_address="127.0.0.1", namespace="liminal",
              log_to_driver=False, object_store_memory=200 * 2**20)
     yield ray
-    from ray import serve
-
-    serve.shutdown()
-    ray.shutdown()
+    ray.shutdown()  # takes everything along; Serve's own end would be waited for in vain
 
 
 @pytest.fixture(scope="package")
 def application(cluster, tmp_path_factory):
-    """The application on it: where it answers, and its settings."""
+    """The application on it: where it answers, and its settings, which `deploy` changes."""
+    from ray import serve
+
+    settings: dict = {}
+    port = free_port()
+    serve.start(http_options={"host": "127.0.0.1", "port": port})
+    deploy(settings, owners=3, replicas=2, folder=str(tmp_path_factory.mktemp("owners")), snapshot_s=1.0)
+    base = f"http://127.0.0.1:{port}"
+    wait_until_ready(base)
+    return base, settings
+
+
+def deploy(settings: dict, **changed) -> None:
+    """Deploys the application with these arguments, beside those that it has; returns when it runs."""
     from ray import serve
 
     from liminal.serve import app, settings_of
 
-    arguments = {"owners": 3, "replicas": 2, "folder": str(tmp_path_factory.mktemp("owners")),
-                 "snapshot_s": 1.0, "models": re.findall(r"^    - (.*)$", recipe("yaml")[0], re.M)}
-    port = free_port()
-    serve.start(http_options={"host": "127.0.0.1", "port": port})
-    serve.run(app(arguments), name="liminal", blocking=False)
-    base = f"http://127.0.0.1:{port}"
-    wait_until_ready(base)
-    return base, settings_of(arguments)
+    settings.update(settings_of(settings | changed))
+    serve.run(app(settings), name="liminal", blocking=False)
 
 
-def wait_until_ready(base: str, seconds: float = 120) -> None:
-    import time
-    import urllib.request
-
+def wait_until_ready(base: str, seconds: float = 180) -> None:
     until = time.monotonic() + seconds
     while True:
         try:
             with urllib.request.urlopen(base + "/readyz", timeout=5) as answer:
                 if answer.status == 200:
                     return
-        except OSError as wrong:
+        except (OSError, http.client.HTTPException) as wrong:
             if time.monotonic() > until:
                 raise AssertionError(f"not ready: {wrong}") from None
         time.sleep(.2)

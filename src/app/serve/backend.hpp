@@ -14,13 +14,13 @@
 #include "app/serve/measures.hpp"
 #include "app/serve/metric_streams.hpp"
 #include "app/serve/model_keeper.hpp"
-#include "app/serve/recent_rate.hpp"
 #include "app/serve/salience_keeper.hpp"
 #include "app/serve/scaling.hpp"
 #include "app/serve/snapshots.hpp"
 #include "core/engine/options.hpp"
 #include "io/sqlite/store.hpp"
 #include "server/api/backend.hpp"
+#include "server/api/recent_rate.hpp"
 #include "server/journal/journal.hpp"
 #include "server/shards/runtime.hpp"
 #include "server/uplink/uplink.hpp"
@@ -119,7 +119,7 @@ class ServerBackend final : public api::Backend {
   mutable std::mutex mutex_;
   std::shared_ptr<const engine::Settings> settings_;
   bool limits_were_set_ = false;
-  RecentRate event_rate_;
+  api::RecentRate event_rate_;
   std::uint64_t seconds_lived_ = 0;
   std::chrono::steady_clock::time_point lived_at_ = started_;
   BlockingThread blocking_;

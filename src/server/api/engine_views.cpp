@@ -270,8 +270,6 @@ void tell(const EngineTotals& totals, Status& status) {
   status.baselines = totals.baselines;
   status.events_total = std::accumulate(
       totals.counters.events.begin(), totals.counters.events.end(), std::uint64_t{0});
-  status.events_per_second =
-      static_cast<double>(status.events_total) / std::max(1., status.uptime_s);
 }
 
 void add_totals(const EngineTotals& totals, prometheus::Snapshot& out) {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <deque>
 
-namespace liminal::app {
+namespace liminal::api {
 
 /// The rate of a growing total over the last seconds. Memory: six moments.
 class RecentRate {
@@ -40,4 +40,4 @@ class RecentRate {
   std::deque<Moment> moments_;  ///< oldest first
 };
 
-}  // namespace liminal::app
+}  // namespace liminal::api

@@ -1,8 +1,8 @@
-#include "app/serve/recent_rate.hpp"
+#include "server/api/recent_rate.hpp"
 
 #include <gtest/gtest.h>
 
-namespace liminal::app {
+namespace liminal::api {
 namespace {
 
 using namespace std::chrono_literals;
@@ -29,4 +29,4 @@ TEST(RecentRate, IsNoneOfAnInstantOrOfATotalThatShrank) {
 }
 
 }  // namespace
-}  // namespace liminal::app
+}  // namespace liminal::api

@@ -1,0 +1,222 @@
+"""The named actors of an application on a cluster: made, found, renewed one by one, and ended."""
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import ray
+
+from liminal import _engine
+
+NAMESPACE = "liminal"
+# What of the settings each kind of actor goes by.
+_USED = {
+    "owner": ("folder", "owners", "profile", "mode", "token", "snapshot_s", "rows", "owner_cpus", "beat"),
+    "commons": ("folder", "owners", "profile", "snapshot_s", "owner_cpus", "beat"),
+    "models": ("folder", "owners", "token", "models", "fit_cpus", "owner_cpus"),
+}
+# What cannot become another while they run: their state lies there, by that number.
+_FIXED = ("folder", "owners")
+_ABOUT_PATIENCE_S = 20.0
+_RETIRING_PATIENCE_S = 30.0
+_RENEWED_PATIENCE_S = 120.0
+_ROUNDS = 5
+
+
+class Gone(Exception):
+    """Nobody has the name now."""
+
+
+def _name(settings: dict[str, Any], part: str) -> str:
+    return f"{settings['name']}-{part}"
+
+
+def owner_parts(settings: dict[str, Any]) -> list[str]:
+    return [f"owner-{place:02d}" for place in range(settings["owners"])]
+
+
+def parts_of(settings: dict[str, Any]) -> list[str]:
+    return ["models", "commons", *owner_parts(settings)]
+
+
+def used(part: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """What of the settings a part goes by: "owner-07", "commons", "models"."""
+    return {key: settings[key] for key in _USED[part.partition("-")[0]]}
+
+
+class Named:
+    """An actor by its name, whoever has it now: one that was renewed has another handle."""
+
+    def __init__(self, settings: dict[str, Any], part: str):
+        self._name = _name(settings, part)
+        self._actor: Any = None
+
+    @property
+    def known(self) -> bool:
+        return self._actor is not None
+
+    def forget(self) -> None:
+        """Looks for it again the next time."""
+        self._actor = None
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Asks, without waiting: the reference of the answer. Raises Gone."""
+        if self._actor is None:
+            try:
+                self._actor = ray.get_actor(self._name, NAMESPACE)
+            except ValueError:
+                raise Gone(self._name) from None
+        return getattr(self._actor, method).remote(*arguments)
+
+
+def make(part: str, settings: dict[str, Any]) -> Any:
+    """The actor of a part: the one that runs, or a new one."""
+    from liminal import _owner
+
+    kind = {"commons": _owner.Commons, "models": _owner.Models}.get(part, _owner.UserShards)
+    place = [int(part[6:])] if kind is _owner.UserShards else []
+    return ray.remote(kind).options(
+        name=_name(settings, part), namespace=NAMESPACE, lifetime="detached", get_if_exists=True,
+        max_restarts=-1, max_task_retries=0, max_concurrency=4, num_cpus=settings["owner_cpus"],
+        scheduling_strategy="SPREAD",
+    ).remote(*place, settings)
+
+
+def make_owners(settings: dict[str, Any]) -> tuple[list[Any], Any]:
+    """The owners and the commons: those that run, or new ones."""
+    return [make(part, settings) for part in owner_parts(settings)], make("commons", settings)
+
+
+def models_of(name: str) -> Any:
+    """The actor of models of an application. Raises ValueError when there is none."""
+    return ray.get_actor(_name({"name": name}, "models"), NAMESPACE)
+
+
+def owners_of(settings: dict[str, Any]) -> list[Any]:
+    return [ray.get_actor(_name(settings, part), NAMESPACE) for part in owner_parts(settings)]
+
+
+def _running(settings: dict[str, Any], part: str) -> Any:
+    try:
+        return ray.get_actor(_name(settings, part), NAMESPACE)
+    except ValueError:
+        return None
+
+
+def abouts(actors: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What actors say of themselves; who does not answer, since it is being restarted, is left out."""
+    asked = {actor.about.remote(): part for part, actor in actors.items()}
+    ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_ABOUT_PATIENCE_S) if asked else ([], [])
+    told = {}
+    for one in ready:
+        try:
+            told[asked[one]] = ray.get(one)
+        except ray.exceptions.ActorUnavailableError:
+            continue
+    return told
+
+
+def refuse_what_is_fixed(settings: dict[str, Any], told: dict[str, dict[str, Any]]) -> None:
+    """Raises ValueError when parts that run have another folder, or another number of owners."""
+    for part, about in told.items():
+        known = about.get("settings", {})
+        for key in _FIXED:
+            if key in known and known[key] != settings[key]:
+                raise ValueError(
+                    f"{key}: {_name(settings, part)} runs with {known[key]!r}; take the application away "
+                    f"first (scripts/deploy_ml_serve.py --undeploy) to begin with {settings[key]!r}")
+
+
+def differs(part: str, settings: dict[str, Any], about: dict[str, Any]) -> bool:
+    return about.get("settings") != used(part, settings) or about.get("version") != _engine.__version__
+
+
+class Renewer:
+    """Renews one part after the other, for everybody who asks: an actor of its own while it is needed."""
+
+    def renew(self, settings: dict[str, Any], parts: list[str], always: bool) -> list[str]:
+        """Renews those of the parts that differ from the settings, or all of them. Gives their names."""
+        renewed = []
+        for part in parts:
+            actor = _running(settings, part)
+            if actor is not None and (about := abouts({part: actor}).get(part)) is not None:
+                if always or differs(part, settings, about):
+                    renew_one(settings, part)
+                    renewed.append(part)
+        return renewed
+
+
+def renew_one(settings: dict[str, Any], part: str) -> None:
+    """Has a part save itself, ends it, and begins it again with these settings, where Ray finds room now."""
+    actor = ray.get_actor(_name(settings, part), NAMESPACE)
+    before = ray.get(actor.about.remote(), timeout=_ABOUT_PATIENCE_S).get("incarnation")
+    _end({part: actor})
+    until = time.monotonic() + _RENEWED_PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            told = ray.get(make(part, settings).about.remote(), timeout=_ABOUT_PATIENCE_S)
+            if told["incarnation"] != before:
+                return
+        except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError) as wrong:
+            print(f"{part} is not back yet: {wrong!r}"[:500], flush=True)
+        time.sleep(.1)
+    raise RuntimeError(f"{part}: did not come back in {_RENEWED_PATIENCE_S:.0f} s")
+
+
+def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
+    """Has every part run as the settings, and this version of the package, want it; gives what was renewed.
+
+    Parts that are not there are made. Parts that differ, or all that run (`always`), are renewed one after the
+    other: each saves itself, so that nothing that was acknowledged is lost, requests for it wait meanwhile, and
+    Ray begins it again on the node that has most room. Raises ValueError for what cannot become another while
+    they run, and RuntimeError when one begins with something else than was wanted.
+    """
+    renewed: list[str] = []
+    there = {part: actor for part in parts_of(settings) if (actor := _running(settings, part)) is not None}
+    refuse_what_is_fixed(settings, abouts(there))
+    for _ in range(_ROUNDS):
+        told = abouts({part: make(part, settings) for part in parts_of(settings)})
+        wanted = [part for part in told if differs(part, settings, told[part]) or
+                  (always and part in there and part not in renewed)]
+        if not wanted:
+            return renewed
+        if stubborn := [part for part in wanted if part in renewed]:
+            raise RuntimeError(
+                f"{stubborn[0]}: was renewed and has other settings again, or version "
+                f"{told[stubborn[0]].get('version')} of the package where {_engine.__version__} is wanted")
+        renewer = ray.remote(Renewer).options(
+            name=_name(settings, "renewer"), namespace=NAMESPACE, get_if_exists=True, num_cpus=0).remote()
+        try:
+            renewed += ray.get(renewer.renew.remote(settings, wanted, always))
+        except ray.exceptions.RayActorError:  # another's, who has ended it: look again
+            continue
+        finally:
+            ray.kill(renewer)
+    raise RuntimeError(f"{', '.join(wanted)}: somebody else is renewing them")
+
+
+def _end(actors: dict[str, Any]) -> None:
+    """Ends actors for good, after they saved themselves. Who cannot is ended as if it had been killed."""
+    retiring = {}
+    for part, actor in actors.items():
+        try:
+            retiring[actor.retire.remote()] = part
+        except AttributeError:  # of a version that could not
+            print(f"{part} is ended as it last saved itself", flush=True)
+    if retiring:
+        ray.wait(list(retiring), num_returns=len(retiring), timeout=_RETIRING_PATIENCE_S)
+    for one, part in retiring.items():
+        try:
+            ray.get(one, timeout=.01)
+        except ray.exceptions.RayError as wrong:
+            print(f"{part} did not save itself: {wrong!r}"[:500], flush=True)
+    for actor in actors.values():
+        ray.kill(actor, no_restart=True)
+
+
+def end_owners(settings: dict[str, Any]) -> int:
+    """Ends owners, commons and models for good, after they saved themselves. Gives how many there were."""
+    parts = [f"owner-{place:02d}" for place in range(_engine.SHARDS)] + ["commons", "models"]
+    there = {part: actor for part in parts if (actor := _running(settings, part)) is not None}
+    _end(there)
+    return len(there)

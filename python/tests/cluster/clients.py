@@ -1,0 +1,84 @@
+"""Who asks the application while the tests do something to it."""
+import collections
+import concurrent.futures
+import http.client
+import json
+import secrets
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+
+class Load:
+    """Clients that send events with keys, again when they are refused, until they are stopped."""
+
+    def __init__(self, base: str, clients: int = 4):
+        self.name = secrets.token_hex(4)  # of its keys
+        self.port = urllib.parse.urlsplit(base).port
+        self.stop = threading.Event()
+        self.acknowledged = 0
+        self.failed = collections.Counter()
+        self.slowest_s = 0.0
+        self.lock = threading.Lock()
+        self.pool = concurrent.futures.ThreadPoolExecutor(clients)
+        self.futures = [self.pool.submit(self.client, n) for n in range(clients)]
+
+    def client(self, number: int) -> None:
+        sent = 0
+        while not self.stop.is_set():
+            sent += 1
+            line = json.dumps({"user_id": f"load-{number}-{sent % 50}", "kind": "message",
+                               "message_size": 10})
+            key = f"{self.name}-{number}-{sent}"
+            begin = time.monotonic()
+            while not self.send(line, key):
+                assert time.monotonic() - begin < 60, "a request was refused for a minute"
+                time.sleep(.05)
+            with self.lock:
+                self.slowest_s = max(self.slowest_s, time.monotonic() - begin)
+
+    def send(self, line: str, key: str) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("POST", "/ml/events", line, {
+                "Content-Type": "application/x-ndjson", "Idempotency-Key": key})
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status != 200:
+                with self.lock:
+                    self.failed[answer.status] += 1
+                return False
+            assert json.loads(body)["accepted"] == 1, body
+            with self.lock:
+                self.acknowledged += 1
+            return True
+        except (OSError, http.client.HTTPException) as wrong:
+            with self.lock:
+                self.failed[type(wrong).__name__] += 1
+            return False
+        finally:
+            connection.close()
+
+    def end(self) -> None:
+        self.stop.set()
+        for future in self.futures:
+            future.result(timeout=90)
+        self.pool.shutdown()
+
+
+def about(cluster, settings):
+    from liminal._actors import owners_of
+
+    until = time.monotonic() + 60
+    while True:
+        try:
+            return cluster.get([owner.about.remote() for owner in owners_of(settings)], timeout=20)
+        except (cluster.exceptions.RayError, ValueError):
+            assert time.monotonic() < until
+            time.sleep(.2)
+
+
+def get(base: str, path: str) -> dict:
+    with urllib.request.urlopen(base + path, timeout=90) as answer:
+        return json.load(answer)

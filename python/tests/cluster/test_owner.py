@@ -1,0 +1,254 @@
+"""Owners, commons and what they save, in this process: no cluster is there."""
+import json
+import threading
+import types
+
+import pytest
+
+import liminal
+from liminal import _actors, _engine, _owner
+from liminal._epochs import DAMAGED, SNAPSHOT, Epochs, Losses
+from liminal._owner import MISMATCH, Commons, Gate, Moving, UserShards
+from liminal.serve import settings_of
+
+LOCAL = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+
+
+@pytest.fixture(autouse=True)
+def nobody_saves_by_itself(monkeypatch):
+    monkeypatch.setattr(_owner.Snapshots, "start", lambda self: None)
+
+
+@pytest.fixture
+def owner_of(tmp_path):
+    """Another incarnation of an owner each time."""
+
+    def begin(**settings):
+        return UserShards(0, settings_of({"folder": str(tmp_path), "owners": 1, "beat": False} | settings))
+
+    return begin
+
+
+def events(user, count=1):
+    lines = "\n".join(json.dumps({"user_id": user, "kind": "message"}) for _ in range(count))
+    (status, _, _), batches = _engine.Service(liminal.Engine()).route_events(
+        "POST", "/ml/events", LOCAL[:1] + [(b"content-type", b"application/x-ndjson")], lines.encode(), "", True, 1)
+    assert status == 200
+    return batches[0]
+
+
+def folder_of(owner):
+    return owner._epochs.of(owner._epochs.number)
+
+
+@pytest.mark.parametrize("damage", [
+    b"", b"no header at all", b"[]\n", b'{"epoch":1}\nx', b"half", b"header alone", b"one bit"])
+def test_a_damaged_snapshot_is_left_for_the_one_before(owner_of, tmp_path, capfd, damage):
+    first = owner_of()
+    first.track(events("ann", 3))
+    first.save()
+    second = owner_of()
+    second.track(events("bob", 2))
+    second.save()
+    file = folder_of(second) / SNAPSHOT
+    whole = file.read_bytes()
+    file.write_bytes({b"half": whole[: len(whole) // 2],
+                      b"header alone": whole.partition(b"\n")[0] + b"\n",
+                      b"one bit": whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]}.get(damage, damage))
+    third = owner_of()
+    about = third.about()
+    assert (about["epoch"], about["accepted"], about["users"], about["damaged"]) == (3, 3, 1, 1)
+    assert str(file) in capfd.readouterr().out
+    assert (tmp_path / "owner-00" / DAMAGED).exists()
+    # It knows what the second had acknowledged from those who remember it.
+    third.was_told(2, 5)
+    assert third.about()["lost"] == 2
+
+
+def test_without_a_whole_snapshot_an_owner_begins_anew(owner_of):
+    first = owner_of()
+    first.track(events("ann", 3))
+    first.save()
+    (folder_of(first) / SNAPSHOT).write_bytes(b"x")
+    second = owner_of()
+    assert second.about()["users"] == 0 and second.about()["damaged"] == 1
+    second.was_told(1, 3)
+    assert second.about()["lost"] == 3
+    assert owner_of().about()["damaged"] == 0
+
+
+def test_a_snapshot_of_a_version_that_knew_less_is_taken(owner_of):
+    first = owner_of()
+    first.track(events("ann", 3), "key", "print")
+    first.save()
+    file = folder_of(first) / SNAPSHOT
+    header, state = file.read_bytes().split(b"\n", 1)
+    kept = {name: value for name, value in json.loads(header).items() if name in ("epoch", "accepted", "keys")}
+    file.write_bytes(json.dumps(kept).encode() + b"\n" + state)
+    second = owner_of()
+    assert second.about()["accepted"] == 3 and second.about()["damaged"] == 0
+    assert second.track(events("ann"), "key", "another") == MISMATCH
+
+
+def test_a_damaged_snapshot_of_the_commons_is_left_for_the_one_before(tmp_path):
+    settings = settings_of({"folder": str(tmp_path), "owners": 1, "beat": False})
+    first = Commons(settings)
+    first._commons.advance([], 100.0)
+    first.retire()
+    second = Commons(settings)
+    assert second.about()["state_hash"] == first.about()["state_hash"]
+    (second._epochs.mine / SNAPSHOT).write_bytes(b"{}\n")
+    assert Commons(settings).about()["state_hash"] == first.about()["state_hash"]
+
+
+def policies(owner, headers=LOCAL):
+    status, _, body = owner.ask("GET", "/ml/limits", headers, b"", "127.0.0.1", True)
+    assert status == 200, body
+    return json.loads(body)["policies"]
+
+
+@pytest.mark.parametrize("token", ["", "s3cret"])
+def test_limits_that_were_set_outlive_an_owner(owner_of, token):
+    headers = [*LOCAL, (b"authorization", b"Bearer " + token.encode())] if token else LOCAL
+    first = owner_of(token=token)
+    wanted = policies(first, headers)
+    wanted["user"]["messages"]["burst"] = 7
+    status, _, body = first.ask("PUT", "/ml/limits", headers,
+                                json.dumps({"policies": wanted}).encode(), "127.0.0.1", True)
+    assert status == 200, body
+    second = owner_of(token=token)  # nothing was saved but by the request itself
+    assert policies(second, headers) == wanted
+    third = owner_of(token=token)
+    assert policies(third, headers) == wanted
+    # Who deploys with another mode means it; the rest stays.
+    assert policies(owner_of(token=token, mode="enforce"), headers) == {**wanted, "mode": "enforce"}
+
+
+def test_limits_that_nobody_set_are_those_of_the_settings(owner_of):
+    owner_of(mode="shadow").save()
+    assert policies(owner_of(mode="observe"))["mode"] == "observe"
+
+
+def test_losses_are_remembered_beyond_the_next_death(owner_of):
+    first = owner_of()
+    first.track(events("ann", 3))
+    first.save()
+    told = first.track(events("ann", 2))
+    assert told == (1, 5)
+    second = owner_of()
+    second.was_told(*told)
+    second.was_told(1, 4)  # of a replica that knows less
+    assert second.about()["lost"] == 2
+    second.save()
+    told = second.track(events("bob"))
+    third = owner_of()  # nobody wrote to the second since
+    third.was_told(*told)
+    account = third.account(1, 6)  # a replica that comes late remembers the first
+    assert account == {"place": 0, "shards": 64, "epoch": 3, "events_accepted": 3, "events_lost": 4,
+                       "snapshots_damaged": 0}
+
+
+def test_losses_of_long_ago_are_counted_and_not_counted_again():
+    losses = Losses()
+    for epoch in range(1, 60):
+        losses.begin(epoch, 10 * epoch)
+        assert losses.told(epoch - 1, 10 * epoch + 1) == (epoch > 1)
+    losses = Losses(json.loads(json.dumps(losses.header())))
+    assert losses.total == 58 and losses.told(2, 1000) == 0
+    assert losses.told(59, 10**6) == 0, "it lives"
+
+
+def test_rows_are_kept_as_many_as_are_wanted(owner_of):
+    assert owner_of(rows=7)._engine.buffer_size == 7
+    assert owner_of()._engine.buffer_size == liminal.api.ROWS
+
+
+def test_who_retires_knows_everything_and_takes_nothing_more(owner_of):
+    first = owner_of()
+    first.track(events("ann", 3))
+    first.retire()
+    for call in (lambda: first.track(events("ann")),
+                 lambda: first.ask("GET", "/ml/status", LOCAL, b"", "127.0.0.1", True)):
+        with pytest.raises(Moving):
+            call()
+    assert owner_of().about()["accepted"] == 3
+
+
+def test_a_gate_closes_when_nobody_is_inside():
+    gate, entered, leave, closed = Gate(), threading.Event(), threading.Event(), threading.Event()
+
+    def stay():
+        with gate.inside():
+            entered.set()
+            leave.wait(30)
+
+    def close():
+        gate.close()
+        closed.set()
+
+    threads = [threading.Thread(target=stay)]
+    threads[0].start()
+    assert entered.wait(30)
+    threads.append(threading.Thread(target=close))
+    threads[1].start()
+    assert not closed.wait(.05)
+    leave.set()
+    assert closed.wait(30)
+    for thread in threads:
+        thread.join()
+    with pytest.raises(Moving), gate.inside():
+        pass
+
+
+def test_a_folder_is_of_one_number_of_owners(owner_of):
+    owner_of()
+    with pytest.raises(ValueError, match="owners: .* was begun by 1"):
+        owner_of(owners=2)
+
+
+def test_only_the_last_two_incarnations_are_kept(tmp_path):
+    for number in range(1, 5):
+        epochs = Epochs(tmp_path / "one")
+        assert epochs.number == number
+        epochs.save({}, b"")
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["epoch-000000003", "epoch-000000004"]
+
+
+def test_parts_are_renewed_for_what_they_go_by(owner_of):
+    owner = owner_of()
+    settings, about = owner._settings, owner.about()
+    assert not _actors.differs("owner-00", settings, about)
+    for other in ({"token": "x"}, {"mode": "enforce"}, {"rows": 5}, {"snapshot_s": 1.0}):
+        assert _actors.differs("owner-00", settings | other, about)
+    for other in ({"replicas": 5}, {"models": ["churn classification left a"]}):
+        assert not _actors.differs("owner-00", settings | other, about)
+    assert _actors.differs("owner-00", settings, about | {"version": "0.0.1"})
+    assert _actors.differs("owner-00", settings, {"pid": 1}), "of a version that did not tell"
+    assert _actors.used("models", settings)["models"] == []
+    for key, other in (("owners", 2), ("folder", "/elsewhere")):
+        with pytest.raises(ValueError, match=f"{key}: liminal-owner-00 runs with .*--undeploy"):
+            _actors.refuse_what_is_fixed(settings | {key: other}, {"owner-00": about})
+    _actors.refuse_what_is_fixed(settings | {"token": "x"}, {"owner-00": about, "models": {"pid": 1}})
+
+
+def test_who_comes_back_as_it_was_is_renewed_once_and_told_of(owner_of, monkeypatch):
+    owner = owner_of()
+    settings, renewals = owner._settings, []
+    old = {"owner-00": owner.about() | {"version": "0.0.1"}}
+
+    class Renewer:
+        options = remote = lambda self, **given: self
+
+        @property
+        def renew(self):
+            return types.SimpleNamespace(remote=lambda settings, parts, always: renewals.append(parts) or parts)
+
+    monkeypatch.setattr(_actors, "make", lambda part, settings: None)
+    monkeypatch.setattr(_actors, "_running", lambda settings, part: None)
+    monkeypatch.setattr(_actors, "abouts", lambda actors: old if actors else {})
+    monkeypatch.setattr(_actors.ray, "remote", lambda kind: Renewer())
+    monkeypatch.setattr(_actors.ray, "get", lambda told: told)
+    monkeypatch.setattr(_actors.ray, "kill", lambda actor: None)
+    with pytest.raises(RuntimeError, match="owner-00: was renewed and has .* version 0.0.1 of the package"):
+        _actors.ensure(settings)
+    assert renewals == [["owner-00"]]
