@@ -331,6 +331,8 @@ def check_metrics(api):
     api.ask("PUT", path, (200, 201), {"min": 0, "max": 1, "alarms_per_week": 2})
     assert api.ask("PUT", path, 200, {})["min"] is None
     assert paths_of(api.ask("PUT", path, 422, {"min": 1, "max": 0})) == ["max"]
+    silent = api.ask("PUT", path, 200, {"suppress_until": "2100-01-01T01:00:00+01:00"})
+    assert silent["suppress_until"] == "2100-01-01T00:00:00.000Z", silent
     assert api.ask("PUT", path, 200, {"lower_limit": 0})["lower_limit"] == 0
     both = {"lower_limit": 0, "upper_limit": 1}
     assert paths_of(api.ask("PUT", path, 422, both)) == ["upper_limit"]
