@@ -14,86 +14,33 @@
 #include <vector>
 
 #include "core/novelty/metric_detector.hpp"
+#include "nab_score.hpp"
 
 namespace {
 
 using liminal::novelty::MetricDetector;
 
-struct Window {
-  std::size_t first, last;
-};
+using nab::kProfiles;
+using nab::Profile;
 
 struct Series {
   std::string name;
   std::vector<std::string> times;
   std::vector<double> values;
-  std::vector<Window> windows;
+  std::vector<nab::Window> windows;
 };
-
-/// Costs of a profile; a true positive is worth 1 in all of them.
-struct Profile {
-  const char* name;
-  double false_positive, false_negative;
-};
-constexpr Profile kProfiles[] = {{"standard", .11, 1}, {"low FP", .22, 1}, {"low FN", .11, 2}};
-
-/// One point's worth at every threshold below its score.
-struct Detection {
-  double score;
-  std::size_t series;
-  std::size_t row;
-};
-
-double scaled_sigmoid(double position) {
-  return position > 3 ? -1 : 2 / (1 + std::exp(5 * position)) - 1;
-}
-
-/// The scorer of one series and profile at one threshold.
-double score_series(const Series& series,
-                    const std::vector<double>& scores,
-                    double threshold,
-                    const Profile& profile) {
-  const std::size_t probation = std::min<std::size_t>(
-      static_cast<std::size_t>(.15 * static_cast<double>(series.values.size())), 750);
-  double total = 0;
-  const Window* previous = nullptr;
-  std::size_t next = 0;
-  std::vector<bool> hit(series.windows.size());
-  for (std::size_t row = probation; row < scores.size(); ++row) {
-    while (next < series.windows.size() && series.windows[next].last < row)
-      previous = &series.windows[next++];
-    if (!(scores[row] >= threshold)) continue;
-    const bool inside = next < series.windows.size() && row >= series.windows[next].first;
-    if (inside) {
-      if (hit[next]) continue;
-      hit[next] = true;
-      const Window& window = series.windows[next];
-      const auto width = static_cast<double>(window.last - window.first + 1);
-      const double position = -static_cast<double>(window.last - row + 1) / width;
-      total += scaled_sigmoid(position) / scaled_sigmoid(-1);
-    } else if (!previous) {
-      total -= profile.false_positive;
-    } else {
-      const auto width = static_cast<double>(previous->last - previous->first);
-      total += profile.false_positive *
-               scaled_sigmoid(static_cast<double>(row - previous->last) / width);
-    }
-  }
-  for (std::size_t i = 0; i < hit.size(); ++i) total -= hit[i] ? 0 : profile.false_negative;
-  return total;
-}
 
 double normalized(const std::vector<Series>& all,
                   const std::vector<std::vector<double>>& scores,
                   double threshold,
                   const Profile& profile) {
-  double total = 0, windows = 0;
+  double total = 0;
+  std::size_t windows = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    total += score_series(all[i], scores[i], threshold, profile);
-    windows += static_cast<double>(all[i].windows.size());
+    total += nab::score_series(scores[i], all[i].windows, threshold, profile);
+    windows += all[i].windows.size();
   }
-  const double null = -profile.false_negative * windows;
-  return 100 * (total - null) / (windows - null);
+  return nab::normalized(total, windows, profile);
 }
 
 double best(const std::vector<Series>& all,
@@ -163,7 +110,7 @@ std::vector<std::vector<double>> run(const std::vector<Series>& all, bool declar
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2 || !std::filesystem::exists(std::filesystem::path(argv[1]) / "windows.json")) {
+  if (argc != 2 || !std::filesystem::exists(std::filesystem::path(argv[1]) / "windows.json")) {
     std::fprintf(stderr,
                  "usage: nab FOLDER   (a folder with windows.json and data/, as NAB has them)\n");
     return 2;
@@ -173,7 +120,7 @@ int main(int argc, char** argv) {
   for (const Series& series : all) {
     points += series.values.size();
     windows += series.windows.size();
-    if (argc > 2) std::printf("  %s\n", series.name.c_str());
+    std::printf("  %s\n", series.name.c_str());
   }
   std::printf("%zu series, %zu points, %zu windows\n\n", all.size(), points, windows);
   std::printf("%-10s %-10s %9s %9s %9s\n", "range", "threshold", "standard", "low FP", "low FN");

@@ -5,8 +5,8 @@
     app = FastAPI()
     app.include_router(liminal.api.router)
 
-``router`` answers the /ml paths and the three calls for system signals (/salience, /anomaly, /scaling)
-with the program's own handlers over the shared engine: answers and errors are those of api/openapi.yaml.
+``router`` answers the /ml paths and the calls for system signals (/salience, /anomaly, /forecast,
+/scaling) with the program's own handlers over the shared engine: answers and errors are those of api/openapi.yaml.
 ``create_app`` is a whole application with health, metrics and the description too:
 
     python -m liminal.api [--api HOST:PORT] [--token TOKEN] [--data FOLDER]
@@ -33,7 +33,7 @@ from liminal.engine import Engine
 from liminal.feature_extractor import feature_extractor
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
-PREFIXES = ("/ml", "/salience", "/anomaly", "/scaling")
+PREFIXES = ("/ml", "/salience", "/anomaly", "/forecast", "/scaling")
 # Recent feature rows kept by who has models: what they learn from.
 ROWS = 20_000
 BODY_BYTES_MAX = 16 * 1024 * 1024
@@ -113,7 +113,7 @@ class Api:
             self._trusted or _is_local(peer),
         )
         path = arguments[1].split("?", 1)[0]
-        waits = path.endswith(("/backtest", "/plot")) or (
+        waits = path == "/forecast" or path.endswith(("/backtest", "/plot")) or (
             is_about_models(path) and not asks_a_model(request.method, path))
         if len(body) <= _INLINE_BYTES_MAX and not waits:
             status, headers, content = self.service.handle(*arguments)

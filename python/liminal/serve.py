@@ -97,7 +97,7 @@ def counter(name: str, text: str, *tags: str) -> metrics.Counter:
 
 @serve.deployment(name="SalienceScorer", max_ongoing_requests=64, ray_actor_options=_FEW_CPUS)
 class SalienceScorer:
-    """Ranks events of large requests, off the ingress."""
+    """Answers what takes long and needs no state, off the ingress: large rankings, and forecasts."""
 
     def __init__(self, settings: dict[str, Any]):
         self._service = _engine.Service(Engine(), token=settings["token"])
@@ -243,7 +243,8 @@ class Ingress:
             return answer
         owner = self._owner_of(method, raw_path, body)
         if owner is None:
-            if raw_path == "/salience" and len(body) > _INLINE_BYTES_MAX:
+            if raw_path == "/forecast" or (
+                    raw_path == "/salience" and len(body) > _INLINE_BYTES_MAX):
                 return await _another(self._scorer, asked)
             return self._local.handle(*asked)
         answer = await self._ask(owner, asked)

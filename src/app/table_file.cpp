@@ -7,6 +7,7 @@
 #include <charconv>
 #include <fstream>
 
+#include "app/json_records.hpp"
 #include "io/http/message.hpp"
 #include "io/json/time_text.hpp"
 
@@ -15,20 +16,11 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kTimeNames{"timestamp", "time", "datetime", "date", "t"};
 
-std::optional<TableFile> unless_json(TableFile file) {
-  if (file.in->peek() == '{') {
-    fmt::print(stderr, "liminal: {}: holds JSON, where a table of CSV is wanted\n", file.name);
-    return std::nullopt;
-  }
-  file.in->clear();
-  return file;
-}
-
 }  // namespace
 
 std::optional<TableFile> open_table_file(const std::string& path) {
   if (path == "-") {
-    return unless_json({"standard input", std::make_unique<std::istream>(std::cin.rdbuf())});
+    return TableFile{"standard input", std::make_unique<std::istream>(std::cin.rdbuf())};
   }
   auto in = std::make_unique<std::ifstream>(path, std::ios::binary);
   // A folder can be opened but not read.
@@ -36,7 +28,20 @@ std::optional<TableFile> open_table_file(const std::string& path) {
     fmt::print(stderr, "liminal: {}: cannot be read\n", path);
     return std::nullopt;
   }
-  return unless_json({path, std::move(in)});
+  in->clear();  // to look at an empty file is no reading of it
+  return TableFile{path, std::move(in)};
+}
+
+bool TableFile::holds_json() const {
+  const int first = in->peek();
+  in->clear();
+  return first == '{';
+}
+
+tl::expected<csv::Table, csv::Mistake> open_table(TableFile& file, csv::Table::Options options) {
+  if (!file.holds_json()) return csv::Table::open(*file.in, options);
+  options.header = csv::Header::kPresent;
+  return csv::Table::open(std::make_unique<JsonRecords>(*file.in), options);
 }
 
 std::optional<EventTime> table_time(std::string_view field) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/base/time.hpp"
+#include "io/csv/table.hpp"
 
 namespace liminal::app {
 
@@ -15,10 +16,18 @@ namespace liminal::app {
 struct TableFile {
   std::string name;  ///< as complaints call it
   std::unique_ptr<std::istream> in;
+
+  /// Whether it begins as lines of JSON objects do. Before anything was read of it.
+  [[nodiscard]] bool holds_json() const;
 };
 
 /// Opens a file. None when it cannot be, which was then said on the error output.
 [[nodiscard]] std::optional<TableFile> open_table_file(const std::string& path);
+
+/// The file's rows as a table: of CSV, or of lines of JSON objects (json_records.hpp), where the
+/// options' header and separator are not looked at. The file must outlive it.
+[[nodiscard]] tl::expected<csv::Table, csv::Mistake> open_table(TableFile& file,
+                                                                csv::Table::Options options = {});
 
 /// Reads a field of a table as a time: seconds since the epoch, or RFC 3339, where a date without a
 /// zone is UTC and one without a time is its midnight. Nothing for other text and outside of the

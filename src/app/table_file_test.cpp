@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -30,13 +29,30 @@ TEST(TableFile, IsNoneForWhatCannotBeRead) {
   EXPECT_FALSE(open_table_file("/"));
 }
 
-TEST(TableFile, IsNoneForLinesOfJson) {
-  const std::string path = ::testing::TempDir() + "table_file_test.ndjson";
-  std::ofstream(path) << "{\"a\":1}\n";
-  EXPECT_FALSE(open_table_file(path));
-  std::ofstream(path) << "a\n1\n";
-  EXPECT_TRUE(open_table_file(path));
-  std::remove(path.c_str());
+TEST(TableFile, KnowsLinesOfJsonByTheirFirstByte) {
+  const auto of = [](const std::string& text) {
+    return TableFile{"x", std::make_unique<std::istringstream>(text)};
+  };
+  EXPECT_TRUE(of("{\"a\":1}\n").holds_json());
+  EXPECT_FALSE(of("a\n1\n").holds_json());
+  EXPECT_FALSE(of("").holds_json());
+}
+
+TEST(TableFile, IsATableOfCsvOrOfLinesOfJson) {
+  for (const char* text : {"a,b\n1,x\n2,\n", "{\"a\":1,\"b\":\"x\"}\n{\"a\":2}\n"}) {
+    TableFile file{"x", std::make_unique<std::istringstream>(text)};
+    auto table = open_table(file);
+    ASSERT_TRUE(table) << text;
+    EXPECT_TRUE(table->has_header());
+    EXPECT_EQ(table->names(), (std::vector<std::string>{"a", "b"}));
+    ASSERT_EQ(table->next(), true);
+    EXPECT_EQ(table->number(0), 1);
+    EXPECT_EQ(table->field(1), "x");
+    ASSERT_EQ(table->next(), true);
+    EXPECT_EQ(table->number(0), 2);
+    EXPECT_EQ(table->field(1), "");
+    EXPECT_EQ(table->next(), false);
+  }
 }
 
 TEST(TimeColumn, IsFoundByItsName) {

@@ -331,6 +331,8 @@ def check_metrics(api):
     api.ask("PUT", path, (200, 201), {"min": 0, "max": 1, "alarms_per_week": 2})
     assert api.ask("PUT", path, 200, {})["min"] is None
     assert paths_of(api.ask("PUT", path, 422, {"min": 1, "max": 0})) == ["max"]
+    silent = api.ask("PUT", path, 200, {"suppress_until": "2100-01-01T01:00:00+01:00"})
+    assert silent["suppress_until"] == "2100-01-01T00:00:00.000Z", silent
     assert api.ask("PUT", path, 200, {"lower_limit": 0})["lower_limit"] == 0
     both = {"lower_limit": 0, "upper_limit": 1}
     assert paths_of(api.ask("PUT", path, 422, both)) == ["upper_limit"]
@@ -342,6 +344,23 @@ def check_metrics(api):
     api.ask("POST", "/anomaly", 400, '{"metrics":[{"a":NaN}]}')
     own = {"source": "liminal", "metrics": [{"a": 1}]}
     assert paths_of(api.ask("POST", "/anomaly", 422, own)) == ["source"]
+
+
+def check_forecast(api):
+    hours = [100 + 40 * (h % 24 in range(8, 18)) for h in range(24 * 15)]
+    said = api.ask("POST", "/forecast", 200, {"values": hours, "horizon": 24, "quantiles": [.5]})
+    assert said["seasons"] == [24] and len(said["mean"]) == 24 and said["begins"] is None, said
+    assert abs(said["mean"][0] - 100) < 5 and abs(said["mean"][12] - 140) < 5, said["mean"]
+    for half in ("near", "far"):
+        assert abs(sum(one[half]["weight"] for one in said["members"]) - 1) < 1e-9, said["members"]
+    rows = [{"timestamp": 1e9 + 60 * t, "value": t % 4} for t in range(40) if t != 9]
+    said = api.ask("POST", "/forecast", 200, {"rows": rows, "horizon": 2, "seasons": []})
+    assert (said["points"], said["missing"], said["step_s"]) == (40, 1, 60), said
+    assert said["begins"] == "2001-09-09T02:26:40.000Z", said
+    wrong = {"values": [1, "x"], "horizon": 0, "more": 1}
+    assert set(paths_of(api.ask("POST", "/forecast", 422, wrong))) == {"values[1]", "horizon", "more"}
+    assert paths_of(api.ask("POST", "/forecast", 422, {"values": [1, 2]})) == ["values"]
+    api.ask("POST", "/forecast", 400, '{"values":[NaN]}')
 
 
 def check_remote_write(api):
@@ -505,6 +524,7 @@ def check(base, token, models=True):
     check_limits(api)
     check_scaling(api)
     check_metrics(api)
+    check_forecast(api)
     check_remote_write(api)
     if models:
         check_models(api)

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "app/table_file.hpp"
 #include "io/csv/number.hpp"
 
 namespace liminal::app {
@@ -161,8 +160,9 @@ tl::expected<void, std::string> Annotator::row(const csv::Table& table, const st
   return {};
 }
 
-tl::expected<void, std::string> Annotator::run(std::istream& in, const std::string& name) {
-  auto table = csv::Table::open(in);
+tl::expected<void, std::string> Annotator::run(TableFile& file) {
+  const std::string& name = file.name;
+  auto table = open_table(file);
   if (!table) return Failed(csv::text(table.error(), name));
   for (;;) {
     const auto more = table->next();

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdio>
-#include <istream>
 #include <map>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "app/table_file.hpp"
 #include "core/novelty/source.hpp"
 #include "io/csv/table.hpp"
 #include "io/svg/chart.hpp"
@@ -35,7 +35,7 @@ class Annotator {
   Annotator(AnomalyOptions options, std::FILE* out) : options_(std::move(options)), out_(out) {}
 
   /// What ended the run before the end of the table, in words.
-  [[nodiscard]] tl::expected<void, std::string> run(std::istream& in, const std::string& name);
+  [[nodiscard]] tl::expected<void, std::string> run(TableFile& file);
 
   [[nodiscard]] std::uint64_t rows() const { return rows_; }
   [[nodiscard]] std::uint64_t alarms() const { return alarms_; }

@@ -24,8 +24,8 @@ Outcome annotate(const std::string& table, AnomalyOptions options = {}) {
   std::FILE* file = std::tmpfile();
   options.plot = true;
   Annotator annotator(options, file);
-  std::istringstream in(table);
-  const auto done = annotator.run(in, "t.csv");
+  TableFile in{"t.csv", std::make_unique<std::istringstream>(table)};
+  const auto done = annotator.run(in);
   Outcome outcome;
   if (!done) outcome.error = done.error();
   outcome.svg = annotator.svg("t");
@@ -89,6 +89,21 @@ TEST(Annotator, TakesColumnsRangesAndTimesByName) {
   EXPECT_EQ(outcome.error, "");
   ASSERT_EQ(outcome.lines.size(), 3U);
   EXPECT_EQ(outcome.lines[2], "2026-01-01 00:01:00,0,0,0");
+}
+
+TEST(Annotator, ReadsLinesOfJsonAsItReadsATable) {
+  std::string json;
+  std::istringstream lines(table(true));
+  std::string line;
+  std::getline(lines, line);
+  while (std::getline(lines, line)) {
+    const auto first = line.find(','), second = line.find(',', first + 1);
+    json += R"({"timestamp":)" + line.substr(0, first) + R"(,"host":"web","cpu":)" +
+            line.substr(first + 1, second - first - 1) + R"(,"memory":)" + line.substr(second + 1) +
+            "}\n";
+  }
+  EXPECT_EQ(annotate(json).lines, annotate(table(true)).lines);
+  EXPECT_THAT(annotate("{\"cpu\":1}\n[]\n").error, HasSubstr("t.csv:2: is no JSON object"));
 }
 
 TEST(Annotator, NumbersRowsWithoutATime) {

@@ -42,8 +42,7 @@ ExitCode annotate(const AnomalyArguments& arguments) {
   auto file = open_table_file(arguments.file);
   if (!file) return ExitCode::kFailed;
   Annotator annotator(std::move(options), stdout);
-  if (auto done = annotator.run(*file->in, file->name); !done)
-    return complain(ExitCode::kFailed, done.error());
+  if (auto done = annotator.run(*file); !done) return complain(ExitCode::kFailed, done.error());
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
     return complain(ExitCode::kFailed, "the lines could not be written");
   if (!arguments.plot.empty()) {
@@ -61,7 +60,7 @@ void add_anomaly(CLI::App& parent, Run& chosen) {
   auto* command = parent.add_subcommand("anomaly", "Find what is new in the metrics of a table");
   auto arguments = std::make_shared<AnomalyArguments>();
   AnomalyOptions& options = arguments->options;
-  command->add_option("FILE", arguments->file, "A table of CSV; - is the standard input")
+  command->add_option("FILE", arguments->file, "Rows as CSV or NDJSON; - is the standard input")
       ->required();
   command->add_option(
       "--column", options.columns, "A column to judge (default: all that hold numbers)");

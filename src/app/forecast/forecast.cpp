@@ -77,7 +77,7 @@ class ForecastRun {
   void write_header(bool by_row) {
     fmt::print(out_, "{}step,mean", by_row ? "series," : "");
     for (const double level : arguments_.quantiles) fmt::print(out_, ",q{}", level);
-    fmt::print(out_, "{}\n", arguments_.time.empty() ? "" : ",time");
+    fmt::print(out_, "{},member,weight,error\n", arguments_.time.empty() ? "" : ",time");
   }
 
   bool answer(const std::string& file, const NamedSeries& series, bool by_row) {
@@ -96,7 +96,7 @@ class ForecastRun {
       fail(fmt::format("{}: {} has no values near its end", file, series.name));
       return false;
     }
-    write(series, *said, by_row);
+    write(series, *said, *forecaster.model(), by_row);
     if (arguments_.explain) explain(series, *forecaster.model());
     if (arguments_.plot.empty()) return true;
     std::ofstream plot(arguments_.plot, std::ios::binary);
@@ -106,7 +106,11 @@ class ForecastRun {
     return static_cast<bool>(plot);
   }
 
-  void write(const NamedSeries& series, const forecast::Forecast& said, bool by_row) {
+  void write(const NamedSeries& series,
+             const forecast::Forecast& said,
+             const forecast::Model& model,
+             bool by_row) {
+    const std::string spoke[] = {speaker(model.standing, 0), speaker(model.standing, 1)};
     const auto seen = static_cast<double>(series.values.size());
     for (std::size_t h = 0; h < said.mean.size(); ++h) {
       if (by_row) fmt::print(out_, "{},", quoted(series.name));
@@ -119,8 +123,19 @@ class ForecastRun {
                    json::format_time(SteadyTime{
                        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(at))}));
       }
-      fmt::print(out_, "\n");
+      fmt::print(out_, ",{}\n", spoke[h < model.plan.half() ? 0 : 1]);
     }
+  }
+
+  /// The member that is believed most in a half of the horizon: its name, its weight there, and its
+  /// error in the back-test, empty without one.
+  static std::string speaker(const forecast::Standing& standing, std::size_t half) {
+    const forecast::Member member = standing.heaviest(half);
+    const auto m = static_cast<std::size_t>(member);
+    return fmt::format("{},{:.4g},{}",
+                       name(member),
+                       standing.weights[half][m],
+                       standing.origins > 0 ? fmt::format("{:.4g}", standing.errors[half][m]) : "");
   }
 
   /// Who spoke, with which weight, and how each did in the back-test.
@@ -186,7 +201,7 @@ ExitCode run_forecast(const ForecastArguments& arguments, std::FILE* out, std::F
 void add_forecast(CLI::App& parent, Run& chosen) {
   auto* command = parent.add_subcommand("forecast", "Forecast a series of evenly spaced values");
   auto arguments = std::make_shared<ForecastArguments>();
-  command->add_option("FILE", arguments->file, "Values as CSV; - is the standard input")
+  command->add_option("FILE", arguments->file, "Values as CSV or NDJSON; - is the standard input")
       ->required();
   command->add_option("--horizon", arguments->horizon, "Steps ahead, 1 to 10000")->required();
   command->add_option("--column", arguments->column, "The values' column, by name or number");
@@ -208,12 +223,16 @@ void add_forecast(CLI::App& parent, Run& chosen) {
           "How members are compared: relative error, or geometric for load that events drive")
       ->check(CLI::IsMember({"relative", "geometric"}));
   command->add_option("--plot", arguments->plot, "Draw history and forecast to this file, as SVG");
-  command->add_flag("--explain", arguments->explain, "Say which members spoke, and how they did");
+  command->add_flag("--explain", arguments->explain, "Say of every member how it did");
   command->footer(
-      "\nWrites step,mean and the quantiles, one line a step. Rows that begin with a name are "
-      "series of\n"
-      "their own (as M4's files) and give a line per series and step. Empty, NaN and NA are "
-      "missing.\n"
+      "\nWrites step,mean and the quantiles, one line a step, and of the nine members whose "
+      "weighted mean\n"
+      "it is the one that is believed most there, its weight and its error in the back-test. Rows "
+      "that\n"
+      "begin with a name are series of their own (as M4's files) and give a line per series and "
+      "step.\n"
+      "Empty, NaN and NA are missing. Lines of JSON objects are rows, too, with the names of the "
+      "first.\n"
       "\n  liminal forecast requests.csv --column requests --horizon 48 --plot requests.svg\n");
   command->callback([&chosen, arguments] {
     chosen = [arguments] { return run_forecast(*arguments, stdout, stderr); };

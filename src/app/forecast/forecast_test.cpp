@@ -68,7 +68,7 @@ std::string days(int count) {
 TEST_F(ForecastCommand, WritesALineAStep) {
   const Output output = run(steps(file("load\n" + days(20)), 4));
   EXPECT_EQ(output.code, ExitCode::kDone) << output.complaints;
-  EXPECT_THAT(output.out, StartsWith("step,mean,q0.1,q0.5,q0.9\n1,"));
+  EXPECT_THAT(output.out, StartsWith("step,mean,q0.1,q0.5,q0.9,member,weight,error\n1,"));
   std::istringstream lines(output.out);
   std::string line;
   std::getline(lines, line);
@@ -85,8 +85,8 @@ TEST_F(ForecastCommand, WritesALineASeriesAndStepForRowsOfSeries) {
           "\"V1\",\"V2\",\"V3\",a,b,c,d,e,f,g\nH1,1,2,3,4,5,6,7,8,9\n\"H,2\",5,5,5,NA,5,5,5,5,5\n"),
       1));
   EXPECT_EQ(output.code, ExitCode::kDone) << output.complaints;
-  EXPECT_THAT(output.out, StartsWith("series,step,mean,q0.1,q0.5,q0.9\nH1,1,"));
-  EXPECT_THAT(output.out, HasSubstr("\n\"H,2\",1,5,5,5,5\n"));
+  EXPECT_THAT(output.out, StartsWith("series,step,mean,q0.1,q0.5,q0.9,member,weight,error\nH1,1,"));
+  EXPECT_THAT(output.out, HasSubstr("\n\"H,2\",1,5,5,5,5,"));
 }
 
 TEST_F(ForecastCommand, FillsGapsBetweenTimesAndContinuesThem) {
@@ -100,9 +100,9 @@ TEST_F(ForecastCommand, FillsGapsBetweenTimesAndContinuesThem) {
   arguments.time = "when";
   const Output output = run(arguments);
   EXPECT_EQ(output.code, ExitCode::kDone) << output.complaints;
-  EXPECT_EQ(output.out,
-            "step,mean,q0.1,q0.5,q0.9,time\n1,7,7,7,7,2026-01-01T01:00:00.000Z\n"
-            "2,7,7,7,7,2026-01-01T01:01:00.000Z\n");
+  EXPECT_THAT(output.out, StartsWith("step,mean,q0.1,q0.5,q0.9,time,member,weight,error\n"));
+  EXPECT_THAT(output.out, HasSubstr("\n1,7,7,7,7,2026-01-01T01:00:00.000Z,"));
+  EXPECT_THAT(output.out, HasSubstr("\n2,7,7,7,7,2026-01-01T01:01:00.000Z,"));
 }
 
 TEST_F(ForecastCommand, FindsAColumnOfSecondsByItsName) {
@@ -112,7 +112,59 @@ TEST_F(ForecastCommand, FindsAColumnOfSecondsByItsName) {
   }
   const Output output = run(steps(file(text), 1));
   EXPECT_EQ(output.code, ExitCode::kDone) << output.complaints;
-  EXPECT_EQ(output.out, "step,mean,q0.1,q0.5,q0.9\n1,7,7,7,7\n");
+  EXPECT_THAT(output.out, HasSubstr("\n1,7,7,7,7,"));
+}
+
+TEST_F(ForecastCommand, ReadsLinesOfJsonAsItReadsATable) {
+  std::string csv = "time,host,load\n", json;
+  for (int minute = 0; minute < 60; ++minute) {
+    if (minute % 9 == 4) continue;
+    const std::string at = std::to_string(60 * minute), value = std::to_string(minute % 5);
+    csv += at + ",web," + value + "\n";
+    json += R"({"time":)" + at + R"(,"host":"web","load":)" + value + "}\n";
+  }
+  const Output output = run(steps(file(json), 5));
+  EXPECT_EQ(output.code, ExitCode::kDone) << output.complaints;
+  ForecastArguments of_csv = steps(file(csv), 5);
+  of_csv.column = "load";
+  EXPECT_EQ(output.out, run(of_csv).out);
+  const Output wrong = run(steps(file("{\"load\":1}\n{\"load\":\"x\"}\n"), 1));
+  EXPECT_THAT(wrong.complaints, HasSubstr("in.csv:2: column load is no number"));
+}
+
+TEST_F(ForecastCommand, NamesTheMemberThatSpokeInEachHalfAndHowItDid) {
+  std::string text = "load\n";
+  for (int i = 0; i < 200; ++i) text += std::to_string(100 + 40 * (i % 4) + (i * i) % 7) + "\n";
+  const Output output = run(steps(file(text), 8));
+  EXPECT_EQ(output.code, ExitCode::kDone) << output.complaints;
+  std::istringstream lines(output.out);
+  std::string line;
+  std::getline(lines, line);
+  std::vector<std::string> spoke;
+  while (std::getline(lines, line)) {
+    std::size_t field = 0;
+    for (int i = 0; i < 5; ++i) field = line.find(',', field) + 1;
+    spoke.push_back(line.substr(field));
+  }
+  ASSERT_EQ(spoke.size(), 8U);
+  for (std::size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(spoke[i], spoke[i / 4 * 4]);
+    char member[32] = "";
+    double weight = 0, error = 0;
+    ASSERT_EQ(std::sscanf(spoke[i].c_str(), "%31[a-z_],%lf,%lf", member, &weight, &error), 3)
+        << spoke[i];
+    EXPECT_GE(weight, 1. / 9);  // no less than the mean of nine
+    EXPECT_GT(error, 0);
+    EXPECT_LT(error, .1);
+  }
+}
+
+TEST_F(ForecastCommand, LeavesTheErrorEmptyWhereNothingCouldBeTested) {
+  std::string text = "1\n2\n3\n4\n5\n6\n7\n8\n";
+  for (int i = 0; i < 100; ++i) text += "NA\n";
+  const Output output = run(steps(file(text), 1));
+  EXPECT_EQ(output.code, ExitCode::kDone) << output.complaints;
+  EXPECT_THAT(output.out, ::testing::EndsWith(",\n"));
 }
 
 TEST_F(ForecastCommand, NamesFileLineAndColumnOfWhatIsWrong) {

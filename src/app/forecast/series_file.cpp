@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/forecast/spacing.hpp"
 #include "io/csv/number.hpp"
 #include "io/csv/table.hpp"
 
@@ -22,16 +23,15 @@ bool is_date(std::string_view field) { return !csv::number(field) && table_time(
 
 class SeriesReader {
  public:
-  SeriesReader(std::string file, csv::Table& table, const SeriesChoice& choice)
-      : file_(std::move(file)), table_(table), choice_(choice) {}
+  SeriesReader(std::string file, csv::Table& table, const SeriesChoice& choice, bool may_be_rows)
+      : file_(std::move(file)), table_(table), choice_(choice), may_be_rows_(may_be_rows) {}
 
   tl::expected<SeriesFile, std::string> read() {
     auto more = table_.next();
     if (!more) return fail(more.error());
     if (!*more) return Failure(fmt::format("{}: has a header and no rows", file_));
-    const bool by_row = choice_.column.empty() && choice_.time.empty() &&
-                        table_.fields().size() > 2 && !csv::number(table_.field(0)) &&
-                        !is_date(table_.field(0));
+    const bool by_row = may_be_rows_ && table_.fields().size() > 2 &&
+                        !csv::number(table_.field(0)) && !is_date(table_.field(0));
     return by_row ? read_rows() : read_column();
   }
 
@@ -134,38 +134,24 @@ class SeriesReader {
       if (!more) return fail(more.error());
       if (!*more) break;
     }
-    if (times.size() > 1 && !space_evenly(series, times)) {
-      return Failure(fmt::format(
-          "{}: column {} leaves gaps of more than 10,000,000 steps", file_, table_.name(time_)));
+    if (times.size() > 1) {
+      series.begin_s = times.front();
+      series.step_s = forecast::usual_step(times);
+      auto spaced = forecast::space_evenly(times, series.values, series.step_s, kPointsMax);
+      if (!spaced)
+        return Failure(fmt::format(
+            "{}: column {} leaves gaps of more than 10,000,000 steps", file_, table_.name(time_)));
+      series.values = std::move(*spaced);
     }
     SeriesFile file;
     file.series.push_back(std::move(series));
     return file;
   }
 
-  /// Puts missing values where times are further apart than a step. False when they are too many.
-  static bool space_evenly(NamedSeries& series, const std::vector<double>& times) {
-    std::vector<double> distances;
-    for (std::size_t i = 1; i < times.size(); ++i) distances.push_back(times[i] - times[i - 1]);
-    const auto middle = distances.begin() + static_cast<std::ptrdiff_t>(distances.size() / 2);
-    std::nth_element(distances.begin(), middle, distances.end());
-    series.begin_s = times.front();
-    series.step_s = *middle;
-    std::vector<double> spaced{series.values.front()};
-    for (std::size_t i = 1; i < times.size(); ++i) {
-      const double steps = std::max(1., std::round((times[i] - times[i - 1]) / series.step_s));
-      if (steps + static_cast<double>(spaced.size()) > static_cast<double>(kPointsMax))
-        return false;
-      spaced.resize(spaced.size() + static_cast<std::size_t>(steps) - 1, NAN);
-      spaced.push_back(series.values[i]);
-    }
-    series.values = std::move(spaced);
-    return true;
-  }
-
   std::string file_;
   csv::Table& table_;
   const SeriesChoice& choice_;
+  const bool may_be_rows_;
   std::size_t column_ = 0, time_ = 0;
   bool timed_ = false;
 };
@@ -174,9 +160,10 @@ class SeriesReader {
 
 tl::expected<SeriesFile, std::string> read_series(TableFile& file, const SeriesChoice& choice) {
   // Rows of series differ in length; a table's rows do not, which is looked at per field.
-  auto table = csv::Table::open(*file.in, {.ragged = choice.column.empty() && choice.time.empty()});
+  const bool may_be_rows = !file.holds_json() && choice.column.empty() && choice.time.empty();
+  auto table = open_table(file, {.ragged = may_be_rows});
   if (!table) return Failure(csv::text(table.error(), file.name));
-  return SeriesReader(file.name, *table, choice).read();
+  return SeriesReader(file.name, *table, choice, may_be_rows).read();
 }
 
 }  // namespace liminal::app

@@ -28,8 +28,8 @@ struct SeriesChoice {
   std::string time;    ///< a column of times: gaps between them become missing values
 };
 
-/// Reads a column of a table as a series, or every row of a file whose rows are series (a name,
-/// then values, as M4 has them; told by its first row, when no column is named).
+/// Reads a column of a table as a series, or every row of a file of CSV whose rows are series (a
+/// name, then values, as M4 has them; told by its first row, when no column is named).
 ///
 /// Without a named column there must be just one that is no time. A column of dates is found by
 /// itself, one of seconds when it is called a time (`time_column`). Steps are the median distance

@@ -92,7 +92,7 @@ class PredictRun {
     read_classes();
     auto file = open_table_file(arguments_.file);
     if (!file) return ExitCode::kFailed;
-    auto table = csv::Table::open(*file->in);
+    auto table = open_table(*file);
     if (!table) return fail(csv::text(table.error(), file->name));
     return answer(*table, file->name, **scorer);
   }
@@ -219,7 +219,8 @@ void add_predict(CLI::App& parent, Run& chosen) {
   auto arguments = std::make_shared<PredictArguments>();
   command->add_option("MODEL", arguments->model, "An ONNX file, as `liminal train` writes it")
       ->required();
-  command->add_option("FILE", arguments->file, "Rows as CSV; - is the standard input")->required();
+  command->add_option("FILE", arguments->file, "Rows as CSV or NDJSON; - is the standard input")
+      ->required();
   command->add_option(
       "--onnxruntime", arguments->onnxruntime, "The file of ONNX Runtime, for models of others");
   command->footer(

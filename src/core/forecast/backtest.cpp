@@ -134,6 +134,11 @@ Path Standing::combine(const PerMember<Path>& paths, std::uint32_t half) const {
   return combined;
 }
 
+Member Standing::heaviest(std::size_t half) const {
+  const PerMember<double>& of = weights[half];
+  return static_cast<Member>(std::max_element(of.begin(), of.end()) - of.begin());
+}
+
 void Standing::save(Writer& out) const {
   for (const auto* table : {&errors, &weights}) {
     for (const auto& half : *table) {
@@ -205,7 +210,13 @@ Backtest backtest(const History& history,
 
   Standing& standing = result.standing;
   standing.cuts = plan.cuts;
-  standing.origins = static_cast<std::uint32_t>(origins.size());
+  standing.origins = static_cast<std::uint32_t>(
+      std::count_if(origins.begin(), origins.end(), [&](const Origin& origin) {
+        const auto from = history.observed.begin() + static_cast<std::ptrdiff_t>(origin.at);
+        const auto steps = std::min<std::size_t>(plan.horizon, n - origin.at);
+        return std::any_of(
+            from, from + static_cast<std::ptrdiff_t>(steps), [](double seen) { return seen > 0; });
+      }));
   judge(origins, history, plan, measure, standing);
   standing.lean = lean_of(origins, history, plan, standing);
   for (const Origin& origin : origins) {

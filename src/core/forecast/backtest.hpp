@@ -20,12 +20,14 @@ struct Standing {
   std::array<PerMember<double>, 2> errors{};   ///< mean error by the measure
   std::array<PerMember<double>, 2> weights{};  ///< sum to 1; 0 for one that does not speak
   double lean = 0;            ///< relative error of the combination, of which part is made good
-  std::uint32_t origins = 0;  ///< from how many places it was tested
+  std::uint32_t origins = 0;  ///< from how many places it was tested, of which something came
   std::uint32_t cuts = 0;     ///< and refitted how often
 
   /// Half the weighted mean, half the weighted median of the members' paths, moved by .15 of the
   /// lean.
   [[nodiscard]] Path combine(const PerMember<Path>& paths, std::uint32_t half) const;
+  /// The member that is believed most in a half of the horizon; 0 is the near one.
+  [[nodiscard]] Member heaviest(std::size_t half) const;
 
   void save(Writer& out) const;
   void load(Reader& in);

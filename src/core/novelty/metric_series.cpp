@@ -17,6 +17,8 @@ constexpr std::uint16_t kCalmPoints = 5;
 constexpr std::uint8_t kRepeatsMax = 3;
 /// Where the saved number of repeats has whether the incident was told.
 constexpr std::uint8_t kToldBit = 0x80;
+/// What follows in the saved state, and how it is meant.
+constexpr std::uint8_t kCounterBit = 1, kSilentBit = 2;
 /// An incident may come back for so many units of belief.
 constexpr double kIncidentMemory = 1;
 
@@ -50,10 +52,18 @@ void MetricSeries::configure(const SeriesSettings& settings) {
   if (settings.range && settings.range != range_) detector_.declare(*settings.range);
   range_ = settings.range;
   alarms_per_week_ = settings.alarms_per_week;
+  const std::int64_t until =
+      settings.suppress_until ? settings.suppress_until->time_since_epoch().count() : kNever;
+  if (last_ns_ < suppress_until_ns_ && until <= last_ns_) detector_.interrupt();
+  suppress_until_ns_ = until;
   line_ = alarms_per_week_ > 0 ? static_cast<float>(budget_.line(alarms_per_week_)) : 1;
 }
 
-SeriesSettings MetricSeries::settings() const { return {range_, alarms_per_week_, counter_}; }
+SeriesSettings MetricSeries::settings() const {
+  SeriesSettings told{range_, alarms_per_week_, counter_, {}};
+  if (suppress_until_ns_ != kNever) told.suppress_until = EventTime{Duration{suppress_until_ns_}};
+  return told;
+}
 
 double MetricSeries::seconds_since_last(EventTime at) const {
   const std::int64_t now = at.time_since_epoch().count();
@@ -131,6 +141,9 @@ SeriesScore MetricSeries::step(double value, EventTime at) {
   const double point =
       first && counter_ ? std::numeric_limits<double>::quiet_NaN() : seen(value, at);
   if (!counter_ || first || elapsed > 0) last_value_ = value;
+  const bool silent = suppressed(at);
+  // What nobody was told of holds nothing back.
+  if (!first && !silent && last_ns_ < suppress_until_ns_) detector_.interrupt();
   pass_time(at);
   const std::optional<Range> ordinary =
       detector_.is_ordinary(point) ? std::nullopt : detector_.expected(point);
@@ -140,7 +153,7 @@ SeriesScore MetricSeries::step(double value, EventTime at) {
     out.again = incident_.told;
     emitted = std::max(emitted, incident_.score);
   }
-  budget_.learn(static_cast<double>(emitted), observed);
+  if (!silent) budget_.learn(static_cast<double>(emitted), observed);
   if (alarms_per_week_ > 0 && (emitted > 0 || points() % 256 == 0))
     line_ = static_cast<float>(budget_.line(alarms_per_week_));
 
@@ -149,8 +162,16 @@ SeriesScore MetricSeries::step(double value, EventTime at) {
   out.evidence = judged.evidence;
   out.rarity = std::max(judged.rarity, emitted) / line_;
   out.score = emitted / line_;
-  if (judged.state == MetricScore::State::kLearning) return out;
-  if (out.score >= 1) {
+  if (judged.state == MetricScore::State::kLearning) {
+    if (silent) out.score = 0;
+    return out;
+  }
+  if (out.score >= 1 && silent) {
+    if (emitted == judged.score) begin_incident(point, ordinary, emitted);
+    out.score = 0;
+    out.again = false;
+    out.state = MetricScore::State::kOngoing;
+  } else if (out.score >= 1) {
     out.state = MetricScore::State::kNew;
     if (emitted == judged.score) begin_incident(point, ordinary, emitted);
   } else {
@@ -190,7 +211,9 @@ void MetricSeries::save(Writer& out) const {
   out.put(incident_.age);
   out.put(incident_.calm);
   out.put(static_cast<std::uint8_t>(incident_.repeats | (incident_.told ? kToldBit : 0)));
-  out.put(counter_);
+  const bool silent = suppress_until_ns_ != kNever;
+  out.put(static_cast<std::uint8_t>((counter_ ? kCounterBit : 0) | (silent ? kSilentBit : 0)));
+  if (silent) out.put(suppress_until_ns_);
   budget_.save(out);
   detector_.save(out);
 }
@@ -216,7 +239,9 @@ Result<void> MetricSeries::load(Reader& in) {
   const auto repeats = in.get<std::uint8_t>();
   read.incident_.told = (repeats & kToldBit) != 0;
   read.incident_.repeats = repeats & static_cast<std::uint8_t>(~kToldBit);
-  read.counter_ = in.get<std::uint8_t>() != 0;
+  const auto flags = in.get<std::uint8_t>();
+  read.counter_ = (flags & kCounterBit) != 0;
+  if ((flags & kSilentBit) != 0) in.get(read.suppress_until_ns_);
   read.budget_.load(in);
   if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
   const bool sane = validate(read.settings()).empty() && std::isfinite(read.last_value_) &&

@@ -17,6 +17,7 @@ struct SeriesSettings {
   std::optional<Range> range{};  ///< in which its values lie; worth some points of quality
   double alarms_per_week = 0;    ///< 0: the line that suits every series
   bool counter = false;          ///< only grows, until it is reset: its rate a second is judged
+  std::optional<EventTime> suppress_until{};  ///< nothing is told of points before it
   friend bool operator==(const SeriesSettings&, const SeriesSettings&) = default;
 };
 /// Everything wrong.
@@ -43,6 +44,10 @@ struct SeriesScore {
 /// - From an alarm on, the series is `ongoing` while its values stay outside what was ordinary
 ///   before, for as long as an alarm is held; after that the new level is ordinary: what alarmed
 ///   is learnt all the same.
+/// - Before `suppress_until` it scores nothing and is `ongoing` where it would be new; it learns
+/// all
+///   the same, but its budget, which is about what is told. What is not ordinary still at the first
+///   point after that is new then, and what comes back later as well.
 /// - What comes back after at least five ordinary points, at least half as far out as the alarm
 ///   before it, is an incident of its own, up to three times; only then it is accepted.
 ///
@@ -61,6 +66,11 @@ class MetricSeries {
 
   /// Scores a point, then learns it. A missing one (NaN, infinite) changes nothing.
   SeriesScore step(double value, EventTime at);
+
+  /// Whether nothing is to be told of a point of this time.
+  [[nodiscard]] bool suppressed(EventTime at) const {
+    return at.time_since_epoch().count() < suppress_until_ns_;
+  }
 
   /// Its source told of a row while an incident of this series lasts: that will be an incident
   /// again when it comes back.
@@ -107,6 +117,7 @@ class MetricSeries {
   std::optional<Range> range_;
   double alarms_per_week_ = 0;
   std::int64_t last_ns_ = kNever;
+  std::int64_t suppress_until_ns_ = kNever;
   double last_value_ = 0;  ///< of a counter
   Incident incident_;
   float interval_s_ = 0;  ///< usual, between two points

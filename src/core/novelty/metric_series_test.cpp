@@ -71,6 +71,42 @@ TEST(MetricSeries, ALevelNotAsFarOutIsNoRepetition) {
   EXPECT_LT(series.step(61, minute(2020)).score, 1);
 }
 
+TEST(MetricSeries, SaysNothingBeforeItsOwnerWantsToHearAgainButLearns) {
+  Random random(12);
+  MetricSeries series = quiet(2000, random, {.suppress_until = minute(2010)});
+  for (int i = 2000; i < 2010; ++i) {
+    const SeriesScore score = series.step(i < 2005 ? 95 : random.uniform(40, 60), minute(i));
+    EXPECT_EQ(score.score, 0);
+    if (i == 2000) {
+      EXPECT_GE(score.rarity, 1);
+      EXPECT_EQ(score.state, State::kOngoing);
+    }
+  }
+  EXPECT_EQ(series.points(), 2010U);
+  EXPECT_TRUE(series.expected(95, minute(2010))->holds(95)) << "it was learnt";
+  for (int i = 2010; i < 2030; ++i)
+    EXPECT_LT(series.step(random.uniform(40, 60), minute(i)).score, 1);
+  const SeriesScore back = series.step(95, minute(2030));
+  EXPECT_GE(back.score, 1) << "nobody was told of the first";
+  EXPECT_EQ(back.state, State::kNew);
+}
+
+TEST(MetricSeries, TellsWhatIsNotOrdinaryStillWhenItsSuppressionEnds) {
+  Random random(13);
+  const MetricSeries before = quiet(2000, random);
+  const auto alarms = [&](std::optional<EventTime> until, std::optional<EventTime> then) {
+    MetricSeries series = before;
+    series.configure({.suppress_until = until});
+    const bool first = series.step(95, minute(2000)).score >= 1;
+    series.configure({.suppress_until = then});
+    return std::pair(first, series.step(140, minute(2001)).score >= 1);
+  };
+  EXPECT_EQ(alarms(minute(2001), minute(2001)), std::pair(false, true));
+  EXPECT_EQ(alarms(minute(9000), std::nullopt), std::pair(false, true)) << "ended early";
+  EXPECT_EQ(alarms(minute(9000), minute(9000)), std::pair(false, false));
+  EXPECT_EQ(alarms(minute(2000), minute(2000)).first, true) << "it had ended";
+}
+
 TEST(MetricSeries, ExpectsTheOrdinaryStretchAroundAValueOutsideOfIt) {
   Random random(4);
   const MetricSeries series = quiet(3000, random);
@@ -242,6 +278,7 @@ RC_GTEST_PROP(MetricSeries, SavedAndLoadedHasTheSameFuture, (std::uint16_t seed,
   SeriesSettings settings;
   settings.counter = counter;
   settings.alarms_per_week = *rc::gen::element(0., 3.);
+  if (*rc::gen::arbitrary<bool>()) settings.suppress_until = minute(*rc::gen::inRange(-9, 1200));
   MetricSeries series(settings);
   Random random(seed);
   const int before = *rc::gen::inRange(0, 900);
@@ -253,6 +290,7 @@ RC_GTEST_PROP(MetricSeries, SavedAndLoadedHasTheSameFuture, (std::uint16_t seed,
   Reader in(saved.bytes());
   RC_ASSERT(loaded.load(in).has_value());
   RC_ASSERT(in.at_end());
+  RC_ASSERT(loaded.settings() == settings);
   for (int i = before; i < before + 300; ++i) {
     const double next = value(i);
     RC_ASSERT(series.step(next, minute(i)) == loaded.step(next, minute(i)));

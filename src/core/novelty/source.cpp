@@ -80,6 +80,11 @@ void Source::restart_clock(EventTime at) {
   }
 }
 
+/// Whether a metric's evidence counts: among several that of a suppressed one does not.
+bool Source::speaks(const RowScore::Part& part, EventTime at) const {
+  return series_.size() == 1 || !series_[part.metric].suppressed(at);
+}
+
 void Source::step(std::span<const Value> row, EventTime at, bool expected, RowScore& out) {
   last_ = std::max(last_, at);
   out.parts.clear();
@@ -97,11 +102,11 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
     part.own = series.step(value.value, at);
     if (part.own.state == State::kLearning) continue;
     out.state = State::kNormal;
-    evidence += static_cast<double>(part.own.evidence);
+    if (speaks(part, at)) evidence += static_cast<double>(part.own.evidence);
     trust = std::max(trust, series.trust());
     if (part.own.state != State::kNormal) ongoing = true;
     const bool by_itself = series_.size() == 1 || series.settings().alarms_per_week > 0;
-    if (by_itself || part.own.again) {
+    if ((by_itself || part.own.again) && speaks(part, at)) {
       own_score = std::max(own_score, part.own.score);
       out.rarity = std::max(out.rarity, part.own.rarity);
     }
@@ -120,8 +125,10 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
     out.rarity = std::max(out.rarity, whole.rarity);
   }
   for (RowScore::Part& part : out.parts) {
-    if (out.rarity >= 1) series_[part.metric].tell();
-    const double share = evidence > 0 ? static_cast<double>(part.own.evidence) / evidence : 0;
+    const bool counted = speaks(part, at);
+    if (out.rarity >= 1 && !series_[part.metric].suppressed(at)) series_[part.metric].tell();
+    const double share =
+        evidence > 0 && counted ? static_cast<double>(part.own.evidence) / evidence : 0;
     part.contribution = out.rarity * static_cast<float>(share);
   }
   if (out.score >= 1) {

@@ -43,6 +43,9 @@ struct RowScore {
 /// the whole alarmed at is an alarm again when a metric's own incident comes back
 /// (metric_series.hpp): by then its levels are known to the whole.
 ///
+/// What a metric whose owner suppresses it does is no evidence for the whole, which learns it as
+/// little as if it were missing; the metric learns it.
+///
 /// Rows are learnt in order; of one that comes late each metric's time stands still while it lies
 /// before that metric's last. Metrics may come and go; a missing value changes nothing. Bounded by
 /// `metrics_max`.
@@ -91,6 +94,7 @@ class Source {
   /// Where the name's number stands, or may be put.
   [[nodiscard]] std::size_t slot_of(std::string_view name) const;
   void grow_slots();
+  [[nodiscard]] bool speaks(const RowScore::Part& part, EventTime at) const;
 
   std::uint32_t metrics_max_;
   std::vector<MetricSeries> series_;  ///< grows by an eighth, not to twice its size

@@ -117,6 +117,20 @@ TEST(Source, TellsOfAnEqualIncidentAgain) {
   }
 }
 
+TEST(Source, ASuppressedMetricIsNoEvidenceForTheWhole) {
+  Host host(8, 5);
+  for (int i = 0; i < 4000; ++i) host.next();
+  host.source.configure(0, {.suppress_until = minute(4001)});
+  const RowScore& silent = host.next(60);
+  EXPECT_LT(silent.score, 1);
+  EXPECT_EQ(silent.state, State::kOngoing);
+  EXPECT_EQ(silent.parts[0].own.score, 0);
+  EXPECT_GE(silent.parts[0].own.rarity, 1);
+  EXPECT_EQ(silent.parts[0].contribution, 0);
+  for (int i = 0; i < 10; ++i) host.next();
+  EXPECT_GE(host.next(120).score, 1) << "its time is over";
+}
+
 TEST(Source, GoesOnFromAClockThatWasAhead) {
   Source source;
   RowScore score;

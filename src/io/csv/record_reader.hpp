@@ -25,6 +25,22 @@ struct Mistake {
                                std::string_view file,
                                std::string_view column = {});
 
+/// Rows of fields, one at a time, from whatever a table is read from.
+class Records {
+ public:
+  Records() = default;
+  Records(const Records&) = delete;
+  Records& operator=(const Records&) = delete;
+  virtual ~Records() = default;
+
+  /// Moves to the next record; false at the end, and after a mistake.
+  [[nodiscard]] virtual tl::expected<bool, Mistake> next() = 0;
+  /// The fields of the record, valid until `next`.
+  [[nodiscard]] virtual const std::vector<std::string_view>& fields() const = 0;
+  /// The line on which the record begins, from 1.
+  [[nodiscard]] virtual std::uint64_t line() const = 0;
+};
+
 /// Splits a stream of comma-separated values into records, one at a time, so that a file of any
 /// length needs the memory of its longest record.
 ///
@@ -36,7 +52,7 @@ struct Mistake {
 ///
 /// Cost: about 5 ns a byte.
 /// Source: RFC 4180, section 2.
-class RecordReader {
+class RecordReader final : public Records {
  public:
   static constexpr std::size_t kRecordBytesMax = 16U << 20;
   static constexpr std::size_t kFieldsMax = 100'000;
@@ -44,13 +60,9 @@ class RecordReader {
   /// The stream must outlive the reader. Separator 0 is found in the first line.
   explicit RecordReader(std::istream& in, char separator = 0);
 
-  /// Moves to the next record; false at the end. After a mistake the reader is at its end.
-  [[nodiscard]] tl::expected<bool, Mistake> next();
-
-  /// The fields of the record, valid until `next`.
-  [[nodiscard]] const std::vector<std::string_view>& fields() const { return fields_; }
-  /// The line on which the record begins, from 1.
-  [[nodiscard]] std::uint64_t line() const { return record_line_; }
+  [[nodiscard]] tl::expected<bool, Mistake> next() override;
+  [[nodiscard]] const std::vector<std::string_view>& fields() const override { return fields_; }
+  [[nodiscard]] std::uint64_t line() const override { return record_line_; }
   [[nodiscard]] char separator() const { return separator_; }
 
  private:
@@ -76,7 +88,7 @@ class RecordReader {
   bool done_ = false;
   std::uint64_t line_ = 1;
   std::uint64_t record_line_ = 0;
-  std::vector<char> text_;         ///< a vector: its bytes stay where they are when it moves
+  std::vector<char> text_;
   std::vector<std::size_t> ends_;  ///< where each field ends in `text_`
   std::vector<std::string_view> fields_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "io/csv/number.hpp"
 
@@ -23,11 +24,15 @@ bool is_header(const std::vector<std::string_view>& fields) {
 }  // namespace
 
 tl::expected<Table, Mistake> Table::open(std::istream& in, Options options) {
-  Table table(in, options);
-  const auto first = table.reader_.next();
+  return open(std::make_unique<RecordReader>(in, options.separator), options);
+}
+
+tl::expected<Table, Mistake> Table::open(std::unique_ptr<Records> records, Options options) {
+  Table table(std::move(records), options);
+  const auto first = table.records_->next();
   if (!first) return tl::unexpected<Mistake>(first.error());
   if (!*first) return tl::unexpected<Mistake>(Mistake{ErrorCode::kMissing, 0, 0, "is empty"});
-  const auto& fields = table.reader_.fields();
+  const auto& fields = table.records_->fields();
   table.has_header_ = options.header == Header::kPresent ||
                       (options.header == Header::kDetect && is_header(fields));
   table.first_waits_ = !table.has_header_;
@@ -58,7 +63,7 @@ tl::expected<bool, Mistake> Table::next() {
     first_waits_ = false;
     return true;
   }
-  const auto more = reader_.next();
+  const auto more = records_->next();
   if (!more || !*more || options_.ragged || fields().size() == names_.size()) return more;
   return tl::unexpected<Mistake>(Mistake{ErrorCode::kMalformed,
                                          line(),

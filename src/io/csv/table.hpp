@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "io/csv/record_reader.hpp"
@@ -42,6 +43,9 @@ class Table {
   [[nodiscard]] static tl::expected<Table, Mistake> open(std::istream& in) {
     return open(in, Options{});
   }
+  /// The same of records that are split already; of the options the separator is not looked at.
+  [[nodiscard]] static tl::expected<Table, Mistake> open(std::unique_ptr<Records> records,
+                                                         Options options);
 
   [[nodiscard]] bool has_header() const { return has_header_; }
   /// The names in the header, or "1", "2", …
@@ -53,18 +57,19 @@ class Table {
 
   /// Moves to the next row; false at the end.
   [[nodiscard]] tl::expected<bool, Mistake> next();
-  [[nodiscard]] std::uint64_t line() const { return reader_.line(); }
+  [[nodiscard]] std::uint64_t line() const { return records_->line(); }
   /// The row's fields, valid until `next`.
-  [[nodiscard]] const std::vector<std::string_view>& fields() const { return reader_.fields(); }
+  [[nodiscard]] const std::vector<std::string_view>& fields() const { return records_->fields(); }
   /// A field of the row, empty beyond its end.
   [[nodiscard]] std::string_view field(std::size_t column) const;
   /// A field as a number, NaN when it is missing (`csv::number`).
   [[nodiscard]] tl::expected<double, Mistake> number(std::size_t column) const;
 
  private:
-  Table(std::istream& in, Options options) : reader_(in, options.separator), options_(options) {}
+  Table(std::unique_ptr<Records> records, Options options)
+      : records_(std::move(records)), options_(options) {}
 
-  RecordReader reader_;
+  std::unique_ptr<Records> records_;
   Options options_;
   std::vector<std::string> names_;
   bool has_header_ = false;

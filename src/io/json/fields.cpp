@@ -154,6 +154,11 @@ bool Fields::is_null(std::string_view name) {
   return value != nullptr && value->as<std::nullptr_t>() != nullptr;
 }
 
+bool Fields::has(std::string_view name) {
+  const Value* value = find(name, Need::kOptional);
+  return value != nullptr && value->as<std::nullptr_t>() == nullptr;
+}
+
 void Fields::finish() {
   if (members_ == nullptr) return;
   for (const auto& member : *members_) {

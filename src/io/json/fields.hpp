@@ -72,6 +72,8 @@ class Fields {
   [[nodiscard]] Fields element(std::string_view name, std::size_t index, const Value& value) const;
   /// True when the field is given and null; it counts as read then.
   bool is_null(std::string_view name);
+  /// True when the field is given and not null; it counts as read then.
+  bool has(std::string_view name);
 
   /// Reports the fields that nobody asked for.
   void finish();

@@ -162,6 +162,8 @@ std::optional<stats::Limit> read_series(json::Fields& in, novelty::SeriesSetting
   };
   settings.counter =
       in.one_of("kind", Need::kOptional, yes_or_no, "gauge or counter").value_or(false);
+  if (in.has("suppress_until"))
+    settings.suppress_until = in.time("suppress_until", Need::kOptional);
   const auto lower = number("lower_limit"), upper = number("upper_limit");
   if (lower && upper) in.wrong("upper_limit", "is told beside lower_limit: one of them counts");
   if (upper) return stats::Limit{*upper, Side::kAbove};
@@ -184,6 +186,9 @@ void write_series(std::string_view source,
   out.field("max", range ? std::optional(range->high) : std::nullopt);
   out.field("alarms_per_week", settings.alarms_per_week);
   out.field("kind", settings.counter ? "counter" : "gauge");
+  const auto& until = settings.suppress_until;
+  out.field("suppress_until",
+            until ? std::optional(SteadyTime{until->time_since_epoch()}) : std::nullopt);
   out.field("lower_limit", limit_on(Side::kBelow));
   out.field("upper_limit", limit_on(Side::kAbove));
 }

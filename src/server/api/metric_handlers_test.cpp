@@ -208,7 +208,7 @@ TEST_F(MetricHandlersTest, DeclaresASeries) {
   EXPECT_EQ(made.status, 201U);
   EXPECT_EQ(made.body,
             R"({"source":"web-1","metric":"cpu/user","min":0,"max":1,"alarms_per_week":2,)"
-            R"("kind":"gauge","lower_limit":null,"upper_limit":null})");
+            R"("kind":"gauge","suppress_until":null,"lower_limit":null,"upper_limit":null})");
   EXPECT_EQ(ask("PUT", path, R"({"kind":"counter"})").status, 200U);
   EXPECT_TRUE((metrics.declared.at({"web-1", "cpu/user"}).counter));
   for (const char* bad : {R"({"min":0})",
@@ -222,6 +222,21 @@ TEST_F(MetricHandlersTest, DeclaresASeries) {
   EXPECT_EQ(ask("PUT", "/anomaly/series/" + std::string(200, 'a') + "/b", "{}").status, 422U);
 }
 
+TEST_F(MetricHandlersTest, SuppressesASeriesUntilATime) {
+  const std::string path = "/anomaly/series/web-1/cpu";
+  const auto until = [&] { return metrics.declared.at({"web-1", "cpu"}).suppress_until; };
+  EXPECT_THAT(ask("PUT", path, R"({"suppress_until":1800000000})").body,
+              HasSubstr(R"("suppress_until":"2027-01-15T08:00:00.000Z")"));
+  EXPECT_EQ(until(), EventTime{std::chrono::seconds{1'800'000'000}});
+  EXPECT_THAT(ask("GET", path, "").body,
+              HasSubstr(R"("suppress_until":"2027-01-15T08:00:00.000Z")"));
+  EXPECT_EQ(ask("PUT", path, R"({"suppress_until":"2027-01-15T09:00:00+01:00"})").status, 200U);
+  EXPECT_EQ(until(), EventTime{std::chrono::seconds{1'800'000'000}});
+  EXPECT_EQ(ask("PUT", path, R"({"suppress_until":"soon"})").status, 422U);
+  EXPECT_EQ(ask("PUT", path, R"({"suppress_until":null})").status, 200U);
+  EXPECT_EQ(until(), std::nullopt);
+}
+
 TEST_F(MetricHandlersTest, SaysWhenADeclaredLimitIsReached) {
   const std::string path = "/anomaly/series/db-1/disk_free";
   EXPECT_EQ(ask("GET", path, "").status, 404U);
@@ -230,7 +245,8 @@ TEST_F(MetricHandlersTest, SaysWhenADeclaredLimitIsReached) {
             (stats::Limit{0, stats::Trend::Side::kBelow}));
   EXPECT_EQ(ask("GET", path, "").body,
             R"({"source":"db-1","metric":"disk_free","min":null,"max":null,"alarms_per_week":0,)"
-            R"("kind":"gauge","lower_limit":0,"upper_limit":null,"points":100,)"
+            R"("kind":"gauge","suppress_until":null,"lower_limit":0,"upper_limit":null,)"
+            R"("points":100,)"
             R"("expected":[0.2,0.4],)"
             R"("reached":{"expected_s":3600,"within_s":604800,"probability":0.75}})");
   EXPECT_EQ(ask("PUT", path, R"({"upper_limit":0.9})").status, 200U);

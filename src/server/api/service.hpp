@@ -126,6 +126,8 @@ class Service {
   [[nodiscard]] static bool series_of(const CallPtr& call);
   void put_series(const CallPtr& call);
   void get_series(const CallPtr& call);
+  // forecast_handlers.cpp
+  void post_forecast(const CallPtr& call);
   // write_handlers.cpp
   void post_write(const CallPtr& call);
   void learn_write(const CallPtr& call);

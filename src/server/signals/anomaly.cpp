@@ -14,7 +14,9 @@ constexpr std::string_view kSourcesFile = "anomaly.snapshot";
 constexpr std::string_view kSettingsFile = "anomaly-settings.snapshot";
 /// What lies in the files; another one is not read.
 constexpr std::uint64_t kSourcesFormat = 0x6c696d2d616e6f31ULL;
-constexpr std::uint64_t kSettingsFormat = 0x6c696d2d73657431ULL;
+constexpr std::uint64_t kSettingsFormat = 0x6c696d2d73657432ULL;
+/// Read still: it had no `suppress_until`.
+constexpr std::uint64_t kSettingsFormat1 = 0x6c696d2d73657431ULL;
 /// Values that are judged while the lock is held: half a millisecond.
 constexpr std::size_t kValuesAtOnce = 512;
 constexpr std::uint32_t kLateInARowMax = 1000;
@@ -305,6 +307,8 @@ std::string Anomaly::settings_bytes() const {
     out.put(told.range.value_or(novelty::Range{}).high);
     out.put(told.alarms_per_week);
     out.put(told.counter);
+    out.put(told.suppress_until.has_value());
+    out.put(told.suppress_until.value_or(EventTime{}).time_since_epoch().count());
   }
   return out.take();
 }
@@ -344,7 +348,7 @@ Result<bool> Anomaly::declare(const std::string& source,
   return !before;
 }
 
-Result<void> Anomaly::take_settings(std::string_view bytes) {
+Result<void> Anomaly::take_settings(std::string_view bytes, std::uint64_t format) {
   Reader in(bytes);
   Settings read;
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
@@ -358,6 +362,11 @@ Result<void> Anomaly::take_settings(std::string_view bytes) {
     if (ranged) told.range = novelty::Range{low, high};
     in.get(told.alarms_per_week);
     told.counter = in.get<std::uint8_t>() != 0;
+    if (format != kSettingsFormat1) {
+      const bool suppressed = in.get<std::uint8_t>() != 0;
+      const auto until = in.get<std::int64_t>();
+      if (suppressed) told.suppress_until = EventTime{Duration{until}};
+    }
     if (!novelty::validate(told).empty()) return failure(ErrorCode::kMalformed, in.position());
     read.emplace(std::move(key), told);
   }
@@ -393,16 +402,19 @@ Result<void> Anomaly::take_sources(std::string_view bytes) {
 }
 
 Result<void> Anomaly::load(const OnUnreadable& on_unreadable) {
-  const auto load_one = [&](std::string_view file, std::uint64_t format, const auto& take) {
+  const auto load_one = [&](std::string_view file, const auto& format, const auto& take) {
     const Result<void> loaded =
         load_state(files_, options_.folder, file, format, take).map([](EventTime) {});
     if (!loaded && loaded.error().code != ErrorCode::kMissing && on_unreadable)
       on_unreadable(file, loaded.error());
     return loaded;
   };
-  const auto settings = load_one(kSettingsFile, kSettingsFormat, [this](std::string_view bytes) {
-    return take_settings(bytes);
-  });
+  constexpr std::uint64_t kSettingsFormats[] = {kSettingsFormat, kSettingsFormat1};
+  const auto settings = load_one(kSettingsFile,
+                                 std::span(kSettingsFormats),
+                                 [this](std::string_view bytes, std::uint64_t format) {
+                                   return take_settings(bytes, format);
+                                 });
   const auto sources = load_one(
       kSourcesFile, kSourcesFormat, [this](std::string_view bytes) { return take_sources(bytes); });
   if (!sources && sources.error().code != ErrorCode::kMissing) return sources;

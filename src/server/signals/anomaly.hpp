@@ -185,7 +185,7 @@ class Anomaly {
                                     novelty::Intake& count);
   void tell(const novelty::Batch& batch, std::span<const novelty::RowScore> scores) const;
   void watch(const std::string& source, const std::string& metric, bool told);
-  [[nodiscard]] Result<void> take_settings(std::string_view bytes);
+  [[nodiscard]] Result<void> take_settings(std::string_view bytes, std::uint64_t format);
   [[nodiscard]] Result<void> take_sources(std::string_view bytes);
   [[nodiscard]] std::string settings_bytes() const;
 

@@ -10,6 +10,7 @@
 
 #include "core/base/random.hpp"
 #include "io/files/memory_file_system.hpp"
+#include "server/signals/state_file.hpp"
 
 namespace liminal::signals {
 namespace {
@@ -245,6 +246,47 @@ TEST_F(AnomalyTest, KeepsSettingsThatWereAcknowledged) {
   EXPECT_TRUE(again.declare("web", "b", settings));
   EXPECT_TRUE(again.declare("web", "c", settings));
   EXPECT_EQ(again.declare("web", "d", settings).error().code, ErrorCode::kTooLarge);
+}
+
+TEST_F(AnomalyTest, KeepsQuietUntilTheTimeThatItsOwnerSaid) {
+  {
+    Anomaly anomaly = make();
+    ASSERT_TRUE(anomaly.score(batch("web", 0, 1000), false));
+    for (const char* metric : {"cpu", "memory"})
+      ASSERT_TRUE(anomaly.declare("web", metric, {.suppress_until = second(1010)}));
+    alarmed.clear();
+    ASSERT_TRUE(anomaly.save(second(1000)));
+  }
+  Anomaly again = make();
+  ASSERT_TRUE(again.load());
+  const auto silent = again.score(batch("web", 1000, 10, 3), false);
+  for (const novelty::RowScore& row : *silent) EXPECT_FALSE(row.is_anomaly());
+  EXPECT_TRUE(alarmed.empty());
+  EXPECT_EQ(again.describe("web", "cpu")->settings.suppress_until, second(1010));
+  EXPECT_TRUE(again.score(batch("web", 1010, 1, 9), false)->front().is_anomaly());
+  EXPECT_FALSE(alarmed.empty());
+}
+
+TEST_F(AnomalyTest, ReadsSettingsOfTheFormatBefore) {
+  Writer out;
+  out.put_varint(1);
+  out.put_text("web");
+  out.put_text("cpu");
+  out.put(true);
+  for (const double number : {0., 1., 2.}) out.put(number);  // a range, and alarms a week
+  out.put(true);
+  ASSERT_TRUE(write_state(
+      files, "data", "anomaly-settings.snapshot", 0x6c696d2d73657431ULL, second(0), out.take()));
+  novelty::SeriesSettings told{
+      .range = novelty::Range{0, 1}, .alarms_per_week = 2, .counter = true};
+  Anomaly anomaly = make();
+  EXPECT_EQ(anomaly.load().error().code, ErrorCode::kMissing) << "no snapshot yet";
+  EXPECT_EQ(anomaly.describe("web", "cpu")->settings, told);
+  told.suppress_until = second(5);
+  EXPECT_EQ(anomaly.declare("web", "cpu", told), false);
+  Anomaly again = make();
+  EXPECT_EQ(again.load().error().code, ErrorCode::kMissing);
+  EXPECT_EQ(again.describe("web", "cpu")->settings, told);
 }
 
 TEST_F(AnomalyTest, SetsDamagedFilesAsideAndNamesEach) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,14 @@ namespace liminal::signals {
     std::string_view file,
     std::uint64_t format,
     const std::function<Result<void>(std::string_view)>& take);
+
+/// The same of a file that has had several formats; `take` is told which one it has.
+[[nodiscard]] Result<EventTime> load_state(
+    files::FileSystem& system,
+    const std::string& folder,
+    std::string_view file,
+    std::span<const std::uint64_t> formats,
+    const std::function<Result<void>(std::string_view, std::uint64_t format)>& take);
 
 /// Durable, whole, when it returns; blocks on the disk. A payload that has room for its envelope is
 /// not copied.

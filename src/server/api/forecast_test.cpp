@@ -1,0 +1,177 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "io/json/fields.hpp"
+#include "server/api/fake_anomalies.hpp"
+#include "server/api/fake_backend.hpp"
+#include "server/api/forecast_answers.hpp"
+#include "server/api/service.hpp"
+
+namespace liminal::api {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ForecastTest : public ::testing::Test {
+ protected:
+  ForecastTest() { service.attach(metrics); }
+
+  http::Response ask(std::string body) {
+    http::Request request;
+    request.method = "POST";
+    request.target = "/forecast";
+    request.headers = {{"Host", "localhost"}};
+    request.body = std::move(body);
+    request.peer_is_local = true;
+    http::Response answer;
+    service.handle(std::move(request), [&](http::Response given) { answer = std::move(given); });
+    return answer;
+  }
+
+  /// The answer's member of this name; it must be there.
+  json::Value good(std::string body, std::string_view member) {
+    const http::Response answer = ask(std::move(body));
+    EXPECT_EQ(answer.status, 200U) << answer.body;
+    const auto value = json::parse(answer.body);
+    if (const auto* object = value ? value->as<json::Value::Object>() : nullptr) {
+      for (const auto& [name, held] : *object) {
+        if (name == member) return held;
+      }
+    }
+    ADD_FAILURE() << answer.body << " has no " << member;
+    return {};
+  }
+  std::vector<double> mean(std::string body) {
+    std::vector<double> numbers;
+    const json::Value held = good(std::move(body), "mean");
+    for (const json::Value& one : *held.as<json::Value::Array>())
+      numbers.push_back(*json::as_number(one));
+    return numbers;
+  }
+  void wrong(std::string body, const std::string& path, const std::string& detail) {
+    const http::Response answer = ask(std::move(body));
+    EXPECT_EQ(answer.status, 422U) << answer.body;
+    EXPECT_THAT(answer.body, HasSubstr("\"path\":\"" + path + "\",\"detail\":\"" + detail));
+  }
+
+  Options options{.access = {.requests_per_second = 0}};
+  FakeBackend backend;
+  FakeAnomalies metrics;
+  Service service{options, backend};
+};
+
+/// `"values":[…]` of days of four points.
+std::string days(int count) {
+  std::string text = "\"values\":[";
+  for (int i = 0; i < count; ++i) text += std::string(i > 0 ? "," : "") + "10,20,40,20";
+  return text + "]";
+}
+
+std::string row(int at, const std::string& value) {
+  return R"({"timestamp":)" + std::to_string(at) + R"(,"value":)" + value + "}";
+}
+
+TEST_F(ForecastTest, AnswersWhatComesOffTheApisThread) {
+  const auto numbers = mean("{" + days(20) + R"(,"horizon":4})");
+  ASSERT_EQ(numbers.size(), 4U);
+  const double expected[] = {10, 20, 40, 20};
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(numbers[i], expected[i], .5);
+  EXPECT_EQ(metrics.runs, 1U);
+  EXPECT_EQ(mean("{" + days(20) + "}").size(), 48U);
+}
+
+TEST_F(ForecastTest, SaysWhichMemberSpokeAndHowItDid) {
+  const http::Response answer =
+      ask("{" + days(20) + R"(,"horizon":4,"quantiles":[0.25],"seasons":[4]})");
+  EXPECT_THAT(answer.body, HasSubstr(R"("quantiles":[{"level":0.25,"values":[)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("seasons":[4])"));
+  const json::Value held = good("{" + days(20) + R"(,"horizon":4})", "members");
+  double before = 2, sum = 0;
+  for (const json::Value& one : *held.as<json::Value::Array>()) {
+    double weight = 0;
+    for (const auto& [half, standing] : *one.as<json::Value::Object>()) {
+      if (half == "member") continue;
+      const auto& parts = *standing.as<json::Value::Object>();
+      EXPECT_EQ(parts[0].first, "weight");
+      EXPECT_EQ(parts[1].first, "error");
+      EXPECT_TRUE(json::as_number(parts[1].second));
+      weight += *json::as_number(parts[0].second);
+    }
+    EXPECT_LE(weight, before);
+    before = weight;
+    sum += weight;
+  }
+  EXPECT_NEAR(sum, 2, 1e-9);
+}
+
+TEST_F(ForecastTest, SaysThatErrorsAreNotKnownWhereNothingCouldBeTested) {
+  std::string values = R"({"values":[1,2,3,4,5,6,7,8)";
+  for (int i = 0; i < 100; ++i) values += ",null";
+  const http::Response answer = ask(values + R"(],"horizon":8})");
+  EXPECT_EQ(answer.status, 200U) << answer.body;
+  EXPECT_THAT(answer.body, HasSubstr(R"("backtest":{"origins":0,)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("error":null)"));
+}
+
+TEST_F(ForecastTest, FillsGapsBetweenRowsAndTellsWhenItBegins) {
+  std::string rows;
+  for (int minute = 0; minute < 60; ++minute) {
+    if (minute % 9 == 4) continue;
+    rows += (minute > 0 ? "," : "") + row(1'000'000'000 + 60 * minute, minute == 7 ? "null" : "7");
+  }
+  const http::Response answer = ask(R"({"horizon":2,"quantiles":[],"rows":[)" + rows + "]}");
+  EXPECT_EQ(answer.status, 200U) << answer.body;
+  EXPECT_THAT(answer.body,
+              HasSubstr(R"({"points":60,"missing":8,"begins":"2001-09-09T02:46:40.000Z",)"
+                        R"("step_s":60,"mean":[7,7],"quantiles":[],)"));
+  const json::Value points = good(R"({"step_s":120,"rows":[)" + rows + "]}", "points");
+  EXPECT_EQ(json::as_whole(points), 53U);  // two steps as one leave no gap
+}
+
+TEST_F(ForecastTest, TakesNullForWhatIsNotTold) {
+  EXPECT_EQ(ask("{" + days(20) +
+                R"(,"rows":null,"step_s":null,"horizon":null,"seasons":null,)"
+                R"("quantiles":null,"weigh_by":null})")
+                .status,
+            200U);
+}
+
+TEST_F(ForecastTest, SaysWhatIsWrong) {
+  EXPECT_EQ(ask("{").status, 400U);
+  EXPECT_EQ(ask(R"({"values":[NaN]})").status, 400U);
+  wrong("{}", "values", "is missing");
+  wrong("{" + days(20) + R"(,"rows":[]})", "values", "is told beside rows");
+  wrong("{" + days(20) + R"(,"step_s":60})", "step_s", "is of rows");
+  wrong("{" + days(20) + R"(,"horizon":0})", "horizon", "must be a whole number from 1 to 1000");
+  wrong("{" + days(20) + R"(,"seasons":[24,24]})", "seasons", "must be the shorter one first");
+  wrong("{" + days(20) + R"(,"seasons":[4,1]})", "seasons[1]", "must be a whole number of 2");
+  wrong("{" + days(20) + R"(,"quantiles":[0.5,1]})", "quantiles[1]", "must be a number between");
+  wrong("{" + days(20) + R"(,"weigh_by":"x"})", "weigh_by", "must be relative or geometric");
+  wrong("{" + days(20) + R"(,"more":1})", "more", "unknown field");
+  wrong(R"({"values":[1,"x"]})", "values[1]", "must be a number from -1e100 to 1e100, or null");
+  wrong(R"({"values":[1,1e101]})", "values[1]", "must be a number from -1e100 to 1e100, or null");
+  wrong(R"({"values":[1,2,null]})", "values", "hold 2 numbers, 8 are needed");
+  wrong(R"({"rows":[)" + row(1, "1") + "]}", "rows", "must be a list of 2 to 20000");
+  wrong(R"({"rows":[)" + row(2, "1") + "," + row(2, "1") + "]}",
+        "rows[1].timestamp",
+        "must be after the row before it");
+  wrong(R"({"step_s":1,"rows":[)" + row(0, "1") + "," + row(20'000, "1") + "]}",
+        "rows[1].timestamp",
+        "makes more than 20000 steps");
+  std::string many = "{\"values\":[\"x\"";
+  for (int i = 0; i < 100; ++i) many += ",\"x\"";
+  EXPECT_THAT(ask(many + "]}").body, HasSubstr("20 fields are wrong"));
+  metrics.busy = true;
+  EXPECT_EQ(ask("{" + days(20) + "}").status, 503U);
+}
+
+TEST_F(ForecastTest, RefusesASeriesThatIsTooLong) {
+  std::string body = "{\"values\":[1";
+  for (std::size_t i = 0; i < kForecastPointsMax; ++i) body += ",1";
+  wrong(body + "]}", "values", "must be a list of 1 to 20000 elements");
+}
+
+}  // namespace
+}  // namespace liminal::api
