@@ -19,7 +19,6 @@ import ray
 
 from liminal import _engine
 from liminal._fits import RayFits
-from liminal._merge import FEATURE_ORDERS
 from liminal.engine import Engine
 
 NAMESPACE = "liminal"
@@ -167,16 +166,6 @@ class UserShards:
 
     def ask(self, *request: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         return self._service.handle(*request)
-
-    def ranks(self, users: list[str], order: str) -> dict[str, float]:
-        """How far in front users are in an order by features; who is gone is left out."""
-        found = {}
-        for user in users:
-            try:
-                found[user] = FEATURE_ORDERS[order](self._engine.features(user))
-            except KeyError:
-                continue
-        return found
 
     def was_told(self, epoch: int, accepted: int) -> None:
         """What an incarnation before had acknowledged: what of it is not here was lost."""
