@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -59,31 +58,8 @@ def _first(name: str, key: Callable[[dict[str, Any], dict[str, str]], Any], limi
     return merge
 
 
-# Orders of users that their summaries do not say: by their features, as docs/salience.md has it.
-FEATURE_ORDERS: dict[str, Callable[[dict[str, float]], float]] = {
-    "activity": lambda features: (math.log1p(features["messages_per_minute_5m"])
-                                  + .5 * math.log1p(features["channels_count"])
-                                  + .25 * math.log1p(features["open_connections"])),
-    "growth": lambda features: math.log((features["messages_per_minute_5m"] + .2)
-                                        / (features["messages_per_minute_1h"] + .2)),
-}
-
-
-def order_of(target: str) -> str:
-    return parse_qs(target.partition("?")[2]).get("order", ["score"])[-1]
-
-
-def merge_users(
-    answers: list[_Answer], target: str, ranks: list[dict[str, float]] | None
-) -> _Answer:
-    """Lists of users; `ranks` by user of each owner for the orders by features."""
-    known = {user: rank for one in ranks or [] for user, rank in one.items()}
-
-    def rank(user: dict[str, Any], query: dict[str, str]) -> Any:
-        order = query.get("order", "score")
-        return known.get(user["user_id"], 0) if order in FEATURE_ORDERS else user[order]
-
-    return _json(_first("users", rank, 100))(answers, target)
+def _user_rank(user: dict[str, Any], query: dict[str, str]) -> Any:
+    return user[query.get("order", "score")]
 
 
 def _alert_rank(alert: dict[str, Any], query: dict[str, str]) -> Any:
@@ -238,6 +214,7 @@ MERGES: dict[tuple[str, str], Callable[[list[_Answer], str], _Answer]] = {
     ("GET", "/ml/features/recent"): _json(_first("features", lambda row, _: row["timestamp"], 100)),
     ("DELETE", "/ml/features/cleanup"): _json(_cleanup),
     ("GET", "/ml/anomalies/recent"): _json(_first("alerts", _alert_rank, 50)),
+    ("GET", "/ml/users"): _json(_first("users", _user_rank, 100)),
     ("GET", "/ml/incidents"): _json(_first("incidents", _incident_rank, 20)),
     ("GET", "/ml/limits"): _json(_limits),
     ("PUT", "/ml/limits"): _json(_limits),

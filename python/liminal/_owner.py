@@ -23,7 +23,6 @@ from liminal import _engine
 from liminal._actors import Gone, Named, owner_parts, owners_of, used
 from liminal._epochs import Epochs, Losses, Snapshots
 from liminal._fits import RayFits
-from liminal._merge import FEATURE_ORDERS
 from liminal.engine import Engine
 
 MISMATCH = "mismatch"
@@ -174,16 +173,6 @@ class UserShards:
                 self._limits = json.loads(answer[2])["policies"]
                 self.save()
             return answer
-
-    def ranks(self, users: list[str], order: str) -> dict[str, float]:
-        """How far in front users are in an order by features; who is gone is left out."""
-        found = {}
-        for user in users:
-            try:
-                found[user] = FEATURE_ORDERS[order](self._engine.features(user))
-            except KeyError:
-                continue
-        return found
 
     def was_told(self, epoch: int, accepted: int) -> None:
         """What an incarnation before had acknowledged: what of it is not here was lost."""

@@ -226,8 +226,6 @@ class Ingress:
             return await self._events(asked)
         if method in ("GET", "HEAD") and raw_path == "/ml/crowd":
             return await self._crowd(asked)
-        if method in ("GET", "HEAD") and raw_path == "/ml/users":
-            return await self._users(asked)
         if asks_a_model(method, raw_path):
             return await _another(self._predictor, asked)
         if is_about_models(raw_path):
@@ -316,19 +314,6 @@ class Ingress:
         if None in parts:
             return _problem(503, "an owner of users does not answer; try again")
         return status, headers, _engine.merge_crowds(list(parts), json.loads(content)["limit"])
-
-    async def _users(self, asked: tuple) -> _Answer:
-        answers = await self._ask_all(asked)
-        order = _merge.order_of(asked[1])
-        ranks = None
-        if order in _merge.FEATURE_ORDERS and all(answer[0] == 200 for answer in answers):
-            ranks = await asyncio.gather(*(
-                self._retrying(place, "ranks",
-                               [user["user_id"] for user in json.loads(answer[2])["users"]], order)
-                for place, answer in enumerate(answers)))
-            if None in ranks:
-                return _problem(503, "an owner of users does not answer; try again")
-        return _merge.merge_users(answers, asked[1], ranks)
 
     def _note(self, place: int, epoch: int, accepted: int) -> None:
         """Remembers what an owner acknowledged, and tells its next incarnation."""

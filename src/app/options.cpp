@@ -69,6 +69,14 @@ actor::Options actor_options(const Configuration& configuration) {
   return options;
 }
 
+signals::Anomaly::Options metric_options(const Configuration& configuration) {
+  signals::Anomaly::Options options;
+  options.folder = configuration.data;
+  options.series_max = configuration.metrics.series_max;
+  options.metrics_max = configuration.metrics.source_series_max;
+  return options;
+}
+
 sqlite::Store::Options store_options(const Configuration& configuration) {
   sqlite::Store::Options options = configuration.store;
   options.directory = configuration.data;

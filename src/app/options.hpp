@@ -5,6 +5,7 @@
 #include "io/sqlite/store.hpp"
 #include "server/actor/options.hpp"
 #include "server/gateway/options.hpp"
+#include "server/signals/anomaly.hpp"
 #include "server/uplink/options.hpp"
 #include "server/webhook/options.hpp"
 
@@ -20,6 +21,7 @@ namespace liminal::app {
 [[nodiscard]] std::optional<uplink::Options> uplink_options(const Configuration& configuration);
 /// Without what lies in files: tokens.
 [[nodiscard]] actor::Options actor_options(const Configuration& configuration);
+[[nodiscard]] signals::Anomaly::Options metric_options(const Configuration& configuration);
 [[nodiscard]] sqlite::Store::Options store_options(const Configuration& configuration);
 
 }  // namespace liminal::app

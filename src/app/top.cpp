@@ -51,7 +51,7 @@ tl::expected<std::string, std::string> frame(const TopArguments& arguments,
   };
   const auto status = ask("/ml/status");
   if (!status) return tl::unexpected(status.error());
-  const auto alerts = ask("/ml/anomalies/recent?limit=100");
+  const auto alerts = ask("/ml/anomalies/recent?limit=100&order=salience");
   if (!alerts) return tl::unexpected(alerts.error());
   const auto incidents = ask("/ml/incidents?limit=3&scope=global");
   if (!incidents) return tl::unexpected(incidents.error());

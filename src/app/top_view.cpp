@@ -152,6 +152,17 @@ void show_incidents(const json& incidents,
   }
 }
 
+bool is_open(const json& alert) { return value<std::string>(alert, "status", "open") == "open"; }
+
+/// As they come, those that are open first.
+std::vector<const json*> open_first(const json& alerts) {
+  std::vector<const json*> order;
+  for (const json& alert : alerts) order.push_back(&alert);
+  std::stable_partition(
+      order.begin(), order.end(), [](const json* alert) { return is_open(*alert); });
+  return order;
+}
+
 void show_alerts(const json& alerts, std::optional<EventTime> now, std::size_t most, Frame& frame) {
   frame.line("");
   frame.line(fmt::format("{} {} {} {:>8} {:>6} {:>6} {:>5}  {}",
@@ -165,11 +176,11 @@ void show_alerts(const json& alerts, std::optional<EventTime> now, std::size_t m
                          "WHY"),
              kDim);
   std::size_t shown = 0;
-  for (const json& alert : alerts) {
+  for (const json* one : open_first(alerts)) {
+    const json& alert = *one;
     if (shown++ == most) break;
     const auto seen = liminal::json::parse_time(value<std::string>(alert, "last_seen", ""));
     const auto severity = value<std::string>(alert, "severity", "?");
-    const bool open = value<std::string>(alert, "status", "open") == "open";
     frame.line(fmt::format("{} {} {} {:>8} {:>6} {:>6} {:>5}  {}",
                            fit(severity, 8),
                            fit(value<std::string>(alert, "type", "?"), 22),
@@ -179,7 +190,7 @@ void show_alerts(const json& alerts, std::optional<EventTime> now, std::size_t m
                            count_text(value(alert, "count", 0.)),
                            seen && now ? age_text(seconds(*now - *seen)) : "",
                            value<std::string>(alert, "explanation", "")),
-               open ? colour_of(severity) : kDim);
+               is_open(alert) ? colour_of(severity) : kDim);
   }
   if (shown == 0) frame.line("none so far");
 }

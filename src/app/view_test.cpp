@@ -55,6 +55,20 @@ TEST(TopView, ShowsStatusAlertsUsersAndLimits) {
   EXPECT_THAT(frame, HasSubstr("none"));
 }
 
+TEST(TopView, ShowsAlertsAsTheyComeButOpenOnesFirst) {
+  const json mixed = json::parse(R"({"alerts":[
+    {"severity":"high","type":"over","status":"resolved"},
+    {"severity":"low","type":"present","status":"open"},
+    {"severity":"high","type":"gone","status":"resolved"},
+    {"severity":"low","type":"another","status":"open"}]})");
+  const std::string frame = render_top(status(), mixed, json(), json(), 140, 30, false);
+  std::vector<std::size_t> places;
+  for (const char* type : {"present", "another", "over", "gone"})
+    places.push_back(frame.find(type));
+  EXPECT_TRUE(std::is_sorted(places.begin(), places.end())) << frame;
+  EXPECT_NE(places.back(), std::string::npos) << frame;
+}
+
 TEST(TopView, KeepsToItsSizeWhateverTheSize) {
   for (std::size_t width : {1u, 5u, 20u, 80u, 300u}) {
     for (std::size_t height : {1u, 2u, 5u, 24u}) {

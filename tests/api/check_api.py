@@ -214,6 +214,8 @@ def check_users(api):
     users = api.ask("GET", "/ml/users?limit=10000", 200)
     assert USER in [user["user_id"] for user in users["users"]]
     for order in ("score", "messages_per_minute", "last_seen", "activity", "growth", "salience"):
+        ranked = [user[order] for user in api.ask("GET", f"/ml/users?order={order}", 200)["users"]]
+        assert ranked == sorted(ranked, reverse=True), (order, ranked)
         api.ask("GET", f"/ml/users?order={order}&limit=1", 200)
     api.ask("GET", "/ml/users?order=name", 422)
     assert api.ask("GET", f"/ml/users/{USER}", 200)["user_id"] == USER
@@ -342,8 +344,9 @@ def check_metrics(api):
     wrong = {"metrics": [{"a": 1}, {"a": "x"}]}
     assert paths_of(api.ask("POST", "/anomaly", 422, wrong)) == ["metrics[1].a"]
     api.ask("POST", "/anomaly", 400, '{"metrics":[{"a":NaN}]}')
-    own = {"source": "liminal", "metrics": [{"a": 1}]}
-    assert paths_of(api.ask("POST", "/anomaly", 422, own)) == ["source"]
+    for own in ("liminal", "upstream:ws://a"):
+        rows = {"source": own, "metrics": [{"a": 1}]}
+        assert paths_of(api.ask("POST", "/anomaly", 422, rows)) == ["source"]
 
 
 def check_forecast(api):

@@ -139,7 +139,8 @@ def main():
         front = Server(program, folders[1], "--upstream", f"ws://{hub.listen}", "--upstream",
                        "ws://127.0.0.1:9", "--mode", "enforce",  # nobody is at the discard port
                        "--set", f"webhook.url=http://127.0.0.1:{receiver.server_port}/",
-                       "--set", "webhook.min_severity=low")
+                       "--set", "webhook.min_severity=low",
+                       "--set", "gateway.error_values=error")
         found = {}
 
         def look():

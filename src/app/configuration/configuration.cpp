@@ -167,6 +167,9 @@ Problems validate(const Configuration& configuration) {
   check_outside(configuration, checks);
   check_models(configuration, checks);
   check_learning(configuration.learning, checks);
+  checks.require(configuration.metrics.series_max >= configuration.metrics.source_series_max,
+                 "metrics.series_max",
+                 "must not be below metrics.source_series_max");
   check_scaling(configuration.scaling, checks);
   checks.take(gateway::validate(gateway_options(configuration)), "gateway");
   checks.take(hub::validate(configuration.hub), "hub");

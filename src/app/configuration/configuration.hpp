@@ -105,6 +105,11 @@ struct Configuration {
     actor::Target target;
     std::string token_file;
   };
+  /// Of metric streams.
+  struct Metrics {
+    std::uint32_t series_max = 100'000;
+    std::uint32_t source_series_max = 1024;
+  } metrics;
   struct Scaling {
     std::uint32_t services_max = 256;
     std::string grpc;  ///< empty: KEDA is not listened to

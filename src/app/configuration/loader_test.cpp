@@ -86,6 +86,18 @@ TEST(Configuration, OpensTheScalersPortToOthersOnlyWhenItIsToldTo) {
                 IsEmpty());
 }
 
+TEST(Configuration, BoundsSeriesOfAllAndOfOneSource) {
+  const auto problems = [](const std::string& lines) {
+    return texts(load_file("[metrics]\n" + lines).problems);
+  };
+  EXPECT_THAT(problems("series_max = 4096\nsource_series_max = 4096\n"), IsEmpty());
+  EXPECT_THAT(problems("series_max = 2000\nsource_series_max = 2001\n"),
+              ElementsAre("a.toml:2: metrics.series_max: must not be below "
+                          "metrics.source_series_max"));
+  EXPECT_THAT(problems("source_series_max = 4097\n"),
+              ElementsAre("a.toml:2: metrics.source_series_max: must be 64 to 4096"));
+}
+
 TEST(Configuration, TakesNamesOfTheApiWithoutPorts) {
   EXPECT_THAT(texts(load_file("[api]\nhosts = ['liminal.internal', 'ops']\n").problems), IsEmpty());
   EXPECT_THAT(texts(load_file("[api]\nhosts = ['ops:8000', '']\n").problems),

@@ -12,6 +12,7 @@ std::vector<Setting> make() {
   add_limit_settings(all);
   add_detect_settings(all);
   add_alert_settings(all);
+  add_metric_settings(all);
   add_scaling_settings(all);
   add_store_settings(all);
   return all;

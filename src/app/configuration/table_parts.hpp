@@ -13,6 +13,7 @@ void add_gateway_settings(std::vector<Setting>& all);
 void add_limit_settings(std::vector<Setting>& all);
 void add_detect_settings(std::vector<Setting>& all);
 void add_alert_settings(std::vector<Setting>& all);
+void add_metric_settings(std::vector<Setting>& all);
 void add_scaling_settings(std::vector<Setting>& all);
 void add_store_settings(std::vector<Setting>& all);
 

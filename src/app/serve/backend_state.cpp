@@ -33,6 +33,20 @@ api::Check check_disk(const std::string& directory) {
   return {"disk", *free >= kDiskFreeMin, fmt::format("{} MiB free", *free >> 20)};
 }
 
+constexpr std::array<std::string_view, 2> kDirections{"in", "out"};
+
+void add_totals(std::string_view upstream,
+                const gateway::UpstreamTotals& totals,
+                prometheus::Snapshot& out) {
+  for (std::size_t direction = 0; direction < kDirections.size(); ++direction) {
+    out.add(
+        Family::kUpstreamMessages, totals.messages[direction], {upstream, kDirections[direction]});
+    out.add(Family::kUpstreamBytes, totals.bytes[direction], {upstream, kDirections[direction]});
+  }
+  out.add(Family::kUpstreamErrorAnswers, totals.error_answers, {upstream});
+  out.add(Family::kUpstreamAnswerSeconds, totals.answer_seconds, {upstream});
+}
+
 /// What every shard says of its users, each in its place.
 using CrowdParts = std::array<std::optional<features::CrowdSummary>, kShards>;
 
@@ -194,6 +208,7 @@ void ServerBackend::add_gateway_metrics(prometheus::Snapshot& out) const {
       out.add(Family::kUpstreamUp, upstream->healthy(now) ? 1 : 0, {upstream->name()});
       out.add(Family::kUpstreamConnections, upstream->connections(), {upstream->name()});
       out.add(Family::kUpstreamErrors, upstream->errors(), {upstream->name()});
+      add_totals(upstream->name(), upstream->totals(), out);
     }
   }
   const hub::Counts hub = parts_.gateways.hub_counts();
@@ -205,6 +220,7 @@ void ServerBackend::add_gateway_metrics(prometheus::Snapshot& out) const {
   out.add(Family::kHubMessages, hub.dropped_busy, {"dropped_busy"});
   out.add(Family::kHubMessages, hub.dropped_forwards, {"dropped_forward"});
   out.add(Family::kHandshakeSeconds, parts_.gateways.handshake_seconds());
+  out.add(Family::kMessageSeconds, parts_.gateways.message_seconds());
   out.add(Family::kConnectionSeconds, parts_.gateways.connection_seconds());
   const gateway::Totals totals = parts_.gateways.counters();
   out.add(Family::kConnections, totals.opened - totals.closed);
@@ -215,7 +231,6 @@ void ServerBackend::add_gateway_metrics(prometheus::Snapshot& out) const {
     out.add(Family::kCloses, totals.closings[i], {name(gateway::Closing(i))});
   out.add(Family::kSlowReaders,
           totals.closings[static_cast<std::size_t>(gateway::Closing::kSlowReader)]);
-  constexpr std::array<std::string_view, 2> kDirections{"in", "out"};
   for (std::size_t direction = 0; direction < kDirections.size(); ++direction) {
     for (std::size_t type = 0; type < gateway::kMessageTypes; ++type)
       out.add(Family::kMessages,

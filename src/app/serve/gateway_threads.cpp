@@ -111,6 +111,12 @@ prometheus::Histogram GatewayThreads::handshake_seconds() const {
   return all;
 }
 
+prometheus::Histogram GatewayThreads::message_seconds() const {
+  prometheus::Histogram all;
+  for (const auto& part : parts_) all.merge(part->gateway.message_seconds());
+  return all;
+}
+
 prometheus::Histogram GatewayThreads::connection_seconds() const {
   prometheus::Histogram all;
   for (const auto& part : parts_) all.merge(part->gateway.connection_seconds());

@@ -51,6 +51,7 @@ class GatewayThreads {
   [[nodiscard]] gateway::Totals counters() const;
   [[nodiscard]] std::uint64_t connections() const { return census_.total(); }
   [[nodiscard]] prometheus::Histogram handshake_seconds() const;
+  [[nodiscard]] prometheus::Histogram message_seconds() const;
   [[nodiscard]] prometheus::Histogram connection_seconds() const;
   [[nodiscard]] hub::Counts hub_counts() const { return hubs_->counts(); }
   /// Those that new connections go to; null before `configure`. Any thread.

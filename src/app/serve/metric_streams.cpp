@@ -4,10 +4,10 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "app/serve/words.hpp"
+#include "server/api/own_names.hpp"
 
 namespace liminal::app {
 namespace {
@@ -26,50 +26,25 @@ constexpr const char* kCertificateLeft = "certificate_seconds";
 constexpr std::size_t kLimitsShown = 100;
 /// Metrics that are named in a line of the log.
 constexpr std::size_t kNamedMax = 3;
-constexpr std::size_t kUpstreamsMax = 16;
-
-/// A family's value over all its labels.
-double total(const prometheus::Snapshot& snapshot, Family family) {
-  double sum = 0;
-  for (const auto& entry : snapshot.samples(family)) sum += entry.second.value;
-  return sum;
-}
-
-/// Decisions so far, and the seconds that they took.
-std::pair<double, double> decided(const prometheus::Snapshot& snapshot) {
-  double count = 0, sum = 0;
-  for (const auto& entry : snapshot.samples(Family::kStepSeconds)) {
-    for (const std::uint64_t in_bin : entry.second.histogram.counts)
-      count += static_cast<double>(in_bin);
-    sum += entry.second.histogram.sum;
-  }
-  return {count, sum};
-}
-
-signals::Anomaly::Options options_of(const std::string& folder) {
-  signals::Anomaly::Options options;
-  options.folder = folder;
-  return options;
-}
 
 }  // namespace
 
-MetricStreams::MetricStreams(const std::string& folder,
+MetricStreams::MetricStreams(const signals::Anomaly::Options& options,
                              files::FileSystem& system,
                              shards::EngineClock& clock,
                              Log& log)
     : clock_(clock),
       log_(log),
-      anomaly_(options_of(folder),
+      anomaly_(options,
                system,
                [this](const novelty::Batch& batch, const novelty::RowScore& row) {
                  report(batch, row);
                }),
-      limits_({.folder = folder}, system) {
+      limits_({.folder = options.folder}, system) {
   // Before those that were declared are read, so that these find room and those hold.
   constexpr stats::Limit kNothingLeft{0, stats::Trend::Side::kBelow};
   for (const char* metric : {kDataFree, kCertificateLeft})
-    limits_.declare_own(std::string(api::kOwnSource), metric, kNothingLeft);
+    limits_.declare_own(std::string(api::kOwnName), metric, kNothingLeft);
   load();
 }
 
@@ -199,65 +174,18 @@ void MetricStreams::save() {
   log_.write(LogLevel::kError, site, "metrics.not_saved", {{"error", words(saved.error())}});
 }
 
-std::optional<novelty::Batch> MetricStreams::own_row(const prometheus::Snapshot& totals) {
-  const auto at = std::chrono::steady_clock::now();
-  const auto last = std::exchange(before_at_, at);
-  const prometheus::Snapshot before = std::exchange(before_, totals);
-  if (!last) return std::nullopt;
-  const double elapsed = std::chrono::duration<double>(at - *last).count();
-  if (!(elapsed > 0)) return std::nullopt;
-  const auto rate = [&](std::initializer_list<Family> families) {
-    double moved = 0;
-    for (const Family family : families) moved += total(totals, family) - total(before, family);
-    return std::max(0., moved) / elapsed;
-  };
-  const std::array<std::pair<std::string_view, double>, 10> values{{
-      {"connections", total(totals, Family::kConnections)},
-      {"active_users", total(totals, Family::kActiveUsers)},
-      {"address_entropy_bits", total(totals, Family::kAddressEntropy)},
-      {"messages_per_second", rate({Family::kMessages})},
-      {"bytes_per_second", rate({Family::kMessageBytes})},
-      {"events_per_second", rate({Family::kEvents})},
-      {"errors_per_second",
-       rate({Family::kConnectionRejections, Family::kStoreErrors, Family::kQueueDropped})},
-      {"limited_per_second", rate({Family::kShadow, Family::kRateLimit})},
-      {"cpu_ratio", rate({Family::kProcessCpu})},
-      {"memory_bytes", total(totals, Family::kProcessResident)},
-  }};
-  const auto [decisions, took] = decided(totals);
-  const auto [decisions_before, took_before] = decided(before);
-  novelty::Batch batch;
-  batch.source = api::kOwnSource;
-  novelty::Batch::Row& row = batch.rows.emplace_back();
-  row.at = now();
-  for (const auto& [name, value] : values) {
-    row.values.push_back({static_cast<std::uint32_t>(batch.metrics.size()), value});
-    batch.metrics.emplace_back(name);
-  }
-  const auto add = [&](std::string name, double value) {
-    row.values.push_back({static_cast<std::uint32_t>(batch.metrics.size()), value});
-    batch.metrics.push_back(std::move(name));
-  };
-  if (decisions > decisions_before)
-    add("decision_seconds", (took - took_before) / (decisions - decisions_before));
-  for (const auto& [labels, sample] : totals.samples(Family::kUpstreamConnections)) {
-    if (row.values.size() < values.size() + 1 + kUpstreamsMax)
-      add("upstream_connections{" + labels[0] + "}", sample.value);
-  }
-  return batch;
-}
-
 void MetricStreams::told(prometheus::Snapshot totals) {
   const auto shared = std::make_shared<prometheus::Snapshot>(std::move(totals));
   (void)run([this, shared] {
     prometheus::add_process(*shared);
-    if (const auto batch = own_row(*shared)) {
-      if (heard_) heard_(*batch);
-      (void)anomaly_.score(*batch, false);
+    for (const novelty::Batch& batch :
+         own_rows_.rows(*shared, std::chrono::steady_clock::now(), now())) {
+      if (heard_) heard_(batch);
+      (void)anomaly_.score(batch, false);
     }
     // No metrics for the detector: what only falls is new at each point.
     const auto limit = [&](const char* metric, double left) {
-      limits_.observe(std::string(api::kOwnSource), metric, left, now());
+      limits_.observe(std::string(api::kOwnName), metric, left, now());
     };
     const auto present = [&](Family family) { return !shared->samples(family).empty(); };
     if (present(Family::kDataFree)) limit(kDataFree, shared->value(Family::kDataFree));
@@ -277,7 +205,7 @@ void MetricStreams::report(const novelty::Batch& batch, const novelty::RowScore&
   for (std::size_t i = 0; i < std::min(kNamedMax, named.size()) && named[i].first < 0; ++i)
     metrics += (metrics.empty() ? "" : ",") + std::string(named[i].second);
   static LogSite own, others;
-  const bool ours = batch.source == api::kOwnSource;
+  const bool ours = api::is_own_name(batch.source);
   log_.write(LogLevel::kWarning,
              ours ? own : others,
              "metrics.anomaly",
@@ -295,8 +223,7 @@ void MetricStreams::add_metrics(prometheus::Snapshot& out) const {
   out.add(Family::kMetricSeries, counters.series);
   out.add(Family::kMetricMemory, counters.bytes);
   out.add(Family::kMetricSourcesEvicted, counters.sources_evicted);
-  for (const signals::Limits::Line& one :
-       limits_.lines(kLimitsShown, std::string(api::kOwnSource))) {
+  for (const signals::Limits::Line& one : limits_.lines(kLimitsShown, std::string(api::kOwnName))) {
     if (!one.passage) continue;
     out.add(Family::kLimitProbability, one.passage->probability, {one.source, one.metric});
     if (one.passage->expected_s)

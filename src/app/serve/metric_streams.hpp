@@ -1,7 +1,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +8,7 @@
 
 #include "app/log.hpp"
 #include "app/serve/blocking_thread.hpp"
+#include "app/serve/own_rows.hpp"
 #include "io/prometheus/snapshot.hpp"
 #include "server/api/anomaly_port.hpp"
 #include "server/shards/clock.hpp"
@@ -18,14 +18,14 @@
 namespace liminal::app {
 
 /// The metric streams of a running server: those that are posted, and Liminal's own totals, which
-/// are the source "liminal". An anomaly is logged and counted. When the data disk is full and the
-/// gateway's certificate ends are limits of the same source.
+/// are the source "liminal", and of each upstream "upstream:URL". An anomaly is logged and counted.
+/// When the data disk is full and the gateway's certificate ends are limits of "liminal".
 ///
 /// Large batches are judged on a thread of their own, files are written on another. Thread-safe.
 class MetricStreams final : public api::AnomalyPort {
  public:
-  /// Reads what `folder` holds. Settings that cannot be read are logged.
-  MetricStreams(const std::string& folder,
+  /// Reads what the folder of `options` holds. Settings that cannot be read are logged.
+  MetricStreams(const signals::Anomaly::Options& options,
                 files::FileSystem& system,
                 shards::EngineClock& clock,
                 Log& log);
@@ -67,7 +67,6 @@ class MetricStreams final : public api::AnomalyPort {
   void save();
   void save_limits();
   void load();
-  [[nodiscard]] std::optional<novelty::Batch> own_row(const prometheus::Snapshot& totals);
 
   shards::EngineClock& clock_;
   Log& log_;
@@ -77,9 +76,7 @@ class MetricStreams final : public api::AnomalyPort {
   std::atomic<std::uint64_t> saved_bytes_{0};
   std::uint64_t seconds_ = 0, seconds_until_save_ = 0, seconds_until_limits_ = 0;
   std::function<void(const novelty::Batch&)> heard_;  ///< may be empty
-  // Of the thread that judges.
-  prometheus::Snapshot before_;
-  std::optional<std::chrono::steady_clock::time_point> before_at_;
+  OwnRows own_rows_;                                  ///< of the thread that judges
   std::unique_ptr<BlockingThread> judging_ = std::make_unique<BlockingThread>();
   std::unique_ptr<BlockingThread> disk_ = std::make_unique<BlockingThread>();
 };

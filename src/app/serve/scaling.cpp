@@ -1,33 +1,23 @@
 #include "app/serve/scaling.hpp"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <thread>
 #include <utility>
 
 #include "app/configuration/changes.hpp"
 #include "app/options.hpp"
 #include "app/serve/credentials.hpp"
 #include "io/http/client.hpp"
+#include "server/api/own_names.hpp"
 
 namespace liminal::app {
 namespace {
 
 using Failed = tl::unexpected<std::string>;
 
-constexpr std::chrono::seconds kTold{10};
 constexpr const char* kFolder = "scaling";
-
-/// A part of the machine's memory; nothing when the kernel does not say.
-std::optional<double> memory_ratio(double bytes) {
-  const auto machine =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  if (!(bytes > 0 && machine > 0)) return std::nullopt;
-  return bytes / machine;
-}
 
 /// Whether what is sent there leaves the machine in clear.
 bool is_overheard(const http::Url& url) {
@@ -109,27 +99,6 @@ void ScalingAdapter::forget(std::string service, Done<void> done) {
   done({});
 }
 
-void OwnUsage::second(EventTime now, std::uint64_t messages) {
-  using prometheus::Family;
-  const auto at = std::chrono::steady_clock::now();
-  if (last_ && at - last_->at < kTold) return;
-  prometheus::Snapshot process;
-  prometheus::add_process(process);
-  const Moment present{at, messages, process.value(Family::kProcessCpu)};
-  const auto last = std::exchange(last_, present);
-  if (!last) return;
-  const double passed = std::chrono::duration<double>(at - last->at).count();
-  scaling::Observation seen;
-  seen.request_rate = static_cast<double>(messages - std::min(messages, last->messages)) / passed;
-  if (present.cpu_s > 0)
-    seen.cpu_ratio =
-        (present.cpu_s - last->cpu_s) / passed / std::max(1U, std::thread::hardware_concurrency());
-  seen.memory_ratio = memory_ratio(process.value(Family::kProcessResident));
-  seen.replicas = 1;
-  scaling_.advise({std::string(api::kOwnService), {}, {{now, seen}}},
-                  [](const Result<scaling::Advice>&) {});
-}
-
 ScalingKeeper::ScalingKeeper(const signals::ScalingOptions& options, const Parts& parts)
     : parts_(parts), scaling_(options, parts.files) {
   static LogSite site;
@@ -146,7 +115,7 @@ tl::expected<std::unique_ptr<ScalingKeeper>, std::string> ScalingKeeper::open(
   signals::ScalingOptions options;
   options.services_max = configuration.scaling.services_max;
   options.folder = (std::filesystem::path(configuration.data) / kFolder).string();
-  options.kept = {std::string(api::kOwnService)};
+  options.kept = {std::string(api::kOwnName)};
   for (const Configuration::ScalingActor& one : configuration.scaling.actors)
     options.kept.push_back(one.target.service);
   std::unique_ptr<ScalingKeeper> keeper(new ScalingKeeper(options, parts));
@@ -225,8 +194,8 @@ void ScalingKeeper::stop_telling() {
   if (actor_) actor_->stop();
 }
 
-void ScalingKeeper::second(EventTime now, std::uint64_t messages) {
-  own_usage_.second(now, messages);
+void ScalingKeeper::second(EventTime now, const std::function<GatewayUsage()>& usage) {
+  own_usage_.second(now, std::chrono::steady_clock::now(), usage);
   scaling_.second();
 }
 

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "app/configuration/configuration.hpp"
 #include "app/log.hpp"
+#include "app/serve/own_usage.hpp"
 #include "io/files/file_system.hpp"
 #include "io/prometheus/snapshot.hpp"
 #include "io/sqlite/store.hpp"
@@ -49,25 +48,6 @@ class ScalingAdapter final : public api::ScalingPort {
   signals::Scaling& scaling_;
 };
 
-/// Tells the keeper how this program itself is used, as the service `api::kOwnService`: messages a
-/// second, CPU as a part of the machine's, memory as a part of the machine's. One thread.
-class OwnUsage {
- public:
-  explicit OwnUsage(signals::Scaling& scaling) : scaling_(scaling) {}
-
-  /// Once a second, with the number of messages so far; tells every ten seconds.
-  void second(EventTime now, std::uint64_t messages);
-
- private:
-  struct Moment {
-    std::chrono::steady_clock::time_point at;
-    std::uint64_t messages = 0;
-    double cpu_s = 0;
-  };
-  signals::Scaling& scaling_;
-  std::optional<Moment> last_;
-};
-
 /// What a running server does about scaling: keeps services and its own use, answers KEDA, and
 /// tells others what is advised.
 class ScalingKeeper {
@@ -94,8 +74,8 @@ class ScalingKeeper {
   /// Ends what is under way and drops what waits, while those who asked are still there.
   void finish() { scaling_.finish(); }
 
-  /// Once a second, with the messages so far.
-  void second(EventTime now, std::uint64_t messages);
+  /// Once a second; asks what the gateway did when that is told.
+  void second(EventTime now, const std::function<GatewayUsage()>& usage);
 
   /// Gives actors that are the same but for their mode that of `wanted`. One whose place or token
   /// is another too keeps its mode: it would act on the place of before.

@@ -68,14 +68,6 @@ std::function<void(const std::vector<traffic::FeatureRow>&)> rows_to(uplink::Upl
   return [uplink](const std::vector<traffic::FeatureRow>& rows) { uplink->push(rows); };
 }
 
-std::uint64_t messages_of(const gateway::Totals& totals) {
-  std::uint64_t messages = 0;
-  for (const auto& direction : totals.messages) {
-    for (const std::uint64_t count : direction) messages += count;
-  }
-  return messages;
-}
-
 }  // namespace
 
 Server::Server(const Configuration& configuration, Log& log)
@@ -116,7 +108,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->runtime_->start();
   server->running_ = true;
   server->metric_streams_ = std::make_unique<MetricStreams>(
-      configuration.data, server->file_system_, *server->clock_, log);
+      metric_options(configuration), server->file_system_, *server->clock_, log);
   if (server->uplink_)
     server->metric_streams_->on_batch(
         [uplink = server->uplink_.get()](const novelty::Batch& batch) { uplink->push(batch); });
@@ -425,7 +417,10 @@ void Server::housekeep() {
   save_clock();
   salience_->second(clock_->now());
   backend_->observe_second();
-  scaling_->second(backend_->now(), messages_of(gateways_->counters()));
+  scaling_->second(backend_->now(), [this] {
+    return GatewayUsage{
+        gateways_->counters(), gateways_->message_seconds(), gateways_->upstreams()};
+  });
   snapshots_->second(*runtime_);
   if (metric_streams_->second()) {
     backend_->metrics([this](Result<prometheus::Snapshot> totals) {

@@ -158,12 +158,12 @@ void Source::save(Writer& out) const {
 }
 
 Result<void> Source::load(Reader& in) {
-  Source read(metrics_max_);
+  Source read;
   read.last_ = EventTime{Duration{in.get<Duration::rep>()}};
   read.entity_.load(in);
   const std::uint64_t count = in.get_varint();
   if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
-  if (count > metrics_max_) return failure(ErrorCode::kTooLarge, in.position());
+  if (count > read.metrics_max_) return failure(ErrorCode::kTooLarge, in.position());
   // No more than the bytes could hold: the count alone is believed by nobody.
   read.reserve(std::min<std::size_t>(count, in.remaining() / kSavedBytesMin));
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -174,6 +174,7 @@ Result<void> Source::load(Reader& in) {
     if (!number || *number != i) return failure(ErrorCode::kMalformed, in.position());
     read.series_[*number] = series;
   }
+  read.metrics_max_ = metrics_max_;
   *this = std::move(read);
   return {};
 }

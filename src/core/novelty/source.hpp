@@ -48,7 +48,7 @@ struct RowScore {
 ///
 /// Rows are learnt in order; of one that comes late each metric's time stands still while it lies
 /// before that metric's last. Metrics may come and go; a missing value changes nothing. Bounded by
-/// `metrics_max`.
+/// `metrics_max`: what was saved when that was larger, up to `kMetricsMax`, is loaded and stays.
 ///
 /// Memory: some 850 bytes and its name a metric, and 400 bytes. Cost: about 190 ns a metric and
 /// row, 1 µs more with expected ranges.

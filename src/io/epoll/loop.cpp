@@ -27,7 +27,7 @@ Loop::Loop(Options options)
     : options_(std::move(options)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wakeup_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      now_(options_.clock ? options_.clock() : steady_now()),
+      now_(read_clock()),
       timers_(now_),
       mailbox_(options_.mailbox_max) {
   epoll_event event{};
@@ -42,6 +42,8 @@ Loop::~Loop() {
   mailbox_.take(tasks_);
   tasks_.clear();
 }
+
+LoopTime Loop::read_clock() const { return options_.clock ? options_.clock() : steady_now(); }
 
 Result<void> Loop::status() const {
   if (!epoll_.open() || !wakeup_.open()) return failure(ErrorCode::kIo, EMFILE);
@@ -91,7 +93,7 @@ void Loop::run_tasks() {
 }
 
 int Loop::timeout_ms(Duration wait) const {
-  const LoopTime now = options_.clock ? options_.clock() : steady_now();
+  const LoopTime now = read_clock();
   if (const std::optional<Duration> next = timers_.until_next(now)) wait = std::min(wait, *next);
   constexpr Duration kLongest = std::chrono::hours{1};
   const auto ms =
@@ -102,7 +104,7 @@ int Loop::timeout_ms(Duration wait) const {
 bool Loop::run_once(Duration wait) {
   std::array<epoll_event, kEventsMax> events;  // not cleared: the system fills what is used
   const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsMax, timeout_ms(wait));
-  now_ = options_.clock ? options_.clock() : steady_now();
+  now_ = read_clock();
   bool mail = false;
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];

@@ -75,6 +75,8 @@ class Loop {
   void arm(Timer& timer, Duration delay) { timers_.arm(timer, delay, now_); }
   /// This turn's time: read once a turn.
   [[nodiscard]] LoopTime now() const { return now_; }
+  /// Reads the clock: how far this turn has come since `now()`.
+  [[nodiscard]] LoopTime read_clock() const;
 
   /// Runs at the end of each turn in which anything happened, for what is better done in a batch.
   void at_turn_end(std::function<void()> call) { turn_end_.push_back(std::move(call)); }

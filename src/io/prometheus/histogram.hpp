@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
+#include <optional>
 
 #include "core/base/time.hpp"
 
@@ -51,6 +53,15 @@ struct Histogram {
   void observe(Duration duration) {
     ++counts[bucket(value(duration))];
     sum += value(duration);
+  }
+
+  [[nodiscard]] std::uint64_t count() const {
+    return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+  }
+  /// In seconds, of what was observed since `before`, an earlier reading; none when nothing was.
+  [[nodiscard]] std::optional<double> mean_since(const Histogram& before) const {
+    if (count() <= before.count()) return std::nullopt;
+    return std::max(0., sum - before.sum) / static_cast<double>(count() - before.count());
   }
 
   void merge(const Histogram& other) {

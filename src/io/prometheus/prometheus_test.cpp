@@ -71,7 +71,12 @@ counter websocket_slow_readers_total
 gauge websocket_upstream_up{upstream}
 gauge websocket_upstream_connections{upstream}
 counter websocket_upstream_errors_total{upstream}
+counter websocket_upstream_messages_total{upstream,direction}
+counter websocket_upstream_bytes_total{upstream,direction}
+counter websocket_upstream_error_answers_total{upstream}
+histogram websocket_upstream_answer_seconds{upstream}
 histogram websocket_handshake_seconds
+histogram websocket_message_seconds
 gauge liminal_hub_channels
 gauge liminal_hub_subscriptions
 counter liminal_hub_messages_total{result}

@@ -1,7 +1,6 @@
 #include "io/prometheus/snapshot.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include "core/base/check.hpp"
 
@@ -48,8 +47,7 @@ double Snapshot::value(Family family, std::initializer_list<std::string_view> la
   const auto found = all.find(own(labels));
   if (found == all.end()) return 0;
   if (info(family).type != Type::kHistogram) return found->second.value;
-  const auto& counts = found->second.histogram.counts;
-  return static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}));
+  return static_cast<double>(found->second.histogram.count());
 }
 
 }  // namespace liminal::prometheus

@@ -3,7 +3,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/base/result.hpp"
@@ -12,9 +11,6 @@
 #include "core/stats/trend.hpp"
 
 namespace liminal::api {
-
-/// The source of the program's own totals: nobody else may send its rows.
-inline constexpr std::string_view kOwnSource = "liminal";
 
 /// A series as it is.
 struct SeriesView {

@@ -287,6 +287,8 @@ void write(const UserSummary& user, json::Writer& out) {
   out.begin_object();
   write_user_fields(user, out);
   out.field("salience", user.salience);
+  out.field("activity", user.activity);
+  out.field("growth", user.growth);
   out.field("open_alerts", user.open_alerts);
   out.key("worst_severity");
   if (user.worst) {

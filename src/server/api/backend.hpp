@@ -117,6 +117,8 @@ struct UserSummary {
   traffic::Features features{};
   std::optional<double> messages_per_second_max{};  ///< none: not limited
   double salience = 0;                              ///< 0–1
+  /// What `UserQuery::Order` ranks by: sums of logarithms (docs/salience.md).
+  double activity = 0, growth = 0;
 };
 
 /// What the user usually does in one respect.

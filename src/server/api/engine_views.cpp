@@ -51,6 +51,19 @@ double salience_of(const std::vector<Alert>& open, float error_rate, const Salie
   return most;
 }
 
+/// Logarithms, so that what a user does in several respects adds up.
+double activity_of(float messages_5m, float channels, float connections) {
+  return log1p(static_cast<double>(messages_5m)) + .5 * log1p(static_cast<double>(channels)) +
+         .25 * log1p(static_cast<double>(connections));
+}
+
+/// By how much more than within the hour, in logarithms; a fifth of a message a minute is nothing.
+double growth_of(float messages_5m, float messages_1h) {
+  constexpr double kNothing = .2;
+  return liminal::log((static_cast<double>(messages_5m) + kNothing) /
+                      (static_cast<double>(messages_1h) + kNothing));
+}
+
 UserSummary summary_of(const engine::UserView& view, const SaliencePort& salience) {
   UserSummary summary;
   summary.user = view.user;
@@ -63,6 +76,11 @@ UserSummary summary_of(const engine::UserView& view, const SaliencePort& salienc
   for (const Alert& alert : view.alerts)
     summary.worst = std::max(summary.worst.value_or(traffic::Severity::kLow), alert.severity);
   summary.features = view.features;
+  summary.activity = activity_of(view.features[FeatureId::kMessagesPerMinute5m],
+                                 view.features[FeatureId::kChannelsCount],
+                                 view.features[FeatureId::kOpenConnections]);
+  summary.growth = growth_of(view.features[FeatureId::kMessagesPerMinute5m],
+                             view.features[FeatureId::kMessagesPerMinute1h]);
   if (view.limit.messages_per_second > 0)
     summary.messages_per_second_max = view.limit.messages_per_second;
   return summary;
@@ -95,19 +113,6 @@ std::vector<BaselineLine> baseline_of(const engine::UserView& view) {
         {kSignals[i], view.expected[i].expected, view.expected[i].high, view.reference_weight});
   }
   return lines;
-}
-
-/// Logarithms, so that what a user does in several respects adds up.
-double activity_of(float messages_5m, float channels, float connections) {
-  return log1p(static_cast<double>(messages_5m)) + .5 * log1p(static_cast<double>(channels)) +
-         .25 * log1p(static_cast<double>(connections));
-}
-
-/// By how much more than within the hour, in logarithms; a fifth of a message a minute is nothing.
-double growth_of(float messages_5m, float messages_1h) {
-  constexpr double kNothing = .2;
-  return liminal::log((static_cast<double>(messages_5m) + kNothing) /
-                      (static_cast<double>(messages_1h) + kNothing));
 }
 
 /// How a list of users is ordered: the larger, the earlier.

@@ -129,6 +129,8 @@ class FakeBackend : public Backend {
   void users(UserQuery, Done<std::vector<UserSummary>> done) override {
     UserSummary ann{"ann", "10.0.0.1", SteadyTime{kNow}, 1.5F, 1, traffic::Severity::kHigh, {}, 10};
     ann.features = flood.features;
+    ann.activity = 3.5;
+    ann.growth = -.25;
     give(std::move(done), std::vector{ann, UserSummary{"bob", "", SteadyTime{kNow}}});
   }
 

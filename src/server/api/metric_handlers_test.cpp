@@ -90,7 +90,10 @@ TEST_F(MetricHandlersTest, NamesWhatIsWrong) {
   wrong(R"({"metrics":[{"a":1}],"x":1})", "x", "is not known");
   wrong(R"({"metrics":[{"a":1,"a":2}]})", "metrics[0].a", "given twice");
   wrong(R"({"source":"","metrics":[{"a":1}]})", "source", "must be");
-  wrong(R"({"source":"liminal","metrics":[{"a":1}]})", "source", "\\\"liminal\\\" is for");
+  for (const char* own : {"liminal", "upstream:ws://a"})
+    wrong(R"({"source":")" + std::string(own) + R"(","metrics":[{"a":1}]})",
+          "source",
+          R"(\"liminal\" and \"upstream:)");
   std::string wide = R"({"metrics":[{)";
   for (int i = 0; i < 257; ++i) wide += "\"m" + std::to_string(i) + "\":1,";
   wrong(wide + R"("z":1}]})", "metrics", "must hold at most 256");

@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "io/json/fields.hpp"
-#include "server/api/anomaly_port.hpp"
+#include "server/api/own_names.hpp"
 
 namespace liminal::api {
 namespace {
@@ -147,8 +147,10 @@ MetricRows read_metric_rows(const json::Value& body, EventTime now, Problems& pr
   if (members == nullptr) return out;
   out.batch.source =
       fields.text("source", json::Need::kOptional, 1, kMetricNameBytesMax).value_or("default");
-  if (out.batch.source == kOwnSource)
-    problems.push_back({"source", "\"liminal\" is for Liminal's own totals: take another name"});
+  if (is_own_name(out.batch.source))
+    problems.push_back(
+        {"source",
+         "\"liminal\" and \"upstream:…\" are for Liminal's own totals: take another name"});
   const json::Value* rows = nullptr;
   for (const auto& [name, value] : *members) {
     if (name == "metrics") {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <tuple>
 
-#include "server/api/anomaly_port.hpp"
 #include "server/api/metric_rows.hpp"
+#include "server/api/own_names.hpp"
 
 namespace liminal::api {
 namespace {
@@ -114,7 +114,7 @@ RemoteRows rows_of(const remote_write::Request& request, EventTime now) {
     const std::string_view name = series.label("__name__");
     const std::string_view label = source_label(series);
     const std::string_view source = label.empty() ? "prometheus" : series.label(label);
-    if (source == kOwnSource || name.starts_with(kJudgements)) {
+    if (is_own_name(source) || name.starts_with(kJudgements)) {
       out.reserved += series.samples.size();
       continue;
     }

@@ -67,7 +67,8 @@ TEST(RemoteRows, CountsWhatItLeavesOut) {
   const std::string source(kRemoteSourceBytesMax + 1, 's');
   Request request;
   request.series = {
-      {{{"__name__", "up"}, {"instance", "liminal"}}, {{1, 1}, {2, 1}}},
+      {{{"__name__", "up"}, {"instance", "liminal"}}, {{1, 1}}},
+      {{{"__name__", "up"}, {"instance", "upstream:ws://a"}}, {{2, 1}}},
       {{{"__name__", "liminal_metric_score"}, {"instance", "a"}}, {{1, 1}}},
       {{{"__name__", "liminal_metric_of_a_later_version"}, {"instance", "a"}}, {{1, 1}}},
       {{{"__name__", "x"}, {"instance", "a"}},

@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "io/svg/chart.hpp"
-#include "server/api/scaling_port.hpp"
+#include "server/api/own_names.hpp"
 
 namespace liminal::api {
 namespace {
@@ -157,8 +157,9 @@ scaling::Report read_report(json::Fields& in, EventTime now) {
   scaling::Report report;
   report.service =
       in.text("service", json::Need::kOptional, 1, scaling::kServiceNameMax).value_or("default");
-  if (report.service == kOwnService)
-    in.wrong("service", "\"liminal\" is for Liminal's own load: take another name");
+  if (is_own_name(report.service))
+    in.wrong("service",
+             "\"liminal\" and \"upstream:…\" are for Liminal's own load: take another name");
   constexpr double kMinutesMax = scaling::LoadModel::kHorizonMax;
   if (const auto horizon = in.number("horizon_s", json::Need::kOptional, 60, 60 * kMinutesMax))
     report.horizon_minutes = static_cast<std::uint32_t>(std::ceil(*horizon / 60));

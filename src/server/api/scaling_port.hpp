@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/scaling/backtest.hpp"
@@ -10,9 +9,6 @@
 #include "server/api/backend.hpp"
 
 namespace liminal::api {
-
-/// The service of the program's own load: nobody else may tell of it.
-inline constexpr std::string_view kOwnService = "liminal";
 
 /// What the API needs from the keeper of services' histories. As with `Backend`: each question is
 /// answered by one call of `done`, from any thread, at once or later; nothing blocks; kMissing is

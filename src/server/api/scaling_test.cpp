@@ -128,6 +128,7 @@ TEST_F(ScalingApi, EveryWrongFieldIsNamed) {
            {R"({"usage_patterns":{"cpu_avg":0.5},"horizon_s":1e9})", "horizon_s"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"service":""})", "service"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"service":"liminal"})", "service"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"service":"upstream:ws://a"})", "service"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"history":{}})", "history"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"history":[7]})", "history[0]"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"history":[{"cpu_avg":0.5}]})",

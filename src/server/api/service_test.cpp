@@ -245,13 +245,13 @@ TEST_F(ServiceTest, ShowsExplainsAndJudgesAnAlert) {
 TEST_F(ServiceTest, ListsAndShowsUsers) {
   EXPECT_THAT(
       ask("GET", "/ml/users?order=last_seen&limit=5").body,
-      AllOf(
-          StartsWith(
-              R"({"users":[{"user_id":"ann","ip_address":"10.0.0.1",)"
-              R"("last_seen":"2027-01-15T08:00:00.000Z","score":1.5,"salience":0,"open_alerts":1,)"
-              R"("worst_severity":"high","messages_per_minute":120,)"),
-          HasSubstr(R"({"user_id":"bob","ip_address":null,)"),
-          ::testing::EndsWith(R"("count":2,"limit":5})")));
+      AllOf(StartsWith(
+                R"({"users":[{"user_id":"ann","ip_address":"10.0.0.1",)"
+                R"("last_seen":"2027-01-15T08:00:00.000Z","score":1.5,"salience":0,"activity":3.5,)"
+                R"("growth":-0.25,"open_alerts":1,)"
+                R"("worst_severity":"high","messages_per_minute":120,)"),
+            HasSubstr(R"({"user_id":"bob","ip_address":null,)"),
+            ::testing::EndsWith(R"("count":2,"limit":5})")));
   EXPECT_THAT(ask("GET", "/ml/users/ann").body,
               HasSubstr(R"("baseline":[{"signal":"messages_60s","unit":"1","expected":3,)"
                         R"("expected_high":12,"observations":250}],"limit":{"mode":"shadow",)"

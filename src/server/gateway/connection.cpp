@@ -62,6 +62,7 @@ void Connection::read(Side& side, bool ended) {
     if (got.bytes == side.room)
       side.room = std::min<std::uint32_t>(4 * side.room, Thread::kReadBytes);
     if (!closing_) received(side, {room.data(), got.bytes});
+    thread_.time_messages();
     // A read that was not filled took all there was, and the next bytes make an edge of their own:
     // this saves the read that would only say so.
     if (!side.stream.may_have_more(got.bytes, room.size()) && !ended) return;
@@ -255,10 +256,7 @@ std::string_view Connection::unmask(const wire::FramePart& part) {
 }
 
 void Connection::count(const wire::FramePart& part, Direction direction) {
-  thread_.counters
-      .messages[static_cast<std::size_t>(direction)]
-               [static_cast<std::size_t>(message_type(part.opcode))]
-      .add();
+  thread_.count(message_type(part.opcode), direction);
 }
 
 Connection::Ending Connection::ending(const traffic::Verdict& verdict) {

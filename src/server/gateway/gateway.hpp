@@ -55,6 +55,9 @@ class Gateway {
   [[nodiscard]] prometheus::Histogram handshake_seconds() const {
     return thread_.handshake_seconds.read();
   }
+  [[nodiscard]] prometheus::Histogram message_seconds() const {
+    return thread_.message_seconds.read();
+  }
   [[nodiscard]] prometheus::Histogram connection_seconds() const {
     return thread_.connection_seconds.read();
   }

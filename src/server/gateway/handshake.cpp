@@ -316,6 +316,7 @@ void Handshake::ask_upstream() {
   if (upstream_.write(bytes).bytes != bytes.size())
     return upstream_failed("no room for the upgrade request");
   stage_ = Stage::kAnswer;
+  asked_ = thread_.loop.now();
   thread_.loop.arm(*this, options.answer_timeout);
 }
 
@@ -340,6 +341,7 @@ void Handshake::read_answer() {
 
 void Handshake::on_answer(const wire::UpgradeResponse& answer) {
   server_->succeeded();
+  server_->tally(thread_.index).answer_seconds.observe(thread_.loop.now() - asked_);
   if (!answer.switched()) {
     const bool usable = answer.status >= 400 && answer.status <= 599;
     return refuse(usable ? answer.status : 502,

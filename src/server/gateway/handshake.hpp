@@ -95,6 +95,7 @@ class Handshake final : public epoll::Retired, private epoll::Timer {
   std::shared_ptr<Upstream> server_;
   std::vector<const Upstream*> tried_;
   std::string answer_;
+  epoll::LoopTime asked_{};  ///< the upstream
   std::uint64_t id_ = 0;
   std::size_t place_ = 0;
   Stage stage_ = Stage::kRequest;

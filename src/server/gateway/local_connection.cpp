@@ -64,10 +64,7 @@ void LocalConnection::take_control(const wire::FramePart& part, std::string_view
   if (part.opcode == wire::Opcode::kPing) {
     if (part.frame_begins) {
       client_.out.queue(wire::FrameHeader(wire::Opcode::kPong, true, part.frame_bytes, {}).bytes());
-      thread_.counters
-          .messages[static_cast<std::size_t>(Direction::kOut)]
-                   [static_cast<std::size_t>(MessageType::kPong)]
-          .add();
+      thread_.count(MessageType::kPong, Direction::kOut);
     }
     client_.out.queue(plain);
     client_.mid_frame = !part.frame_ends;
@@ -111,10 +108,7 @@ bool LocalConnection::send(std::string_view frames) {
   }
   client_.out.queue(frames);
   thread_.counters.bytes[static_cast<std::size_t>(Direction::kOut)].add(frames.size());
-  thread_.counters
-      .messages[static_cast<std::size_t>(Direction::kOut)]
-               [static_cast<std::size_t>(MessageType::kText)]
-      .add();
+  thread_.count(MessageType::kText, Direction::kOut);
   mark_dirty();
   return true;
 }

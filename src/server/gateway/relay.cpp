@@ -36,6 +36,7 @@ Relay::Relay(Thread& thread,
     : Connection(thread, std::move(identity), std::move(client), id),
       upstream_(*this, std::move(upstream), wire::Sender::kServer),
       server_(std::move(server)),
+      tally_(server_->tally(thread.index)),
       early_(std::move(early)) {
   if (thread_.options().check_content) content_ = std::make_unique<wire::ContentCheck>();
 }
@@ -66,7 +67,10 @@ void Relay::received(Side& side, std::string_view bytes) {
 
 /// Sends on, and stops reading where more arrives than leaves.
 void Relay::pass(Side& from, Side& to, std::string_view bytes) {
-  if (bytes.empty() || !send(to, bytes)) return;
+  if (bytes.empty()) return;
+  const Direction direction = &to == &upstream_ ? Direction::kIn : Direction::kOut;
+  tally_.bytes[static_cast<std::size_t>(direction)].add(bytes.size());
+  if (!send(to, bytes)) return;
   if (to.stuck_until != kNever) pause(from, Side::kFull);
 }
 
@@ -116,6 +120,7 @@ void Relay::take_control(const wire::FramePart& part, std::string_view source) {
   if (part.frame_begins) {
     if (is_own_pong(part)) return;
     count(part, Direction::kIn);
+    tally(Direction::kIn);
   }
   forward(part, source);
   if (client_.parser.closed()) close_by(thread_.options().slow_reader_timeout);
@@ -166,6 +171,7 @@ void Relay::decide(const wire::FramePart& part,
   switch (apply(verdict)) {
     case traffic::Decision::kAllow:
       phase_ = Phase::kForward;
+      tally(Direction::kIn);
       if (hold_) {
         out.add_copy(hold_->raw);
         upstream_.mid_frame = hold_->mid_frame;
@@ -222,6 +228,7 @@ void Relay::release_delay() {
   const std::unique_ptr<Hold> held = std::move(hold_);
   phase_ = held->ended ? Phase::kNone : Phase::kForward;
   upstream_.mid_frame = held->mid_frame;
+  tally(Direction::kIn);
   pass(client_, upstream_, held->raw);
   if (gone_) return;
   if (!held->backlog.empty()) from_client(held->backlog);
@@ -234,7 +241,10 @@ void Relay::from_upstream(std::string_view bytes) {
   std::string_view rest = bytes;
   const bool looks = !thread_.options().error_values.empty();
   while (const auto part = upstream_.parser.next(rest, thread_.options().upstream_frames)) {
-    if (part->message_begins) count(*part, Direction::kOut);
+    if (part->message_begins) {
+      count(*part, Direction::kOut);
+      tally(Direction::kOut);
+    }
     if (looks && part->opcode == wire::Opcode::kText && part->is_whole_message())
       look_for_error(*part);
     add_part(thread_.gather, *part, bytes);
@@ -255,6 +265,7 @@ void Relay::look_for_error(const wire::FramePart& part) {
                           options.error_values.end())
     return;
   thread_.counters.upstream_errors.add();
+  tally_.error_answers.add();
   report_failure();
 }
 

@@ -75,11 +75,14 @@ class Relay final : public Connection {
   void release_delay();
   void look_for_error(const wire::FramePart& part);
   void pass(Side& from, Side& to, std::string_view bytes);
+  /// A message went on its way.
+  void tally(Direction direction) { tally_.messages[static_cast<std::size_t>(direction)].add(); }
   [[nodiscard]] bool content_is_good(const wire::FramePart& part);
   [[nodiscard]] Side& opposite(Side& side) { return &side == &client_ ? upstream_ : client_; }
 
   Side upstream_;
   std::shared_ptr<Upstream> server_;
+  UpstreamTally& tally_;  ///< of `server_`, this thread's; not after `released`
   std::unique_ptr<Hold> hold_;
   std::unique_ptr<wire::ContentCheck> content_;
   std::string early_;

@@ -33,6 +33,18 @@ void Thread::configure(std::shared_ptr<const Settings> what) {
   error_peek = peek_at(options().error_path);
 }
 
+void Thread::count(MessageType type, Direction direction) {
+  counters.messages[static_cast<std::size_t>(direction)][static_cast<std::size_t>(type)].add();
+  ++untimed;
+}
+
+void Thread::time_messages() {
+  constexpr std::uint32_t kMessagesPerTiming = 64;
+  if (untimed < kMessagesPerTiming) return;
+  untimed = 0;
+  message_seconds.observe(loop.read_clock() - loop.now());
+}
+
 std::string_view Thread::channel_of(std::string_view message) {
   return look(channel_peek.get(), message);
 }

@@ -88,7 +88,10 @@ struct Thread {
   std::vector<char> plain = std::vector<char>(kReadBytes);
   Gather gather;
   Counters counters;
-  prometheus::LiveHistogram handshake_seconds;   ///< of those that were let in
+  prometheus::LiveHistogram handshake_seconds;  ///< of those that were let in
+  /// Of one message in 64: from when its socket was found readable to when what was read was passed
+  /// on. What waits in the system before that is not seen.
+  prometheus::LiveHistogram message_seconds;
   prometheus::LiveHistogram connection_seconds;  ///< of those that are over
 
   std::unique_ptr<wire::JsonPeek> channel_peek, error_peek;  ///< null: nothing is looked for
@@ -97,9 +100,13 @@ struct Thread {
   std::vector<std::unique_ptr<Connection>> connections;     ///< each knows its place
   std::vector<Connection*> dirty;  ///< to be flushed at the end of the turn
   std::uint64_t last_connection = 0;
+  std::uint32_t untimed = 0;  ///< messages since one was timed
   bool draining = false;
 
   [[nodiscard]] const Options& options() const { return settings->options; }
+  void count(MessageType type, Direction direction);
+  /// After what was read was passed on: times it when the 64th message was in it.
+  void time_messages();
   [[nodiscard]] std::uint64_t next_connection() {
     return (static_cast<std::uint64_t>(index + 1) << 48) | ++last_connection;
   }

@@ -58,6 +58,28 @@ void Upstream::succeeded() {
   failures_.store(0, kRelaxed);
 }
 
+UpstreamTally& Upstream::tally(std::size_t thread) {
+  const std::lock_guard lock(mutex_);
+  if (thread >= tallies_.size()) tallies_.resize(thread + 1);
+  if (!tallies_[thread]) tallies_[thread] = std::make_unique<UpstreamTally>();
+  return *tallies_[thread];
+}
+
+UpstreamTotals Upstream::totals() const {
+  UpstreamTotals all;
+  const std::lock_guard lock(mutex_);
+  for (const auto& tally : tallies_) {
+    if (!tally) continue;
+    for (std::size_t i = 0; i < all.messages.size(); ++i) {
+      all.messages[i] += tally->messages[i].value();
+      all.bytes[i] += tally->bytes[i].value();
+    }
+    all.error_answers += tally->error_answers.value();
+    all.answer_seconds.merge(tally->answer_seconds.read());
+  }
+  return all;
+}
+
 bool Upstream::healthy(epoll::LoopTime now) const { return up() && out_until() <= now; }
 
 Result<std::shared_ptr<const Upstreams>> Upstreams::make(const std::vector<std::string>& urls,

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,8 +12,26 @@
 #include "core/base/result.hpp"
 #include "io/epoll/address.hpp"
 #include "io/epoll/timer_wheel.hpp"
+#include "io/prometheus/histogram.hpp"
+#include "server/gateway/counters.hpp"
 
 namespace liminal::gateway {
+
+/// What one thread passed on to an upstream and back: that thread counts, any reads.
+struct alignas(64) UpstreamTally {
+  std::array<Count, 2> messages{};  ///< [Direction]; what limits dropped is not among them
+  std::array<Count, 2> bytes{};     ///< of their frames
+  Count error_answers{};            ///< of those out, that matched the error pattern
+  /// From the upgrade request to the upstream's answer, whatever it was.
+  prometheus::LiveHistogram answer_seconds;
+};
+
+/// The same of all threads.
+struct UpstreamTotals {
+  std::array<std::uint64_t, 2> messages{}, bytes{};
+  std::uint64_t error_answers = 0;
+  prometheus::Histogram answer_seconds{};
+};
 
 /// One server behind the gateway. Shared by threads; lives as long as a connection to it.
 class Upstream {
@@ -45,6 +65,9 @@ class Upstream {
   [[nodiscard]] bool up() const { return up_.load(kRelaxed); }
   /// Connections that it failed since the start.
   [[nodiscard]] std::uint64_t errors() const { return errors_.load(kRelaxed); }
+  /// What the thread of that index counts; lives as long as this.
+  [[nodiscard]] UpstreamTally& tally(std::size_t thread);
+  [[nodiscard]] UpstreamTotals totals() const;
   /// Since when it is to be tried again; zero when nothing is wrong.
   [[nodiscard]] epoll::LoopTime out_until() const { return Duration{out_until_.load(kRelaxed)}; }
 
@@ -58,6 +81,8 @@ class Upstream {
   std::atomic<Duration::rep> out_until_{0};
   std::atomic<std::uint64_t> errors_{0};
   std::atomic<bool> up_{true};
+  mutable std::mutex mutex_;                             // of the list, not of what threads count
+  std::vector<std::unique_ptr<UpstreamTally>> tallies_;  ///< by thread; null before its first
 };
 
 /// The servers behind the gateway, immutable as a list: a reload makes another list that shares

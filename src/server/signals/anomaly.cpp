@@ -59,7 +59,9 @@ void Anomaly::evict(const Kept& keep) {
 }
 
 bool Anomaly::has_room(const Kept& kept, const novelty::Batch& batch) const {
-  const std::size_t room = options_.metrics_max - kept.source.metrics();
+  const std::size_t known = kept.source.metrics();
+  const std::size_t room =
+      options_.metrics_max - std::min<std::size_t>(known, options_.metrics_max);
   if (batch.metrics.size() <= room) return true;
   std::size_t fresh = 0;
   for (const std::string& metric : batch.metrics) {

@@ -23,7 +23,8 @@ namespace liminal::signals {
 /// The metric streams of all sources, judged, learnt and kept across restarts.
 ///
 /// Bounded: when there are more than `series_max` series, the sources that sent nothing for the
-/// longest time are forgotten and counted. Settings that were declared are kept in a file of their
+/// longest time are forgotten and counted. A source that was saved with more than `metrics_max`
+/// keeps them and gets no more. Settings that were declared are kept in a file of their
 /// own, durable when `declare` returns; what was learnt goes into a snapshot (`save`), so that a
 /// crash loses what was learnt since.
 ///

@@ -133,6 +133,28 @@ TEST_F(AnomalyTest, RefusesTooManyMetricsOfASourceAndLearnsNothing) {
   EXPECT_EQ(anomaly.counters().rows, 0U);
 }
 
+TEST_F(AnomalyTest, KeepsWhatASourceHadUnderALargerBoundAndTakesNoMore) {
+  novelty::Batch wide{"web", {"a", "b", "c", "d", "e", "f"}, {{second(0), {}}}, {}};
+  for (std::uint32_t metric = 0; metric < 6; ++metric) wide.rows[0].values.push_back({metric, 1});
+  Anomaly::Options options;
+  options.folder = "data";
+  options.metrics_max = 6;
+  Anomaly before(options, files);
+  ASSERT_TRUE(before.score(wide, false));
+  ASSERT_TRUE(before.save(second(0)));
+  Anomaly anomaly = make();  // of four a source
+  ASSERT_TRUE(anomaly.load());
+  EXPECT_EQ(anomaly.counters().series, 6U);
+  EXPECT_TRUE(anomaly.score(wide, false));
+  wide.metrics.emplace_back("g");
+  wide.rows[0] = {second(1), {{0, 1}, {6, 1}}};
+  EXPECT_EQ(anomaly.admits(wide).error().code, ErrorCode::kTooLarge);
+  EXPECT_EQ(anomaly.score(wide, false).error().code, ErrorCode::kTooLarge);
+  const novelty::Intake taken = anomaly.learn(wide);
+  EXPECT_EQ(taken.learnt, 1U);
+  EXPECT_EQ(taken.beyond, 1U);
+}
+
 TEST_F(AnomalyTest, CountsLateRowsAtTheLastTimeAndRefusesAFloodOfThem) {
   Anomaly anomaly = make();
   ASSERT_TRUE(anomaly.score(batch("web", 100'000, 1), false));

@@ -92,8 +92,15 @@ Scaling::EntryPtr Scaling::find(const std::string& service) const {
 }
 
 bool Scaling::is_kept(const Entry& entry) const {
-  return entry.shown ||
-         std::find(options_.kept.begin(), options_.kept.end(), entry.name) != options_.kept.end();
+  const auto is_in = [&entry](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), entry.name) != names.end();
+  };
+  return entry.shown || is_in(options_.kept) || is_in(kept_);
+}
+
+void Scaling::keep(std::vector<std::string> names) {
+  const std::lock_guard lock(mutex_);
+  kept_ = std::move(names);
 }
 
 Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool& is_new) {

@@ -24,7 +24,7 @@ struct ScalingOptions {
   /// Beyond, the service that was told of least recently is forgotten, and counted; not one that
   /// somebody made settings for. Some 250 KB each after a week.
   std::size_t services_max = 256;
-  std::vector<std::string> kept = {};  ///< services that are not forgotten either
+  std::vector<std::string> kept = {};  ///< services that are not forgotten either (and `keep`)
   /// A service that changed is saved no more often.
   std::chrono::seconds save_interval{5};
   std::size_t work_max = 256;  ///< tasks of either thread that wait; beyond: kUnavailable
@@ -60,6 +60,10 @@ class Scaling {
   ~Scaling();
   Scaling(const Scaling&) = delete;
   Scaling& operator=(const Scaling&) = delete;
+
+  /// Names services that are not forgotten for others, beside those of the options, in place of
+  /// those that were named before.
+  void keep(std::vector<std::string> names);
 
   bool run(std::function<void()> work);
   /// kTooLarge when the service is not known and no other may be forgotten for it.
@@ -115,7 +119,7 @@ class Scaling {
 
   [[nodiscard]] EntryPtr find(const std::string& service) const;
   Result<EntryPtr> find_or_add(const std::string& service, bool& is_new);
-  [[nodiscard]] bool is_kept(const Entry& entry) const;
+  [[nodiscard]] bool is_kept(const Entry& entry) const;  ///< the table is locked
   [[nodiscard]] std::vector<EntryPtr> entries() const;
   [[nodiscard]] static Said say(const Entry& entry, scaling::Advice advice);
   [[nodiscard]] static Said said_by(const Entry& entry, EventTime now);
@@ -132,6 +136,7 @@ class Scaling {
   mutable std::mutex mutex_;    // of the table
   std::list<EntryPtr> recent_;  ///< most recently told of first
   std::unordered_map<std::string, std::list<EntryPtr>::iterator> by_name_;
+  std::vector<std::string> kept_;
   std::mutex file_mutex_;  // held while a file is written or removed; taken before the others
   std::atomic<std::uint64_t> evicted_{0}, rows_{0}, rows_late_{0}, saved_{0}, save_errors_{0},
       load_errors_{0};
