@@ -40,6 +40,7 @@ endfunction()
 function(liminal_fast_to_compile TARGET)
   target_compile_options(${TARGET} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O0>)
   if(LIMINAL_PRECOMPILE)
+    set_target_properties(${TARGET} PROPERTIES POSITION_INDEPENDENT_CODE OFF)  # as the headers are
     target_precompile_headers(${TARGET} REUSE_FROM liminal_test_headers)
   endif()
 endfunction()
