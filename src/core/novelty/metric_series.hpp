@@ -44,10 +44,10 @@ struct SeriesScore {
 /// - From an alarm on, the series is `ongoing` while its values stay outside what was ordinary
 ///   before, for as long as an alarm is held; after that the new level is ordinary: what alarmed
 ///   is learnt all the same.
-/// - Before `suppress_until` it scores nothing and is `ongoing` where it would be new; it learns
-/// all
-///   the same, but its budget, which is about what is told. What is not ordinary still at the first
-///   point after that is new then, and what comes back later as well.
+/// - Before `suppress_until` it scores nothing and is `ongoing` where it would be new. It learns
+///   all the same, but its budget, which is about what is told.
+///   What is not ordinary still at the first point after that is new then, and what comes back
+///   later as well.
 /// - What comes back after at least five ordinary points, at least half as far out as the alarm
 ///   before it, is an incident of its own, up to three times; only then it is accepted.
 ///

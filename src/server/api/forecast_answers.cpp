@@ -14,7 +14,7 @@ namespace {
 using json::Need;
 
 constexpr std::size_t kProblemsMax = 20;
-constexpr double kStepMax = 366 * 86'400.;
+constexpr double kStepMin = 1e-3, kStepMax = 366 * 86'400.;
 
 std::string place(std::string_view list, std::size_t i) {
   return std::string(list) + "[" + std::to_string(i) + "]";
@@ -35,8 +35,8 @@ class ForecastReader {
     } else {
       read_rows();
     }
-    const auto step =
-        in_.has("step_s") ? in_.number("step_s", Need::kOptional, 1e-3, kStepMax) : std::nullopt;
+    const auto step = in_.has("step_s") ? in_.number("step_s", Need::kOptional, kStepMin, kStepMax)
+                                        : std::nullopt;
     if (step && !rows) in_.wrong("step_s", "is of rows: values are a step apart");
     if (rows && !values && wrongs_ == 0) space(step);
     return std::move(out_);
@@ -123,7 +123,8 @@ class ForecastReader {
               ? std::optional<double>(NAN)
               : row.number("value", Need::kRequired, -kMetricValueMax, kMetricValueMax);
       row.finish();
-      if (!at || !value) {
+      const auto* members = (*rows)[i].as<json::Value::Object>();
+      if (!at || !value || members->size() > 2) {
         ++wrongs_;
         continue;
       }
@@ -137,6 +138,8 @@ class ForecastReader {
 
   void space(std::optional<double> step) {
     out_.step_s = step.value_or(forecast::usual_step(times_));
+    if (!(out_.step_s >= kStepMin))
+      return wrong("step_s", "must be told: rows lie less than a millisecond apart");
     auto spaced = forecast::space_evenly(times_, out_.values, out_.step_s, kForecastPointsMax);
     if (!spaced)
       return wrong(place("rows", spaced.error().position) + ".timestamp",

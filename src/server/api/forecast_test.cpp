@@ -160,6 +160,14 @@ TEST_F(ForecastTest, SaysWhatIsWrong) {
   wrong(R"({"step_s":1,"rows":[)" + row(0, "1") + "," + row(20'000, "1") + "]}",
         "rows[1].timestamp",
         "makes more than 20000 steps");
+  wrong(R"({"rows":[{"timestamp":"2026-01-01T00:00:00Z","value":1},)"
+        R"({"timestamp":"2026-01-01T00:00:00.000000001Z","value":1}]})",
+        "step_s",
+        "must be told");
+  std::string rows = R"({"rows":[{"timestamp":0,"value":1,"more":1})";
+  for (int i = 1; i < 100; ++i)
+    rows += R"(,{"timestamp":)" + std::to_string(i) + R"(,"value":1,"more":1})";
+  EXPECT_THAT(ask(rows + "]}").body, HasSubstr("20 fields are wrong"));
   std::string many = "{\"values\":[\"x\"";
   for (int i = 0; i < 100; ++i) many += ",\"x\"";
   EXPECT_THAT(ask(many + "]}").body, HasSubstr("20 fields are wrong"));
