@@ -296,7 +296,7 @@ def kill_while_promoting(program, data, server, random_, rounds):
 
 
 def command(program, *arguments):
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=PATIENCE_S)
     return done.returncode, done.stdout, done.stderr
 
 
