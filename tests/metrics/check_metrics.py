@@ -5,7 +5,8 @@
 
 A server whose hub answers and which keeps next to nothing, and one in front of it that enforces, are
 played to. Every family of the documentation must be there and have moved, but for those few that only
-rare trouble moves: they are named here and must be there. Nothing undocumented may be there.
+rare trouble moves: they are named here and must be there. Nothing undocumented may be there. The server's
+own load and that of its upstream are services and series.
 """
 import http.server
 import json
@@ -17,6 +18,8 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -76,6 +79,14 @@ class Server:
                                          headers={"Content-Type": kind} if data else {})
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.read().decode()
+
+    def has(self, path):
+        try:
+            return bool(self.call("GET", path))
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            return False
 
     def metrics(self):
         """The largest sample of each family; of a histogram its count."""
@@ -194,9 +205,14 @@ def main():
 
             expected = documented() - ELSEWHERE
             deadline = time.monotonic() + PATIENCE_S
+            upstream = urllib.parse.quote(f"upstream:ws://{hub.listen}", safe="")
+            own = {"/scaling/liminal", f"/scaling/{upstream}",
+                   "/anomaly/series/liminal/messages_per_second",
+                   f"/anomaly/series/{upstream}/messages_in_per_second"}
             while True:
                 look()
                 still = {n for n in expected - TROUBLE if found.get(n, 0) <= 0}
+                still |= {path for path in own if not front.has(path)}
                 if not still or time.monotonic() > deadline:
                     break
                 time.sleep(0.5)

@@ -63,7 +63,7 @@ void AlarmLine::load(Reader& in) {
   }
   in.get(points_);
   in.get(weight_);
-  if (!(points_ >= 0) || !(weight_ >= 1)) in.fail();
+  if (!(points_ >= 0 && points_ < 1e9F) || !(weight_ >= 1 && weight_ <= kWeightMax)) in.fail();
 }
 
 }  // namespace liminal::novelty

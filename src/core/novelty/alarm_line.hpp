@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 
 #include "core/base/codec.hpp"
 
@@ -71,7 +72,7 @@ class Hold {
   void load(Reader& in) {
     in.get(peak_);
     in.get(since_);
-    if (!(peak_ >= 0)) in.fail();
+    if (!(peak_ >= 0 && peak_ <= std::numeric_limits<float>::max())) in.fail();
   }
 
  private:

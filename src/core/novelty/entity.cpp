@@ -41,6 +41,7 @@ void Entity::load(Reader& in) {
   line_.load(in);
   hold_.load(in);
   in.get(rows_);
+  if (rows_ > 1U << 30) in.fail();
   metrics_ = 0;
 }
 

@@ -17,6 +17,8 @@ constexpr int kZeroCell = 11;
 /// Block means and the slow mean look at values within this range only.
 constexpr double kClampLow = -1, kClampHigh = 3;
 constexpr std::uint32_t kSlowPoints = 224;
+/// And what counts for an entity within this distance.
+constexpr double kEntityFar = 10;
 /// Beyond it a level is just "far out".
 constexpr double kLevelMax = 1e6;
 
@@ -198,7 +200,7 @@ void MetricDetector::score_and_learn(double value, MetricScore& out) {
   }
   out.novelty = static_cast<float>(raw * trust / discount);
 
-  const double y = std::clamp(z, -10., 10.);
+  const double y = std::clamp(z, -kEntityFar, kEntityFar);
   const double off = y - entity_mean_;
   const double r = std::abs(off) / (sqrt(entity_variance_) + static_cast<double>(c.slow_floor));
   const double rate = std::max(static_cast<double>(c.slow_rate), 1. / points_);
@@ -246,9 +248,11 @@ void MetricDetector::grow_range(double value) {
 
 /// Maps all that is remembered from the old range to the new one.
 void MetricDetector::retarget(double low, double range, double curvature_before) {
+  // A range may be declared that is narrower than numbers can say: what was learnt lies beyond it.
+  constexpr double kFar = 1e300;
   const double c = curvature();
-  const double scale = range_ / range;
-  const double shift = (low_ - low) / range;
+  const double scale = std::min(range_ / range, kFar);
+  const double shift = std::clamp((low_ - low) / range, -kFar, kFar);
   const auto moved = [&](double z) { return z * scale + shift; };
   axis(kValue).remap([&](int cell) {
     return cell_of(log_axis(moved(log_axis_inverse(position_of(cell), curvature_before)), c));
@@ -262,8 +266,40 @@ void MetricDetector::retarget(double low, double range, double curvature_before)
   entity_variance_ *= scale * scale;
   for (double& block : blocks_) block = moved(block / kBlock) * kBlock;
   if (block_count_ > 0) block_sum_ = moved(block_sum_ / block_count_) * block_count_;
+  confine_means();
   low_ = low;
   range_ = range;
+}
+
+/// Within the bounds of what they are means of, which another range may have moved them out of.
+void MetricDetector::confine_means() {
+  const auto confine = [](double& sum, double count) {
+    sum = std::clamp(sum, kClampLow * count, kClampHigh * count);
+  };
+  confine(slow_mean_, 1);
+  for (double& block : blocks_) confine(block, kBlock);
+  confine(block_sum_, block_count_);
+  entity_mean_ = std::clamp(entity_mean_, -kEntityFar, kEntityFar);
+  entity_variance_ = std::min(entity_variance_, 4 * kEntityFar * kEntityFar);
+}
+
+/// Of what was read, but for what `confine_means` mends.
+bool MetricDetector::is_sane() const {
+  constexpr float kHistoryMax = 1e12F;
+  constexpr std::uint32_t kPointsMax = 1U << 30;  // a point a second for 34 years
+  const auto is_finite = [](double value) { return std::isfinite(value); };
+  const auto is_number = [](double value) { return !std::isnan(value); };
+  const std::array known{low_, low_ + range_};
+  const std::array means{slow_mean_, entity_mean_, block_sum_};
+  std::array<float, kWarmUp> warm{};
+  if (warm_count_ > kWarmUp) return false;
+  if (!ready_) std::memcpy(warm.data(), cells_.data(), warm_count_ * sizeof(float));
+  return std::all_of(known.begin(), known.end(), is_finite) &&
+         std::all_of(means.begin(), means.end(), is_number) &&
+         std::all_of(blocks_.begin(), blocks_.end(), is_number) &&
+         std::all_of(warm.begin(), warm.end(), is_finite) && range_ > 0 && entity_variance_ >= 0 &&
+         history_ >= 0 && history_ <= kHistoryMax && points_ <= kPointsMax &&
+         block_count_ < kBlock && std::abs(last_cell_) <= static_cast<int>(kLevelMax) + kZeroCell;
 }
 
 bool MetricDetector::is_ordinary(double value) const {
@@ -365,12 +401,8 @@ Result<void> MetricDetector::load(Reader& in) {
   read.declared_ = in.get<std::uint8_t>() != 0;
   in.get(read.axes_seen_);
   if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
-  const bool finite = std::isfinite(read.low_) && std::isfinite(read.slow_mean_) &&
-                      std::isfinite(read.entity_mean_) && read.entity_variance_ >= 0 &&
-                      read.history_ >= 0 && read.range_ > 0 && std::isfinite(read.range_);
-  const bool bounded = read.warm_count_ <= kWarmUp && read.block_count_ < kBlock &&
-                       std::abs(read.last_cell_) <= static_cast<int>(kLevelMax) + kZeroCell;
-  if (!finite || !bounded) return failure(ErrorCode::kMalformed, in.position());
+  if (!read.is_sane()) return failure(ErrorCode::kMalformed, in.position());
+  read.confine_means();
   *this = read;
   return {};
 }

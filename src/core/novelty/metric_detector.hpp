@@ -140,6 +140,8 @@ class MetricDetector {
   void emit(MetricScore& out);
   void grow_range(double value);
   void retarget(double low, double range, double curvature_before);
+  void confine_means();
+  [[nodiscard]] bool is_sane() const;
   /// How far from its nearest level, in cells, a value would pass the alarm line.
   [[nodiscard]] int alarm_distance() const;
   [[nodiscard]] double discounted(double raw) const;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -119,6 +120,25 @@ RC_GTEST_PROP(MetricDetector, SavedAndLoadedHasTheSameFuture, (std::uint16_t see
     RC_ASSERT(detector.step(value) == loaded.step(value));
   }
   RC_ASSERT(detector.state_hash() == loaded.state_hash());
+}
+
+TEST(MetricDetector, CanBeSavedWhateverRangeIsDeclared) {
+  const std::array<Range, 4> ranges{
+      {{0, 5e-324}, {1e100, 1.0000001e100}, {-1e308, 7e307}, {.5, .5 + 1e-16}}};
+  for (const Range& range : ranges) {
+    MetricDetector detector;
+    Random random(9);
+    for (int i = 0; i < 500; ++i) detector.step(noisy_day(random, i));
+    detector.declare(range);
+    for (const double value : {.5, 1e100, -1e100, range.low, range.high}) {
+      const MetricScore score = detector.step(value);
+      EXPECT_TRUE(std::isfinite(score.score) && std::isfinite(score.evidence)) << range.high;
+    }
+    Writer out;
+    detector.save(out);
+    Reader in(out.bytes());
+    EXPECT_TRUE(MetricDetector().load(in)) << range.high;
+  }
 }
 
 TEST(MetricDetector, FitsItsMemory) { EXPECT_LE(MetricDetector::memory_bytes(), 704u); }

@@ -246,9 +246,9 @@ Result<void> MetricSeries::load(Reader& in) {
   if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
   const bool sane = validate(read.settings()).empty() && std::isfinite(read.last_value_) &&
                     read.incident_.score >= 0 && std::isfinite(read.incident_.score) &&
-                    !(read.incident_.ordinary.low > read.incident_.ordinary.high) &&
+                    read.incident_.ordinary.low <= read.incident_.ordinary.high &&
                     !std::isnan(read.incident_.depth) && read.interval_s_ >= 0 &&
-                    std::isfinite(read.interval_s_) && read.line_ > 0 && std::isfinite(read.line_);
+                    std::isfinite(read.interval_s_) && read.line_ > .01F && read.line_ < 1e3F;
   if (!sane) return failure(ErrorCode::kMalformed, in.position());
   if (auto loaded = read.detector_.load(in); !loaded) return loaded;
   *this = read;

@@ -87,7 +87,7 @@ Incident load_incident(Reader& in, Scope scope, const IncidentOptions& options) 
     if (!(part.type_excess >= 0 && part.type_excess < 1e3)) in.fail();
     incident.parts.push_back(std::move(part));
   }
-  if (!std::isfinite(incident.log_odds) || incident.last_seen < incident.first_seen ||
+  if (!(std::abs(incident.log_odds) < 1e13) || incident.last_seen < incident.first_seen ||
       incident.sources.empty() || incident.parts.empty())
     in.fail();
   if (in.ok()) score(incident);

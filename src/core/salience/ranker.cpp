@@ -20,7 +20,9 @@ constexpr double kRarityWeight = .25, kNeighbourhoodWeight = 5, kSurpriseWeight 
                  kBreadthWeight = .5, kFeedbackWeight = .5;
 constexpr std::uint32_t kMeanMinutesMax = 200;
 constexpr double kSalienceCentre = 16, kSalienceScale = 3;
-constexpr double kProbabilityCentre = 17, kProbabilityScale = 1.2;
+/// What is read back: sums of what happened, and minutes since the epoch or −1.
+bool is_sum(double value) { return value >= 0 && value < 1e12; }
+bool is_minute(std::int64_t minute) { return minute >= -1 && minute < std::int64_t{1} << 40; }
 /// Items of one minute beyond this count with the last one: a flood of types cannot take memory.
 constexpr std::size_t kOpenMax = 65'536;
 
@@ -63,7 +65,8 @@ double Ranker::decayed(double value, std::int64_t from, std::int64_t to, Duratio
 
 double Ranker::rarity(const Cell* cell, std::int64_t minute) const {
   const double half_life = minutes_in(options_.rarity_half_life);
-  const auto elapsed = static_cast<double>(minute - first_minute_);
+  // A clock may have been set back since.
+  const auto elapsed = static_cast<double>(std::max<std::int64_t>(0, minute - first_minute_));
   const double watched = half_life / kLn2 * (1 - exp(-kLn2 * elapsed / half_life));
   const double active =
       cell ? decayed(cell->active, cell->active_at, minute, options_.rarity_half_life) : 0;
@@ -101,7 +104,6 @@ Item Ranker::judge(const Open& open, const OpenType& of_type, std::int64_t minut
   item.terms.feedback = feedback_term(open.type);
   item.type_excess = std::max(0., of_type.rarity - kRarityNoticed);
   item.salience = logistic((item.terms.x() - kSalienceCentre) / kSalienceScale);
-  item.probability = logistic((item.terms.x() - kProbabilityCentre) / kProbabilityScale);
   return item;
 }
 
@@ -319,8 +321,9 @@ Result<void> Ranker::load(Reader& in) {
     in.get(cell.minutes);
     in.get(cell.active_at);
     in.get(cell.excess_at);
-    const bool sane = cell.active >= 0 && cell.excess >= 0 && cell.mean_count >= 0 &&
-                      std::isfinite(cell.active + cell.excess + cell.mean_count);
+    const bool sane = is_sum(cell.active) && is_sum(cell.excess) && is_sum(cell.mean_count) &&
+                      cell.minutes <= kMeanMinutesMax && is_minute(cell.active_at) &&
+                      is_minute(cell.excess_at);
     if (!sane) return failure(ErrorCode::kMalformed, in.position());
     read.cells_.push_back(cell);
     if (!read.index_.emplace(cell.key, std::prev(read.cells_.end())).second)
@@ -332,7 +335,7 @@ Result<void> Ranker::load(Reader& in) {
     OpenType of_type;
     in.get(of_type.type);
     in.get(of_type.rarity);
-    if (!std::isfinite(of_type.rarity)) return failure(ErrorCode::kMalformed, in.position());
+    if (!is_term(of_type.rarity)) return failure(ErrorCode::kMalformed, in.position());
     if (!read.open_type_index_.emplace(of_type.type, read.open_types_.size()).second)
       return failure(ErrorCode::kConflict, in.position());
     read.open_types_.push_back(of_type);
@@ -347,7 +350,7 @@ Result<void> Ranker::load(Reader& in) {
     in.get(item.rarity);
     in.get(item.excess);
     item.key = key_of(item.type, item.source);
-    if (!std::isfinite(item.rarity) || !(item.excess >= 0 && item.excess < 1e3))
+    if (!is_term(item.rarity) || !is_term(item.excess) || item.excess < 0)
       return failure(ErrorCode::kMalformed, in.position());
     if (!read.open_index_.emplace(item.key, read.open_.size()).second)
       return failure(ErrorCode::kConflict, in.position());
@@ -369,8 +372,8 @@ Result<void> Ranker::load(Reader& in) {
     in.get(given.used);
   }
   if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
-  if (!(read.neighbourhood_ >= 0) || !std::isfinite(read.neighbourhood_) || read.minute_ < -1 ||
-      read.first_minute_ < -1)
+  if (!is_sum(read.neighbourhood_) || !is_minute(read.neighbourhood_at_) ||
+      !is_minute(read.minute_) || !is_minute(read.first_minute_))
     return failure(ErrorCode::kMalformed, in.position());
   *this = std::move(read);
   return {};

@@ -39,6 +39,9 @@ struct Terms {
   }
 };
 
+/// Whether one that is read back can be: they are logarithms. False for NaN.
+[[nodiscard]] constexpr bool is_term(double value) { return value > -1e3 && value < 1e3; }
+
 /// What one type did on one source within a minute.
 struct Item {
   std::uint64_t type = 0, source = 0;  ///< hashes
@@ -47,7 +50,6 @@ struct Item {
   Terms terms;
   double type_excess = 0;  ///< by how much the type's rarity exceeds what is noticed: of incidents
   double salience = 0;     ///< 0–1: σ((x − 16)/3)
-  double probability = 0;  ///< 0–1, that it belongs to an attack: σ((x − 17)/1.2)
 };
 
 /// Ranks what happens by how much it deserves a human, from its history alone: a rare thing is

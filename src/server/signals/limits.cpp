@@ -1,16 +1,12 @@
 #include "server/signals/limits.hpp"
 
 #include <cmath>
+#include <tuple>
+#include <utility>
 
 #include "server/signals/state_file.hpp"
 
 namespace liminal::signals {
-namespace {
-
-constexpr std::string_view kFile = "limits.snapshot";
-constexpr std::uint64_t kFormat = 0x6c696d2d6c696d31ULL;
-
-}  // namespace
 
 void Limits::take(Entry& entry, double value, EventTime at) {
   const std::int64_t minute =
@@ -156,10 +152,10 @@ Result<void> Limits::load() {
 
 Result<void> Limits::take(std::string_view bytes) {
   Reader in(bytes);
-  const std::lock_guard lock(mutex_);
+  std::vector<std::tuple<std::string, std::string, Entry>> read;
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
-    const std::string source(in.get_text());
-    const std::string metric(in.get_text());
+    std::string source(in.get_text());
+    std::string metric(in.get_text());
     stats::Limit limit;
     in.get(limit.value);
     in.get(limit.side);
@@ -167,11 +163,21 @@ Result<void> Limits::take(std::string_view bytes) {
     Entry entry(limit);
     in.get(entry.minute);
     in.get(entry.value);
+    if (std::isinf(entry.value)) in.fail();
     if (auto loaded = entry.trend.load(in); !loaded) return loaded;
-    if (!sources_[source].insert_or_assign(metric, entry).second) continue;
-    if (++count_ > options_.limits_max) return failure(ErrorCode::kTooLarge, in.position());
+    if (read.size() >= options_.limits_max) return failure(ErrorCode::kTooLarge, in.position());
+    read.emplace_back(std::move(source), std::move(metric), entry);
   }
-  return in.finish();
+  if (auto done = in.finish(); !done) return done;
+  const std::lock_guard lock(mutex_);
+  auto sources = sources_;  // the program's own, which those that were read take the place of
+  std::size_t count = count_;
+  for (const auto& [source, metric, entry] : read)
+    count += sources[source].insert_or_assign(metric, entry).second ? 1U : 0U;
+  if (count > options_.limits_max) return failure(ErrorCode::kTooLarge, in.position());
+  sources_ = std::move(sources);
+  count_ = count;
+  return {};
 }
 
 Limits::Line Limits::line_of(const std::string& source,

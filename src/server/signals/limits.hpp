@@ -27,6 +27,9 @@ class Limits {
     std::size_t limits_max = 1000;
     std::string folder;
   };
+  /// The file, and what lies in it: another format is not read.
+  static constexpr std::string_view kFile = "limits.snapshot";
+  static constexpr std::uint64_t kFormat = 0x6c696d2d6c696d31ULL;
   /// How far ahead the probability looks.
   static constexpr double kWithinS = 7 * 86'400;
 

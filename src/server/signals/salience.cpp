@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "core/base/codec.hpp"
@@ -25,7 +26,11 @@ void save_fields(const salience::Fields& fields, Writer& out) {
   for (const double value : fields.values) out.put(value);
 }
 void load_fields(salience::Fields& fields, Reader& in) {
-  for (double& value : fields.values) in.get(value);
+  constexpr double kMost = 1e12;  // of what may be told; NaN: nothing was
+  for (double& value : fields.values) {
+    in.get(value);
+    if (std::abs(value) > kMost) in.fail();
+  }
 }
 
 /// Everything of an item, in the order in which it is written.
@@ -50,8 +55,12 @@ void save_item(const salience::Item& item, Writer& out) {
 
 salience::Item load_item(Reader& in) {
   salience::Item item;
-  numbers(item, [&in](auto& number) { in.get(number); });
-  if (!std::isfinite(item.terms.x())) in.fail();
+  numbers(item, [&in](auto& number) {
+    in.get(number);
+    if constexpr (std::is_floating_point_v<std::remove_reference_t<decltype(number)>>) {
+      if (!salience::is_term(number)) in.fail();
+    }
+  });
   return item;
 }
 
@@ -315,7 +324,7 @@ void Salience::load_said(State& state, std::uint32_t said_max, Reader& in) {
     in.get(id);
     for (double& term : said.terms) {
       in.get(term);
-      if (!std::isfinite(term)) in.fail();
+      if (!salience::is_term(term)) in.fail();
     }
     said.relevant = in.get<std::uint8_t>() != 0;
     in.get(said.source);
