@@ -19,8 +19,8 @@ namespace liminal::app {
 /// `csv::RecordReader::kRecordBytesMax`.
 class JsonRecords final : public csv::Records {
  public:
-  /// The stream must outlive it.
-  explicit JsonRecords(std::istream& in) : in_(in) {}
+  /// The stream must outlive it. `line`: how many of its lines were read before.
+  explicit JsonRecords(std::istream& in, std::uint64_t line = 0) : in_(in), line_(line) {}
 
   [[nodiscard]] tl::expected<bool, csv::Mistake> next() override;
   [[nodiscard]] const std::vector<std::string_view>& fields() const override { return fields_; }
@@ -34,7 +34,7 @@ class JsonRecords final : public csv::Records {
 
   std::istream& in_;
   std::string text_;  ///< of the line
-  std::uint64_t line_ = 0;
+  std::uint64_t line_;
   std::map<std::string, std::size_t, std::less<>> places_;
   std::vector<std::string> names_, values_;
   std::vector<std::string_view> fields_;

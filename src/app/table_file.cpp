@@ -32,8 +32,10 @@ std::optional<TableFile> open_table_file(const std::string& path) {
   return TableFile{path, std::move(in)};
 }
 
-bool TableFile::holds_json() const {
-  const int first = in->peek();
+bool TableFile::holds_json() {
+  int first = in->peek();
+  for (; first == '\n' || first == '\r' || first == ' ' || first == '\t'; first = in->peek())
+    blank += in->get() == '\n' ? 1 : 0;
   in->clear();
   return first == '{';
 }
@@ -41,7 +43,7 @@ bool TableFile::holds_json() const {
 tl::expected<csv::Table, csv::Mistake> open_table(TableFile& file, csv::Table::Options options) {
   if (!file.holds_json()) return csv::Table::open(*file.in, options);
   options.header = csv::Header::kPresent;
-  return csv::Table::open(std::make_unique<JsonRecords>(*file.in), options);
+  return csv::Table::open(std::make_unique<JsonRecords>(*file.in, file.blank), options);
 }
 
 std::optional<EventTime> table_time(std::string_view field) {

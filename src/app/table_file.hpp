@@ -17,8 +17,11 @@ struct TableFile {
   std::string name;  ///< as complaints call it
   std::unique_ptr<std::istream> in;
 
-  /// Whether it begins as lines of JSON objects do. Before anything was read of it.
-  [[nodiscard]] bool holds_json() const;
+  std::uint64_t blank = 0;  ///< lines that were passed over at its beginning
+
+  /// Whether it begins as lines of JSON objects do, blank ones passed over. Before anything was
+  /// read of it.
+  [[nodiscard]] bool holds_json();
 };
 
 /// Opens a file. None when it cannot be, which was then said on the error output.

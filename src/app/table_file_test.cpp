@@ -34,6 +34,7 @@ TEST(TableFile, KnowsLinesOfJsonByTheirFirstByte) {
     return TableFile{"x", std::make_unique<std::istringstream>(text)};
   };
   EXPECT_TRUE(of("{\"a\":1}\n").holds_json());
+  EXPECT_TRUE(of("\n  {\"a\":1}\n").holds_json());
   EXPECT_FALSE(of("a\n1\n").holds_json());
   EXPECT_FALSE(of("").holds_json());
 }

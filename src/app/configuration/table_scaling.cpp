@@ -10,7 +10,8 @@ void add_scaling_settings(std::vector<Setting>& all) {
                  .help =
                      "Services whose load is kept, some 250 KiB each after a week; the one that "
                      "was told of least recently is forgotten beyond it, and counted, but none "
-                     "that has settings or an actor.",
+                     "that has settings or an actor, nor Liminal's own and those of its first "
+                     "sixteen upstreams, which are among them.",
                  .low = 1,
                  .high = 100'000,
                  .change = Change::kRestart});

@@ -4,6 +4,9 @@
 namespace liminal::api {
 namespace {
 
+/// At once: what judges metrics waits for them, .3 s each at worst.
+constexpr unsigned kForecastsMax = 4;
+
 void forecast_series(const std::shared_ptr<Call>& call) {
   ForecastRequest request;
   const auto read = [&request](json::Fields& in) { request = read_forecast(in); };
@@ -23,10 +26,13 @@ void forecast_series(const std::shared_ptr<Call>& call) {
 void Service::post_forecast(const CallPtr& call) {
   AnomalyPort* const port = anomalies_of(call);
   if (port == nullptr) return;
+  const bool room = forecasts_->fetch_add(1) < kForecastsMax;
+  const std::shared_ptr<void> place(nullptr, [count = forecasts_](void*) { --*count; });
+  if (!room) return call->answer(problem(Error{ErrorCode::kUnavailable, 0}, ""));
   later(
       call,
       [port](auto task) { return port->run(std::move(task)); },
-      [call] { forecast_series(call); });
+      [call, place] { forecast_series(call); });
 }
 
 }  // namespace liminal::api

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 #include "io/json/fields.hpp"
 #include "server/api/fake_anomalies.hpp"
@@ -173,6 +174,27 @@ TEST_F(ForecastTest, SaysWhatIsWrong) {
   EXPECT_THAT(ask(many + "]}").body, HasSubstr("20 fields are wrong"));
   metrics.busy = true;
   EXPECT_EQ(ask("{" + days(20) + "}").status, 503U);
+}
+
+TEST_F(ForecastTest, RefusesMoreThanAFewAtOnce) {
+  metrics.waits = true;
+  std::vector<unsigned> answers;
+  const auto post = [&] {
+    service.handle({"POST",
+                    "/forecast",
+                    {{"Host", "localhost"}, {"Content-Type", "application/json"}},
+                    "{" + days(20) + "}",
+                    "",
+                    true},
+                   [&](const http::Response& given) { answers.push_back(given.status); });
+  };
+  for (int i = 0; i < 6; ++i) post();
+  EXPECT_EQ(answers, (std::vector<unsigned>{503, 503}));
+  for (const auto& task : std::exchange(metrics.waiting, {})) task();
+  EXPECT_EQ(answers, (std::vector<unsigned>{503, 503, 200, 200, 200, 200}));
+  post();
+  EXPECT_EQ(answers.size(), 6U) << "there is room again";
+  metrics.waiting.clear();
 }
 
 TEST_F(ForecastTest, RefusesASeriesThatIsTooLong) {

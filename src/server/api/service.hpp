@@ -222,6 +222,9 @@ class Service {
   /// Of bodies; shared with those who wait, who may go after the service.
   const std::shared_ptr<std::atomic<std::size_t>> waiting_bytes_ =
       std::make_shared<std::atomic<std::size_t>>(0);
+  /// That wait or are made.
+  const std::shared_ptr<std::atomic<unsigned>> forecasts_ =
+      std::make_shared<std::atomic<unsigned>>(0);
   mutable std::mutex access_mutex_;
   AccessOptions access_;
   /// Texts are those of the tables of routes and methods.

@@ -179,7 +179,9 @@ void Anomaly::judge(Kept& kept,
   for (std::size_t k = 0; k < row.values.size(); ++k) {
     out.parts[k].metric = row.values[k].metric;
     const std::uint32_t watched = places.of[row.values[k].metric].watched;
-    if (watched != kNowhere) watched_[watched].score = static_cast<double>(out.parts[k].own.rarity);
+    if (watched == kNowhere) continue;
+    const bool suppressed = kept.source.series(row.values[k].metric).suppressed(row.at);
+    watched_[watched].score = suppressed ? 0 : static_cast<double>(out.parts[k].own.rarity);
   }
 }
 

@@ -284,6 +284,7 @@ TEST_F(AnomalyTest, KeepsQuietUntilTheTimeThatItsOwnerSaid) {
   const auto silent = again.score(batch("web", 1000, 10, 3), false);
   for (const novelty::RowScore& row : *silent) EXPECT_FALSE(row.is_anomaly());
   EXPECT_TRUE(alarmed.empty());
+  for (const auto& one : again.exported()) EXPECT_EQ(one.score, 0);
   EXPECT_EQ(again.describe("web", "cpu")->settings.suppress_until, second(1010));
   EXPECT_TRUE(again.score(batch("web", 1010, 1, 9), false)->front().is_anomaly());
   EXPECT_FALSE(alarmed.empty());
