@@ -9,8 +9,6 @@ namespace liminal::training {
 namespace {
 
 constexpr std::size_t kUsersMin = 10;
-/// Of each class among the rows that a search chooses by.
-constexpr std::size_t kChosenByMin = 20;
 
 bool enough_users(const learn::Table& table) {
   std::vector<std::uint64_t> users;
@@ -24,14 +22,7 @@ bool enough_users(const learn::Table& table) {
 bool tells(const learn::Table& table,
            const learn::Loss& loss,
            const learn::SearchOptions& options) {
-  const learn::Parts parts = learn::parts_of(table, loss, options);
-  if (!learn::problems_of(parts, table, loss).empty()) return false;
-  if (!loss.classes() || parts.folds()) return true;
-  std::size_t positives = 0;
-  const auto& valid = parts.splits.front().valid;
-  for (const std::uint32_t row : valid)
-    positives += learn::is_positive(table.labels[row]) ? 1U : 0U;
-  return positives >= kChosenByMin && valid.size() - positives >= kChosenByMin;
+  return learn::problems_of(learn::parts_of(table, loss, options), table, loss).empty();
 }
 
 }  // namespace
@@ -41,7 +32,11 @@ learn::Table searched(const learn::Table& all,
                       const learn::Loss& loss,
                       const learn::SearchOptions& options) {
   learn::Table table = all.chosen(rows);
-  if (loss.classes() && !enough_users(table)) table.groups.clear();
+  if (loss.classes()) {
+    table.times_s.clear();
+    if (!enough_users(table)) table.groups.clear();
+    return table;
+  }
   if (table.times_s.empty() && table.groups.empty()) return table;
   if (tells(table, loss, options)) return table;
   auto times = std::exchange(table.times_s, {});

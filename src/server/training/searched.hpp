@@ -10,10 +10,11 @@
 
 namespace liminal::training {
 
-/// The rows of a table that a search is given, with what it parts them by: times and users, as far
-/// as the rows that it then chooses by can tell anything. Of classes these are 20 of each, and
-/// users count from ten with positives on; else it parts by users, by time, or by chance, in this
-/// order. `all` must be valid and labelled.
+/// The rows of a table that a search is given, with what it parts them by: values by times and
+/// users, as far as the rows that it then chooses by can tell anything; else by users, by time, or
+/// by chance, in this order. Classes are parted by users where ten or more have positives, else by
+/// chance: probabilities are calibrated on the rows that it chooses by, and `shift_prior` takes
+/// their share of positives for that of all that is learnt from. `all` must be valid and labelled.
 [[nodiscard]] learn::Table searched(const learn::Table& all,
                                     std::span<const std::uint32_t> rows,
                                     const learn::Loss& loss,

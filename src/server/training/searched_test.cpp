@@ -42,23 +42,9 @@ Validation parted(const learn::Table& all, learn::Loss::Kind kind = learn::Loss:
   return learn::parts_of(searched(all, every, loss, options()), loss, options()).validation;
 }
 
-TEST(Searched, ByLaterRowsOfOtherUsersWhereTheseAreEnough) {
-  EXPECT_EQ(parted(made_up(400, 20)), Validation::kTimeGroups);
-}
-
-TEST(Searched, ByUsersWhereTheLastQuarterHoldsTooFewPositives) {
-  learn::Table early = made_up(400, 20);
-  for (std::size_t i = 0; i < early.rows(); ++i)
-    if (learn::is_positive(early.labels[i])) early.times_s[i] /= 4;
-  EXPECT_EQ(parted(early), Validation::kGroups);
-}
-
-TEST(Searched, ByTimeWhereTooFewUsersHavePositives) {
-  EXPECT_EQ(parted(made_up(60, 100)), Validation::kTime);
-  learn::Table early = made_up(60, 100);
-  for (std::size_t i = 0; i < early.rows(); ++i)
-    if (learn::is_positive(early.labels[i])) early.times_s[i] /= 4;
-  EXPECT_EQ(parted(early), Validation::kFolds) << "and by chance where neither tells anything";
+TEST(Searched, OfClassesByUsersWhereEnoughHavePositives) {
+  EXPECT_EQ(parted(made_up(400, 20)), Validation::kGroups);
+  EXPECT_EQ(parted(made_up(60, 100)), Validation::kFolds);
 }
 
 TEST(Searched, OfValuesByBoth) {
