@@ -12,6 +12,10 @@ struct ClientOptions {
 
   void add_to(CLI::App& command) {
     command.add_option("--api", api, "Where its API is")->type_name("URL")->envname("LIMINAL_API");
+    add_token_to(command);
+  }
+
+  void add_token_to(CLI::App& command) {
     command.add_option("--token", token, "The API's bearer token, when it has one")
         ->type_name("TOKEN")
         ->envname("LIMINAL_API_TOKEN");

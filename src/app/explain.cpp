@@ -6,7 +6,7 @@
 #include "app/command.hpp"
 #include "app/explain_replay.hpp"
 #include "app/explain_view.hpp"
-#include "app/http_get.hpp"
+#include "app/http_ask.hpp"
 #include "core/traffic/alert.hpp"
 #include "io/json/writer.hpp"
 #include "server/api/answers.hpp"

@@ -1,19 +1,23 @@
-// liminal models, liminal experiments: what the registry of a data directory holds, without a
-// server.
+// liminal models, liminal experiments: what the registry of a data directory holds, and, by
+// models_api, what a running server does.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "app/command.hpp"
 #include "app/configuration_options.hpp"
+#include "app/models_api.hpp"
+#include "app/models_view.hpp"
 #include "app/serve/model_keeper.hpp"
 #include "io/files/file_system.hpp"
 #include "io/json/time_text.hpp"
 #include "io/onnx/foreign.hpp"
 #include "io/sqlite/directory_lock.hpp"
+#include "server/api/model_answers.hpp"
 #include "server/registry/experiments.hpp"
 #include "server/registry/registry.hpp"
 
@@ -30,6 +34,10 @@ struct ModelArguments {
   std::uint32_t version = 0;
   std::string reason = "loaded by an operator";
   std::uint64_t experiment = 0;
+  ClientOptions server;
+  CLI::Option* api = nullptr;  ///< of verbs that may ask a server instead
+
+  [[nodiscard]] bool asks_server() const { return api != nullptr && api->count() > 0; }
 };
 
 SteadyTime wall_clock() {
@@ -158,6 +166,8 @@ ExitCode history(const ModelArguments& arguments) {
 
 ExitCode load(const ModelArguments& arguments) {
   if (arguments.reason.empty()) return complain("--reason is empty: the history is to say why");
+  if (arguments.asks_server())
+    return load_by_api(arguments.server, arguments.name, arguments.version);
   ExitCode failed{};
   const auto opened = open(arguments, true, failed);
   if (!opened) return failed;
@@ -205,36 +215,28 @@ ExitCode list_experiments(const ModelArguments& arguments) {
 }
 
 ExitCode show_experiment(const ModelArguments& arguments) {
+  if (arguments.asks_server())
+    return show_experiment_by_api(arguments.server, arguments.experiment);
   ExitCode failed{};
   const auto opened = open(arguments, false, failed);
   if (!opened) return failed;
   const registry::Experiments all(*opened->registry, &wall_clock);
   const auto view = all.view(arguments.experiment);
   if (!view) return complain(view.error().text);
-  const bool split = view->options.mode == learn::ExperimentOptions::Mode::kSplit;
-  fmt::print("{} of {}, {} against {}: {}\n",
-             split ? "split" : "shadow",
-             view->model,
-             view->champion,
-             view->challenger,
-             view->state);
-  fmt::print("judged: {:.0f} and {:.0f}, difference {}\n",
-             view->judged[0],
-             view->judged[1],
-             view->difference ? fmt::format("{:.5g}", *view->difference) : "not known yet");
-  if (!split && view->scored > 0)
-    fmt::print("scored: {:.0f}, agreement {:.3f}\n", view->scored, view->agreement);
-  if (view->latency_us[0] && view->latency_us[1])
-    fmt::print(
-        "microseconds a row: {:.2f} and {:.2f}\n", *view->latency_us[0], *view->latency_us[1]);
-  for (const auto& decision : view->decisions)
-    fmt::print("{}  {}  difference {:.5g}, {:.0f} rows: {}\n",
-               time_of(decision.time),
-               decision.state,
-               decision.difference,
-               decision.rows,
-               decision.text);
+  json::Writer text;
+  api::write(*view, text);
+  fmt::print("{}", render_experiment(nlohmann::json::parse(text.text(), nullptr, false)));
   return ExitCode::kDone;
+}
+
+/// A running server that a verb asks, when it is named, instead of opening a directory.
+CLI::Option* add_server(CLI::App& verb, ModelArguments& arguments) {
+  verb.remove_option(verb.get_option("--api"));  // of the configuration: where a server listens
+  arguments.api =
+      verb.add_option("--api", arguments.server.api, "Ask the server whose API is there")
+          ->type_name("URL");
+  arguments.server.add_token_to(verb);
+  return arguments.api;
 }
 
 CLI::App* add_verb(CLI::App& parent,
@@ -252,10 +254,13 @@ CLI::App* add_verb(CLI::App& parent,
 }  // namespace
 
 void add_models(CLI::App& parent, Run& chosen) {
-  auto* command = parent.add_subcommand("models", "Versions of models in a data directory");
+  auto* command = parent.add_subcommand("models", "Versions of models, and their training");
   command->require_subcommand(1);
   command->footer(
-      "\nReads beside a server that runs; `load` and `add` are for a directory that none uses.\n");
+      "\nlist and history read a data directory, also beside a server that runs; add is for one "
+      "that\n"
+      "no server uses, and so is load without --api. train, unload, report and jobs ask a running\n"
+      "server.\n");
   const auto arguments = [] { return std::make_shared<ModelArguments>(); };
   add_verb(*command, "list", "Every model with its versions", arguments(), chosen, &list);
   auto own = arguments();
@@ -267,7 +272,8 @@ void add_models(CLI::App& parent, Run& chosen) {
       *command, "load", "Make a version champion; an older one is a rollback", own, chosen, &load);
   verb->add_option("NAME", own->name)->required();
   verb->add_option("--version", own->version, "Which; without, what was last champion");
-  verb->add_option("--reason", own->reason, "For the history");
+  verb->add_option("--reason", own->reason, "For the history of a directory")
+      ->excludes(add_server(*verb, *own));
   own = arguments();
   verb = add_verb(*command,
                   "add",
@@ -283,6 +289,7 @@ void add_models(CLI::App& parent, Run& chosen) {
   verb->add_option("--line", own->bringing.line, "The score from which on it is an alarm");
   verb->add_option("--usual", own->bringing.usual, "A row of ordinary values, for explanations")
       ->delimiter(',');
+  add_model_calls(*command, chosen);
 }
 
 void add_experiments(CLI::App& parent, Run& chosen) {
@@ -291,9 +298,11 @@ void add_experiments(CLI::App& parent, Run& chosen) {
   auto own = std::make_shared<ModelArguments>();
   add_verb(*command, "list", "Every experiment", own, chosen, &list_experiments);
   own = std::make_shared<ModelArguments>();
-  add_verb(*command, "show", "The decision log of one", own, chosen, &show_experiment)
-      ->add_option("ID", own->experiment)
-      ->required();
+  auto* verb = add_verb(
+      *command, "show", "What one found, and its decision log", own, chosen, &show_experiment);
+  verb->add_option("ID", own->experiment)->required();
+  add_server(*verb, *own);
+  add_experiment_calls(*command, chosen);
 }
 
 }  // namespace liminal::app

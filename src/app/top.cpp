@@ -11,7 +11,7 @@
 
 #include "app/client_options.hpp"
 #include "app/command.hpp"
-#include "app/http_get.hpp"
+#include "app/http_ask.hpp"
 #include "app/top_view.hpp"
 
 namespace liminal::app {

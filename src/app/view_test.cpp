@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "app/explain_view.hpp"
-#include "app/http_get.hpp"
+#include "app/http_ask.hpp"
 #include "app/top_view.hpp"
 
 namespace liminal::app {

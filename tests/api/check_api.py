@@ -409,6 +409,14 @@ def check_models(api):
         api.ask("DELETE", path, (200, 409))
     else:
         assert job["rows_missing"] > 0, job
+    every = api.ask("POST", "/ml/models/train", (202, 409), {**wish, "model_name": "all"})
+    assert "jobs" in every and len(every["jobs"]) == 3 or every["rows_missing"] > 0, every
+    for one in every.get("jobs", []):
+        assert (one["job_id"] is None) == (one["problem"] is not None), one
+        if one["job_id"]:
+            api.ask("DELETE", "/ml/jobs/" + one["job_id"], (200, 409))
+    from_file = {"model_name": "all", "data_source": "file", "file": "x.csv"}
+    assert paths_of(api.ask("POST", "/ml/models/train", 422, from_file)) == ["data_source"]
     api.ask("GET", "/ml/jobs?limit=3", 200)
     api.ask("GET", "/ml/learning", 200)
     api.ask("GET", "/ml/jobs/12345", 404)

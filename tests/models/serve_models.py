@@ -296,6 +296,40 @@ def command(program, *arguments):
     return done.returncode, done.stdout, done.stderr
 
 
+def check_calls(program, server):
+    """The commands that ask the running server."""
+    api = ["--api", "http://%s:%d" % server.api]
+    code, out, err = command(program, "models", "train", "--all", "--fits-max", "8", "--keep", *api)
+    # Minutes of its load are not there yet: said, and the others are trained.
+    assert code == 1 and "load_prediction: " in err and "anomaly_detection" not in err, (out, err)
+    assert "version 3 of anomaly_detection is challenger" in out, out
+    assert "version 1 of user_behavior is challenger" in out, out
+    code, out, _ = command(program, "models", "jobs", *api)
+    assert code == 0 and "version 1 of user_behavior" in out, out
+    number = next(line.split()[0] for line in out.splitlines() if "user_behavior" in line)
+    code, out, err = command(program, "models", "jobs", number, "--cancel", *api)
+    assert code == 1 and "ended" in err, (out, err)
+    code, out, _ = command(program, "models", "report", MODEL, "--version", "1", *api)
+    assert code == 0 and json.loads(out)["split"], out
+    code, out, _ = command(program, "models", "report", MODEL, "--page", *api)
+    assert code == 0 and out.startswith("<!doctype html>"), out[:80]
+    code, out, _ = command(program, "models", "load", "user_behavior", "--version", "1", *api)
+    assert code == 0 and "version 1 of user_behavior is champion" in out, out
+    code, out, _ = command(program, "models", "unload", "user_behavior", *api)
+    assert code == 0 and "no champion" in out, out
+    code, out, _ = command(program, "experiments", "begin", MODEL, "--challenger", "3", *api)
+    assert code == 0 and "3: running" in out, out
+    number = out.split()[1]
+    code, out, _ = command(program, "experiments", "show", number, *api)
+    assert code == 0 and "3: running" in out, out
+    code, out, _ = command(program, "experiments", "stop", number, *api)
+    assert code == 0 and "3: stopped" in out and "an operator" in out, out
+    code, _, err = command(program, "models", "unload", "../nobody", *api)
+    assert code == 1 and err.startswith("liminal: "), err
+    code, _, err = command(program, "models", "jobs", "--api", "http://127.0.0.1:1")
+    assert code == 1 and "nobody listens" in err, err
+
+
 def check_commands(program, data, running):
     code, out, _ = command(program, "models", "list", "--data", data)
     assert code == 0 and MODEL in out and "champion" in out, out
@@ -339,10 +373,11 @@ def main():
         assert server.ask("DELETE", path)["state"] == "stopped"
         swap_under_load(server)
         check_commands(arguments.program, data, running=True)
+        check_calls(arguments.program, server)
         status = server.ask("GET", "/ml/status")["model_manager"]
         assert MODEL in status["models"] and status["jobs"] == 0, status
         metrics = server.ask("GET", "/metrics")
-        assert 'liminal_training_runs_total{model="anomaly_detection",status="succeeded"} 2' in metrics
+        assert 'liminal_training_runs_total{model="anomaly_detection",status="succeeded"} 3' in metrics
         assert 'liminal_inference_seconds_count{model="anomaly_detection"}' in metrics
         checks = {one["name"]: one for one in server.ask("GET", "/readyz?verbose")["checks"]}
         assert checks["champions"]["ok"], checks

@@ -75,6 +75,8 @@ Problems validate(const ModelDefinition& definition) {
   Problems problems;
   if (!is_name(definition.name))
     problems.push_back({"name", "must be 1 to 64 letters, digits, \"_\" and \"-\""});
+  if (definition.name == kAllModels)
+    problems.push_back({"name", "must not be \"all\", which stands for the first three models"});
   if (definition.features.empty() || definition.features.size() > 256)
     problems.push_back({"features", "must be 1 to 256"});
   std::vector<std::string> sorted = definition.features;

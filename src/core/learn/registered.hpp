@@ -50,6 +50,8 @@ inline constexpr std::string_view kUserBehavior = "user_behavior";
 
 /// The three that are there from the start.
 [[nodiscard]] std::vector<ModelDefinition> first_models();
+/// Stands for these three where one training is asked for; no model is called so.
+inline constexpr std::string_view kAllModels = "all";
 
 /// "NAME TASK TARGET FEATURE,FEATURE,…" as a definition is configured; "-" for no target. Nothing
 /// when it is not of this form.

@@ -81,6 +81,8 @@ void write_arms(std::string_view name, const T (&values)[2], json::Writer& out) 
   out.end_object();
 }
 
+}  // namespace
+
 void write(const learn::ExperimentView& view, json::Writer& out) {
   const bool split = view.options.mode == Mode::kSplit;
   out.begin_object();
@@ -132,8 +134,6 @@ void write(const learn::ExperimentView& view, json::Writer& out) {
   out.end_array();
   out.end_object();
 }
-
-}  // namespace
 
 void Service::list_experiments(const CallPtr& call) {
   with_models(call, [call](ModelsPort& port) {

@@ -17,6 +17,7 @@ class FakeModels : public ModelsPort {
   std::vector<learn::TrainingJob> all_jobs;
   std::vector<learn::ExperimentView> all_experiments;
   std::uint64_t rows_missing = 0;      ///< trainings are refused while it is not 0
+  std::string refused;                 ///< a model for which five rows are missing
   std::size_t asked = 0;               ///< predictions
   learn::Bringing brought;             ///< the last
   models::Scorer::AnswerRows foreign;  ///< computes every version when it is there
@@ -102,8 +103,9 @@ class FakeModels : public ModelsPort {
     if (find(request.model) == nullptr)
       return tl::unexpected(learn::Refusal{
           ErrorCode::kOutOfRange, "", {{"model_name", "is no model that is known"}}});
-    if (rows_missing > 0)
-      return tl::unexpected(learn::Refusal{ErrorCode::kConflict, "too few rows", {}, rows_missing});
+    const std::uint64_t missing = request.model == refused ? 5 : rows_missing;
+    if (missing > 0)
+      return tl::unexpected(learn::Refusal{ErrorCode::kConflict, "too few rows", {}, missing});
     learn::TrainingJob job;
     job.id = all_jobs.size() + 1;
     job.request = request;

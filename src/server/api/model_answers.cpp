@@ -97,6 +97,14 @@ void write_explanation(const models::Metadata& metadata,
   out.end_object();
 }
 
+/// All that a refusal says, in one line.
+std::string words(const learn::Refusal& refusal) {
+  std::string text = refusal.text;
+  for (const Problem& each : refusal.problems)
+    text += (text.empty() ? "" : "; ") + each.key + " " + each.text;
+  return text;
+}
+
 void read_row(const json::Value& value,
               const std::string& path,
               const models::Metadata& metadata,
@@ -250,7 +258,39 @@ learn::TrainRequest read_train_request(json::Fields& in) {
     in.wrong("file", "is needed when data_source is file");
   if (request.source != learn::DataSource::kFile && !request.file.empty())
     in.wrong("file", "is for data_source file alone");
+  if (request.source == learn::DataSource::kFile && request.model == learn::kAllModels)
+    in.wrong("data_source", "must be store or recent_features for all: a file is of one model");
   return request;
+}
+
+http::Response train_all(ModelsPort& port, const learn::TrainRequest& request) {
+  learn::Refusal none;
+  bool begun = false;
+  json::Writer out;
+  out.begin_object();
+  out.key("jobs");
+  out.begin_array();
+  for (const learn::ModelDefinition& definition : learn::first_models()) {
+    learn::TrainRequest one = request;
+    one.model = definition.name;
+    const auto job = port.train(one);
+    out.begin_object();
+    out.field("model_name", one.model);
+    out.key("job_id");
+    out.value_or_null(job ? std::to_string(job->id) : "");
+    out.key("problem");
+    out.value_or_null(job ? "" : words(job.error()));
+    out.field("rows_missing", job ? 0 : job.error().rows_missing);
+    out.end_object();
+    begun = begun || job;
+    if (job) continue;
+    none.code = none.text.empty() ? job.error().code : none.code;
+    none.text += (none.text.empty() ? "" : "; ") + one.model + ": " + words(job.error());
+    none.rows_missing += job.error().rows_missing;
+  }
+  out.end_array();
+  out.end_object();
+  return begun ? json_response(std::move(out), 202) : problem(none);
 }
 
 std::vector<float> read_feature_rows(const PredictRequest& request,

@@ -17,6 +17,7 @@ namespace liminal::api {
 void write(const learn::ModelState& state, json::Writer& out);
 void write(const learn::AliasChange& change, json::Writer& out);
 void write(const learn::TrainingJob& job, json::Writer& out);
+void write(const learn::ExperimentView& view, json::Writer& out);
 
 [[nodiscard]] learn::TrainRequest read_train_request(json::Fields& in);
 
@@ -44,6 +45,9 @@ void write_prediction(const models::Metadata& metadata,
                       const models::Prediction& said,
                       const models::Explanation* why,
                       json::Writer& out);
+
+/// Begins a training of each of the first models and tells of each; refused when none begins.
+[[nodiscard]] http::Response train_all(ModelsPort& port, const learn::TrainRequest& request);
 
 /// What a foreign model could not answer: 422 for rows to which it gives no number, else 503.
 [[nodiscard]] http::Response unanswered(const Error& error);

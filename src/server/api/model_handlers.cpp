@@ -220,6 +220,7 @@ void Service::train_model(const CallPtr& call) {
   auto request = std::make_shared<learn::TrainRequest>();
   if (!read_body(*call, [&](json::Fields& in) { *request = read_train_request(in); })) return;
   with_models(call, [call, request](ModelsPort& port) {
+    if (request->model == learn::kAllModels) return call->answer(train_all(port, *request));
     const auto job = port.train(*request);
     if (!job) return call->answer(problem(job.error()));
     json::Writer out;

@@ -238,6 +238,28 @@ TEST_F(ModelHandlers, TrainsByAJobThatCanBeWatchedAndCancelled) {
   EXPECT_EQ(json::parse(ask("GET", "/ml/jobs").body)["count"], 1);
 }
 
+TEST_F(ModelHandlers, TrainsTheFirstModelsWithOneCallAndTellsOfEach) {
+  port.refused = "load_prediction";
+  const auto answer =
+      ask("POST", "/ml/models/train", R"({"model_name":"all","data_source":"store","seed":7})");
+  ASSERT_EQ(answer.status, 202U);
+  EXPECT_EQ(json::parse(answer.body)["jobs"],
+            json::parse(R"([
+    {"model_name":"anomaly_detection","job_id":"1","problem":null,"rows_missing":0},
+    {"model_name":"load_prediction","job_id":null,"problem":"too few rows","rows_missing":5},
+    {"model_name":"user_behavior","job_id":"2","problem":null,"rows_missing":0}])"));
+  EXPECT_EQ(port.all_jobs[1].request.seed, 7U);
+  port.rows_missing = 12;
+  const auto none =
+      ask("POST", "/ml/models/train", R"({"model_name":"all","data_source":"store"})");
+  EXPECT_EQ(none.status, 409U);
+  EXPECT_EQ(json::parse(none.body)["rows_missing"], 29);
+  EXPECT_THAT(none.body, testing::HasSubstr("load_prediction: too few rows; user_behavior: too few"));
+  const auto file = ask(
+      "POST", "/ml/models/train", R"({"model_name":"all","data_source":"file","file":"x.csv"})");
+  EXPECT_THAT(wrong_paths(file), testing::ElementsAre("data_source"));
+}
+
 TEST_F(ModelHandlers, SaysHowManyRowsAreMissing) {
   port.rows_missing = 12;
   const auto few = ask(

@@ -1,4 +1,4 @@
-#include "app/http_get.hpp"
+#include "app/http_ask.hpp"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -88,8 +88,8 @@ tl::expected<HttpAnswer, std::string> parse_answer(std::string_view raw) {
   return answer;
 }
 
-tl::expected<HttpAnswer, std::string> http_get(std::string_view base,
-                                               std::string_view path,
+tl::expected<HttpAnswer, std::string> http_ask(std::string_view base,
+                                               const HttpQuestion& question,
                                                std::string_view token,
                                                Duration timeout) {
   constexpr std::string_view kScheme = "http://";
@@ -101,11 +101,13 @@ tl::expected<HttpAnswer, std::string> http_get(std::string_view base,
     return Failure(fmt::format("{}: is no http://HOST:PORT", base));
   auto socket = epoll::connect(addresses->front());
   if (!socket) return Failure(fmt::format("{}: nobody listens there", base));
-  const std::string request = fmt::format(
-      "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}\r\n",
-      path,
-      host,
-      token.empty() ? std::string() : fmt::format("Authorization: Bearer {}\r\n", token));
+  std::string request = fmt::format(
+      "{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", question.method, question.path, host);
+  if (!token.empty()) request += fmt::format("Authorization: Bearer {}\r\n", token);
+  if (!question.body.empty())
+    request += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n",
+                           question.body.size());
+  request += fmt::format("\r\n{}", question.body);
   const auto raw = exchange(*socket, request, Clock::now() + timeout);
   if (!raw) return Failure(fmt::format("{}: {}", base, raw.error()));
   auto answer = parse_answer(*raw);
