@@ -18,7 +18,7 @@ using learn::refusal;
 constexpr std::size_t kRowsMax = 200'000;
 
 api::Predictor predictor_of(const registry::Served& served) {
-  return {served.version, served.scorer};
+  return {served.version, served.scorer, served.batches};
 }
 
 tl::expected<std::vector<learn::ModelDefinition>, std::string> definitions_of(
@@ -151,6 +151,13 @@ Asked<api::Predictor> ModelsOf::predictor(const std::string& model,
                                           std::optional<std::uint32_t> version,
                                           std::string_view user) {
   auto served = answers_.served(model, version, user);
+  if (!served) return tl::unexpected(served.error());
+  return predictor_of(**served);
+}
+
+Asked<api::Predictor> ModelsOf::batch_predictor(const std::string& model,
+                                                std::optional<std::uint32_t> version) {
+  const auto served = registry_->for_batches(model, version);
   if (!served) return tl::unexpected(served.error());
   return predictor_of(**served);
 }

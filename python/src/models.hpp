@@ -75,8 +75,10 @@ class ModelsOf final : public api::ModelsPort {
   learn::Asked<std::string> report(const std::string& model,
                                    std::uint32_t version,
                                    bool page) override;
-  learn::Asked<std::string> file(const std::string& model, std::uint32_t version) override {
-    return registry_->file(model, version);
+  learn::Asked<std::string> file(const std::string& model,
+                                 std::uint32_t version,
+                                 bool batches) override {
+    return registry_->file(model, version, batches);
   }
   learn::Asked<std::uint32_t> load(const std::string& model,
                                    std::optional<std::uint32_t> version) override;
@@ -99,6 +101,8 @@ class ModelsOf final : public api::ModelsPort {
   learn::Asked<api::Predictor> predictor(const std::string& model,
                                          std::optional<std::uint32_t> version,
                                          std::string_view user) override;
+  learn::Asked<api::Predictor> batch_predictor(const std::string& model,
+                                               std::optional<std::uint32_t> version) override;
   void predicted(const api::Prediction& prediction) override;
 
   /// What a person said of an alert: experiments compare versions by it.
@@ -168,7 +172,9 @@ class ModelCopies final : public api::ModelsPort {
   learn::Asked<std::string> report(const std::string&, std::uint32_t, bool) override {
     return elsewhere();
   }
-  learn::Asked<std::string> file(const std::string&, std::uint32_t) override { return elsewhere(); }
+  learn::Asked<std::string> file(const std::string&, std::uint32_t, bool) override {
+    return elsewhere();
+  }
   learn::Asked<std::uint32_t> load(const std::string&, std::optional<std::uint32_t>) override {
     return elsewhere();
   }

@@ -30,6 +30,11 @@ std::string words_of_problem(const HttpAnswer& answer) {
     for (const json& each : *errors)
       if (each.is_object())
         words += fmt::format("; {} {}", text(each, "path"), text(each, "detail"));
+  const auto differences = problem.find("differences");
+  if (differences != problem.end() && differences->is_array())
+    for (const json& each : *differences)
+      if (each.is_object())
+        words += fmt::format("\n  {:<24}  {}", text(each, "feature"), text(each, "difference"));
   return words;
 }
 

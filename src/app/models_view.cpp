@@ -62,12 +62,14 @@ std::string render_job(const json& job) {
     out += fmt::format("  {}\n", text(reason));
   const json& board = part(job, "leaderboard");
   if (board.empty()) return out;
-  out += fmt::format("  {:>10}  {:>5}  {:>8}  recipe\n", "score", "fits", "seconds");
+  out += fmt::format(
+      "  {:>10}  {:>5}  {:>8}  {:>8}  recipe\n", "score", "fits", "seconds", "µs a row");
   for (const json& line : board)
-    out += fmt::format("  {:>10}  {:>5}  {:>8}  {}\n",
+    out += fmt::format("  {:>10}  {:>5}  {:>8}  {:>8}  {}\n",
                        number(part(line, "score"), "{:.5g}", "-"),
                        number(part(line, "fits"), "{:.0f}", "-"),
                        number(part(line, "cost_s"), "{:.2f}", "-"),
+                       number(part(line, "us_a_row"), "{:.3g}", "-"),
                        text(line, "recipe"));
   return out;
 }

@@ -14,7 +14,7 @@ using nlohmann::json;
 json job() {
   return json::parse(R"({"job_id":"3","model_name":"anomaly_detection","state":"succeeded",
     "created":"2026-03-01T12:00:03.000Z","progress":1,"problem":null,
-    "leaderboard":[{"recipe":"boosted \u001btrees","score":0.9134567,"fits":5,"cost_s":0.25}],
+    "leaderboard":[{"recipe":"boosted \u001btrees","score":0.9134567,"fits":5,"cost_s":0.25,"us_a_row":1.234}],
     "result":{"version":2,"alias":"champion","reasons":["better: AUC 0.91 to 0.84"],"report":"/r"}})");
 }
 
@@ -22,8 +22,8 @@ TEST(ModelsView, SaysWhatCameOfAJobAndWhy) {
   EXPECT_EQ(render_job(job()),
             "job 3: version 2 of anomaly_detection is champion\n"
             "  better: AUC 0.91 to 0.84\n"
-            "       score   fits   seconds  recipe\n"
-            "     0.91346      5      0.25  boosted ?trees\n");
+            "       score   fits   seconds  µs a row  recipe\n"
+            "     0.91346      5      0.25      1.23  boosted ?trees\n");
   json failed = job();
   failed["state"] = "failed";
   failed["result"] = nullptr;
@@ -74,6 +74,10 @@ TEST(ApiClient, TellsAProblemInWords) {
                               R"({"detail":"2 fields are wrong","errors":[
                                 {"path":"a","detail":"is b"},{"path":"c","detail":"is d"}]})"}),
             "2 fields are wrong; a is b; c is d");
+  EXPECT_EQ(words_of_problem({409,
+                              R"({"detail":"no","differences":[
+                                {"feature":"size","difference":"is missing"}]})"}),
+            "no\n  size                      is missing");
   EXPECT_EQ(words_of_problem({502, "<html>"}), "the server answers 502");
 }
 

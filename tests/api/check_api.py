@@ -394,8 +394,14 @@ def check_models(api):
     if model["champion"]:
         api.ask("POST", versions + "?output=y&line=.9&column=0&file=net.onnx", 201, "a model", kind=raw)
     api.ask("GET", "/ml/models/anomaly_detection/versions/1/file", trained)
+    api.ask("GET", "/ml/models/anomaly_detection/versions/2/file?batch=true", trained)
+    api.ask("GET", "/ml/models/anomaly_detection/versions/1/file?batch", 404)
+    api.ask("POST", "/ml/models/predict", trained, {**wish, "batch": True})
+    api.ask("POST", "/ml/models/predict", trained, {**wish, "features": [row, row], "batch": True})
     api.ask("GET", "/ml/models/nobody/versions/1/file", 404)
     api.ask("POST", "/ml/models/anomaly_detection/load", trained, {"version": 1})
+    if model["champion"]:  # the fake knows a version of other features
+        api.ask("POST", "/ml/models/anomaly_detection/load", 409, {"version": 9})
     api.ask("POST", "/ml/models/nobody/load", 404, {})
     api.ask("POST", "/ml/models/anomaly_detection/load", 422, {"version": "x"})
     api.ask("POST", "/ml/models/train", 422, {"model_name": "nobody", "data_source": "store"})

@@ -167,6 +167,10 @@ def check_predictions(server):
               "data": [list(one.values()) for one in rows]}
     said = server.ask("POST", f"/v2/models/{MODEL}/infer", 200, {"inputs": [tensor]})
     assert said["outputs"][0]["data"] == [one["prediction"] for one in both], (said, both)
+    kept = {one["version"]: one["for_batches"] for one in model(server)["versions"]}
+    for version, beside in kept.items():
+        batch = predict(server, features=rows, batch=True, version=version)
+        assert batch["for_batches"] == (beside is not None) and len(batch["predictions"]) == 2, batch
     predict(server, 422, features={"messages_per_minute": 1})
     predict(server, 404, version=99)
 
@@ -292,7 +296,7 @@ def kill_while_promoting(program, data, server, random_, rounds):
 
 
 def command(program, *arguments):
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=PATIENCE_S)
     return done.returncode, done.stdout, done.stderr
 
 

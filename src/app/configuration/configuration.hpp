@@ -85,6 +85,7 @@ struct Configuration {
     Duration row_budget = std::chrono::microseconds{5};
     std::uint64_t memory_max = std::uint64_t{8} << 20;
     std::uint64_t rows_bytes_max = std::uint64_t{256} << 20;  ///< of a table read from a file
+    std::uint32_t versions_kept = 50;                         ///< of a model, beside those in use
   } models;
 
   struct Learning {

@@ -202,6 +202,14 @@ void add_models(Settings& all) {
                  .high = 1LL << 36,
                  .unit = Unit::kBytes,
                  .change = Change::kRestart});
+  all.push_back({.key = "models.versions_kept",
+                 .slot = [](C& c) -> Slot { return &c.models.versions_kept; },
+                 .help = "How many of the newest versions of a model are kept. Beyond them stay "
+                         "champion and challenger, what was last champion, whom these and the kept "
+                         "ones were measured against, and versions of experiments.",
+                 .low = 2,
+                 .high = 100'000,
+                 .change = Change::kRestart});
   all.push_back({.key = "models.kenning",
                  .slot = [](C& c) -> Slot { return &c.models.kenning; },
                  .help =

@@ -96,6 +96,7 @@ registry::Registry::Options registry_options(const Configuration& configuration)
   registry::Registry::Options options;
   options.folder = (std::filesystem::path(configuration.data) / "models").string();
   options.definitions = model_definitions(configuration);
+  options.versions_kept = configuration.models.versions_kept;
   options.foreign = {configuration.models.onnxruntime,
                      configuration.models.provider,
                      static_cast<int>(configuration.models.threads)};
@@ -223,8 +224,10 @@ void ModelKeeper::note(std::string_view actor,
       parts_.clock.now(), std::string(actor), std::move(action), model, std::move(detail)});
 }
 
-Asked<std::string> ModelKeeper::file(const std::string& model, std::uint32_t version) {
-  return registry_->file(model, version);
+Asked<std::string> ModelKeeper::file(const std::string& model,
+                                     std::uint32_t version,
+                                     bool batches) {
+  return registry_->file(model, version, batches);
 }
 
 bool ModelKeeper::lacks(const std::string& model, const std::string& sha256) const {
@@ -350,6 +353,13 @@ Asked<api::Predictor> ModelKeeper::predictor(const std::string& model,
   auto served = answers_.served(model, version, user);
   if (!served) return tl::unexpected(served.error());
   return api::Predictor{(*served)->version, (*served)->scorer};
+}
+
+Asked<api::Predictor> ModelKeeper::batch_predictor(const std::string& model,
+                                                   std::optional<std::uint32_t> version) {
+  const auto served = registry_->for_batches(model, version);
+  if (!served) return tl::unexpected(served.error());
+  return api::Predictor{(*served)->version, (*served)->scorer, (*served)->batches};
 }
 
 void ModelKeeper::predicted(const api::Prediction& prediction) {

@@ -70,7 +70,9 @@ class ModelKeeper final : public api::ModelsPort {
   learn::Asked<std::string> report(const std::string& model,
                                    std::uint32_t version,
                                    bool page) override;
-  learn::Asked<std::string> file(const std::string& model, std::uint32_t version) override;
+  learn::Asked<std::string> file(const std::string& model,
+                                 std::uint32_t version,
+                                 bool batches) override;
   learn::Asked<std::uint32_t> load(const std::string& model,
                                    std::optional<std::uint32_t> version) override;
   learn::Asked<void> unload(const std::string& model) override;
@@ -86,6 +88,8 @@ class ModelKeeper final : public api::ModelsPort {
   learn::Asked<api::Predictor> predictor(const std::string& model,
                                          std::optional<std::uint32_t> version,
                                          std::string_view user) override;
+  learn::Asked<api::Predictor> batch_predictor(const std::string& model,
+                                               std::optional<std::uint32_t> version) override;
   void predicted(const api::Prediction& prediction) override;
   std::vector<learn::LearningView> learning() override;
 

@@ -66,6 +66,13 @@ inline constexpr std::string_view kAllModels = "all";
 
 using NamedFigures = std::vector<std::pair<std::string, double>>;
 
+/// What is kept beside a version for batches (`BatchModel`), as a file.
+struct BatchFile {
+  std::string sha256;  ///< hexadecimal
+  std::uint64_t bytes = 0;
+  double us_row = 0;
+};
+
 /// One trained model as it was published. Nothing of it ever changes.
 struct ModelVersion {
   std::string model;
@@ -81,6 +88,7 @@ struct ModelVersion {
   NamedFigures metrics;      ///< on held-out rows
   std::vector<std::string> features;
   std::string report;  ///< JSON: data, split, leaderboard, promotion
+  std::optional<BatchFile> batches{};
 };
 
 enum class Alias : std::uint8_t { kChampion, kChallenger };
@@ -134,6 +142,7 @@ struct JobLine {
   double score = 0;  ///< larger is better
   std::uint32_t fits = 0;
   double cost_s = 0;
+  double us_row = 0, memory_bytes = 0;  ///< of one of its models; 0: not known
 };
 
 struct TrainingJob {
@@ -203,6 +212,12 @@ struct Bringing {
   std::string file;                   ///< its name, for the history
 };
 
+/// A model that is too dear to answer where its model is asked, but better: for batches.
+struct BatchModel {
+  models::Model model;
+  double us_row = 0;  ///< as it was measured
+};
+
 /// What a trainer gives back.
 struct TrainedModel {
   models::Model model;
@@ -212,6 +227,7 @@ struct TrainedModel {
   /// The model that was judged, when what answers was fitted to more rows after that: the next
   /// training compares with it, for it has not seen the rows that judge.
   std::optional<models::Model> judged;
+  std::optional<BatchModel> batches;  ///< kept beside
   std::string fingerprint;
   NamedFigures metrics;
   std::string report;                ///< JSON

@@ -39,6 +39,7 @@ class FakeModels : public ModelsPort {
       version.report = "{\"split\":{\"how\":\"later rows of other users\"}}";
       states[0].versions.push_back(version);
     }
+    states[0].versions[0].batches = {std::string(64, 'b'), 9000, 60};
     states[0].champion = 2;
     states[0].challenger = 1;
   }
@@ -79,7 +80,10 @@ class FakeModels : public ModelsPort {
       return learn::refusal(ErrorCode::kMissing, "there is no such version");
     return page ? "<!doctype html>\n" : state->versions[0].report;
   }
-  learn::Asked<std::string> file(const std::string& model, std::uint32_t version) override {
+  learn::Asked<std::string> file(const std::string& model,
+                                 std::uint32_t version,
+                                 bool batches) override {
+    if (batches && version != 2) return learn::refusal(ErrorCode::kMissing, "nothing beside");
     if (find(model) == nullptr || version < 1 || version > 2)
       return learn::refusal(ErrorCode::kMissing, "no such version");
     return std::string("\x08\x07onnx\0\xff", 8);
@@ -87,6 +91,9 @@ class FakeModels : public ModelsPort {
   learn::Asked<std::uint32_t> load(const std::string& model,
                                    std::optional<std::uint32_t> version) override {
     learn::ModelState* state = find(model);
+    if (version == 9)
+      return tl::unexpected(learn::Refusal{
+          ErrorCode::kConflict, "its features are not those of it", {{"size", "is missing"}}});
     if (state == nullptr || state->versions.empty() || version.value_or(1) > 2)
       return learn::refusal(ErrorCode::kMissing, "no such version");
     state->champion = version.value_or(2);
@@ -211,6 +218,12 @@ class FakeModels : public ModelsPort {
     auto scorer = models::Scorer::own(std::move(made));
     if (!scorer) return learn::refusal(ErrorCode::kMalformed, "no scorer");
     return Predictor{number, std::move(*scorer)};
+  }
+  learn::Asked<Predictor> batch_predictor(const std::string& model,
+                                          std::optional<std::uint32_t> version) override {
+    auto found = predictor(model, version, "");
+    if (found) found->batches = found->version == 2;
+    return found;
   }
   void predicted(const Prediction& prediction) override { asked += prediction.said.size(); }
 

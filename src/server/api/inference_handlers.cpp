@@ -30,6 +30,19 @@ bool is_number_type(std::string_view type) {
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
+/// Whether a value is one that a type can hold; missing ones are.
+bool holds(std::string_view type, float value) {
+  if (type.starts_with("FP") || std::isnan(value)) return true;
+  if (type == "BOOL") return value == 0 || value == 1;
+  const bool is_unsigned = type.front() == 'U';
+  const std::string_view digits = type.substr(is_unsigned ? 4 : 3);
+  int bits = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+  const double high = std::ldexp(1., is_unsigned ? bits : bits - 1);
+  return value == std::trunc(value) && double{value} >= (is_unsigned ? 0 : -high) &&
+         double{value} <= high - (bits < 32 ? 1 : 0);  // of more, a float has no last digit
+}
+
 /// One tensor of a request.
 struct Tensor {
   std::string name;
@@ -69,6 +82,10 @@ Tensor read_tensor(json::Fields& in, const json::Value& value) {
     for (const auto& [name, data] : *value.as<json::Value::Object>())
       if (name == "data") flatten(data, tensor.values, good);
     if (!good) in.wrong("data", "must be numbers");
+    if (is_number_type(type) && !std::all_of(tensor.values.begin(),
+                                             tensor.values.end(),
+                                             [&](float number) { return holds(type, number); }))
+      in.wrong("data", "must be what " + type + " holds");
     std::uint64_t size = 1;
     for (const std::uint64_t axis : tensor.shape) size *= axis;
     if (size != tensor.values.size()) in.wrong("data", "must be as many as the shape says");

@@ -16,6 +16,7 @@ unsigned status_of(ErrorCode code) {
     case ErrorCode::kMissing:
       return 404;
     case ErrorCode::kConflict:
+    case ErrorCode::kChecksum:  // of a version's file: another one can be loaded
       return 409;
     case ErrorCode::kOutOfRange:
     case ErrorCode::kUnsupported:
@@ -64,6 +65,16 @@ void write(const learn::ModelState& state, const learn::ModelVersion& version, j
   out.field("onnx_bytes", version.bytes);
   out.key("data_fingerprint");
   out.value_or_null(version.fingerprint);
+  out.key("for_batches");
+  if (version.batches) {
+    out.begin_object();
+    out.field("onnx_sha256", version.batches->sha256);
+    out.field("onnx_bytes", version.batches->bytes);
+    out.field("us_a_row", version.batches->us_row);
+    out.end_object();
+  } else {
+    out.null();
+  }
   out.end_object();
 }
 
@@ -142,8 +153,20 @@ void read_row(const json::Value& value,
 }  // namespace
 
 http::Response problem(const learn::Refusal& refusal) {
-  if (!refusal.problems.empty()) return invalid("body", refusal.problems);
   const unsigned status = status_of(refusal.code);
+  if (status == 409 && !refusal.problems.empty())
+    return problem(status, refusal.text, [&](json::Writer& out) {
+      out.key("differences");
+      out.begin_array();
+      for (const Problem& each : refusal.problems) {
+        out.begin_object();
+        out.field("feature", each.key);
+        out.field("difference", each.text);
+        out.end_object();
+      }
+      out.end_array();
+    });
+  if (!refusal.problems.empty()) return invalid("body", refusal.problems);
   if (refusal.rows_missing > 0)
     return problem(status, refusal.text, [&](json::Writer& out) {
       out.field("rows_missing", refusal.rows_missing);
@@ -208,6 +231,8 @@ void write(const learn::TrainingJob& job, json::Writer& out) {
     out.field("score", line.score);
     out.field("fits", line.fits);
     out.field("cost_s", line.cost_s);
+    out.field("us_a_row", line.us_row);
+    out.field("memory_bytes", line.memory_bytes);
     out.end_object();
   }
   out.end_array();

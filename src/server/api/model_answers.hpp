@@ -30,6 +30,7 @@ struct PredictRequest {
   std::optional<std::uint32_t> version;
   std::string user;
   bool explain = false;
+  bool batch = false;   ///< by what is kept for batches, where there is something
   bool single = false;  ///< one object, not a list of them
   const json::Value* features = nullptr;
 };

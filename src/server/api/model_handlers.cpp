@@ -28,6 +28,7 @@ PredictRequest read_predict(json::Fields& in, const json::Value& body) {
     request.version = static_cast<std::uint32_t>(*version);
   request.user = in.text("user_id", Need::kOptional, 1, 128).value_or("");
   request.explain = in.flag("explain", Need::kOptional).value_or(false);
+  request.batch = in.flag("batch", Need::kOptional).value_or(false);
   if (const auto* members = body.as<json::Value::Object>()) {
     for (const auto& [name, value] : *members)
       if (name == "features") request.features = &value;
@@ -83,9 +84,9 @@ void Service::with_models(const CallPtr& call, std::function<void(ModelsPort&)> 
       [port, work = std::move(work)] { work(*port); });
 }
 
-/// Asks the core's own models at once, foreign ones elsewhere.
+/// Asks the core's own models at once, foreign ones and what is for batches elsewhere.
 void Service::ask(const CallPtr& call, const Predictor& by, std::function<void()> work) {
-  if (by.scorer->model() != nullptr) return work();
+  if (by.scorer->model() != nullptr && !by.batches) return work();
   later(
       call, [this](auto task) { return models_->run_foreign(std::move(task)); }, std::move(work));
 }
@@ -185,11 +186,15 @@ void Service::bring_model(const CallPtr& call) {
 }
 
 void Service::get_model_file(const CallPtr& call) {
-  with_models(call, [call](ModelsPort& port) {
+  Query query(call->query);
+  const bool batches = query.flag("batch");
+  if (!right(*call, query)) return;
+  call->query.clear();
+  with_models(call, [call, batches](ModelsPort& port) {
     const auto number = number_of(call->captured[1]);
     if (!number || *number > std::numeric_limits<std::uint32_t>::max())
       return call->answer(problem(404, "there is no such version"));
-    auto file = port.file(call->captured[0], static_cast<std::uint32_t>(*number));
+    auto file = port.file(call->captured[0], static_cast<std::uint32_t>(*number), batches);
     if (!file) return call->answer(problem(file.error()));
     call->answer({200, {{"Content-Type", "application/octet-stream"}}, std::move(*file)});
   });
@@ -278,7 +283,8 @@ void Service::predict(const CallPtr& call) {
     if (!read_body(*call,
                    [&](json::Fields& in) { request = read_predict(in, body ? *body : nothing); }))
       return;
-    const auto by = port->predictor(request.model, request.version, request.user);
+    const auto by = request.batch ? port->batch_predictor(request.model, request.version)
+                                  : port->predictor(request.model, request.version, request.user);
     if (!by) return call->answer(problem(by.error()));
     Problems problems;
     const std::vector<float> rows = read_feature_rows(request, by->scorer->metadata(), problems);
@@ -288,8 +294,11 @@ void Service::predict(const CallPtr& call) {
       answer_predictions(call, request, by, rows);
     });
   };
-  const bool explained = call->request.body.find("\"explain\"") != std::string::npos;
-  if (call->request.body.size() <= kInlineBytesMax && !explained) return work();
+  const auto asks = [&](const char* word) {
+    return call->request.body.find(word) != std::string::npos;
+  };
+  if (call->request.body.size() <= kInlineBytesMax && !asks("\"explain\"") && !asks("\"batch\""))
+    return work();
   later(
       call, [port](auto task) { return port->run(std::move(task)); }, work);
 }
@@ -303,7 +312,9 @@ void Service::answer_predictions(const CallPtr& call,
   const auto begun = clock_();
   if (const auto done = by.scorer->predict(rows, said); !done)
     return call->answer(unanswered(done.error()));
-  models_->predicted({request.model, by, rows, said, request.user, clock_() - begun});
+  // Experiments and latencies are of what answers each message.
+  if (!by.batches)
+    models_->predicted({request.model, by, rows, said, request.user, clock_() - begun});
   std::vector<models::Explanation> why;
   for (std::size_t i = 0; request.explain && i < said.size(); ++i) {
     auto explained = by.scorer->explain(rows.subspan(i * width, width));
@@ -329,6 +340,7 @@ void Service::answer_predictions(const CallPtr& call,
   }
   out.field("model", request.model);
   out.field("version", by.version);
+  if (request.batch) out.field("for_batches", by.batches);
   out.end_object();
   call->answer(json_response(std::move(out)));
 }

@@ -91,7 +91,7 @@ TEST_F(ModelHandlers, ListsModelsWithTheirVersions) {
   const auto file = ask("GET", "/ml/models/anomaly_detection/versions/2/file");
   EXPECT_EQ(file.status, 200U);
   EXPECT_EQ(file.header("Content-Type"), "application/octet-stream");
-  EXPECT_EQ(file.body, *port.file("anomaly_detection", 2));
+  EXPECT_EQ(file.body, *port.file("anomaly_detection", 2, false));
   for (const char* number : {"9", "x", "4294967298"})
     EXPECT_EQ(
         ask("GET", "/ml/models/anomaly_detection/versions/" + std::string(number) + "/file").status,
@@ -199,6 +199,26 @@ TEST_F(ModelHandlers, AsksForeignModelsInBothProtocols) {
   EXPECT_EQ(ask("POST", "/ml/models/predict", wish + std::string(kRow) + "}").status, 503U);
 }
 
+TEST_F(ModelHandlers, PredictsInBatchesByWhatIsKeptForThem) {
+  const std::string wish = std::string(R"({"model_name":"anomaly_detection","features":)") + kRow;
+  const json plain = json::parse(ask("POST", "/ml/models/predict", wish + "}").body);
+  EXPECT_FALSE(plain.contains("for_batches"));
+  EXPECT_EQ(port.asked, 1U);
+  const json batch =
+      json::parse(ask("POST", "/ml/models/predict", wish + R"(,"batch":true})").body);
+  EXPECT_EQ(batch["for_batches"], true);
+  EXPECT_EQ(port.asked, 1U) << "experiments are of what answers";
+  const json other =
+      json::parse(ask("POST", "/ml/models/predict", wish + R"(,"batch":true,"version":1})").body);
+  EXPECT_EQ(other["for_batches"], false) << "nothing is kept beside it";
+  EXPECT_EQ(port.asked, 2U);
+  const json versions = json::parse(ask("GET", "/ml/models/anomaly_detection").body)["versions"];
+  EXPECT_EQ(versions[0]["for_batches"]["us_a_row"], 60);
+  EXPECT_EQ(versions[1]["for_batches"], nullptr);
+  EXPECT_EQ(ask("GET", "/ml/models/anomaly_detection/versions/2/file?batch=true").status, 200U);
+  EXPECT_EQ(ask("GET", "/ml/models/anomaly_detection/versions/1/file?batch=true").status, 404U);
+}
+
 TEST_F(ModelHandlers, NamesMissingAndUnknownFeatures) {
   const auto answer =
       ask("POST",
@@ -243,8 +263,7 @@ TEST_F(ModelHandlers, TrainsTheFirstModelsWithOneCallAndTellsOfEach) {
   const auto answer =
       ask("POST", "/ml/models/train", R"({"model_name":"all","data_source":"store","seed":7})");
   ASSERT_EQ(answer.status, 202U);
-  EXPECT_EQ(json::parse(answer.body)["jobs"],
-            json::parse(R"([
+  EXPECT_EQ(json::parse(answer.body)["jobs"], json::parse(R"([
     {"model_name":"anomaly_detection","job_id":"1","problem":null,"rows_missing":0},
     {"model_name":"load_prediction","job_id":null,"problem":"too few rows","rows_missing":5},
     {"model_name":"user_behavior","job_id":"2","problem":null,"rows_missing":0}])"));
@@ -254,7 +273,8 @@ TEST_F(ModelHandlers, TrainsTheFirstModelsWithOneCallAndTellsOfEach) {
       ask("POST", "/ml/models/train", R"({"model_name":"all","data_source":"store"})");
   EXPECT_EQ(none.status, 409U);
   EXPECT_EQ(json::parse(none.body)["rows_missing"], 29);
-  EXPECT_THAT(none.body, testing::HasSubstr("load_prediction: too few rows; user_behavior: too few"));
+  EXPECT_THAT(none.body,
+              testing::HasSubstr("load_prediction: too few rows; user_behavior: too few"));
   const auto file = ask(
       "POST", "/ml/models/train", R"({"model_name":"all","data_source":"file","file":"x.csv"})");
   EXPECT_THAT(wrong_paths(file), testing::ElementsAre("data_source"));
@@ -276,6 +296,13 @@ TEST_F(ModelHandlers, SaysHowManyRowsAreMissing) {
         R"({"model_name":"anomaly_detection","data_source":"store","file":"x"})",
         R"({"model_name":"anomaly_detection","data_source":"store","more":1})"})
     EXPECT_EQ(ask("POST", "/ml/models/train", wrong).status, 422U) << wrong;
+}
+
+TEST_F(ModelHandlers, ListsHowTheFeaturesOfAVersionDiffer) {
+  const auto answer = ask("POST", "/ml/models/anomaly_detection/load", R"({"version":9})");
+  EXPECT_EQ(answer.status, 409U);
+  EXPECT_EQ(json::parse(answer.body)["differences"],
+            json::parse(R"([{"feature":"size","difference":"is missing"}])"));
 }
 
 TEST_F(ModelHandlers, LoadsAVersion) {
@@ -333,6 +360,12 @@ TEST_F(ModelHandlers, NamesWhatIsWrongWithTensors) {
         std::pair{
             R"({"inputs":[{"name":"input","datatype":"BYTES","shape":[1,4],"data":[1,2,3,4]}]})",
             "inputs[0].datatype"},
+        std::pair{
+            R"({"inputs":[{"name":"input","datatype":"INT8","shape":[1,4],"data":[1,2,3,300]}]})",
+            "inputs[0].data"},
+        std::pair{
+            R"({"inputs":[{"name":"input","datatype":"UINT64","shape":[1,4],"data":[1,2,3,-1]}]})",
+            "inputs[0].data"},
         std::pair{
             R"({"inputs":[{"name":"input","datatype":"FP32","shape":[2,4],"data":[1,2,3,4]}]})",
             "inputs[0].data"},

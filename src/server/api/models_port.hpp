@@ -16,6 +16,7 @@ namespace liminal::api {
 struct Predictor {
   std::uint32_t version = 0;
   std::shared_ptr<const models::Scorer> scorer;
+  bool batches = false;  ///< what is kept for batches beside it
 };
 
 /// What was asked of a predictor, for measures and experiments.
@@ -53,9 +54,10 @@ class ModelsPort {
   [[nodiscard]] virtual learn::Asked<std::string> report(const std::string& model,
                                                          std::uint32_t version,
                                                          bool page) = 0;
-  /// A version as ONNX. kMissing when there is none.
+  /// A version as ONNX, or what is kept for batches beside it. kMissing when there is none.
   [[nodiscard]] virtual learn::Asked<std::string> file(const std::string& model,
-                                                       std::uint32_t version) = 0;
+                                                       std::uint32_t version,
+                                                       bool batches) = 0;
   [[nodiscard]] virtual learn::Asked<std::uint32_t> load(const std::string& model,
                                                          std::optional<std::uint32_t> version) = 0;
   /// Takes the champion out of service.
@@ -82,6 +84,12 @@ class ModelsPort {
   [[nodiscard]] virtual learn::Asked<Predictor> predictor(const std::string& model,
                                                           std::optional<std::uint32_t> version,
                                                           std::string_view user) = 0;
+  /// What is kept for batches beside the version asked for, or beside the champion; where there is
+  /// nothing, that itself. May wait for a disk.
+  [[nodiscard]] virtual learn::Asked<Predictor> batch_predictor(
+      const std::string& model, std::optional<std::uint32_t> version) {
+    return predictor(model, version, "");
+  }
   /// Is told of what was asked.
   virtual void predicted(const Prediction& prediction) = 0;
 };

@@ -11,6 +11,7 @@
 #include "core/base/hash.hpp"
 #include "io/sqlite/transaction.hpp"
 #include "server/registry/experiment_text.hpp"
+#include "server/registry/retention.hpp"
 
 namespace liminal::registry {
 namespace {
@@ -215,6 +216,8 @@ Asked<ExperimentView> Experiments::begin(const learn::ExperimentRequest& request
   const auto id =
       registry_.with_records([&](Records& records) { return records.add(running.row); });
   if (!id) return refusal(ErrorCode::kUnavailable, "the experiment cannot be written down");
+  (void)registry_.with_records(
+      [](Records& records) { return records.forget_experiments(kExperimentsKept); });
   running.row.id = *id;
   const auto placed = running_.emplace(request.model, std::move(running));
   return shown(placed.first->second.row, placed.first->second.experiment);

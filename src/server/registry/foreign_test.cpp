@@ -120,8 +120,8 @@ TEST_F(Foreign, OfOtherFeaturesIsRefusedWithTheDifference) {
   const auto refused = registry->publish(*brought, learn::Alias::kChampion, job, at_second(1));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
-  EXPECT_THAT(refused.error().text, HasSubstr("lacks rate_limit_violations"));
-  EXPECT_THAT(refused.error().text, HasSubstr("has shoe_size"));
+  EXPECT_THAT(refused.error().text, HasSubstr("rate_limit_violations is missing"));
+  EXPECT_THAT(refused.error().text, HasSubstr("shoe_size is not asked for"));
 }
 
 TEST_F(Foreign, ThatGivesNoProbabilityIsRefused) {

@@ -8,6 +8,8 @@
 #include <exception>
 #include <utility>
 
+#include "server/registry/retention.hpp"
+
 namespace liminal::registry {
 namespace {
 
@@ -86,6 +88,7 @@ Asked<TrainingJob> Jobs::submit(const learn::TrainRequest& request, Work work) {
   const auto id =
       registry_.with_records([&](Records& records) { return records.add(active->job); });
   if (!id) return refusal(ErrorCode::kUnavailable, "the job cannot be written down");
+  (void)registry_.with_records([](Records& records) { return records.forget_jobs(kJobsKept); });
   active->job.id = *id;
   waiting_.push_back(active);
   changed_.notify_all();

@@ -4,6 +4,7 @@
 
 #include "io/json/value.hpp"
 #include "io/json/writer.hpp"
+#include "io/sqlite/transaction.hpp"
 #include "server/registry/registry_schema.hpp"
 
 namespace liminal::registry {
@@ -42,6 +43,8 @@ std::string board_json(const std::vector<learn::JobLine>& lines) {
     out.value(line.score);
     out.value(line.fits);
     out.value(line.cost_s);
+    out.value(line.us_row);
+    out.value(line.memory_bytes);
     out.end_array();
   }
   out.end_array();
@@ -81,12 +84,15 @@ std::vector<learn::JobLine> board_of(std::string_view text) {
   if (array == nullptr) return lines;
   for (const json::Value& each : *array) {
     const auto* parts = each.as<json::Value::Array>();
-    if (parts == nullptr || parts->size() != 4) continue;
+    if (parts == nullptr || (parts->size() != 4 && parts->size() != 6)) continue;
     const auto* recipe = (*parts)[0].as<std::string>();
     lines.push_back({recipe == nullptr ? "" : *recipe,
                      number_of((*parts)[1]),
                      static_cast<std::uint32_t>(number_of((*parts)[2])),
                      number_of((*parts)[3])});
+    if (parts->size() == 4) continue;  // kept before costs of a row were
+    lines.back().us_row = number_of((*parts)[4]);
+    lines.back().memory_bytes = number_of((*parts)[5]);
   }
   return lines;
 }
@@ -118,6 +124,9 @@ ModelVersion version_of(const Row& row) {
   version.metrics = figures_of(row.text(10));
   version.features = list_of(row.text(11));
   version.report = row.text(12);
+  if (!row.null(13))
+    version.batches = {
+        std::string(row.text(13)), static_cast<std::uint64_t>(row.integer(14)), row.real(15)};
   return version;
 }
 
@@ -175,8 +184,10 @@ Result<std::vector<ModelVersion>> Records::versions() {
   std::vector<ModelVersion> found;
   return database_
       .each(
-          "SELECT model, number, created_ns, trainer, job, parent, sha256, bytes, fingerprint, "
-          "schema, metrics, features, report FROM versions ORDER BY model, number DESC",
+          "SELECT v.model, v.number, created_ns, trainer, job, parent, v.sha256, v.bytes, "
+          "fingerprint, schema, metrics, features, report, b.sha256, b.bytes, b.us_row "
+          "FROM versions v LEFT JOIN batch_models b ON b.model = v.model AND b.number = v.number "
+          "ORDER BY v.model, v.number DESC",
           {},
           [&](const Row& row) { found.push_back(version_of(row)); })
       .map([&] { return std::move(found); });
@@ -198,7 +209,36 @@ Result<void> Records::add(const ModelVersion& version) {
             figures_json(version.metrics),
             list_json(version.features),
             version.report.empty() ? "{}" : version.report})
-      .map(nothing<std::int64_t>());
+      .and_then([&](std::int64_t) -> Result<void> {
+        if (!version.batches) return {};
+        const learn::BatchFile& file = *version.batches;
+        return database_
+            .run("INSERT INTO batch_models VALUES(?,?,?,?,?)",
+                 {version.model, version.number, file.sha256, file.bytes, file.us_row})
+            .map(nothing<std::int64_t>());
+      });
+}
+
+Result<void> Records::remove_versions(const std::string& model,
+                                      const std::vector<std::uint32_t>& numbers) {
+  return sqlite::in_transaction(database_, [&]() -> Result<void> {
+    for (const std::uint32_t number : numbers) {
+      const auto remove = [&](sqlite::Sql sql) { return database_.run(sql, {model, number}); };
+      const auto done =
+          remove("DELETE FROM versions WHERE model = ? AND number = ?")
+              .and_then([&](auto) {
+                return remove("DELETE FROM row_references WHERE model = ? AND number = ?");
+              })
+              .and_then([&](auto) {
+                return remove("DELETE FROM judged_models WHERE model = ? AND number = ?");
+              })
+              .and_then([&](auto) {
+                return remove("DELETE FROM batch_models WHERE model = ? AND number = ?");
+              });
+      if (!done) return tl::unexpected(done.error());
+    }
+    return {};
+  });
 }
 
 Result<std::vector<Records::AliasRow>> Records::aliases() {
@@ -316,6 +356,15 @@ Result<std::vector<TrainingJob>> Records::jobs(std::size_t limit) {
       .map([&] { return std::move(found); });
 }
 
+Result<void> Records::forget_jobs(std::size_t kept) {
+  return database_
+      .run(
+          "DELETE FROM jobs WHERE state NOT IN ('queued', 'running') "
+          "AND id <= (SELECT max(id) FROM jobs) - ?",
+          {kept})
+      .map(nothing<std::int64_t>());
+}
+
 Result<std::int64_t> Records::fail_interrupted(SteadyTime now) {
   return database_.run(
       "UPDATE jobs SET state = 'failed', problem = 'interrupted: the server ended', "
@@ -397,6 +446,33 @@ Result<std::vector<ExperimentRow>> Records::experiments() {
                              std::string(row.text(7)),
                              std::string(row.blob(8))});
           })
+      .map([&] { return std::move(found); });
+}
+
+Result<void> Records::forget_experiments(std::size_t kept) {
+  return sqlite::in_transaction(database_, [&]() -> Result<void> {
+    return database_
+        .run(
+            "DELETE FROM experiments WHERE ended_ns IS NOT NULL "
+            "AND id <= (SELECT max(id) FROM experiments) - ?",
+            {kept})
+        .and_then([&](auto) {
+          return database_.run(
+              "DELETE FROM decisions WHERE experiment NOT IN (SELECT id FROM experiments)");
+        })
+        .map(nothing<std::int64_t>());
+  });
+}
+
+Result<std::vector<std::uint32_t>> Records::compared_versions(const std::string& model) {
+  std::vector<std::uint32_t> found;
+  return database_
+      .each("SELECT champion, challenger FROM experiments WHERE model = ?",
+            {model},
+            [&](const Row& row) {
+              found.push_back(static_cast<std::uint32_t>(row.integer(0)));
+              found.push_back(static_cast<std::uint32_t>(row.integer(1)));
+            })
       .map([&] { return std::move(found); });
 }
 

@@ -41,6 +41,9 @@ class Records {
 
   [[nodiscard]] Result<std::vector<learn::ModelVersion>> versions();
   [[nodiscard]] Result<void> add(const learn::ModelVersion& version);
+  /// With all that is kept of them but their lines of the history.
+  [[nodiscard]] Result<void> remove_versions(const std::string& model,
+                                             const std::vector<std::uint32_t>& numbers);
 
   struct AliasRow {
     std::string model;
@@ -57,6 +60,8 @@ class Records {
   [[nodiscard]] Result<void> update(const learn::TrainingJob& job);
   [[nodiscard]] Result<std::optional<learn::TrainingJob>> job(std::uint64_t id);
   [[nodiscard]] Result<std::vector<learn::TrainingJob>> jobs(std::size_t limit);
+  /// All that have ended but the newest `kept`.
+  [[nodiscard]] Result<void> forget_jobs(std::size_t kept);
   /// Jobs that were waiting or under way when the process ended fail: "interrupted".
   [[nodiscard]] Result<std::int64_t> fail_interrupted(SteadyTime now);
 
@@ -68,6 +73,10 @@ class Records {
   [[nodiscard]] Result<std::uint64_t> add(const ExperimentRow& row);
   [[nodiscard]] Result<void> update(const ExperimentRow& row);
   [[nodiscard]] Result<std::vector<ExperimentRow>> experiments();
+  /// All that have ended but the newest `kept`, with their decisions.
+  [[nodiscard]] Result<void> forget_experiments(std::size_t kept);
+  /// Versions of experiments that are kept.
+  [[nodiscard]] Result<std::vector<std::uint32_t>> compared_versions(const std::string& model);
   [[nodiscard]] Result<void> decide(std::uint64_t experiment, const DecisionRow& row);
   [[nodiscard]] Result<std::vector<DecisionRow>> decisions(std::uint64_t experiment);
 

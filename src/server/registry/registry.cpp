@@ -6,12 +6,11 @@
 #include <filesystem>
 #include <utility>
 
-#include "core/base/check.hpp"
-#include "core/traffic/schema.hpp"
 #include "io/files/replace.hpp"
 #include "io/onnx/foreign.hpp"
 #include "io/onnx/write.hpp"
 #include "io/sqlite/transaction.hpp"
+#include "server/registry/fits.hpp"
 
 namespace liminal::registry {
 namespace {
@@ -22,9 +21,6 @@ using learn::Asked;
 using learn::ModelVersion;
 using learn::refusal;
 
-/// Versions other than champion and challenger that are kept at hand.
-constexpr std::size_t kOthersMax = 8;
-
 std::size_t index(Alias alias) { return static_cast<std::size_t>(alias); }
 
 learn::Refusal disk(const Error& error) {
@@ -34,30 +30,6 @@ learn::Refusal disk(const Error& error) {
 
 std::string joined(const std::vector<std::string>& parts) {
   return fmt::format("{}", fmt::join(parts, "; "));
-}
-
-Asked<void> fits(const learn::ModelDefinition& definition, const models::Metadata& metadata) {
-  const auto differences = learn::differences(definition, metadata.features);
-  if (!differences.empty())
-    return refusal(
-        ErrorCode::kConflict,
-        "its features are not those of " + definition.name + ": it " + joined(differences));
-  // What is strange and what is abuse are asked for alike: a score with a line.
-  const bool unlabelled =
-      metadata.task == models::Task::kAnomaly && definition.task == models::Task::kClassification;
-  if (metadata.task != definition.task && !unlabelled)
-    return refusal(ErrorCode::kConflict,
-                   fmt::format("it is for {}, {} is for {}",
-                               models::name(metadata.task),
-                               definition.name,
-                               models::name(definition.task)));
-  if (metadata.schema != 0 && metadata.schema != traffic::schema_hash())
-    return refusal(ErrorCode::kConflict,
-                   fmt::format("it was trained on features of schema {:016x}, the present one is "
-                               "{:016x}",
-                               metadata.schema,
-                               traffic::schema_hash()));
-  return {};
 }
 
 }  // namespace
@@ -90,6 +62,7 @@ Result<void> Registry::read_all() {
     models_[definition.name].definition = definition;
   auto versions = records_.versions();
   if (!versions) return tl::unexpected(versions.error());
+  if (!options_.read_only) sweep(*versions);
   for (ModelVersion& version : *versions) {
     // A model that is no longer configured stays on disk.
     if (const auto model = models_.find(version.model); model != models_.end())
@@ -102,7 +75,7 @@ Result<void> Registry::read_all() {
     if (model == models_.end()) continue;
     model->second.number[index(row.alias)] = row.version;
     const auto version = known(row.model, row.version);
-    auto served = version ? read(*version) : tl::unexpected(version.error());
+    auto served = version ? read(*version, false) : tl::unexpected(version.error());
     if (served) {
       model->second.loaded[index(row.alias)] = std::move(*served);
     } else if (row.alias == Alias::kChampion) {
@@ -110,173 +83,6 @@ Result<void> Registry::read_all() {
     }
   }
   return {};
-}
-
-std::string Registry::path(const std::string& name, std::uint32_t version) const {
-  return (std::filesystem::path(options_.folder) / fmt::format("{}-{}.onnx", name, version))
-      .string();
-}
-
-std::string Registry::judged_path(const std::string& name, std::uint32_t version) const {
-  return (std::filesystem::path(options_.folder) / fmt::format("{}-{}.judged.onnx", name, version))
-      .string();
-}
-
-std::shared_ptr<const models::Scorer> Registry::judged(const std::string& name,
-                                                       std::uint32_t version) const {
-  const auto sha256 =
-      with_records([&](Records& records) { return records.judged_sha256(name, version); });
-  if (!sha256 || !*sha256) return nullptr;
-  const auto bytes = system_.read(judged_path(name, version), onnx::kForeignBytesMax);
-  if (!bytes) return nullptr;
-  const auto served = serve(name, version, *bytes, **sha256, runtime_);
-  return served ? (*served)->scorer : nullptr;
-}
-
-std::optional<learn::WatchReference> Registry::reference(const std::string& name,
-                                                         std::uint32_t version) const {
-  const auto saved =
-      with_records([&](Records& records) { return records.reference(name, version); });
-  if (!saved || !*saved) return std::nullopt;
-  learn::WatchReference reference;
-  Reader in(**saved);
-  reference.load(in);
-  return in.ok() ? std::optional(std::move(reference)) : std::nullopt;
-}
-
-std::uint32_t Registry::compared_with(const std::string& name, std::uint32_t version) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = models_.find(name);
-  if (found == models_.end()) return 0;
-  const auto& versions = found->second.versions;
-  return static_cast<std::uint32_t>(
-      std::count_if(versions.begin(), versions.end(), [&](const ModelVersion& each) {
-        return each.job != 0 && each.parent == version;
-      }));
-}
-
-Asked<Registry::ServedPtr> Registry::read(const ModelVersion& version) const {
-  const auto bytes = system_.read(path(version.model, version.number), onnx::kForeignBytesMax);
-  if (!bytes)
-    return refusal(bytes.error().code,
-                   fmt::format("the file of version {} cannot be read", version.number));
-  auto served = serve(version.model, version.number, *bytes, version.sha256, runtime_);
-  if (!served) return served;
-  const auto definition = models_.find(version.model);
-  LIMINAL_CHECK(definition != models_.end());
-  if (auto right = fits(definition->second.definition, (*served)->scorer->metadata()); !right)
-    return refusal(
-        right.error().code,
-        fmt::format("version {} cannot be used: {}", version.number, right.error().text));
-  return served;
-}
-
-const learn::ModelDefinition* Registry::definition(const std::string& name) const {
-  const auto found = models_.find(name);  // the set of models never changes
-  return found == models_.end() ? nullptr : &found->second.definition;
-}
-
-std::vector<learn::ModelState> Registry::models() const {
-  std::vector<learn::ModelState> states;
-  const std::lock_guard lock(mutex_);
-  for (const learn::ModelDefinition& definition : options_.definitions) {
-    const Model& model = models_.at(definition.name);
-    states.push_back({model.definition,
-                      model.number[index(Alias::kChampion)],
-                      model.number[index(Alias::kChallenger)],
-                      model.versions});
-  }
-  return states;
-}
-
-Asked<learn::ModelState> Registry::model(const std::string& name) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = models_.find(name);
-  if (found == models_.end())
-    return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
-  const Model& model = found->second;
-  return learn::ModelState{model.definition,
-                           model.number[index(Alias::kChampion)],
-                           model.number[index(Alias::kChallenger)],
-                           model.versions};
-}
-
-Asked<ModelVersion> Registry::known(const std::string& name,
-                                    std::optional<std::uint32_t> version) const {
-  const auto found = models_.find(name);
-  if (found == models_.end())
-    return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
-  const auto& versions = found->second.versions;
-  if (versions.empty())
-    return refusal(ErrorCode::kMissing, "the model " + name + " has no version yet: train it");
-  if (!version) return versions.front();
-  for (const ModelVersion& each : versions)
-    if (each.number == *version) return each;
-  return refusal(ErrorCode::kMissing,
-                 fmt::format("the model {} has no version {}", name, *version));
-}
-
-Asked<Registry::ServedPtr> Registry::served(const std::string& name,
-                                            std::optional<std::uint32_t> version) const {
-  ModelVersion wanted;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = models_.find(name);
-    if (found == models_.end())
-      return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
-    const Model& model = found->second;
-    if (!version) {
-      if (model.loaded[0]) return model.loaded[0];
-      return refusal(ErrorCode::kMissing,
-                     model.trouble.empty()
-                         ? "the model " + name + " has no champion yet: train it, or load a version"
-                         : "the champion of " + name + " is not loaded: " + model.trouble);
-    }
-    for (const ServedPtr& loaded : model.loaded)
-      if (loaded && loaded->version == *version) return loaded;
-    if (const auto other = others_.find({name, *version}); other != others_.end())
-      return other->second;
-    auto row = known(name, version);
-    if (!row) return tl::unexpected(row.error());
-    wanted = std::move(*row);
-  }
-  auto loaded = read(wanted);
-  if (!loaded) return loaded;
-  const std::lock_guard lock(mutex_);
-  if (others_.size() >= kOthersMax) others_.erase(others_.begin());
-  others_[{name, *version}] = *loaded;
-  return loaded;
-}
-
-Asked<ModelVersion> Registry::version(const std::string& name, std::uint32_t number) const {
-  const std::lock_guard lock(mutex_);
-  return known(name, number);
-}
-
-std::optional<double> Registry::made_s(const std::string& name, std::uint32_t version) const {
-  const auto row = this->version(name, version);
-  if (!row) return std::nullopt;
-  return seconds(row->created.time_since_epoch());
-}
-
-std::shared_ptr<const Served> Registry::champion(const std::string& name) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = models_.find(name);
-  return found == models_.end() ? nullptr : found->second.loaded[index(Alias::kChampion)];
-}
-
-std::shared_ptr<const Served> Registry::challenger(const std::string& name) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = models_.find(name);
-  return found == models_.end() ? nullptr : found->second.loaded[index(Alias::kChallenger)];
-}
-
-std::vector<std::string> Registry::unloaded() const {
-  std::vector<std::string> found;
-  const std::lock_guard lock(mutex_);
-  for (const auto& [name, model] : models_)
-    if (model.number[0] && !model.loaded[0]) found.push_back(name + ": " + model.trouble);
-  return found;
 }
 
 void Registry::on_champion_changed(ChampionChanged changed) {
@@ -324,6 +130,19 @@ void Registry::take_over(const std::vector<AliasChange>& changes, const ServedPt
   if (champion_changed) tell(changes.front().model, champion(changes.front().model));
 }
 
+Asked<Registry::Written> Registry::write(const std::string& path, std::string_view bytes) const {
+  if (const auto written = files::replace_file(system_, path, bytes); !written)
+    return tl::unexpected(disk(written.error()));
+  return Written{sha256_of(bytes), bytes.size()};
+}
+
+Asked<Registry::Written> Registry::write(const std::string& path,
+                                         const models::Model& model) const {
+  const auto bytes = onnx::write(model);
+  if (!bytes) return refusal(ErrorCode::kUnsupported, bytes.error().text);
+  return write(path, std::string_view(*bytes));
+}
+
 Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
                                       std::optional<Alias> alias,
                                       learn::TrainingJob& job,
@@ -349,9 +168,8 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
   version.report = trained.report;
   for (const models::Feature& feature : trained.model.metadata.features)
     version.features.push_back(feature.name);
-  const auto bytes = trained.foreign.empty()
-                         ? onnx::write(trained.model)
-                         : onnx::describe(trained.foreign, trained.model.metadata);
+  auto bytes = trained.foreign.empty() ? onnx::write(trained.model)
+                                       : onnx::describe(trained.foreign, trained.model.metadata);
   if (!bytes) return refusal(ErrorCode::kUnsupported, bytes.error().text);
   version.sha256 = sha256_of(*bytes);
   version.bytes = bytes->size();
@@ -359,19 +177,19 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
   if (!served) return tl::unexpected(served.error());
   // The file first: a row without a file would be a promise that cannot be kept; a file without a
   // row is written over by the next version of its number.
-  if (const auto written =
-          files::replace_file(system_, path(version.model, version.number), *bytes);
-      !written)
-    return tl::unexpected(disk(written.error()));
+  if (auto done = write(path(version.model, version.number), std::string_view(*bytes)); !done)
+    return tl::unexpected(done.error());
   std::string judged_sha256;
   if (trained.judged) {
-    const auto judged = onnx::write(*trained.judged);
-    if (!judged) return refusal(ErrorCode::kUnsupported, judged.error().text);
-    judged_sha256 = sha256_of(*judged);
-    if (const auto written =
-            files::replace_file(system_, judged_path(version.model, version.number), *judged);
-        !written)
-      return tl::unexpected(disk(written.error()));
+    const auto judged = write(path(version.model, version.number, kJudged), *trained.judged);
+    if (!judged) return tl::unexpected(judged.error());
+    judged_sha256 = judged->sha256;
+  }
+  if (trained.batches) {
+    const auto batches =
+        write(path(version.model, version.number, kBatches), trained.batches->model);
+    if (!batches) return tl::unexpected(batches.error());
+    version.batches = {batches->sha256, batches->bytes, trained.batches->us_row};
   }
   std::vector<AliasChange> list;
   if (alias) {
@@ -407,6 +225,7 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
     found->second.versions.insert(found->second.versions.begin(), version);
   }
   if (!list.empty()) take_over(list, *served);
+  prune(found->second);
   return version;
 }
 
@@ -485,28 +304,6 @@ Asked<void> Registry::unload(const std::string& name,
   if (!kept) return tl::unexpected(disk(kept.error()));
   take_over({change}, nullptr);
   return {};
-}
-
-Asked<std::string> Registry::file(const std::string& name, std::uint32_t version) const {
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto there = known(name, version); !there) return tl::unexpected(there.error());
-  }
-  auto bytes = system_.read(path(name, version), onnx::kForeignBytesMax);
-  if (!bytes)
-    return refusal(bytes.error().code,
-                   fmt::format("the file of version {} cannot be read", version));
-  return std::move(*bytes);
-}
-
-Asked<std::vector<AliasChange>> Registry::history(const std::string& name,
-                                                  std::size_t limit) const {
-  if (definition(name) == nullptr)
-    return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
-  const std::lock_guard lock(records_mutex_);
-  auto list = records_.history(name, limit);
-  if (!list) return tl::unexpected(disk(list.error()));
-  return std::move(*list);
 }
 
 }  // namespace liminal::registry

@@ -18,20 +18,26 @@ namespace liminal::registry {
 /// Every version of every model: files and a database in one folder (docs/formats/registry.md), and
 /// the versions that answer at present.
 ///
-/// Guarantees: versions never change. What a call acknowledged survives a kill and a loss of power,
-/// all of it or nothing: a version with its alias, the line of history and the end of the job that
-/// trained it are one transaction, behind the synced file. Who asks while the champion changes gets
-/// the old or the new one, whole.
-/// Thread rule: any thread. Calls that write wait for the disk; `champion` and `served` of versions
-/// at hand do not.
+/// Guarantees: versions never change; the oldest go when a new one makes them too many. What a call
+/// acknowledged survives a kill and a loss of power, all of it or nothing: a version with its
+/// alias, the line of history and the end of the job that trained it are one transaction, behind
+/// the synced file. Who asks while the champion changes gets the old or the new one, whole. Thread
+/// rule: any thread. Calls that write wait for the disk; `champion` and `served` of versions at
+/// hand do not.
 class Registry {
  public:
   struct Options {
     std::string folder;
     std::vector<learn::ModelDefinition> definitions = learn::first_models();
     bool read_only = false;  ///< beside a server that runs
+    /// Of a model; champion, challenger, whom these and the kept ones were measured against, what
+    /// was last champion, and versions of experiments stay beyond.
+    std::size_t versions_kept = 50;
     ForeignOptions foreign{};
   };
+
+  /// What files beside a version's own are called.
+  static constexpr std::string_view kJudged = ".judged", kBatches = ".batches";
 
   /// Opens or makes the folder. Champions that cannot be loaded are no failure: `unloaded` names
   /// them. Fails in words.
@@ -49,8 +55,13 @@ class Registry {
   [[nodiscard]] learn::Asked<learn::ModelState> model(const std::string& name) const;
   [[nodiscard]] const learn::ModelDefinition* definition(const std::string& name) const;
 
-  /// The version asked for, or the champion; kMissing in words.
+  /// The version asked for, or the champion; kMissing in words, kUnavailable when there is a
+  /// champion that could not be loaded.
   [[nodiscard]] learn::Asked<std::shared_ptr<const Served>> served(
+      const std::string& name, std::optional<std::uint32_t> version = {}) const;
+  /// What is kept for batches beside the version asked for, or beside the champion; else that
+  /// itself. Waits for the disk.
+  [[nodiscard]] learn::Asked<std::shared_ptr<const Served>> for_batches(
       const std::string& name, std::optional<std::uint32_t> version = {}) const;
   /// One version; kMissing in words.
   [[nodiscard]] learn::Asked<learn::ModelVersion> version(const std::string& name,
@@ -104,9 +115,10 @@ class Registry {
                                           const std::string& actor,
                                           const std::string& reason,
                                           SteadyTime now);
-  /// A version's file, whole. kMissing when there is none.
+  /// A version's file, whole, or what is kept for batches beside it. kMissing when there is none.
   [[nodiscard]] learn::Asked<std::string> file(const std::string& name,
-                                               std::uint32_t version) const;
+                                               std::uint32_t version,
+                                               bool batches = false) const;
   /// Newest first.
   [[nodiscard]] learn::Asked<std::vector<learn::AliasChange>> history(const std::string& name,
                                                                       std::size_t limit) const;
@@ -137,10 +149,21 @@ class Registry {
         runtime_(options_.foreign),
         records_(std::move(records)) {}
   [[nodiscard]] Result<void> read_all();
-  [[nodiscard]] std::string path(const std::string& name, std::uint32_t version) const;
-  [[nodiscard]] std::string judged_path(const std::string& name, std::uint32_t version) const;
+  [[nodiscard]] std::string path(const std::string& name,
+                                 std::uint32_t version,
+                                 std::string_view kind = "") const;
+  struct Written {
+    std::string sha256;
+    std::uint64_t bytes = 0;
+  };
+  [[nodiscard]] learn::Asked<Written> write(const std::string& path, std::string_view bytes) const;
+  [[nodiscard]] learn::Asked<Written> write(const std::string& path,
+                                            const models::Model& model) const;
   [[nodiscard]] learn::Asked<std::uint32_t> last_champion(const Model& model) const;
-  [[nodiscard]] learn::Asked<ServedPtr> read(const learn::ModelVersion& version) const;
+  [[nodiscard]] learn::Asked<ServedPtr> read(const learn::ModelVersion& version,
+                                             bool batches) const;
+  [[nodiscard]] learn::Asked<ServedPtr> at_hand(const learn::ModelVersion& version,
+                                                bool batches) const;
   [[nodiscard]] learn::Asked<learn::ModelVersion> known(const std::string& name,
                                                         std::optional<std::uint32_t> version) const;
   [[nodiscard]] std::vector<learn::AliasChange> changes(const Model& model,
@@ -151,6 +174,11 @@ class Registry {
                                                         SteadyTime now) const;
   void take_over(const std::vector<learn::AliasChange>& changes, const ServedPtr& served);
   void tell(const std::string& name, const ServedPtr& champion) const;
+  /// Lets a model's old versions go.
+  void prune(Model& model);
+  void remove_files(const std::string& model, std::uint32_t version) const;
+  /// Removes files of versions that went.
+  void sweep(const std::vector<learn::ModelVersion>& versions) const;
 
   files::FileSystem& system_;
   const Options options_;
@@ -159,7 +187,7 @@ class Registry {
   mutable Records records_;
   mutable std::mutex mutex_;  ///< of what answers; held shortly
   std::map<std::string, Model> models_;
-  mutable std::map<std::pair<std::string, std::uint32_t>, ServedPtr> others_;  ///< lately asked for
+  mutable std::map<std::string, ServedPtr> others_;  ///< lately asked for, by path
   ChampionChanged changed_;
 };
 

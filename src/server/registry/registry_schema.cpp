@@ -6,7 +6,7 @@ namespace liminal::registry {
 namespace {
 
 // Times are nanoseconds since the Unix epoch, by the engine's clock.
-constexpr std::array<sqlite::Migration, 4> kMigrations{R"sql(
+constexpr std::array<sqlite::Migration, 5> kMigrations{R"sql(
 CREATE TABLE versions(
   model       TEXT NOT NULL CHECK (model <> ''),
   number      INTEGER NOT NULL CHECK (number > 0),
@@ -152,6 +152,28 @@ CREATE TRIGGER judged_model_is_never_changed BEFORE UPDATE ON judged_models BEGI
 END;
 
 PRAGMA user_version = 4;
+)sql",
+                                                       R"sql(
+CREATE TABLE batch_models(
+  model  TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+  bytes  INTEGER NOT NULL,
+  us_row REAL NOT NULL,
+  PRIMARY KEY (model, number)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER batch_model_is_never_changed BEFORE UPDATE ON batch_models BEGIN
+  SELECT RAISE(ABORT, 'versions are immutable');
+END;
+
+-- A log stays whole as long as its experiment is kept.
+DROP TRIGGER decision_is_kept;
+CREATE TRIGGER decision_is_kept BEFORE DELETE ON decisions
+WHEN EXISTS (SELECT 1 FROM experiments WHERE id = OLD.experiment) BEGIN
+  SELECT RAISE(ABORT, 'the decision log is append-only');
+END;
+
+PRAGMA user_version = 5;
 )sql"};
 
 }  // namespace

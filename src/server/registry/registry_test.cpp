@@ -126,6 +126,36 @@ TEST(Registry, KeepsWhatWasJudgedBesideWhatAnswers) {
   EXPECT_EQ(registry->compared_with(kModel, 1), 0U) << "it was brought, not trained";
 }
 
+TEST(Registry, KeepsWhatIsForBatchesBesideAVersion) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  {
+    const auto registry = open_registry(system, folder);
+    learn::TrainedModel made = trained(1);
+    made.batches = learn::BatchModel{trained(-3).model, 60};
+    auto job = job_of(kModel);
+    ASSERT_TRUE(registry->publish(made, Alias::kChampion, job, at_second(1)));
+    publish(*registry, Alias::kChallenger, 5);
+  }
+  const auto registry = open_registry(system, folder);
+  const float row[]{2, 0, 0, 0};
+  const auto margin = [&](std::optional<std::uint32_t> version) {
+    return (*registry->for_batches(kModel, version))->scorer->evaluator()->predict(row).margin;
+  };
+  EXPECT_EQ(margin({}), -6);
+  EXPECT_EQ(margin(1), -6);
+  EXPECT_EQ(margin(2), 10) << "nothing is beside it";
+  EXPECT_TRUE((*registry->for_batches(kModel))->batches);
+  EXPECT_FALSE((*registry->for_batches(kModel, 2))->batches);
+  EXPECT_EQ((*registry->served(kModel, 1))->scorer->evaluator()->predict(row).margin, 2);
+  const auto kept = registry->version(kModel, 1)->batches;
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->us_row, 60);
+  EXPECT_EQ(sha256_of(*registry->file(kModel, 1, true)), kept->sha256);
+  EXPECT_EQ(registry->file(kModel, 1, true)->size(), kept->bytes);
+  EXPECT_EQ(registry->file(kModel, 2, true).error().code, ErrorCode::kMissing);
+}
+
 TEST(Registry, TellsWhoListensOfEachChampion) {
   files::PosixFileSystem system;
   const TestFolder folder;
@@ -153,8 +183,8 @@ TEST(Registry, RefusesOtherFeaturesAndSaysWhich) {
   const auto refused = registry->publish(other, Alias::kChampion, job, at_second(1));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
-  EXPECT_THAT(refused.error().text, HasSubstr("lacks avg_message_size"));
-  EXPECT_THAT(refused.error().text, HasSubstr("has shoe_size, which is not asked for"));
+  EXPECT_THAT(refused.error().text, HasSubstr("avg_message_size is missing"));
+  EXPECT_THAT(refused.error().text, HasSubstr("shoe_size is not asked for"));
   EXPECT_THAT(registry->model(kModel)->versions, IsEmpty());
 }
 
@@ -168,9 +198,28 @@ TEST(Registry, RefusesAFileThatIsNotTheOneThatWasPublished) {
   }
   const auto registry = open_registry(system, folder);
   EXPECT_EQ(registry->champion(kModel), nullptr);
+  EXPECT_EQ(registry->served(kModel).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(registry->served(kModel, 1).error().code, ErrorCode::kChecksum);
   ASSERT_THAT(registry->unloaded(), SizeIs(1));
   EXPECT_THAT(registry->unloaded()[0], HasSubstr("not the one that was published"));
   EXPECT_EQ(registry->model(kModel)->champion, 1U);  // that it should be is not forgotten
+}
+
+TEST(Registry, AVersionIsDisownedOnlyWhenWhatItLooksAtHasChanged) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const auto registry = open_registry(system, folder);
+  learn::TrainedModel made = trained();
+  made.model.metadata.schema = 7;  // of another release, with other features beside
+  made.model.metadata.features[1].unit = "B";
+  auto job = job_of(kModel);
+  EXPECT_TRUE(registry->publish(made, Alias::kChampion, job, at_second(1)));
+  made.model.metadata.features[1].unit = "KiB";
+  const auto refused = registry->publish(made, Alias::kChampion, job, at_second(1));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_THAT(refused.error().problems,
+              ElementsAre(Problem{"avg_message_size", "was learnt in KiB, and is in B now"}));
 }
 
 TEST(Registry, VersionsAndHistoryCannotBeChanged) {

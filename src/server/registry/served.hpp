@@ -17,6 +17,7 @@ struct Served {
   std::uint32_t version = 0;
   std::string sha256;  ///< of the file, hexadecimal
   std::shared_ptr<const models::Scorer> scorer;
+  bool batches = false;  ///< what is kept for batches beside the version
 };
 
 /// Makes a version of a file. Refused as `ForeignRuntime::open` says when the core does not

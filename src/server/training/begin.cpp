@@ -22,16 +22,6 @@ learn::ModelDefinition read_as(learn::ModelDefinition definition, bool unsupervi
   return definition;
 }
 
-Asked<Rows> file_rows(const learn::ModelDefinition& definition,
-                      const learn::TrainRequest& request,
-                      const Source& source) {
-  const auto path = path_inside(source.folder, request.file);
-  if (!path) return wrong("file", "is no file inside the folder of files to train from");
-  auto rows = read_rows(read_as(definition, request.unsupervised), *path, source.file_bytes_max);
-  if (!rows) return wrong("file", rows.error());
-  return std::move(*rows);
-}
-
 std::optional<learn::Refusal> lacking(const learn::ModelDefinition& definition,
                                       const learn::TrainRequest& request,
                                       const Rows& rows) {
@@ -39,6 +29,35 @@ std::optional<learn::Refusal> lacking(const learn::ModelDefinition& definition,
   if (few && definition.task == Task::kClassification && !too_few(read_as(definition, true), rows))
     few->text += "; \"unsupervised\": true learns what is usual without labels";
   return few;
+}
+
+/// Gives the rows, once, to the job that learns from them.
+using GiveRows = std::function<Asked<Rows>(const std::function<bool()>& cancelled)>;
+
+/// A file may be long: the job reads it.
+Asked<GiveRows> rows_of_file(const learn::ModelDefinition& definition,
+                             const learn::TrainRequest& request,
+                             const Source& source) {
+  const auto path = path_inside(source.folder, request.file);
+  if (!path) return wrong("file", "is no file inside the folder of files to train from");
+  return GiveRows([definition, request, path = *path, bytes_max = source.file_bytes_max](
+                      const std::function<bool()>& cancelled) -> Asked<Rows> {
+    auto rows = read_rows(read_as(definition, request.unsupervised), path, bytes_max, cancelled);
+    if (!rows) return learn::refusal(ErrorCode::kMalformed, rows.error());
+    if (auto few = lacking(definition, request, *rows)) return tl::unexpected(std::move(*few));
+    return std::move(*rows);
+  });
+}
+
+Asked<GiveRows> rows_of_source(const learn::ModelDefinition& definition,
+                               const learn::TrainRequest& request,
+                               const Source& source) {
+  if (request.source == learn::DataSource::kFile) return rows_of_file(definition, request, source);
+  auto rows = source.rows(definition, request);
+  if (!rows) return tl::unexpected(std::move(rows.error()));
+  if (auto few = lacking(definition, request, *rows)) return tl::unexpected(std::move(*few));
+  const auto kept = std::make_shared<Rows>(std::move(*rows));
+  return GiveRows([kept](const auto&) -> Asked<Rows> { return std::move(*kept); });
 }
 
 std::optional<learn::Refusal> trainer_refusal(const learn::ModelDefinition& definition,
@@ -109,10 +128,8 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
     return wrong("unsupervised", "is for models of classes; others know or need no labels");
   if (auto refused = trainer_refusal(*definition, request, source))
     return tl::unexpected(std::move(*refused));
-  auto rows = request.source == learn::DataSource::kFile ? file_rows(*definition, request, source)
-                                                         : source.rows(*definition, request);
-  if (!rows) return tl::unexpected(std::move(rows.error()));
-  if (auto few = lacking(*definition, request, *rows)) return tl::unexpected(std::move(*few));
+  auto give = rows_of_source(*definition, request, source);
+  if (!give) return tl::unexpected(std::move(give.error()));
   BuiltinOptions options;
   options.definition = *definition;
   options.request = request;
@@ -122,13 +139,15 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
   const learn::Cost& budget = messages ? source.budgets.message : source.budgets.call;
   options.gate.latency_us_max = budget.us_row;
   options.gate.memory_bytes_max = budget.memory_bytes;
-  const auto shared = std::make_shared<Rows>(std::move(*rows));
   return Work([options,
-               shared,
+               give = std::move(*give),
                ranks,
                kenning = request.trainer == "kenning" ? source.kenning : nullptr,
                ray = request.trainer == "ray" ? source.ray : nullptr](
-                  const Incumbent& incumbent, const Telling& telling) mutable {
+                  const Incumbent& incumbent,
+                  const Telling& telling) mutable -> Asked<learn::TrainedModel> {
+    auto rows = give(telling.cancelled);
+    if (!rows) return tl::unexpected(std::move(rows.error()));
     options.champion = incumbent.scorer;
     options.champion_trained_s = incumbent.made_s;
     options.champion_judged = incumbent.judged;
@@ -137,11 +156,11 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
     if (kenning) {
       KenningOptions how = *kenning;
       how.folder += "/" + options.definition.name;
-      return train_kenning(std::move(*shared), options, how, telling);
+      return train_kenning(std::move(*rows), options, how, telling);
     }
-    if (ray) return train_on(*ray, std::move(*shared), options, telling);
-    if (ranks) return train_ranking(*shared, options);
-    return train_builtin(std::move(*shared), options, telling);
+    if (ray) return train_on(*ray, std::move(*rows), options, telling);
+    if (ranks) return train_ranking(*rows, options);
+    return train_builtin(std::move(*rows), options, telling);
   });
 }
 

@@ -55,9 +55,10 @@ struct Source {
 /// A training that may begin: blocks, and ends soon after it is cancelled. Once.
 using Work = std::function<learn::Asked<learn::TrainedModel>(const Incumbent&, const Telling&)>;
 
-/// Checks a request and reads its rows. `definition` is null when there is no such model. Refused:
-/// kOutOfRange with the fields that are wrong; kConflict when there are too few rows, with how many
-/// are missing; and as `source.rows` says.
+/// Checks a request and reads its rows; those of a file are read by the work, which is then refused
+/// like this. `definition` is null when there is no such model. Refused: kOutOfRange with the
+/// fields that are wrong; kConflict when there are too few rows, with how many are missing;
+/// kMalformed when a file cannot be read; and as `source.rows` says.
 [[nodiscard]] learn::Asked<Work> prepare_training(const learn::ModelDefinition* definition,
                                                   const learn::TrainRequest& request,
                                                   const Source& source);

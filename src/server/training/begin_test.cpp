@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "core/base/random.hpp"
 
 namespace liminal::training {
@@ -98,6 +101,67 @@ TEST(PrepareTraining, NamesTheFieldThatIsWrong) {
   request.source = learn::DataSource::kFile;
   request.file = "../rows.csv";
   EXPECT_EQ(field(prepare_training(&groups, request, with({}))), "file");
+}
+
+class FileTraining : public ::testing::Test {
+ protected:
+  FileTraining() {
+    source_.folder = ::testing::TempDir() + "liminal-begin-test";
+    std::filesystem::create_directories(source_.folder);
+    request_.source = learn::DataSource::kFile;
+    request_.file = "rows.csv";
+    request_.fits_max = 8;
+    source_.rows = [](const auto&, const auto&) -> learn::Asked<Rows> {
+      ADD_FAILURE();
+      return Rows{};
+    };
+  }
+  ~FileTraining() override { std::filesystem::remove_all(source_.folder); }
+
+  void write(std::size_t rows, const std::string& last = "") const {
+    std::ofstream out(source_.folder + "/rows.csv");
+    out << "a,b,label\n";
+    for (std::size_t i = 0; i < rows; ++i) out << i % 7 << ',' << i % 2 << ',' << i % 2 << '\n';
+    out << last;
+  }
+  [[nodiscard]] learn::Asked<learn::TrainedModel> run(const Telling& telling = kNobody) const {
+    const auto work = prepare_training(&model_, request_, source_);
+    if (!work) return tl::unexpected(work.error());
+    return (*work)({}, telling);
+  }
+
+  const learn::ModelDefinition model_ = defined(models::Task::kClassification);
+  learn::TrainRequest request_;
+  Source source_;
+};
+
+TEST_F(FileTraining, ReadsTheFileInTheJob) {
+  write(300);
+  const auto work = prepare_training(&model_, request_, source_);
+  ASSERT_TRUE(work);
+  write(300, "1,2,x\n");
+  EXPECT_THAT((*work)({}, kNobody).error().text, HasSubstr("rows.csv:302: label is no number"));
+  write(300);
+  const auto made = run();
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_THAT(made->report, HasSubstr("300 rows of rows.csv"));
+}
+
+TEST_F(FileTraining, SaysInTheJobHowManyRowsAreMissing) {
+  write(30);
+  const auto few = run();
+  ASSERT_FALSE(few);
+  EXPECT_EQ(few.error().code, ErrorCode::kConflict);
+  EXPECT_EQ(few.error().rows_missing, 50U);
+}
+
+TEST_F(FileTraining, StopsReadingWhenItIsCancelled) {
+  write(5000, "1,2,x\n");
+  int asked = 0;
+  const auto stopped = run({[&] { return ++asked > 2; }, kNobody.tell});
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().text, "cancelled") << "and not what is wrong at its end";
+  EXPECT_EQ(asked, 3);
 }
 
 TEST(PrepareTraining, SaysWhatRowsWithoutLabelsWouldDoFor) {

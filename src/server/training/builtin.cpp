@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
-#include <tuple>
 #include <utility>
 
 #include "core/base/math.hpp"
@@ -20,6 +18,7 @@
 #include "server/training/model_facts.hpp"
 #include "server/training/prior.hpp"
 #include "server/training/runner.hpp"
+#include "server/training/searched.hpp"
 #include "server/training/unsupervised.hpp"
 
 namespace liminal::training {
@@ -28,47 +27,17 @@ namespace {
 using learn::Asked;
 using learn::refusal;
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::chrono::milliseconds kTold{200};
 /// Share of the budget that goes to the search without the rules' features.
 constexpr double kWithoutShare = .15;
-/// People's labels among the held-out positives from which they can be believed alone.
-constexpr std::size_t kJudgedMin = 20;
 constexpr double kBetterThanChance = 1.645;
 /// Shares of the budget: of the search where the guard takes its own, and where not. The rest is
 /// for fitting once more and for judging.
 constexpr double kSearchShare = .7, kSearchShareAlone = .85;
 /// Tries to find something cheaper when a model takes longer than was estimated.
 constexpr int kTriesMax = 3;
-
-/// The search's own split: by user where positives come from enough users.
-learn::Table searched(const learn::Table& all, std::span<const std::uint32_t> rows, bool classes) {
-  constexpr std::size_t kUsersMin = 10;
-  learn::Table table = all.chosen(rows);
-  if (!classes) return table;
-  table.times_s.clear();
-  std::vector<std::uint64_t> users;
-  for (std::size_t i = 0; i < table.groups.size(); ++i)
-    if (learn::is_positive(table.labels[i])) users.push_back(table.groups[i]);
-  std::sort(users.begin(), users.end());
-  users.erase(std::unique(users.begin(), users.end()), users.end());
-  if (users.size() < kUsersMin) table.groups.clear();
-  return table;
-}
-
-learn::Table without(const learn::Table& table, const std::vector<std::string>& names) {
-  learn::Table left = table;
-  left.features.clear();
-  left.values.clear();
-  std::vector<std::size_t> kept;
-  for (std::size_t f = 0; f < table.features.size(); ++f) {
-    if (std::find(names.begin(), names.end(), table.features[f].name) != names.end()) continue;
-    kept.push_back(f);
-    left.features.push_back(table.features[f]);
-  }
-  for (std::size_t i = 0; i < table.rows(); ++i)
-    for (const std::size_t f : kept) left.values.push_back(table.row(i)[f]);
-  return left;
-}
 
 /// One training from rows to a judged model.
 class Training {
@@ -94,7 +63,10 @@ class Training {
                                                : 0,
                                            options_.request.seed);
     test_ = rows_.table.chosen(held_out_.test);
-    const learn::Table train = searched(rows_.table, held_out_.train, classes_);
+    const learn::Table train =
+        searched(rows_.table, held_out_.train, loss_, search_options(options_.request.fits_max));
+    timed_ = !train.times_s.empty();
+    grouped_ = !train.groups.empty();
     if (learn::Search::rows_missing(train, loss_) > 0 || test_.rows() == 0)
       return refusal(ErrorCode::kConflict, "too few rows are left to learn from");
     if (elsewhere) {
@@ -109,9 +81,24 @@ class Training {
   }
 
  private:
+  [[nodiscard]] double seconds_since_begin() const {
+    return std::chrono::duration<double>(Clock::now() - begun_).count();
+  }
+
   /// Whether it will be trained once more without the rules' features.
   [[nodiscard]] bool guarded() const {
     return classes_ && !rows_.judged.empty() && !rows_.rule_features.empty();
+  }
+
+  [[nodiscard]] learn::SearchOptions search_options(std::uint32_t fits_max) const {
+    learn::SearchOptions options;
+    options.objective = classes_ ? learn::Objective::kRocAuc : learn::Objective::kSquaredError;
+    options.fits_max = fits_max;
+    options.seed = options_.request.seed;
+    options.workers = options_.workers;
+    options.champion = {options_.gate.latency_us_max, options_.gate.memory_bytes_max};
+    options.fresh_ratio = 0;  // the rows that judge are held out already
+    return options;
   }
 
   /// Takes a share of the budget, and tells of it from `progress` on.
@@ -119,14 +106,8 @@ class Training {
                                double share,
                                std::uint32_t fits_max,
                                double progress) {
-    learn::SearchOptions options;
-    options.objective = classes_ ? learn::Objective::kRocAuc : learn::Objective::kSquaredError;
+    learn::SearchOptions options = search_options(fits_max);
     options.budget_s = share * options_.request.budget_s;
-    options.fits_max = fits_max;
-    options.seed = options_.request.seed;
-    options.workers = options_.workers;
-    options.champion = {options_.gate.latency_us_max, options_.gate.memory_bytes_max};
-    options.fresh_ratio = 0;  // the rows that judge are held out already
     const MakeFitter fitters = options_.fitting({train, loss_, options});
     learn::Search made(train, loss_, options);
     if (!made.problems().empty())
@@ -158,7 +139,7 @@ class Training {
                             const RunFacts& facts,
                             learn::Outcome& outcome) const {
     for (int i = 0; i < kTriesMax && outcome.champion; ++i) {
-      const double took = measured(train, facts, outcome, *outcome.champion).first.us_row;
+      const double took = measured(train, facts, outcome, *outcome.champion).cost.us_row;
       if (!(took > options_.gate.latency_us_max)) break;
       auto cheaper = runner_->outcome(
           {.9 * outcome.champion->cost.us_row * options_.gate.latency_us_max / took,
@@ -169,16 +150,23 @@ class Training {
     return outcome.champion ? *outcome.champion : outcome.best;
   }
 
-  /// What a model takes, and its figures on the held-out rows.
-  [[nodiscard]] std::pair<learn::Cost, learn::Figures> measured(
-      const learn::Table& train,
-      const RunFacts& facts,
-      const learn::Outcome& outcome,
-      const learn::Trained& trained) const {
+  /// What a model takes, and what it said of the held-out rows.
+  struct Measured {
+    learn::Cost cost;
+    learn::Figures figures{};
+    std::vector<float> said;
+  };
+  [[nodiscard]] Measured measured(const learn::Table& train,
+                                  const RunFacts& facts,
+                                  const learn::Outcome& outcome,
+                                  const learn::Trained& trained) const {
     const auto evaluator = models::Evaluator::create(model_of(train, outcome, trained, facts));
-    if (!evaluator) return {trained.cost, learn::kNoFigures};
-    return {{latency_us(*evaluator, test_), static_cast<double>(evaluator->memory_bytes())},
-            learn::figures_of(scores(*evaluator, test_), test_.labels, loss_)};
+    if (!evaluator) return {trained.cost, learn::kNoFigures, {}};
+    Measured made;
+    made.cost = {latency_us(*evaluator, test_), static_cast<double>(evaluator->memory_bytes())};
+    made.said = scores(*evaluator, test_);
+    made.figures = learn::figures_of(made.said, test_.labels, loss_);
+    return made;
   }
 
   Asked<learn::TrainedModel> judge(const learn::Table& train, learn::Outcome outcome) {
@@ -206,32 +194,100 @@ class Training {
     const std::vector<float> said = scores(*evaluator, test_);
     RunReport report = judged(
         train, said, latency_us(*evaluator, test_), static_cast<double>(evaluator->memory_bytes()));
-    if (outcome.champion && !outcome.best_is_champion)
-      std::tie(report.best_cost, report.best_for_batches.emplace()) =
-          measured(train, facts, outcome, outcome.best);
-    made.reference = watched(said);
+    report.chosen_by = learn::name(validation_);
+    made.reference = watched(options_.definition.task, rows_, held_out_, test_, said);
     made.judged = made.model;
     remember(held_out_, made.judged->metadata);
     telling_.tell(kSearchShareAlone, board_);
     report.importance = shuffle_losses(*evaluator, test_, measure(), options_.request.seed);
-    auto remade = remake(best.recipes);
-    if (!remade) return tl::unexpected(remade.error());
-    best.predictor = std::move(*remade);
-    best.figures = report.figures;
-    for (auto& [coverage, half] : best.intervals)
-      half = learn::conformal_half_width(said, test_.labels, coverage);
+    facts.schema = made.model.metadata.schema;
     outcome.fresh = true;
-    facts.rows = rows_.table.rows();
-    const std::uint64_t schema = made.model.metadata.schema;
-    made.model = model_of(train, outcome, best, facts);
-    made.model.metadata.schema = schema;
-    made.model.metadata.facts.emplace_back("fitted", "as chosen, once more on all rows");
+    const auto begun = Clock::now();
+    auto model = refitted(train, facts, outcome, best, {{}, report.figures, said});
+    if (!model) return tl::unexpected(model.error());
+    made.model = std::move(*model);
     report.served = fmt::format(
         "What answers was fitted once more, as chosen, on all {} rows; the figures are of the "
         "model that had not seen those that judge",
-        facts.rows);
+        rows_.table.rows());
+    if (outcome.champion && !outcome.best_is_champion) {
+      const auto members =
+          static_cast<double>(std::max<std::size_t>(best.recipes.members.size(), 1));
+      if (auto kept = keep_for_batches(
+              train, facts, outcome, (Clock::now() - begun) / members, report, made);
+          !kept)
+        return tl::unexpected(kept.error());
+    }
     finish(report, made);
     return made;
+  }
+
+  /// A chosen model as it answers: fitted once more to all rows, with the figures that it had where
+  /// it was judged.
+  Asked<models::Model> refitted(const learn::Table& train,
+                                RunFacts facts,
+                                const learn::Outcome& outcome,
+                                learn::Trained chosen,
+                                const Measured& judged) {
+    auto remade = remake(chosen.recipes);
+    if (!remade) return tl::unexpected(remade.error());
+    chosen.predictor = std::move(*remade);
+    facts.rows = rows_.table.rows();
+    models::Model model = described(train, facts, outcome, std::move(chosen), judged);
+    model.metadata.facts.emplace_back("fitted", "as chosen, once more on all rows");
+    return model;
+  }
+
+  [[nodiscard]] models::Model described(const learn::Table& train,
+                                        const RunFacts& facts,
+                                        const learn::Outcome& outcome,
+                                        learn::Trained trained,
+                                        const Measured& judged) const {
+    trained.figures = judged.figures;
+    for (auto& [coverage, half] : trained.intervals)
+      half = learn::conformal_half_width(judged.said, test_.labels, coverage);
+    models::Model model = model_of(train, outcome, trained, facts);
+    model.metadata.schema = facts.schema;
+    return model;
+  }
+
+  /// The best blend, which is too dear to answer where the model is asked. It is fitted once more
+  /// where the time allows; `fit` is what that takes a member.
+  Asked<void> keep_for_batches(const learn::Table& train,
+                               const RunFacts& facts,
+                               const learn::Outcome& outcome,
+                               std::chrono::duration<double> fit,
+                               RunReport& report,
+                               learn::TrainedModel& made) {
+    learn::Trained best = outcome.best;
+    if (classes_) shift_prior(rows_.table, held_out_, best);
+    const Measured judged = measured(train, facts, outcome, best);
+    if (judged.said.empty()) return {};
+    const std::size_t members = best.recipes.members.size();
+    const double takes_s = fit.count() * static_cast<double>(members);
+    const bool again = options_.request.fits_max > 0 ||
+                       seconds_since_begin() + takes_s < options_.request.budget_s;
+    learn::BatchModel batches;
+    batches.us_row = judged.cost.us_row;
+    if (again) {
+      auto model = refitted(train, facts, outcome, best, judged);
+      if (!model) return tl::unexpected(model.error());
+      batches.model = std::move(*model);
+    } else {
+      batches.model = described(train, facts, outcome, best, judged);
+    }
+    learn::JobLine line;
+    line.recipe = fmt::format("the blend of {} for batches", members);
+    line.score = measure()(outcome.best.scores, outcome.labels);
+    line.us_row = judged.cost.us_row;
+    line.memory_bytes = judged.cost.memory_bytes;
+    made.leaderboard.insert(made.leaderboard.begin(), std::move(line));
+    report.best_for_batches = judged.figures;
+    report.best_cost = judged.cost;
+    report.best_again = again;
+    report.gate.reasons.push_back(words_of_blend(report));
+    made.batches = std::move(batches);
+    return {};
   }
 
   Asked<learn::TrainedModel> judge(const learn::Table& train, Elsewhere elsewhere) {
@@ -259,7 +315,7 @@ class Training {
     }
     learn::TrainedModel made = std::move(elsewhere.made);
     remember(held_out_, made.model.metadata);
-    made.reference = watched(said);
+    made.reference = watched(options_.definition.task, rows_, held_out_, test_, said);
     if (options_.request.source != learn::DataSource::kFile)
       made.model.metadata.schema = traffic::schema_hash();
     if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
@@ -307,8 +363,10 @@ class Training {
     if (input.looks > 1)
       report.gate.reasons.push_back(fmt::format(
           "the line is that of the {} that were compared with this champion", input.looks));
-    if (classes_) tell_missing(report);
     if (classes_) {
+      for (std::string& lacking :
+           rows_to_judge(options_.gate.positives_min, rows_.table.labels, test_.labels))
+        report.gate.reasons.push_back(std::move(lacking));
       report.calibration = learn::calibration_bins(said, test_.labels, 10);
       report.roc = roc_curve(said, test_.labels);
       report.precision = precision_curve(said, test_.labels);
@@ -324,30 +382,13 @@ class Training {
     return found;
   }
 
-  /// How many more rows it takes until those that are held out can judge.
-  void tell_missing(RunReport& report) const {
-    const std::size_t all = learn::positives(rows_.table.labels),
-                      held = learn::positives(test_.labels);
-    const auto tell = [&](const char* which, std::size_t rows, std::size_t judging) {
-      const double lacking = options_.gate.positives_min - static_cast<double>(judging);
-      if (lacking <= 0) return;
-      report.gate.reasons.push_back(
-          fmt::format("some {:.0f} more {} rows are needed until a model can be judged",
-                      std::ceil(lacking * static_cast<double>(rows) /
-                                static_cast<double>(std::max<std::size_t>(judging, 1))),
-                      which));
-    };
-    tell("anomalous", all, held);
-    tell("ordinary", rows_.table.rows() - all, test_.rows() - held);
-  }
-
   /// The chosen configuration, fitted to all rows: what was held out is too dear to stay unused.
   Asked<models::Predictor> remake(const learn::Recipes& recipes) {
-    std::vector<std::uint32_t> every(rows_.table.rows());
-    std::iota(every.begin(), every.end(), 0U);
     learn::SearchOptions options;
     options.seed = options_.request.seed;
-    learn::Table table = searched(rows_.table, every, classes_);
+    learn::Table table = rows_.table;
+    if (!timed_) table.times_s.clear();
+    if (!grouped_) table.groups.clear();
     const learn::Fitter fitter = options_.fitting({table, loss_, options, true})();
     const learn::Material all = learn::material_of_all(std::move(table), loss_, options);
     auto made = learn::remake(all, recipes, options.seed, fitter, telling_.cancelled);
@@ -355,26 +396,6 @@ class Training {
     return refusal(
         ErrorCode::kUnavailable,
         telling_.cancelled() ? "cancelled" : "the chosen model could not be fitted again");
-  }
-
-  /// What later rows are compared with. Errors of classes are those of what people judged, for that
-  /// is what comes to be known later.
-  [[nodiscard]] learn::WatchReference watched(std::span<const float> said) const {
-    std::vector<double> errors;
-    std::vector<std::uint32_t> erred;
-    for (std::uint32_t i = 0; i < said.size(); ++i) {
-      const bool known =
-          !classes_ || (!rows_.judged.empty() && rows_.judged[held_out_.test[i]] != 0);
-      if (!known) continue;
-      errors.push_back(
-          learn::error_of(options_.definition.task, double{said[i]}, double{test_.labels[i]}));
-      erred.push_back(i);
-    }
-    if (errors.size() < kJudgedMin) {
-      errors.clear();
-      erred.clear();
-    }
-    return learn::reference_of(rows_.table, test_, said, errors, erred);
   }
 
   /// Figures for what people judged apart, and the guard against learning the rules by heart.
@@ -432,27 +453,8 @@ class Training {
 
   void finish(const RunReport& report, learn::TrainedModel& made) const {
     made.fingerprint = fingerprint_of(rows_.table);
-    const auto add = [&](const char* name, double value) {
-      if (std::isfinite(value)) made.metrics.emplace_back(name, value);
-    };
-    add("roc_auc", report.figures.roc_auc);
-    add("pr_auc", report.figures.pr_auc);
-    add("brier", report.figures.brier);
-    add("recall_at_1_percent", report.figures.recall_at_alerts);
-    add("calibration_error", report.figures.calibration_error);
-    add("mean_absolute_error", report.figures.mae);
-    add("root_mean_square_error", report.figures.rmse);
-    made.metrics.insert(made.metrics.end(), report.more.begin(), report.more.end());
-    if (report.champion) {
-      add("champion_roc_auc", report.champion->roc_auc);
-      add("champion_mean_absolute_error", report.champion->mae);
-    }
-    if (report.on_judged) add("judged_roc_auc", report.on_judged->roc_auc);
-    if (report.without_rule_features)
-      add("roc_auc_without_rule_features", *report.without_rule_features);
-    add("us_a_row", report.latency_us);
-    add("memory_bytes", report.memory_bytes);
-    add("held_out_rows", static_cast<double>(test_.rows()));
+    const learn::NamedFigures metrics = metrics_of(report);
+    made.metrics.insert(made.metrics.end(), metrics.begin(), metrics.end());
     made.better = report.gate.promote;
     made.reasons = report.gate.reasons;
     made.report = report_json(options_.request, report, made.leaderboard);
@@ -462,9 +464,11 @@ class Training {
   const BuiltinOptions& options_;
   const Telling& telling_;
   const bool classes_;
+  const Clock::time_point begun_ = Clock::now();
   learn::Loss loss_;
   HeldOut held_out_;
   learn::Table test_;
+  bool timed_ = false, grouped_ = false;  ///< what the search parts by
   learn::Validation validation_ = learn::Validation::kFolds;
   std::unique_ptr<Runner> runner_;  ///< of the first search, to be asked for something cheaper
   std::vector<learn::JobLine> board_;

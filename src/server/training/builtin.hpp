@@ -74,6 +74,7 @@ using Curve = std::vector<std::pair<double, double>>;
 struct RunReport {
   const Rows* rows = nullptr;
   const HeldOut* held_out = nullptr;
+  std::string chosen_by;                                   ///< which rows the search chose by
   learn::Figures figures{};                                ///< of the new model, held out
   std::optional<learn::Figures> champion;                  ///< of the champion on the same rows
   std::optional<learn::Figures> on_judged;                 ///< on held-out rows that people judged
@@ -87,9 +88,10 @@ struct RunReport {
   Curve roc, precision;      ///< of classes
   learn::NamedFigures more;  ///< held out, beside `figures`
   std::string served;        ///< how what answers differs from what was judged, in words
-  /// A better blend that is too dear for the path of messages.
+  /// A better blend that is too dear to answer where the model is asked, kept beside.
   std::optional<learn::Figures> best_for_batches;
-  learn::Cost best_cost;  ///< of it; as it was measured
+  learn::Cost best_cost;    ///< of it; as it was measured
+  bool best_again = false;  ///< whether it was fitted once more on all rows
   learn::GateDecision gate;
   double latency_us = 0;
   double memory_bytes = 0;
@@ -97,6 +99,10 @@ struct RunReport {
 [[nodiscard]] std::string report_json(const learn::TrainRequest& request,
                                       const RunReport& report,
                                       const std::vector<learn::JobLine>& leaderboard);
+/// Of a blend that is kept for batches, beside what answers.
+[[nodiscard]] std::string words_of_blend(const RunReport& report);
+/// What of it is kept with the version.
+[[nodiscard]] learn::NamedFigures metrics_of(const RunReport& report);
 [[nodiscard]] std::vector<learn::JobLine> lines_of(const std::vector<learn::LeaderboardLine>& from);
 
 }  // namespace liminal::training

@@ -108,6 +108,8 @@ void write_board(const std::vector<learn::JobLine>& lines, json::Writer& out) {
     out.field("score", lines[i].score);
     out.field("fits", lines[i].fits);
     out.field("cost_s", lines[i].cost_s);
+    out.field("us_a_row", lines[i].us_row);
+    out.field("memory_bytes", lines[i].memory_bytes);
     out.end_object();
   }
   out.end_array();
@@ -172,11 +174,53 @@ std::vector<learn::JobLine> lines_of(const std::vector<learn::LeaderboardLine>& 
   std::vector<learn::JobLine> lines;
   for (const learn::LeaderboardLine& line : from)
     if (std::isfinite(line.score))
-      lines.push_back({line.recipe, line.score, line.fits, line.cost_s});
+      lines.push_back({line.recipe,
+                       line.score,
+                       line.fits,
+                       line.cost_s,
+                       line.cost.us_row,
+                       line.cost.memory_bytes});
   std::stable_sort(
       lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
   if (lines.size() > kLinesMax) lines.resize(kLinesMax);
   return lines;
+}
+
+std::string words_of_blend(const RunReport& report) {
+  const bool classes = std::isfinite(report.figures.roc_auc);
+  const learn::Figures& blend = *report.best_for_batches;
+  return fmt::format(
+      "for batches the best blend is kept beside: {} {:.4g} to {:.4g}, at {:.3g} µs a row",
+      classes ? "AUC" : "MAE",
+      classes ? blend.roc_auc : blend.mae,
+      classes ? report.figures.roc_auc : report.figures.mae,
+      report.best_cost.us_row);
+}
+
+learn::NamedFigures metrics_of(const RunReport& report) {
+  learn::NamedFigures metrics;
+  const auto add = [&](const char* name, double value) {
+    if (std::isfinite(value)) metrics.emplace_back(name, value);
+  };
+  add("roc_auc", report.figures.roc_auc);
+  add("pr_auc", report.figures.pr_auc);
+  add("brier", report.figures.brier);
+  add("recall_at_1_percent", report.figures.recall_at_alerts);
+  add("calibration_error", report.figures.calibration_error);
+  add("mean_absolute_error", report.figures.mae);
+  add("root_mean_square_error", report.figures.rmse);
+  metrics.insert(metrics.end(), report.more.begin(), report.more.end());
+  if (report.champion) {
+    add("champion_roc_auc", report.champion->roc_auc);
+    add("champion_mean_absolute_error", report.champion->mae);
+  }
+  if (report.on_judged) add("judged_roc_auc", report.on_judged->roc_auc);
+  if (report.without_rule_features)
+    add("roc_auc_without_rule_features", *report.without_rule_features);
+  add("us_a_row", report.latency_us);
+  add("memory_bytes", report.memory_bytes);
+  add("held_out_rows", static_cast<double>(report.held_out->test.size()));
+  return metrics;
 }
 
 std::string report_json(const learn::TrainRequest& request,
@@ -191,6 +235,7 @@ std::string report_json(const learn::TrainRequest& request,
   out.field("how", report.held_out->how);
   out.field("trained_rows", report.held_out->train.size());
   out.field("held_out_rows", report.held_out->test.size());
+  if (!report.chosen_by.empty()) out.field("chosen_by", report.chosen_by);
   if (!report.served.empty()) out.field("served", report.served);
   out.end_object();
   out.key("held_out");
@@ -262,6 +307,7 @@ std::string report_json(const learn::TrainRequest& request,
     write(*report.best_for_batches, {}, out);
     out.field("us_a_row", report.best_cost.us_row);
     out.field("memory_bytes", report.best_cost.memory_bytes);
+    out.field("fitted_again_on_all_rows", report.best_again);
     out.end_object();
   }
   out.key("leaderboard");

@@ -305,6 +305,42 @@ TEST(Builtin, WhatIsTooDearForMessagesIsShownBeside) {
   EXPECT_THAT(text, HasSubstr("\"us_a_row\":40.5"));
 }
 
+TEST(Builtin, TheBestBlendIsKeptForBatchesWhereItIsTooDearToAnswer) {
+  const learn::ModelDefinition values{"v", models::Task::kRegression, {"a", "b"}, "y"};
+  Rows rows;
+  rows.table.features = {{"a", "", {}}, {"b", "", {}}};
+  Random random(17);
+  for (int i = 0; i < 800; ++i) {
+    const double a = random.normal(), b = random.normal();
+    rows.table.values.push_back(static_cast<float>(a));
+    rows.table.values.push_back(static_cast<float>(b));
+    rows.table.labels.push_back(static_cast<float>(a + a * b + .2 * random.normal()));
+    rows.table.times_s.push_back(i);
+  }
+  BuiltinOptions limited = options(values);
+  learn::Asked<learn::TrainedModel> made;
+  for (const double bytes : {8e3, 2e4, 6e4, 2e5}) {
+    limited.gate.memory_bytes_max = bytes;
+    made = train_builtin(rows, limited, kNobody);
+    ASSERT_TRUE(made) << made.error().text;
+    if (made->batches) break;
+  }
+  ASSERT_TRUE(made->batches) << testing::PrintToString(made->reasons);
+  const auto answers = models::Evaluator::create(made->model);
+  const auto blend = models::Evaluator::create(made->batches->model);
+  ASSERT_TRUE(answers && blend);
+  EXPECT_GT(blend->memory_bytes(), answers->memory_bytes());
+  EXPECT_GT(made->batches->us_row, 0);
+  const models::Metadata& metadata = made->batches->model.metadata;
+  EXPECT_EQ(metadata.features, made->model.metadata.features);
+  EXPECT_EQ(metadata.facts.back().first, "fitted");
+  EXPECT_THAT(made->leaderboard.front().recipe, HasSubstr("for batches"));
+  EXPECT_GT(made->leaderboard.front().memory_bytes, metric(*made, "memory_bytes"));
+  EXPECT_GT(made->leaderboard[1].us_row, 0);
+  EXPECT_THAT(made->report, HasSubstr("\"fitted_again_on_all_rows\":true"));
+  EXPECT_THAT(made->reasons.back(), HasSubstr("for batches the best blend is kept beside: MAE"));
+}
+
 TEST(Builtin, FiguresOfValuesAreOfUsersThatWereNotLearntFrom) {
   // Every user has a level of its own that its features tell apart but do not explain.
   learn::ModelDefinition what{"level", models::Task::kRegression, {"a", "b"}, "y"};
@@ -366,6 +402,7 @@ TEST(Builtin, WhatAnswersIsFittedOnAllRowsAndTheFiguresSaySo) {
   const auto made = train_builtin(made_up(true, true), options(), kNobody);
   ASSERT_TRUE(made) << made.error().text;
   EXPECT_THAT(made->report, HasSubstr("fitted once more, as chosen, on all 4000 rows"));
+  EXPECT_FALSE(made->batches) << "what is cheap enough answers itself";
   const auto& facts = made->model.metadata.facts;
   EXPECT_NE(
       std::find(facts.begin(), facts.end(), std::pair<std::string, std::string>("rows", "4000")),

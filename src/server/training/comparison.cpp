@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 
@@ -147,6 +148,45 @@ std::vector<learn::Slice> slices_of(const Rows& rows,
     add("of the last third of the time", [&](std::uint32_t place) { return time(place) > line; });
   }
   return slices;
+}
+
+learn::WatchReference watched(models::Task task,
+                              const Rows& rows,
+                              const HeldOut& held_out,
+                              const learn::Table& test,
+                              std::span<const float> said) {
+  std::vector<double> errors;
+  std::vector<std::uint32_t> erred;
+  for (std::uint32_t i = 0; i < said.size(); ++i) {
+    const bool known = task != models::Task::kClassification ||
+                       (!rows.judged.empty() && rows.judged[held_out.test[i]] != 0);
+    if (!known) continue;
+    errors.push_back(learn::error_of(task, double{said[i]}, double{test.labels[i]}));
+    erred.push_back(i);
+  }
+  if (errors.size() < kJudgedMin) {
+    errors.clear();
+    erred.clear();
+  }
+  return learn::reference_of(rows.table, test, said, errors, erred);
+}
+
+std::vector<std::string> rows_to_judge(double judging_min,
+                                       std::span<const float> all,
+                                       std::span<const float> held) {
+  std::vector<std::string> words;
+  const auto tell = [&](const char* which, std::size_t rows, std::size_t judging) {
+    const double lacking = judging_min - static_cast<double>(judging);
+    if (lacking <= 0) return;
+    words.push_back(fmt::format("some {:.0f} more {} rows are needed until a model can be judged",
+                                std::ceil(lacking * static_cast<double>(rows) /
+                                          static_cast<double>(std::max<std::size_t>(judging, 1))),
+                                which));
+  };
+  const std::size_t positives = learn::positives(all), judging = learn::positives(held);
+  tell("anomalous", positives, judging);
+  tell("ordinary", all.size() - positives, held.size() - judging);
+  return words;
 }
 
 }  // namespace liminal::training

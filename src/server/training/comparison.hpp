@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,5 +39,22 @@ struct Comparison {
                                                   const HeldOut& held_out,
                                                   const learn::Table& test,
                                                   const std::vector<std::uint32_t>& places);
+
+/// People's labels among the held-out rows from which they can be believed alone.
+inline constexpr std::size_t kJudgedMin = 20;
+
+/// What later rows are compared with: those that judge, and what was said of them. Errors of
+/// classes are those of what people judged, for that is what comes to be known later.
+[[nodiscard]] learn::WatchReference watched(models::Task task,
+                                            const Rows& rows,
+                                            const HeldOut& held_out,
+                                            const learn::Table& test,
+                                            std::span<const float> said);
+
+/// How many more rows of a class it takes until as many as `judging_min` of each judge, in words;
+/// nothing of what is enough. `held` are those of `all` that judge.
+[[nodiscard]] std::vector<std::string> rows_to_judge(double judging_min,
+                                                     std::span<const float> all,
+                                                     std::span<const float> held);
 
 }  // namespace liminal::training

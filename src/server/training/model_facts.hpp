@@ -20,6 +20,7 @@ struct RunFacts {
   std::uint64_t seed = 1;
   std::size_t rows = 0;
   double elapsed_s = 0;
+  std::uint64_t schema = 0;  ///< of users' features; 0: they are a file's own
 };
 
 /// A trained predictor as a model with all that must be known to ask it: features, the texts of

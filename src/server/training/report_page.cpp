@@ -43,6 +43,12 @@ std::string words(const Value* value) {
   return {};
 }
 
+/// A positive number in a unit, with two digits; nothing of what is not known.
+std::string rounded(const Value* value, double unit) {
+  const double number = value == nullptr ? 0 : json::as_number(*value).value_or(0);
+  return number > 0 ? fmt::format("{:.2g}", number / unit) : std::string();
+}
+
 /// "roc_auc" as "roc auc".
 std::string spoken(std::string name) {
   std::replace(name.begin(), name.end(), '_', ' ');
@@ -161,14 +167,18 @@ void add_board(const Value& report, std::string& out) {
   const auto* lines = list(member(&report, "leaderboard"));
   if (lines == nullptr || lines->empty()) return;
   out +=
-      "<h2>Leaderboard</h2><table><tr><th>score</th><th>recipe</th><th>fits</th><th>s</th></tr>\n";
+      "<h2>Leaderboard</h2><table><tr><th>score</th><th>recipe</th><th>fits</th><th>s</th>"
+      "<th>µs a row</th><th>MiB</th></tr>\n";
   for (const Value& line : *lines)
     out += fmt::format(
-        "<tr><td class=n>{}</td><td>{}</td><td class=n>{}</td><td class=n>{}</td></tr>\n",
+        "<tr><td class=n>{}</td><td>{}</td><td class=n>{}</td><td class=n>{}</td>"
+        "<td class=n>{}</td><td class=n>{}</td></tr>\n",
         escaped(words(member(&line, "score"))),
         escaped(words(member(&line, "recipe"))),
         escaped(words(member(&line, "fits"))),
-        escaped(words(member(&line, "cost_s"))));
+        escaped(words(member(&line, "cost_s"))),
+        rounded(member(&line, "us_a_row"), 1),
+        rounded(member(&line, "memory_bytes"), 1024 * 1024));
   out += "</table>\n";
 }
 

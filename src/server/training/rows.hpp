@@ -56,10 +56,13 @@ inline constexpr std::uint64_t kRowsBytesMax = std::uint64_t{256} << 20;
 
 /// Rows of a CSV (with a header) or NDJSON file: the definition's features and target by name, and,
 /// where they are there, `timestamp` (seconds or RFC 3339) and `user_id`. Fails in words that name
-/// line and column, or when the values would take more than `bytes_max` (rows × features × 4).
-[[nodiscard]] tl::expected<Rows, std::string> read_rows(const learn::ModelDefinition& definition,
-                                                        const std::string& path,
-                                                        std::uint64_t bytes_max = kRowsBytesMax);
+/// line and column, when the values would take more than `bytes_max` (rows × features × 4), or soon
+/// after it is `cancelled`, which is asked every thousand rows.
+[[nodiscard]] tl::expected<Rows, std::string> read_rows(
+    const learn::ModelDefinition& definition,
+    const std::string& path,
+    std::uint64_t bytes_max = kRowsBytesMax,
+    const std::function<bool()>& cancelled = [] { return false; });
 
 /// The path of a file inside a folder; nothing when the name leads out of it, by ".." or a link, or
 /// there is no such file.

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "core/base/hash.hpp"
+#include "core/traffic/schema.hpp"
 #include "io/csv/number.hpp"
 #include "io/csv/table.hpp"
 #include "io/json/time_text.hpp"
@@ -27,15 +28,23 @@ std::optional<double> time_of(std::string_view text) {
 /// Takes rows field by field; complains in words.
 class Filler {
  public:
-  Filler(const learn::ModelDefinition& definition, const std::string& name, std::uint64_t bytes_max)
-      : definition_(definition), name_(name), bytes_max_(bytes_max) {
-    for (const std::string& feature : definition.features)
-      rows_.table.features.push_back({feature, "", {}});
+  Filler(const learn::ModelDefinition& definition,
+         const std::string& name,
+         std::uint64_t bytes_max,
+         const std::function<bool()>& cancelled)
+      : definition_(definition), name_(name), bytes_max_(bytes_max), cancelled_(cancelled) {
+    for (const std::string& feature : definition.features) {
+      const auto id = traffic::feature_by_name(feature);
+      rows_.table.features.push_back(
+          {feature, id ? std::string(traffic::info(*id).unit) : std::string(), {}});
+    }
   }
 
   /// `find(column)` gives a field's text, nothing where the row has none.
   template <class Find>
   std::optional<std::string> add(std::uint64_t line, Find find) {
+    constexpr std::uint64_t kAskEvery = 1024;
+    if (seen_++ % kAskEvery == 0 && cancelled_()) return "cancelled";
     learn::Table& table = rows_.table;
     const auto complain = [&](std::string_view column, std::string_view what) {
       return fmt::format("{}:{}: {} {}", name_, line, column, what);
@@ -90,6 +99,8 @@ class Filler {
   const learn::ModelDefinition& definition_;
   const std::string& name_;
   const std::uint64_t bytes_max_;
+  const std::function<bool()>& cancelled_;
+  std::uint64_t seen_ = 0;
   Rows rows_;
   std::size_t left_out_ = 0;
 };
@@ -105,6 +116,9 @@ std::optional<std::string> read_csv(std::istream& in,
   if (!definition.target.empty() && !table->find(definition.target))
     return fmt::format("{}: has no column {}", name, definition.target);
   const auto& names = table->names();
+  for (const std::string& each : names)
+    if (!each.empty() && std::count(names.begin(), names.end(), each) > 1)
+      return fmt::format("{}: has the column {} twice", name, each);
   for (;;) {
     const auto more = table->next();
     if (!more) return csv::text(more.error(), name);
@@ -150,12 +164,13 @@ std::optional<std::string> read_lines(std::istream& in, const std::string& name,
 
 tl::expected<Rows, std::string> read_rows(const learn::ModelDefinition& definition,
                                           const std::string& path,
-                                          std::uint64_t bytes_max) {
+                                          std::uint64_t bytes_max,
+                                          const std::function<bool()>& cancelled) {
   using Failed = tl::unexpected<std::string>;
   const std::string name = std::filesystem::path(path).filename().string();
   std::ifstream in(path, std::ios::binary);
   if (!in) return Failed(name + ": cannot be read");
-  Filler filler(definition, name, bytes_max);
+  Filler filler(definition, name, bytes_max, cancelled);
   const bool lines = path.ends_with(".ndjson") || path.ends_with(".jsonl");
   auto wrong = lines ? read_lines(in, name, filler) : read_csv(in, name, definition, filler);
   if (wrong) return Failed(std::move(*wrong));
@@ -163,6 +178,7 @@ tl::expected<Rows, std::string> read_rows(const learn::ModelDefinition& definiti
 }
 
 std::optional<std::string> path_inside(const std::string& folder, const std::string& name) {
+  if (name.find('\0') != std::string::npos) return std::nullopt;
   std::error_code error;
   const auto root = std::filesystem::canonical(folder, error);
   if (error) return std::nullopt;

@@ -154,6 +154,7 @@ TEST_F(Files, AreFoundInsideTheirFolderAlone) {
   for (const char* wrong :
        {"../secret.csv", "link.csv", "sub", ".", "", "nothing.csv", "/etc/passwd"})
     EXPECT_FALSE(path_inside(folder, wrong)) << wrong;
+  EXPECT_FALSE(path_inside(folder, std::string("rows.csv\0x", 10)));
   EXPECT_FALSE(path_inside(folder, root_ + "/secret.csv"));
 }
 
@@ -177,6 +178,9 @@ TEST_F(Files, SayWhereTheyAreWrong) {
   ASSERT_FALSE(bad);
   EXPECT_EQ(bad.error(), "bad.csv:2: b is no number");
   EXPECT_EQ(read_rows(definition_, root_ + "/secret.csv").error(), "secret.csv: has no column b");
+  std::ofstream(root_ + "/data/twice.csv") << "a,b,y,a\n1,2,1,3\n";
+  EXPECT_EQ(read_rows(definition_, root_ + "/data/twice.csv").error(),
+            "twice.csv: has the column a twice");
 }
 
 }  // namespace

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/learn/ledger.hpp"
+#include "core/learn/table.hpp"
+
+namespace liminal::training {
+
+/// The rows of a table that a search is given, with what it parts them by: values by times and
+/// users, as far as the rows that it then chooses by can tell anything; else by users, by time, or
+/// by chance, in this order. Classes are parted by users where ten or more have positives, else by
+/// chance: probabilities are calibrated on the rows that it chooses by, and `shift_prior` takes
+/// their share of positives for that of all that is learnt from. `all` must be valid and labelled.
+[[nodiscard]] learn::Table searched(const learn::Table& all,
+                                    std::span<const std::uint32_t> rows,
+                                    const learn::Loss& loss,
+                                    const learn::SearchOptions& options);
+
+/// The same table without some of its features.
+[[nodiscard]] learn::Table without(const learn::Table& table,
+                                   const std::vector<std::string>& names);
+
+}  // namespace liminal::training
