@@ -9,6 +9,8 @@ namespace {
 
 constexpr double kMemoryWeeks = 8;
 constexpr double kPriorWeeks = 1;
+/// Far above what the memory comes to: only a damaged state is there.
+constexpr float kWeeksMax = 1e3F;
 /// The rate of emissions above s falls as s^-.34: 62 % at four times the line.
 constexpr double kTail = .34;
 /// Where bin 0 begins: 2^-4.
@@ -20,7 +22,7 @@ double lower_end(int bin) { return exp(kHalfOctave * (bin - kBinOfOne)); }
 }  // namespace
 
 void AlarmBudget::learn(double emitted, double weeks) {
-  weeks_ += static_cast<float>(weeks);
+  weeks_ = std::min(weeks_ + static_cast<float>(weeks), kWeeksMax);
   undecayed_ += static_cast<float>(weeks);
   // A week at a time: the counts need no more.
   if (undecayed_ >= 1) {
@@ -63,7 +65,7 @@ void AlarmBudget::load(Reader& in) {
   }
   in.get(weeks_);
   in.get(undecayed_);
-  if (!(weeks_ >= 0 && weeks_ < 1e3F) || !(undecayed_ >= 0 && undecayed_ < 1e3F)) in.fail();
+  if (!(weeks_ >= 0 && weeks_ <= kWeeksMax) || !(undecayed_ >= 0 && undecayed_ < 1)) in.fail();
 }
 
 }  // namespace liminal::novelty

@@ -50,6 +50,23 @@ TEST(AlarmBudget, StaysWithinItsBoundsWhateverHappens) {
   EXPECT_GE(quiet.line(10'000), 1. / 16);
 }
 
+TEST(AlarmBudget, OfADamagedStateThatLoadsCanBeSavedAndLoadedAgain) {
+  Writer damaged;
+  for (int bin = 0; bin < 24; ++bin) damaged.put(0.F);
+  damaged.put(1e3F);
+  damaged.put(.5F);
+  AlarmBudget budget;
+  Reader first(damaged.bytes());
+  budget.load(first);
+  ASSERT_TRUE(first.ok());
+  budget.learn(0, .25);
+  Writer out;
+  budget.save(out);
+  Reader second(out.bytes());
+  budget.load(second);
+  EXPECT_TRUE(second.ok());
+}
+
 TEST(AlarmBudget, IsTheSameAfterItWasSavedAndLoaded) {
   AlarmBudget budget;
   Random random(3);
