@@ -335,13 +335,13 @@ class Models:
                 self._service.learn_from(ray.get(told, timeout=60))
             return self._service.handle(*request)
 
-    def champions(self, held: dict[str, str]) -> list[tuple[str, int, str, bytes, bool]]:
+    def champions(self, held: dict[str, tuple[int, str]]) -> list[tuple[str, int, str, bytes, bool]]:
         """Champions as (model, version, sha256, file, whether an experiment of it runs).
 
-        The file of one whose hash is held already is left out.
+        The file of a version that is held already, with that hash, is left out.
         """
         return [(model, version, sha256,
-                 b"" if held.get(model) == sha256
+                 b"" if held.get(model) == (version, sha256)
                  else (self._folder / "models" / f"{model}-{version}.onnx").read_bytes(),
                  self._service.compares(model))
                 for model, version, sha256 in self._service.champions()]
