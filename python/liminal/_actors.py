@@ -1,6 +1,7 @@
 """The named actors of an application on a cluster: made, found, renewed one by one, and ended."""
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
@@ -104,15 +105,15 @@ def _running(settings: dict[str, Any], part: str) -> Any:
 
 
 def abouts(actors: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What actors say of themselves; who does not answer, since it is being restarted, is left out."""
+    """What actors say of themselves; who does not answer, since it is being restarted or gone, is left out."""
     asked = {actor.about.remote(): part for part, actor in actors.items()}
     ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_ABOUT_PATIENCE_S) if asked else ([], [])
     told = {}
     for one in ready:
         try:
             told[asked[one]] = ray.get(one)
-        except ray.exceptions.ActorUnavailableError:
-            continue
+        except ray.exceptions.RayActorError as wrong:
+            print(f"{asked[one]} does not answer: {wrong}"[:2000], flush=True)
     return told
 
 
@@ -147,10 +148,14 @@ class Renewer:
 
 
 def renew_one(settings: dict[str, Any], part: str) -> None:
-    """Has a part save itself, ends it, and begins it again with these settings, where Ray finds room now."""
+    """Has a part save itself, ends it, and begins it again with these settings, where Ray finds room now.
+
+    Raises RuntimeError when it cannot save itself, and leaves it as it was.
+    """
     actor = ray.get_actor(_name(settings, part), NAMESPACE)
     before = ray.get(actor.about.remote(), timeout=_ABOUT_PATIENCE_S).get("incarnation")
-    _end({part: actor})
+    _retire(part, actor)
+    ray.kill(actor, no_restart=True)
     until = time.monotonic() + _RENEWED_PATIENCE_S
     while time.monotonic() < until:
         try:
@@ -163,13 +168,31 @@ def renew_one(settings: dict[str, Any], part: str) -> None:
     raise RuntimeError(f"{part}: did not come back in {_RENEWED_PATIENCE_S:.0f} s")
 
 
+def _retire(part: str, actor: Any) -> None:
+    try:
+        retiring = actor.retire.remote()
+    except AttributeError:  # of a version that could not
+        print(f"{part} is ended as it last saved itself", flush=True)
+        return
+    try:
+        ray.get(retiring, timeout=_RETIRING_PATIENCE_S)
+    except ray.exceptions.GetTimeoutError:
+        with contextlib.suppress(AttributeError):  # the commons refuse nobody
+            actor.resume.remote()
+        raise RuntimeError(f"{part}: did not save itself in {_RETIRING_PATIENCE_S:.0f} s, and goes on as it "
+                           "was") from None
+    except ray.exceptions.RayTaskError as wrong:
+        raise RuntimeError(f"{part}: could not save itself, and goes on as it was: {wrong.cause!r}") from wrong
+
+
 def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
     """Has every part run as the settings, and this version of the package, want it; gives what was renewed.
 
     Parts that are not there are made. Parts that differ, or all that run (`always`), are renewed one after the
     other: each saves itself, so that nothing that was acknowledged is lost, requests for it wait meanwhile, and
     Ray begins it again on the node that has most room. Raises ValueError for what cannot become another while
-    they run, and RuntimeError when one begins with something else than was wanted.
+    they run, and RuntimeError when one begins with something else than was wanted, does not stay, or cannot save
+    itself and so goes on as it was.
     """
     renewed: list[str] = []
     there = {part: actor for part in parts_of(settings) if (actor := _running(settings, part)) is not None}
@@ -178,8 +201,12 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
         told = abouts({part: make(part, settings) for part in parts_of(settings)})
         wanted = [part for part in told if differs(part, settings, told[part]) or
                   (always and part in there and part not in renewed)]
-        if not wanted:
+        # Ended by another's renewer meanwhile, or by what it began with.
+        gone = [part for part in parts_of(settings) if part not in told and _running(settings, part) is None]
+        if not wanted and not gone:
             return renewed
+        if not wanted:
+            continue
         if stubborn := [part for part in wanted if part in renewed]:
             raise RuntimeError(
                 f"{stubborn[0]}: was renewed and has other settings again, or version "
@@ -192,7 +219,7 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
             continue
         finally:
             ray.kill(renewer)
-    raise RuntimeError(f"{', '.join(wanted)}: somebody else is renewing them")
+    raise RuntimeError(f"{', '.join(wanted or gone)}: somebody else is renewing them, or they cannot begin")
 
 
 def _end(actors: dict[str, Any]) -> None:

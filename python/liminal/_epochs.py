@@ -110,12 +110,12 @@ class Snapshots(threading.Thread):
     def run(self) -> None:
         while True:
             time.sleep(self._interval_s)
-            if self._epochs.over():
-                os._exit(0)
             try:
+                if self._epochs.over():
+                    os._exit(0)
                 self._save()
-            except OSError as wrong:  # a full disk may be emptied
-                print(f"{self._epochs.mine} was not saved: {wrong}"[:500], flush=True)
+            except Exception as wrong:  # a full disk may be emptied
+                print(f"{self._epochs.mine} was not saved: {wrong!r}"[:500], flush=True)
 
 
 class Losses:

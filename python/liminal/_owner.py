@@ -20,7 +20,7 @@ from typing import Any
 import ray
 
 from liminal import _engine
-from liminal._actors import Gone, Named, owner_parts, owners_of, used
+from liminal._actors import Gone, Named, owner_parts, used
 from liminal._epochs import Epochs, Losses, Snapshots
 from liminal._fits import RayFits
 from liminal.engine import Engine
@@ -65,6 +65,10 @@ class Gate:
         with self._changed:
             self._closed = True
             self._changed.wait_for(lambda: self._inside == 0, _CLOSING_PATIENCE_S)
+
+    def open(self) -> None:
+        with self._changed:
+            self._closed = False
 
 
 def hold_number(folder: pathlib.Path, owners: int) -> None:
@@ -133,7 +137,11 @@ class UserShards:
     def save(self) -> None:
         with self._saving:
             if self._limits is not None:
-                self._limits = json.loads(self._own("GET", "/ml/limits?limit=1")[2])["policies"]
+                status, _, answer = self._own("GET", "/ml/limits?limit=1")
+                if status == 200:
+                    self._limits = json.loads(answer)["policies"]
+                else:
+                    print(f"limits are saved as they were last known: {answer!r}"[:500], flush=True)
             with self._lock:
                 header = {"epoch": self._epochs.number, "accepted": self._accepted,
                           "keys": dict(self._keys), "losses": self._losses.header(),
@@ -143,9 +151,20 @@ class UserShards:
             self._epochs.save(header, state)
 
     def retire(self) -> None:
-        """Takes nothing more and saves itself: the next incarnation knows everything that was acknowledged."""
+        """Takes nothing more and saves itself: the next incarnation knows everything that was acknowledged.
+
+        When it cannot save itself it goes on.
+        """
         self._gate.close()
-        self.save()
+        try:
+            self.save()
+        except BaseException:
+            self._gate.open()
+            raise
+
+    def resume(self) -> None:
+        """Goes on after `retire`, when nobody takes its place."""
+        self._gate.open()
 
     def track(
         self, events: bytes, key: str | None = None, fingerprint: str = ""
@@ -305,20 +324,24 @@ class Models:
         """Takes nothing more; what was acknowledged lies in the folder."""
         self._gate.close()
 
+    def resume(self) -> None:
+        """Goes on after `retire`, when nobody takes its place."""
+        self._gate.open()
+
     def ask(self, *request: Any) -> _Answer:
         with self._gate.inside():
             if request[0] == "POST" and request[1].split("?", 1)[0] == "/ml/models/train":
-                told = [owner.material.remote() for owner in owners_of(self._settings)]
+                told = [Named(self._settings, part).call("material") for part in owner_parts(self._settings)]
                 self._service.learn_from(ray.get(told, timeout=60))
             return self._service.handle(*request)
 
-    def champions(self, held: dict[str, str]) -> list[tuple[str, int, str, bytes, bool]]:
+    def champions(self, held: dict[str, tuple[int, str]]) -> list[tuple[str, int, str, bytes, bool]]:
         """Champions as (model, version, sha256, file, whether an experiment of it runs).
 
-        The file of one whose hash is held already is left out.
+        The file of a version that is held already, with that hash, is left out.
         """
         return [(model, version, sha256,
-                 b"" if held.get(model) == sha256
+                 b"" if held.get(model) == (version, sha256)
                  else (self._folder / "models" / f"{model}-{version}.onnx").read_bytes(),
                  self._service.compares(model))
                 for model, version, sha256 in self._service.champions()]

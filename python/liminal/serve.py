@@ -12,7 +12,8 @@ life of a folder), replicas (of the ingress; 0 where
 a configuration file says), folder (where owners keep their snapshots; on several machines a shared one),
 snapshot_s, token, profile, mode, rows (recent feature rows that an owner keeps: what models learn from),
 owner_cpus, fit_cpus (what a fit of the trainer ray is reckoned at), name, models (definitions of models beside
-the first three, as ``models.definitions`` of the program). Deployed again with others, or by another version of
+the first three, as ``models.definitions`` of the program), patience_s (how long a request waits for an actor that
+died or is renewed, before it is 503). Deployed again with others, or by another version of
 the package, the actors that go by them are renewed one after the other; folder and owners cannot become others
 while the actors run.
 """
@@ -50,10 +51,8 @@ from liminal.engine import Engine
 DEFAULTS: dict[str, Any] = {
     "name": "liminal", "owners": 2, "replicas": 2, "folder": "/tmp/liminal", "snapshot_s": 2.0,
     "token": "", "profile": "chat", "mode": "shadow", "rows": ROWS, "owner_cpus": 0, "fit_cpus": FIT_CPUS,
-    "beat": True, "models": [],
+    "beat": True, "models": [], "patience_s": 20.0,
 }
-# An owner that died is back within seconds: so long a request waits for it.
-OWNER_PATIENCE_S = 20.0
 _INLINE_BYTES_MAX = 64 * 1024
 # Of a source or service that a request does not name, as api/openapi.yaml has it.
 _DEFAULT_NAME = "default"
@@ -74,6 +73,8 @@ def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("replicas: must be at least 1, or 0 for what the deployment's configuration says")
     if not 0 < settings["fit_cpus"] <= 64:
         raise ValueError("fit_cpus: must be above 0 and at most 64")
+    if not 0 < settings["patience_s"] <= 600:
+        raise ValueError("patience_s: must be above 0 and at most 600")
     if not all(isinstance(one, str) for one in settings["models"]):
         raise ValueError("models: must be definitions, each a line of text")
     if not isinstance(settings["rows"], int) or not 1 <= settings["rows"] <= 10_000_000:
@@ -120,8 +121,8 @@ class ModelServer:
     def __init__(self, settings: dict[str, Any]):
         self._service = _engine.Service(Engine(), token=settings["token"], models="copies")
         make("models", settings)
-        self._models = Named(settings, "models")
-        self._held: dict[str, str] = {}
+        self._models, self._patience_s = Named(settings, "models"), settings["patience_s"]
+        self._held: dict[str, tuple[int, str]] = {}
         self._compared: set[str] = set()
         self._refused: dict[str, str] = {}
         self._counted = counter("liminal_predictions", "Requests for predictions.", "by")
@@ -142,8 +143,8 @@ class ModelServer:
                 print(f"{model}: its champion is asked of the actor of models, for it cannot be answered here: "
                       f"{why}"[:500], flush=True)
             # What was refused is not sent again, until it is another.
-            self._held = {model: sha256 for model, _, sha256, _, _ in told}
-            self._refused = {model: sha256 for model, sha256 in self._held.items()
+            self._held = {model: (version, sha256) for model, version, sha256, _, _ in told}
+            self._refused = {model: sha256 for model, (_, sha256) in self._held.items()
                              if model in refused or self._refused.get(model) == sha256}
             self._compared = {one[0] for one in told if one[4]}
 
@@ -164,12 +165,12 @@ class ModelServer:
                 self._counted.inc(tags={"by": "copy"})
                 return answer
         self._counted.inc(tags={"by": "models"})
-        return _ask_models(self._models, asked)
+        return _ask_models(self._models, asked, self._patience_s)
 
 
-def _ask_models(models: Named, asked: tuple) -> _Answer:
+def _ask_models(models: Named, asked: tuple, patience_s: float) -> _Answer:
     """Asks the actor of models, again while it is being restarted or renewed."""
-    until = time.monotonic() + OWNER_PATIENCE_S
+    until = time.monotonic() + patience_s
     while True:
         try:
             return ray.get(models.call("ask", *asked))
@@ -186,6 +187,7 @@ class Ingress:
 
     def __init__(self, settings: dict[str, Any], scorer: Any, predictor: Any):
         self._scorer, self._predictor = scorer, predictor
+        self._patience_s = settings["patience_s"]
         self._local = _engine.Service(Engine(), token=settings["token"])
         for part in ensure(settings):
             print(f"renewed: {part}", flush=True)
@@ -227,7 +229,7 @@ class Ingress:
         if method in ("GET", "HEAD") and raw_path == "/ml/crowd":
             return await self._crowd(asked)
         if asks_a_model(method, raw_path):
-            return await _another(self._predictor, asked)
+            return await _another(self._predictor, asked, self._patience_s)
         if is_about_models(raw_path):
             return await self._ask_models(asked)
         kind = ("GET" if method == "HEAD" else method, raw_path)
@@ -243,7 +245,7 @@ class Ingress:
         if owner is None:
             if raw_path == "/forecast" or (
                     raw_path == "/salience" and len(body) > _INLINE_BYTES_MAX):
-                return await _another(self._scorer, asked)
+                return await _another(self._scorer, asked, self._patience_s)
             return self._local.handle(*asked)
         answer = await self._ask(owner, asked)
         if answer[0] == 200 and raw_path.endswith("/feedback"):
@@ -333,7 +335,7 @@ class Ingress:
         """How owners and commons stand, after owners were told what this replica remembers of them."""
         told = await asyncio.gather(*(self._retrying(place, "account", *self._told[place])
                                       for place in range(len(self._owners))),
-                                    _again(self._commons, "about"))
+                                    _again(self._commons, self._patience_s, "about"))
         return [one for one in told[:-1] if one is not None], told[-1]
 
     async def _ask_all(self, asked: tuple) -> list[_Answer]:
@@ -346,11 +348,11 @@ class Ingress:
             503, "the owner of this does not answer; try again")
 
     async def _ask_models(self, asked: tuple) -> _Answer:
-        answer = await _again(self._models, "ask", *asked)
+        answer = await _again(self._models, self._patience_s, "ask", *asked)
         return answer if answer is not None else _problem(503, "the models do not answer; try again")
 
     async def _retrying(self, place: int, method: str, *arguments: Any) -> Any:
-        return await _again(self._owners[place], method, *arguments)
+        return await _again(self._owners[place], self._patience_s, method, *arguments)
 
     def _spread_feedback(self, owner: int, answer: _Answer, body: bytes) -> None:
         kind, verdict = json.loads(answer[2])["type"], json.loads(body)["verdict"]
@@ -359,9 +361,9 @@ class Ingress:
                 self._tell(place, "count_feedback", kind, verdict)
 
 
-async def _again(actor: Named, method: str, *arguments: Any) -> Any:
+async def _again(actor: Named, patience_s: float, method: str, *arguments: Any) -> Any:
     """Asks an actor, again while it is being restarted or renewed; None when it is not back in time."""
-    until = time.monotonic() + OWNER_PATIENCE_S
+    until = time.monotonic() + patience_s
     while True:
         try:
             return await actor.call(method, *arguments)
@@ -372,9 +374,9 @@ async def _again(actor: Named, method: str, *arguments: Any) -> Any:
             await asyncio.sleep(.1)
 
 
-async def _another(replicas: Any, asked: tuple) -> _Answer:
+async def _another(replicas: Any, asked: tuple, patience_s: float) -> _Answer:
     """Asks a replica beside this one, and another if it dies over it: what is asked of them changes nothing."""
-    until = time.monotonic() + OWNER_PATIENCE_S
+    until = time.monotonic() + patience_s
     while True:
         try:
             return await replicas.remote(asked)

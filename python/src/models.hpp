@@ -199,6 +199,11 @@ class ModelCopies final : public api::ModelsPort {
   learn::Asked<api::Predictor> predictor(const std::string& model,
                                          std::optional<std::uint32_t> version,
                                          std::string_view user) override;
+  /// kMissing always: what is kept for batches is not copied, so who keeps it must be asked.
+  learn::Asked<api::Predictor> batch_predictor(const std::string&,
+                                               std::optional<std::uint32_t>) override {
+    return learn::refusal(ErrorCode::kMissing, "what is kept for batches is not here");
+  }
   void predicted(const api::Prediction&) override {}
 
  private:

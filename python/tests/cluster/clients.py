@@ -6,8 +6,13 @@ import json
 import secrets
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
+
+
+# Longer than the application has a request wait.
+PATIENCE_S = 150
 
 
 class Load:
@@ -33,13 +38,13 @@ class Load:
             key = f"{self.name}-{number}-{sent}"
             begin = time.monotonic()
             while not self.send(line, key):
-                assert time.monotonic() - begin < 60, "a request was refused for a minute"
+                assert time.monotonic() - begin < PATIENCE_S, f"a request was refused for {PATIENCE_S} s"
                 time.sleep(.05)
             with self.lock:
                 self.slowest_s = max(self.slowest_s, time.monotonic() - begin)
 
     def send(self, line: str, key: str) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request("POST", "/ml/events", line, {
                 "Content-Type": "application/x-ndjson", "Idempotency-Key": key})
@@ -63,7 +68,7 @@ class Load:
     def end(self) -> None:
         self.stop.set()
         for future in self.futures:
-            future.result(timeout=90)
+            future.result(timeout=2 * PATIENCE_S)
         self.pool.shutdown()
 
 
@@ -80,5 +85,16 @@ def about(cluster, settings):
 
 
 def get(base: str, path: str) -> dict:
-    with urllib.request.urlopen(base + path, timeout=90) as answer:
+    with urllib.request.urlopen(base + path, timeout=PATIENCE_S) as answer:
         return json.load(answer)
+
+
+def ask(base: str, path: str, body=None, method: str | None = None) -> tuple[int, dict]:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(base + path, data, {"Content-Type": "application/json"},
+                                     method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as refused:
+        return refused.code, json.load(refused)

@@ -129,10 +129,33 @@ def application(cluster, tmp_path_factory):
     settings: dict = {}
     port = free_port()
     serve.start(http_options={"host": "127.0.0.1", "port": port})
-    deploy(settings, owners=3, replicas=2, folder=str(tmp_path_factory.mktemp("owners")), snapshot_s=1.0)
+    deploy(settings, owners=3, replicas=2, folder=str(tmp_path_factory.mktemp("owners")), snapshot_s=1.0,
+           patience_s=120.0)  # how long it took is told, not judged
     base = f"http://127.0.0.1:{port}"
     wait_until_ready(base)
     return base, settings
+
+
+@pytest.fixture
+def churn(cluster, application):
+    """Has the model of docs/adding-a-model.md be champion, if it is not."""
+    from clients import ask
+
+    from liminal._actors import models_of
+
+    base, settings = application
+    there: dict = {}
+    exec(recipe("python")[0], there)
+    made = there["Churn"]()
+    if made.definition not in settings["models"]:
+        deploy(settings, models=[*settings["models"], made.definition])
+    status, told = ask(base, "/ml/models/churn")
+    assert status == 200, told
+    if told["champion"] is None:
+        file = made.train().model.to_onnx()
+        version = cluster.get(models_of(settings["name"]).add.remote("churn", file), timeout=120)
+        status, told = ask(base, "/ml/models/churn/load", {"version": version})
+        assert status == 200, told
 
 
 def deploy(settings: dict, **changed) -> None:

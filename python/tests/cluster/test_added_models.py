@@ -6,23 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 
 import pytest
-from clients import Load, about, get
+from clients import Load, about, ask, get
 from conftest import PROJECT, deploy, recipe
-
-
-def ask(base, path, body=None, method=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(base + path, data, {"Content-Type": "application/json"},
-                                     method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=90) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as refused:
-        return refused.code, json.load(refused)
 
 
 def test_deploying_again_renews_who_goes_by_what_changed_and_fails_no_request(cluster, application, capsys):
@@ -87,7 +75,7 @@ def test_a_model_is_added_as_described(cluster, application, tmp_path):
     assert wrong[0] == 422 and len(wrong[1]["errors"]) == 4
 
 
-def test_predictions_outlive_the_actor_that_keeps_models(cluster, application):
+def test_predictions_outlive_the_actor_that_keeps_models(cluster, application, churn):
     base, settings = application
     wish = {"model_name": "churn", "features": {"messages_per_minute": 6, "error_rate": .2,
                                                 "days_silent": 12}}

@@ -2,11 +2,14 @@
 import asyncio
 import hashlib
 import json
+import threading
+import types
 
+import pytest
 import ray
 from starlette.requests import Request
 
-from liminal import serve
+from liminal import _owner, serve
 
 Ingress = serve.Ingress.func_or_class
 ModelServer = serve.ModelServer.func_or_class
@@ -24,7 +27,7 @@ def request(method, path):
 def ingress():
     made = object.__new__(Ingress)
     made._local = serve._engine.Service(serve.Engine())
-    made._counted = Counted()
+    made._counted, made._patience_s = Counted(), 20
     return made
 
 
@@ -86,7 +89,7 @@ def test_a_model_server_knows_whom_it_is_asked_for():
     assert made._counted == [{"by": "copy"}] * 4
 
 
-def test_who_dies_over_a_question_is_not_the_last_one_asked(monkeypatch):
+def test_who_dies_over_a_question_is_not_the_last_one_asked():
     made, deaths = ingress(), [ray.exceptions.ActorDiedError(), ray.exceptions.ActorUnavailableError("", b"0" * 16)]
 
     class Dying:
@@ -99,53 +102,95 @@ def test_who_dies_over_a_question_is_not_the_last_one_asked(monkeypatch):
     made._predictor = Dying
     assert asyncio.run(made(request("POST", "/ml/models/predict"))).body == b"here"
     deaths = [ray.exceptions.ActorDiedError()] * 100
-    monkeypatch.setattr(serve, "OWNER_PATIENCE_S", .2)
+    made._patience_s = .2
     assert asyncio.run(made(request("POST", "/ml/models/predict"))).status_code == 503
 
 
-def model_server(*champions):
-    """A server of models, and what the actor of models is asked for."""
-    import threading
+@pytest.fixture
+def model_server(tmp_path, monkeypatch):
+    """A server of models by its champions (model, version, file), and what the actor of models is asked for."""
+    monkeypatch.setattr(serve.ray, "get", lambda told, timeout=None: told)
+    return lambda *champions: made_model_server(tmp_path, champions)
 
+
+def made_model_server(folder, champions):
     made = object.__new__(ModelServer)
     made._service = serve._engine.Service(serve.Engine(), models="copies")
     made._held, made._refused, made._compared, made._lock = {}, {}, set(), threading.Lock()
-    made._counted = Counted()
+    made._counted, made._patience_s = Counted(), 20
+    keeper = object.__new__(_owner.Models)
+    keeper._folder = folder
+    keeper._service = types.SimpleNamespace(
+        champions=lambda: [(name, version, sha256_of(file)) for name, version, file in champions],
+        compares=lambda name: False)
     asked = []
 
     class Models:
         @staticmethod
-        def call(method, held):
-            asked.append(dict(held))
-            return [(name, 1, sha256, b"" if held.get(name) == sha256 else file, False)
-                    for name, sha256, file in champions]
+        def call(method, *arguments):
+            asked.append(arguments[0])
+            if method == "ask":
+                return 200, [], b"by the models"
+            (folder / "models").mkdir(exist_ok=True)
+            for name, version, file in champions:
+                (folder / "models" / f"{name}-{version}.onnx").write_bytes(file)
+            return keeper.champions(*arguments)
 
     made._models = Models
     return made, asked
 
 
-def test_a_champion_that_cannot_be_answered_takes_no_other_along(monkeypatch, capsys):
+def sha256_of(file):
+    return hashlib.sha256(file).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def good():
+    """A file that answers."""
     import numpy as np
 
     import liminal
 
     columns = {"size": np.arange(90.), "left": ["yes" if place % 3 else "no" for place in range(90)]}
-    good = liminal.train(columns, "left", features=["size"], name="good", fits_max=8).model.to_onnx()
-    sha256 = {file: hashlib.sha256(file).hexdigest() for file in (good, b"no model")}
-    champions = [["foreign", sha256[b"no model"], b"no model"], ["good", sha256[good], good]]
+    return liminal.train(columns, "left", features=["size"], name="good", fits_max=8).model.to_onnx()
+
+
+def predicted(made, name, **more):
+    wish = json.dumps({"model_name": name, "features": {"size": 3}} | more).encode()
+    return made(("POST", "/ml/models/predict", [(b"host", b"localhost"), (b"content-type", b"application/json")],
+                 wish, "", True))
+
+
+def test_a_champion_that_cannot_be_answered_takes_no_other_along(model_server, good, capsys):
+    champions = [["foreign", 1, b"no model"], ["good", 1, good]]
     made, asked = model_server(*champions)
-    monkeypatch.setattr(serve.ray, "get", lambda told, timeout: told)
     for _ in range(2):
         made._look()
-        wish = json.dumps({"model_name": "good", "features": {"size": 3}}).encode()
-        answer = made(("POST", "/ml/models/predict", [(b"host", b"localhost"),
-                                                      (b"content-type", b"application/json")], wish, "", True))
+        answer = predicted(made, "good")
         assert answer[0] == 200, answer
-    assert asked == [{}, {"foreign": sha256[b"no model"], "good": sha256[good]}], "sent once"
+    assert asked == [{}, {"foreign": (1, sha256_of(b"no model")), "good": (1, sha256_of(good))}], "sent once"
     assert capsys.readouterr().out.count("foreign: its champion is asked of the actor of models") == 1
     # Another one is tried again.
-    champions[0][1:] = [sha256[good], good]
+    champions[0][1:] = [2, good]
     made._look()
-    wish = json.dumps({"model_name": "foreign", "features": {"size": 3}}).encode()
-    assert made(("POST", "/ml/models/predict", [(b"host", b"localhost"),
-                                                (b"content-type", b"application/json")], wish, "", True))[0] == 200
+    assert predicted(made, "foreign")[0] == 200
+    assert made._counted == [{"by": "copy"}] * 3
+
+
+def test_the_same_file_as_another_version_is_answered_here(model_server, good, capsys):
+    champions = [["good", 4, good]]
+    made, _ = model_server(*champions)
+    made._look()
+    champions[0][1] = 5
+    for _ in range(2):
+        made._look()
+        assert json.loads(predicted(made, "good")[2])["version"] == 5
+    assert made._counted == [{"by": "copy"}] * 2 and not capsys.readouterr().out
+
+
+def test_what_is_for_batches_is_asked_of_the_actor_of_models(model_server, good):
+    made, _ = model_server(["good", 1, good])
+    made._look()
+    assert predicted(made, "good", batch=True)[2] == b"by the models"
+    assert predicted(made, "good", batch=False)[0] == 200
+    assert made._counted == [{"by": "models"}, {"by": "copy"}]

@@ -17,6 +17,7 @@ import urllib.request
 
 import pytest
 import yaml
+from clients import PATIENCE_S
 from conftest import PROJECT, end_haproxy, free_port, haproxy_of_its_own, wait_until_ready
 
 BIN = pathlib.Path(sys.executable).parent
@@ -58,7 +59,7 @@ def deployed(nodes, tmp_path_factory):
     wanted["http_options"]["port"] = port
     application = wanted["applications"][0]
     application["args"] |= {"folder": str(tmp_path_factory.mktemp("owners")), "owners": 2,
-                            "owner_cpus": .1, "snapshot_s": 1.0}
+                            "owner_cpus": .1, "snapshot_s": 1.0, "patience_s": 120.0}
     for deployment in application["deployments"]:
         deployment["ray_actor_options"]["num_cpus"] = .2
         deployment["graceful_shutdown_timeout_s"] = 2
@@ -103,14 +104,14 @@ class Load:
                               for i in range(20))
             begin = time.monotonic()
             while not self.send(lines, f"{number}-{sent}"):
-                assert time.monotonic() - begin < 60, "a request was refused for a minute"
+                assert time.monotonic() - begin < PATIENCE_S, f"a request was refused for {PATIENCE_S} s"
                 time.sleep(.05)
             with self.lock:
                 self.good += 1
                 self.slowest_s = max(self.slowest_s, time.monotonic() - begin)
 
     def send(self, lines, key):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request("POST", "/ml/events", lines, {
                 "Content-Type": "application/x-ndjson", "Idempotency-Key": key})
@@ -131,7 +132,7 @@ class Load:
     def end(self):
         self.stop.set()
         for future in self.futures:
-            future.result(timeout=90)
+            future.result(timeout=2 * PATIENCE_S)
         self.pool.shutdown()
 
 

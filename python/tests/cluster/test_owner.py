@@ -4,10 +4,11 @@ import threading
 import types
 
 import pytest
+import ray
 
 import liminal
 from liminal import _actors, _engine, _owner
-from liminal._epochs import DAMAGED, SNAPSHOT, Epochs, Losses
+from liminal._epochs import DAMAGED, SNAPSHOT, Epochs, Losses, Snapshots
 from liminal._owner import MISMATCH, Commons, Gate, Moving, UserShards
 from liminal.serve import settings_of
 
@@ -174,6 +175,111 @@ def test_who_retires_knows_everything_and_takes_nothing_more(owner_of):
     assert owner_of().about()["accepted"] == 3
 
 
+def test_who_cannot_save_itself_is_not_ended_and_goes_on(owner_of, monkeypatch):
+    owner, ended = owner_of(), []
+    owner.track(events("ann", 3))
+    monkeypatch.setattr(owner._epochs, "save", raising(OSError("the disk is full")))
+    monkeypatch.setattr(_actors.ray, "get_actor", lambda name, namespace: Handle(owner))
+    monkeypatch.setattr(_actors.ray, "get", lambda told, timeout: told())
+    monkeypatch.setattr(_actors.ray, "kill", lambda actor, no_restart: ended.append(actor))
+    with pytest.raises(RuntimeError, match="owner-00: could not save itself, .*the disk is full"):
+        _actors.renew_one(owner._settings, "owner-00")
+    assert not ended and owner.track(events("ann")) == (1, 4)
+
+
+def test_who_saves_itself_too_late_goes_on(owner_of, monkeypatch):
+    owner, ended = owner_of(), []
+    handle = Handle(owner)
+
+    def late(told, timeout):
+        told()
+        if timeout == _actors._RETIRING_PATIENCE_S:
+            raise ray.exceptions.GetTimeoutError("late")
+        return {}
+
+    monkeypatch.setattr(_actors.ray, "get_actor", lambda name, namespace: handle)
+    monkeypatch.setattr(_actors.ray, "get", late)
+    monkeypatch.setattr(_actors.ray, "kill", lambda actor, no_restart: ended.append(actor))
+    with pytest.raises(RuntimeError, match="owner-00: did not save itself in 30 s"):
+        _actors.renew_one(owner._settings, "owner-00")
+    handle.asked["resume"]()
+    assert not ended and owner.track(events("ann")) == (1, 1)
+
+
+class Handle:
+    """An actor in this process: what it is asked is carried out when the answer is wanted, as Ray tells it."""
+
+    def __init__(self, actor):
+        self.actor, self.asked = actor, {}
+
+    def __getattr__(self, method):
+        carry_out = getattr(self.actor, method)
+
+        def told(*arguments):
+            try:
+                return carry_out(*arguments)
+            except OSError as wrong:
+                raise ray.exceptions.RayTaskError(method, "", wrong).as_instanceof_cause() from None
+
+        def remote(*arguments):
+            self.asked[method] = lambda: told(*arguments)
+            return self.asked[method]
+
+        return types.SimpleNamespace(remote=remote)
+
+
+def raising(wrong):
+    def one(*arguments):
+        raise wrong
+
+    return one
+
+
+def test_limits_are_kept_as_they_were_when_they_cannot_be_asked_for(owner_of, monkeypatch, capfd):
+    owner = owner_of()
+    wanted = policies(owner)
+    owner._limits = wanted
+    monkeypatch.setattr(owner, "_own", lambda *request: (503, [], b"{}"))
+    owner.save()
+    assert "limits are saved as they were last known" in capfd.readouterr().out
+    assert policies(owner_of()) == wanted
+
+
+@pytest.mark.parametrize("wrong", [OSError("full"), KeyError("policies"), MemoryError()])
+def test_snapshots_go_on_whatever_was_wrong_with_one(tmp_path, monkeypatch, capfd, wrong):
+    class Over(BaseException):
+        pass
+
+    def save():
+        saved.append(1)
+        raise wrong if len(saved) < 3 else Over
+
+    saved: list[int] = []
+    with pytest.raises(Over):
+        Snapshots(Epochs(tmp_path / "one"), .001, save).run()
+    assert capfd.readouterr().out.count("was not saved: " + repr(wrong)) == 2
+
+
+def test_a_training_asks_whoever_has_an_owners_name(owner_of, monkeypatch):
+    owner, names, learnt = owner_of(), [], []
+
+    def get_actor(name, namespace):
+        names.append(name)
+        if len(names) == 1:
+            raise ValueError(name)
+        return Handle(owner)
+
+    models = object.__new__(_owner.Models)
+    models._settings, models._gate = owner._settings, Gate()
+    models._service = types.SimpleNamespace(learn_from=learnt.extend, handle=lambda *request: (202, [], b""))
+    monkeypatch.setattr(_actors.ray, "get_actor", get_actor)
+    monkeypatch.setattr(_owner.ray, "get", lambda told, timeout: [one() for one in told])
+    with pytest.raises(_actors.Gone):  # between two incarnations: asked again, as who is renewed
+        models.ask("POST", "/ml/models/train")
+    assert not learnt and models.ask("POST", "/ml/models/train")[0] == 202
+    assert names == ["liminal-owner-00"] * 2 and learnt == [owner.material()]
+
+
 def test_a_gate_closes_when_nobody_is_inside():
     gate, entered, leave, closed = Gate(), threading.Event(), threading.Event(), threading.Event()
 
@@ -252,3 +358,30 @@ def test_who_comes_back_as_it_was_is_renewed_once_and_told_of(owner_of, monkeypa
     with pytest.raises(RuntimeError, match="owner-00: was renewed and has .* version 0.0.1 of the package"):
         _actors.ensure(settings)
     assert renewals == [["owner-00"]]
+
+
+def test_who_is_ended_by_another_renewer_meanwhile_is_looked_for_again(owner_of, monkeypatch):
+    owner = owner_of()
+    settings, made, names = owner._settings, [], set()
+    parts = _actors.parts_of(settings)
+    abouts = {part: {"settings": _actors.used(part, settings), "version": _engine.__version__} for part in parts}
+
+    def make(part, settings):
+        made.append(part)
+        dies = part == "owner-00" and made.count(part) == 1
+        names.difference_update({part}) if dies else names.add(part)
+        told = raising(ray.exceptions.ActorDiedError()) if dies else lambda: abouts[part]
+        return types.SimpleNamespace(about=types.SimpleNamespace(remote=lambda: told))
+
+    monkeypatch.setattr(_actors, "make", make)
+    monkeypatch.setattr(_actors, "_running", lambda settings, part: part if part in names else None)
+    monkeypatch.setattr(_actors.ray, "wait", lambda asked, num_returns, timeout: (asked, []))
+    monkeypatch.setattr(_actors.ray, "get", lambda told: told())
+    assert _actors.ensure(settings) == []
+    assert made == parts * 2
+
+    monkeypatch.setattr(_actors, "make", lambda part, settings: types.SimpleNamespace(
+        about=types.SimpleNamespace(remote=lambda: raising(ray.exceptions.ActorDiedError()))))
+    names.clear()
+    with pytest.raises(RuntimeError, match="models, commons, owner-00: .* cannot begin"):
+        _actors.ensure(settings)

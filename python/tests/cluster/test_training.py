@@ -10,10 +10,10 @@ import time
 
 import numpy as np
 import pytest
+from clients import ask
 from conftest import PROJECT, processes
 
 import liminal
-from test_added_models import ask
 
 FITS = 12
 
