@@ -19,6 +19,8 @@ class FakeModels : public ModelsPort {
   std::uint64_t rows_missing = 0;      ///< trainings are refused while it is not 0
   std::string refused;                 ///< a model for which five rows are missing
   std::size_t asked = 0;               ///< predictions
+  std::size_t runs = 0;                ///< of work done elsewhere
+  bool sought_elsewhere = false;       ///< the last that was for batches
   learn::Bringing brought;             ///< the last
   models::Scorer::AnswerRows foreign;  ///< computes every version when it is there
 
@@ -45,7 +47,10 @@ class FakeModels : public ModelsPort {
   }
 
   bool run(std::function<void()> work) override {
+    ++runs;
+    ++within_;
     work();
+    --within_;
     return true;
   }
   bool run_foreign(std::function<void()> work) override { return run(std::move(work)); }
@@ -221,6 +226,7 @@ class FakeModels : public ModelsPort {
   }
   learn::Asked<Predictor> batch_predictor(const std::string& model,
                                           std::optional<std::uint32_t> version) override {
+    sought_elsewhere = within_ > 0;
     auto found = predictor(model, version, "");
     if (found) found->batches = found->version == 2;
     return found;
@@ -228,6 +234,8 @@ class FakeModels : public ModelsPort {
   void predicted(const Prediction& prediction) override { asked += prediction.said.size(); }
 
  private:
+  int within_ = 0;  ///< work that is done elsewhere
+
   learn::ModelState* find(const std::string& model) {
     for (learn::ModelState& state : states)
       if (state.definition.name == model) return &state;

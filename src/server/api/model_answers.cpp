@@ -311,7 +311,8 @@ http::Response train_all(ModelsPort& port, const learn::TrainRequest& request) {
     if (job) continue;
     none.code = none.text.empty() ? job.error().code : none.code;
     none.text += (none.text.empty() ? "" : "; ") + one.model + ": " + words(job.error());
-    none.rows_missing += job.error().rows_missing;
+    // They learn from the same rows.
+    none.rows_missing = std::max(none.rows_missing, job.error().rows_missing);
   }
   out.end_array();
   out.end_object();

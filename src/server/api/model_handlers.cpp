@@ -275,14 +275,11 @@ void Service::cancel_job(const CallPtr& call) { answer_job(call, true); }
 void Service::predict(const CallPtr& call) {
   ModelsPort* const port = models_of(call);
   if (port == nullptr) return;
-  const auto work = [this, call, port] {
-    auto body = json::parse(call->request.body);
-    PredictRequest request;
-    // Read once more by `read_body`, which answers whatever is wrong.
-    const json::Value nothing;
-    if (!read_body(*call,
-                   [&](json::Fields& in) { request = read_predict(in, body ? *body : nothing); }))
-      return;
+  const auto elsewhere = [this, call, port](std::function<void()> work) {
+    later(
+        call, [port](auto task) { return port->run(std::move(task)); }, std::move(work));
+  };
+  const auto answer = [this, call, port](PredictRequest request) {
     const auto by = request.batch ? port->batch_predictor(request.model, request.version)
                                   : port->predictor(request.model, request.version, request.user);
     if (!by) return call->answer(problem(by.error()));
@@ -294,13 +291,21 @@ void Service::predict(const CallPtr& call) {
       answer_predictions(call, request, by, rows);
     });
   };
-  const auto asks = [&](const char* word) {
-    return call->request.body.find(word) != std::string::npos;
+  const bool here = call->request.body.size() <= kInlineBytesMax;
+  const auto work = [call, here, elsewhere, answer] {
+    const auto body = std::make_shared<const Result<json::Value>>(json::parse(call->request.body));
+    PredictRequest request;
+    // Read once more by `read_body`, which answers whatever is wrong.
+    const json::Value nothing;
+    if (!read_body(*call,
+                   [&](json::Fields& in) { request = read_predict(in, *body ? **body : nothing); }))
+      return;
+    // What is for batches may wait for a disk, and explanations take long.
+    if (here && (request.batch || request.explain))
+      return elsewhere([body, request, answer] { answer(request); });
+    answer(std::move(request));
   };
-  if (call->request.body.size() <= kInlineBytesMax && !asks("\"explain\"") && !asks("\"batch\""))
-    return work();
-  later(
-      call, [port](auto task) { return port->run(std::move(task)); }, work);
+  here ? work() : elsewhere(work);
 }
 
 void Service::answer_predictions(const CallPtr& call,

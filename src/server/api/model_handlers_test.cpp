@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "server/api/fake_backend.hpp"
 #include "server/api/fake_models.hpp"
@@ -219,6 +220,21 @@ TEST_F(ModelHandlers, PredictsInBatchesByWhatIsKeptForThem) {
   EXPECT_EQ(ask("GET", "/ml/models/anomaly_detection/versions/1/file?batch=true").status, 404U);
 }
 
+TEST_F(ModelHandlers, LooksForWhatIsForBatchesWhereADiskMayBeWaitedFor) {
+  const std::string wish = std::string(R"({"model_name":"anomaly_detection","features":)") + kRow;
+  EXPECT_EQ(ask("POST", "/ml/models/predict", wish + "}").status, 200U);
+  EXPECT_EQ(port.runs, 0U) << "what is at hand answers at once";
+  for (const char* word : {"batch", R"(b\u0061tch)"}) {
+    const auto answer =
+        ask("POST", "/ml/models/predict", wish + ",\"" + std::string(word) + "\":true}");
+    EXPECT_EQ(json::parse(answer.body)["for_batches"], true) << word;
+    EXPECT_TRUE(std::exchange(port.sought_elsewhere, false)) << word;
+  }
+  const std::size_t before = port.runs;
+  EXPECT_EQ(ask("POST", "/ml/models/predict", wish + R"(,"expl\u0061in":true})").status, 200U);
+  EXPECT_GT(port.runs, before);
+}
+
 TEST_F(ModelHandlers, NamesMissingAndUnknownFeatures) {
   const auto answer =
       ask("POST",
@@ -272,7 +288,7 @@ TEST_F(ModelHandlers, TrainsTheFirstModelsWithOneCallAndTellsOfEach) {
   const auto none =
       ask("POST", "/ml/models/train", R"({"model_name":"all","data_source":"store"})");
   EXPECT_EQ(none.status, 409U);
-  EXPECT_EQ(json::parse(none.body)["rows_missing"], 29);
+  EXPECT_EQ(json::parse(none.body)["rows_missing"], 12);
   EXPECT_THAT(none.body,
               testing::HasSubstr("load_prediction: too few rows; user_behavior: too few"));
   const auto file = ask(

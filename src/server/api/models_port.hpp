@@ -87,9 +87,7 @@ class ModelsPort {
   /// What is kept for batches beside the version asked for, or beside the champion; where there is
   /// nothing, that itself. May wait for a disk.
   [[nodiscard]] virtual learn::Asked<Predictor> batch_predictor(
-      const std::string& model, std::optional<std::uint32_t> version) {
-    return predictor(model, version, "");
-  }
+      const std::string& model, std::optional<std::uint32_t> version) = 0;
   /// Is told of what was asked.
   virtual void predicted(const Prediction& prediction) = 0;
 };
