@@ -35,7 +35,7 @@ std::optional<TableFile> open_table_file(const std::string& path) {
 bool TableFile::holds_json() {
   int first = in->peek();
   for (; first == '\n' || first == '\r' || first == ' ' || first == '\t'; first = in->peek())
-    blank += in->get() == '\n' ? 1 : 0;
+    blank += in->get() == '\n' ? 1U : 0U;
   in->clear();
   return first == '{';
 }
