@@ -326,6 +326,53 @@ TEST(Builtin, TheBestBlendIsKeptForBatchesWhereItIsTooDearToAnswer) {
   EXPECT_THAT(made->reasons.back(), HasSubstr("for batches the best blend is kept beside: AUC"));
 }
 
+TEST(Builtin, ABlendThatIsNotBetterOrCannotBeFittedAgainCostsNothingElse) {
+  int again = 0, kept = 0, failed = 0;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    BuiltinOptions limited = options();
+    limited.gate.memory_bytes_max = 24 * 1024;
+    limited.request.seed = seed;
+    const auto made = train_builtin(made_up(true, true), limited, kNobody);
+    ASSERT_TRUE(made) << made.error().text;
+    const bool is_kept = made->batches.has_value();
+    EXPECT_EQ(is_kept, says(*made, "the best blend is kept"));
+    EXPECT_EQ(is_kept, made->report.find("\"best_for_batches\"") != std::string::npos);
+    kept += is_kept;
+    if (!is_kept) continue;
+    again = 0;
+    limited.fitting = [&again, here = fitting_here()](const FitSource& source) -> MakeFitter {
+      if (!source.all || ++again == 1) return here(source);
+      return [] {
+        return learn::Fitter([](const learn::Material&, const auto&, double, const auto&) {
+          return Result<learn::Fit>(failure(ErrorCode::kUnavailable));
+        });
+      };
+    };
+    const auto alone = train_builtin(made_up(true, true), limited, kNobody);
+    ASSERT_TRUE(alone) << alone.error().text;
+    EXPECT_FALSE(alone->batches);
+    EXPECT_TRUE(says(*alone, "no blend is kept for batches: the chosen model could not be fitted"));
+    EXPECT_EQ(alone->model.predictor, made->model.predictor);
+    ++failed;
+    break;
+  }
+  EXPECT_EQ(kept, 1);
+  EXPECT_EQ(failed, 1);
+}
+
+TEST(Builtin, TheTimeOfABlendIsThatOfItsOwnMembers) {
+  std::vector<learn::LeaderboardLine> lines(3);
+  lines[0].weight = .7;
+  lines[0].fits = 5;
+  lines[0].cost_s = 100;
+  lines[1].weight = .3;
+  lines[1].fits = 2;
+  lines[1].cost_s = .1;
+  lines[2].fits = 1;
+  lines[2].cost_s = 60;
+  EXPECT_DOUBLE_EQ(seconds_of_blend(lines), 20.05);
+}
+
 TEST(Builtin, FiguresOfValuesAreOfUsersThatWereNotLearntFrom) {
   // Every user has a level of its own that its features tell apart but do not explain.
   learn::ModelDefinition what{"level", models::Task::kRegression, {"a", "b"}, "y"};
