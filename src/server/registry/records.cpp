@@ -223,22 +223,44 @@ Result<void> Records::remove_versions(const std::string& model,
                                       const std::vector<std::uint32_t>& numbers) {
   return sqlite::in_transaction(database_, [&]() -> Result<void> {
     for (const std::uint32_t number : numbers) {
-      const auto remove = [&](sqlite::Sql sql) { return database_.run(sql, {model, number}); };
+      const auto of_it = [&](sqlite::Sql sql) { return database_.run(sql, {model, number}); };
       const auto done =
-          remove("DELETE FROM versions WHERE model = ? AND number = ?")
+          of_it(
+              "INSERT INTO compared SELECT model, parent, 1 FROM versions "
+              "WHERE model = ? AND number = ? AND job <> 0 AND parent IS NOT NULL "
+              "ON CONFLICT(model, parent) DO UPDATE SET count = count + 1")
               .and_then([&](auto) {
-                return remove("DELETE FROM row_references WHERE model = ? AND number = ?");
+                return of_it("DELETE FROM versions WHERE model = ? AND number = ?");
               })
               .and_then([&](auto) {
-                return remove("DELETE FROM judged_models WHERE model = ? AND number = ?");
+                return of_it("DELETE FROM compared WHERE model = ? AND parent = ?");
               })
               .and_then([&](auto) {
-                return remove("DELETE FROM batch_models WHERE model = ? AND number = ?");
+                return of_it("DELETE FROM row_references WHERE model = ? AND number = ?");
+              })
+              .and_then([&](auto) {
+                return of_it("DELETE FROM judged_models WHERE model = ? AND number = ?");
+              })
+              .and_then([&](auto) {
+                return of_it("DELETE FROM batch_models WHERE model = ? AND number = ?");
               });
       if (!done) return tl::unexpected(done.error());
     }
     return {};
   });
+}
+
+Result<std::vector<Records::ComparedRow>> Records::compared() {
+  std::vector<ComparedRow> found;
+  return database_
+      .each("SELECT model, parent, count FROM compared",
+            {},
+            [&](const Row& row) {
+              found.push_back({std::string(row.text(0)),
+                               static_cast<std::uint32_t>(row.integer(1)),
+                               static_cast<std::uint32_t>(row.integer(2))});
+            })
+      .map([&] { return std::move(found); });
 }
 
 Result<std::vector<Records::AliasRow>> Records::aliases() {

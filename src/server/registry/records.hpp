@@ -41,9 +41,17 @@ class Records {
 
   [[nodiscard]] Result<std::vector<learn::ModelVersion>> versions();
   [[nodiscard]] Result<void> add(const learn::ModelVersion& version);
-  /// With all that is kept of them but their lines of the history.
+  /// With all that is kept of them but their lines of the history and how many there were
+  /// (`compared`).
   [[nodiscard]] Result<void> remove_versions(const std::string& model,
                                              const std::vector<std::uint32_t>& numbers);
+
+  /// How many versions that were trained against a version were removed.
+  struct ComparedRow {
+    std::string model;
+    std::uint32_t parent = 0, count = 0;
+  };
+  [[nodiscard]] Result<std::vector<ComparedRow>> compared();
 
   struct AliasRow {
     std::string model;

@@ -68,6 +68,11 @@ Result<void> Registry::read_all() {
     if (const auto model = models_.find(version.model); model != models_.end())
       model->second.versions.push_back(std::move(version));
   }
+  const auto compared = records_.compared();
+  if (!compared) return tl::unexpected(compared.error());
+  for (const Records::ComparedRow& row : *compared)
+    if (const auto model = models_.find(row.model); model != models_.end())
+      model->second.went[row.parent] = row.count;
   const auto aliases = records_.aliases();
   if (!aliases) return tl::unexpected(aliases.error());
   for (const Records::AliasRow& row : *aliases) {
@@ -188,8 +193,11 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
   if (trained.batches) {
     const auto batches =
         write(path(version.model, version.number, kBatches), trained.batches->model);
-    if (!batches) return tl::unexpected(batches.error());
-    version.batches = {batches->sha256, batches->bytes, trained.batches->us_row};
+    if (batches) {
+      version.batches = {batches->sha256, batches->bytes, trained.batches->us_row};
+    } else {  // an extra, without which the version is whole
+      job.reasons.push_back("no blend is kept for batches: " + batches.error().text);
+    }
   }
   std::vector<AliasChange> list;
   if (alias) {

@@ -75,7 +75,7 @@ class Registry {
   /// What a version's training rows were like; nothing when that is not kept.
   [[nodiscard]] std::optional<learn::WatchReference> reference(const std::string& name,
                                                                std::uint32_t version) const;
-  /// How many versions were trained and compared with this one as champion.
+  /// How many versions were trained and compared with this one as champion, removed ones too.
   [[nodiscard]] std::uint32_t compared_with(const std::string& name, std::uint32_t version) const;
   /// Null without one.
   [[nodiscard]] std::shared_ptr<const Served> champion(const std::string& name) const;
@@ -140,7 +140,8 @@ class Registry {
     std::vector<learn::ModelVersion> versions;  ///< newest first
     std::optional<std::uint32_t> number[2];     ///< by alias
     ServedPtr loaded[2];
-    std::string trouble;  ///< why the champion is not loaded
+    std::map<std::uint32_t, std::uint32_t> went;  ///< versions that were removed, by parent
+    std::string trouble;                          ///< why the champion is not loaded
   };
 
   Registry(files::FileSystem& system, Options options, Records records)

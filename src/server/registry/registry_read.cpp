@@ -61,10 +61,12 @@ std::uint32_t Registry::compared_with(const std::string& name, std::uint32_t ver
   const auto found = models_.find(name);
   if (found == models_.end()) return 0;
   const auto& versions = found->second.versions;
-  return static_cast<std::uint32_t>(
-      std::count_if(versions.begin(), versions.end(), [&](const ModelVersion& each) {
-        return each.job != 0 && each.parent == version;
-      }));
+  const auto went = found->second.went.find(version);
+  const std::uint32_t before = went == found->second.went.end() ? 0 : went->second;
+  return before + static_cast<std::uint32_t>(std::count_if(
+                      versions.begin(), versions.end(), [&](const ModelVersion& each) {
+                        return each.job != 0 && each.parent == version;
+                      }));
 }
 
 Asked<Registry::ServedPtr> Registry::read(const ModelVersion& version, bool batches) const {

@@ -6,7 +6,7 @@ namespace liminal::registry {
 namespace {
 
 // Times are nanoseconds since the Unix epoch, by the engine's clock.
-constexpr std::array<sqlite::Migration, 5> kMigrations{R"sql(
+constexpr std::array<sqlite::Migration, 6> kMigrations{R"sql(
 CREATE TABLE versions(
   model       TEXT NOT NULL CHECK (model <> ''),
   number      INTEGER NOT NULL CHECK (number > 0),
@@ -174,6 +174,16 @@ WHEN EXISTS (SELECT 1 FROM experiments WHERE id = OLD.experiment) BEGIN
 END;
 
 PRAGMA user_version = 5;
+)sql",
+                                                       R"sql(
+CREATE TABLE compared(
+  model  TEXT NOT NULL,
+  parent INTEGER NOT NULL,
+  count  INTEGER NOT NULL CHECK (count > 0),
+  PRIMARY KEY (model, parent)
+) STRICT, WITHOUT ROWID;
+
+PRAGMA user_version = 6;
 )sql"};
 
 }  // namespace

@@ -60,8 +60,11 @@ void Registry::prune(Model& model) {
   {
     const std::lock_guard shortly(mutex_);
     std::erase_if(model.versions, [&](const learn::ModelVersion& version) {
-      return std::find(gone.begin(), gone.end(), version.number) != gone.end();
+      if (std::find(gone.begin(), gone.end(), version.number) == gone.end()) return false;
+      if (version.job != 0 && version.parent) ++model.went[*version.parent];
+      return true;
     });
+    for (const std::uint32_t version : gone) model.went.erase(version);
     for (const std::uint32_t version : gone)
       for (const std::string_view kind : {std::string_view(), kBatches})
         others_.erase(path(name, version, kind));

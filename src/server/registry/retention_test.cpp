@@ -30,11 +30,13 @@ std::unique_ptr<Registry> open(files::FileSystem& system, const TestFolder& fold
   return opened ? std::move(*opened) : nullptr;
 }
 
-void publish(Registry& registry, std::optional<Alias> alias) {
+void publish(Registry& registry, std::optional<Alias> alias, bool by_a_job = false) {
   learn::TrainedModel made = trained();
   made.judged = made.model;
   made.batches = learn::BatchModel{made.model, 60};
   auto job = job_of(kModel);
+  if (by_a_job)
+    job.id = registry.with_records([&](Records& records) { return records.add(job); }).value_or(0);
   ASSERT_TRUE(registry.publish(made, alias, job, at_second(1)));
 }
 
@@ -87,6 +89,42 @@ TEST(Retention, OldVersionsGoWithTheirFilesAndThoseInUseStay) {
       << "what was last champion can be loaded again, and what it was better than";
   EXPECT_EQ(registry->load(kModel, {}, "api", "again", at_second(3)), 8U);
   EXPECT_GE(registry->history(kModel, 100)->size(), 5U) << "the history stays";
+}
+
+TEST(Retention, WhatWasComparedWithAChampionCountsWhenItIsGone) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  {
+    const auto registry = open(system, folder);
+    publish(*registry, Alias::kChampion, true);
+    publish(*registry, std::nullopt, false);  // brought by somebody
+    for (int i = 0; i < 7; ++i) publish(*registry, std::nullopt, true);
+    EXPECT_THAT(numbers(*registry), ElementsAre(9U, 8U, 7U, 1U));
+    EXPECT_EQ(registry->compared_with(kModel, 1), 7U);
+  }
+  const auto registry = open(system, folder);
+  EXPECT_EQ(registry->compared_with(kModel, 1), 7U) << "after a start, too";
+  publish(*registry, Alias::kChampion, true);
+  publish(*registry, Alias::kChampion, true);
+  for (int i = 0; i < 4; ++i) publish(*registry, std::nullopt, true);
+  EXPECT_EQ(registry->compared_with(kModel, 11), 4U);
+  EXPECT_THAT(*registry->with_records([](Records& records) { return records.compared(); }),
+              testing::Each(testing::Field(&Records::ComparedRow::parent, 11U)))
+      << "of versions that are gone nothing is counted";
+}
+
+TEST(Retention, ABlendThatCannotBeWrittenCostsNotTheVersion) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const auto registry = open(system, folder);
+  std::filesystem::create_directories(folder.path() + "/" + kModel + "-1.batches.onnx/in the way");
+  learn::TrainedModel made = trained();
+  made.batches = learn::BatchModel{made.model, 60};
+  auto job = job_of(kModel);
+  const auto version = registry->publish(made, Alias::kChampion, job, at_second(1));
+  ASSERT_TRUE(version) << version.error().text;
+  EXPECT_FALSE(version->batches);
+  EXPECT_THAT(job.reasons, ElementsAre(testing::HasSubstr("no blend is kept for batches")));
 }
 
 TEST(Retention, AnExperimentsVersionsStay) {

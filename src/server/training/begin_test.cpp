@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -106,8 +108,8 @@ TEST(PrepareTraining, NamesTheFieldThatIsWrong) {
 class FileTraining : public ::testing::Test {
  protected:
   FileTraining() {
-    source_.folder = ::testing::TempDir() + "liminal-begin-test";
-    std::filesystem::create_directories(source_.folder);
+    source_.folder = ::testing::TempDir() + "liminal-begin-XXXXXX";
+    if (mkdtemp(source_.folder.data()) == nullptr) std::abort();
     request_.source = learn::DataSource::kFile;
     request_.file = "rows.csv";
     request_.fits_max = 8;

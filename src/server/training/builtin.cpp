@@ -13,6 +13,7 @@
 #include "core/learn/promote.hpp"
 #include "core/learn/remake.hpp"
 #include "core/traffic/schema.hpp"
+#include "io/onnx/write.hpp"
 #include "server/training/asked.hpp"
 #include "server/training/comparison.hpp"
 #include "server/training/model_facts.hpp"
@@ -202,7 +203,6 @@ class Training {
     report.importance = shuffle_losses(*evaluator, test_, measure(), options_.request.seed);
     facts.schema = made.model.metadata.schema;
     outcome.fresh = true;
-    const auto begun = Clock::now();
     auto model = refitted(train, facts, outcome, best, {{}, report.figures, said});
     if (!model) return tl::unexpected(model.error());
     made.model = std::move(*model);
@@ -210,14 +210,9 @@ class Training {
         "What answers was fitted once more, as chosen, on all {} rows; the figures are of the "
         "model that had not seen those that judge",
         rows_.table.rows());
-    if (outcome.champion && !outcome.best_is_champion) {
-      const auto members =
-          static_cast<double>(std::max<std::size_t>(best.recipes.members.size(), 1));
-      if (auto kept = keep_for_batches(
-              train, facts, outcome, (Clock::now() - begun) / members, report, made);
-          !kept)
-        return tl::unexpected(kept.error());
-    }
+    if (outcome.champion && !outcome.best_is_champion)
+      keep_for_batches(train, facts, outcome, said, report, made);
+    if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
     finish(report, made);
     return made;
   }
@@ -251,33 +246,39 @@ class Training {
     return model;
   }
 
-  /// The best blend, which is too dear to answer where the model is asked. It is fitted once more
-  /// where the time allows; `fit` is what that takes a member.
-  Asked<void> keep_for_batches(const learn::Table& train,
-                               const RunFacts& facts,
-                               const learn::Outcome& outcome,
-                               std::chrono::duration<double> fit,
-                               RunReport& report,
-                               learn::TrainedModel& made) {
+  /// The best blend, which is too dear to answer where the model is asked, if it is better on the
+  /// held-out rows than what answers, which said `said`. It is fitted once more where the time
+  /// allows. An extra: what stands against it is a reason in the report and no more.
+  void keep_for_batches(const learn::Table& train,
+                        const RunFacts& facts,
+                        const learn::Outcome& outcome,
+                        std::span<const float> said,
+                        RunReport& report,
+                        learn::TrainedModel& made) {
+    const auto none = [&](std::string_view why) {
+      report.gate.reasons.push_back(fmt::format("no blend is kept for batches: {}", why));
+    };
     learn::Trained best = outcome.best;
     if (classes_) shift_prior(rows_.table, held_out_, best);
     const Measured judged = measured(train, facts, outcome, best);
-    if (judged.said.empty()) return {};
-    const std::size_t members = best.recipes.members.size();
-    const double takes_s = fit.count() * static_cast<double>(members);
-    const bool again = options_.request.fits_max > 0 ||
-                       seconds_since_begin() + takes_s < options_.request.budget_s;
+    if (judged.said.empty()) return none("the best one does not answer");
+    if (!(measure()(judged.said, test_.labels) > measure()(said, test_.labels)))
+      return none("the best one is not better on the held-out rows");
+    const bool again =
+        options_.request.fits_max > 0 ||
+        seconds_since_begin() + seconds_of_blend(outcome.leaderboard) < options_.request.budget_s;
     learn::BatchModel batches;
     batches.us_row = judged.cost.us_row;
     if (again) {
       auto model = refitted(train, facts, outcome, best, judged);
-      if (!model) return tl::unexpected(model.error());
+      if (!model) return none(model.error().text);
       batches.model = std::move(*model);
     } else {
       batches.model = described(train, facts, outcome, best, judged);
     }
+    if (const auto file = onnx::write(batches.model); !file) return none(file.error().text);
     learn::JobLine line;
-    line.recipe = fmt::format("the blend of {} for batches", members);
+    line.recipe = fmt::format("the blend of {} for batches", best.recipes.members.size());
     line.score = measure()(outcome.best.scores, outcome.labels);
     line.us_row = judged.cost.us_row;
     line.memory_bytes = judged.cost.memory_bytes;
@@ -287,7 +288,6 @@ class Training {
     report.best_again = again;
     report.gate.reasons.push_back(words_of_blend(report));
     made.batches = std::move(batches);
-    return {};
   }
 
   Asked<learn::TrainedModel> judge(const learn::Table& train, Elsewhere elsewhere) {

@@ -99,6 +99,9 @@ struct RunReport {
 [[nodiscard]] std::string report_json(const learn::TrainRequest& request,
                                       const RunReport& report,
                                       const std::vector<learn::JobLine>& leaderboard);
+/// About how long the members of the best blend take to be fitted once more: what a fit of each
+/// took in the search.
+[[nodiscard]] double seconds_of_blend(const std::vector<learn::LeaderboardLine>& leaderboard);
 /// Of a blend that is kept for batches, beside what answers.
 [[nodiscard]] std::string words_of_blend(const RunReport& report);
 /// What of it is kept with the version.

@@ -186,6 +186,13 @@ std::vector<learn::JobLine> lines_of(const std::vector<learn::LeaderboardLine>& 
   return lines;
 }
 
+double seconds_of_blend(const std::vector<learn::LeaderboardLine>& leaderboard) {
+  double sum = 0;
+  for (const learn::LeaderboardLine& line : leaderboard)
+    if (line.weight > 0 && line.fits > 0) sum += line.cost_s / line.fits;
+  return sum;
+}
+
 std::string words_of_blend(const RunReport& report) {
   const bool classes = std::isfinite(report.figures.roc_auc);
   const learn::Figures& blend = *report.best_for_batches;

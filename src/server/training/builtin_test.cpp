@@ -341,6 +341,54 @@ TEST(Builtin, TheBestBlendIsKeptForBatchesWhereItIsTooDearToAnswer) {
   EXPECT_THAT(made->reasons.back(), HasSubstr("for batches the best blend is kept beside: MAE"));
 }
 
+TEST(Builtin, ABlendThatCannotBeFittedAgainCostsNothingElse) {
+  BuiltinOptions limited = options();
+  limited.gate.memory_bytes_max = 24 * 1024;
+  int again = 0;
+  limited.fitting = [&again, here = fitting_here()](const FitSource& source) -> MakeFitter {
+    if (!source.all || ++again == 1) return here(source);
+    return [] {
+      return learn::Fitter([](const learn::Material&, const auto&, double, const auto&) {
+        return Result<learn::Fit>(failure(ErrorCode::kUnavailable));
+      });
+    };
+  };
+  const auto made = train_builtin(made_up(true, true), limited, kNobody);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_EQ(again, 2);
+  EXPECT_FALSE(made->batches);
+  EXPECT_TRUE(says(*made, "no blend is kept for batches: the chosen model could not be fitted"));
+  EXPECT_TRUE(models::Evaluator::create(made->model));
+}
+
+TEST(Builtin, ABlendThatIsNotBetterIsNotKept) {
+  Rows rows = made_up(true, true);
+  // The rows that judge are all alike, so that every model is as good as another.
+  for (const std::uint32_t row : hold_out_classes(rows.table, 1).test)
+    std::fill_n(&rows.table.values[std::size_t{3} * row], 3, 0.F);
+  BuiltinOptions limited = options();
+  limited.gate.memory_bytes_max = 24 * 1024;
+  const auto made = train_builtin(rows, limited, kNobody);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_FALSE(made->batches);
+  EXPECT_TRUE(says(*made, "no blend is kept for batches: the best one is not better"))
+      << testing::PrintToString(made->reasons);
+  EXPECT_EQ(made->report.find("best_for_batches"), std::string::npos);
+}
+
+TEST(Builtin, TheTimeOfABlendIsThatOfItsOwnMembers) {
+  std::vector<learn::LeaderboardLine> lines(3);
+  lines[0].weight = .7;
+  lines[0].fits = 5;
+  lines[0].cost_s = 100;
+  lines[1].weight = .3;
+  lines[1].fits = 2;
+  lines[1].cost_s = .1;
+  lines[2].fits = 1;
+  lines[2].cost_s = 60;
+  EXPECT_DOUBLE_EQ(seconds_of_blend(lines), 20.05);
+}
+
 TEST(Builtin, FiguresOfValuesAreOfUsersThatWereNotLearntFrom) {
   // Every user has a level of its own that its features tell apart but do not explain.
   learn::ModelDefinition what{"level", models::Task::kRegression, {"a", "b"}, "y"};

@@ -105,6 +105,16 @@ class Filler {
   std::size_t left_out_ = 0;
 };
 
+/// The first in the alphabet of the names that more than one column has.
+std::optional<std::string> named_twice(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  const auto twice =
+      std::adjacent_find(names.begin(), names.end(), [](const auto& one, const auto& other) {
+        return !one.empty() && one == other;
+      });
+  return twice == names.end() ? std::nullopt : std::optional(*twice);
+}
+
 std::optional<std::string> read_csv(std::istream& in,
                                     const std::string& name,
                                     const learn::ModelDefinition& definition,
@@ -116,9 +126,8 @@ std::optional<std::string> read_csv(std::istream& in,
   if (!definition.target.empty() && !table->find(definition.target))
     return fmt::format("{}: has no column {}", name, definition.target);
   const auto& names = table->names();
-  for (const std::string& each : names)
-    if (!each.empty() && std::count(names.begin(), names.end(), each) > 1)
-      return fmt::format("{}: has the column {} twice", name, each);
+  if (const auto twice = named_twice(names))
+    return fmt::format("{}: has the column {} twice", name, *twice);
   for (;;) {
     const auto more = table->next();
     if (!more) return csv::text(more.error(), name);

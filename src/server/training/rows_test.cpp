@@ -181,6 +181,13 @@ TEST_F(Files, SayWhereTheyAreWrong) {
   std::ofstream(root_ + "/data/twice.csv") << "a,b,y,a\n1,2,1,3\n";
   EXPECT_EQ(read_rows(definition_, root_ + "/data/twice.csv").error(),
             "twice.csv: has the column a twice");
+  {
+    std::ofstream wide(root_ + "/data/wide.csv");
+    for (int i = 0; i < 30'000; ++i) wide << 'c' << i << ",,";  // those without a name may be many
+    wide << "a,b,y,c7\n";
+  }
+  EXPECT_EQ(read_rows(definition_, root_ + "/data/wide.csv").error(),
+            "wide.csv: has the column c7 twice");
 }
 
 }  // namespace
