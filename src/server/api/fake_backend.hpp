@@ -130,7 +130,7 @@ class FakeBackend : public Backend {
     UserSummary ann{"ann", "10.0.0.1", SteadyTime{kNow}, 1.5F, 1, traffic::Severity::kHigh, {}, 10};
     ann.features = flood.features;
     ann.activity = 3.5;
-    ann.growth = -.25;
+    ann.growth = .25;
     give(std::move(done), std::vector{ann, UserSummary{"bob", "", SteadyTime{kNow}}});
   }
 

@@ -248,7 +248,7 @@ TEST_F(ServiceTest, ListsAndShowsUsers) {
       AllOf(StartsWith(
                 R"({"users":[{"user_id":"ann","ip_address":"10.0.0.1",)"
                 R"("last_seen":"2027-01-15T08:00:00.000Z","score":1.5,"salience":0,"activity":3.5,)"
-                R"("growth":-0.25,"open_alerts":1,)"
+                R"("growth":0.25,"open_alerts":1,)"
                 R"("worst_severity":"high","messages_per_minute":120,)"),
             HasSubstr(R"({"user_id":"bob","ip_address":null,)"),
             ::testing::EndsWith(R"("count":2,"limit":5})")));
