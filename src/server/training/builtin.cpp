@@ -262,8 +262,10 @@ class Training {
     if (classes_) shift_prior(rows_.table, held_out_, best);
     const Measured judged = measured(train, facts, outcome, best);
     if (judged.said.empty()) return none("the best one does not answer");
-    if (!(measure()(judged.said, test_.labels) > measure()(said, test_.labels)))
-      return none("the best one is not better on the held-out rows");
+    const bool better = classes_
+                            ? measure()(judged.said, test_.labels) > measure()(said, test_.labels)
+                            : judged.figures.mae < report.figures.mae;
+    if (!better) return none("the best one is not better on the held-out rows");
     const bool again =
         options_.request.fits_max > 0 ||
         seconds_since_begin() + seconds_of_blend(outcome.leaderboard) < options_.request.budget_s;

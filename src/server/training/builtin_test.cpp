@@ -305,8 +305,10 @@ TEST(Builtin, WhatIsTooDearForMessagesIsShownBeside) {
   EXPECT_THAT(text, HasSubstr("\"us_a_row\":40.5"));
 }
 
-TEST(Builtin, TheBestBlendIsKeptForBatchesWhereItIsTooDearToAnswer) {
-  const learn::ModelDefinition values{"v", models::Task::kRegression, {"a", "b"}, "y"};
+const learn::ModelDefinition kValues{"v", models::Task::kRegression, {"a", "b"}, "y"};
+
+/// Values of which a model of some kilobytes knows a little less than a blend.
+Rows values_made_up() {
   Rows rows;
   rows.table.features = {{"a", "", {}}, {"b", "", {}}};
   Random random(17);
@@ -317,14 +319,19 @@ TEST(Builtin, TheBestBlendIsKeptForBatchesWhereItIsTooDearToAnswer) {
     rows.table.labels.push_back(static_cast<float>(a + a * b + .2 * random.normal()));
     rows.table.times_s.push_back(i);
   }
-  BuiltinOptions limited = options(values);
-  learn::Asked<learn::TrainedModel> made;
-  for (const double bytes : {8e3, 2e4, 6e4, 2e5}) {
-    limited.gate.memory_bytes_max = bytes;
-    made = train_builtin(rows, limited, kNobody);
-    ASSERT_TRUE(made) << made.error().text;
-    if (made->batches) break;
-  }
+  return rows;
+}
+
+/// What trains with so little room that a blend does not answer.
+BuiltinOptions limited_values() {
+  BuiltinOptions limited = options(kValues);
+  limited.gate.memory_bytes_max = 8e3;
+  return limited;
+}
+
+TEST(Builtin, TheBestBlendIsKeptForBatchesWhereItIsTooDearToAnswer) {
+  const auto made = train_builtin(values_made_up(), limited_values(), kNobody);
+  ASSERT_TRUE(made) << made.error().text;
   ASSERT_TRUE(made->batches) << testing::PrintToString(made->reasons);
   const auto answers = models::Evaluator::create(made->model);
   const auto blend = models::Evaluator::create(made->batches->model);
@@ -342,8 +349,7 @@ TEST(Builtin, TheBestBlendIsKeptForBatchesWhereItIsTooDearToAnswer) {
 }
 
 TEST(Builtin, ABlendThatCannotBeFittedAgainCostsNothingElse) {
-  BuiltinOptions limited = options();
-  limited.gate.memory_bytes_max = 24 * 1024;
+  BuiltinOptions limited = limited_values();
   int again = 0;
   limited.fitting = [&again, here = fitting_here()](const FitSource& source) -> MakeFitter {
     if (!source.all || ++again == 1) return here(source);
@@ -353,7 +359,7 @@ TEST(Builtin, ABlendThatCannotBeFittedAgainCostsNothingElse) {
       });
     };
   };
-  const auto made = train_builtin(made_up(true, true), limited, kNobody);
+  const auto made = train_builtin(values_made_up(), limited, kNobody);
   ASSERT_TRUE(made) << made.error().text;
   EXPECT_EQ(again, 2);
   EXPECT_FALSE(made->batches);
@@ -367,7 +373,7 @@ TEST(Builtin, ABlendThatIsNotBetterIsNotKept) {
   for (const std::uint32_t row : hold_out_classes(rows.table, 1).test)
     std::fill_n(&rows.table.values[std::size_t{3} * row], 3, 0.F);
   BuiltinOptions limited = options();
-  limited.gate.memory_bytes_max = 24 * 1024;
+  limited.gate.memory_bytes_max = 200 * 1024;
   const auto made = train_builtin(rows, limited, kNobody);
   ASSERT_TRUE(made) << made.error().text;
   EXPECT_FALSE(made->batches);
