@@ -68,12 +68,12 @@ nb::dict make_forecast(Forecaster& forecaster,
                        std::optional<std::int64_t> horizon,
                        const std::vector<double>& quantiles) {
   std::uint32_t steps = 0;
-  const auto asked = horizon ? std::optional(whole(*horizon, "horizon")) : std::nullopt;
+  const std::uint32_t asked = horizon ? whole(*horizon, "horizon") : 0;
   bool too_far = false;
   const Result<forecast::Forecast> made =
       forecaster.without_interpreter([&](forecast::Forecaster& one) {
         if (one.refit_due()) (void)one.refit();
-        steps = asked.value_or(one.options().horizon);
+        steps = horizon ? asked : one.options().horizon;
         too_far = steps == 0 || steps > one.options().horizon;
         return one.forecast(steps, quantiles);
       });

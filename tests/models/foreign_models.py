@@ -171,7 +171,7 @@ def check_slow(program, folder):
 
 def check_unloaded(program, data):
     server = Server(program, data, "--set", "models.onnxruntime=/nowhere/libonnxruntime.so")
-    problem = server.ask("POST", "/ml/models/predict", 404, {"model_name": MODEL, "features": row()})
+    problem = server.ask("POST", "/ml/models/predict", 503, {"model_name": MODEL, "features": row()})
     assert "/nowhere/libonnxruntime.so" in problem["detail"], problem
     checks = {one["name"]: one for one in server.ask("GET", "/readyz?verbose", 503)["checks"]}
     assert not checks["champions"]["ok"], checks
