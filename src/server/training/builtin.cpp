@@ -275,6 +275,8 @@ class Training {
       auto model = refitted(train, facts, outcome, best, judged);
       if (!model) return none(model.error().text);
       batches.model = std::move(*model);
+      if (batches.model.predictor == made.model.predictor)
+        return none("fitted once more, the best one is what answers");
     } else {
       batches.model = described(train, facts, outcome, best, judged);
     }
