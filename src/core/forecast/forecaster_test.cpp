@@ -233,6 +233,26 @@ TEST(Forecaster, DropsWhatAShortHistoryCannotFeed) {
   EXPECT_EQ(seasons(8), Seasons{});
 }
 
+TEST(Forecaster, OfAShortHistorySaysHowFarOffItMayBe) {
+  for (const Seasons seasons : {Seasons{}, {2, 0}, {4, 0}, {7, 0}, {12, 0}, {2, 5}, {3, 21}}) {
+    for (std::size_t points = 8; points < 80; ++points) {
+      Options options;
+      options.horizon = 4;
+      options.seasons = seasons;
+      const Forecaster forecaster = [&] {
+        Forecaster made = learnt(load(points, 14, .1), options);
+        EXPECT_TRUE(made.refit());
+        return made;
+      }();
+      EXPECT_GT(forecaster.model()->standing.origins, 0U) << seasons.day << ' ' << points;
+      const auto forecast = forecaster.forecast(4, kLevels);
+      ASSERT_TRUE(forecast);
+      EXPECT_GT(forecast->quantiles.back()[0], forecast->quantiles.front()[0])
+          << seasons.day << ' ' << points;
+    }
+  }
+}
+
 TEST(Forecaster, ForgetsTheOldestBeyondItsBound) {
   Forecaster forecaster = learnt(load(5000, 11), hourly(24, 500));
   EXPECT_EQ(forecaster.points(), 5000U);

@@ -50,7 +50,6 @@ Plan Plan::of(std::uint64_t points, std::uint32_t horizon, Seasons seasons) {
   const std::uint64_t eighth = std::max<std::uint64_t>(1, points / 8);
   plan.block = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(std::max(plan.horizon, kBlockMin), eighth));
-  plan.stride = std::max(1U, std::min(plan.horizon, plan.block) / 4);
   if (seasons.day > kHoursOfDay) plan.memory = kMemory * seasons.day / kHoursOfDay;
 
   // The oldest refit must still see each lag, three rows a lag, and two of its longest season.
@@ -61,8 +60,17 @@ Plan Plan::of(std::uint64_t points, std::uint32_t horizon, Seasons seasons) {
   plan.lags = tidy(wide_lags(seasons), most);
   if (seasons.week > 0) plan.day_lags = tidy(wide_lags({seasons.day, 0}), most);
   plan.residual_lags = tidy(narrow_lags(seasons), most);
-  const std::uint64_t need = plan.lags.back() + std::max<std::uint64_t>(3 * plan.lags.size(), 3);
+  std::uint64_t need = plan.lags.back() + std::max<std::uint64_t>(3 * plan.lags.size(), 3);
+  if (seasons.day > 0 && points < need + plan.block) {
+    // A short season has lags near it that so few points cannot feed: then it is what is looked
+    // back to.
+    plan.lags = {plan.longest()};
+    need = std::max<std::uint64_t>(plan.longest() + 3, 2 * std::uint64_t{plan.longest()});
+  }
   const std::uint64_t spare = points > need ? points - need : 0;
+  if (spare > 0)
+    plan.block = static_cast<std::uint32_t>(std::min<std::uint64_t>(plan.block, spare));
+  plan.stride = std::max(1U, std::min(plan.horizon, plan.block) / 4);
   plan.cuts = static_cast<std::uint32_t>(std::min<std::uint64_t>(kCutsMax, spare / plan.block));
   return plan;
 }
