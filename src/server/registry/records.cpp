@@ -2,9 +2,8 @@
 
 #include <filesystem>
 
-#include "io/json/value.hpp"
-#include "io/json/writer.hpp"
 #include "io/sqlite/transaction.hpp"
+#include "server/registry/columns.hpp"
 #include "server/registry/registry_schema.hpp"
 
 namespace liminal::registry {
@@ -17,97 +16,6 @@ using learn::TrainingJob;
 using sqlite::Row;
 
 constexpr std::chrono::milliseconds kBusyPatience{5000};
-
-std::string list_json(const std::vector<std::string>& texts) {
-  json::Writer out;
-  out.begin_array();
-  for (const std::string& text : texts) out.value(text);
-  out.end_array();
-  return out.take();
-}
-
-std::string figures_json(const learn::NamedFigures& figures) {
-  json::Writer out;
-  out.begin_object();
-  for (const auto& [name, value] : figures) out.field(name, value);
-  out.end_object();
-  return out.take();
-}
-
-std::string board_json(const std::vector<learn::JobLine>& lines) {
-  json::Writer out;
-  out.begin_array();
-  for (const learn::JobLine& line : lines) {
-    out.begin_array();
-    out.value(line.recipe);
-    out.value(line.score);
-    out.value(line.fits);
-    out.value(line.cost_s);
-    out.value(line.us_row);
-    out.value(line.memory_bytes);
-    out.end_array();
-  }
-  out.end_array();
-  return out.take();
-}
-
-std::vector<std::string> list_of(std::string_view text) {
-  std::vector<std::string> list;
-  const auto value = json::parse(text);
-  const auto* array = value ? value->as<json::Value::Array>() : nullptr;
-  if (array == nullptr) return list;
-  for (const json::Value& each : *array)
-    if (const auto* word = each.as<std::string>()) list.push_back(*word);
-  return list;
-}
-
-double number_of(const json::Value& value) {
-  if (const auto* real = value.as<double>()) return *real;
-  if (const auto* whole = value.as<std::int64_t>()) return static_cast<double>(*whole);
-  return 0;
-}
-
-learn::NamedFigures figures_of(std::string_view text) {
-  learn::NamedFigures figures;
-  const auto value = json::parse(text);
-  const auto* object = value ? value->as<json::Value::Object>() : nullptr;
-  if (object == nullptr) return figures;
-  for (const auto& [name, each] : *object)
-    if (each.as<std::nullptr_t>() == nullptr) figures.emplace_back(name, number_of(each));
-  return figures;
-}
-
-std::vector<learn::JobLine> board_of(std::string_view text) {
-  std::vector<learn::JobLine> lines;
-  const auto value = json::parse(text);
-  const auto* array = value ? value->as<json::Value::Array>() : nullptr;
-  if (array == nullptr) return lines;
-  for (const json::Value& each : *array) {
-    const auto* parts = each.as<json::Value::Array>();
-    if (parts == nullptr || (parts->size() != 4 && parts->size() != 6)) continue;
-    const auto* recipe = (*parts)[0].as<std::string>();
-    lines.push_back({recipe == nullptr ? "" : *recipe,
-                     number_of((*parts)[1]),
-                     static_cast<std::uint32_t>(number_of((*parts)[2])),
-                     number_of((*parts)[3])});
-    if (parts->size() == 4) continue;  // kept before costs of a row were
-    lines.back().us_row = number_of((*parts)[4]);
-    lines.back().memory_bytes = number_of((*parts)[5]);
-  }
-  return lines;
-}
-
-template <class T>
-std::optional<T> maybe(const Row& row, int column) {
-  if (row.null(column)) return std::nullopt;
-  if constexpr (std::is_same_v<T, SteadyTime>) {
-    return row.time(column);
-  } else if constexpr (std::is_same_v<T, double>) {
-    return row.real(column);
-  } else {
-    return static_cast<T>(row.integer(column));
-  }
-}
 
 ModelVersion version_of(const Row& row) {
   ModelVersion version;
@@ -154,11 +62,6 @@ TrainingJob job_of(const Row& row) {
   job.problem = row.text(18);
   job.request.unsupervised = row.integer(19) != 0;
   return job;
-}
-
-template <class T>
-auto nothing() {
-  return [](T) {};
 }
 
 }  // namespace
@@ -215,7 +118,7 @@ Result<void> Records::add(const ModelVersion& version) {
         return database_
             .run("INSERT INTO batch_models VALUES(?,?,?,?,?)",
                  {version.model, version.number, file.sha256, file.bytes, file.us_row})
-            .map(nothing<std::int64_t>());
+            .map(nothing);
       });
 }
 
@@ -296,7 +199,7 @@ Result<void> Records::change(const AliasChange& change) {
            change.time,
            change.actor,
            change.reason})
-      .map(nothing<std::int64_t>());
+      .map(nothing);
 }
 
 Result<std::vector<AliasChange>> Records::history(const std::string& model, std::size_t limit) {
@@ -359,7 +262,7 @@ Result<void> Records::update(const TrainingJob& job) {
            list_json(job.reasons),
            job.problem,
            job.id})
-      .map(nothing<std::int64_t>());
+      .map(nothing);
 }
 
 Result<std::optional<TrainingJob>> Records::job(std::uint64_t id) {
@@ -384,7 +287,7 @@ Result<void> Records::forget_jobs(std::size_t kept) {
           "DELETE FROM jobs WHERE state NOT IN ('queued', 'running') "
           "AND id <= (SELECT max(id) FROM jobs) - ?",
           {kept})
-      .map(nothing<std::int64_t>());
+      .map(nothing);
 }
 
 Result<std::int64_t> Records::fail_interrupted(SteadyTime now) {
@@ -402,7 +305,7 @@ Result<void> Records::add(const MinuteTotal& total) {
           "connection_duration = excluded.connection_duration, "
           "channels_count = excluded.channels_count",
           {total.minute, total.messages, total.connection_duration, total.channels_count})
-      .map(nothing<std::int64_t>());
+      .map(nothing);
 }
 
 Result<std::vector<MinuteTotal>> Records::minutes(std::size_t limit) {
@@ -422,108 +325,7 @@ Result<std::vector<MinuteTotal>> Records::minutes(std::size_t limit) {
 }
 
 Result<void> Records::forget_minutes(std::int64_t before) {
-  return database_.run("DELETE FROM minutes WHERE minute < ?", {before})
-      .map(nothing<std::int64_t>());
-}
-
-Result<std::uint64_t> Records::add(const ExperimentRow& row) {
-  const auto added = database_.run(
-      "INSERT INTO experiments(model, champion, challenger, options, created_ns, state, saved) "
-      "VALUES(?,?,?,?,?,?,?)",
-      {row.model,
-       row.champion,
-       row.challenger,
-       row.options,
-       row.created,
-       row.state,
-       sqlite::Blob{row.saved}});
-  if (!added) return tl::unexpected(added.error());
-  return database_.integer("SELECT last_insert_rowid()").map([](auto id) {
-    return static_cast<std::uint64_t>(id.value_or(0));
-  });
-}
-
-Result<void> Records::update(const ExperimentRow& row) {
-  return database_
-      .run("UPDATE experiments SET state = ?, ended_ns = ?, saved = ? WHERE id = ?",
-           {row.state, row.ended, sqlite::Blob{row.saved}, row.id})
-      .map(nothing<std::int64_t>());
-}
-
-Result<std::vector<ExperimentRow>> Records::experiments() {
-  std::vector<ExperimentRow> found;
-  return database_
-      .each(
-          "SELECT id, model, champion, challenger, options, created_ns, ended_ns, state, saved "
-          "FROM experiments ORDER BY id DESC",
-          {},
-          [&](const Row& row) {
-            found.push_back({static_cast<std::uint64_t>(row.integer(0)),
-                             std::string(row.text(1)),
-                             static_cast<std::uint32_t>(row.integer(2)),
-                             static_cast<std::uint32_t>(row.integer(3)),
-                             std::string(row.text(4)),
-                             row.time(5),
-                             maybe<SteadyTime>(row, 6),
-                             std::string(row.text(7)),
-                             std::string(row.blob(8))});
-          })
-      .map([&] { return std::move(found); });
-}
-
-Result<void> Records::forget_experiments(std::size_t kept) {
-  return sqlite::in_transaction(database_, [&]() -> Result<void> {
-    return database_
-        .run(
-            "DELETE FROM experiments WHERE ended_ns IS NOT NULL "
-            "AND id <= (SELECT max(id) FROM experiments) - ?",
-            {kept})
-        .and_then([&](auto) {
-          return database_.run(
-              "DELETE FROM decisions WHERE experiment NOT IN (SELECT id FROM experiments)");
-        })
-        .map(nothing<std::int64_t>());
-  });
-}
-
-Result<std::vector<std::uint32_t>> Records::compared_versions(const std::string& model) {
-  std::vector<std::uint32_t> found;
-  return database_
-      .each("SELECT champion, challenger FROM experiments WHERE model = ?",
-            {model},
-            [&](const Row& row) {
-              found.push_back(static_cast<std::uint32_t>(row.integer(0)));
-              found.push_back(static_cast<std::uint32_t>(row.integer(1)));
-            })
-      .map([&] { return std::move(found); });
-}
-
-Result<void> Records::decide(std::uint64_t experiment, const DecisionRow& row) {
-  return database_
-      .run(
-          "INSERT INTO decisions(experiment, time_ns, state, difference, low, high, rows, text) "
-          "VALUES(?,?,?,?,?,?,?,?)",
-          {experiment, row.time, row.state, row.difference, row.low, row.high, row.rows, row.text})
-      .map(nothing<std::int64_t>());
-}
-
-Result<std::vector<DecisionRow>> Records::decisions(std::uint64_t experiment) {
-  std::vector<DecisionRow> found;
-  return database_
-      .each(
-          "SELECT time_ns, state, difference, low, high, rows, text FROM decisions "
-          "WHERE experiment = ? ORDER BY id",
-          {experiment},
-          [&](const Row& row) {
-            found.push_back({row.time(0),
-                             std::string(row.text(1)),
-                             row.real(2),
-                             maybe<double>(row, 3),
-                             maybe<double>(row, 4),
-                             row.real(5),
-                             std::string(row.text(6))});
-          })
-      .map([&] { return std::move(found); });
+  return database_.run("DELETE FROM minutes WHERE minute < ?", {before}).map(nothing);
 }
 
 Result<void> Records::add_reference(const std::string& model,
@@ -531,7 +333,7 @@ Result<void> Records::add_reference(const std::string& model,
                                     const std::string& saved) {
   return database_
       .run("INSERT INTO row_references VALUES(?,?,?)", {model, number, sqlite::Blob{saved}})
-      .map(nothing<std::int64_t>());
+      .map(nothing);
 }
 
 Result<std::optional<std::string>> Records::reference(const std::string& model,
@@ -548,7 +350,7 @@ Result<void> Records::add_judged(const std::string& model,
                                  std::uint32_t number,
                                  const std::string& sha256) {
   return database_.run("INSERT INTO judged_models VALUES(?,?,?)", {model, number, sha256})
-      .map(nothing<std::int64_t>());
+      .map(nothing);
 }
 
 Result<std::optional<std::string>> Records::judged_sha256(const std::string& model,
@@ -576,7 +378,7 @@ Result<void> Records::put(const LearningRow& row) {
   return database_
       .run("INSERT OR REPLACE INTO learning VALUES(?,?,?,?)",
            {row.model, sqlite::Blob{row.retraining}, row.number, sqlite::Blob{row.watch}})
-      .map(nothing<std::int64_t>());
+      .map(nothing);
 }
 
 Result<std::vector<LearningRow>> Records::learning() {

@@ -83,8 +83,9 @@ class Records {
   [[nodiscard]] Result<std::vector<ExperimentRow>> experiments();
   /// All that have ended but the newest `kept`, with their decisions.
   [[nodiscard]] Result<void> forget_experiments(std::size_t kept);
-  /// Versions of experiments that are kept.
-  [[nodiscard]] Result<std::vector<std::uint32_t>> compared_versions(const std::string& model);
+  /// Those of experiments that are kept.
+  [[nodiscard]] Result<std::vector<std::uint32_t>> versions_of_experiments(
+      const std::string& model);
   [[nodiscard]] Result<void> decide(std::uint64_t experiment, const DecisionRow& row);
   [[nodiscard]] Result<std::vector<DecisionRow>> decisions(std::uint64_t experiment);
 

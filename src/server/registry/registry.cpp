@@ -21,8 +21,6 @@ using learn::Asked;
 using learn::ModelVersion;
 using learn::refusal;
 
-std::size_t index(Alias alias) { return static_cast<std::size_t>(alias); }
-
 learn::Refusal disk(const Error& error) {
   return {error.code == ErrorCode::kUnavailable ? error.code : ErrorCode::kIo,
           fmt::format("the registry cannot be written ({})", name(error.code))};

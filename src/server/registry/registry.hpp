@@ -134,6 +134,7 @@ class Registry {
   }
 
  private:
+  static std::size_t index(learn::Alias alias) { return static_cast<std::size_t>(alias); }
   using ServedPtr = std::shared_ptr<const Served>;
   struct Model {
     learn::ModelDefinition definition;

@@ -23,8 +23,6 @@ using learn::refusal;
 /// Versions other than champion and challenger that are kept at hand.
 constexpr std::size_t kOthersMax = 8;
 
-std::size_t index(Alias alias) { return static_cast<std::size_t>(alias); }
-
 }  // namespace
 
 std::string Registry::path(const std::string& name,

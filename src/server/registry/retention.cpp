@@ -48,7 +48,7 @@ void Registry::remove_files(const std::string& model, std::uint32_t version) con
 void Registry::prune(Model& model) {
   const std::string& name = model.definition.name;
   const auto last = records_.last_champion(name);
-  const auto compared = records_.compared_versions(name);
+  const auto compared = records_.versions_of_experiments(name);
   if (!last || !compared) return;  // tried again after the next version
   std::set<std::uint32_t> held(compared->begin(), compared->end());
   if (*last) held.insert(**last);

@@ -198,7 +198,8 @@ TEST(Retention, JobsAndExperimentsGoWhenTheyHaveEnded) {
   EXPECT_THAT(ids, ElementsAre(6U, 5U, 3U));
   EXPECT_EQ(records->decisions(1)->size(), 0U);
   EXPECT_EQ(records->decisions(3)->size(), 1U);
-  EXPECT_THAT(*records->compared_versions(kModel), testing::UnorderedElementsAre(5, 5, 4, 4, 2, 2));
+  EXPECT_THAT(*records->versions_of_experiments(kModel),
+              testing::UnorderedElementsAre(5, 5, 4, 4, 2, 2));
 }
 
 }  // namespace
