@@ -1,0 +1,185 @@
+// What survives a restart: settings when they are acknowledged, sources every few seconds.
+#include <span>
+
+#include "io/files/snapshot.hpp"
+#include "server/signals/anomaly.hpp"
+#include "server/signals/state_file.hpp"
+
+namespace liminal::signals {
+namespace {
+
+constexpr std::string_view kSourcesFile = "anomaly.snapshot";
+constexpr std::string_view kSettingsFile = "anomaly-settings.snapshot";
+/// What lies in the files; another one is not read.
+constexpr std::uint64_t kSourcesFormat = 0x6c696d2d616e6f31ULL;
+constexpr std::uint64_t kSettingsFormat = 0x6c696d2d73657432ULL;
+/// Read still: it had no `suppress_until`.
+constexpr std::uint64_t kSettingsFormat1 = 0x6c696d2d73657431ULL;
+
+}  // namespace
+
+std::string Anomaly::settings_bytes() const {
+  Writer out;
+  out.put_varint(settings_.size());
+  for (const auto& [key, told] : settings_) {
+    out.put_text(key.first);
+    out.put_text(key.second);
+    out.put(told.range.has_value());
+    out.put(told.range.value_or(novelty::Range{}).low);
+    out.put(told.range.value_or(novelty::Range{}).high);
+    out.put(told.alarms_per_week);
+    out.put(told.counter);
+    out.put(told.suppress_until.has_value());
+    out.put(told.suppress_until.value_or(EventTime{}).time_since_epoch().count());
+  }
+  return out.take();
+}
+
+Result<bool> Anomaly::declare(const std::string& source,
+                              const std::string& metric,
+                              const novelty::SeriesSettings& settings) {
+  const std::lock_guard declaring(declaring_);
+  const SettingsKey key{source, metric};
+  std::string bytes;
+  std::optional<novelty::SeriesSettings> before;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = settings_.find(key); found != settings_.end()) before = found->second;
+    if (!before && settings_.size() >= options_.settings_max) return failure(ErrorCode::kTooLarge);
+    settings_[key] = settings;
+    bytes = settings_bytes();
+  }
+  const Result<void> written =
+      write_state(files_, options_.folder, kSettingsFile, kSettingsFormat, {}, bytes);
+  const std::lock_guard lock(mutex_);
+  if (!written) {
+    if (before) {
+      settings_[key] = *before;
+    } else {
+      settings_.erase(key);
+    }
+    return tl::unexpected(written.error());
+  }
+  if (const auto found = by_name_.find(source); found != by_name_.end()) {
+    if (const auto place = found->second->source.find(metric)) {
+      found->second->source.configure(*place, settings);
+      watch(source, metric, true);
+    }
+  }
+  ++learnt_;
+  return !before;
+}
+
+Result<void> Anomaly::take_settings(std::string_view bytes, std::uint64_t format) {
+  Reader in(bytes);
+  Settings read;
+  for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
+    SettingsKey key;
+    key.first = in.get_text();
+    key.second = in.get_text();
+    novelty::SeriesSettings told;
+    const bool ranged = in.get<std::uint8_t>() != 0;
+    const auto low = in.get<double>();
+    const auto high = in.get<double>();
+    if (ranged) told.range = novelty::Range{low, high};
+    in.get(told.alarms_per_week);
+    told.counter = in.get<std::uint8_t>() != 0;
+    if (format != kSettingsFormat1) {
+      const bool suppressed = in.get<std::uint8_t>() != 0;
+      const auto until = in.get<std::int64_t>();
+      if (suppressed) told.suppress_until = EventTime{Duration{until}};
+    }
+    if (!novelty::validate(told).empty()) return failure(ErrorCode::kMalformed, in.position());
+    read.emplace(std::move(key), told);
+  }
+  if (auto done = in.finish(); !done) return done;
+  const std::lock_guard lock(mutex_);
+  settings_ = std::move(read);
+  return {};
+}
+
+Result<void> Anomaly::take_sources(std::string_view bytes) {
+  Reader in(bytes);
+  const std::lock_guard lock(mutex_);
+  // Saved with the longest silent first: what is touched last is in front again.
+  for (std::uint64_t left = in.get_varint(); left > 0; --left) {
+    const std::string name(in.get_text());
+    novelty::Source source(options_.metrics_max);
+    if (auto loaded = source.load(in); !loaded) return loaded;
+    if (source.metrics() == 0) continue;
+    Kept& kept = touch(name);
+    if (kept.source.metrics() > 0) return failure(ErrorCode::kMalformed, in.position());
+    kept.source = std::move(source);
+    counters_.series += kept.source.metrics();
+    for (std::uint32_t i = 0; i < kept.source.metrics(); ++i) {
+      // Settings may have been told after the snapshot was written.
+      const auto told = settings_.find(SettingsName{name, kept.source.name(i)});
+      if (told != settings_.end()) kept.source.configure(i, told->second);
+      watch(name, kept.source.name(i), told != settings_.end());
+    }
+    weigh(kept);
+    evict(kept);
+  }
+  return in.finish();
+}
+
+Result<void> Anomaly::load(const OnUnreadable& on_unreadable) {
+  const auto load_one = [&](std::string_view file, const auto& format, const auto& take) {
+    const Result<void> loaded =
+        load_state(files_, options_.folder, file, format, take).map([](EventTime) {});
+    if (!loaded && loaded.error().code != ErrorCode::kMissing && on_unreadable)
+      on_unreadable(file, loaded.error());
+    return loaded;
+  };
+  constexpr std::uint64_t kSettingsFormats[] = {kSettingsFormat, kSettingsFormat1};
+  const auto settings = load_one(kSettingsFile,
+                                 std::span(kSettingsFormats),
+                                 [this](std::string_view bytes, std::uint64_t format) {
+                                   return take_settings(bytes, format);
+                                 });
+  const auto sources = load_one(
+      kSourcesFile, kSourcesFormat, [this](std::string_view bytes) { return take_sources(bytes); });
+  if (!sources && sources.error().code != ErrorCode::kMissing) return sources;
+  if (!settings && settings.error().code != ErrorCode::kMissing) return settings;
+  return sources;
+}
+
+Result<std::uint64_t> Anomaly::save(EventTime now) {
+  Writer out;
+  std::vector<std::string> names;
+  std::uint64_t learnt = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (learnt_ == saved_) return 0;
+    learnt = learnt_;
+    for (auto kept = order_.rbegin(); kept != order_.rend(); ++kept) names.push_back(kept->name);
+  }
+  std::string payload;
+  // In one piece of about the right size: to grow by doubling would take it three times over.
+  payload.reserve(saved_bytes_ + saved_bytes_ / 8 + files::kSnapshotEnvelopeBytes);
+  out.put_varint(names.size());
+  for (const std::string& name : names) {
+    out.put_text(name);
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = by_name_.find(name);
+      if (found == by_name_.end()) {
+        novelty::Source().save(out);  // it was forgotten meanwhile
+      } else {
+        found->second->source.save(out);
+      }
+    }
+    payload += out.bytes();
+    out.clear();
+  }
+  const std::uint64_t bytes = payload.size();
+  saved_bytes_ = bytes;
+  const Result<void> written =
+      write_state(files_, options_.folder, kSourcesFile, kSourcesFormat, now, std::move(payload));
+  if (!written) return tl::unexpected(written.error());
+  const std::lock_guard lock(mutex_);
+  saved_ = learnt;
+  return bytes;
+}
+
+}  // namespace liminal::signals
