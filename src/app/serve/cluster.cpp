@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <memory>
+#include <set>
 #include <utility>
 
 #include "app/options.hpp"
@@ -21,19 +24,49 @@ void add(const char* kind, const uplink::Counters& counters, prometheus::Snapsho
   out.add(Family::kClusterRows, counters.rejected, {kind, "rejected"});
 }
 
+/// Takes the cluster's champions over. Of the uplink's thread.
+class Champions {
+ public:
+  explicit Champions(std::function<ModelKeeper*()> keeper) : keeper_(std::move(keeper)) {}
+
+  /// Whether the model is known here and no version of it has this file.
+  [[nodiscard]] bool wants(const uplink::Champion& champion) const {
+    const ModelKeeper* models = keeper_();
+    if (models == nullptr || taken_.contains(champion.sha256)) return false;
+    const auto state = models->model_registry().model(champion.model);
+    return state &&
+           std::none_of(state->versions.begin(), state->versions.end(), [&](const auto& version) {
+             return version.sha256 == champion.sha256;
+           });
+  }
+
+  /// Why not, in words.
+  [[nodiscard]] std::optional<std::string> take(const uplink::Champion& champion,
+                                                const std::string& file) {
+    if (registry::sha256_of(file) != champion.sha256) return "the file is not what was announced";
+    auto refused = keeper_()->take_champion(
+        champion.model,
+        file,
+        "cluster",
+        fmt::format("version {} is the cluster's champion", champion.version));
+    // Another release may write the same model as other bytes.
+    if (!refused) taken_.insert(champion.sha256);
+    return refused;
+  }
+
+ private:
+  std::function<ModelKeeper*()> keeper_;
+  std::set<std::string> taken_;
+};
+
 }  // namespace
 
 uplink::Uplink::Ports cluster_ports(std::function<ModelKeeper*()> keeper, Log& log) {
   uplink::Uplink::Ports ports;
-  ports.wants = [keeper](const uplink::Champion& champion) {
-    const ModelKeeper* models = keeper();
-    return models != nullptr && models->lacks(champion.model, champion.sha256);
-  };
-  ports.take = [keeper](const uplink::Champion& champion, const std::string& file) {
-    return keeper()->adopt(champion.model,
-                           champion.sha256,
-                           file,
-                           fmt::format("version {} is the cluster's champion", champion.version));
+  const auto champions = std::make_shared<Champions>(std::move(keeper));
+  ports.wants = [champions](const uplink::Champion& one) { return champions->wants(one); };
+  ports.take = [champions](const uplink::Champion& one, const std::string& file) {
+    return champions->take(one, file);
   };
   ports.note = [&log](std::string_view what, const std::string& detail) {
     static LogSite good, bad;

@@ -230,28 +230,17 @@ Asked<std::string> ModelKeeper::file(const std::string& model,
   return registry_->file(model, version, batches);
 }
 
-bool ModelKeeper::lacks(const std::string& model, const std::string& sha256) const {
-  if (adopted_.contains(sha256)) return false;
-  const auto state = registry_->model(model);
-  return state && std::none_of(state->versions.begin(),
-                               state->versions.end(),
-                               [&](const auto& version) { return version.sha256 == sha256; });
-}
-
-std::optional<std::string> ModelKeeper::adopt(const std::string& model,
-                                              const std::string& sha256,
-                                              std::string_view file,
-                                              const std::string& reason) {
-  if (registry::sha256_of(file) != sha256) return "the file is not what was announced";
+std::optional<std::string> ModelKeeper::take_champion(const std::string& model,
+                                                      std::string_view file,
+                                                      const std::string& actor,
+                                                      const std::string& reason) {
   learn::Bringing bringing;
   bringing.file = reason;
-  const auto brought = registry_->bring(model, file, bringing, parts_.clock.now(), "cluster");
+  const auto brought = registry_->bring(model, file, bringing, parts_.clock.now(), actor);
   if (!brought) return brought.error().text;
-  const auto loaded =
-      registry_->load(model, brought->number, "cluster", reason, parts_.clock.now());
+  const auto loaded = registry_->load(model, brought->number, actor, reason, parts_.clock.now());
   if (!loaded) return loaded.error().text;
-  adopted_.insert(sha256);  // another release may write the same model as other bytes
-  note("cluster", "model.load", model, fmt::format("version {}", *loaded));
+  note(actor, "model.load", model, fmt::format("version {}", *loaded));
   return std::nullopt;
 }
 

@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -47,17 +46,15 @@ class ModelKeeper final : public api::ModelsPort {
       const Configuration& configuration, files::FileSystem& system, const Parts& parts);
   ~ModelKeeper() override;
 
-  /// Makes a model that came as a file from elsewhere champion. Its features must be the
-  /// definition's, its bytes those of `sha256`. Why not, in words.
-  [[nodiscard]] std::optional<std::string> adopt(const std::string& model,
-                                                 const std::string& sha256,
-                                                 std::string_view file,
-                                                 const std::string& reason);
-  /// Whether the model is known and no version of it has this file.
-  [[nodiscard]] bool lacks(const std::string& model, const std::string& sha256) const;
+  /// Makes a file that came from elsewhere a version and champion. Its features must be the
+  /// definition's. Why not, in words.
+  [[nodiscard]] std::optional<std::string> take_champion(const std::string& model,
+                                                         std::string_view file,
+                                                         const std::string& actor,
+                                                         const std::string& reason);
 
   /// Who listens to `on_champion_changed` does so here.
-  [[nodiscard]] registry::Registry& model_registry() { return *registry_; }
+  [[nodiscard]] registry::Registry& model_registry() const { return *registry_; }
 
   bool run(std::function<void()> work) override;
   bool run_foreign(std::function<void()> work) override;
@@ -142,7 +139,6 @@ class ModelKeeper final : public api::ModelsPort {
   const std::shared_ptr<const training::KenningOptions> kenning_;
   registry::Experiments experiments_;
   registry::Answers answers_;
-  std::set<std::string> adopted_;       ///< files taken over from a cluster; of the uplink's thread
   SteadyTime observed_{};               ///< feature rows up to here; of the working thread
   std::optional<std::int64_t> minute_;  ///< that is being counted; of the thread of `second`
   std::uint64_t messages_before_ = 0;
