@@ -171,9 +171,7 @@ void ModelsOf::predicted(const api::Prediction& prediction) {
 void ModelsOf::judged(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) {
   const std::string model(learn::kAnomalyDetection);
   if (verdict == traffic::FeedbackVerdict::kNone || !experiments_.runs(model)) return;
-  std::vector<float> row;
-  for (const std::string& feature : registry_->definition(model)->features)
-    if (const auto id = traffic::feature_by_name(feature)) row.push_back(alert.features[*id]);
+  const std::vector<float> row = training::user_row(*registry_->definition(model), alert.features);
   const double truth = verdict == traffic::FeedbackVerdict::kTruePositive ? 1 : 0;
   experiments_.observe_truth(model, row, truth, alert.user);
 }

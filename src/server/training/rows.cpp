@@ -203,6 +203,21 @@ Rows user_rows(const learn::ModelDefinition& definition,
   return found;
 }
 
+bool of_users(const learn::ModelDefinition& definition) {
+  return definition.name != learn::kLoadPrediction &&
+         std::all_of(definition.features.begin(),
+                     definition.features.end(),
+                     [](const std::string& feature) { return traffic::feature_by_name(feature); });
+}
+
+std::vector<float> user_row(const learn::ModelDefinition& definition,
+                            const traffic::Features& features) {
+  std::vector<float> values;
+  for (const std::string& feature : definition.features)
+    if (const auto id = traffic::feature_by_name(feature)) values.push_back(features[*id]);
+  return values;
+}
+
 std::vector<float> minute_row(const learn::ModelDefinition& definition,
                               const learn::MinuteTotal& total) {
   std::vector<float> row;

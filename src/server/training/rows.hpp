@@ -51,6 +51,13 @@ inline constexpr std::int64_t kLoadHorizonMinutes = 5;
 [[nodiscard]] std::vector<float> minute_row(const learn::ModelDefinition& definition,
                                             const learn::MinuteTotal& total);
 
+/// Whether all that a definition asks of a row are features of users; those of `load_prediction`
+/// are of minutes, whatever they are called.
+[[nodiscard]] bool of_users(const learn::ModelDefinition& definition);
+/// What such a model is asked of a user: one value a feature.
+[[nodiscard]] std::vector<float> user_row(const learn::ModelDefinition& definition,
+                                          const traffic::Features& features);
+
 /// Bytes of a table's values that are read where nobody says otherwise.
 inline constexpr std::uint64_t kRowsBytesMax = std::uint64_t{256} << 20;
 
