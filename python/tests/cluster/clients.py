@@ -16,9 +16,13 @@ PATIENCE_S = 150
 
 
 class Load:
-    """Clients that send events with keys, again when they are refused, until they are stopped."""
+    """Clients that send events with keys, again when they are refused, until they are stopped.
 
-    def __init__(self, base: str, clients: int = 4):
+    Each has one request under way. ``acknowledged`` counts events, ``failed`` requests.
+    """
+
+    def __init__(self, base: str, clients: int = 4, events: int = 1):
+        self.events = events  # of a request
         self.name = secrets.token_hex(4)  # of its keys
         self.port = urllib.parse.urlsplit(base).port
         self.stop = threading.Event()
@@ -33,20 +37,21 @@ class Load:
         sent = 0
         while not self.stop.is_set():
             sent += 1
-            line = json.dumps({"user_id": f"load-{number}-{sent % 50}", "kind": "message",
-                               "message_size": 10})
+            lines = "\n".join(json.dumps({"user_id": f"load-{number}-{(sent * self.events + i) % 50}",
+                                          "kind": "message", "message_size": 10})
+                              for i in range(self.events))
             key = f"{self.name}-{number}-{sent}"
             begin = time.monotonic()
-            while not self.send(line, key):
+            while not self.send(lines, key):
                 assert time.monotonic() - begin < PATIENCE_S, f"a request was refused for {PATIENCE_S} s"
                 time.sleep(.05)
             with self.lock:
                 self.slowest_s = max(self.slowest_s, time.monotonic() - begin)
 
-    def send(self, line: str, key: str) -> bool:
+    def send(self, lines: str, key: str) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
-            connection.request("POST", "/ml/events", line, {
+            connection.request("POST", "/ml/events", lines, {
                 "Content-Type": "application/x-ndjson", "Idempotency-Key": key})
             answer = connection.getresponse()
             body = answer.read()
@@ -54,9 +59,9 @@ class Load:
                 with self.lock:
                     self.failed[answer.status] += 1
                 return False
-            assert json.loads(body)["accepted"] == 1, body
+            assert json.loads(body)["accepted"] == self.events, body
             with self.lock:
-                self.acknowledged += 1
+                self.acknowledged += self.events
             return True
         except (OSError, http.client.HTTPException) as wrong:
             with self.lock:

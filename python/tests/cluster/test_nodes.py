@@ -1,8 +1,5 @@
 """The application on a cluster of several nodes, from its configuration file: started by
 docker/ray-workers.sh, scaled up and down, a node killed, taken away again."""
-import collections
-import concurrent.futures
-import http.client
 import json
 import os
 import pathlib
@@ -11,13 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 
 import pytest
 import yaml
-from clients import PATIENCE_S
+from clients import Load
 from conftest import PROJECT, end_haproxy, free_port, haproxy_of_its_own, wait_until_ready
 
 BIN = pathlib.Path(sys.executable).parent
@@ -85,57 +81,6 @@ def replicas(dashboard) -> int:
     return sum(one["state"] == "RUNNING" for one in ingress["replicas"])
 
 
-class Load:
-    """Clients that each have one request under way, with a key, and send it again when it is refused."""
-
-    def __init__(self, base, clients):
-        self.port = int(base.rsplit(":", 1)[1])
-        self.stop = threading.Event()
-        self.good, self.failed, self.slowest_s = 0, collections.Counter(), 0.0
-        self.lock = threading.Lock()
-        self.pool = concurrent.futures.ThreadPoolExecutor(clients)
-        self.futures = [self.pool.submit(self.client, number) for number in range(clients)]
-
-    def client(self, number):
-        sent = 0
-        while not self.stop.is_set():
-            sent += 1
-            lines = "\n".join(json.dumps({"user_id": f"n-{number}-{i}", "kind": "message"})
-                              for i in range(20))
-            begin = time.monotonic()
-            while not self.send(lines, f"{number}-{sent}"):
-                assert time.monotonic() - begin < PATIENCE_S, f"a request was refused for {PATIENCE_S} s"
-                time.sleep(.05)
-            with self.lock:
-                self.good += 1
-                self.slowest_s = max(self.slowest_s, time.monotonic() - begin)
-
-    def send(self, lines, key):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        try:
-            connection.request("POST", "/ml/events", lines, {
-                "Content-Type": "application/x-ndjson", "Idempotency-Key": key})
-            answer = connection.getresponse()
-            body = answer.read()
-            if answer.status == 200:
-                assert json.loads(body)["accepted"] == 20, body
-                return True
-            why = str(answer.status)
-        except (OSError, http.client.HTTPException) as wrong:
-            why = type(wrong).__name__
-        finally:
-            connection.close()
-        with self.lock:
-            self.failed[why] += 1
-        return False
-
-    def end(self):
-        self.stop.set()
-        for future in self.futures:
-            future.result(timeout=2 * PATIENCE_S)
-        self.pool.shutdown()
-
-
 def test_the_configuration_file_serves_everything(nodes, deployed):
     environment, _ = nodes
     base, dashboard = deployed
@@ -149,7 +94,7 @@ def test_the_configuration_file_serves_everything(nodes, deployed):
 
 def test_replicas_follow_the_load(deployed, capsys):
     base, dashboard = deployed
-    load = Load(base, clients=16)
+    load = Load(base, clients=16, events=20)
     try:
         begin = time.monotonic()
         while replicas(dashboard) < 3:
@@ -164,7 +109,7 @@ def test_replicas_follow_the_load(deployed, capsys):
         assert time.monotonic() - begin < 180, "no replica was taken away"
     with capsys.disabled():
         print(f"\n  autoscaling: a third replica after {up_s:.0f} s of load, two again "
-              f"{time.monotonic() - begin:.0f} s after it; {load.good} answered, {dict(load.failed)} "
+              f"{time.monotonic() - begin:.0f} s after it; {load.acknowledged} events, {dict(load.failed)} "
               "refused")
     assert not load.failed, load.failed
 
@@ -173,18 +118,18 @@ def test_a_worker_node_that_is_killed_takes_no_answer_along(nodes, deployed, cap
     environment, folder = nodes
     base, _ = deployed
     victim = int((folder / "worker-2.pid").read_text())
-    load = Load(base, clients=4)
+    load = Load(base, events=20)
     time.sleep(2)
-    before = load.good
+    before = load.acknowledged
     os.killpg(victim, signal.SIGKILL)
     time.sleep(8)
     load.end()
     begin = time.monotonic()
     wait_until_ready(base)
     with capsys.disabled():
-        print(f"\n  worker node killed: {load.good} answered, {dict(load.failed)} refused and repeated, "
+        print(f"\n  worker node killed: {load.acknowledged} acknowledged, {dict(load.failed)} refused and repeated, "
               f"slowest {load.slowest_s:.1f} s, everything ready {time.monotonic() - begin:.1f} s later")
-    assert load.good > before
+    assert load.acknowledged > before
     assert sum(load.failed.values()) <= 60, load.failed
     said = run(SCRIPT, "start", "2", environment=environment)
     assert "nodes=3" in said, said
