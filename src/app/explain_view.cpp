@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/printable.hpp"
+
 namespace liminal::app {
 namespace {
 
@@ -12,7 +14,7 @@ using nlohmann::json;
 std::string text(const json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return "unknown";
-  if (found->is_string()) return found->get<std::string>();
+  if (found->is_string()) return printable(found->get<std::string>());
   if (found->is_number()) return fmt::format("{:.4g}", found->get<double>());
   return found->dump();
 }

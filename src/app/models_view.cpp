@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/printable.hpp"
+
 namespace liminal::app {
 namespace {
 
@@ -16,10 +18,7 @@ const json& part(const json& object, const char* key) {
 }
 
 std::string text(const json& value) {
-  std::string shown = value.is_string() ? value.get<std::string>() : value.dump();
-  for (char& c : shown)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
-  return shown;
+  return printable(value.is_string() ? value.get<std::string>() : value.dump());
 }
 
 std::string text(const json& object, const char* key) { return text(part(object, key)); }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "app/printable.hpp"
 #include "io/json/time_text.hpp"
 
 namespace liminal::app {
@@ -34,8 +35,7 @@ const json& part(const json& object, const char* key) {
   return found == object.end() ? kNone : *found;
 }
 
-/// Cut or filled to a number of characters; a cut text ends with an ellipsis. User names may hold
-/// anything: control characters would drive the terminal.
+/// Cut or filled to a number of characters; a cut text ends with an ellipsis.
 std::string fit(std::string_view text, std::size_t width) {
   std::string out;
   std::size_t used = 0;
@@ -48,8 +48,7 @@ std::string fit(std::string_view text, std::size_t width) {
       break;
     }
     if (used == width) break;
-    const auto first = static_cast<unsigned char>(text[i]);
-    out += first < 0x20 || first == 0x7F ? std::string("?") : std::string(text.substr(i, next - i));
+    out += drives_terminal(text[i]) ? std::string("?") : std::string(text.substr(i, next - i));
     ++used;
     i = next;
   }

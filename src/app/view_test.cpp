@@ -113,6 +113,13 @@ TEST(ExplainView, SaysWhatWasSeenAndWhatWasExpected) {
   EXPECT_THAT(text, HasSubstr("liminal replay x"));
 }
 
+TEST(ExplainView, LetsNoUsersNameDriveTheTerminal) {
+  const std::string text =
+      render_explanation(json::parse(R"({"alert":{"user_id":"r\u001b[2Jobot"}})"));
+  EXPECT_THAT(text, HasSubstr("about r?[2Jobot at unknown"));
+  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+}
+
 TEST(HttpAnswer, IsReadWithABodyInOneOrInChunks) {
   const auto whole = parse_answer("HTTP/1.1 404 Not Found\r\nA: b\r\n\r\nbody");
   ASSERT_TRUE(whole);
