@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/learn/blend.hpp"
+#include "core/learn/cheaper.hpp"
 #include "core/learn/portfolio.hpp"
 
 namespace liminal::learn {
@@ -48,8 +49,10 @@ std::vector<Request> FoldPlan::batch(Ledger& ledger, const Spent& now) {
       stage_ = Stage::kSure;
       return other_folds(ledger, now);
     case Stage::kSure:
-      stage_ = Stage::kPair;
+      stage_ = Stage::kCheap;
       return sure(ledger);
+    case Stage::kCheap:
+      return cheap(ledger, now);
     case Stage::kPair:
       return pair(ledger, now);
     case Stage::kPairRest:
@@ -167,6 +170,18 @@ std::vector<Request> FoldPlan::sure(const Ledger& ledger) {
     wanted.push_back(request);
   }
   return wanted;
+}
+
+std::vector<Request> FoldPlan::cheap(Ledger& ledger, const Spent& now) {
+  const bool affordable = ledger.left_fits(now) > ledger.splits.size();
+  const auto recipe =
+      affordable && cheap_tries_ < kCheaperTriesMax ? cheaper(ledger) : std::nullopt;
+  if (!recipe) {
+    stage_ = Stage::kPair;
+    return {};
+  }
+  ++cheap_tries_;
+  return on_all_folds(ledger, ledger.add(*recipe), end(.9));
 }
 
 double FoldPlan::reserve_s(const Ledger& ledger) const {

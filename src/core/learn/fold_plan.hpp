@@ -8,10 +8,10 @@
 namespace liminal::learn {
 
 /// What a search on folds does, for tables of up to some 12,000 rows: linear models and
-/// extra-trees, the portfolio on more and more folds while it is halved, local search from the
-/// best, and at the end a fit on all rows of the best of any kind that may be asked for every
-/// message. Models
-/// for batches are the mean of a candidate's fold models.
+/// extra-trees, the portfolio on more and more folds while it is halved, something cheap should
+/// nothing be, local search from the best, and at the end a fit on all rows of the best of any kind
+/// that may be asked for every message. Models for batches are the mean of a candidate's fold
+/// models.
 class FoldPlan {
  public:
   /// The next fits, none when done. Called when all that was asked for before has been told.
@@ -30,6 +30,7 @@ class FoldPlan {
     kSecondFold,
     kOtherFolds,
     kSure,
+    kCheap,
     kPair,
     kPairRest,
     kPairJudged,
@@ -52,6 +53,7 @@ class FoldPlan {
   [[nodiscard]] std::vector<Request> second_fold(const Ledger& ledger, const Spent& now);
   [[nodiscard]] std::vector<Request> other_folds(const Ledger& ledger, const Spent& now);
   [[nodiscard]] std::vector<Request> sure(const Ledger& ledger);
+  [[nodiscard]] std::vector<Request> cheap(Ledger& ledger, const Spent& now);
   [[nodiscard]] std::vector<Request> pair(Ledger& ledger, const Spent& now);
   [[nodiscard]] std::vector<Request> pair_rest(const Ledger& ledger);
   void judge_pair(const Ledger& ledger);
@@ -69,6 +71,7 @@ class FoldPlan {
   bool searching_ = false;
   std::vector<std::size_t> tried_;
   Patience patience_;
+  int cheap_tries_ = 0;
   std::optional<std::size_t> champion_;
 };
 

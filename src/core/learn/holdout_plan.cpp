@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/learn/blend.hpp"
+#include "core/learn/cheaper.hpp"
 #include "core/learn/portfolio.hpp"
 
 namespace liminal::learn {
@@ -54,8 +55,10 @@ std::vector<Request> HoldoutPlan::batch(Ledger& ledger, const Spent& now) {
       stage_ = Stage::kTopRest;
       return sure(ledger);
     case Stage::kTopRest:
-      stage_ = Stage::kPair;
+      stage_ = Stage::kCheap;
       return top_rest(ledger, now);
+    case Stage::kCheap:
+      return cheap(ledger);
     case Stage::kPair:
       return pair(ledger, now);
     case Stage::kPairJudged: {
@@ -170,6 +173,18 @@ std::vector<Request> HoldoutPlan::top_rest(Ledger& ledger, const Spent& now) {
       if (!ledger.candidates[one].attempts[split]) wanted.push_back({one, split, end(ledger)});
   }
   return wanted;
+}
+
+std::vector<Request> HoldoutPlan::cheap(Ledger& ledger) {
+  const auto recipe = cheap_tries_ < kCheaperTriesMax ? cheaper(ledger) : std::nullopt;
+  if (!recipe) {
+    stage_ = Stage::kPair;
+    return {};
+  }
+  ++cheap_tries_;
+  Request request{ledger.add(*recipe), last(ledger), end(ledger)};
+  request.cap = .15;
+  return {request};
 }
 
 double HoldoutPlan::end(const Ledger& ledger) const {

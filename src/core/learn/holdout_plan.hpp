@@ -9,8 +9,8 @@ namespace liminal::learn {
 
 /// What a search on one held-out part does, for large tables and for splits by time: the portfolio
 /// on a part of the rows, the better ones on more (successive halving), with learning rates raised
-/// where a fit would take too long, extra-trees, a linear model, local search on all training rows,
-/// and at the end fits on all rows of what is blended and of the champion.
+/// where a fit would take too long, extra-trees, a linear model, something cheap, local search on
+/// all training rows, and at the end fits on all rows of what is blended and of the champion.
 class HoldoutPlan {
  public:
   /// The next fits, none when done. Called when all that was asked for before has been told.
@@ -27,6 +27,7 @@ class HoldoutPlan {
     kTop,
     kSure,
     kTopRest,
+    kCheap,
     kPair,
     kPairJudged,
     kRefit,
@@ -39,6 +40,7 @@ class HoldoutPlan {
   [[nodiscard]] std::vector<Request> top(Ledger& ledger);
   [[nodiscard]] std::vector<Request> sure(const Ledger& ledger);
   [[nodiscard]] std::vector<Request> top_rest(Ledger& ledger, const Spent& now);
+  [[nodiscard]] std::vector<Request> cheap(Ledger& ledger);
   [[nodiscard]] std::vector<Request> pair(Ledger& ledger, const Spent& now);
   [[nodiscard]] std::vector<Request> refit(const Ledger& ledger);
   [[nodiscard]] static std::uint32_t last(const Ledger& ledger) {
@@ -54,6 +56,7 @@ class HoldoutPlan {
   std::vector<std::size_t> finalists_;
   std::vector<std::size_t> tried_;
   Patience patience_;
+  int cheap_tries_ = 0;
   std::optional<std::size_t> champion_;
 };
 

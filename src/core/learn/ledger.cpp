@@ -152,7 +152,7 @@ std::optional<std::size_t> Ledger::best_within(const Cost& budget) const {
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const Candidate& candidate = candidates[i];
     if (candidate.whole() && !candidate.forgotten && std::isfinite(candidate.score()) &&
-        (1.1 * candidate.cost()).within(budget))
+        candidate.refit_cost().within(budget))
       found.push_back(i);
   }
   return found.empty() ? std::nullopt : std::optional(sorted(std::move(found)).front());

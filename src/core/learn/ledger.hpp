@@ -71,6 +71,9 @@ struct Candidate {
   /// Rounds that a fit on all rows should have: the mean of the best ones and a tenth more.
   [[nodiscard]] std::uint32_t refit_rounds() const;
   [[nodiscard]] Cost cost() const;  ///< mean of its fits that count
+  [[nodiscard]] Cost refit_cost() const {
+    return 1.1 * cost();
+  }  ///< what one on all rows is reckoned
   /// Lets go of what takes memory; the figures stay.
   void forget();
 
@@ -128,7 +131,7 @@ struct Ledger {
   [[nodiscard]] std::vector<std::size_t> ranked(std::uint32_t split) const;
   [[nodiscard]] std::vector<std::size_t> sorted(std::vector<std::size_t> which) const;
   /// Of candidates of every kind that were tried on all splits that count, the best that may be
-  /// asked for every message; a fit on all rows is reckoned a tenth larger.
+  /// asked for every message.
   [[nodiscard]] std::optional<std::size_t> best_within_budget() const {
     return best_within(options.champion);
   }
