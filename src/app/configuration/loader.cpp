@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "app/configuration/actors.hpp"
+#include "app/configuration/headers.hpp"
 #include "app/configuration/rules.hpp"
 #include "app/configuration/suggestion.hpp"
 #include "app/configuration/table.hpp"
@@ -45,6 +46,12 @@ class Loading {
 
   void file(const std::string& name, const std::string& text) {
     file_ = name;
+    if (const auto line = nameless_header(text)) {
+      out_.problems.push_back({{"", "a table's name must follow its bracket"},
+                               fmt::format("{}:{}", name, *line),
+                               static_cast<std::uint32_t>(*line)});
+      return;
+    }
     const toml::parse_result parsed = toml::parse(text, name);
     if (!parsed) {
       const toml::parse_error& error = parsed.error();

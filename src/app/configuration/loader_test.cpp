@@ -13,6 +13,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 Loaded load_file(const std::string& toml) {
   return load({.file_name = "a.toml", .file_text = toml, .environment = {}, .flags = {}});
@@ -109,6 +110,19 @@ TEST(Configuration, OfBrokenTomlSaysTheLine) {
   const Loaded loaded = load_file("listen = '1.1.1.1:1'\nshards = = 3\n");
   ASSERT_EQ(loaded.problems.size(), 1u);
   EXPECT_EQ(loaded.problems[0].where, "a.toml:2");
+}
+
+TEST(Configuration, OfATableWithoutANameSaysTheLine) {
+  const std::string before = "mode = \"\"\"\n[*]\"\"\" # [*]\n";
+  for (const char* header : {"[*]", "[ \x14\"]", "[[ =]]", "[", "  [\n", "[#]"})
+    EXPECT_THAT(texts(load_file(before + header + "\n").problems),
+                ElementsAre("a.toml:3: a table's name must follow its bracket"))
+        << header;
+  for (const char* header : {"[api]", "[[detect.rules]]", "[ \"api\" ]", "['api']", "[api", "[]"})
+    EXPECT_THAT(
+        texts(load_file(header + std::string("\nhosts = [\n['*'],\n[{a = '[*]'}],\n[*]")).problems),
+        Not(Contains(HasSubstr("must follow its bracket"))))
+        << header;
 }
 
 TEST(Configuration, TextOfTheEnvironmentIsReadByTheTypeOfItsKey) {
