@@ -1,7 +1,7 @@
 #!/usr/bin/env Rscript
 # Measures R's forecast package on the series that bench_forecast measures, in the same way.
 #
-#   apt-get install r-cran-forecast
+#   tools/install bench
 #   Rscript bench/forecast/peers.R FOLDER [SERIES_MAX]
 #
 # Prints sMAPE, MASE, MSIS (95 %), coverage and CPU time a series, as bench_forecast and peers.py do.

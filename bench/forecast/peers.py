@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures peers on the series that bench_forecast measures, in the same way.
 
-  python3 -m venv build/peers && build/peers/bin/pip install statsforecast==2.0.1
+  python3 -m venv build/peers && build/peers/bin/pip install statsforecast==2.1.1
   build/peers/bin/python bench/forecast/peers.py FOLDER [SERIES_MAX]
 
 Prints sMAPE, MASE, MSIS (95 %), coverage and CPU time a series, as bench_forecast does. A season of

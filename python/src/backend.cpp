@@ -90,9 +90,14 @@ void MetricsOf::declare(std::string source,
                         novelty::SeriesSettings settings,
                         std::optional<stats::Limit> limit,
                         Done<bool> done) {
-  const Result<void> limited = limits_.declare(source, metric, limit);
-  if (!limited) return done(tl::unexpected(limited.error()));
-  done(anomaly_.declare(source, metric, settings));
+  Result<bool> fresh = false;
+  const Result<void> declared = limits_.declare(source, metric, limit, [&]() -> Result<void> {
+    fresh = anomaly_.declare(source, metric, settings);
+    if (!fresh) return tl::unexpected(fresh.error());
+    return {};
+  });
+  if (!declared) return done(tl::unexpected(declared.error()));
+  done(fresh);
 }
 
 Result<api::SeriesView> MetricsOf::series(const std::string& source,

@@ -306,6 +306,9 @@ def check_scaling(api):
     assert known["action"] != "monitor" and known["recommended_replicas"] >= 1, known
     assert known["bottleneck"] in ("cpu", "response_time"), known
     assert api.ask("GET", path, 200)["minutes"] >= 1990
+    (at,) = api.ask("GET", path + "?load=450", 200)["performance"]
+    assert abs(at["response_time_s"] - .2) < .01 and not at["saturated"], at
+    assert api.ask("GET", path + "?load=2000", 200)["performance"][0]["saturated"]
     assert fresh in [one["service"] for one in api.ask("GET", "/scaling", 200)["services"]]
     assert api.ask("PUT", path, 200, {"replicas_min": 7})["replicas_min"] == 7
     assert api.ask("GET", path + "/metric", 200)["value"] >= 7

@@ -6,11 +6,13 @@
 A batch of 10,000 rows is answered chunked, with the same bytes as the whole answer that an
 Idempotency-Key gets. While a client reads none of it, its rows wait, and others (small requests, and
 another large batch) are answered. Of a client that hangs up all rows are learnt. What would be refused in
-the middle of a batch is refused before its first row. Answers to many events are chunked too.
+the middle of a batch is refused before its first row. Answers to many events are chunked too. Long forecasts
+hold up neither batches nor advice.
 """
 import http.client
 import json
 import pathlib
+import select
 import socket
 import sys
 import tempfile
@@ -53,6 +55,28 @@ class Reader:
         self.socket.close()
 
 
+class Posts:
+    """The same POST several times at once."""
+
+    def __init__(self, address, path, body, count):
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        self.statuses = {}
+        self.open = [socket.create_connection(address, timeout=120) for _ in range(count)]
+        for one in self.open:
+            one.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+
+    def answered(self, wait=120):
+        """Whether all are; waits for the next one."""
+        for one in select.select(self.open, [], [], wait)[0]:
+            self.statuses[one] = int(one.recv(65_536).split()[1])
+            self.open.remove(one)
+        return not self.open
+
+    def close(self):
+        for one in self.statuses:
+            one.close()
+
+
 def standstill(measure):
     """What is measured when it has not moved for a while."""
     last, since = measure(), time.monotonic()
@@ -61,6 +85,28 @@ def standstill(measure):
         if (now := measure()) != last:
             last, since = now, time.monotonic()
     return last
+
+
+def check_forecasts(server):
+    """While four forecasts are made, and a fifth is refused, a batch and a history are answered."""
+    values = [100 + i % 24 + i * 7919 % 13 for i in range(8_000)]
+    long = Posts(server.address, "/forecast", json.dumps({"values": values, "horizon": 1000, "seasons": [24, 168]}), 5)
+    long.answered()
+    assert 503 in long.statuses.values(), "a fifth at once is refused at once"
+    # Beyond 32 KiB: on threads of their own.
+    server.ask("POST", "/anomaly", {"source": "beside", "metrics": [{"a": i % 7, "timestamp": 1_700_000_000 + i}
+                                                                    for i in range(2_000)]})
+    now = time.time()
+    history = [{"timestamp": now - 60 * (1_500 - i), "request_rate": 100 + i % 50, "cpu_avg": (100 + i % 50) / 400,
+                "replicas": 2} for i in range(1_500)]
+    said = server.ask("POST", "/scaling", {"service": "beside", "current_replicas": 2, "history": history,
+                                           "usage_patterns": {"request_rate": 120, "cpu_avg": .3}})
+    assert said["predictions"]["action"] != "monitor", said
+    assert not long.answered(wait=0), "forecasts were waited for"
+    while not long.answered():
+        pass
+    assert sorted(long.statuses.values()) == [200] * 4 + [503]
+    long.close()
 
 
 def main():
@@ -103,6 +149,7 @@ def main():
         answer, text = server.send("POST", "/salience", events)
         assert answer.headers["Transfer-Encoding"] == "chunked"
         assert len(json.loads(text)["explanations"]) == ROWS
+        check_forecasts(server)
         server.end()
     print(f"{ROWS} rows in {chunks} chunks, the same as whole; {learnt} judged for who read none")
 

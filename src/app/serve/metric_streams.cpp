@@ -24,6 +24,7 @@ constexpr std::uint64_t kOwnSeconds = 5;
 constexpr const char* kDataFree = "data_free_bytes";
 constexpr const char* kCertificateLeft = "certificate_seconds";
 constexpr std::size_t kLimitsShown = 100;
+constexpr std::size_t kComputationsMax = 16;
 /// Metrics that are named in a line of the log.
 constexpr std::size_t kNamedMax = 3;
 
@@ -40,7 +41,8 @@ MetricStreams::MetricStreams(const signals::Anomaly::Options& options,
                [this](const novelty::Batch& batch, const novelty::RowScore& row) {
                  report(batch, row);
                }),
-      limits_({.folder = options.folder}, system) {
+      limits_({.folder = options.folder}, system),
+      computing_(kComputationsMax, signals::kNiceOfLongWork) {
   // Before those that were declared are read, so that these find room and those hold.
   constexpr stats::Limit kNothingLeft{0, stats::Trend::Side::kBelow};
   for (const char* metric : {kDataFree, kCertificateLeft})
@@ -151,6 +153,7 @@ bool MetricStreams::second() {
 }
 
 void MetricStreams::finish() {
+  computing_.finish();
   judging_.reset();
   disk_.reset();
 }

@@ -14,6 +14,7 @@
 #include "server/shards/clock.hpp"
 #include "server/signals/anomaly.hpp"
 #include "server/signals/limits.hpp"
+#include "server/signals/work_thread.hpp"
 
 namespace liminal::app {
 
@@ -21,7 +22,8 @@ namespace liminal::app {
 /// are the source "liminal", and of each upstream "upstream:URL". An anomaly is logged and counted.
 /// When the data disk is full and the gateway's certificate ends are limits of "liminal".
 ///
-/// Large batches are judged on a thread of their own, files are written on another. Thread-safe.
+/// Large batches are judged on a thread of their own, files are written on another, and what only
+/// computes has a third, which gives way to the others. Thread-safe.
 class MetricStreams final : public api::AnomalyPort {
  public:
   /// Reads what the folder of `options` holds. Settings that cannot be read are logged.
@@ -38,6 +40,9 @@ class MetricStreams final : public api::AnomalyPort {
 
   [[nodiscard]] EventTime now() const override;
   [[nodiscard]] bool run(std::function<void()> task) override;
+  [[nodiscard]] bool compute(std::function<void()> task) override {
+    return computing_.run(std::move(task));
+  }
   [[nodiscard]] Result<void> admits(const novelty::Batch& batch) const override;
   [[nodiscard]] Result<std::vector<novelty::RowScore>> score(const novelty::Batch& batch) override;
   [[nodiscard]] novelty::Intake learn(const novelty::Batch& batch) override;
@@ -53,8 +58,8 @@ class MetricStreams final : public api::AnomalyPort {
   /// `told` the program's own totals.
   [[nodiscard]] bool second();
 
-  /// Ends what is being judged or declared and takes no more, while those who asked are still
-  /// there to be answered. What still waits is dropped: it was not acknowledged.
+  /// Ends what is being judged, declared or computed and takes no more, while those who asked are
+  /// still there to be answered. What still waits is dropped: it was not acknowledged.
   void finish();
 
   /// Judges the program's own totals: rates since the last time, and what there is now.
@@ -79,6 +84,7 @@ class MetricStreams final : public api::AnomalyPort {
   OwnRows own_rows_;                                  ///< of the thread that judges
   std::unique_ptr<BlockingThread> judging_ = std::make_unique<BlockingThread>();
   std::unique_ptr<BlockingThread> disk_ = std::make_unique<BlockingThread>();
+  signals::WorkThread computing_;
 };
 
 }  // namespace liminal::app

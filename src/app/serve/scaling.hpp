@@ -30,13 +30,13 @@ class ScalingAdapter final : public api::ScalingPort {
   void services(EventTime now,
                 std::size_t count_max,
                 Done<std::vector<scaling::ServiceSummary>> done) override {
-    done(scaling_.services(now, count_max));
+    scaling_.services(now, count_max, std::move(done));
   }
   void advice(std::string service, EventTime now, Done<scaling::Advice> done) override {
     done(scaling_.advice(service, now));
   }
   void state(std::string service, Done<scaling::ServiceState> done) override {
-    done(scaling_.state(service));
+    scaling_.state(service, std::move(done));
   }
   void backtest(std::string service, Done<scaling::Backtest> done) override {
     scaling_.backtest(std::move(service), std::move(done));

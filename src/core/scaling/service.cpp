@@ -20,6 +20,8 @@ constexpr double kWeekS = 7 * 86'400.;
 constexpr std::int64_t kRequestsBegunMinutes = 10, kRequestsEndedMinutes = 1440;
 
 constexpr std::uint8_t kFormat = 2;
+/// What a saved service may have seen, in minutes from 1970: 190 years to either side.
+constexpr std::int64_t kMinuteMax = 100'000'000;
 
 /// The minutes of the last week of which the load is known, oldest first.
 template <class Take>
@@ -387,7 +389,12 @@ Result<void> Service::load(Reader& in) {
   other_kind_since_ = changing ? std::optional(since) : std::nullopt;
   in.get(first_minute_);
   in.get(open_minute_);
-  if (first_minute_ > open_minute_ || (changing && since > open_minute_)) in.fail();
+  const auto observed = [&](std::int64_t minute) {
+    return minute >= first_minute_ && minute <= open_minute_;
+  };
+  if (first_minute_ < -kMinuteMax || open_minute_ > kMinuteMax || !observed(open_minute_) ||
+      (changing && !observed(since)))
+    in.fail();
   for (Mean* const mean : {&rate_, &cpu_mean_, &memory_mean_, &response_, &replicas_mean_}) {
     sensible(mean->sum);
     sensible(mean->count);
@@ -398,6 +405,7 @@ Result<void> Service::load(Reader& in) {
   if (replicas > Observation::kReplicasMax) in.fail();
   replicas_ = known ? std::optional(replicas) : std::nullopt;
   grew_at_ = EventTime{Duration{in.get<Duration::rep>()}};
+  if (grew_at_ != EventTime{} && !observed(minute_of(grew_at_))) in.fail();
   sensible(last_load_);
   in.get(observations_);
   return in.finish();

@@ -41,6 +41,10 @@ class AnomalyPort {
   /// False when too much waits.
   [[nodiscard]] virtual bool run(std::function<void()> task) = 0;
 
+  /// The same for what only computes, apart from `run`, so that nothing that is judged waits for
+  /// it.
+  [[nodiscard]] virtual bool compute(std::function<void()> task) = 0;
+
   /// Whether `score` would take the rows as things are: kTooLarge, kConflict. Short.
   [[nodiscard]] virtual Result<void> admits(const novelty::Batch& batch) const = 0;
 

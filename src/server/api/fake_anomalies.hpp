@@ -25,16 +25,11 @@ class FakeAnomalies : public AnomalyPort {
   bool busy = false;                          ///< nothing is run
   bool waits = false;                         ///< what is to be run is put into `waiting`
   std::vector<std::function<void()>> waiting;
-  std::size_t runs = 0;
+  std::size_t runs = 0, computed = 0;
 
   EventTime now() const override { return EventTime{std::chrono::seconds{1'800'000'000}}; }
-  bool run(std::function<void()> task) override {
-    ++runs;
-    if (busy) return false;
-    if (waits) return waiting.push_back(std::move(task)), true;
-    task();
-    return true;
-  }
+  bool run(std::function<void()> task) override { return ++runs, take(std::move(task)); }
+  bool compute(std::function<void()> task) override { return ++computed, take(std::move(task)); }
   Result<void> admits(const novelty::Batch&) const override {
     if (failure) return tl::unexpected(*failure);
     return {};
@@ -83,6 +78,14 @@ class FakeAnomalies : public AnomalyPort {
     if (out.limit) out.passage = stats::Trend::Passage{3600., .75};
     out.within_s = 604'800;
     return out;
+  }
+
+ private:
+  bool take(std::function<void()> task) {
+    if (busy) return false;
+    if (waits) return waiting.push_back(std::move(task)), true;
+    task();
+    return true;
   }
 };
 

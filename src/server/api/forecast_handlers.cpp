@@ -4,7 +4,7 @@
 namespace liminal::api {
 namespace {
 
-/// At once: what judges metrics waits for them, .3 s each at worst.
+/// At once: the last one waits for the others, .3 s each at worst.
 constexpr unsigned kForecastsMax = 4;
 
 void forecast_series(const std::shared_ptr<Call>& call) {
@@ -31,7 +31,7 @@ void Service::post_forecast(const CallPtr& call) {
   if (!room) return call->answer(problem(Error{ErrorCode::kUnavailable, 0}, ""));
   later(
       call,
-      [port](auto task) { return port->run(std::move(task)); },
+      [port](auto task) { return port->compute(std::move(task)); },
       [call, place] { forecast_series(call); });
 }
 

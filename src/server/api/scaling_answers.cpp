@@ -115,10 +115,13 @@ void write_performance(const scaling::ServiceState& state,
                        json::Writer& out) {
   const scaling::CapacityModel& capacity = state.service.capacity();
   const auto write_at = [&](double of_instance) {
+    const auto response = capacity.response_time_s(of_instance);
     out.begin_object();
     out.field("load", of_instance);
-    out.field("response_time_s", capacity.response_time_s(of_instance));
+    out.field("response_time_s", response);
+    out.field("saturated", response && std::isinf(*response));
     out.field("cpu_ratio", capacity.use_ratio(Resource::kCpu, of_instance));
+    out.field("memory_ratio", capacity.use_ratio(Resource::kMemory, of_instance));
     out.end_object();
   };
   const auto first = state.service.bottleneck(state.options);

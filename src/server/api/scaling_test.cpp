@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "io/json/fields.hpp"
 #include "io/json/value.hpp"
 #include "server/api/fake_backend.hpp"
 #include "server/api/fake_scaling.hpp"
@@ -72,9 +73,44 @@ TEST_F(ScalingApi, AHistoryGivesAnAdviceAtOnce) {
     EXPECT_EQ(ask("GET", target).status, 200u) << target;
   EXPECT_EQ(ask("GET", "/scaling/web/backtest").status, 409u);
   EXPECT_THAT(ask("GET", "/scaling/web?load=160").body,
-              HasSubstr(R"("performance":[{"load":80,"response_time_s":null,"cpu_ratio":0.8)"))
+              HasSubstr(R"("performance":[{"load":80,"response_time_s":null,"saturated":false,)"
+                        R"("cpu_ratio":0.8)"))
       << "two instances, of which one uses .01 for a unit of load";
   EXPECT_EQ(ask("GET", "/scaling/web?load=-1").status, 422u);
+}
+
+TEST_F(ScalingApi, ForetellsResponseTimesUpToSaturation) {
+  // Of two instances, each with a queue that ends at a load of 200.
+  std::string body =
+      R"({"service":"web","current_replicas":2,"usage_patterns":{"request_rate":120},)"
+      R"("history":[)";
+  for (int t = 120; t > 0; --t) {
+    const double load = 100 + t % 50;
+    body += (t < 120 ? "," : "") +
+            (R"({"timestamp":)" + std::to_string(FakeBackend::kNow.count() - 60 * t)) +
+            R"(,"request_rate":)" + std::to_string(load) + R"(,"memory_avg":)" +
+            std::to_string(load / 1000) + R"(,"response_time":)" +
+            std::to_string(.1 / (1 - load / 400)) + R"(,"replicas":2})";
+  }
+  ASSERT_EQ(ask("POST", "/scaling", body + "]}").status, 200u);
+  const auto foretold = [this](const char* load, std::string_view member) {
+    const auto answer = json::parse(ask("GET", std::string("/scaling/web?load=") + load).body);
+    for (const auto& [name, lines] : *answer->as<json::Value::Object>()) {
+      if (name != "performance") continue;
+      const json::Value& line = lines.as<json::Value::Array>()->front();
+      for (const auto& [key, value] : *line.as<json::Value::Object>()) {
+        if (key == member) return value;
+      }
+    }
+    ADD_FAILURE() << member;
+    return json::Value{};
+  };
+  EXPECT_NEAR(*json::as_number(foretold("200", "response_time_s")), .2, 1e-4);
+  EXPECT_NEAR(*json::as_number(foretold("200", "memory_ratio")), .2, 1e-9);
+  EXPECT_FALSE(*foretold("200", "saturated").as<bool>());
+  EXPECT_TRUE(*foretold("500", "saturated").as<bool>());
+  EXPECT_FALSE(json::as_number(foretold("500", "response_time_s")));
+  EXPECT_FALSE(json::as_number(foretold("500", "cpu_ratio"))) << "it was never told";
 }
 
 TEST_F(ScalingApi, ListsNoMoreServicesThanAreAskedFor) {

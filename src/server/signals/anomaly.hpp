@@ -34,6 +34,9 @@ namespace liminal::signals {
 /// Memory: `Source`'s, and 200 bytes a source and its name. Cost: `Source`'s.
 class Anomaly {
  public:
+  static constexpr std::string_view kSettingsFile = "anomaly-settings.snapshot";
+  static constexpr std::uint64_t kSettingsFormat = 0x6c696d2d73657432ULL;  ///< as it is written
+
   struct Options {
     std::size_t series_max = 100'000;
     std::uint32_t metrics_max = 1024;  ///< of one source

@@ -9,10 +9,8 @@ namespace liminal::signals {
 namespace {
 
 constexpr std::string_view kSourcesFile = "anomaly.snapshot";
-constexpr std::string_view kSettingsFile = "anomaly-settings.snapshot";
-/// What lies in the files; another one is not read.
+/// What lies in the file; another one is not read.
 constexpr std::uint64_t kSourcesFormat = 0x6c696d2d616e6f31ULL;
-constexpr std::uint64_t kSettingsFormat = 0x6c696d2d73657432ULL;
 /// Read still: it had no `suppress_until`.
 constexpr std::uint64_t kSettingsFormat1 = 0x6c696d2d73657431ULL;
 

@@ -12,11 +12,11 @@ namespace {
 
 /// Rows that whoever asks learns itself: some hundred microseconds.
 constexpr std::size_t kInlineRows = 64;
+/// Services that whoever asks lists itself: two milliseconds.
+constexpr std::size_t kInlineServices = 64;
 constexpr std::size_t kSavedAtOnce = 4;
 constexpr std::size_t kFileBytesMax = 4 << 20;
 constexpr std::string_view kSuffix = ".service";
-constexpr std::uint32_t kMagic = 0x4353'4d4c;  // "LMSC"
-constexpr std::uint32_t kFormat = 1;
 
 void put(const scaling::ServiceOptions& options, Writer& out) {
   out.put(options.replicas_min);
@@ -66,7 +66,7 @@ Scaling::Scaling(ScalingOptions options, files::FileSystem& file_system)
     : options_(std::move(options)),
       files_(file_system),
       work_(options_.work_max),
-      backtests_(options_.work_max) {
+      backtests_(options_.work_max, kNiceOfLongWork) {
   load();
 }
 
@@ -140,7 +140,7 @@ void Scaling::remove_file(Entry& entry) {
     entry.forgotten = true;
   }
   // It may be another entry's by now, of the same name.
-  if (!find(entry.name)) (void)files_.remove(path(entry.name));
+  if (!find(entry.name)) (void)files_.remove(path(options_.folder, entry.name));
 }
 
 std::vector<Scaling::EntryPtr> Scaling::entries() const {
@@ -218,11 +218,39 @@ std::vector<scaling::ServiceSummary> Scaling::services(EventTime now, std::size_
   return all;
 }
 
+void Scaling::services(EventTime now,
+                       std::size_t count_max,
+                       Done<std::vector<scaling::ServiceSummary>> done) {
+  std::size_t known = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    known = recent_.size();
+  }
+  if (std::min(known, count_max) <= kInlineServices) return done(services(now, count_max));
+  using Shared = Done<std::vector<scaling::ServiceSummary>>;
+  const auto shared = std::make_shared<Shared>(std::move(done));
+  if (!run([this, now, count_max, shared] { (*shared)(services(now, count_max)); }))
+    (*shared)(failure(ErrorCode::kUnavailable));
+}
+
 Result<scaling::ServiceState> Scaling::state(const std::string& service) const {
   const EntryPtr entry = find(service);
   if (!entry) return failure(ErrorCode::kMissing);
   const std::lock_guard lock(entry->mutex);
   return scaling::ServiceState{entry->name, entry->options, entry->service};
+}
+
+void Scaling::state(const std::string& service, Done<scaling::ServiceState> done) {
+  const EntryPtr entry = find(service);
+  if (!entry) return done(failure(ErrorCode::kMissing));
+  if (std::unique_lock lock(entry->mutex, std::try_to_lock); lock) {
+    scaling::ServiceState state{entry->name, entry->options, entry->service};
+    lock.unlock();
+    return done(std::move(state));
+  }
+  const auto shared = std::make_shared<Done<scaling::ServiceState>>(std::move(done));
+  if (!run([this, service, shared] { (*shared)(state(service)); }))
+    (*shared)(failure(ErrorCode::kUnavailable));
 }
 
 Result<scaling::Advice> Scaling::advice(const std::string& service, EventTime now) const {
@@ -340,8 +368,8 @@ bool Scaling::sync_folder() {
   return false;
 }
 
-std::string Scaling::path(const std::string& service) const {
-  return options_.folder + "/" + hex(hash64(service)) + std::string(kSuffix);
+std::string Scaling::path(const std::string& folder, std::string_view service) {
+  return folder + "/" + hex(hash64(service)) + std::string(kSuffix);
 }
 
 /// File: magic, format, CRC-32C of the rest; name, whether configured, options, service.
@@ -362,7 +390,8 @@ bool Scaling::save(Entry& entry) {
   out.put(kMagic);
   out.put(kFormat);
   out.put(files::crc32c(0, body.bytes()));
-  if (!files::replace_file_unsynced(files_, path(entry.name), out.bytes() + body.bytes())) {
+  if (!files::replace_file_unsynced(
+          files_, path(options_.folder, entry.name), out.bytes() + body.bytes())) {
     ++save_errors_;
     const std::lock_guard lock(entry.mutex);
     entry.changed = true;
@@ -372,6 +401,26 @@ bool Scaling::save(Entry& entry) {
   return true;
 }
 
+/// Null for what is damaged.
+Scaling::EntryPtr Scaling::read(std::string_view bytes) {
+  Reader in(bytes);
+  const bool known = in.get<std::uint32_t>() == kMagic && in.get<std::uint32_t>() == kFormat;
+  const auto sum = in.get<std::uint32_t>();
+  if (!known || !in.ok() || files::crc32c(0, bytes.substr(in.position())) != sum) return nullptr;
+  auto entry = std::make_shared<Entry>(std::string(in.get_text()));
+  entry->configured = in.get<std::uint8_t>() != 0;
+  get(entry->options, in);
+  if (!in.ok() || entry->name.empty()) return nullptr;
+  // Of another version of the program it may be: then what was set for it still holds.
+  if (!entry->service.load(in) || !in.at_end()) {
+    ++load_errors_;
+    entry->service = scaling::Service();
+  }
+  entry->shown = entry->configured;
+  entry->bytes = entry->service.memory_bytes();
+  return entry;
+}
+
 void Scaling::load() {
   if (!files_.create_folder(options_.folder)) ++load_errors_;
   const auto listed = files_.list(options_.folder);
@@ -379,29 +428,14 @@ void Scaling::load() {
   for (const files::FileEntry& file : *listed) {
     if (!std::string_view(file.name).ends_with(kSuffix)) continue;
     if (by_name_.size() >= options_.services_max) break;
-    const auto bytes = files_.read(options_.folder + "/" + file.name, kFileBytesMax);
-    Reader in(bytes ? std::string_view(*bytes) : std::string_view{});
-    const bool known = in.get<std::uint32_t>() == kMagic && in.get<std::uint32_t>() == kFormat;
-    const auto sum = in.get<std::uint32_t>();
-    if (!known || !in.ok() ||
-        files::crc32c(0, std::string_view(*bytes).substr(in.position())) != sum) {
+    const std::string here = options_.folder + "/" + file.name;
+    const auto bytes = files_.read(here, kFileBytesMax);
+    const EntryPtr entry = bytes ? read(*bytes) : nullptr;
+    if (!entry || path(options_.folder, entry->name) != here) {
       ++load_errors_;
+      (void)files::set_aside(files_, here);
       continue;
     }
-    auto entry = std::make_shared<Entry>(std::string(in.get_text()));
-    entry->configured = in.get<std::uint8_t>() != 0;
-    get(entry->options, in);
-    // Of another version of the program it may be: then what was set for it still holds.
-    if (!in.ok() || entry->name.empty()) {
-      ++load_errors_;
-      continue;
-    }
-    if (!entry->service.load(in) || !in.at_end()) {
-      ++load_errors_;
-      entry->service = scaling::Service();
-    }
-    entry->shown = entry->configured;
-    entry->bytes = entry->service.memory_bytes();
     recent_.push_front(entry);
     by_name_.emplace(entry->name, recent_.begin());
   }

@@ -38,11 +38,15 @@ struct ScalingOptions {
 /// one thread of its own and back-tests on another, so that it holds up nobody: `done` is called
 /// from any of them. Guarantee: a service is saved whole, the old or the new version
 /// (io/files/replace.hpp); after a crash at most the last seconds of it are missing (save_interval,
-/// plus a second for each four services that change). A file that is damaged is left in place,
-/// counted, and its service begins anew; of one whose service another version of the program wrote,
-/// the settings are taken.
+/// plus a second for each four services that change). A file that is damaged is set aside
+/// (io/files/replace.hpp), counted, and its service begins anew; of one whose service another
+/// version of the program wrote, the settings are taken.
 class Scaling {
  public:
+  /// What a service's file begins with: these, then the CRC-32C of the rest.
+  static constexpr std::uint32_t kMagic = 0x4353'4d4c;  // "LMSC"
+  static constexpr std::uint32_t kFormat = 1;
+
   template <class T>
   using Done = std::function<void(Result<T>)>;
 
@@ -68,10 +72,20 @@ class Scaling {
   bool run(std::function<void()> work);
   /// kTooLarge when the service is not known and no other may be forgotten for it.
   void advise(scaling::Report report, Done<scaling::Advice> done);
+  /// Where a service is kept.
+  [[nodiscard]] static std::string path(const std::string& folder, std::string_view service);
+
   /// At most `count_max`, those told of most recently; waits for nobody, as `advice`.
   [[nodiscard]] std::vector<scaling::ServiceSummary> services(EventTime now,
                                                               std::size_t count_max) const;
+  /// The same; a long list is made on the thread for long work.
+  void services(EventTime now,
+                std::size_t count_max,
+                Done<std::vector<scaling::ServiceSummary>> done);
+  /// Waits while a long report of the service is learnt.
   [[nodiscard]] Result<scaling::ServiceState> state(const std::string& service) const;
+  /// The same for who must not wait: then `done` is called when that is learnt.
+  void state(const std::string& service, Done<scaling::ServiceState> done);
   /// What is advised now; changes and counts nothing. Waits for nobody: while a long report of the
   /// service is learnt it is what was advised last.
   [[nodiscard]] Result<scaling::Advice> advice(const std::string& service, EventTime now) const;
@@ -125,11 +139,11 @@ class Scaling {
   [[nodiscard]] static Said said_by(const Entry& entry, EventTime now);
   scaling::Advice learn(Entry& entry, const scaling::Report& report);
   void remove_file(Entry& entry);
+  [[nodiscard]] EntryPtr read(std::string_view bytes);
   void load();
   bool save(Entry& entry);
   void save_changed(std::size_t count_max);
   bool sync_folder();
-  [[nodiscard]] std::string path(const std::string& service) const;
 
   const ScalingOptions options_;
   files::FileSystem& files_;

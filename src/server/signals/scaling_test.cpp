@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <future>
+#include <thread>
 
 #include "io/files/crc32c.hpp"
 #include "io/files/memory_file_system.hpp"
+#include "io/files/replace.hpp"
 
 namespace liminal::signals {
 namespace {
@@ -92,16 +95,32 @@ TEST(Scaling, SavesWhatChangedWithoutBeingStopped) {
   EXPECT_EQ(second.counters().services, 1u);
 }
 
-TEST(Scaling, ADamagedFileIsCountedAndItsServiceBeginsAnew) {
+TEST(Scaling, ADamagedFileIsSetAsideAndItsServiceBeginsAnew) {
   files::MemoryFileSystem disk;
   { ASSERT_TRUE(told(*std::make_unique<Scaling>(options(), disk), report("web", 0, 10))); }
   const auto listed = disk.list("scaling");
   ASSERT_EQ(listed->size(), 1u);
   const std::string path = "scaling/" + listed->front().name;
   ASSERT_TRUE(disk.truncate(path, listed->front().bytes / 2));
+  const std::string half = disk.contents(path);
+  {
+    Scaling scaling(options(), disk);
+    EXPECT_EQ(scaling.counters().load_errors, 1u);
+    EXPECT_EQ(scaling.counters().services, 0u);
+    ASSERT_TRUE(told(scaling, report("web", 10, 5)));
+  }
+  EXPECT_EQ(disk.contents(path + ".unreadable"), half);
+  EXPECT_EQ(Scaling(options(), disk).state("web")->service.observations(), 5u);
+}
+
+TEST(Scaling, ACopyOfAServicesFileIsNoOtherService) {
+  files::MemoryFileSystem disk;
+  { ASSERT_TRUE(told(*std::make_unique<Scaling>(options(), disk), report("web", 0, 10))); }
+  const std::string path = "scaling/" + disk.list("scaling")->front().name;
+  ASSERT_TRUE(files::replace_file(disk, "scaling/0000000000000000.service", disk.contents(path)));
   Scaling scaling(options(), disk);
   EXPECT_EQ(scaling.counters().load_errors, 1u);
-  EXPECT_EQ(scaling.counters().services, 0u);
+  EXPECT_EQ(scaling.counters().services, 1u);
 }
 
 TEST(Scaling, ForgetsTheServiceThatWasToldOfLeastRecentlyAndCountsIt) {
@@ -159,8 +178,8 @@ TEST(Scaling, TheSettingsOfAServiceOfAnotherFormatAreTaken) {
   scaling::Service{}.save(settings);
   file[file.size() - settings.bytes().size()] = 1;
   Writer head;
-  head.put(std::uint32_t{0x4353'4d4c});
-  head.put(std::uint32_t{1});
+  head.put(Scaling::kMagic);
+  head.put(Scaling::kFormat);
   head.put(files::crc32c(0, std::string_view(file).substr(12)));
   file.replace(0, 12, head.bytes());
   Scaling scaling(options(), disk);
@@ -204,6 +223,50 @@ TEST(Scaling, ABacktestWaitsForNoOtherWorkNorHoldsItUp) {
   });
   EXPECT_TRUE(tested->get_future().get());
   release.set_value();
+}
+
+TEST(Scaling, ALongListIsMadeWhereItHoldsUpNobody) {
+  files::MemoryFileSystem disk;
+  std::promise<void> begun, release;
+  std::promise<std::size_t> listed;
+  Scaling scaling(options(), disk);
+  for (int i = 0; i < 70; ++i) ASSERT_TRUE(told(scaling, report("web-" + std::to_string(i), 0, 1)));
+  ASSERT_TRUE(scaling.run([&] {
+    begun.set_value();
+    release.get_future().wait();
+  }));
+  begun.get_future().wait();
+  std::size_t few = 0;
+  using Services = Result<std::vector<scaling::ServiceSummary>>;
+  scaling.services(minute(1), 60, [&](const Services& all) { few = all->size(); });
+  EXPECT_EQ(few, 60u);
+  scaling.services(minute(1), 100, [&](const Services& all) { listed.set_value(all->size()); });
+  release.set_value();
+  EXPECT_EQ(listed.get_future().get(), 70u);
+}
+
+TEST(Scaling, WhatIsAskedWhileALongReportIsLearntIsAnswered) {
+  files::MemoryFileSystem disk;
+  std::promise<void> learnt;
+  std::atomic<int> answered{0};
+  Scaling scaling(options(), disk);
+  scaling.state("web", [&](const Result<scaling::ServiceState>& state) {
+    EXPECT_EQ(state.error().code, ErrorCode::kMissing);
+  });
+  ASSERT_TRUE(told(scaling, report("web", 0, 1)));
+  scaling.advise(report("web", 1, 3000),
+                 [&](const Result<scaling::Advice>&) { learnt.set_value(); });
+  constexpr int kAsked = 200;  // not more than may wait
+  for (int i = 0; i < kAsked; ++i) {
+    scaling.state("web", [&](const Result<scaling::ServiceState>& state) {
+      // Nobody sees a part of the report.
+      EXPECT_TRUE(state->service.observations() == 1 || state->service.observations() == 3001);
+      ++answered;
+    });
+    std::this_thread::yield();
+  }
+  learnt.get_future().wait();
+  while (answered < kAsked) std::this_thread::yield();
 }
 
 TEST(Scaling, AHistoryToldAfterTheFirstCallIsLearntAndWhatIsTooLateIsNamed) {

@@ -1,11 +1,14 @@
 #include "server/signals/work_thread.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <utility>
 
 namespace liminal::signals {
 
-WorkThread::WorkThread(std::size_t waiting_max)
-    : waiting_max_(waiting_max), thread_([this] { work(); }) {}
+WorkThread::WorkThread(std::size_t waiting_max, int nice)
+    : waiting_max_(waiting_max), nice_(nice), thread_([this] { work(); }) {}
 
 bool WorkThread::run(std::function<void()> task) {
   {
@@ -31,6 +34,8 @@ void WorkThread::finish() {
 }
 
 void WorkThread::work() {
+  // The priority of a thread is its own on Linux; a refusal changes nothing.
+  if (nice_ > 0) static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), nice_));
   for (;;) {
     std::function<void()> task;
     {

@@ -10,10 +10,14 @@
 
 namespace liminal::signals {
 
+/// Of threads that compute for long: beside one of the others such a thread gets a tenth.
+inline constexpr int kNiceOfLongWork = 10;
+
 /// A thread that does one task after the other. Thread-safe.
 class WorkThread {
  public:
-  explicit WorkThread(std::size_t waiting_max);
+  /// `nice`: how much it gives way to others, 0 to 19.
+  explicit WorkThread(std::size_t waiting_max, int nice = 0);
   ~WorkThread() { finish(); }
   WorkThread(const WorkThread&) = delete;
   WorkThread& operator=(const WorkThread&) = delete;
@@ -29,6 +33,7 @@ class WorkThread {
   void work();
 
   const std::size_t waiting_max_;
+  const int nice_;
   std::mutex mutex_;  // of what follows
   std::condition_variable there_;
   std::deque<std::function<void()>> waiting_;
