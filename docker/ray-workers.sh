@@ -23,6 +23,7 @@ port=${RAY_WORKERS_PORT:-6379}
 dashboard=${RAY_WORKERS_DASHBOARD_PORT:-8265}
 cpus=${RAY_WORKERS_CPUS:-2}
 image=liminal-ray network=liminal-ray
+started='Ray runtime started' # what `ray start` says when its node is there
 
 # Ingress replicas answer through HAProxy; nothing is reported to anybody.
 export RAY_SERVE_THROUGHPUT_OPTIMIZED=${RAY_SERVE_THROUGHPUT_OPTIMIZED:-1}
@@ -57,11 +58,13 @@ processes_start() { # NAME NUMBER ARGUMENT…
   local name=$1 host=127.0.0.$(($2 + 2))
   shift 2
   command -v "$RAY" >/dev/null || fail "there is no $RAY (tools/install test)"
+  rm -f "$folder/$name.log"  # `processes_ready` reads what this one writes
   setsid "$RAY" start --block --node-ip-address "$host" --num-cpus "$cpus" --disable-usage-stats \
     --min-worker-port 0 --max-worker-port 0 --dashboard-agent-listen-port 0 "$@" \
     >"$folder/$name.log" 2>&1 </dev/null &
   echo $! >"$folder/$name.pid"
 }
+processes_ready() { processes_runs "$1" && grep -q "$started" "$folder/$1.log" 2>/dev/null; } # NAME
 processes_stop() { # NAME
   local pid
   if processes_runs "$1"; then
@@ -96,6 +99,7 @@ containers_start() { # NAME [DOCKER ARGUMENT…] -- ARGUMENT…
     -e RAY_AUTH_MODE -e RAY_AUTH_TOKEN -v "$image-data:/var/lib/liminal" "${given[@]}" "$image" \
     ray start --block --num-cpus "$cpus" --disable-usage-stats "$@" >/dev/null
 }
+containers_ready() { containers_runs "$1" && docker logs "$image-$1" 2>&1 | grep "$started" >/dev/null; }
 containers_stop() { docker rm -f "$image-$1" >/dev/null 2>&1 || true; }
 containers_head() {
   docker network inspect "$network" >/dev/null 2>&1 || docker network create "$network" >/dev/null
@@ -129,25 +133,32 @@ nodes() { # how many nodes the head knows that live
   "${kind}_status" 2>/dev/null | sed -n '/^Active:/,/^Pending:/p' | grep -c ' node_' || true
 }
 
-# Begins a node that does not run, and waits until so many are there. Ray gives a node thirty seconds, which a
-# machine that is busy may need: one that ended is begun once more.
-begin() { # NODES NAME
-  local name=$2 until=$((SECONDS + 120)) again=1
-  "${kind}_runs" "$name" || "${kind}_${name%-*}" "$name"
-  while [ "$(nodes)" -lt "$1" ]; do
-    if ! "${kind}_runs" "$name"; then
-      [ $again = 1 ] || fail "$name ended: see $folder/$name.log"
-      again=0
+# Begins those of these nodes that do not run, at once, and waits until each says that it is there. Ray gives a
+# node thirty seconds, which a machine that is busy may need: one that ended is begun once more.
+begin() { # NAME…
+  local name missing until=$((SECONDS + 120)) again=' '
+  for name in "$@"; do
+    "${kind}_runs" "$name" || "${kind}_${name%-*}" "$name"
+  done
+  while :; do
+    missing=
+    for name in "$@"; do
+      ! "${kind}_ready" "$name" || continue
+      missing=$name
+      ! "${kind}_runs" "$name" || continue
+      [[ $again != *" $name "* ]] || fail "$name ended: see $folder/$name.log"
+      again+="$name "
       "${kind}_stop" "$name"
       "${kind}_${name%-*}" "$name"
-    fi
-    [ $SECONDS -lt $until ] || fail "$name is not there after two minutes: see $folder/$name.log"
-    sleep .5
+    done
+    [ -n "$missing" ] || return 0
+    [ $SECONDS -lt $until ] || fail "$missing is not there after two minutes: see $folder/$missing.log"
+    sleep .2
   done
 }
 
 start() {
-  local wanted=$1 name
+  local wanted=$1 name workers=() until
   [[ $wanted =~ ^[0-9]+$ ]] && [ "$wanted" -le 64 ] || fail "N must be 0 to 64"
   mkdir -p "$folder"
   [ "$RAY_AUTH_MODE" != token ] || "${kind}_token"
@@ -155,9 +166,15 @@ start() {
     # What is left of one that died, and workers that are not wanted any more.
     [[ $name == head || ${name#worker-} -le $wanted ]] && "${kind}_runs" "$name" || "${kind}_stop" "$name"
   done
-  # One after the other: a worker does not wait long for its head.
-  begin 1 head
-  for ((i = 1; i <= wanted; ++i)); do begin $((i + 1)) "worker-$i"; done
+  # The head first: a worker does not wait long for it.
+  begin head
+  for ((i = 1; i <= wanted; ++i)); do workers+=("worker-$i"); done
+  begin "${workers[@]}"
+  until=$((SECONDS + 60))
+  while [ "$(nodes)" -le "$wanted" ]; do
+    [ $SECONDS -lt $until ] || fail "the head does not know all nodes after a minute: see $folder/head.log"
+    sleep .5
+  done
   echo "ready address=$([ "$kind" = processes ] && echo 127.0.0.2 || echo 127.0.0.1):$port nodes=$((wanted + 1)) kind=$kind dashboard=http://127.0.0.1:$dashboard"
 }
 
@@ -177,7 +194,8 @@ status() {
 stop() {
   local name
   # Workers first: a head that is gone makes them wait.
-  for name in $("${kind}_names" | grep -v '^head$' || true); do "${kind}_stop" "$name"; done
+  for name in $("${kind}_names" | grep -v '^head$' || true); do "${kind}_stop" "$name" & done
+  wait
   "${kind}_stop" head
   if [ "$kind" = containers ]; then docker network rm "$network" >/dev/null 2>&1 || true; fi
 }

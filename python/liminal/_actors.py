@@ -14,7 +14,7 @@ NAMESPACE = "liminal"
 _USED = {
     "owner": ("folder", "owners", "profile", "mode", "token", "snapshot_s", "rows", "owner_cpus", "beat"),
     "commons": ("folder", "owners", "profile", "snapshot_s", "owner_cpus", "beat"),
-    "models": ("folder", "owners", "token", "models", "fit_cpus", "owner_cpus"),
+    "models": ("folder", "owners", "token", "models", "fit_cpus", "onnxruntime", "threads", "owner_cpus"),
 }
 # What cannot become another while they run: their state lies there, by that number.
 _FIXED = ("folder", "owners")

@@ -70,6 +70,22 @@ def _incident_rank(incident: dict[str, Any], query: dict[str, str]) -> Any:
     return incident["scope"] == "global", incident["salience"]
 
 
+def _incidents(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+    """Every owner counts its own: the numbers of one never are another's here."""
+    for place, one in enumerate(told):
+        for incident in one["incidents"]:
+            scope, _, number = incident["id"].rpartition("-")
+            incident["id"] = f"{scope}-{int(number) * len(told) + place}"
+    return _first("incidents", _incident_rank, 20)(told, query)
+
+
+def _audit(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+    """Limits of everybody are set at every owner, and are one line."""
+    for one in told[1:]:
+        one["entries"] = [entry for entry in one["entries"] if entry["action"] != "limits.set"]
+    return _first("entries", lambda entry, _: entry["time"], 100)(told, query)
+
+
 def _limits(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
     return _first("overrides", lambda one, _: one["created"], 100)(told, query)
 
@@ -215,7 +231,8 @@ MERGES: dict[tuple[str, str], Callable[[list[_Answer], str], _Answer]] = {
     ("DELETE", "/ml/features/cleanup"): _json(_cleanup),
     ("GET", "/ml/anomalies/recent"): _json(_first("alerts", _alert_rank, 50)),
     ("GET", "/ml/users"): _json(_first("users", _user_rank, 100)),
-    ("GET", "/ml/incidents"): _json(_first("incidents", _incident_rank, 20)),
+    ("GET", "/ml/incidents"): _json(_incidents),
+    ("GET", "/ml/audit"): _json(_audit),
     ("GET", "/ml/limits"): _json(_limits),
     ("PUT", "/ml/limits"): _json(_limits),
     ("GET", "/scaling"): _json(_services),

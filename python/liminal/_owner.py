@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -80,6 +81,16 @@ def hold_number(folder: pathlib.Path, owners: int) -> None:
     (folder / f"owners-{owners}").mkdir(exist_ok=True)
 
 
+def onnxruntime_of(settings: dict[str, Any]) -> str:
+    """The file of ONNX Runtime: as the settings say, else that of the Python package, else "" for the usual places."""
+    if settings["onnxruntime"]:
+        return settings["onnxruntime"]
+    package = importlib.util.find_spec("onnxruntime")
+    found = sorted(pathlib.Path(package.origin).parent.glob("capi/libonnxruntime.so*")) if (
+        package is not None and package.origin) else []
+    return str(found[0]) if found else ""
+
+
 class UserShards:
     """The engine of the users, sources and services of some of the 64 virtual shards."""
 
@@ -111,9 +122,10 @@ class UserShards:
             self._engine, folder=str(self._epochs.mine / "signals"), token=settings["token"],
             place=place, owners=settings["owners"])
         if self._limits is not None:
-            status, _, answer = self._own("PUT", "/ml/limits", {"policies": self._limits})
-            if status != 200:
-                print(f"limits were not restored: {answer!r}"[:500], flush=True)
+            try:
+                self._service.restore_limits(json.dumps(self._limits))
+            except ValueError as wrong:
+                print(f"limits were not restored: {wrong}"[:500], flush=True)
         self.save()
         Snapshots(self._epochs, settings["snapshot_s"], self.save).start()
 
@@ -126,18 +138,16 @@ class UserShards:
         self._accepted, self._losses, self._limits = accepted, losses, limits
         self._keys.update(keys)
 
-    def _own(self, method: str, target: str, body: Any = None) -> _Answer:
+    def _own(self, target: str) -> _Answer:
         """What this owner asks its own service."""
-        headers = [(b"host", b"localhost"), (b"content-type", b"application/json"),
-                   (b"authorization", b"Bearer " + self._settings["token"].encode())]
+        headers = [(b"host", b"localhost"), (b"authorization", b"Bearer " + self._settings["token"].encode())]
         return self._service.handle(
-            method, target, headers[: 3 if self._settings["token"] else 2],
-            b"" if body is None else json.dumps(body).encode(), "127.0.0.1", True)
+            "GET", target, headers[: 2 if self._settings["token"] else 1], b"", "127.0.0.1", True)
 
     def save(self) -> None:
         with self._saving:
             if self._limits is not None:
-                status, _, answer = self._own("GET", "/ml/limits?limit=1")
+                status, _, answer = self._own("/ml/limits?limit=1")
                 if status == 200:
                     self._limits = json.loads(answer)["policies"]
                 else:
@@ -188,10 +198,21 @@ class UserShards:
     def ask(self, *request: Any) -> _Answer:
         with self._gate.inside():
             answer = self._service.handle(*request)
-            if (request[0], request[1].partition("?")[0], answer[0]) == ("PUT", "/ml/limits", 200):
+            path = request[1].partition("?")[0]
+            if (request[0], path, answer[0]) == ("PUT", "/ml/limits", 200):
                 self._limits = json.loads(answer[2])["policies"]
                 self.save()
+            if path.endswith("/feedback"):
+                self._spread_words()
             return answer
+
+    def _spread_words(self) -> None:
+        """Tells the other owners what was said of this one's alerts, which need not answer."""
+        for word in _engine.take_words(self._engine):
+            for part in owner_parts(self._settings):
+                if part != f"owner-{self._place:02d}":
+                    with contextlib.suppress(Gone):
+                        Named(self._settings, part).call("count_feedback", *word)
 
     def was_told(self, epoch: int, accepted: int) -> None:
         """What an incarnation before had acknowledged: what of it is not here was lost."""
@@ -313,7 +334,8 @@ class Models:
             try:
                 self._service = _engine.Service(
                     Engine(), folder=str(self._folder), token=settings["token"], models="apart",
-                    definitions=settings["models"], fits=RayFits(settings["fit_cpus"]))
+                    definitions=settings["models"], fits=RayFits(settings["fit_cpus"]),
+                    onnxruntime=onnxruntime_of(settings), threads=settings["threads"])
                 return
             except RuntimeError:  # an earlier incarnation still holds the folder
                 if time.monotonic() > until:

@@ -1,6 +1,6 @@
 """Liminal as an application of Ray Serve: the answers of the single program, from as many machines as it takes.
 
-    serve run liminal.serve:app                     or scripts/deploy_ml_serve.py, which waits until it is ready
+    serve run liminal.serve:app token=SECRET        or scripts/deploy_ml_serve.py, which waits until it is ready
 
 ``Ingress`` replicas answer at the same paths as the program (api/openapi.yaml). What needs no state they
 answer themselves; what belongs to a user, a source of metrics or a service they ask the actor that owns it;
@@ -12,8 +12,10 @@ life of a folder), replicas (of the ingress; 0 where
 a configuration file says), folder (where owners keep their snapshots; on several machines a shared one),
 snapshot_s, token, profile, mode, rows (recent feature rows that an owner keeps: what models learn from),
 owner_cpus, fit_cpus (what a fit of the trainer ray is reckoned at), name, models (definitions of models beside
-the first three, as ``models.definitions`` of the program), patience_s (how long a request waits for an actor that
-died or is renewed, before it is 503). Deployed again with others, or by another version of
+the first three, as ``models.definitions`` of the program), onnxruntime (the file of ONNX Runtime, which computes
+models of others; of the Python package of that name where it is installed), provider (what replicas of ModelServer
+compute those with: cpu, cuda or tensorrt), threads (of one such call), patience_s (how long a request waits for an
+actor that died or is renewed, before it is 503). Deployed again with others, or by another version of
 the package, the actors that go by them are renewed one after the other; folder and owners cannot become others
 while the actors run.
 """
@@ -30,13 +32,14 @@ from urllib.parse import unquote
 import ray
 from ray import serve
 from ray.serve import metrics
+from ray.serve.context import _get_global_client
 from starlette.requests import Request
 from starlette.responses import Response
 
 from liminal import _engine, _merge
 from liminal._actors import Gone, Named, ensure, make, owner_parts
 from liminal._fits import FIT_CPUS
-from liminal._owner import MISMATCH, Moving
+from liminal._owner import MISMATCH, Moving, onnxruntime_of
 from liminal.api import (
     BODY_BYTES_MAX,
     ROWS,
@@ -51,8 +54,9 @@ from liminal.engine import Engine
 DEFAULTS: dict[str, Any] = {
     "name": "liminal", "owners": 2, "replicas": 2, "folder": "/tmp/liminal", "snapshot_s": 2.0,
     "token": "", "profile": "chat", "mode": "shadow", "rows": ROWS, "owner_cpus": 0, "fit_cpus": FIT_CPUS,
-    "beat": True, "models": [], "patience_s": 20.0,
+    "beat": True, "models": [], "onnxruntime": "", "provider": "cpu", "threads": 1, "patience_s": 20.0,
 }
+PROVIDERS = ("cpu", "cuda", "tensorrt")
 _INLINE_BYTES_MAX = 64 * 1024
 # Of a source or service that a request does not name, as api/openapi.yaml has it.
 _DEFAULT_NAME = "default"
@@ -77,6 +81,10 @@ def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("patience_s: must be above 0 and at most 600")
     if not all(isinstance(one, str) for one in settings["models"]):
         raise ValueError("models: must be definitions, each a line of text")
+    if settings["provider"] not in PROVIDERS:
+        raise ValueError(f"provider: must be {', '.join(PROVIDERS[:-1])} or {PROVIDERS[-1]}")
+    if not isinstance(settings["threads"], int) or not 1 <= settings["threads"] <= 64:
+        raise ValueError("threads: must be 1 to 64")
     if not isinstance(settings["rows"], int) or not 1 <= settings["rows"] <= 10_000_000:
         raise ValueError("rows: must be 1 to 10000000")
     Engine(profile=settings["profile"], mode=settings["mode"])
@@ -86,6 +94,8 @@ def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
 # All of it fits on two CPUs; a configuration file may say otherwise.
 _CPUS = {"num_cpus": .5}
 _FEW_CPUS = {"num_cpus": .25}
+# A replica that died is found, and another begun, by asking it; Serve's default is ten seconds.
+_HEALTH = {"health_check_period_s": 2}
 # How often replicas look for new champions, and how long they wait for the actor that has them.
 CHAMPIONS_EVERY_S = 1.0
 _MODELS_PATIENCE_S = 30.0
@@ -96,7 +106,7 @@ def counter(name: str, text: str, *tags: str) -> metrics.Counter:
     return metrics.Counter(name, description=text, tag_keys=tags)
 
 
-@serve.deployment(name="SalienceScorer", max_ongoing_requests=64, ray_actor_options=_FEW_CPUS)
+@serve.deployment(name="SalienceScorer", max_ongoing_requests=64, ray_actor_options=_FEW_CPUS, **_HEALTH)
 class SalienceScorer:
     """Answers what takes long and needs no state, off the ingress: large rankings, and forecasts."""
 
@@ -109,7 +119,7 @@ class SalienceScorer:
         return self._service.handle(*request)
 
 
-@serve.deployment(name="ModelServer", max_ongoing_requests=64, ray_actor_options=_FEW_CPUS)
+@serve.deployment(name="ModelServer", max_ongoing_requests=64, ray_actor_options=_FEW_CPUS, **_HEALTH)
 class ModelServer:
     """Answers predictions by copies of the champions, which it looks for every second.
 
@@ -119,7 +129,9 @@ class ModelServer:
     """
 
     def __init__(self, settings: dict[str, Any]):
-        self._service = _engine.Service(Engine(), token=settings["token"], models="copies")
+        self._service = _engine.Service(
+            Engine(), token=settings["token"], models="copies", onnxruntime=onnxruntime_of(settings),
+            provider=settings["provider"], threads=settings["threads"])
         make("models", settings)
         self._models, self._patience_s = Named(settings, "models"), settings["patience_s"]
         self._held: dict[str, tuple[int, str]] = {}
@@ -181,11 +193,22 @@ def _ask_models(models: Named, asked: tuple, patience_s: float) -> _Answer:
             time.sleep(.1)
 
 
-@serve.deployment(name="Ingress", max_ongoing_requests=256, ray_actor_options=_CPUS)
+def refuse_strangers(token: str, host: str | None) -> None:
+    """Raises ValueError when anybody could ask without a token: through HAProxy everybody comes from this machine.
+
+    By itself Serve listens on all addresses behind HAProxy, unless ``http_options`` says another host.
+    """
+    if not token and host != "localhost" and not _is_local(host or ""):
+        raise ValueError(f"token: is needed where Serve listens on {host or 'all addresses'}: give one, or "
+                         "http_options with the host 127.0.0.1")
+
+
+@serve.deployment(name="Ingress", max_ongoing_requests=256, ray_actor_options=_CPUS, **_HEALTH)
 class Ingress:
     """One of the replicas that everybody asks."""
 
     def __init__(self, settings: dict[str, Any], scorer: Any, predictor: Any):
+        refuse_strangers(settings["token"], _get_global_client().http_config.host)
         self._scorer, self._predictor = scorer, predictor
         self._patience_s = settings["patience_s"]
         self._local = _engine.Service(Engine(), token=settings["token"])
@@ -247,10 +270,7 @@ class Ingress:
                     raw_path == "/salience" and len(body) > _INLINE_BYTES_MAX):
                 return await _another(self._scorer, asked, self._patience_s)
             return self._local.handle(*asked)
-        answer = await self._ask(owner, asked)
-        if answer[0] == 200 and raw_path.endswith("/feedback"):
-            self._spread_feedback(owner, answer, body)
-        return answer
+        return await self._ask(owner, asked)
 
     def _owner_of(self, method: str, raw_path: str, body: bytes) -> int | None:
         """The owner of what a request is about; None when it is about nobody."""
@@ -289,7 +309,10 @@ class Ingress:
         if key is not None and 0 < len(key) <= 255:
             asked = (*asked[:2], [one for one in headers if one[0].lower() != b"idempotency-key"],
                      *asked[3:])
-        answer, batches = self._local.route_events(*asked, len(self._owners))
+        if len(asked[3]) <= _INLINE_BYTES_MAX:
+            answer, batches = self._local.route_events(*asked, len(self._owners))
+        else:  # beside the other requests
+            answer, batches = await asyncio.to_thread(self._local.route_events, *asked, len(self._owners))
         if not any(batches):
             return answer
         known = await asyncio.gather(*(
@@ -353,12 +376,6 @@ class Ingress:
 
     async def _retrying(self, place: int, method: str, *arguments: Any) -> Any:
         return await _again(self._owners[place], self._patience_s, method, *arguments)
-
-    def _spread_feedback(self, owner: int, answer: _Answer, body: bytes) -> None:
-        kind, verdict = json.loads(answer[2])["type"], json.loads(body)["verdict"]
-        for place in range(len(self._owners)):
-            if place != owner:
-                self._tell(place, "count_feedback", kind, verdict)
 
 
 async def _again(actor: Named, patience_s: float, method: str, *arguments: Any) -> Any:

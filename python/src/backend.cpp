@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "io/json/writer.hpp"
+#include "server/api/answers.hpp"
 #include "server/api/engine_views.hpp"
 
 namespace liminal::python {
@@ -186,6 +188,7 @@ void EngineBackend::take_rows(std::vector<traffic::FeatureRow> rows, Done<void> 
 
 void EngineBackend::cleanup(Duration age_max, Done<api::CleanupReport> done) {
   const Engine::Cleanup did = engine_->clean_up(age_max);
+  engine_->audit("cleanup", "users", std::to_string(did.removed_users) + " sessions forgotten");
   done(api::CleanupReport{did.removed_users, did.remaining_users, did.removed_rows});
 }
 
@@ -211,9 +214,14 @@ void EngineBackend::feedback(api::AlertId id,
                              traffic::FeedbackVerdict verdict,
                              std::string,
                              Done<traffic::Alert> done) {
+  const auto before = engine_->alert(id.shard, id.number);
   auto judged = engine_->feedback(id.shard, id.number, verdict);
-  if (judged && models_ != nullptr) models_->judged(*judged, verdict);
-  give(done, std::move(judged));
+  if (!before || !judged) return done(failure(ErrorCode::kMissing));
+  engine_->audit("feedback", traffic::alert_id(*judged), std::string(traffic::name(verdict)));
+  // What a person says again of the same alert is no further evidence.
+  if (models_ != nullptr && before->feedback == traffic::FeedbackVerdict::kNone)
+    models_->judged(*before, verdict);
+  done(std::move(*judged));
 }
 
 void EngineBackend::analyze(std::string user, Done<std::vector<traffic::Alert>> done) {
@@ -252,6 +260,9 @@ void EngineBackend::limits(Done<limits::Options> done) {
 }
 
 void EngineBackend::set_limits(limits::Options options, Done<void> done) {
+  json::Writer text;
+  api::write_policies(options, text);
+  engine_->audit("limits.set", "policies", text.text());
   engine::Options all = engine_->settings()->options;
   all.limits = std::move(options);
   engine_->set_options(std::move(all));
@@ -290,14 +301,23 @@ void EngineBackend::set_override(traffic::Override decision, Done<bool> done) {
     return shard.set_override(decision);
   });
   if (!room) return done(failure(ErrorCode::kConflict));
+  engine_->audit("override.set",
+                 decision.user,
+                 std::string(traffic::name(decision.kind)) + ": " + decision.reason);
   done(fresh);
 }
 
 void EngineBackend::remove_override(std::string user, Done<void> done) {
-  const bool was = engine_->decide([&](engine::LocalEngine& engine) {
-    return engine.shard(shard_of_user(user)).remove_override(user);
+  std::optional<std::string> reason;
+  engine_->decide([&](engine::LocalEngine& engine) {
+    engine::Shard& shard = engine.shard(shard_of_user(user));
+    const auto found = shard.overrides().find(user);
+    if (found == shard.overrides().end()) return;
+    reason = found->second.reason;
+    (void)shard.remove_override(user);
   });
-  if (!was) return done(failure(ErrorCode::kMissing));
+  if (!reason) return done(failure(ErrorCode::kMissing));
+  engine_->audit("override.remove", std::move(user), std::move(*reason));
   done({});
 }
 

@@ -77,6 +77,9 @@ class EngineBackend final : public api::Backend {
   void override_of(std::string user, Done<traffic::Override> done) override;
   void set_override(traffic::Override decision, Done<bool> done) override;
   void remove_override(std::string user, Done<void> done) override;
+  void audit_log(api::AuditQuery query, Done<std::vector<traffic::AuditEntry>> done) override {
+    done(engine_->audit_log(query.limit, query.subject));
+  }
 
   [[nodiscard]] api::SaliencePort& salience() { return salience_; }
 

@@ -81,6 +81,13 @@ void count_feedback(Engine& engine, std::string_view type, std::string_view verd
   engine.count_feedback(*known, *said);
 }
 
+nb::list take_words(Engine& engine) {
+  nb::list out;
+  for (const Engine::Word& word : engine.take_words())
+    out.append(nb::make_tuple(traffic::info(word.type).name, traffic::name(word.verdict)));
+  return out;
+}
+
 nb::bytes crowd(Engine& engine) {
   return as_bytes(
       engine.look([](const engine::LocalEngine& local) { return encode_crowd(crowd_of(local)); }));
@@ -140,6 +147,12 @@ void bind_cluster(nb::module_& module) {
              "type"_a,
              "verdict"_a,
              "An operator's word on an alert of another engine.");
+  module.def("take_words",
+             &take_words,
+             "engine"_a,
+             "What operators said of alerts since the last call, that was news, as ``(type, "
+             "verdict)``: what engines beside it are to count. Of an engine whose clock is "
+             "``member``.");
   module.def(
       "material",
       [](Engine& engine) {

@@ -107,6 +107,13 @@ ModelsAt models_at(std::string_view place, const std::string& folder) {
   return at;
 }
 
+registry::ForeignOptions foreign_of(std::string library, std::string_view provider, int threads) {
+  const auto known = onnxruntime::provider_by_name(provider);
+  if (!known) raise_value("provider", "must be cpu, cuda or tensorrt");
+  if (threads < 1 || threads > 64) raise_value("threads", "must be 1 to 64");
+  return {std::move(library), *known, threads};
+}
+
 ModelsOf& models_of(HttpService& service) {
   if (service.models() == nullptr) raise_value("models", "are not kept by this service");
   return *service.models();
@@ -186,6 +193,9 @@ models: "" for none; "here" for a registry in the folder that learns from this e
 one that learns from what ``learn_from`` is given, "copies" for champions that ``take_copies`` is given,
 only to be asked. definitions: of models beside the first three, "NAME TASK TARGET FEATURE,FEATURE,…".
 fits: where the trainer ray has its fits carried out (``liminal._fits``); without it is refused.
+onnxruntime: the file of ONNX Runtime, which computes models of others; "" for where it usually is. provider:
+what it computes with, "cpu", "cuda" or "tensorrt"; threads: that compute one call, 1 to 64. Raises
+RuntimeError for copies when a file or a provider that is named is not to be had.
 
 Thread-safe; the interpreter is free while a request is answered.)")
       .def(
@@ -199,8 +209,12 @@ Thread-safe; the interpreter is free while a request is answered.)")
              std::size_t owners,
              std::string_view models,
              std::vector<std::string> definitions,
-             nb::object fits) {
+             nb::object fits,
+             std::string library,
+             std::string_view provider,
+             int threads) {
             const ModelsAt at = models_at(models, folder);
+            registry::ForeignOptions foreign = foreign_of(std::move(library), provider, threads);
             new (self) HttpService(std::move(engine),
                                    {std::move(folder),
                                     std::move(token),
@@ -209,7 +223,8 @@ Thread-safe; the interpreter is free while a request is answered.)")
                                     owners,
                                     at,
                                     std::move(definitions),
-                                    fits.is_none() ? nullptr : std::make_shared<RemoteFits>(fits)});
+                                    fits.is_none() ? nullptr : std::make_shared<RemoteFits>(fits),
+                                    std::move(foreign)});
           },
           "engine"_a,
           nb::kw_only(),
@@ -220,7 +235,10 @@ Thread-safe; the interpreter is free while a request is answered.)")
           "owners"_a = 1,
           "models"_a = "",
           "definitions"_a = std::vector<std::string>{},
-          "fits"_a = nb::none())
+          "fits"_a = nb::none(),
+          "onnxruntime"_a = "",
+          "provider"_a = "cpu",
+          "threads"_a = 1)
       .def("handle",
            &handle,
            "method"_a,
@@ -271,6 +289,14 @@ target: path and query, not decoded. headers: pairs of bytes.)")
           },
           "model_name"_a,
           "Whether an experiment of the model runs.")
+      .def(
+          "restore_limits",
+          [](HttpService& service, std::string_view policies) {
+            if (const std::string wrong = service.restore_limits(policies); !wrong.empty())
+              raise_value("policies", wrong);
+          },
+          "policies"_a,
+          "Limits that were set before, as the JSON of \"policies\" in ``GET /ml/limits``.")
       .def("save", &save, "Writes what metric streams and services learnt into the folder.");
   module.def(
       "openapi_json",

@@ -12,7 +12,8 @@ namespace liminal::python {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x4e45'4d4c;  // "LMEN"
-constexpr std::uint32_t kFormat = 1;
+/// The first had no audit log.
+constexpr std::uint32_t kFormat = 2;
 /// A batch gives others their turn after so many: some 200 µs.
 constexpr std::size_t kLockedEvents = 1024;
 /// More seconds than a rate looks back.
@@ -83,6 +84,7 @@ Engine::Engine(EngineOptions options)
     : options_(std::move(options)),
       engine_(options_.engine),
       rows_(options_.rows_max),
+      audit_(options_.audit_max),
       second_(std::chrono::steady_clock::now()) {
   rate_.observe(second_, 0);
 }
@@ -131,7 +133,7 @@ void Engine::feed(const traffic::Event& event) {
     engine_.feed(event, effects_);
     if (engine_.now() != before) salience_.advance(engine_.now());
   }
-  if (!effects_.alerts.empty() || !effects_.rows.empty()) deliver();
+  if (!effects_.alerts.empty() || !effects_.rows.empty() || !effects_.audit.empty()) deliver();
 }
 
 traffic::Verdict Engine::track(const traffic::Event& event) {
@@ -230,6 +232,11 @@ void Engine::count_feedback(traffic::FindingType type, traffic::FeedbackVerdict 
   salience_.feedback(type, verdict);
 }
 
+std::vector<Engine::Word> Engine::take_words() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(words_, {});
+}
+
 /// Carries out what the engine decided beyond the verdict, which stays.
 void Engine::deliver() {
   for (traffic::FeatureRow& row : effects_.rows) rows_.add(std::move(row));
@@ -240,6 +247,7 @@ void Engine::deliver() {
     if (change.kind != engine::AlertChange::Kind::kResolved) salience_.note(alert);
     keep(alert);
   }
+  for (traffic::AuditEntry& entry : effects_.audit) audit_.add(std::move(entry));
   effects_.rows.clear();
   effects_.alerts.clear();
   effects_.audit.clear();
@@ -327,8 +335,22 @@ std::optional<traffic::Alert> Engine::feedback(ShardId shard,
   if (!news) return alert;
   for (std::uint32_t i = 0; i < kShards; ++i)
     engine_.shard(ShardId{static_cast<std::uint8_t>(i)}).count_feedback(alert.type, verdict);
-  salience_.feedback(alert.type, verdict);
+  salience_.feedback(alert, verdict);
+  if (options_.clock == Clock::kMember) words_.push_back({alert.type, verdict});
   return alert;
+}
+
+void Engine::audit(std::string action, std::string subject, std::string detail) {
+  const SteadyTime at = now();
+  const std::lock_guard lock(mutex_);
+  audit_.add({at, "api", std::move(action), std::move(subject), std::move(detail)});
+}
+
+std::vector<traffic::AuditEntry> Engine::audit_log(std::size_t limit,
+                                                   const std::optional<std::string>& subject) {
+  const std::lock_guard lock(mutex_);
+  catch_up();
+  return audit_.latest(limit, subject);
 }
 
 std::uint64_t Engine::raised(traffic::FindingType type, traffic::Severity severity) const {
@@ -368,6 +390,7 @@ std::string Engine::save() const {
   engine_.save(out);
   save_kept(out);
   out.put_text(salience_.save());
+  audit_.save(out);
   return out.take();
 }
 
@@ -376,7 +399,8 @@ Result<void> Engine::load(std::string_view bytes) {
   reset();
   Reader in(bytes);
   if (in.get<std::uint32_t>() != kMagic) return failure(ErrorCode::kMalformed);
-  if (in.get<std::uint32_t>() != kFormat) return failure(ErrorCode::kUnsupported, 4);
+  const auto format = in.get<std::uint32_t>();
+  if (format < 1 || format > kFormat) return failure(ErrorCode::kUnsupported, 4);
   Result<void> read = engine_.load(in);
   if (read) {
     rows_.load(in);
@@ -389,6 +413,7 @@ Result<void> Engine::load(std::string_view bytes) {
       }
     }
     read = salience_.load(in.get_text());
+    if (format >= 2) audit_.load(in);
     if (read && !in.at_end()) read = failure(ErrorCode::kMalformed, in.position());
   }
   if (!read) reset();
@@ -401,6 +426,8 @@ void Engine::reset() {
   rows_ = features::RecentFeatures(options_.rows_max);
   alerts_.clear();
   alerts_order_.clear();
+  audit_.clear();
+  words_.clear();
   const std::string empty = signals::Salience().save();
   (void)salience_.load(empty);
 }

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "audit_log.hpp"
 #include "core/engine/local_engine.hpp"
 #include "core/features/recent_features.hpp"
 #include "server/api/recent_rate.hpp"
@@ -30,6 +31,7 @@ struct EngineOptions {
   Clock clock = Clock::kSystem;
   std::size_t rows_max = 1'000;     ///< recent feature rows kept
   std::size_t alerts_max = 10'000;  ///< alerts kept, resolved ones too; the oldest go first
+  std::size_t audit_max = 10'000;   ///< lines of the audit log
 };
 
 /// Events as columns: texts as numbers of places in a list of them, so that each is hashed once.
@@ -89,6 +91,12 @@ class Engine {
   [[nodiscard]] Result<void> absorb(std::string_view exchange);
   /// An operator's word on an alert of another engine.
   void count_feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict);
+  struct Word {
+    traffic::FindingType type;
+    traffic::FeedbackVerdict verdict;
+  };
+  /// What operators said of alerts of this one since the last call: what the others are to count.
+  [[nodiscard]] std::vector<Word> take_words();
 
   /// Calls `look(const engine::LocalEngine&)` with the time brought up to now.
   template <class Look>
@@ -128,6 +136,12 @@ class Engine {
   std::optional<traffic::Alert> feedback(ShardId shard,
                                          std::uint64_t number,
                                          traffic::FeedbackVerdict verdict);
+  /// Notes in the audit log what somebody changed by the API.
+  void audit(std::string action, std::string subject, std::string detail);
+  /// What was enforced and changed, the newest first; what concerns a subject if it is given.
+  [[nodiscard]] std::vector<traffic::AuditEntry> audit_log(
+      std::size_t limit, const std::optional<std::string>& subject);
+
   /// Alerts raised so far, by type and severity.
   [[nodiscard]] std::uint64_t raised(traffic::FindingType type, traffic::Severity severity) const;
 
@@ -172,6 +186,8 @@ class Engine {
   features::RecentFeatures rows_;
   std::unordered_map<AlertKey, traffic::Alert> alerts_;  ///< never walked in its order
   std::deque<AlertKey> alerts_order_;                    ///< the first raised first
+  AuditLog audit_;
+  std::vector<Word> words_;  ///< of a member alone
   std::array<std::array<std::uint64_t, 4>, traffic::kFindingTypes> raised_{};
   signals::Salience salience_;
   api::RecentRate rate_;

@@ -73,6 +73,7 @@ tl::expected<std::unique_ptr<ModelsOf>, std::string> ModelsOf::open(files::FileS
   registry::Registry::Options of;
   of.folder = options.folder;
   of.definitions = std::move(*definitions);
+  of.foreign = options.foreign;
   auto registry = registry::Registry::open(system, std::move(of), sources.now());
   if (!registry) return tl::unexpected(registry.error());
   return std::unique_ptr<ModelsOf>(

@@ -21,6 +21,7 @@
 #include "server/api/models_port.hpp"
 #include "server/registry/answers.hpp"
 #include "server/registry/experiments.hpp"
+#include "server/registry/foreign.hpp"
 #include "server/registry/jobs.hpp"
 #include "server/registry/registry.hpp"
 #include "server/training/rows.hpp"
@@ -40,6 +41,7 @@ struct ModelOptions {
   std::vector<std::string> definitions;  ///< beside the first three (`learn::parse_definition`)
   std::uint32_t workers = 1;             ///< fits at a time
   std::shared_ptr<RemoteFits> fits{};    ///< of the trainer ray; null: there is none
+  registry::ForeignOptions foreign{};    ///< what computes models of others
 };
 
 /// The models of a process in Python: registry, trainings and experiments as the program has them,
@@ -154,6 +156,10 @@ class ModelCopies final : public api::ModelsPort {
   struct LeftOut {
     std::string model, why;
   };
+  explicit ModelCopies(registry::ForeignOptions foreign) : runtime_(std::move(foreign)) {}
+  /// Whether models of others can be computed as the options say (`ForeignRuntime::ready`).
+  [[nodiscard]] learn::Asked<void> ready() const { return runtime_.ready(); }
+
   /// Takes these in the place of all before; a version whose bytes are empty is the one that is
   /// there already. What cannot be answered by here is left out, and given with the reason.
   [[nodiscard]] std::vector<LeftOut> take(const std::vector<ModelCopy>& copies);
@@ -216,7 +222,7 @@ class ModelCopies final : public api::ModelsPort {
     std::shared_ptr<const registry::Served> served;
   };
   using Versions = std::map<std::pair<std::string, std::uint32_t>, Held>;
-  const registry::ForeignRuntime runtime_{{}};
+  const registry::ForeignRuntime runtime_;
   std::mutex mutex_;
   Versions versions_;
 };

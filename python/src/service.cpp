@@ -5,6 +5,9 @@
 #include <utility>
 
 #include "cluster.hpp"
+#include "core/limits/options.hpp"
+#include "io/json/fields.hpp"
+#include "server/api/answers.hpp"
 
 namespace liminal::python {
 namespace {
@@ -91,7 +94,11 @@ HttpService::HttpService(std::shared_ptr<Engine> engine, const ServiceOptions& o
 void HttpService::open_models(const ServiceOptions& options) {
   if (options.models == ModelsAt::kNowhere) return;
   if (options.models == ModelsAt::kCopies) {
-    copies_ = std::make_unique<ModelCopies>();
+    copies_ = std::make_unique<ModelCopies>(options.foreign);
+    const bool named =
+        !options.foreign.library.empty() || options.foreign.provider != onnxruntime::Provider::kCpu;
+    if (const auto ready = named ? copies_->ready() : learn::Asked<void>{}; !ready)
+      throw std::runtime_error("models: " + ready.error().text);
     return service_.attach(*copies_);
   }
   constexpr std::size_t kRowsMax = 200'000, kAlertsMax = 50'000;
@@ -112,11 +119,24 @@ void HttpService::open_models(const ServiceOptions& options) {
   of.folder = folder_of(options, "models");
   of.definitions = options.definitions;
   of.fits = options.fits;
+  of.foreign = options.foreign;
   auto models = ModelsOf::open(*files_, of, std::move(sources));
   if (!models) throw std::runtime_error("models: " + models.error());
   models_ = std::move(*models);
   backend_.attach(models_.get());
   service_.attach(*models_);
+}
+
+std::string HttpService::restore_limits(std::string_view policies) {
+  engine::Options all = engine_->settings()->options;
+  const Result<json::Value> value = json::parse(policies);
+  if (!value) return "is no JSON";
+  Problems problems;
+  api::read_policies(json::Fields(*value, "", problems), all.limits);
+  if (problems.empty()) problems = limits::validate(all.limits);
+  if (!problems.empty()) return problems.front().key + " " + problems.front().text;
+  engine_->set_options(std::move(all));
+  return {};
 }
 
 void HttpService::learn_from(Material material) {

@@ -33,13 +33,15 @@ struct ServiceOptions {
   ModelsAt models = ModelsAt::kNowhere;
   std::vector<std::string> definitions;  ///< of models, beside the first three
   std::shared_ptr<RemoteFits> fits;      ///< where the trainer ray has its fits; null: nowhere
+  registry::ForeignOptions foreign{};    ///< what computes models of others
 };
 
 /// The HTTP API of api/openapi.yaml over an engine in this process: the program's own handlers,
 /// without a socket. Thread-safe.
 class HttpService {
  public:
-  /// Throws std::runtime_error when the models' folder cannot be had.
+  /// Throws std::runtime_error when the models' folder cannot be had, or there is no ONNX Runtime
+  /// as `foreign` names one; where it says nothing, that is told when a model needs it.
   HttpService(std::shared_ptr<Engine> engine, const ServiceOptions& options);
   /// Whoever holds the interpreter lets go of it meanwhile: a training may have to end first.
   ~HttpService();
@@ -57,6 +59,11 @@ class HttpService {
   /// Answers POST /ml/events as `handle` does, but gives the events, for each of so many engines
   /// those of its users, instead of counting them. Its answer is right once they are counted.
   [[nodiscard]] Routed route_events(http::Request request, std::size_t owners);
+
+  /// Limits as `GET /ml/limits` tells them ("policies"), which somebody set before this process
+  /// was: nothing new, so the audit log has none of it. What is wrong with them, and then nothing
+  /// changes.
+  [[nodiscard]] std::string restore_limits(std::string_view policies);
 
   /// Null unless there are some.
   [[nodiscard]] ModelsOf* models() { return models_.get(); }

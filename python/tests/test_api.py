@@ -15,8 +15,8 @@ import liminal.api  # noqa: E402
 HERE = ("127.0.0.1", 50000)
 
 
-def client_of(prefix="", client=HERE, **options):
-    engine = liminal.FeatureExtractor()
+def client_of(prefix="", client=HERE, engine=None, **options):
+    engine = engine or liminal.FeatureExtractor()
     app = fastapi.FastAPI()
 
     @app.get("/hello")
@@ -104,6 +104,30 @@ def test_events_come_in_and_a_repetition_changes_nothing():
                        headers={"Content-Type": "application/x-ndjson"}).json()["accepted"] == 2000
     too_large = b" " * (liminal.api.BODY_BYTES_MAX + 1)
     assert client.post("/ml/events", content=too_large).status_code == 413
+
+
+def test_what_was_enforced_and_changed_is_in_the_audit_log():
+    engine, client = client_of(engine=liminal.FeatureExtractor(mode="enforce"))
+    policies = client.get("/ml/limits").json()["policies"]
+    assert client.put("/ml/limits", json={"policies": policies}).status_code == 200
+    assert client.put("/ml/limits/ann", json={"kind": "block", "reason": "a test"}).status_code == 201
+    assert not engine.track_user_activity("ann", 10).allowed
+    assert client.delete("/ml/limits/ann").status_code == 204
+    client.delete("/ml/features/cleanup")
+
+    def told(client, query=""):
+        return [(one["actor"], one["action"], one["subject"]) for one in client.get(
+            "/ml/audit" + query).json()["entries"]]
+
+    entries = told(client)
+    assert entries[0] == ("api", "cleanup", "users") and entries[-1] == ("api", "limits.set", "policies")
+    of_ann = told(client, "?subject=ann")
+    assert [who for who, *_ in of_ann] == ["api", "engine", "api"]
+    assert [of_ann[0][1], of_ann[2][1]] == ["override.remove", "override.set"]
+    assert told(client, "?limit=1") == entries[:1]
+    other, again = client_of()
+    other.load(engine.save())
+    assert told(again) == entries
 
 
 def test_the_rate_of_events_is_told():

@@ -9,7 +9,7 @@ import pytest
 from conftest import START, flood, talk
 
 import liminal
-from liminal import _columns
+from liminal import _columns, _engine
 
 
 def events_engine(**arguments):
@@ -245,6 +245,30 @@ def test_feedback_moves_confidence():
     assert detector.feedback(alert["id"], "false_positive")["feedback"] == "false_positive"
     with pytest.raises(ValueError, match="verdict"):
         detector.feedback(alert["id"], "maybe")
+
+
+def test_a_word_said_again_is_no_news():
+    engine = flooded()
+    [alert, *_] = engine.recent_anomalies(min_severity="low")
+    engine.feedback(alert["id"], "false_positive")
+    told = engine.recent_anomalies(min_severity="low")
+    assert engine.feedback(alert["id"], "expected")["feedback"] == "expected"  # no more a human's than before
+    engine.feedback(alert["id"], "false_positive")
+    assert engine.recent_anomalies(min_severity="low") == told
+    assert _engine.take_words(engine) == [], "nobody is beside it"
+
+
+def test_what_was_saved_before_there_was_an_audit_log_is_taken():
+    engine = events_engine()
+    engine.track_user_activity("ann", 40, timestamp=START)
+    saved = engine.save()
+    assert saved[4:8] == b"\2\0\0\0" and saved.endswith(b"\0")
+    other = events_engine()
+    other.load(saved[:4] + b"\1\0\0\0" + saved[8:-1])
+    assert other.state_hash() == engine.state_hash() and other.save() == saved
+    for number in (0, 3):
+        with pytest.raises(ValueError, match="bytes"):
+            other.load(saved[:4] + bytes([number, 0, 0, 0]) + saved[8:])
 
 
 def test_what_was_learnt_is_saved():

@@ -26,12 +26,28 @@ def test_incidents_of_everybody_come_first():
                   for name, scope, salience in incidents]
         return 200, HEADERS, json.dumps({"incidents": listed, "count": len(listed)}).encode()
 
-    answers = [told(("a", "global", .2), ("b", "user", .9)), told(("c", "global", .4), ("d", "user", .95))]
+    answers = [told(("global-1", "global", .2), ("user-7", "user", .9)),
+               told(("global-1", "global", .4), ("user-7", "user", .95))]
     merge = _merge.MERGES["GET", "/ml/incidents"]
     merged = json.loads(merge(answers, "/ml/incidents")[2])
-    assert [one["id"] for one in merged["incidents"]] == ["c", "a", "d", "b"]
+    # And of those of two owners none is called as another.
+    assert [one["id"] for one in merged["incidents"]] == ["global-3", "global-2", "user-15", "user-14"]
     merged = json.loads(merge(answers, "/ml/incidents?limit=1")[2])
-    assert [one["id"] for one in merged["incidents"]] == ["c"] and merged["count"] == 1
+    assert [one["id"] for one in merged["incidents"]] == ["global-3"] and merged["count"] == 1
+
+
+def test_what_was_set_for_all_is_one_line_of_the_audit_log():
+    def told(*entries):
+        listed = [{"time": time, "action": action, "subject": subject} for time, action, subject in entries]
+        return 200, HEADERS, json.dumps({"entries": listed, "count": len(listed), "limit": 100}).encode()
+
+    answers = [told(("2026-01-01T00:00:03Z", "limits.set", "policies"), ("2026-01-01T00:00:01Z", "drop", "ann")),
+               told(("2026-01-01T00:00:03Z", "limits.set", "policies"), ("2026-01-01T00:00:02Z", "drop", "bob"))]
+    merge = _merge.MERGES["GET", "/ml/audit"]
+    merged = json.loads(merge(answers, "/ml/audit")[2])
+    assert [one["subject"] for one in merged["entries"]] == ["policies", "bob", "ann"] and merged["count"] == 3
+    merged = json.loads(merge(answers, "/ml/audit?limit=2")[2])
+    assert [one["subject"] for one in merged["entries"]] == ["policies", "bob"]
 
 
 OWNERS = [{"place": place, "shards": 32, "epoch": 3, "events_accepted": 10, "events_lost": place,

@@ -2,6 +2,7 @@
 import importlib.util
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import types
@@ -15,7 +16,9 @@ DEPLOY = PROJECT / "scripts/deploy_ml_serve.py"
 FAKE = """#!/usr/bin/env bash
 echo "$1 mode=$RAY_AUTH_MODE token=${RAY_AUTH_TOKEN:-none}" >>"$NOTES"
 case $1 in
-  start) [[ " $* " != *" --block "* ]] || sleep 60 ;;
+  start)
+    echo 'Ray runtime started.'
+    [[ " $* " != *" --block "* ]] || sleep 60 ;;
   status)
     [ -n "$DEPLOYS" ] && exit 1
     sleep .2
@@ -55,6 +58,29 @@ def test_nodes_ask_for_a_token_on_a_fresh_machine(fake, given, told):
         assert notes() == told
     finally:
         subprocess.run([WORKERS, "stop"], env=environment, check=True, timeout=180)
+
+
+def test_workers_are_begun_taken_away_and_begun_again(fake):
+    environment, notes = fake
+
+    def workers(*given, code=0):
+        done = subprocess.run([WORKERS, *given], env=environment, capture_output=True, text=True, timeout=180)
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+    try:
+        assert "nodes=3 kind=processes" in workers("start", "2")
+        assert workers("status") == "head runs\nworker-1 runs\nworker-2 runs\n"
+        assert "nodes=2" in workers("start", "1")
+        assert workers("status") == "head runs\nworker-1 runs\n"
+        victim = int((pathlib.Path(environment["RAY_WORKERS_FOLDER"]) / "worker-1.pid").read_text())
+        os.killpg(victim, signal.SIGKILL)
+        assert "nodes=2" in workers("start", "1")
+        assert [line.split()[0] for line in notes()] == ["get-auth-token", *["start"] * 3, *["get-auth-token"],
+                                                         "get-auth-token", "start"]
+    finally:
+        workers("stop")
+    assert workers("status", code=1) == ""
 
 
 @pytest.fixture

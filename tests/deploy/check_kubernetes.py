@@ -61,13 +61,44 @@ def check_ray(root, service, claims):
                "spec": template["spec"]}
 
 
+# Of the Prometheus operator's resources likewise.
+MONITORS = {
+    "PodMonitor": {"selector", "podMetricsEndpoints"},
+    "endpoint": {"port", "path", "interval", "relabelings"},
+    "ScrapeConfig": {"jobName", "metricsPath", "scrapeInterval", "authorization", "staticConfigs"},
+}
+
+
+def check_monitors(by_kind, pods, described):
+    """Checks that Prometheus finds what the RayService's pods tell, and may ask for it."""
+    monitor, scrape = by_kind["PodMonitor"]["spec"], by_kind["ScrapeConfig"]["spec"]
+    assert set(monitor) <= MONITORS["PodMonitor"] and set(scrape) <= MONITORS["ScrapeConfig"]
+    [endpoint] = monitor["podMetricsEndpoints"]
+    assert set(endpoint) <= MONITORS["endpoint"], endpoint
+    service = by_kind["RayService"]
+    cluster = service["spec"]["rayClusterConfig"]
+    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+    for group, pod in zip(groups, pods, strict=True):
+        assert monitor["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items(), pod["metadata"]
+        ports = {port["name"]: port["containerPort"] for port in pod["spec"]["containers"][0]["ports"]}
+        assert group["rayStartParams"]["metrics-export-port"] == str(ports[endpoint["port"]]), ports
+        admitted = {port["port"] for rule in by_kind["NetworkPolicy"]["spec"]["ingress"]
+                    for port in rule.get("ports", [])}
+        assert {ports["serve"], ports[endpoint["port"]]} <= admitted, admitted
+        assert scrape["staticConfigs"] == [{"targets": [
+            f"{service['metadata']['name']}-serve-svc:{ports['serve']}"]}], scrape["staticConfigs"]
+    assert scrape["metricsPath"] in described
+    assert scrape["authorization"]["type"] == "Bearer" and set(scrape["authorization"]["credentials"]) == {
+        "name", "key"}
+
+
 def main():
     root = pathlib.Path(sys.argv[1])
     folder = root / "deploy" / "kubernetes"
     files = sorted(folder.glob("*.yaml"))
     documents = [one for file in files for one in yaml.safe_load_all(file.read_text())]
     kinds = {document["kind"] for document in documents}
-    assert {"Deployment", "Service", "ScaledObject", "RayService"} <= kinds, kinds
+    assert {"Deployment", "Service", "ScaledObject", "RayService", "PodMonitor"} <= kinds, kinds
     by_kind = {document["kind"]: document for document in documents}
 
     container = by_kind["Deployment"]["spec"]["template"]["spec"]["containers"][0]
@@ -100,6 +131,7 @@ def main():
     claims = {one["metadata"]["name"]: one["spec"]["accessModes"] for one in documents
               if one["kind"] == "PersistentVolumeClaim"}
     pods = list(check_ray(root, by_kind["RayService"], claims))
+    check_monitors(by_kind, pods, described)
 
     validator = root / "build" / "python" / "bin" / "kubernetes-validate"
     if not validator.exists():
@@ -107,7 +139,7 @@ def main():
         return 77
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as known:
         # What Kubernetes itself does not know was checked above.
-        foreign = ("keda.sh/", "ray.io/")
+        foreign = ("keda.sh/", "ray.io/", "monitoring.coreos.com/")
         yaml.safe_dump_all(pods + [one for one in documents
                                    if not one["apiVersion"].startswith(foreign)], known)
         known.flush()

@@ -18,11 +18,13 @@ PATIENCE_S = 150
 class Load:
     """Clients that send events with keys, again when they are refused, until they are stopped.
 
-    Each has one request under way. ``acknowledged`` counts events, ``failed`` requests.
+    Each has one request under way, and pauses between two, so that what is begun meanwhile gets a processor.
+    ``acknowledged`` counts events, ``failed`` requests.
     """
 
-    def __init__(self, base: str, clients: int = 4, events: int = 1):
+    def __init__(self, base: str, clients: int = 4, events: int = 1, pause_s: float = .02):
         self.events = events  # of a request
+        self.pause_s = pause_s
         self.name = secrets.token_hex(4)  # of its keys
         self.port = urllib.parse.urlsplit(base).port
         self.stop = threading.Event()
@@ -47,6 +49,7 @@ class Load:
                 time.sleep(.05)
             with self.lock:
                 self.slowest_s = max(self.slowest_s, time.monotonic() - begin)
+            self.stop.wait(self.pause_s)
 
     def send(self, lines: str, key: str) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
@@ -69,6 +72,13 @@ class Load:
             return False
         finally:
             connection.close()
+
+    def more(self, events: int) -> None:
+        """Waits until so many more events are acknowledged."""
+        wanted, until = self.acknowledged + events, time.monotonic() + PATIENCE_S
+        while self.acknowledged < wanted:
+            assert time.monotonic() < until, (wanted, self.acknowledged, self.failed)
+            time.sleep(.05)
 
     def end(self) -> None:
         self.stop.set()

@@ -24,9 +24,9 @@ def test_deploying_again_renews_who_goes_by_what_changed_and_fails_no_request(cl
     limits["user"]["messages"]["burst"] = 17
     assert ask(base, "/ml/limits", {"policies": limits}, "PUT")[0] == 200
     load = Load(base)
-    time.sleep(1)
+    load.more(100)
     deploy(settings, models=definitions, snapshot_s=.9)
-    time.sleep(2)
+    load.more(200)
     load.end()
     after = about(cluster, settings)
     with capsys.disabled():
@@ -42,7 +42,7 @@ def test_deploying_again_renews_who_goes_by_what_changed_and_fails_no_request(cl
     assert ask(base, "/ml/models/churn")[0] == 200
     # The same once more changes nothing; other owners or another folder are refused.
     assert ensure(settings) == []
-    for wrong in ({"owners": 2}, {"folder": "/tmp/elsewhere"}):
+    for wrong in ({"owners": 3}, {"folder": "/tmp/elsewhere"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             ensure(settings | wrong)
 

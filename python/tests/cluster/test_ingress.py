@@ -7,6 +7,7 @@ import types
 
 import pytest
 import ray
+from conftest import PROJECT
 from starlette.requests import Request
 
 from liminal import _owner, serve
@@ -186,6 +187,62 @@ def test_the_same_file_as_another_version_is_answered_here(model_server, good, c
         made._look()
         assert json.loads(predicted(made, "good")[2])["version"] == 5
     assert made._counted == [{"by": "copy"}] * 2 and not capsys.readouterr().out
+
+
+LIBRARY = PROJECT / "build/lib/libonnxruntime.so"
+
+
+def test_a_champion_of_others_is_computed_by_the_library_that_is_named(tmp_path, monkeypatch):
+    if not LIBRARY.exists():
+        pytest.skip(f"{LIBRARY} is not there (tools/install)")
+    monkeypatch.syspath_prepend(str(PROJECT / "tests/models"))
+    import onnx_file
+
+    keeper = serve._engine.Service(serve.Engine(), folder=str(tmp_path), models="apart", onnxruntime=str(LIBRARY))
+    version = keeper.add_model("anomaly_detection", onnx_file.network([.2, 0, 0, 0], -8))
+    file = (tmp_path / "models" / f"anomaly_detection-{version}.onnx").read_bytes()
+    server = serve._engine.Service(serve.Engine(), models="copies", onnxruntime=str(LIBRARY), threads=2)
+    assert server.take_copies([("anomaly_detection", version, sha256_of(file), file)]) == []
+    row = dict.fromkeys(("messages_per_minute", "avg_message_size", "error_rate", "rate_limit_violations"), 0)
+    status, _, body = server.handle(
+        "POST", "/ml/models/predict", [(b"host", b"localhost"), (b"content-type", b"application/json")],
+        json.dumps({"model_name": "anomaly_detection", "features": row | {"messages_per_minute": 60}}).encode(),
+        "", True)
+    assert status == 200 and json.loads(body)["prediction"] == pytest.approx(1 / (1 + 2.718281828 ** -4), abs=1e-5)
+
+
+def test_what_models_of_others_cannot_be_computed_with_is_told_at_once():
+    def copies(**given):
+        return serve._engine.Service(serve.Engine(), models="copies", **given)
+
+    with pytest.raises(RuntimeError, match="/nowhere/lib.so"):
+        copies(onnxruntime="/nowhere/lib.so")
+    for wrong, named in (({"provider": "gpu"}, "provider: must be cpu, cuda or tensorrt"), ({"threads": 0}, "threads")):
+        with pytest.raises(ValueError, match=named):
+            copies(**wrong)
+        with pytest.raises(ValueError, match=named):
+            serve.settings_of(wrong)
+    if LIBRARY.exists():
+        with pytest.raises(RuntimeError, match="does not offer cuda, only: cpu"):
+            copies(onnxruntime=str(LIBRARY), provider="cuda")
+
+
+def test_the_library_is_that_of_the_python_package_unless_another_is_named(tmp_path, monkeypatch):
+    held = tmp_path / "onnxruntime/capi/libonnxruntime.so.1.24.4"
+    held.parent.mkdir(parents=True)
+    held.touch()
+    (tmp_path / "onnxruntime/__init__.py").touch()
+    assert _owner.onnxruntime_of({"onnxruntime": "/a/file.so"}) == "/a/file.so"
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert _owner.onnxruntime_of({"onnxruntime": ""}) == str(held)
+
+
+def test_strangers_are_not_answered_without_a_token():
+    for token, host in (("s3cret", "0.0.0.0"), ("", "127.0.0.1"), ("", "::1"), ("", "localhost")):
+        serve.refuse_strangers(token, host)
+    for host in ("0.0.0.0", "::", "192.0.2.1", None):
+        with pytest.raises(ValueError, match="token: is needed"):
+            serve.refuse_strangers("", host)
 
 
 def test_what_is_for_batches_is_asked_of_the_actor_of_models(model_server, good):

@@ -108,6 +108,44 @@ def policies(owner, headers=LOCAL):
     return json.loads(body)["policies"]
 
 
+def audit_log(owner, headers=LOCAL):
+    status, _, body = owner.ask("GET", "/ml/audit", headers, b"", "127.0.0.1", True)
+    assert status == 200, body
+    return json.loads(body)["entries"]
+
+
+def test_what_is_said_of_an_alert_is_told_to_the_other_owners_once(owner_of, monkeypatch):
+    told = []
+
+    class Named:
+        def __init__(self, settings, part):
+            self.part = part
+
+        def call(self, method, *arguments):
+            told.append((self.part, method, *arguments))
+            if self.part == "owner-01":
+                raise _actors.Gone(self.part)
+
+    monkeypatch.setattr(_owner, "Named", Named)
+    owner = owner_of(owners=3)
+    user = next(name for name in map(str, range(100)) if _engine.shard_of(name) % 3 == 0)
+    now = 1_800_000_000.0
+    owner.tick(now)
+    lines = "\n".join(json.dumps({"user_id": user, "kind": "message", "timestamp": now + i / 500})
+                      for i in range(400))
+    _, batches = _engine.Service(liminal.Engine()).route_events(
+        "POST", "/ml/events", LOCAL[:1] + [(b"content-type", b"application/x-ndjson")], lines.encode(), "", True, 3)
+    owner.track(batches[0])
+    owner.tick(now + 1)
+    [alert, *_] = owner._engine.recent_anomalies(min_severity="low")
+    path = f"/ml/anomalies/{alert['id']}/feedback"
+    for verdict in ("false_positive", "expected", "false_positive"):
+        status, _, body = owner.ask("POST", path, LOCAL, json.dumps({"verdict": verdict}).encode(), "127.0.0.1", True)
+        assert status == 200, body
+    assert told == [(part, "count_feedback", alert["type"], "false_positive") for part in ("owner-01", "owner-02")]
+    assert [one["action"] for one in audit_log(owner)] == ["feedback"] * 3
+
+
 @pytest.mark.parametrize("token", ["", "s3cret"])
 def test_limits_that_were_set_outlive_an_owner(owner_of, token):
     headers = [*LOCAL, (b"authorization", b"Bearer " + token.encode())] if token else LOCAL
@@ -121,6 +159,8 @@ def test_limits_that_were_set_outlive_an_owner(owner_of, token):
     assert policies(second, headers) == wanted
     third = owner_of(token=token)
     assert policies(third, headers) == wanted
+    # That they were put back is nothing that somebody did.
+    assert [one["action"] for one in audit_log(third, headers)] == ["limits.set"]
     # Who deploys with another mode means it; the rest stays.
     assert policies(owner_of(token=token, mode="enforce"), headers) == {**wanted, "mode": "enforce"}
 

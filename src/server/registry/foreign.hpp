@@ -29,7 +29,8 @@ class ForeignRuntime {
  public:
   explicit ForeignRuntime(ForeignOptions options) : options_(std::move(options)) {}
 
-  /// Whether there is an ONNX Runtime, which else `open` says for each model.
+  /// Whether there is an ONNX Runtime that computes with the provider, which else `open` says for
+  /// each model.
   [[nodiscard]] learn::Asked<void> ready() const;
 
   /// A model of a file, asked for rows of `metadata.features`. It is tried on a few rows first.

@@ -46,6 +46,20 @@ TEST(ForeignRuntime, IsNotNeededForWhatTheCoreComputes) {
             ErrorCode::kMalformed);
 }
 
+TEST(ForeignRuntime, IsReadyWhereTheLibraryOffersTheProvider) {
+  const auto library = onnxruntime::Library::open_usual();
+  if (!library) GTEST_SKIP() << library.error().text;
+  EXPECT_TRUE(ForeignRuntime({}).ready());
+  EXPECT_THAT(ForeignRuntime({.library = "/nowhere/libonnxruntime.so"}).ready().error().text,
+              HasSubstr("/nowhere/libonnxruntime.so"));
+  if ((*library)->providers().size() > 1) GTEST_SKIP() << "it offers more than the CPU";
+  const auto refused =
+      ForeignRuntime({.library = {}, .provider = onnxruntime::Provider::kCuda}).ready();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(refused.error().text, HasSubstr("does not offer cuda, only: cpu"));
+}
+
 /// With the library; says so and skips where there is none.
 struct Foreign : testing::Test {
   files::PosixFileSystem system;
