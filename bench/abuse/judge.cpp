@@ -119,16 +119,8 @@ class Judge {
     if (second != second_) exchange(event.t);
     second_ = second;
     const SteadyTime now = time(event.t);
-    const std::string channel_text = std::to_string(event.channel);
-    const traffic::Name channel{channel_text};
-    traffic::Event seen;
-    seen.user = traffic::Name{event.user};
-    seen.address = traffic::Name{event.address};
-    if (event.channel != 0) seen.channels = {&channel, 1};
-    seen.kind = event.kind;
-    seen.error = event.error;
-    seen.bytes = event.bytes;
-    if (event.content != 0) seen.content_hash = mix64(event.content);
+    const learn::EngineEvent as_taken(event, {});
+    const traffic::Event& seen = as_taken.get();
     names_.emplace(seen.user.hash, event.user);
     User& user = users_[event.user];
     user.features.learn(event);

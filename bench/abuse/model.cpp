@@ -16,6 +16,8 @@ namespace {
 
 using engine::Champion;
 
+constexpr Duration kBegin = std::chrono::hours{24 * 365 * 50};
+
 /// Gives a trace to the engine; `each` sees what every event brought about.
 void play(const Trace& trace,
           const detect::Options& detect,
@@ -28,18 +30,7 @@ void play(const Trace& trace,
   engine.use(std::move(champion), effects);
   for (const TraceEvent& event : trace) {
     effects.clear();
-    const std::string channel_text = std::to_string(event.channel);
-    const traffic::Name channel{channel_text};
-    traffic::Event seen;
-    seen.user = traffic::Name{event.user};
-    seen.address = traffic::Name{event.address};
-    if (event.channel != 0) seen.channels = {&channel, 1};
-    seen.kind = event.kind;
-    seen.error = event.error;
-    seen.bytes = event.bytes;
-    if (event.content != 0) seen.content_hash = mix64(event.content);
-    seen.time = EventTime{std::chrono::hours{24 * 365 * 50} + from_seconds(event.t)};
-    engine.feed(seen, effects);
+    engine.feed(learn::EngineEvent(event, kBegin).get(), effects);
     each(event, effects);
   }
 }

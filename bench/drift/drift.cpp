@@ -43,6 +43,8 @@ double score_of(std::span<const float> row) {
   return 1 / (1 + std::exp(3 - .2 * sum));
 }
 
+constexpr Duration kBegin = std::chrono::hours{24 * 365 * 50};
+
 /// The feature rows that the engine makes of a trace.
 std::vector<Row> rows_of(const bench::Trace& trace, std::uint64_t number) {
   std::vector<Row> rows;
@@ -50,18 +52,7 @@ std::vector<Row> rows_of(const bench::Trace& trace, std::uint64_t number) {
   engine::Effects effects;
   for (const bench::TraceEvent& event : trace) {
     effects.clear();
-    const std::string channel_text = std::to_string(event.channel);
-    const traffic::Name channel{channel_text};
-    traffic::Event seen;
-    seen.user = traffic::Name{event.user};
-    seen.address = traffic::Name{event.address};
-    if (event.channel != 0) seen.channels = {&channel, 1};
-    seen.kind = event.kind;
-    seen.error = event.error;
-    seen.bytes = event.bytes;
-    if (event.content != 0) seen.content_hash = mix64(event.content);
-    seen.time = EventTime{std::chrono::hours{24 * 365 * 50} + from_seconds(event.t)};
-    engine.feed(seen, effects);
+    engine.feed(learn::EngineEvent(event, kBegin).get(), effects);
     for (const traffic::FeatureRow& row : effects.rows)
       rows.push_back({event.t,
                       hash64(row.user) ^ mix64(number),

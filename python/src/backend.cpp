@@ -247,7 +247,10 @@ void EngineBackend::user(std::string user, Done<api::UserView> done) {
     return api::user_view(engine.shard_of_user(user), user, engine.settings()->options.limits);
   });
   constexpr std::size_t kAlertsShown = 20;
-  if (view) view->alerts = engine_->alerts(kAlertsShown, traffic::Severity::kLow, user);
+  if (view) {
+    view->alerts = engine_->alerts(kAlertsShown, traffic::Severity::kLow, user);
+    if (models_ != nullptr) view->group = models_->group_of(view->features);
+  }
   give(done, std::move(view));
 }
 

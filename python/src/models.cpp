@@ -7,6 +7,7 @@
 #include "core/features/recent_features.hpp"
 #include "core/traffic/codec.hpp"
 #include "server/training/begin.hpp"
+#include "server/training/foretold.hpp"
 #include "server/training/report_page.hpp"
 
 namespace liminal::python {
@@ -181,6 +182,15 @@ std::vector<std::string> ModelsOf::names() const {
   std::vector<std::string> names;
   for (const learn::ModelState& state : registry_->models()) names.push_back(state.definition.name);
   return names;
+}
+
+std::optional<learn::UserGroup> ModelsOf::group_of(const traffic::Features& features) const {
+  const std::string model(learn::kUserBehavior);
+  const auto champion = registry_->champion(model);
+  if (!champion) return std::nullopt;
+  auto group = training::group_of(*registry_->definition(model), *champion->scorer, features);
+  if (group) group->version = champion->version;
+  return group;
 }
 
 api::Check ModelsOf::check() const {

@@ -112,6 +112,8 @@ class ModelsOf final : public api::ModelsPort {
 
   [[nodiscard]] std::vector<std::string> names() const;
   [[nodiscard]] std::size_t unfinished_jobs() const { return jobs_->unfinished(); }
+  /// The group of a user of these features; none: no champion says anything of it.
+  [[nodiscard]] std::optional<learn::UserGroup> group_of(const traffic::Features& features) const;
   /// Whether all champions that there should be answer.
   [[nodiscard]] api::Check check() const;
   void add_metrics(prometheus::Snapshot& out) const;

@@ -25,7 +25,8 @@ constexpr std::chrono::milliseconds kLook{500};
 struct TrainArguments {
   ClientOptions server;
   std::vector<std::string> names;
-  bool all = false, detach = false, keep = false, unsupervised = false, leave_out = false;
+  bool all = false, detach = false, keep = false, unsupervised = false, leave_out = false,
+       injected = false;
   std::string source, file, trainer;
   std::optional<double> budget_s;
   std::optional<std::uint32_t> fits_max;
@@ -73,6 +74,7 @@ json wish(const TrainArguments& arguments, const std::string& name) {
   if (arguments.keep) body["auto_deploy"] = false;
   if (arguments.unsupervised) body["unsupervised"] = true;
   if (arguments.leave_out) body["leave_out_incidents"] = true;
+  if (arguments.injected) body["injected_abuse"] = true;
   return body;
 }
 
@@ -246,6 +248,7 @@ void add_train_call(CLI::App& models, Run& chosen) {
   verb->add_flag("--keep", own->keep, "As challenger, however good it is");
   verb->add_flag("--unsupervised", own->unsupervised, "Learn what is usual, without labels");
   verb->add_flag("--leave-out-incidents", own->leave_out, "Not from rows that abuse spoilt");
+  verb->add_flag("--injected-abuse", own->injected, "From abuse that nobody committed, too");
   verb->add_flag("--detach", own->detach, "Do not wait for the end");
   verb->footer(
       "\nWaits for the end and says what came of each, and why; what is interrupted goes on in "

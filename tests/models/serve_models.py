@@ -2,12 +2,14 @@
 """Models of a running server from outside: traffic in, feedback, training, prediction, rollback,
 experiments, and SIGKILL in between.
 
-  serve_models.py LIMINAL [--seed N] [--kills N]
+  serve_models.py LIMINAL [--seed N] [--changes N] [--kills N] [--training-kills N]
+  serve_models.py LIMINAL --first N [--injected]
 
 Posts an hour of real chat (../shared/data/chat beside the project; without it made-up chat, which is
 said) with abuse injected, judges some alerts, trains `anomaly_detection`, asks it in both protocols,
 changes the champion under load, and kills the server during a training and during promotions: whatever
-was acknowledged must be there after the next start. Needs nothing but Python's own library.
+was acknowledged must be there after the next start. With --first only the first training, of so many
+seeds, and what came of it. Needs nothing but Python's own library.
 """
 import argparse
 import http.client
@@ -30,11 +32,13 @@ PATIENCE_S = 240
 
 class Server:
     def __init__(self, program, data, *flags):
+        begun = time.monotonic()
         self.process = subprocess.Popen(
             [program, "serve", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--data", data,
              *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         line = self.process.stdout.readline()
         assert READY.match(line), f"not ready: {line!r}"
+        self.ready_s = time.monotonic() - begun
         host, port = READY.match(line).groups()
         self.api = (host, int(port))
         self.connection = http.client.HTTPConnection(*self.api, timeout=60)
@@ -175,37 +179,62 @@ def check_predictions(server):
     predict(server, 404, version=99)
 
 
-def swap_under_load(server):
-    """No request fails while the champion changes, and each answer is of one version, whole."""
-    expected = {version: predict(server, version=version)["prediction"] for version in (1, 2)}
-    stop, answers, wrong = threading.Event(), [0], []
+def quantiles(seconds):
+    ordered = sorted(seconds)
+    at = [ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (.5, .99, 1)]
+    return "p50 {:.2f}, p99 {:.2f}, slowest {:.1f} ms".format(*(1000 * one for one in at))
 
-    def asker():
-        own = http.client.HTTPConnection(*server.api, timeout=60)
+
+class Askers:
+    """Two clients that ask for predictions one after another, and note what came and when."""
+
+    def __init__(self, server, expected):
+        self.server, self.expected = server, expected
+        self.stop, self.took, self.wrong = threading.Event(), [], []
+        self.threads = [threading.Thread(target=self.ask) for _ in range(2)]
+
+    def ask(self):
+        own = http.client.HTTPConnection(*self.server.api, timeout=60)
         body = json.dumps({"model_name": MODEL, "features": row()})
-        while not stop.is_set():
+        while not self.stop.is_set():
+            begun = time.monotonic()
             own.request("POST", "/ml/models/predict", body, {"Content-Type": "application/json"})
             answer = own.getresponse()
             said = json.loads(answer.read())
-            if answer.status != 200 or said["prediction"] != expected[said["version"]]:
-                wrong.append((answer.status, said))
-            answers[0] += 1
+            self.took.append(time.monotonic() - begun)
+            if answer.status != 200 or said["prediction"] != self.expected[said["version"]]:
+                self.wrong.append((answer.status, said))
 
-    threads = [threading.Thread(target=asker) for _ in range(2)]
-    for thread in threads:
-        thread.start()
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def swap_under_load(server, changes):
+    """No request fails while the champion changes, and each answer is of one version, whole."""
+    expected = {version: predict(server, version=version)["prediction"] for version in (1, 2)}
+    with Askers(server, expected) as calm:
+        time.sleep(.5)
     took = []
-    for i in range(20):
-        begun = time.monotonic()
-        server.ask("POST", f"/ml/models/{MODEL}/load", 200, {"version": 1 + i % 2})
-        assert predict(server)["version"] == 1 + i % 2
-        took.append(time.monotonic() - begun)
-    stop.set()
-    for thread in threads:
-        thread.join()
+    with Askers(server, expected) as asked:
+        for i in range(changes):
+            begun = time.monotonic()
+            server.ask("POST", f"/ml/models/{MODEL}/load", 200, {"version": 1 + i % 2})
+            assert predict(server)["version"] == 1 + i % 2
+            took.append(time.monotonic() - begun)
+    wrong = calm.wrong + asked.wrong
     assert not wrong, wrong[:3]
-    print(f"20 changes of the champion, the slowest {max(took):.3f} s until the next answer was its "
-          f"own, under {answers[0]} predictions: none failed")
+    print(f"{changes} changes of the champion under {len(asked.took)} predictions of two clients: none "
+          f"failed or was of neither version\n"
+          f"  from a change's call to the next answer of its own: {quantiles(took)}\n"
+          f"  a prediction, calm:           {quantiles(calm.took)}\n"
+          f"  a prediction during changes:  {quantiles(asked.took)}")
     assert max(took) < 1, took
 
 
@@ -238,25 +267,30 @@ def intact(data):
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",), name
 
 
-def kill_while_training(program, data, server):
-    before = model(server)
-    job = server.ask("POST", "/ml/models/train", 202,
-                     {"model_name": MODEL, "data_source": "store", "time_budget_s": 600})["job_id"]
-    while server.ask("GET", f"/ml/jobs/{job}")["state"] != "running":
-        time.sleep(.02)
-    time.sleep(.5)
-    server.kill()
-    intact(data)
-    server = Server(program, data)
-    view = server.ask("GET", f"/ml/jobs/{job}")
-    assert view["state"] == "failed" and "interrupted" in view["problem"], view
-    assert model(server) == before, "versions or aliases changed"
-    server.ask("GET", "/readyz?verbose")
+def kill_while_training(program, data, server, random_, rounds):
+    ready = []
+    for _ in range(rounds):
+        before = model(server)
+        job = server.ask("POST", "/ml/models/train", 202, {"model_name": MODEL, "data_source": "store",
+                                                           "time_budget_s": 600})["job_id"]
+        while server.ask("GET", f"/ml/jobs/{job}")["state"] != "running":
+            time.sleep(.02)
+        time.sleep(random_.uniform(0, 1))
+        server.kill()
+        intact(data)
+        server = Server(program, data)
+        ready.append(server.ready_s)
+        view = server.ask("GET", f"/ml/jobs/{job}")
+        assert view["state"] == "failed" and "interrupted" in view["problem"], view
+        assert model(server) == before, "versions or aliases changed"
+        server.ask("GET", "/readyz?verbose")
+    print(f"{rounds} kills during trainings: jobs found interrupted, versions and aliases as before; "
+          f"ready again: {quantiles(ready)}")
     return server
 
 
 def kill_while_promoting(program, data, server, random_, rounds):
-    acknowledged = 0
+    acknowledged, ready = 0, []
     history = server.ask("GET", f"/ml/models/{MODEL}/history?limit=1000")["count"]
     for _ in range(rounds):
         last, under_way = [model(server)["champion"]], [None]
@@ -286,13 +320,15 @@ def kill_while_promoting(program, data, server, random_, rounds):
         thread.join()
         intact(data)
         server = Server(program, data)
+        ready.append(server.ready_s)
         found = model(server)["champion"]
         assert found in (last[0], under_way[0]), (found, last, under_way)
         assert predict(server)["version"] == found
         acknowledged += count[0]
     lines = server.ask("GET", f"/ml/models/{MODEL}/history?limit=1000")["count"]
     assert lines == 1000 or lines >= history + acknowledged, (lines, history, acknowledged)
-    print(f"{rounds} kills during promotions, {acknowledged} acknowledged: none is lost")
+    print(f"{rounds} kills during promotions, {acknowledged} acknowledged: none is lost; ready again: "
+          f"{quantiles(ready)}")
     return server
 
 
@@ -320,8 +356,12 @@ def check_calls(program, server):
     assert code == 0 and out.startswith("<!doctype html>"), out[:80]
     code, out, _ = command(program, "models", "load", "user_behavior", "--version", "1", *api)
     assert code == 0 and "version 1 of user_behavior is champion" in out, out
+    group = server.ask("GET", "/ml/users/abuser1")["group"]
+    assert group["version"] == 1 and group["cluster"] >= 0 and group["distance"] >= 0, group
+    assert group["description"], group
     code, out, _ = command(program, "models", "unload", "user_behavior", *api)
     assert code == 0 and "no champion" in out, out
+    assert server.ask("GET", "/ml/users/abuser1")["group"] is None
     code, out, _ = command(program, "experiments", "begin", MODEL, "--challenger", "3", *api)
     assert code == 0 and "3: running" in out, out
     number = out.split()[1]
@@ -335,9 +375,47 @@ def check_calls(program, server):
     assert code == 1 and "nobody listens" in err, err
 
 
-def check_commands(program, data, running):
+def check_load(program, data, random_):
+    """The champion of load_prediction says, a minute after another, what comes in five."""
+    folder = pathlib.Path(data) / "training"
+    folder.mkdir(exist_ok=True)
+    with (folder / "load.csv").open("w") as file:
+        file.write("messages_per_minute,connection_duration,channels_count,messages_per_second_in_5_minutes\n")
+        for _ in range(400):
+            load = random_.uniform(0, 6000)
+            file.write(f"{load},{random_.uniform(0, 100)},2,{10 + load / 60 + random_.gauss(0, 1)}\n")
+    server = Server(program, data, "--time-scale", "60")
+    wish = {"model_name": "load_prediction", "data_source": "file", "file": "load.csv", "fits_max": 8}
+    job = server.ask("POST", "/ml/models/train", 202, wish)["job_id"]
+    end = time.monotonic() + 60
+    while (view := server.ask("GET", f"/ml/jobs/{job}"))["state"] in ("queued", "running"):
+        assert time.monotonic() < end, view
+        time.sleep(.1)
+    assert view["state"] == "succeeded", view
+    server.ask("POST", "/ml/models/load_prediction/load", 200, {"version": 1})
+    said = None
+    while said is None or said["version"] != 1:
+        assert time.monotonic() < end, "nothing is foretold"
+        said = server.ask("GET", "/ml/status")["model_manager"]["load_prediction"]
+        time.sleep(.1)
+    # Nobody sends anything: ten messages a second are what the table says follows.
+    assert 0 <= said["low"] < said["messages_per_second"] < said["high"] < 60, said
+    print(f"load_prediction in status: {said}")
+    server.stop()
+
+
+def check_commands(program, data, running, answers):
     code, out, _ = command(program, "models", "list", "--data", data)
     assert code == 0 and MODEL in out and "champion" in out, out
+    rows = pathlib.Path(data) / "rows.csv"
+    rows.write_text(",".join(row()) + "\n" + ",".join(str(one) for one in row().values()) + "\n")
+    for version in (1, 2):
+        code, out, err = command(program, "predict", MODEL, str(rows), "--version", str(version), "--data", data)
+        assert code == 0 and out.startswith("prediction,probability\n"), (code, out, err)
+        said = float(out.splitlines()[1].split(",")[1])
+        assert abs(said - answers[version]) < 1e-6, (said, answers)
+    code, out, err = command(program, "predict", MODEL, str(rows), "--version", "99", "--data", data)
+    assert code == 1 and not out and "99" in err, (out, err)
     code, out, _ = command(program, "models", "history", MODEL, "--data", data)
     assert code == 0 and "champion" in out, out
     code, out, err = command(program, "models", "load", MODEL, "--version", "2", "--data", data)
@@ -347,12 +425,38 @@ def check_commands(program, data, running):
     assert code == 0 and MODEL in out, out
 
 
+def first_trainings(program, seeds, injected):
+    """What comes of the first training of an hour's traffic, by one call."""
+    promoted = 0
+    for seed in range(1, seeds + 1):
+        random_ = random.Random(seed)
+        with tempfile.TemporaryDirectory() as data:
+            server = Server(program, data)
+            post_traffic(server, random_)
+            judge_alerts(server)
+            result = train(server, fits_max=12, injected_abuse=injected)["result"]
+            report = server.ask("GET", f"/ml/models/{MODEL}/versions/1/report")
+            promoted += result["alias"] == "champion"
+            print(f"seed {seed}: {result['alias']}; {report['split']['how']}; {report['held_out']}; "
+                  f"flood {predict(server, version=1, features=row(messages_per_minute=800))['prediction']:.2f}; "
+                  f"{'; '.join(result['reasons'])}", flush=True)
+            server.stop()
+    print(f"{promoted} of {seeds} first trainings gave a champion")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--changes", type=int, default=20)
     parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--training-kills", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--injected", action="store_true")
     arguments = parser.parse_args()
+    if arguments.first:
+        first_trainings(arguments.program, arguments.first, arguments.injected)
+        return
     random_ = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as data:
         server = Server(arguments.program, data)
@@ -369,15 +473,20 @@ def main():
         report = server.ask("GET", f"/ml/models/{MODEL}/versions/1/report")
         print("split:", report["split"], "held out:", report["held_out"], "judged:",
               report["judged_by_people"], "without:", report["without_rule_features"])
-        second = train(server, fits_max=12, seed=2, auto_deploy=False)
+        second = train(server, fits_max=12, seed=2, auto_deploy=False, injected_abuse=True)
         assert second["state"] == "succeeded" and second["result"]["alias"] == "challenger", second
+        data_of = [server.ask("GET", f"/ml/models/{MODEL}/versions/{version}/report")["data"]
+                   for version in (1, 2)]
+        assert "injected_rows" not in data_of[0], data_of
+        assert data_of[1]["injected_rows"] > 60 and abs(data_of[1]["injected_weight"] - .1) < 1e-6, data_of
         if model(server)["champion"] is None:
             server.ask("POST", f"/ml/models/{MODEL}/load", 200, {"version": 1})
         check_predictions(server)
         path = check_experiment(server)
         assert server.ask("DELETE", path)["state"] == "stopped"
-        swap_under_load(server)
-        check_commands(arguments.program, data, running=True)
+        swap_under_load(server, arguments.changes)
+        answers = {version: predict(server, version=version)["prediction"] for version in (1, 2)}
+        check_commands(arguments.program, data, True, answers)
         check_calls(arguments.program, server)
         status = server.ask("GET", "/ml/status")["model_manager"]
         assert MODEL in status["models"] and status["jobs"] == 0, status
@@ -386,10 +495,12 @@ def main():
         assert 'liminal_inference_seconds_count{model="anomaly_detection"}' in metrics
         checks = {one["name"]: one for one in server.ask("GET", "/readyz?verbose")["checks"]}
         assert checks["champions"]["ok"], checks
-        server = kill_while_training(arguments.program, data, server)
+        server = kill_while_training(arguments.program, data, server, random_,
+                                     arguments.training_kills)
         server = kill_while_promoting(arguments.program, data, server, random_, arguments.kills)
         server.stop()
-        check_commands(arguments.program, data, running=False)
+        check_commands(arguments.program, data, False, answers)
+        check_load(arguments.program, data, random_)
     print("done")
 
 

@@ -221,6 +221,8 @@ void ServerBackend::user(std::string user, Done<api::UserView> done) {
         read<api::UserView>(question->done, [this, question]() -> Result<api::UserView> {
           auto alerts = parts_.store.alerts({.limit = 20, .user = question->user});
           if (alerts) question->view.alerts = std::move(*alerts);
+          if (parts_.models != nullptr)
+            question->view.group = parts_.models->group_of(question->view.features);
           return std::move(question->view);
         });
       });
@@ -363,6 +365,7 @@ void ServerBackend::status(Done<api::Status> done) {
         if (parts_.models != nullptr) {
           status.models = parts_.models->names();
           status.jobs = parts_.models->unfinished_jobs();
+          status.load = parts_.models->load_forecast();
         }
         const Duration now = std::chrono::steady_clock::now().time_since_epoch();
         if (const auto upstreams = parts_.gateways.upstreams()) {

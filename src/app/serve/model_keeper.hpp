@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -98,6 +99,10 @@ class ModelKeeper final : public api::ModelsPort {
 
   [[nodiscard]] std::vector<std::string> names() const;
   [[nodiscard]] std::size_t unfinished_jobs() const;
+  /// What is said of the load in five minutes; none: no champion says anything of it.
+  [[nodiscard]] std::optional<learn::LoadForecast> load_forecast() const;
+  /// The group of a user of these features; none likewise. Does not wait.
+  [[nodiscard]] std::optional<learn::UserGroup> group_of(const traffic::Features& features) const;
   /// Whether all champions that there should be answer.
   [[nodiscard]] api::Check check() const;
   void add_metrics(prometheus::Snapshot& out) const;
@@ -127,6 +132,7 @@ class ModelKeeper final : public api::ModelsPort {
             std::string detail);
   void observe_traffic();
   void observe_minute();
+  void foretell(const learn::MinuteTotal& total);
   void keep_minutes(std::int64_t first, std::int64_t count, std::uint64_t messages);
 
   const Parts parts_;
@@ -142,6 +148,8 @@ class ModelKeeper final : public api::ModelsPort {
   SteadyTime observed_{};               ///< feature rows up to here; of the working thread
   std::optional<std::int64_t> minute_;  ///< that is being counted; of the thread of `second`
   std::uint64_t messages_before_ = 0;
+  mutable std::mutex foretold_mutex_;
+  std::optional<learn::LoadForecast> foretold_;  ///< from the last minute
   std::unique_ptr<registry::Jobs> jobs_;
   std::unique_ptr<registry::Learning> learning_;
   std::unique_ptr<BlockingThread> work_ = std::make_unique<BlockingThread>();

@@ -6,6 +6,7 @@
 
 #include "app/serve/model_keeper.hpp"
 #include "core/base/hash.hpp"
+#include "server/training/foretold.hpp"
 #include "server/training/incidents.hpp"
 #include "server/training/ranking.hpp"
 
@@ -110,14 +111,42 @@ void ModelKeeper::observe_traffic() {
   learning_->second();
 }
 
-/// The newest minute for which `load_prediction` is asked, and the one whose truth came.
+std::optional<learn::LoadForecast> ModelKeeper::load_forecast() const {
+  const std::lock_guard lock(foretold_mutex_);
+  // What was said before a pause is not said of now.
+  const bool past = foretold_ && foretold_->time + std::chrono::minutes{1} < parts_.clock.now();
+  return past ? std::nullopt : foretold_;
+}
+
+std::optional<learn::UserGroup> ModelKeeper::group_of(const traffic::Features& features) const {
+  const std::string model(learn::kUserBehavior);
+  const auto champion = registry_->champion(model);
+  if (!champion) return std::nullopt;
+  auto group = training::group_of(*registry_->definition(model), *champion->scorer, features);
+  if (group) group->version = champion->version;
+  return group;
+}
+
+void ModelKeeper::foretell(const learn::MinuteTotal& total) {
+  const std::string model(learn::kLoadPrediction);
+  std::optional<learn::LoadForecast> said;
+  if (const auto champion = registry_->champion(model)) {
+    said = training::load_after(*registry_->definition(model), *champion->scorer, total);
+    if (said) said->version = champion->version;
+  }
+  const std::lock_guard lock(foretold_mutex_);
+  foretold_ = std::move(said);
+}
+
+/// The newest minute, from which `load_prediction` foretells, and the one whose truth came.
 void ModelKeeper::observe_minute() {
   const std::string model(learn::kLoadPrediction);
-  if (!learning_->watches(model) && !experiments_.runs(model)) return;
   const auto minutes = registry_->with_records([](registry::Records& records) {
     return records.minutes(static_cast<std::size_t>(training::kLoadHorizonMinutes) + 1);
   });
   if (!minutes || minutes->empty()) return;
+  foretell(minutes->back());
+  if (!learning_->watches(model) && !experiments_.runs(model)) return;
   const learn::ModelDefinition& definition = *registry_->definition(model);
   const auto told = training::load_rows(definition, *minutes);
   if (told.table.rows() == 1) {

@@ -1,20 +1,25 @@
 #include <fmt/core.h>
 
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <unordered_map>
 
+#include "app/serve/model_keeper.hpp"
 #include "app/table_file.hpp"
 #include "app/train/train.hpp"
 #include "core/models/scorer.hpp"
 #include "io/csv/number.hpp"
 #include "io/csv/table.hpp"
+#include "io/files/file_system.hpp"
 #include "io/json/value.hpp"
 #include "io/onnx/foreign.hpp"
 #include "io/onnx/read.hpp"
 #include "server/registry/foreign.hpp"
+#include "server/registry/registry.hpp"
 #include "server/training/model_facts.hpp"
 
 namespace liminal::app {
@@ -84,9 +89,7 @@ class PredictRun {
       : arguments_(arguments), out_(out), complaints_(complaints) {}
 
   ExitCode run() {
-    const auto bytes = bytes_of(arguments_.model);
-    if (!bytes) return fail(arguments_.model + ": cannot be read");
-    const auto scorer = scorer_of(*bytes);
+    const auto scorer = arguments_.by_name ? kept_scorer() : scorer_of_file();
     if (!scorer) return fail(arguments_.model + ": " + scorer.error());
     metadata_ = (*scorer)->metadata();
     read_classes();
@@ -105,15 +108,33 @@ class PredictRun {
     return ExitCode::kFailed;
   }
 
-  [[nodiscard]] tl::expected<ScorerPtr, std::string> scorer_of(const std::string& bytes) const {
-    auto described = onnx::description_of(bytes);
+  [[nodiscard]] tl::expected<ScorerPtr, std::string> kept_scorer() const {
+    const auto loaded = load_or_complain(arguments_.configuration);
+    if (!loaded) return tl::unexpected<std::string>("the configuration is wrong");
+    registry::Registry::Options options = registry_options(loaded->configuration);
+    options.read_only = true;
+    if (!arguments_.onnxruntime.empty()) options.foreign.library = arguments_.onnxruntime;
+    files::PosixFileSystem system;
+    const auto registry = registry::Registry::open(system, std::move(options), SteadyTime{});
+    if (!registry) return tl::unexpected(registry.error());
+    std::optional<std::uint32_t> version;
+    if (arguments_.version > 0) version = arguments_.version;
+    const auto served = (*registry)->served(arguments_.model, version);
+    if (!served) return tl::unexpected(served.error().text);
+    return (*served)->scorer;
+  }
+
+  [[nodiscard]] tl::expected<ScorerPtr, std::string> scorer_of_file() const {
+    const auto bytes = bytes_of(arguments_.model);
+    if (!bytes) return tl::unexpected<std::string>("cannot be read");
+    auto described = onnx::description_of(*bytes);
     if (described && *described) {
       const registry::ForeignRuntime runtime({.library = arguments_.onnxruntime});
-      auto opened = runtime.open(bytes, std::move(**described));
+      auto opened = runtime.open(*bytes, std::move(**described));
       if (!opened) return tl::unexpected(opened.error().text);
       return std::move(*opened);
     }
-    auto model = onnx::read(bytes);
+    auto model = onnx::read(*bytes);
     if (!model) {
       const bool foreign = model.error().kind == onnx::Refusal::Kind::kUnsupported;
       return tl::unexpected(
@@ -137,16 +158,16 @@ class PredictRun {
   void write_header() {
     switch (metadata_.task) {
       case Task::kClassification:
-        fmt::print(out_, "prediction,probability\n");
+        fmt::print(kept_.get(), "prediction,probability\n");
         return;
       case Task::kRegression:
-        fmt::print(out_, "prediction\n");
+        fmt::print(kept_.get(), "prediction\n");
         return;
       case Task::kClustering:
-        fmt::print(out_, "cluster,distance\n");
+        fmt::print(kept_.get(), "cluster,distance\n");
         return;
       case Task::kAnomaly:
-        fmt::print(out_, "is_anomaly,score\n");
+        fmt::print(kept_.get(), "is_anomaly,score\n");
         return;
     }
   }
@@ -155,16 +176,16 @@ class PredictRun {
     const bool above = said.score >= static_cast<double>(metadata_.line);
     switch (metadata_.task) {
       case Task::kClassification:
-        fmt::print(out_, "{},{:.9g}\n", classes_[above ? 1 : 0], said.score);
+        fmt::print(kept_.get(), "{},{:.9g}\n", classes_[above ? 1 : 0], said.score);
         return;
       case Task::kRegression:
-        fmt::print(out_, "{:.9g}\n", said.score);
+        fmt::print(kept_.get(), "{:.9g}\n", said.score);
         return;
       case Task::kClustering:
-        fmt::print(out_, "{},{:.9g}\n", said.cluster, said.score);
+        fmt::print(kept_.get(), "{},{:.9g}\n", said.cluster, said.score);
         return;
       case Task::kAnomaly:
-        fmt::print(out_, "{},{:.9g}\n", above ? 1 : 0, said.score);
+        fmt::print(kept_.get(), "{},{:.9g}\n", above ? 1 : 0, said.score);
         return;
     }
   }
@@ -172,6 +193,7 @@ class PredictRun {
   ExitCode answer(csv::Table& table, const std::string& file, const models::Scorer& scorer) {
     const auto columns = FeatureColumns::find(table, metadata_);
     if (!columns) return fail(file + ": " + columns.error());
+    if (!kept_) return fail("the answers cannot be kept: there is no room for a temporary file");
     write_header();
     constexpr std::size_t kBatch = 1024;
     std::vector<float> rows;
@@ -196,14 +218,27 @@ class PredictRun {
         return fail(fmt::format("the model failed to answer ({})", name(done.error().code)));
       for (const models::Prediction& one : said) write(one);
     }
-    if (std::fflush(out_) != 0 || std::ferror(out_) != 0)
-      return fail("the answers could not be written");
-    return ExitCode::kDone;
+    return hand_out() ? ExitCode::kDone : fail("the answers could not be written");
   }
+
+  /// Answers are handed out when all are there: some of them would look like all.
+  bool hand_out() {
+    if (std::fflush(kept_.get()) != 0 || std::ferror(kept_.get()) != 0) return false;
+    std::rewind(kept_.get());
+    std::array<char, 65'536> piece;
+    while (const std::size_t size = std::fread(piece.data(), 1, piece.size(), kept_.get()))
+      if (std::fwrite(piece.data(), 1, size, out_) != size) return false;
+    return std::ferror(kept_.get()) == 0 && std::fflush(out_) == 0;
+  }
+
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
 
   const PredictArguments& arguments_;
   std::FILE* out_;
   std::FILE* complaints_;
+  std::unique_ptr<std::FILE, Close> kept_{std::tmpfile()};
   models::Metadata metadata_;
   std::string classes_[2] = {"0", "1"};
 };
@@ -217,7 +252,12 @@ ExitCode run_predict(const PredictArguments& arguments, std::FILE* out, std::FIL
 void add_predict(CLI::App& parent, Run& chosen) {
   auto* command = parent.add_subcommand("predict", "Ask a model for each row of a file");
   auto arguments = std::make_shared<PredictArguments>();
-  command->add_option("MODEL", arguments->model, "An ONNX file, as `liminal train` writes it")
+  command
+      ->add_option(
+          "MODEL",
+          arguments->model,
+          "An ONNX file, as `liminal train` writes it; with --data or --config the name of "
+          "a model whose champion is there")
       ->required();
   command->add_option("FILE", arguments->file, "Rows as CSV or NDJSON; - is the standard input")
       ->required();
@@ -225,9 +265,16 @@ void add_predict(CLI::App& parent, Run& chosen) {
       "--onnxruntime", arguments->onnxruntime, "The file of ONNX Runtime, for models of others");
   command->footer(
       "\nOne line a row: prediction,probability of classes; prediction of values;\n"
-      "cluster,distance; is_anomaly,score. Columns are found by the features' names.\n"
-      "\n  liminal predict model.onnx rows.csv\n");
-  command->callback([&chosen, arguments] {
+      "cluster,distance; is_anomaly,score. Columns are found by the features' names. When a row\n"
+      "cannot be read nothing is written at all.\n"
+      "\n  liminal predict model.onnx rows.csv\n"
+      "  liminal predict anomaly_detection rows.csv --data /var/lib/liminal\n");
+  command->add_option(
+      "--version", arguments->version, "Of a model by name, instead of the champion");
+  arguments->configuration.add_to(*command);
+  command->callback([&chosen, command, arguments] {
+    for (const char* const option : {"--data", "--config"})
+      arguments->by_name |= command->get_option(option)->count() > 0;
     chosen = [arguments] { return run_predict(*arguments, stdout, stderr); };
   });
 }

@@ -157,6 +157,12 @@ class TrainRun {
                  f.pr_auc,
                  f.brier,
                  f.recall_at_alerts);
+    } else if (loss.lopsided()) {
+      fmt::print(out_,
+                 "pinball loss {:.6g} at {:g}, {:.1f} % of the truth at or below",
+                 f.pinball,
+                 loss.level,
+                 100 * f.at_or_below);
     } else {
       fmt::print(out_, "mean absolute error {:.6g}, root mean square {:.6g}", f.mae, f.rmse);
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/command.hpp"
+#include "app/configuration_options.hpp"
 #include "server/training/csv_table.hpp"
 #include "server/training/table_run.hpp"
 
@@ -43,9 +44,12 @@ struct TrainArguments {
                                    std::FILE* complaints);
 
 struct PredictArguments {
-  std::string model;
+  std::string model;  ///< a file; or a name, of a model of the directory that is configured
   std::string file;
   std::string onnxruntime{};  ///< empty: where it usually is
+  bool by_name = false;
+  std::uint32_t version = 0;  ///< by name; 0: the champion
+  ConfigurationOptions configuration{};
 };
 
 /// Runs `liminal predict`: one CSV line a row to `out`.

@@ -15,6 +15,7 @@ namespace liminal::app {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 /// A folder of files that is gone afterwards.
@@ -122,6 +123,42 @@ TEST_F(TrainCommand, LearnsValues) {
   const auto [red, blue] = ask();
   EXPECT_NEAR(std::stod(red), 2, .8);
   EXPECT_NEAR(std::stod(blue), -2, .8);
+}
+
+TEST_F(TrainCommand, SaysHowWellAQuantileIsForetold) {
+  write_rows(false);
+  arguments_.wish.quantile = .9;
+  arguments_.json = path("report.json");
+  const Output trained = run(run_train, arguments_);
+  ASSERT_EQ(trained.code, ExitCode::kDone) << trained.complaints;
+  EXPECT_THAT(trained.out, HasSubstr("pinball loss "));
+  EXPECT_THAT(trained.out, Not(HasSubstr("interval"))) << "around .9 of what comes is no middle";
+  const std::size_t begin = trained.out.find(" at 0.9, ");
+  ASSERT_NE(begin, std::string::npos) << trained.out;
+  const double below = std::stod(trained.out.substr(begin + 9));
+  EXPECT_GT(below, 50) << "of 60 rows: boosted trees of so few lie too low";
+  EXPECT_LE(below, 100);
+  std::ifstream in(arguments_.json);
+  const std::string report{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_THAT(report, HasSubstr("\"pinball_level\":0.9,\"at_or_below_ratio\":0."));
+  const auto [red, blue] = ask();
+  EXPECT_GT(std::stod(red), 1);
+  EXPECT_GT(std::stod(blue), -3);
+}
+
+TEST_F(TrainCommand, ARowThatCannotBeReadLeavesNoAnswers) {
+  write_rows(false);
+  ASSERT_EQ(run(run_train, arguments_).code, ExitCode::kDone);
+  {
+    std::ofstream rows(path("ask.csv"));
+    rows << "a,kind\n";
+    for (int i = 0; i < 3000; ++i) rows << "0,red\n";
+    rows << "zero,red\n";
+  }
+  const Output said = run(run_predict, PredictArguments{arguments_.out, path("ask.csv")});
+  EXPECT_EQ(said.code, ExitCode::kFailed);
+  EXPECT_THAT(said.complaints, HasSubstr("ask.csv:3002"));
+  EXPECT_EQ(said.out, "");
 }
 
 TEST_F(TrainCommand, FindsAnomaliesAndClustersWithoutATarget) {

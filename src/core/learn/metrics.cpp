@@ -175,6 +175,10 @@ double pinball(std::span<const float> said, std::span<const float> is, double le
   });
 }
 
+double share_at_or_below(std::span<const float> said, std::span<const float> is) {
+  return mean_loss(said, is, [](double f, double y) { return y <= f ? 1. : 0.; });
+}
+
 std::vector<CalibrationBin> calibration_bins(std::span<const float> probabilities,
                                              std::span<const float> labels,
                                              std::size_t bins) {

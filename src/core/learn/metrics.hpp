@@ -40,6 +40,8 @@ namespace liminal::learn {
 [[nodiscard]] double root_mean_square_error(std::span<const float> said, std::span<const float> is);
 /// Mean of the pinball loss at `level` (.5: half of the absolute error).
 [[nodiscard]] double pinball(std::span<const float> said, std::span<const float> is, double level);
+/// 0–1: of what a quantile is foretold to be, that quantile's own level.
+[[nodiscard]] double share_at_or_below(std::span<const float> said, std::span<const float> is);
 
 /// A part of the range of predicted probabilities, what was said there and what came.
 struct CalibrationBin {

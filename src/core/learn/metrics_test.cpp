@@ -153,6 +153,7 @@ TEST(Metrics, OfLossesAreTheirFormulas) {
   EXPECT_DOUBLE_EQ(mean_absolute_error(said, is), 1.5);
   EXPECT_DOUBLE_EQ(root_mean_square_error(said, is), std::sqrt(2.5));
   EXPECT_DOUBLE_EQ(pinball(said, is, .9), (.9 * 2 + .1 * 1) / 2);
+  EXPECT_DOUBLE_EQ(share_at_or_below(said, is), .5);
 }
 
 TEST(Metrics, FindNoCalibrationErrorWhereThereIsNone) {

@@ -131,7 +131,7 @@ Result<Trained> judged(Trained model, const Ledger& ledger, const Outcome& outco
   model.figures = figures_of(model.scores, outcome.labels, loss);
   const auto places = unseen(ledger, outcome.rows);
   model.unseen_figures = figures_of(at(model.scores, places), at(outcome.labels, places), loss);
-  if (loss.classes()) return model;
+  if (loss.classes() || loss.lopsided()) return model;
   for (const double coverage : kCoverages)
     model.intervals.emplace_back(coverage,
                                  conformal_half_width(model.scores, outcome.labels, coverage));
@@ -164,6 +164,7 @@ Figures figures_of(std::span<const float> scores, std::span<const float> labels,
     figures.mae = mean_absolute_error(scores, labels);
     figures.rmse = root_mean_square_error(scores, labels);
     figures.pinball = pinball(scores, labels, loss.level);
+    figures.at_or_below = share_at_or_below(scores, labels);
     return figures;
   }
   figures.roc_auc = roc_auc(scores, labels);

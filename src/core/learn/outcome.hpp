@@ -30,8 +30,10 @@ struct LeaderboardLine {
 struct Figures {
   double roc_auc, pr_auc, brier, log_loss, recall_at_alerts, calibration_error;  ///< classes
   double mae, rmse, pinball;                                                     ///< values
+  double at_or_below;  ///< values: the share of truths at or below what was said
 };
 inline constexpr Figures kNoFigures{std::numeric_limits<double>::quiet_NaN(),
+                                    std::numeric_limits<double>::quiet_NaN(),
                                     std::numeric_limits<double>::quiet_NaN(),
                                     std::numeric_limits<double>::quiet_NaN(),
                                     std::numeric_limits<double>::quiet_NaN(),
@@ -66,7 +68,8 @@ struct Trained {
   std::vector<float> scores;  ///< probabilities or values, in the order of `Outcome::rows`
   Figures figures{};
   Figures unseen_figures{};  ///< on the rows of users that the search never saw
-  /// Values: half widths of intervals that hold the truth in 80, 90 and 95 % of cases.
+  /// Values: half widths of intervals that hold the truth in 80, 90 and 95 % of cases; none around
+  /// a quantile that is not the middle.
   std::vector<std::pair<double, double>> intervals;
 };
 

@@ -55,6 +55,8 @@ struct Loss {
   double level = .5;  ///< of the pinball loss
 
   [[nodiscard]] bool classes() const { return kind == Kind::kLogistic; }
+  /// What is foretold lies to one side of the middle: no interval around it means anything.
+  [[nodiscard]] bool lopsided() const { return kind == Kind::kPinball && level != .5; }
 };
 
 }  // namespace liminal::learn

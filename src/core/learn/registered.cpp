@@ -103,28 +103,4 @@ std::optional<ModelDefinition> parse_definition(std::string_view text) {
   return definition;
 }
 
-std::vector<std::string> differences(const ModelDefinition& definition,
-                                     const std::vector<models::Feature>& features) {
-  std::vector<std::string> found;
-  const auto is = [&](const std::string& name) {
-    return std::any_of(features.begin(), features.end(), [&](const models::Feature& feature) {
-      return feature.name == name;
-    });
-  };
-  for (const std::string& name : definition.features)
-    if (!is(name)) found.push_back("lacks " + name);
-  for (std::size_t i = 0; i < features.size(); ++i) {
-    const auto wanted =
-        std::find(definition.features.begin(), definition.features.end(), features[i].name);
-    const auto place = static_cast<std::size_t>(wanted - definition.features.begin());
-    if (wanted == definition.features.end()) {
-      found.push_back("has " + features[i].name + ", which is not asked for");
-    } else if (place != i) {
-      found.push_back("has " + features[i].name + " in place " + std::to_string(i + 1) + ", not " +
-                      std::to_string(place + 1));
-    }
-  }
-  return found;
-}
-
 }  // namespace liminal::learn

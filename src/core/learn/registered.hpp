@@ -59,11 +59,6 @@ inline constexpr std::string_view kAllModels = "all";
 
 [[nodiscard]] std::optional<models::Task> task_by_name(std::string_view name);
 
-/// What keeps a model of these features from taking the place of a definition's: "lacks x", "has y,
-/// which is not asked for", "has x in place 2, not 1". Empty when nothing does.
-[[nodiscard]] std::vector<std::string> differences(const ModelDefinition& definition,
-                                                   const std::vector<models::Feature>& features);
-
 using NamedFigures = std::vector<std::pair<std::string, double>>;
 
 /// What is kept beside a version for batches (`BatchModel`), as a file.
@@ -129,6 +124,8 @@ struct TrainRequest {
   bool unsupervised = false;
   /// Rows of times that confirmed alerts spoilt are no examples (training/incidents.hpp).
   bool leave_out_incidents = false;
+  /// Classification: abuse that nobody committed is learnt from, too (training/injected.hpp).
+  bool injected_abuse = false;
 };
 
 enum class JobState : std::uint8_t { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
@@ -203,6 +200,22 @@ struct MinuteTotal {
   std::optional<double> channels_count;       ///< mean of the users seen in it
 };
 
+/// What the champion of `load_prediction` says of one minute to come.
+struct LoadForecast {
+  double messages_per_second = 0;
+  std::optional<double> low, high;  ///< hold the truth in 90 % of cases; none: not known
+  std::uint32_t version = 0;
+  SteadyTime time;  ///< when that minute begins
+};
+
+/// What the champion of `user_behavior` says of a user: the group that it is like.
+struct UserGroup {
+  std::uint32_t cluster = 0;
+  std::string description;  ///< by what sets its users apart; empty: nobody said
+  double distance = 0;      ///< from the group's middle, in scaled features
+  std::uint32_t version = 0;
+};
+
 /// What a person says of a file that says nothing of itself.
 struct Bringing {
   std::string output;                 ///< that answers; empty: the usual one of the task
@@ -215,7 +228,9 @@ struct Bringing {
 /// A model that is too dear to answer where its model is asked, but better: for batches.
 struct BatchModel {
   models::Model model;
-  double us_row = 0;  ///< as it was measured
+  double us_row = 0;     ///< as it was measured
+  std::string report{};  ///< JSON: `best_for_batches` of the version's report, where it is kept
+  std::string words{};   ///< the same for a person
 };
 
 /// What a trainer gives back.

@@ -34,13 +34,6 @@ TEST(Registered, ADefinitionIsReadFromItsLine) {
     EXPECT_FALSE(parse_definition(wrong)) << wrong;
 }
 
-TEST(Registered, DifferencesOfFeaturesAreNamed) {
-  const ModelDefinition definition{"m", models::Task::kRegression, {"a", "b"}, "y"};
-  EXPECT_THAT(differences(definition, {{"a", ""}, {"b", "s"}}), IsEmpty());
-  EXPECT_THAT(differences(definition, {{"b", ""}, {"c", ""}}),
-              ElementsAre("lacks a", "has b in place 1, not 2", "has c, which is not asked for"));
-}
-
 TEST(Registered, NamesAreReadAsTheyAreWritten) {
   for (const auto state : {JobState::kQueued, JobState::kCancelled})
     EXPECT_EQ(job_state_by_name(name(state)), state);

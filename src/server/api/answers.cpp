@@ -25,6 +25,28 @@ std::uint64_t resident_bytes() {
 /// What the schema bounds from below; rounding must not make an answer invalid.
 float not_negative(float value) { return std::isfinite(value) ? std::max(0.F, value) : 0.F; }
 
+void write(const std::optional<learn::LoadForecast>& load, json::Writer& out) {
+  if (!load) return out.null();
+  out.begin_object();
+  out.field("messages_per_second", load->messages_per_second);
+  out.field("low", load->low);
+  out.field("high", load->high);
+  out.field("version", load->version);
+  out.field("time", load->time);
+  out.end_object();
+}
+
+void write(const std::optional<learn::UserGroup>& group, json::Writer& out) {
+  if (!group) return out.null();
+  out.begin_object();
+  out.field("cluster", group->cluster);
+  out.key("description");
+  out.value_or_null(group->description);
+  out.field("distance", group->distance);
+  out.field("version", group->version);
+  out.end_object();
+}
+
 void write_mode(const std::optional<traffic::Mode>& mode, json::Writer& out) {
   out.key("mode");
   if (mode) {
@@ -196,6 +218,8 @@ void write(const Status& status, std::string_view version, json::Writer& out) {
   for (const std::string& model : status.models) out.value(model);
   out.end_array();
   out.field("jobs", status.jobs);
+  out.key("load_prediction");
+  write(status.load, out);
   out.end_object();
   out.key("upstreams");
   out.begin_array();
@@ -318,6 +342,8 @@ void write(const UserView& user, const SaliencePort& salience, json::Writer& out
   out.begin_array();
   for (const traffic::Alert& alert : user.alerts) write(alert, salience, out);
   out.end_array();
+  out.key("group");
+  write(user.group, out);
   out.end_object();
 }
 

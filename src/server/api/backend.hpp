@@ -10,6 +10,7 @@
 #include "core/base/result.hpp"
 #include "core/base/time.hpp"
 #include "core/features/crowd.hpp"
+#include "core/learn/registered.hpp"
 #include "core/limits/options.hpp"
 #include "core/traffic/alert.hpp"
 #include "core/traffic/event.hpp"
@@ -51,8 +52,9 @@ struct Status {
   std::uint64_t baselines = 0;  ///< users of whom enough is known
   std::vector<std::string> models;
   std::uint64_t jobs = 0;
-  std::vector<UpstreamStatus> upstreams;  ///< none: the built-in hub answers
-  std::optional<ClusterStatus> cluster;   ///< none: the engine is here alone
+  std::optional<learn::LoadForecast> load;  ///< none: no champion says anything of it
+  std::vector<UpstreamStatus> upstreams;    ///< none: the built-in hub answers
+  std::optional<ClusterStatus> cluster;     ///< none: the engine is here alone
   std::uint64_t connections = 0;
   std::uint64_t events_total = 0;
   double events_per_second = 0;
@@ -148,7 +150,8 @@ struct UserView {
   traffic::Features features{};
   std::vector<BaselineLine> baseline;
   LimitInForce limit;
-  std::vector<traffic::Alert> alerts;  ///< the last ones, newest first
+  std::vector<traffic::Alert> alerts;       ///< the last ones, newest first
+  std::optional<learn::UserGroup> group{};  ///< none: no champion says anything of it
 };
 
 /// One thing that must hold for the server to be ready.

@@ -21,6 +21,7 @@ class FakeBackend : public Backend {
   traffic::Alert flood = make_alert();
   std::string note;
   std::optional<ClusterStatus> cluster;
+  std::optional<learn::LoadForecast> load;
   std::vector<Check> checks{{"shards", true, "64 of 64"}, {"store", true, "writes"}};
   std::map<std::string, RememberedAnswer> remembered;
   std::optional<Error> failure;
@@ -44,6 +45,7 @@ class FakeBackend : public Backend {
     status.baselines = 1;
     status.upstreams = {{"ws://chat-1:9000", true, 1}};
     status.cluster = cluster;
+    status.load = load;
     status.connections = 1;
     status.events_total = events.size();
     status.events_per_second = 2.5;
@@ -138,6 +140,7 @@ class FakeBackend : public Backend {
     UserView view{"ann", "10.0.0.1", SteadyTime{kNow}, 1.5F, flood.features, {}, {}, {flood}};
     view.baseline.push_back({traffic::Signal::kMessages60s, 3, 12, 250});
     view.limit = {traffic::Mode::kShadow, 2.5, 20, 10, .25, 1, .5, std::nullopt};
+    view.group = learn::UserGroup{1, "talks much", .5, 3};
     if (const auto found = decided.find("ann"); found != decided.end())
       view.limit.decision = found->second;
     give_if(user == "ann", std::move(done), view);

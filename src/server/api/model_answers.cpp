@@ -41,6 +41,13 @@ std::string_view status_of(const learn::ModelState& state, std::uint32_t version
   return "kept";
 }
 
+std::string in_hexadecimal(std::uint64_t number) {
+  std::string text(16, '0');
+  for (std::size_t place = text.size(); number > 0; number >>= 4)
+    text[--place] = "0123456789abcdef"[number & 15];
+  return text;
+}
+
 std::string report_path(const std::string& model, std::uint32_t version) {
   return "/ml/models/" + model + "/versions/" + std::to_string(version) + "/report";
 }
@@ -65,6 +72,8 @@ void write(const learn::ModelState& state, const learn::ModelVersion& version, j
   out.field("onnx_bytes", version.bytes);
   out.key("data_fingerprint");
   out.value_or_null(version.fingerprint);
+  out.key("feature_schema");
+  out.value_or_null(version.schema == 0 ? "" : in_hexadecimal(version.schema));
   out.key("for_batches");
   if (version.batches) {
     out.begin_object();
@@ -279,6 +288,7 @@ learn::TrainRequest read_train_request(json::Fields& in) {
   request.auto_deploy = truth.value_or(true);
   request.unsupervised = in.flag("unsupervised", Need::kOptional).value_or(false);
   request.leave_out_incidents = in.flag("leave_out_incidents", Need::kOptional).value_or(false);
+  request.injected_abuse = in.flag("injected_abuse", Need::kOptional).value_or(false);
   if (request.source == learn::DataSource::kFile && request.file.empty())
     in.wrong("file", "is needed when data_source is file");
   if (request.source != learn::DataSource::kFile && !request.file.empty())
@@ -298,6 +308,8 @@ http::Response train_all(ModelsPort& port, const learn::TrainRequest& request) {
   for (const learn::ModelDefinition& definition : learn::first_models()) {
     learn::TrainRequest one = request;
     one.model = definition.name;
+    // Of what is for classes alone.
+    one.injected_abuse &= definition.task == models::Task::kClassification;
     const auto job = port.train(one);
     out.begin_object();
     out.field("model_name", one.model);

@@ -85,9 +85,16 @@ TEST_F(ServiceTest, TellsItsStatus) {
       response.body,
       HasSubstr(R"("feature_extractor":{"active_users":1,"buffer_size":1000,"buffered":1},)"
                 R"("anomaly_detector":{"open_alerts":1,"rules":8,"baselines":1},)"
-                R"("model_manager":{"models":[],"jobs":0},)"
+                R"("model_manager":{"models":[],"jobs":0,"load_prediction":null},)"
                 R"("upstreams":[{"url":"ws://chat-1:9000","up":true,"connections":1}],)"
                 R"("traffic":{"connections":1,"events_total":0,"events_per_second":2.5}})"));
+}
+
+TEST_F(ServiceTest, TellsWhichLoadIsExpected) {
+  backend.load = learn::LoadForecast{2.5, 1., std::nullopt, 4, SteadyTime{FakeBackend::kNow}};
+  EXPECT_THAT(ask("GET", "/ml/status").body,
+              HasSubstr(R"("load_prediction":{"messages_per_second":2.5,"low":1,"high":null,)"
+                        R"("version":4,"time":"2027-01-15T08:00:00.000Z"}})"));
 }
 
 TEST_F(ServiceTest, TellsOfTheClusterThatItSendsTo) {
@@ -257,6 +264,10 @@ TEST_F(ServiceTest, ListsAndShowsUsers) {
                         R"("expected_high":12,"observations":250}],"limit":{"mode":"shadow",)"
                         R"("messages_per_second":2.5,"burst":20,"connections_max":10,)"
                         R"("ratio":0.25,"personal_ratio":1,"suspicion":0.5,"override":null},)"));
+  EXPECT_THAT(
+      ask("GET", "/ml/users/ann").body,
+      ::testing::EndsWith(
+          R"("group":{"cluster":1,"description":"talks much","distance":0.5,"version":3}})"));
   EXPECT_EQ(ask("GET", "/ml/users/eve").status, 404U);
   EXPECT_EQ(ask("GET", "/ml/users/" + std::string(200, 'a')).status, 404U);
 }

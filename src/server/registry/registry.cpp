@@ -30,6 +30,32 @@ std::string joined(const std::vector<std::string>& parts) {
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
+/// What of a version follows from how it was made.
+ModelVersion described(const learn::TrainedModel& trained,
+                       const learn::TrainingJob& job,
+                       SteadyTime now) {
+  const models::Metadata& metadata = trained.model.metadata;
+  ModelVersion version;
+  version.model = job.request.model;
+  version.created = now;
+  version.trainer = metadata.trainer;
+  version.job = job.id;
+  version.fingerprint = trained.fingerprint;
+  version.schema = metadata.schema;
+  version.metrics = trained.metrics;
+  version.report = trained.report;
+  for (const models::Feature& feature : metadata.features) version.features.push_back(feature.name);
+  return version;
+}
+
+/// The report of a version beside which a blend is kept.
+std::string with_blend(const learn::TrainedModel& trained) {
+  const std::string& report = trained.report;
+  const std::string& blend = trained.batches->report;
+  if (blend.empty() || report.size() < 3 || !report.ends_with('}')) return report;
+  return report.substr(0, report.size() - 1) + ",\"best_for_batches\":" + blend + "}";
+}
+
 }  // namespace
 
 tl::expected<std::unique_ptr<Registry>, std::string> Registry::open(files::FileSystem& system,
@@ -146,6 +172,67 @@ Asked<Registry::Written> Registry::write(const std::string& path,
   return write(path, std::string_view(*bytes));
 }
 
+/// Before any row of them is written: a row without a file would be a promise that cannot be
+/// kept; a file without a row is written over by the next version of its number.
+Asked<Registry::Filed> Registry::write_files(const learn::TrainedModel& trained,
+                                             const Model& model,
+                                             learn::TrainingJob& job,
+                                             SteadyTime now) const {
+  Filed filed{described(trained, job, now), nullptr, {}};
+  ModelVersion& version = filed.version;
+  version.number = model.versions.empty() ? 1 : model.versions.front().number + 1;
+  version.parent = model.number[index(Alias::kChampion)];
+  const auto bytes = trained.foreign.empty()
+                         ? onnx::write(trained.model)
+                         : onnx::describe(trained.foreign, trained.model.metadata);
+  if (!bytes) return refusal(ErrorCode::kUnsupported, bytes.error().text);
+  version.sha256 = sha256_of(*bytes);
+  version.bytes = bytes->size();
+  auto served = serve(version.model, version.number, *bytes, version.sha256, runtime_);
+  if (!served) return tl::unexpected(served.error());
+  filed.served = std::move(*served);
+  if (auto done = write(path(version.model, version.number), std::string_view(*bytes)); !done)
+    return tl::unexpected(done.error());
+  if (trained.judged) {
+    auto judged = write(path(version.model, version.number, kJudged), *trained.judged);
+    if (!judged) return tl::unexpected(judged.error());
+    filed.judged_sha256 = std::move(judged->sha256);
+  }
+  if (!trained.batches) return filed;
+  const auto batches = write(path(version.model, version.number, kBatches), trained.batches->model);
+  if (batches) {
+    version.batches = {batches->sha256, batches->bytes, trained.batches->us_row};
+    version.report = with_blend(trained);
+    if (!trained.batches->words.empty()) job.reasons.push_back(trained.batches->words);
+  } else {  // an extra, without which the version is whole
+    job.reasons.push_back("no blend is kept for batches: " + batches.error().text);
+  }
+  return filed;
+}
+
+Result<void> Registry::write_down(const Filed& filed,
+                                  const learn::TrainedModel& trained,
+                                  const std::vector<AliasChange>& changes,
+                                  const learn::TrainingJob& job) {
+  const ModelVersion& version = filed.version;
+  return sqlite::in_transaction(records_.database(), [&]() -> Result<void> {
+    if (auto done = records_.add(version); !done) return done;
+    if (trained.reference) {
+      Writer reference;
+      trained.reference->save(reference);
+      auto done = records_.add_reference(version.model, version.number, reference.bytes());
+      if (!done) return done;
+    }
+    if (!filed.judged_sha256.empty()) {
+      auto done = records_.add_judged(version.model, version.number, filed.judged_sha256);
+      if (!done) return done;
+    }
+    for (const AliasChange& change : changes)
+      if (auto done = records_.change(change); !done) return done;
+    return job.id == 0 ? Result<void>{} : records_.update(job);
+  });
+}
+
 Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
                                       std::optional<Alias> alias,
                                       learn::TrainingJob& job,
@@ -155,83 +242,28 @@ Asked<ModelVersion> Registry::publish(const learn::TrainedModel& trained,
   const auto found = models_.find(job.request.model);
   if (found == models_.end())
     return refusal(ErrorCode::kMissing, "there is no model \"" + job.request.model + "\"");
-  const Model& model = found->second;
+  Model& model = found->second;
   if (auto right = fits(model.definition, trained.model.metadata); !right)
     return tl::unexpected(right.error());
-  ModelVersion version;
-  version.model = job.request.model;
-  version.number = model.versions.empty() ? 1 : model.versions.front().number + 1;
-  version.created = now;
-  version.trainer = trained.model.metadata.trainer;
-  version.job = job.id;
-  version.parent = model.number[index(Alias::kChampion)];
-  version.fingerprint = trained.fingerprint;
-  version.schema = trained.model.metadata.schema;
-  version.metrics = trained.metrics;
-  version.report = trained.report;
-  for (const models::Feature& feature : trained.model.metadata.features)
-    version.features.push_back(feature.name);
-  auto bytes = trained.foreign.empty() ? onnx::write(trained.model)
-                                       : onnx::describe(trained.foreign, trained.model.metadata);
-  if (!bytes) return refusal(ErrorCode::kUnsupported, bytes.error().text);
-  version.sha256 = sha256_of(*bytes);
-  version.bytes = bytes->size();
-  auto served = serve(version.model, version.number, *bytes, version.sha256, runtime_);
-  if (!served) return tl::unexpected(served.error());
-  // The file first: a row without a file would be a promise that cannot be kept; a file without a
-  // row is written over by the next version of its number.
-  if (auto done = write(path(version.model, version.number), std::string_view(*bytes)); !done)
-    return tl::unexpected(done.error());
-  std::string judged_sha256;
-  if (trained.judged) {
-    const auto judged = write(path(version.model, version.number, kJudged), *trained.judged);
-    if (!judged) return tl::unexpected(judged.error());
-    judged_sha256 = judged->sha256;
-  }
-  if (trained.batches) {
-    const auto batches =
-        write(path(version.model, version.number, kBatches), trained.batches->model);
-    if (batches) {
-      version.batches = {batches->sha256, batches->bytes, trained.batches->us_row};
-    } else {  // an extra, without which the version is whole
-      job.reasons.push_back("no blend is kept for batches: " + batches.error().text);
-    }
-  }
+  const auto filed = write_files(trained, model, job, now);
+  if (!filed) return tl::unexpected(filed.error());
+  const ModelVersion& version = filed->version;
   std::vector<AliasChange> list;
   if (alias) {
     const std::string why = trained.reasons.empty() ? "no other version" : joined(trained.reasons);
-    list = changes(model,
-                   *alias,
-                   version.number,
-                   job.id == 0 ? actor : fmt::format("job {}", job.id),
-                   why,
-                   now);
+    const std::string who = job.id == 0 ? actor : fmt::format("job {}", job.id);
+    list = changes(model, *alias, version.number, who, why, now);
   }
   job.version = version.number;
   job.alias = alias;
-  const auto kept = sqlite::in_transaction(records_.database(), [&]() -> Result<void> {
-    if (auto done = records_.add(version); !done) return done;
-    if (trained.reference) {
-      Writer reference;
-      trained.reference->save(reference);
-      auto done = records_.add_reference(version.model, version.number, reference.bytes());
-      if (!done) return done;
-    }
-    if (!judged_sha256.empty()) {
-      auto done = records_.add_judged(version.model, version.number, judged_sha256);
-      if (!done) return done;
-    }
-    for (const AliasChange& change : list)
-      if (auto done = records_.change(change); !done) return done;
-    return job.id == 0 ? Result<void>{} : records_.update(job);
-  });
-  if (!kept) return tl::unexpected(disk(kept.error()));
+  if (const auto kept = write_down(*filed, trained, list, job); !kept)
+    return tl::unexpected(disk(kept.error()));
   {
     const std::lock_guard shortly(mutex_);
-    found->second.versions.insert(found->second.versions.begin(), version);
+    model.versions.insert(model.versions.begin(), version);
   }
-  if (!list.empty()) take_over(list, *served);
-  prune(found->second);
+  if (!list.empty()) take_over(list, filed->served);
+  prune(model);
   return version;
 }
 

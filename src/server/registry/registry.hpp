@@ -161,6 +161,20 @@ class Registry {
   [[nodiscard]] learn::Asked<Written> write(const std::string& path, std::string_view bytes) const;
   [[nodiscard]] learn::Asked<Written> write(const std::string& path,
                                             const models::Model& model) const;
+  /// A version that is on disk, and what is to be written down of it.
+  struct Filed {
+    learn::ModelVersion version;
+    ServedPtr served;
+    std::string judged_sha256;  ///< empty: it answers as it was judged
+  };
+  [[nodiscard]] learn::Asked<Filed> write_files(const learn::TrainedModel& trained,
+                                                const Model& model,
+                                                learn::TrainingJob& job,
+                                                SteadyTime now) const;
+  [[nodiscard]] Result<void> write_down(const Filed& filed,
+                                        const learn::TrainedModel& trained,
+                                        const std::vector<learn::AliasChange>& changes,
+                                        const learn::TrainingJob& job);
   [[nodiscard]] learn::Asked<std::uint32_t> last_champion(const Model& model) const;
   [[nodiscard]] learn::Asked<ServedPtr> read(const learn::ModelVersion& version,
                                              bool batches) const;

@@ -119,12 +119,20 @@ TEST(Retention, ABlendThatCannotBeWrittenCostsNotTheVersion) {
   const auto registry = open(system, folder);
   std::filesystem::create_directories(folder.path() + "/" + kModel + "-1.batches.onnx/in the way");
   learn::TrainedModel made = trained();
-  made.batches = learn::BatchModel{made.model, 60};
+  made.report = R"({"split":{}})";
+  made.batches = learn::BatchModel{made.model, 60, R"({"us_a_row":60})", "a blend is kept beside"};
   auto job = job_of(kModel);
   const auto version = registry->publish(made, Alias::kChampion, job, at_second(1));
   ASSERT_TRUE(version) << version.error().text;
   EXPECT_FALSE(version->batches);
   EXPECT_THAT(job.reasons, ElementsAre(testing::HasSubstr("no blend is kept for batches")));
+  EXPECT_EQ(version->report, made.report) << "which speaks of no blend";
+  auto next = job_of(kModel);
+  const auto whole = registry->publish(made, std::nullopt, next, at_second(2));
+  ASSERT_TRUE(whole && whole->batches);
+  EXPECT_THAT(next.reasons, ElementsAre("a blend is kept beside"));
+  EXPECT_EQ(registry->version(kModel, 2)->report,
+            R"({"split":{},"best_for_batches":{"us_a_row":60}})");
 }
 
 TEST(Retention, AnExperimentsVersionsStay) {

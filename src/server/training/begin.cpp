@@ -6,6 +6,7 @@
 
 #include "core/traffic/schema.hpp"
 #include "server/training/incidents.hpp"
+#include "server/training/injected.hpp"
 #include "server/training/ranking.hpp"
 
 namespace liminal::training {
@@ -31,10 +32,10 @@ std::optional<learn::Refusal> lacking(const learn::ModelDefinition& definition,
   return few;
 }
 
-/// Gives the rows, once, to the job that learns from them.
+/// Gives the rows to the job that learns from them.
 using GiveRows = std::function<Asked<Rows>(const std::function<bool()>& cancelled)>;
 
-/// A file may be long: the job reads it.
+/// A file may be long: the job reads it, and says what is missing.
 Asked<GiveRows> rows_of_file(const learn::ModelDefinition& definition,
                              const learn::TrainRequest& request,
                              const Source& source) {
@@ -49,15 +50,20 @@ Asked<GiveRows> rows_of_file(const learn::ModelDefinition& definition,
   });
 }
 
+/// What is kept is read to say at once what is missing, and again by the job: of several that wait
+/// only the one that learns holds a table.
 Asked<GiveRows> rows_of_source(const learn::ModelDefinition& definition,
                                const learn::TrainRequest& request,
                                const Source& source) {
   if (request.source == learn::DataSource::kFile) return rows_of_file(definition, request, source);
-  auto rows = source.rows(definition, request);
-  if (!rows) return tl::unexpected(std::move(rows.error()));
-  if (auto few = lacking(definition, request, *rows)) return tl::unexpected(std::move(*few));
-  const auto kept = std::make_shared<Rows>(std::move(*rows));
-  return GiveRows([kept](const auto&) -> Asked<Rows> { return std::move(*kept); });
+  GiveRows give = [definition, request, read = source.rows](const auto&) -> Asked<Rows> {
+    auto rows = read(definition, request);
+    if (!rows) return rows;
+    if (auto few = lacking(definition, request, *rows)) return tl::unexpected(std::move(*few));
+    return rows;
+  };
+  if (auto rows = give({}); !rows) return tl::unexpected(std::move(rows.error()));
+  return give;
 }
 
 std::optional<learn::Refusal> trainer_refusal(const learn::ModelDefinition& definition,
@@ -88,6 +94,21 @@ Asked<learn::TrainedModel> train_on(const Cluster& cluster,
   if (const std::string last = cluster.complaint(); !last.empty())
     made.error().text += "; the cluster said last: " + last;
   return made;
+}
+
+void teach_abuse(const learn::ModelDefinition& definition, std::uint64_t seed, Rows& rows) {
+  rows.injected = injected_rows(definition, seed);
+  rows.notes.push_back(
+      fmt::format("{} rows of abuse that nobody committed teach with weight {}, and judge nothing",
+                  rows.injected.rows(),
+                  kInjectedWeight));
+}
+
+/// Injected abuse is users' abuse, weighed beside labels.
+bool may_inject(const learn::ModelDefinition& definition, const learn::TrainRequest& request) {
+  return definition.task == Task::kClassification && of_users(definition) &&
+         definition.name != kSalienceRanking && request.source != learn::DataSource::kFile &&
+         request.trainer != "kenning" && !request.unsupervised;
 }
 
 }  // namespace
@@ -126,6 +147,10 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
   const bool ranks = definition->name == kSalienceRanking;
   if (request.unsupervised && (definition->task != Task::kClassification || ranks))
     return wrong("unsupervised", "is for models of classes; others know or need no labels");
+  if (request.injected_abuse && !may_inject(*definition, request))
+    return wrong("injected_abuse",
+                 "is for models of classes of users' features, learnt from what is stored and its "
+                 "labels by builtin or ray");
   if (auto refused = trainer_refusal(*definition, request, source))
     return tl::unexpected(std::move(*refused));
   auto give = rows_of_source(*definition, request, source);
@@ -148,6 +173,8 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
                   const Telling& telling) mutable -> Asked<learn::TrainedModel> {
     auto rows = give(telling.cancelled);
     if (!rows) return tl::unexpected(std::move(rows.error()));
+    if (options.request.injected_abuse)
+      teach_abuse(options.definition, options.request.seed, *rows);
     options.champion = incumbent.scorer;
     options.champion_trained_s = incumbent.made_s;
     options.champion_judged = incumbent.judged;

@@ -41,7 +41,8 @@ struct Cluster {
 
 /// What trainings learn from, and with what.
 struct Source {
-  /// Rows of what is kept; not called for `DataSource::kFile`.
+  /// Rows of what is kept; not called for `DataSource::kFile`. Called when a training is asked for
+  /// and by its job, in that one's thread.
   std::function<learn::Asked<Rows>(const learn::ModelDefinition&, const learn::TrainRequest&)> rows;
   std::string folder;         ///< of the files of `DataSource::kFile`
   std::uint32_t workers = 2;  ///< fits at a time
@@ -55,10 +56,10 @@ struct Source {
 /// A training that may begin: blocks, and ends soon after it is cancelled. Once.
 using Work = std::function<learn::Asked<learn::TrainedModel>(const Incumbent&, const Telling&)>;
 
-/// Checks a request and reads its rows; those of a file are read by the work, which is then refused
-/// like this. `definition` is null when there is no such model. Refused: kOutOfRange with the
-/// fields that are wrong; kConflict when there are too few rows, with how many are missing;
-/// kMalformed when a file cannot be read; and as `source.rows` says.
+/// Checks a request and its rows; the work reads them again, those of a file for the first time,
+/// and is then refused like this. `definition` is null when there is no such model. Refused:
+/// kOutOfRange with the fields that are wrong; kConflict when there are too few rows, with how many
+/// are missing; kMalformed when a file cannot be read; and as `source.rows` says.
 [[nodiscard]] learn::Asked<Work> prepare_training(const learn::ModelDefinition* definition,
                                                   const learn::TrainRequest& request,
                                                   const Source& source);

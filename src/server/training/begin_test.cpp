@@ -100,6 +100,16 @@ TEST(PrepareTraining, NamesTheFieldThatIsWrong) {
   request.unsupervised = true;
   EXPECT_EQ(field(prepare_training(&groups, request, with({}))), "unsupervised");
   request = {};
+  request.injected_abuse = true;
+  EXPECT_EQ(field(prepare_training(&groups, request, with({}))), "injected_abuse");
+  const auto others = defined(models::Task::kClassification);
+  EXPECT_EQ(field(prepare_training(&others, request, with({}))), "injected_abuse")
+      << "abuse shows in users' features alone";
+  const learn::ModelDefinition abuse = learn::first_models()[0];
+  EXPECT_EQ(field(prepare_training(&abuse, request, with({}))), "");
+  request.trainer = "kenning";
+  EXPECT_EQ(field(prepare_training(&abuse, request, with({}))), "injected_abuse");
+  request = {};
   request.source = learn::DataSource::kFile;
   request.file = "../rows.csv";
   EXPECT_EQ(field(prepare_training(&groups, request, with({}))), "file");
@@ -245,6 +255,26 @@ TEST(BeginTraining, JudgesByTheChampionOfWhenItRuns) {
   const auto made = jobs.work(watch);
   ASSERT_TRUE(made) << made.error().text;
   EXPECT_THAT(made->reasons, Contains(HasSubstr("for a person to say")));
+}
+
+TEST(BeginTraining, ReadsItsRowsWhenItsTurnComes) {
+  FakeRegistry registry;
+  FakeJobs jobs;
+  Source source;
+  int times = 0;
+  std::size_t count = 60;
+  source.rows = [&](const auto&, const auto&) -> learn::Asked<Rows> {
+    ++times;
+    return rows_of(count, 2);
+  };
+  ASSERT_TRUE(begin_training(registry, jobs, {}, source));
+  EXPECT_EQ(times, 1) << "read to say what is missing";
+  count = 30;
+  FakeJobs::Watch watch;
+  const auto few = jobs.work(watch);
+  EXPECT_EQ(times, 2) << "and again when its turn came";
+  ASSERT_FALSE(few);
+  EXPECT_EQ(few.error().rows_missing, 10U);
 }
 
 TEST(BeginTraining, ReadsNoRowsWhileAnotherOneIsUnderWay) {

@@ -10,17 +10,18 @@
 #include "core/base/math.hpp"
 #include "core/learn/calibrate.hpp"
 #include "core/learn/metrics.hpp"
-#include "core/learn/promote.hpp"
 #include "core/learn/remake.hpp"
 #include "core/traffic/schema.hpp"
 #include "io/onnx/write.hpp"
 #include "server/training/asked.hpp"
 #include "server/training/comparison.hpp"
+#include "server/training/injected.hpp"
 #include "server/training/model_facts.hpp"
 #include "server/training/prior.hpp"
 #include "server/training/runner.hpp"
 #include "server/training/searched.hpp"
 #include "server/training/unsupervised.hpp"
+#include "server/training/verdict.hpp"
 
 namespace liminal::training {
 namespace {
@@ -64,12 +65,13 @@ class Training {
                                                : 0,
                                            options_.request.seed);
     test_ = rows_.table.chosen(held_out_.test);
-    const learn::Table train =
+    learn::Table train =
         searched(rows_.table, held_out_.train, loss_, search_options(options_.request.fits_max));
     timed_ = !train.times_s.empty();
     grouped_ = !train.groups.empty();
     if (learn::Search::rows_missing(train, loss_) > 0 || test_.rows() == 0)
       return refusal(ErrorCode::kConflict, "too few rows are left to learn from");
+    append(train, rows_.injected);
     if (elsewhere) {
       auto made = elsewhere(train);
       if (!made) return tl::unexpected(made.error());
@@ -151,6 +153,10 @@ class Training {
     return outcome.champion ? *outcome.champion : outcome.best;
   }
 
+  [[nodiscard]] learn::Cost cost_of(const models::Evaluator& evaluator) const {
+    return {latency_us(evaluator, test_), static_cast<double>(evaluator.memory_bytes())};
+  }
+
   /// What a model takes, and what it said of the held-out rows.
   struct Measured {
     learn::Cost cost;
@@ -164,7 +170,7 @@ class Training {
     const auto evaluator = models::Evaluator::create(model_of(train, outcome, trained, facts));
     if (!evaluator) return {trained.cost, learn::kNoFigures, {}};
     Measured made;
-    made.cost = {latency_us(*evaluator, test_), static_cast<double>(evaluator->memory_bytes())};
+    made.cost = cost_of(*evaluator);
     made.said = scores(*evaluator, test_);
     made.figures = learn::figures_of(made.said, test_.labels, loss_);
     return made;
@@ -182,7 +188,7 @@ class Training {
     facts.rows = train.rows();
     learn::Trained best = affordable(train, facts, outcome);
     runner_.reset();  // and all the models that it holds
-    if (classes_) shift_prior(rows_.table, held_out_, best);
+    shift(train, outcome, best);
     learn::TrainedModel made;
     made.model = model_of(train, outcome, best, facts);
     if (options_.request.source != learn::DataSource::kFile)
@@ -193,8 +199,7 @@ class Training {
       return refusal(ErrorCode::kUnsupported,
                      evaluator.error()[0].key + " " + evaluator.error()[0].text);
     const std::vector<float> said = scores(*evaluator, test_);
-    RunReport report = judged(
-        train, said, latency_us(*evaluator, test_), static_cast<double>(evaluator->memory_bytes()));
+    RunReport report = judged(train, said, cost_of(*evaluator));
     report.chosen_by = learn::name(validation_);
     made.reference = watched(options_.definition.task, rows_, held_out_, test_, said);
     made.judged = made.model;
@@ -215,6 +220,13 @@ class Training {
     if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
     finish(report, made);
     return made;
+  }
+
+  void shift(const learn::Table& train,
+             const learn::Outcome& outcome,
+             learn::Trained& chosen) const {
+    if (classes_)
+      shift_prior({rows_.table, held_out_, outcome.labels, train, rows_.injected}, chosen);
   }
 
   /// A chosen model as it answers: fitted once more to all rows, with the figures that it had where
@@ -259,7 +271,7 @@ class Training {
       report.gate.reasons.push_back(fmt::format("no blend is kept for batches: {}", why));
     };
     learn::Trained best = outcome.best;
-    if (classes_) shift_prior(rows_.table, held_out_, best);
+    shift(train, outcome, best);
     const Measured judged = measured(train, facts, outcome, best);
     if (judged.said.empty()) return none("the best one does not answer");
     const bool better = classes_
@@ -287,10 +299,8 @@ class Training {
     line.us_row = judged.cost.us_row;
     line.memory_bytes = judged.cost.memory_bytes;
     made.leaderboard.insert(made.leaderboard.begin(), std::move(line));
-    report.best_for_batches = judged.figures;
-    report.best_cost = judged.cost;
-    report.best_again = again;
-    report.gate.reasons.push_back(words_of_blend(report));
+    batches.report = blend_json(judged.figures, judged.cost, again);
+    batches.words = words_of_blend(report.figures, judged.figures, judged.cost);
     made.batches = std::move(batches);
   }
 
@@ -302,7 +312,7 @@ class Training {
     rows_.notes.insert(rows_.notes.end(), elsewhere.notes.begin(), elsewhere.notes.end());
     // What somebody else takes is not known: at least the file.
     const std::size_t bytes = std::max(scorer.memory_bytes(), elsewhere.made.foreign.size());
-    RunReport report = judged(train, said, latency_us(scorer, test_), static_cast<double>(bytes));
+    RunReport report = judged(train, said, {latency_us(scorer, test_), static_cast<double>(bytes)});
     report.importance = shuffle_losses(scorer, test_, measure(), options_.request.seed);
     if (elsewhere.decides) {
       const Decisions decided = decisions_of(said, test_.labels);
@@ -335,64 +345,26 @@ class Training {
   /// Figures, gate and guard of what a model said of the held-out rows.
   RunReport judged(const learn::Table& train,
                    std::span<const float> said,
-                   double latency,
-                   double memory) {
-    RunReport report;
-    report.rows = &rows_;
-    report.held_out = &held_out_;
-    report.latency_us = latency;
-    report.memory_bytes = memory;
-    report.figures = learn::figures_of(said, test_.labels, loss_);
-    report.drift = drift_since(options_.champion_reference, rows_.table);
-    const Comparison with = compare(options_, rows_, held_out_, test_);
-    if (!with.champion.empty())
-      report.champion = learn::figures_of(with.champion, test_.labels, loss_);
-    const std::vector<float> challenger = at(said, with.places),
-                             labels = at(test_.labels, with.places),
-                             champion = with.champion.empty() ? std::vector<float>{}
-                                                              : at(with.champion, with.places);
-    const auto slices = slices_of(rows_, held_out_, test_, with.places);
-    learn::GateInput input;
-    input.champion = champion;
-    input.challenger = challenger;
-    input.labels = labels;
-    input.slices = slices;
-    input.latency_us = report.latency_us;
-    input.memory_bytes = report.memory_bytes;
-    input.looks = with.with_champion ? options_.looks : 1;
-    input.seed = options_.request.seed;
-    report.gate = classes_ ? learn::judge_classifier(input, options_.gate)
-                           : learn::judge_regressor(input, options_.gate);
-    if (!with.note.empty()) report.gate.reasons.push_back(with.note);
-    if (input.looks > 1)
-      report.gate.reasons.push_back(fmt::format(
-          "the line is that of the {} that were compared with this champion", input.looks));
-    if (classes_) {
-      for (std::string& lacking :
-           rows_to_judge(options_.gate.positives_min, rows_.table.labels, test_.labels))
-        report.gate.reasons.push_back(std::move(lacking));
-      report.calibration = learn::calibration_bins(said, test_.labels, 10);
-      report.roc = roc_curve(said, test_.labels);
-      report.precision = precision_curve(said, test_.labels);
-      judge_labels(train, said, report);
-    }
+                   const learn::Cost& cost) {
+    RunReport report = verdict_on(said, cost, options_, loss_, rows_, held_out_, test_);
+    if (guarded()) guard(train, report);
     return report;
   }
 
-  static std::vector<float> at(std::span<const float> values,
-                               const std::vector<std::uint32_t>& places) {
-    std::vector<float> found;
-    for (const std::uint32_t place : places) found.push_back(values[place]);
-    return found;
-  }
-
-  /// The chosen configuration, fitted to all rows: what was held out is too dear to stay unused.
-  Asked<models::Predictor> remake(const learn::Recipes& recipes) {
-    learn::SearchOptions options;
-    options.seed = options_.request.seed;
+  /// All that there is to learn from: what was held out is too dear to stay unused.
+  [[nodiscard]] learn::Table all_rows() const {
     learn::Table table = rows_.table;
     if (!timed_) table.times_s.clear();
     if (!grouped_) table.groups.clear();
+    append(table, rows_.injected);
+    return table;
+  }
+
+  /// The chosen configuration, fitted to all rows.
+  Asked<models::Predictor> remake(const learn::Recipes& recipes) {
+    learn::SearchOptions options;
+    options.seed = options_.request.seed;
+    learn::Table table = all_rows();
     const learn::Fitter fitter = options_.fitting({table, loss_, options, true})();
     const learn::Material all = learn::material_of_all(std::move(table), loss_, options);
     auto made = learn::remake(all, recipes, options.seed, fitter, telling_.cancelled);
@@ -402,23 +374,7 @@ class Training {
         telling_.cancelled() ? "cancelled" : "the chosen model could not be fitted again");
   }
 
-  /// Figures for what people judged apart, and the guard against learning the rules by heart.
-  void judge_labels(const learn::Table& train, std::span<const float> said, RunReport& report) {
-    if (rows_.judged.empty()) return;
-    std::vector<float> judged_said, judged_labels;
-    for (std::size_t i = 0; i < held_out_.test.size(); ++i) {
-      if (rows_.judged[held_out_.test[i]] == 0) continue;
-      judged_said.push_back(said[i]);
-      judged_labels.push_back(test_.labels[i]);
-    }
-    report.judged_rows = judged_labels.size();
-    report.judged_positives = learn::positives(judged_labels);
-    if (report.judged_positives > 0 && report.judged_positives < report.judged_rows)
-      report.on_judged = learn::figures_of(judged_said, judged_labels, loss_);
-    if (rows_.rule_features.empty()) return;
-    guard(train, report);
-  }
-
+  /// Against learning by heart what the rules look at that gave the labels.
   void guard(const learn::Table& train, RunReport& report) {
     const bool people = report.judged_positives >= kJudgedMin;
     const auto against = [&](std::string reason) {

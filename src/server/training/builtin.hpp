@@ -88,10 +88,6 @@ struct RunReport {
   Curve roc, precision;      ///< of classes
   learn::NamedFigures more;  ///< held out, beside `figures`
   std::string served;        ///< how what answers differs from what was judged, in words
-  /// A better blend that is too dear to answer where the model is asked, kept beside.
-  std::optional<learn::Figures> best_for_batches;
-  learn::Cost best_cost;    ///< of it; as it was measured
-  bool best_again = false;  ///< whether it was fitted once more on all rows
   learn::GateDecision gate;
   double latency_us = 0;
   double memory_bytes = 0;
@@ -102,8 +98,14 @@ struct RunReport {
 /// About how long the members of the best blend take to be fitted once more: what a fit of each
 /// took in the search.
 [[nodiscard]] double seconds_of_blend(const std::vector<learn::LeaderboardLine>& leaderboard);
-/// Of a blend that is kept for batches, beside what answers.
-[[nodiscard]] std::string words_of_blend(const RunReport& report);
+/// Of a blend for batches that is better than what answers (`BatchModel`): held-out figures, cost
+/// as it was measured, and whether it was fitted once more on all rows.
+[[nodiscard]] std::string blend_json(const learn::Figures& blend,
+                                     const learn::Cost& cost,
+                                     bool fitted_again);
+[[nodiscard]] std::string words_of_blend(const learn::Figures& answers,
+                                         const learn::Figures& blend,
+                                         const learn::Cost& cost);
 /// What of it is kept with the version.
 [[nodiscard]] learn::NamedFigures metrics_of(const RunReport& report);
 [[nodiscard]] std::vector<learn::JobLine> lines_of(const std::vector<learn::LeaderboardLine>& from);

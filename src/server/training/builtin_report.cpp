@@ -8,6 +8,7 @@
 #include "core/learn/metrics.hpp"
 #include "io/json/writer.hpp"
 #include "server/training/builtin.hpp"
+#include "server/training/injected.hpp"
 
 namespace liminal::training {
 namespace {
@@ -45,6 +46,10 @@ void write_data(const learn::TrainRequest& request, const Rows& rows, json::Writ
     out.field("positives", learn::positives(rows.table.labels));
     out.field("judged_rows", std::count(rows.judged.begin(), rows.judged.end(), 1));
     out.field("weak_weight", static_cast<double>(kWeakWeight));
+  }
+  if (rows.injected.rows() > 0) {
+    out.field("injected_rows", rows.injected.rows());
+    out.field("injected_weight", static_cast<double>(kInjectedWeight));
   }
   out.key("notes");
   write_strings(rows.notes, out);
@@ -193,15 +198,28 @@ double seconds_of_blend(const std::vector<learn::LeaderboardLine>& leaderboard) 
   return sum;
 }
 
-std::string words_of_blend(const RunReport& report) {
-  const bool classes = std::isfinite(report.figures.roc_auc);
-  const learn::Figures& blend = *report.best_for_batches;
+std::string blend_json(const learn::Figures& blend, const learn::Cost& cost, bool fitted_again) {
+  json::Writer out;
+  out.begin_object();
+  out.key("held_out");
+  write(blend, {}, out);
+  out.field("us_a_row", cost.us_row);
+  out.field("memory_bytes", cost.memory_bytes);
+  out.field("fitted_again_on_all_rows", fitted_again);
+  out.end_object();
+  return out.take();
+}
+
+std::string words_of_blend(const learn::Figures& answers,
+                           const learn::Figures& blend,
+                           const learn::Cost& cost) {
+  const bool classes = std::isfinite(blend.roc_auc);
   return fmt::format(
       "for batches the best blend is kept beside: {} {:.4g} to {:.4g}, at {:.3g} µs a row",
       classes ? "AUC" : "MAE",
       classes ? blend.roc_auc : blend.mae,
-      classes ? report.figures.roc_auc : report.figures.mae,
-      report.best_cost.us_row);
+      classes ? answers.roc_auc : answers.mae,
+      cost.us_row);
 }
 
 learn::NamedFigures metrics_of(const RunReport& report) {
@@ -307,16 +325,6 @@ std::string report_json(const learn::TrainRequest& request,
   }
   out.key("next_steps");
   write_strings(next_steps(report), out);
-  if (report.best_for_batches) {
-    out.key("best_for_batches");
-    out.begin_object();
-    out.key("held_out");
-    write(*report.best_for_batches, {}, out);
-    out.field("us_a_row", report.best_cost.us_row);
-    out.field("memory_bytes", report.best_cost.memory_bytes);
-    out.field("fitted_again_on_all_rows", report.best_again);
-    out.end_object();
-  }
   out.key("leaderboard");
   write_board(leaderboard, out);
   out.end_object();

@@ -4,142 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
-#include "core/base/random.hpp"
+#include "server/training/test_rows.hpp"
 
 namespace liminal::training {
 namespace {
 
 using testing::HasSubstr;
-
-const Telling kNobody{[] { return false; }, [](double, std::vector<learn::JobLine>) {}};
-
-learn::ModelDefinition definition() {
-  return {"abuse", models::Task::kClassification, {"rate", "size", "noise"}, "y"};
-}
-
-/// Users with rows over time; a tenth of them misbehave by a high rate, and by small messages too
-/// when `two_ways`.
-Rows made_up(bool two_ways, bool judged) {
-  Random random(3);
-  Rows rows;
-  for (const std::string& feature : definition().features)
-    rows.table.features.push_back({feature, "", {}});
-  for (std::uint64_t user = 0; user < 200; ++user) {
-    const bool bad = user % 10 == 0;
-    for (int i = 0; i < 20; ++i) {
-      const double rate = random.normal() + (bad ? 3 : 0);
-      const double size = random.normal() - (bad && two_ways ? 2 : 0);
-      for (const double value : {rate, size, random.normal()})
-        rows.table.values.push_back(static_cast<float>(value));
-      rows.table.labels.push_back(bad ? 1 : 0);
-      rows.table.weights.push_back(judged ? 1 : kWeakWeight);
-      rows.table.times_s.push_back(i * 60);
-      rows.table.groups.push_back(user);
-      rows.judged.push_back(judged ? 1 : 0);
-    }
-  }
-  rows.rule_features = {"rate"};
-  return rows;
-}
-
-BuiltinOptions options(learn::ModelDefinition what = definition()) {
-  BuiltinOptions made;
-  made.definition = std::move(what);
-  made.request.model = made.definition.name;
-  made.request.fits_max = 12;
-  made.request.source = learn::DataSource::kFile;
-  made.gate.latency_us_max = 1e6;  // how fast it is, is a matter of benchmarks
-  return made;
-}
-
-bool says(const learn::TrainedModel& made, const std::string& words) {
-  for (const std::string& reason : made.reasons)
-    if (reason.find(words) != std::string::npos) return true;
-  return false;
-}
-
-double metric(const learn::TrainedModel& made, const std::string& name) {
-  for (const auto& [key, value] : made.metrics)
-    if (key == name) return value;
-  return NAN;
-}
-
-TEST(HeldOut, RowsAreLaterAndOfOtherUsers) {
-  const learn::Table table = made_up(false, true).table;
-  const HeldOut parts = hold_out_classes(table, 1);
-  EXPECT_EQ(parts.how, "later rows of other users");
-  std::set<std::uint64_t> learnt_from;
-  double latest = 0;
-  for (const std::uint32_t row : parts.train) {
-    learnt_from.insert(table.groups[row]);
-    latest = std::max(latest, table.times_s[row]);
-  }
-  for (const std::uint32_t row : parts.test) {
-    EXPECT_FALSE(learnt_from.contains(table.groups[row]));
-    EXPECT_GT(table.times_s[row], latest);
-  }
-}
-
-TEST(HeldOut, TheSameUsersJudgeInEveryTraining) {
-  const learn::Table all = made_up(false, true).table;
-  const HeldOut parts = hold_out_classes(all, 1);
-  std::set<std::uint64_t> judge;
-  for (const std::uint32_t row : parts.test) judge.insert(all.groups[row]);
-  std::vector<std::uint32_t> most;
-  for (std::uint32_t row = 0; row < all.rows(); ++row)
-    if (all.groups[row] < 190) most.push_back(row);
-  const learn::Table fewer = all.chosen(most);
-  for (const std::uint32_t row : hold_out_classes(fewer, 2).train)
-    EXPECT_FALSE(judge.contains(fewer.groups[row]));
-  models::Metadata judged;
-  remember(parts, judged);
-  const learn::Table test = all.chosen(parts.test);
-  EXPECT_EQ(unseen_by(judged, test).size(), test.rows());
-  EXPECT_TRUE(unseen_by({}, test).empty()) << "of which nothing is said may know all";
-}
-
-TEST(HeldOut, WithoutUsersAndTimesTheSameRowsJudge) {
-  learn::Table all = made_up(false, true).table;
-  all.times_s.clear();
-  all.groups.clear();
-  const HeldOut parts = hold_out_classes(all, 1);
-  EXPECT_EQ(hold_out_classes(all, 2).test, parts.test);
-  models::Metadata judged;
-  remember(parts, judged);
-  EXPECT_EQ(unseen_by(judged, all), parts.test);
-}
-
-TEST(HeldOut, ValuesOfUsersArePartedByUser) {
-  learn::Table table;
-  table.features = {{"x", "", {}}};
-  Random random(4);
-  for (std::uint32_t i = 0; i < 800; ++i) {
-    table.values.push_back(static_cast<float>(random.normal()));
-    table.labels.push_back(table.values.back());
-    table.groups.push_back(i % 40);
-  }
-  const HeldOut alone = hold_out_values(table, 0, 1);
-  EXPECT_EQ(alone.how, "other users");
-  std::set<std::uint64_t> learnt_from;
-  for (const std::uint32_t row : alone.train) learnt_from.insert(table.groups[row]);
-  for (const std::uint32_t row : alone.test) EXPECT_FALSE(learnt_from.contains(table.groups[row]));
-  for (std::uint32_t i = 0; i < 800; ++i) table.times_s.push_back(i);
-  const HeldOut both = hold_out_values(table, 5, 1);
-  EXPECT_EQ(both.how, "the last quarter of the time, of other users");
-  for (const std::uint32_t row : both.test) EXPECT_GE(row, 600U);
-  for (const std::uint32_t row : both.train) EXPECT_LT(row, 595U);
-  EXPECT_EQ(both.until_s, 599.);
-}
-
-TEST(HeldOut, SaysWhatItCouldNotPart) {
-  learn::Table table = made_up(false, true).table;
-  table.times_s.clear();
-  EXPECT_THAT(hold_out_classes(table, 1).how, HasSubstr("other users"));
-  table.groups.clear();
-  EXPECT_THAT(hold_out_classes(table, 1).how, HasSubstr("by chance"));
-}
 
 TEST(Builtin, TrainsAModelThatBeatsChance) {
   double progress = 0;
@@ -288,113 +159,6 @@ TEST(Builtin, ProbabilitiesAreThoseOfTheTimeOfTheRowsThatJudge) {
   }
 }
 
-TEST(Builtin, WhatIsTooDearForMessagesIsShownBeside) {
-  const Rows rows = made_up(true, true);
-  const HeldOut held_out;
-  RunReport report;
-  report.rows = &rows;
-  report.held_out = &held_out;
-  report.figures = learn::kNoFigures;
-  const learn::TrainRequest request;
-  EXPECT_THAT(report_json(request, report, {}), testing::Not(HasSubstr("best_for_batches")));
-  report.best_for_batches = learn::kNoFigures;
-  report.best_for_batches->roc_auc = .5;
-  report.best_cost = {40.5, 496};
-  const std::string text = report_json(request, report, {});
-  EXPECT_THAT(text, HasSubstr("\"best_for_batches\":{\"held_out\":{\"roc_auc\":0.5}"));
-  EXPECT_THAT(text, HasSubstr("\"us_a_row\":40.5"));
-}
-
-const learn::ModelDefinition kValues{"v", models::Task::kRegression, {"a", "b"}, "y"};
-
-/// Values of which a model of some kilobytes knows a little less than a blend.
-Rows values_made_up() {
-  Rows rows;
-  rows.table.features = {{"a", "", {}}, {"b", "", {}}};
-  Random random(17);
-  for (int i = 0; i < 800; ++i) {
-    const double a = random.normal(), b = random.normal();
-    rows.table.values.push_back(static_cast<float>(a));
-    rows.table.values.push_back(static_cast<float>(b));
-    rows.table.labels.push_back(static_cast<float>(a + a * b + .2 * random.normal()));
-    rows.table.times_s.push_back(i);
-  }
-  return rows;
-}
-
-/// What trains with so little room that a blend does not answer.
-BuiltinOptions limited_values() {
-  BuiltinOptions limited = options(kValues);
-  limited.gate.memory_bytes_max = 8e3;
-  return limited;
-}
-
-TEST(Builtin, TheBestBlendIsKeptForBatchesWhereItIsTooDearToAnswer) {
-  const auto made = train_builtin(values_made_up(), limited_values(), kNobody);
-  ASSERT_TRUE(made) << made.error().text;
-  ASSERT_TRUE(made->batches) << testing::PrintToString(made->reasons);
-  const auto answers = models::Evaluator::create(made->model);
-  const auto blend = models::Evaluator::create(made->batches->model);
-  ASSERT_TRUE(answers && blend);
-  EXPECT_GT(blend->memory_bytes(), answers->memory_bytes());
-  EXPECT_GT(made->batches->us_row, 0);
-  const models::Metadata& metadata = made->batches->model.metadata;
-  EXPECT_EQ(metadata.features, made->model.metadata.features);
-  EXPECT_EQ(metadata.facts.back().first, "fitted");
-  EXPECT_THAT(made->leaderboard.front().recipe, HasSubstr("for batches"));
-  EXPECT_GT(made->leaderboard.front().memory_bytes, metric(*made, "memory_bytes"));
-  EXPECT_GT(made->leaderboard[1].us_row, 0);
-  EXPECT_THAT(made->report, HasSubstr("\"fitted_again_on_all_rows\":true"));
-  EXPECT_THAT(made->reasons.back(), HasSubstr("for batches the best blend is kept beside: MAE"));
-}
-
-TEST(Builtin, ABlendThatCannotBeFittedAgainCostsNothingElse) {
-  BuiltinOptions limited = limited_values();
-  int again = 0;
-  limited.fitting = [&again, here = fitting_here()](const FitSource& source) -> MakeFitter {
-    if (!source.all || ++again == 1) return here(source);
-    return [] {
-      return learn::Fitter([](const learn::Material&, const auto&, double, const auto&) {
-        return Result<learn::Fit>(failure(ErrorCode::kUnavailable));
-      });
-    };
-  };
-  const auto made = train_builtin(values_made_up(), limited, kNobody);
-  ASSERT_TRUE(made) << made.error().text;
-  EXPECT_EQ(again, 2);
-  EXPECT_FALSE(made->batches);
-  EXPECT_TRUE(says(*made, "no blend is kept for batches: the chosen model could not be fitted"));
-  EXPECT_TRUE(models::Evaluator::create(made->model));
-}
-
-TEST(Builtin, ABlendThatIsNotBetterIsNotKept) {
-  Rows rows = made_up(true, true);
-  // The rows that judge are all alike, so that every model is as good as another.
-  for (const std::uint32_t row : hold_out_classes(rows.table, 1).test)
-    std::fill_n(&rows.table.values[std::size_t{3} * row], 3, 0.F);
-  BuiltinOptions limited = options();
-  limited.gate.memory_bytes_max = 200 * 1024;
-  const auto made = train_builtin(rows, limited, kNobody);
-  ASSERT_TRUE(made) << made.error().text;
-  EXPECT_FALSE(made->batches);
-  EXPECT_TRUE(says(*made, "no blend is kept for batches: the best one is not better"))
-      << testing::PrintToString(made->reasons);
-  EXPECT_EQ(made->report.find("best_for_batches"), std::string::npos);
-}
-
-TEST(Builtin, TheTimeOfABlendIsThatOfItsOwnMembers) {
-  std::vector<learn::LeaderboardLine> lines(3);
-  lines[0].weight = .7;
-  lines[0].fits = 5;
-  lines[0].cost_s = 100;
-  lines[1].weight = .3;
-  lines[1].fits = 2;
-  lines[1].cost_s = .1;
-  lines[2].fits = 1;
-  lines[2].cost_s = 60;
-  EXPECT_DOUBLE_EQ(seconds_of_blend(lines), 20.05);
-}
-
 TEST(Builtin, FiguresOfValuesAreOfUsersThatWereNotLearntFrom) {
   // Every user has a level of its own that its features tell apart but do not explain.
   learn::ModelDefinition what{"level", models::Task::kRegression, {"a", "b"}, "y"};
@@ -415,6 +179,32 @@ TEST(Builtin, FiguresOfValuesAreOfUsersThatWereNotLearntFrom) {
   EXPECT_THAT(made->report, HasSubstr("\"how\":\"other users\""));
   EXPECT_GT(metric(*made, "mean_absolute_error"), 15);
   EXPECT_FALSE(made->better);
+}
+
+TEST(Builtin, InjectedAbuseTeachesAndJudgesNothing) {
+  Rows rows = made_up(false, true);
+  rows.rule_features.clear();
+  const auto plain = train_builtin(rows, options(), kNobody);
+  // Abuse of another kind than what is there: it shows in the size.
+  rows.injected.features = rows.table.features;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    rows.injected.values.insert(rows.injected.values.end(), {0, -6, 0});
+    rows.injected.labels.push_back(1);
+    rows.injected.weights.push_back(.1F);
+    rows.injected.groups.push_back(1000 + i / 8);
+  }
+  const auto taught = train_builtin(rows, options(), kNobody);
+  ASSERT_TRUE(plain && taught);
+  const auto said = [](const learn::TrainedModel& made) {
+    const std::vector<float> row{0, -6, 0};
+    return models::Evaluator::create(made.model)->predict(row).score;
+  };
+  EXPECT_GT(said(*taught), 2 * said(*plain));
+  EXPECT_EQ(metric(*taught, "held_out_rows"), metric(*plain, "held_out_rows"));
+  EXPECT_NEAR(metric(*taught, "roc_auc"), metric(*plain, "roc_auc"), .02);
+  EXPECT_LT(metric(*taught, "calibration_error"), metric(*plain, "calibration_error") + .02);
+  EXPECT_TRUE(taught->better) << testing::PrintToString(taught->reasons);
+  EXPECT_THAT(taught->report, HasSubstr("\"injected_rows\":200,\"injected_weight\":0.1"));
 }
 
 TEST(Builtin, SaysHowManyMoreRowsItTakesUntilAModelCanBeJudged) {

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <functional>
 #include <limits>
 #include <optional>
+#include <set>
 #include <string_view>
+#include <utility>
 
 #include "core/base/hash.hpp"
 #include "core/learn/metrics.hpp"
@@ -58,17 +61,6 @@ double middle(const learn::Table& table) {
   return *at;
 }
 
-template <class Train, class Test>
-HeldOut parted(const learn::Table& table, std::string how, Train train, Test test) {
-  HeldOut parts;
-  parts.how = std::move(how);
-  for (std::uint32_t i = 0; i < table.rows(); ++i) {
-    if (train(i)) parts.train.push_back(i);
-    if (test(i)) parts.test.push_back(i);
-  }
-  return parts;
-}
-
 /// The latest time of what is learnt from.
 std::optional<double> latest(const learn::Table& table, const std::vector<std::uint32_t>& rows) {
   std::optional<double> found;
@@ -78,119 +70,120 @@ std::optional<double> latest(const learn::Table& table, const std::vector<std::u
   return found;
 }
 
-HeldOut of(const learn::Folds& folds, std::string how) {
-  return {folds.outside(0), folds.inside(0), std::move(how)};
-}
+/// Where time parts the rows: what judges begins there, and what is learnt from ends so long
+/// before.
+struct Cut {
+  double begin_s = 0, gap_s = 0;
+};
 
-HeldOut by_values(const learn::Table& table, std::string how) {
-  HeldOut parts = parted(
-      table,
-      std::move(how),
-      [&](std::uint32_t i) { return !row_judges(table, i); },
-      [&](std::uint32_t i) { return row_judges(table, i); });
-  parts.values = true;
+/// Rows by user, by time, or both. What judges is of other users, or later, or both; what is learnt
+/// from is neither.
+HeldOut parted(const learn::Table& table,
+               bool users,
+               std::optional<Cut> cut,
+               std::string_view how) {
+  HeldOut parts;
+  parts.how = how;
+  parts.users = users;
+  for (std::uint32_t i = 0; i < table.rows(); ++i) {
+    const bool other = users && user_judges(table.groups[i]);
+    const bool later = cut && table.times_s[i] >= cut->begin_s;
+    const bool before = !cut || table.times_s[i] + cut->gap_s < cut->begin_s;
+    if (!other && before) parts.train.push_back(i);
+    if (other == users && later == cut.has_value()) parts.test.push_back(i);
+    if (users && !other && later) parts.between.push_back(i);
+  }
   return parts;
 }
 
+HeldOut by_values(const learn::Table& table, std::string_view how) {
+  HeldOut parts;
+  parts.how = how;
+  parts.values = true;
+  for (std::uint32_t i = 0; i < table.rows(); ++i)
+    (row_judges(table, i) ? parts.test : parts.train).push_back(i);
+  return parts;
+}
+
+/// What parts the rows, the most honest first.
+enum class By : std::uint8_t { kUsersAndTime, kUsers, kTime, kChance };
+
+/// How rows of one kind of label are parted.
+struct Way {
+  bool users = false;  ///< whether these can part them
+  std::optional<Cut> cut{};
+  std::string_view both, time, chance;  ///< in words
+  std::function<bool(const HeldOut&, By)> enough;
+  std::function<learn::Folds()> folds;  ///< when nothing else leaves enough
+};
+
+/// The most honest parts in which enough is left.
+HeldOut hold_out(const learn::Table& table, const Way& way) {
+  const double gap_s = way.cut ? way.cut->gap_s : 0;
+  const auto take = [&](HeldOut parts, By by) -> std::optional<HeldOut> {
+    if (!way.enough(parts, by)) return std::nullopt;
+    if (const auto last = latest(table, parts.train)) parts.until_s = *last + gap_s;
+    return parts;
+  };
+  if (way.users && way.cut)
+    if (auto parts = take(parted(table, true, way.cut, way.both), By::kUsersAndTime))
+      return std::move(*parts);
+  if (way.users) {
+    const auto how = way.cut ? "other users, not later: too few rows for both" : "other users";
+    if (auto parts = take(parted(table, true, {}, how), By::kUsers)) return std::move(*parts);
+  }
+  if (way.cut)
+    if (auto parts = take(parted(table, false, way.cut, way.time), By::kTime))
+      return std::move(*parts);
+  HeldOut parts = by_values(table, way.chance);
+  if (way.enough(parts, By::kChance)) return parts;
+  const learn::Folds folds = way.folds();
+  return {folds.outside(0), folds.inside(0), std::string(way.chance)};
+}
+
 bool enough_users(const learn::Table& table) {
-  std::vector<std::uint64_t> users = table.groups;
-  std::sort(users.begin(), users.end());
-  return std::unique(users.begin(), users.end()) - users.begin() >=
-         static_cast<std::ptrdiff_t>(kUsersMin);
+  const std::set<std::uint64_t> users(table.groups.begin(), table.groups.end());
+  return users.size() >= kUsersMin;
 }
 
 }  // namespace
 
 HeldOut hold_out_classes(const learn::Table& table, std::uint64_t seed) {
-  const bool timed = !table.times_s.empty(), grouped = !table.groups.empty();
-  const double cut = timed ? middle(table) : 0;
-  const auto other = [&](std::uint32_t i) { return user_judges(table.groups[i]); };
-  const auto later = [&](std::uint32_t i) { return table.times_s[i] >= cut; };
-  const auto enough = [&](const HeldOut& parts, std::size_t least) {
+  Way way;
+  way.users = !table.groups.empty();
+  if (!table.times_s.empty()) way.cut = Cut{middle(table), 0};
+  way.both = "later rows of other users";
+  way.time = "later rows, partly of the same users: too few users to part them";
+  way.chance = "by chance: neither users nor times part the rows, so the figures are too good";
+  way.enough = [&](const HeldOut& parts, By by) {
+    const std::size_t least = by == By::kUsersAndTime ? kStrictTestMin
+                              : by == By::kChance     ? kChanceTestMin
+                                                      : kTestMin;
     return has(table, parts.train, learn::Search::kRowsMin) && has(table, parts.test, least);
   };
-  if (timed && grouped) {
-    HeldOut parts = parted(
-        table,
-        "later rows of other users",
-        [&](std::uint32_t i) { return !other(i) && !later(i); },
-        [&](std::uint32_t i) { return other(i) && later(i); });
-    for (std::uint32_t i = 0; i < table.rows(); ++i)
-      if (!other(i) && later(i)) parts.between.push_back(i);
-    parts.users = true;
-    parts.until_s = latest(table, parts.train);
-    if (enough(parts, kStrictTestMin)) return parts;
-  }
-  if (grouped) {
-    HeldOut parts = parted(
-        table,
-        timed ? "other users, not later: too few rows for both" : "other users",
-        [&](std::uint32_t i) { return !other(i); },
-        other);
-    parts.users = true;
-    parts.until_s = latest(table, parts.train);
-    if (enough(parts, kTestMin)) return parts;
-  }
-  if (timed) {
-    HeldOut parts = parted(
-        table,
-        "later rows, partly of the same users: too few users to part them",
-        [&](std::uint32_t i) { return !later(i); },
-        later);
-    parts.until_s = latest(table, parts.train);
-    if (enough(parts, kTestMin)) return parts;
-  }
-  const std::string how =
-      "by chance: neither users nor times part the rows, so the figures are too good";
-  HeldOut parts = by_values(table, how);
-  if (enough(parts, kChanceTestMin)) return parts;
-  return of(learn::stratified_folds(table.labels, 4, seed), how);
+  way.folds = [&] { return learn::stratified_folds(table.labels, 4, seed); };
+  return hold_out(table, way);
 }
 
 HeldOut hold_out_values(const learn::Table& table, double gap_s, std::uint64_t seed) {
-  const bool timed = !table.times_s.empty(), grouped = enough_users(table);
-  double begin = std::numeric_limits<double>::infinity();
-  std::vector<std::uint8_t> late(table.rows());
-  if (timed) {
-    for (const std::uint32_t row : learn::last_quarter(table.times_s).inside(0)) {
-      late[row] = 1;
-      begin = std::min(begin, table.times_s[row]);
-    }
+  Way way;
+  way.users = enough_users(table);
+  if (!table.times_s.empty()) {
+    Cut cut{std::numeric_limits<double>::infinity(), gap_s};
+    for (const std::uint32_t row : learn::last_quarter(table.times_s).inside(0))
+      cut.begin_s = std::min(cut.begin_s, table.times_s[row]);
+    way.cut = cut;
   }
-  const auto later = [&](std::uint32_t i) { return late[i] != 0; };
-  const auto before = [&](std::uint32_t i) { return table.times_s[i] + gap_s < begin; };
-  const auto other = [&](std::uint32_t i) { return user_judges(table.groups[i]); };
-  const auto known = [&](HeldOut parts) {
-    if (const auto last = latest(table, parts.train)) parts.until_s = *last + gap_s;
-    return parts;
+  way.both = "the last quarter of the time, of other users";
+  way.time = "the last quarter of the time";
+  way.chance = "by chance: no times are known, so the figures are too good";
+  way.enough = [](const HeldOut& parts, By by) {
+    const std::size_t train = parts.train.size(), test = parts.test.size();
+    if (by == By::kUsersAndTime) return std::min(train, test) >= kValuesMin;
+    return by == By::kTime || (train >= test && test >= kTestMin);
   };
-  const auto enough = [](const HeldOut& parts) {
-    return parts.train.size() >= kValuesMin && parts.test.size() >= kValuesMin;
-  };
-  if (timed && grouped) {
-    HeldOut parts = parted(
-        table,
-        "the last quarter of the time, of other users",
-        [&](std::uint32_t i) { return !other(i) && before(i); },
-        [&](std::uint32_t i) { return other(i) && later(i); });
-    parts.users = true;
-    if (enough(parts)) return known(std::move(parts));
-  }
-  if (grouped) {
-    HeldOut parts = parted(
-        table,
-        timed ? "other users, not later: too few rows for both" : "other users",
-        [&](std::uint32_t i) { return !other(i); },
-        other);
-    parts.users = true;
-    if (parts.train.size() >= parts.test.size() && parts.test.size() >= kTestMin)
-      return known(std::move(parts));
-  }
-  if (timed) return known(parted(table, "the last quarter of the time", before, later));
-  const std::string how = "by chance: no times are known, so the figures are too good";
-  HeldOut parts = by_values(table, how);
-  if (parts.test.size() >= kTestMin && parts.train.size() >= parts.test.size()) return parts;
-  return of(learn::blocked_folds(table.labels, 4, seed), how);
+  way.folds = [&] { return learn::blocked_folds(table.labels, 4, seed); };
+  return hold_out(table, way);
 }
 
 void remember(const HeldOut& held_out, models::Metadata& judged) {

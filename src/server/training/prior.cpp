@@ -1,7 +1,6 @@
 #include "server/training/prior.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <variant>
 #include <vector>
 
@@ -13,13 +12,41 @@ namespace {
 
 constexpr std::ptrdiff_t kPositivesMin = 20;
 
-/// The logarithm of the odds of a positive row, by weight or by number.
-double log_odds(const learn::Table& table, const std::vector<std::uint32_t>& rows, bool weighted) {
+/// Rows of either kind, by number or by weight; half a row of each is there before.
+struct Odds {
   double positive = .5, negative = .5;
-  for (const std::uint32_t row : rows)
-    (learn::is_positive(table.labels[row]) ? positive : negative) +=
-        weighted ? static_cast<double>(table.weight(row)) : 1.;
-  return log(positive / negative);
+
+  void add(float label, double weight) {
+    (learn::is_positive(label) ? positive : negative) += weight;
+  }
+  [[nodiscard]] double logarithm() const { return log(positive / negative); }
+};
+
+double log_odds(std::span<const float> labels) {
+  Odds odds;
+  for (const float label : labels) odds.add(label, 1);
+  return odds.logarithm();
+}
+
+double log_odds(const learn::Table& table, const std::vector<std::uint32_t>& rows) {
+  Odds odds;
+  for (const std::uint32_t row : rows) odds.add(table.labels[row], 1);
+  return odds.logarithm();
+}
+
+void add_by_weight(const learn::Table& table, Odds& odds) {
+  for (std::size_t row = 0; row < table.rows(); ++row)
+    odds.add(table.labels[row], static_cast<double>(table.weight(row)));
+}
+
+/// What the weights of the rows make of a model's margins when it is fitted to all of them, not to
+/// those of the search.
+double moved_by_refit(const PriorRows& rows) {
+  Odds before, after;
+  add_by_weight(rows.searched, before);
+  add_by_weight(rows.all, after);
+  add_by_weight(rows.injected, after);
+  return after.logarithm() - before.logarithm();
 }
 
 /// Adds to the margin of what a search makes.
@@ -33,18 +60,17 @@ void add_to_margin(models::Predictor& predictor, double shift) {
 
 }  // namespace
 
-void shift_prior(const learn::Table& table, const HeldOut& held_out, learn::Trained& trained) {
-  const auto& like = held_out.between;
-  const auto positive = std::count_if(like.begin(), like.end(), [&](std::uint32_t row) {
-    return learn::is_positive(table.labels[row]);
+void shift_prior(const PriorRows& rows, learn::Trained& trained) {
+  const auto& between = rows.held_out.between;
+  const auto positive = std::count_if(between.begin(), between.end(), [&](std::uint32_t row) {
+    return learn::is_positive(rows.all.labels[row]);
   });
-  if (positive < kPositivesMin) return;
-  std::vector<std::uint32_t> every(table.rows());
-  std::iota(every.begin(), every.end(), 0U);
-  const double shift = log_odds(table, like, false) - log_odds(table, held_out.train, false);
-  const double moved = log_odds(table, every, true) - log_odds(table, held_out.train, true);
+  const bool known = positive >= kPositivesMin;
+  const double shift =
+      log_odds(rows.all, known ? between : rows.held_out.train) - log_odds(rows.calibrated);
   add_to_margin(trained.predictor, shift);
-  trained.recipes.intercept += shift - trained.recipes.slope * moved;
+  trained.recipes.intercept += shift;
+  if (known) trained.recipes.intercept -= trained.recipes.slope * moved_by_refit(rows);
 }
 
 }  // namespace liminal::training

@@ -1,21 +1,34 @@
 #pragma once
 
+#include <span>
+
 #include "core/learn/outcome.hpp"
 #include "core/learn/table.hpp"
 #include "server/training/held_out.hpp"
 
 namespace liminal::training {
 
+/// The rows of a training by what they do.
+struct PriorRows {
+  const learn::Table& all;  ///< that came
+  const HeldOut& held_out;
+  std::span<const float> calibrated;  ///< labels of those by which the search calibrated
+  const learn::Table& searched;       ///< that it was given
+  const learn::Table& injected;       ///< that only teach
+};
+
 /// Lets probabilities count with how often a row is positive where the rows come from that judge.
-/// What is learnt from ends in the middle of the positive rows' times, and so holds another share
-/// of them than what comes later. That share is taken from the rows in between
-/// (`HeldOut::between`), of which neither model nor verdict knows anything else; with fewer than 20
-/// positives among them nothing is changed.
+/// The search calibrates with the share of the rows that it calibrates on: of what is learnt from,
+/// which ends in the middle of the positive rows' times, with injected abuse among it. The share
+/// that counts is that of the rows in between (`HeldOut::between`), of which neither model nor
+/// verdict knows anything else; with fewer than 20 positives among them, of the rows that were
+/// learnt from, without what was injected.
 ///
 /// `trained.predictor` is shifted by the difference of the log odds; `trained.recipes` by that less
-/// what the margins move by themselves when the model is made again of all rows.
+/// what the margins move by themselves when the model is made again of all rows, where the rows in
+/// between say how often.
 ///
 /// Source: prior correction, King and Zeng 2001, section 4.1.
-void shift_prior(const learn::Table& table, const HeldOut& held_out, learn::Trained& trained);
+void shift_prior(const PriorRows& rows, learn::Trained& trained);
 
 }  // namespace liminal::training

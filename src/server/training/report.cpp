@@ -56,6 +56,8 @@ void write_figures(json::Writer& out, const learn::Figures& figures, const learn
     out.field("mean_absolute_error", figures.mae);
     out.field("root_mean_square_error", figures.rmse);
     out.field("pinball_loss", figures.pinball);
+    out.field("pinball_level", loss.level);
+    out.field("at_or_below_ratio", figures.at_or_below);
   }
   out.end_object();
 }

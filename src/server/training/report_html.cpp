@@ -97,7 +97,7 @@ void add_model(std::string& out,
          {f.roc_auc, f.pr_auc, f.brier, f.recall_at_alerts, f.calibration_error})
       out += fmt::format("<td class=n>{:.4f}</td>", figure);
   } else {
-    for (const double figure : {f.mae, f.rmse, f.pinball})
+    for (const double figure : {f.mae, f.rmse, f.pinball, f.at_or_below})
       out += fmt::format("<td class=n>{:.6g}</td>", figure);
   }
   out += fmt::format("<td class=n>{:.2f}</td><td class=n>{:.2f}</td></tr>\n",
@@ -109,9 +109,13 @@ void add_models(std::string& out, const Report& report) {
   const learn::Outcome& outcome = *report.outcome;
   const learn::Loss& loss = report.facts.loss;
   out += "<h2>Models</h2><table><tr><th></th>";
-  out += loss.classes() ? "<th>ROC-AUC</th><th>PR-AUC</th><th>Brier</th><th>recall at 1 % "
-                          "alerts</th><th>calibration error</th>"
-                        : "<th>mean absolute error</th><th>root mean square</th><th>pinball</th>";
+  out += loss.classes() ? std::string(
+                              "<th>ROC-AUC</th><th>PR-AUC</th><th>Brier</th><th>recall at 1 % "
+                              "alerts</th><th>calibration error</th>")
+                        : fmt::format(
+                              "<th>mean absolute error</th><th>root mean square</th><th>pinball "
+                              "loss at {:g}</th><th>share of truths at or below</th>",
+                              loss.level);
   out += "<th>µs a row</th><th>MiB</th></tr>\n";
   add_model(out, "best, for batches", outcome.best, loss);
   if (outcome.champion) add_model(out, "for each message", *outcome.champion, loss);

@@ -13,8 +13,7 @@ namespace liminal::training {
 /// The rows of a table that a search is given, with what it parts them by: values by times and
 /// users, as far as the rows that it then chooses by can tell anything; else by users, by time, or
 /// by chance, in this order. Classes are parted by users where ten or more have positives, else by
-/// chance: probabilities are calibrated on the rows that it chooses by, and `shift_prior` takes
-/// their share of positives for that of all that is learnt from. `all` must be valid and labelled.
+/// chance (docs/decisions/0017). `all` must be valid and labelled.
 [[nodiscard]] learn::Table searched(const learn::Table& all,
                                     std::span<const std::uint32_t> rows,
                                     const learn::Loss& loss,
