@@ -188,8 +188,9 @@ class UserShards:
     def ask(self, *request: Any) -> _Answer:
         with self._gate.inside():
             answer = self._service.handle(*request)
-            if (request[0], request[1].partition("?")[0], answer[0]) == ("PUT", "/ml/limits", 200):
-                self._limits = json.loads(answer[2])["policies"]
+            if (request[1].partition("?")[0], answer[0]) == ("/ml/limits", 200) and request[0] in (
+                    "PUT", "DELETE"):
+                self._limits = json.loads(answer[2])["policies"] if request[0] == "PUT" else None
                 self.save()
             return answer
 
