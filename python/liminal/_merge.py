@@ -235,6 +235,7 @@ MERGES: dict[tuple[str, str], Callable[[list[_Answer], str], _Answer]] = {
     ("GET", "/ml/audit"): _json(_audit),
     ("GET", "/ml/limits"): _json(_limits),
     ("PUT", "/ml/limits"): _json(_limits),
+    ("DELETE", "/ml/limits"): _json(_limits),
     ("GET", "/scaling"): _json(_services),
     ("GET", "/readyz"): _json(_ready),
     ("GET", "/healthz"): _json(_ready),

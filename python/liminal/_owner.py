@@ -199,8 +199,8 @@ class UserShards:
         with self._gate.inside():
             answer = self._service.handle(*request)
             path = request[1].partition("?")[0]
-            if (request[0], path, answer[0]) == ("PUT", "/ml/limits", 200):
-                self._limits = json.loads(answer[2])["policies"]
+            if path == "/ml/limits" and answer[0] == 200 and request[0] in ("PUT", "DELETE"):
+                self._limits = json.loads(answer[2])["policies"] if request[0] == "PUT" else None
                 self.save()
             if path.endswith("/feedback"):
                 self._spread_words()

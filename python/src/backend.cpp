@@ -272,6 +272,13 @@ void EngineBackend::set_limits(limits::Options options, Done<void> done) {
   done({});
 }
 
+void EngineBackend::reset_limits(Done<void> done) {
+  engine::Options all = engine_->settings()->options;
+  all.limits = engine_->configured_limits();
+  engine_->set_options(std::move(all));
+  done({});
+}
+
 void EngineBackend::overrides(std::size_t limit, Done<std::vector<traffic::Override>> done) {
   std::vector<traffic::Override> all;
   engine_->look([&](const engine::LocalEngine& engine) {

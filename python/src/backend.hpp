@@ -73,6 +73,7 @@ class EngineBackend final : public api::Backend {
   void crowd(Done<features::CrowdSummary> done) override;
   void limits(Done<limits::Options> done) override;
   void set_limits(limits::Options options, Done<void> done) override;
+  void reset_limits(Done<void> done) override;
   void overrides(std::size_t limit, Done<std::vector<traffic::Override>> done) override;
   void override_of(std::string user, Done<traffic::Override> done) override;
   void set_override(traffic::Override decision, Done<bool> done) override;

@@ -148,6 +148,8 @@ class Engine {
   [[nodiscard]] std::shared_ptr<const engine::Settings> settings() const;
   /// `options` must be valid.
   void set_options(engine::Options options);
+  /// Those that it was made with.
+  [[nodiscard]] const limits::Options& configured_limits() const { return options_.engine.limits; }
 
   [[nodiscard]] signals::Salience& salience() { return salience_; }
   [[nodiscard]] Clock clock() const { return options_.clock; }

@@ -3,6 +3,7 @@
 #include "app/command.hpp"
 #include "app/configuration/report.hpp"
 #include "app/configuration_options.hpp"
+#include "app/serve/credentials.hpp"
 
 namespace liminal::app {
 
@@ -12,11 +13,17 @@ void add_check_config(CLI::App& parent, Run& chosen) {
   auto options = std::make_shared<ConfigurationOptions>();
   options->add_to(*command);
   command->footer(
-      "\nChecks file, environment and flags together, as `liminal serve` would read them. Exits\n"
-      "with 2 when anything is wrong; each problem names its place and its key.\n");
+      "\nChecks file, environment and flags together, as `liminal serve` would read them, and the\n"
+      "files of keys, certificates and tokens that they name. Exits with 2 when anything is "
+      "wrong;\n"
+      "each problem names its place and its key.\n");
   command->callback([&chosen, options] {
     chosen = [options] {
-      if (!load_or_complain(*options)) return ExitCode::kUsage;
+      const auto loaded = load_or_complain(*options);
+      if (!loaded) return ExitCode::kUsage;
+      const auto missing = missing_credentials(loaded->configuration);
+      for (const std::string& each : missing) fmt::print(stderr, "liminal: {}\n", each);
+      if (!missing.empty()) return ExitCode::kUsage;
       fmt::print("the configuration is valid\n");
       return ExitCode::kDone;
     };

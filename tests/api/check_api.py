@@ -253,6 +253,13 @@ def check_limits(api):
     limits = api.ask("GET", "/ml/limits?limit=10000", 200)
     assert api.ask("PUT", "/ml/limits", 200, {"policies": limits["policies"]})["policies"] == \
         limits["policies"]
+    other = json.loads(json.dumps(limits["policies"]))
+    other["user"]["messages"] = {"per_second": 123, "burst": 456, "mode": None}
+    assert api.ask("PUT", "/ml/limits", 200, {"policies": other})["policies"] == other
+    for _ in range(2):  # there is nothing to take back the second time
+        assert api.ask("DELETE", "/ml/limits", 200)["policies"] == limits["policies"]
+    assert api.ask("GET", "/ml/limits", 200)["policies"] == limits["policies"]
+    api.ask("DELETE", "/ml/limits?x=1", 422)
     wrong = json.loads(json.dumps(limits["policies"]))
     wrong["user"]["messages"] = {"per_second": 0, "burst": 1.5, "more": 1}
     del wrong["mode"]

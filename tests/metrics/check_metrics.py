@@ -171,9 +171,10 @@ def main():
             front.call("PUT", "/ml/limits/mallory",
                        json.dumps({"kind": "block", "reason": "a test"}))
             front.call("POST", "/ml/events", flood("eve"), "application/x-ndjson")
-            front.call("POST", "/ml/events", json.dumps(
-                {"user_id": "eve", "kind": "message", "timestamp": time.time() - 3600}),
-                "application/x-ndjson")
+            for shift in (-3600, 3600):  # late and early
+                front.call("POST", "/ml/events", json.dumps(
+                    {"user_id": "eve", "kind": "message", "timestamp": time.time() + shift}),
+                    "application/x-ndjson")
             for service in ("one", "two"):  # the server itself is the other of two
                 hub.call("POST", "/scaling", json.dumps({"service": service, "current_replicas": 1,
                                                          "usage_patterns": {"request_rate": 1}}))

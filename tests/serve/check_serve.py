@@ -27,7 +27,7 @@ buffer_size = 7
 
 class Server:
     def __init__(self, program, folder):
-        self.file = folder / "liminal.toml"
+        self.program, self.file = program, folder / "liminal.toml"
         self.file.write_text(CONFIGURATION)
         self.log = folder / "log.txt"
         with open(self.log, "w") as log:
@@ -89,6 +89,63 @@ def a_broken_configuration_is_told_in_the_log(server):
     until("reload.done", lambda: server.logged("reload.done"))
 
 
+def a_reload_that_cannot_read_a_token_changes_nothing(server):
+    failed, done = len(server.logged("reload.failed")), len(server.logged("reload.done"))
+    server.file.write_text(CONFIGURATION.replace("[api]", '[api]\ntoken_file = "/nowhere/token"')
+                           .replace("shards = 2", 'shards = 2\nmode = "enforce"'))
+    server.process.send_signal(signal.SIGHUP)
+    problem = until("reload.failed", lambda: server.logged("reload.failed")[failed:])[0]
+    assert "/nowhere/token" in problem["error"], problem
+    checked = subprocess.run([server.program, "check-config", "--config", str(server.file)],
+                             capture_output=True, text=True, timeout=PATIENCE_S)
+    assert checked.returncode == 2 and "/nowhere/token" in checked.stderr, checked
+    assert server.status()["mode"] == "shadow", server.status()
+    assert 'liminal_config_reloads_total{result="failed"} 3' in server.ask("GET", "/metrics")[1]
+    assert len(server.logged("reload.done")) == done, server.logged("reload.done")
+
+
+def limits_that_were_put_hold_and_say_so(server):
+    def policies(method="GET", body=None):
+        answer, text = server.ask(method, "/ml/limits", body, Content_Type="application/json")
+        assert answer.status == 200, text
+        return json.loads(text)["policies"]
+
+    def reload(configuration):
+        done = len(server.logged("reload.done"))
+        server.file.write_text(configuration)
+        server.process.send_signal(signal.SIGHUP)
+        until("reload.done", lambda: len(server.logged("reload.done")) > done)
+
+    first = policies()
+    put = json.loads(json.dumps(first))
+    put["user"]["messages"]["burst"] = 7
+    assert policies("PUT", json.dumps({"policies": put})) == put
+    reload(CONFIGURATION.replace("shards = 2", 'shards = 2\nmode = "enforce"')
+           + "[limits]\nallow_users = ['vip']\n[limits.user.messages]\nper_second = 1\nburst = 2\n")
+    assert policies() == {**put, "mode": "enforce"}, policies()
+    assert server.status()["mode"] == "enforce"
+    [kept] = server.logged("limits.kept")
+    assert kept["level"] == "WARNING" and "DELETE /ml/limits" in kept["why"], kept
+
+    def violations(user):
+        lines = f'{{"user_id":"{user}","kind":"message"}}\n' * 100
+        answer, text = server.ask("POST", "/ml/events", lines, Content_Type="application/x-ndjson")
+        assert answer.status == 200, text
+        return until("the user", lambda: [
+            one["rate_limit_violations"] for one in
+            json.loads(server.ask("GET", "/ml/users")[1])["users"] if one["user_id"] == user])[0]
+
+    assert violations("vip") == 0 and violations("guest") > 50
+    # Told of, not let in: nothing was enforced.
+    assert not re.search(r"^websocket_rate_limit_total.* [1-9]", server.ask("GET", "/metrics")[1],
+                         re.M)
+    assert "guest" not in server.ask("GET", "/ml/audit?limit=1000")[1]
+    configured = policies("DELETE")
+    assert configured["user"]["messages"] == {"per_second": 1, "burst": 2, "mode": None}, configured
+    reload(CONFIGURATION)
+    assert policies() == first and len(server.logged("limits.kept")) == 1
+
+
 def a_strangers_name_is_not_served(server):
     for host, expected in (("evil.example", 403), ("liminal.internal:8000", 200), (server.api, 200)):
         answer, text = server.ask("GET", "/ml/status", Host=host)
@@ -125,6 +182,8 @@ def main():
         try:
             a_second_server_fails(program, server, folder)
             a_broken_configuration_is_told_in_the_log(server)
+            a_reload_that_cannot_read_a_token_changes_nothing(server)
+            limits_that_were_put_hold_and_say_so(server)
             a_strangers_name_is_not_served(server)
             early_answers_carry_an_id_and_packed_bodies_are_refused(server)
             the_rate_is_that_of_the_last_seconds(server)

@@ -162,7 +162,12 @@ def test_limits_that_were_set_outlive_an_owner(owner_of, token):
     # That they were put back is nothing that somebody did.
     assert [one["action"] for one in audit_log(third, headers)] == ["limits.set"]
     # Who deploys with another mode means it; the rest stays.
-    assert policies(owner_of(token=token, mode="enforce"), headers) == {**wanted, "mode": "enforce"}
+    last = owner_of(token=token, mode="enforce")
+    assert policies(last, headers) == {**wanted, "mode": "enforce"}
+    status, _, body = last.ask("DELETE", "/ml/limits", headers, b"", "127.0.0.1", True)
+    wanted["user"]["messages"]["burst"] = 20
+    assert status == 200 and json.loads(body)["policies"] == {**wanted, "mode": "enforce"}, body
+    assert policies(owner_of(token=token), headers) == wanted
 
 
 def test_limits_that_nobody_set_are_those_of_the_settings(owner_of):

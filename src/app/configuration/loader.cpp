@@ -26,6 +26,16 @@ constexpr std::string_view kActors = "scaling.actors";
 
 /// The environment variable that names the file, which is no key itself.
 constexpr std::string_view kConfigVariable = "LIMINAL_CONFIG";
+constexpr std::string_view kApiVariable = "LIMINAL_API";
+
+/// The variable that is called like the flag: LIMINAL_API for --api, whose key is api.address.
+std::string flag_variable(const Setting& setting) {
+  if (setting.flag.empty()) return {};
+  Setting named;
+  named.key = setting.flag.substr(2);
+  std::replace(named.key.begin(), named.key.end(), '-', '_');
+  return environment_name(named);
+}
 
 std::string unknown_key(std::string_view key) {
   std::vector<std::string_view> keys{kRules, kActors};
@@ -37,6 +47,27 @@ std::string unknown_key(std::string_view key) {
   }
   const auto meant = key_suggestion(key, keys);
   return meant ? fmt::format("is not known; did you mean {}?", *meant) : "is not known";
+}
+
+std::string unknown_variable(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Setting& setting : settings()) {
+    names.push_back(environment_name(setting));
+    if (!setting.flag.empty()) names.push_back(flag_variable(setting));
+  }
+  const std::vector<std::string_view> words(names.begin(), names.end());
+  const auto meant = suggestion(name, words);
+  return meant ? fmt::format("is the variable of no key; did you mean {}?", *meant)
+               : "is the variable of no key";
+}
+
+/// LIMINAL_API is where commands find the server as well, and for them may be a URL.
+std::string without_scheme(std::string text) {
+  constexpr std::string_view kScheme = "http://";
+  if (!text.starts_with(kScheme)) return text;
+  text.erase(0, kScheme.size());
+  while (text.ends_with('/')) text.pop_back();
+  return text;
 }
 
 /// Reads one source after another into a configuration, and keeps what is wrong.
@@ -65,11 +96,11 @@ class Loading {
     if (name == kConfigVariable) return;
     for (const Setting& setting : settings()) {
       if (environment_name(setting) == name || flag_variable(setting) == name) {
-        put(setting, {text, true}, name);
+        put(setting, {name == kApiVariable ? without_scheme(text) : text, true}, name);
         return;
       }
     }
-    out_.warnings.push_back({{name, "is the variable of no key"}, "environment"});
+    out_.warnings.push_back({{name, unknown_variable(name)}, "environment"});
   }
 
   void flag(const Given& given) {
@@ -122,15 +153,6 @@ class Loading {
     const auto number = std::from_chars(key.data() + begin.size(), end, rule);
     if (number.ec != std::errc{} || rule >= places_.size() || !places_[rule]) return key;
     return fmt::format("{}{}{}", begin, *places_[rule], std::string_view(number.ptr, end));
-  }
-
-  /// The variable that is called like the flag: LIMINAL_API for --api, whose key is api.address.
-  static std::string flag_variable(const Setting& setting) {
-    if (setting.flag.empty()) return {};
-    Setting named;
-    named.key = setting.flag.substr(2);
-    std::replace(named.key.begin(), named.key.end(), '-', '_');
-    return environment_name(named);
   }
 
   void table(const toml::table& table, const std::string& prefix) {

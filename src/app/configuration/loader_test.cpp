@@ -140,13 +140,24 @@ TEST(Configuration, TextOfTheEnvironmentIsReadByTheTypeOfItsKey) {
   EXPECT_THAT(loaded.configuration.upstreams, ElementsAre("ws://a:1", "unix:/b"));
 }
 
+TEST(Configuration, TheVariableThatCommandsTakeAUrlFromIsReadAsOne) {
+  const Loaded loaded = load({.file_name = {},
+                              .file_text = {},
+                              .environment = {{"LIMINAL_API", "http://127.0.0.1:1/"}},
+                              .flags = {}});
+  EXPECT_THAT(texts(loaded.problems), IsEmpty());
+  EXPECT_EQ(loaded.configuration.api.address, "127.0.0.1:1");
+}
+
 TEST(Configuration, AVariableOfNoKeyIsAWarningOnly) {
   const Loaded loaded = load({.file_name = {},
                               .file_text = {},
                               .environment = {{"LIMINAL_LISTN", "x"}, {"LIMINAL_CONFIG", "y"}},
                               .flags = {}});
   EXPECT_THAT(texts(loaded.problems), IsEmpty());
-  EXPECT_THAT(texts(loaded.warnings), ElementsAre(HasSubstr("LIMINAL_LISTN")));
+  EXPECT_THAT(texts(loaded.warnings),
+              ElementsAre("environment: LIMINAL_LISTN: is the variable of no key; did you mean "
+                          "LIMINAL_LISTEN?"));
 }
 
 TEST(Configuration, ATableWhereAValueBelongsIsAProblem) {

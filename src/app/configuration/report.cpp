@@ -214,7 +214,15 @@ std::string reference() {
       "bounds are\n"
       "errors, never mended silently: `liminal check-config` names all of them. `SIGHUP` loads the "
       "file\n"
-      "again; keys marked *restart* then keep their value until the next start.\n";
+      "again; keys marked *restart* then keep their value until the next start.\n"
+      "\n"
+      "Policies that were set by `PUT /ml/limits` hold over those of `limits` here, also after a "
+      "reload or\n"
+      "a restart; the log then says `limits.kept`, and `DELETE /ml/limits` takes them back. Allow "
+      "lists and\n"
+      "the controller are always those of here, and so is `mode` while it is another one than when "
+      "the\n"
+      "policies were set.\n";
   const Configuration defaults;
   std::string_view table = "?";
   for (const Setting& setting : settings()) {

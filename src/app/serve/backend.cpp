@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <utility>
 
+#include "app/options.hpp"
 #include "app/serve/cluster.hpp"
+#include "app/serve/kept_limits.hpp"
 #include "core/limits/policies.hpp"
 #include "io/json/writer.hpp"
 #include "server/api/answers.hpp"
@@ -30,9 +32,10 @@ ServerBackend::ServerBackend(const Parts& parts,
     : parts_(parts),
       directory_(configuration.data),
       cluster_(cluster_url(configuration)),
+      configured_limits_(engine_options(configuration).limits),
       settings_(std::move(settings)) {
   const auto policy = parts_.store.policy(std::string(kLimitsPolicy));
-  limits_were_set_ = policy && policy->has_value();
+  if (policy && *policy) kept_limits_ = (*policy)->json;
 }
 
 EventTime ServerBackend::now() const { return EventTime{time().time_since_epoch()}; }
@@ -234,30 +237,50 @@ void ServerBackend::limits(Done<limits::Options> done) { done(settings()->option
 void ServerBackend::set_limits(limits::Options options, Done<void> done) {
   json::Writer text;
   api::write_policies(options, text);
+  std::string kept;
+  {
+    const std::lock_guard lock(mutex_);
+    kept = kept_text(options, configured_limits_.mode);
+  }
   auto shared = std::make_shared<Done<void>>(std::move(done));
   const Result<void> queued =
-      parts_.store.put({sqlite::Policy{std::string(kLimitsPolicy), text.text(), time()},
+      parts_.store.put({sqlite::Policy{std::string(kLimitsPolicy), kept, time()},
                         audit("limits.set", "policies", text.text())},
-                       [this, shared, options = std::move(options)](Result<void> committed) {
-                         if (committed) {
-                           engine::Options all = settings()->options;
-                           all.limits = options;
-                           {
-                             const std::lock_guard lock(mutex_);
-                             limits_were_set_ = true;
-                           }
-                           use(std::make_shared<const engine::Settings>(std::move(all)));
-                         }
+                       [this, shared, kept](Result<void> committed) {
+                         if (committed) use_limits(kept);
                          (*shared)(committed);
                        });
   if (!queued) (*shared)(tl::unexpected(queued.error()));
+}
+
+void ServerBackend::reset_limits(Done<void> done) {
+  auto shared = std::make_shared<Done<void>>(std::move(done));
+  const Result<void> queued = parts_.store.put(
+      {sqlite::PolicyRemoved{std::string(kLimitsPolicy)}, audit("limits.reset", "policies", "")},
+      [this, shared](Result<void> committed) {
+        if (committed) use_limits(std::nullopt);
+        (*shared)(committed);
+      });
+  if (!queued) (*shared)(tl::unexpected(queued.error()));
+}
+
+void ServerBackend::use_limits(std::optional<std::string> kept) {
+  engine::Options all = settings()->options;
+  {
+    const std::lock_guard lock(mutex_);
+    all.limits = configured_limits_;
+    if (kept) all.limits = kept_over(*kept, configured_limits_).value_or(configured_limits_);
+    kept_limits_ = std::move(kept);
+  }
+  use(std::make_shared<const engine::Settings>(std::move(all)));
 }
 
 void ServerBackend::reload(const engine::Options& options) {
   engine::Options all = options;
   {
     const std::lock_guard lock(mutex_);
-    if (limits_were_set_) all.limits = settings_->options.limits;
+    configured_limits_ = options.limits;
+    all.limits = limits_in_force(kept_limits_, configured_limits_, parts_.log);
   }
   use(std::make_shared<const engine::Settings>(std::move(all)));
 }

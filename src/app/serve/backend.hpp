@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -76,6 +77,7 @@ class ServerBackend final : public api::Backend {
   void user(std::string user, Done<api::UserView> done) override;
   void limits(Done<limits::Options> done) override;
   void set_limits(limits::Options options, Done<void> done) override;
+  void reset_limits(Done<void> done) override;
   void overrides(std::size_t limit, Done<std::vector<traffic::Override>> done) override;
   void override_of(std::string user, Done<traffic::Override> done) override;
   void set_override(traffic::Override decision, Done<bool> done) override;
@@ -87,8 +89,8 @@ class ServerBackend final : public api::Backend {
   /// Once a second: what rates and minutes are told from, and whether the shards still live.
   void observe_second();
 
-  /// What the shards have from now on, as a reload of the configuration gives it; limits that were
-  /// set over the API stay.
+  /// What the shards have from now on, as a reload of the configuration gives it; policies that
+  /// were set over the API stay (kept_limits.hpp).
   void reload(const engine::Options& options);
 
  private:
@@ -107,6 +109,8 @@ class ServerBackend final : public api::Backend {
   [[nodiscard]] SteadyTime time() const { return parts_.runtime.clock().now(); }
   [[nodiscard]] std::shared_ptr<const engine::Settings> settings() const;
   void use(std::shared_ptr<const engine::Settings> settings);
+  /// Those of the configuration, with what is kept of the API over them.
+  void use_limits(std::optional<std::string> kept);
   void add_store_metrics(prometheus::Snapshot& out) const;
   void add_gateway_metrics(prometheus::Snapshot& out) const;
 
@@ -117,8 +121,9 @@ class ServerBackend final : public api::Backend {
   /// By the machine's date, since the epoch.
   const Duration started_at_ = std::chrono::system_clock::now().time_since_epoch();
   mutable std::mutex mutex_;
+  limits::Options configured_limits_;
   std::shared_ptr<const engine::Settings> settings_;
-  bool limits_were_set_ = false;
+  std::optional<std::string> kept_limits_;  ///< as the store has them
   api::RecentRate event_rate_;
   std::uint64_t seconds_lived_ = 0;
   std::chrono::steady_clock::time_point lived_at_ = started_;

@@ -85,4 +85,15 @@ tl::expected<std::string, std::string> api_token(const Configuration& configurat
   return std::move(*token);
 }
 
+std::vector<std::string> missing_credentials(const Configuration& configuration) {
+  std::vector<std::string> missing;
+  const auto take = [&missing](const auto& had) {
+    if (!had) missing.push_back(had.error());
+  };
+  take(token_verifier(configuration));
+  take(gateway_ciphers(configuration));
+  take(api_token(configuration));
+  return missing;
+}
+
 }  // namespace liminal::app

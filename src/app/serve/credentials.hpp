@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/configuration/configuration.hpp"
 #include "core/base/result.hpp"
@@ -26,6 +27,9 @@ token_verifier(const Configuration& configuration);
 /// The gateway's certificate, and whom it believes of upstreams.
 [[nodiscard]] tl::expected<gateway::Settings::Ciphers, std::string> gateway_ciphers(
     const Configuration& configuration);
+
+/// All that cannot be had of these, each in words: what a start would stop at.
+[[nodiscard]] std::vector<std::string> missing_credentials(const Configuration& configuration);
 
 /// The API's bearer token; empty: none.
 [[nodiscard]] tl::expected<std::string, std::string> api_token(const Configuration& configuration);

@@ -13,12 +13,11 @@
 #include "app/serve/cluster.hpp"
 #include "app/serve/credentials.hpp"
 #include "app/serve/engine_text.hpp"
+#include "app/serve/kept_limits.hpp"
 #include "app/serve/words.hpp"
 #include "app/version.hpp"
 #include "io/files/file_system.hpp"
-#include "io/json/fields.hpp"
 #include "io/tls/certificate.hpp"
-#include "server/api/answers.hpp"
 #include "server/training/ranking.hpp"
 
 namespace liminal::app {
@@ -224,22 +223,9 @@ void Server::join_cluster() {
       static_cast<std::uint64_t>(wall.count()));
 }
 
-/// Limits that were set over the API hold until they are set again.
 void Server::load_limits(engine::Options& options) {
   const auto policy = store_->policy(std::string(kLimitsPolicy));
-  if (!policy || !*policy) return;
-  limits::Options kept = options.limits;
-  Problems problems;
-  const Result<json::Value> value = json::parse((*policy)->json);
-  if (value) api::read_policies(json::Fields(*value, "", problems), kept);
-  const bool good = value && problems.empty();
-  static LogSite site;
-  if (good && limits::validate(kept).empty()) {
-    options.limits = kept;
-    log_.write(LogLevel::kInfo, site, "limits.restored");
-  } else {
-    log_.write(LogLevel::kError, site, "limits.unreadable", {{"kept", (*policy)->json}});
-  }
+  if (policy && *policy) options.limits = limits_in_force((*policy)->json, options.limits, log_);
 }
 
 void Server::open_snapshots() {
@@ -344,22 +330,27 @@ tl::expected<std::shared_ptr<const gateway::Settings>, std::string> Server::gate
   if (!tokens) return Failed(tokens.error());
   auto ciphers = gateway_ciphers(configuration);
   if (!ciphers) return Failed(ciphers.error());
-  const std::string& certificate = configuration.tls.certificate;
-  const auto ends =
-      certificate.empty() ? failure(ErrorCode::kMissing) : tls::expiry_of(certificate);
-  measures_.certificate_expiry_s =
-      ends ? std::chrono::floor<std::chrono::seconds>(ends->time_since_epoch()).count() : 0;
   return std::make_shared<const gateway::Settings>(gateway_options(configuration),
                                                    std::move(*upstreams),
                                                    std::move(*tokens),
                                                    std::move(*ciphers));
 }
 
+void Server::use_gateway_settings(const std::shared_ptr<const gateway::Settings>& settings,
+                                  const Configuration& configuration) {
+  const std::string& certificate = configuration.tls.certificate;
+  const auto ends =
+      certificate.empty() ? failure(ErrorCode::kMissing) : tls::expiry_of(certificate);
+  measures_.certificate_expiry_s =
+      ends ? std::chrono::floor<std::chrono::seconds>(ends->time_since_epoch()).count() : 0;
+  upstreams_ = settings->upstreams;
+  gateways_->configure(settings);
+}
+
 tl::expected<void, std::string> Server::listen() {
   auto settings = gateway_settings(configuration_);
   if (!settings) return Failed(settings.error());
-  upstreams_ = (*settings)->upstreams;
-  gateways_->configure(*settings);
+  use_gateway_settings(*settings, configuration_);
   const auto at = epoll::resolve(configuration_.listen);
   if (!at || at->empty()) return Failed("listen: \"" + configuration_.listen + "\" is no address");
   const auto where = gateways_->listen(at->front());
@@ -431,21 +422,21 @@ void Server::housekeep() {
 
 void Server::reload(const Configuration& configuration) {
   static LogSite site;
+  // Whatever can fail comes first, so that a reload is whole or not at all.
   const auto settings = gateway_settings(configuration);
-  if (!settings) {
+  auto token = api_token(configuration);
+  if (!settings || !token) {
     reload_failed();
-    log_.write(LogLevel::kError, site, "reload.failed", {{"error", settings.error()}});
+    log_.write(LogLevel::kError,
+               site,
+               "reload.failed",
+               {{"error", settings ? token.error() : settings.error()}});
     return;
   }
-  upstreams_ = (*settings)->upstreams;
-  gateways_->configure(*settings);
+  use_gateway_settings(*settings, configuration);
   backend_->reload(engine_options(configuration));
   store_->set_retention(store_options(configuration).retention);
-  if (auto token = api_token(configuration)) {
-    service_->set_token(std::move(*token));
-  } else {
-    log_.write(LogLevel::kError, site, "reload.failed", {{"error", token.error()}});
-  }
+  service_->set_token(std::move(*token));
   if (models_) models_->reload(configuration);
   log_.configure(configuration.log.level, configuration.log.format);
   for (const std::string& key : needs_restart(configuration_, configuration))

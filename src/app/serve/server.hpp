@@ -95,6 +95,8 @@ class Server {
   [[nodiscard]] tl::expected<void, std::string> start_api();
   [[nodiscard]] tl::expected<std::shared_ptr<const gateway::Settings>, std::string>
   gateway_settings(const Configuration& configuration);
+  void use_gateway_settings(const std::shared_ptr<const gateway::Settings>& settings,
+                            const Configuration& configuration);
   void save_clock();
 
   Configuration configuration_;

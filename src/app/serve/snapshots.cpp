@@ -36,12 +36,13 @@ Snapshots::Snapshots(const Parts& parts, const Options& options)
 void Snapshots::load(shards::Runtime& runtime) {
   if (!folder_) return;
   static LogSite site;
+  std::atomic<std::uint32_t> next{0}, loaded{0}, damaged{0};
   const auto unreadable = [&](const std::string& what, std::string why) {
+    ++damaged;
     parts_.log.write(
         LogLevel::kError, site, "snapshot.unreadable", {{"file", what}, {"error", std::move(why)}});
   };
   std::atomic<std::uint64_t> bytes{0};
-  std::atomic<std::uint32_t> next{0}, loaded{0};
   const auto load_some = [&] {
     for (std::uint32_t i = next++; i <= kShards; i = next++) {
       const ShardId shard{static_cast<std::uint8_t>(i)};
@@ -76,11 +77,14 @@ void Snapshots::load(shards::Runtime& runtime) {
     others.emplace_back(load_some);
   load_some();
   for (std::thread& other : others) other.join();
-  if (loaded == 0) return;
-  parts_.log.write(LogLevel::kInfo,
-                   site,
+  if (loaded == 0 && damaged == 0) return;
+  static LogSite sum;  // of its own: a disk of damaged files must not hide how many they are
+  parts_.log.write(damaged == 0 ? LogLevel::kInfo : LogLevel::kError,
+                   sum,
                    "snapshots.loaded",
-                   {{"files", std::to_string(loaded)}, {"bytes", std::to_string(bytes)}});
+                   {{"files", std::to_string(loaded)},
+                    {"bytes", std::to_string(bytes)},
+                    {"unreadable", std::to_string(damaged)}});
 }
 
 void Snapshots::second(shards::Runtime& runtime) {

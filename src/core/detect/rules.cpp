@@ -55,9 +55,14 @@ bool Rules::cooling_down(const RuleState& state, std::size_t rule, SteadyTime no
   return std::chrono::seconds{since} < options_->rules[rule].cool_down;
 }
 
-bool Rules::ordinary(const RuleOptions& rule, float messages, const Population& population) {
+bool Rules::ordinary(const RuleOptions& rule,
+                     float value,
+                     float messages,
+                     const Population& population) {
   if (!(rule.ordinary_factor > 0)) return false;
-  const auto own = static_cast<double>(messages);
+  // What was refused elsewhere is no message, but was sent as one.
+  const bool refused = rule.feature == FeatureId::kRateLimitViolations;
+  const auto own = static_cast<double>(refused ? std::max(messages, value) : messages);
   return own <= static_cast<double>(rule.ordinary_factor) * population.ordinary_rate(own);
 }
 

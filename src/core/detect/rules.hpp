@@ -59,7 +59,8 @@ class Rules {
       if (!crosses(rule, value) || cooling_down(state, i, now)) continue;
       if (rule.messages_min > 0 || rule.ordinary_factor > 0) {
         const float messages = read(traffic::FeatureId::kMessagesPerMinute);
-        if (!(messages >= rule.messages_min) || ordinary(rule, messages, population)) continue;
+        if (!(messages >= rule.messages_min) || ordinary(rule, value, messages, population))
+          continue;
       }
       report(i, value, state, now, population, out);
     }
@@ -85,6 +86,7 @@ class Rules {
   }
   [[nodiscard]] bool cooling_down(const RuleState& state, std::size_t rule, SteadyTime now) const;
   [[nodiscard]] static bool ordinary(const RuleOptions& rule,
+                                     float value,
                                      float messages,
                                      const Population& population);
   void report(std::size_t rule,

@@ -57,6 +57,16 @@ TEST_F(RulesTest, WhereEverybodySendsALotItTakesFourTimesThat) {
   EXPECT_EQ(look(0).size(), 2u);
 }
 
+TEST_F(RulesTest, WhoIsOnlyRefusedSendsTooMuchAllTheSame) {
+  features[FeatureId::kRateLimitViolations] = 50;
+  const auto found = look(0, EventKind::kRateLimited);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].type, FindingType::kRateLimitAbuse);
+  EXPECT_EQ(look(61, EventKind::kConnect).size(), 1u);
+  population = Population(Profile::kGame);
+  EXPECT_TRUE(look(122, EventKind::kRateLimited).empty()) << "less than everybody sends";
+}
+
 TEST_F(RulesTest, AnErrorRateNeedsTenMessages) {
   features[FeatureId::kErrorRate] = 1;
   features[FeatureId::kMessagesPerMinute] = 9;

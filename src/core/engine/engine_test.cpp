@@ -28,6 +28,7 @@ struct Line {
   bool error = false;
   std::uint64_t content = 0;
   std::uint64_t connection = 0;
+  bool reported = false;
 };
 
 constexpr std::int64_t kStart = 1'700'000'000;
@@ -42,6 +43,7 @@ Event event_of(const Line& line, const Name& channel) {
   event.bytes = line.bytes;
   event.error = line.error;
   event.connection = line.connection;
+  event.reported = line.reported;
   if (line.content != 0) event.content_hash = line.content;
   event.time = EventTime{std::chrono::seconds{kStart} + from_seconds(line.t)};
   return event;
@@ -150,6 +152,39 @@ TEST(Engine, ShadowRefusesNothingAndSaysWhatItWouldHave) {
     for (const std::uint64_t count : reasons) counted += count;
   }
   EXPECT_EQ(counted, refused);
+  EXPECT_TRUE(driver.raised_about("eve", FindingType::kRateLimitAbuse));
+}
+
+TEST(Engine, OfWhatIsOnlyReportedEnforcesAndNotesNothing) {
+  Options options;
+  options.limits.mode = traffic::Mode::kEnforce;
+  for (detect::RuleOptions& rule : options.detect.rules) {
+    rule.mode = traffic::Mode::kEnforce;
+    rule.action = traffic::Action::kClose;
+  }
+  Driver driver(options);
+  std::uint64_t shadow = 0;
+  for (int i = 0; i < 15; ++i)
+    driver.feed({.t = 0, .user = "eve", .kind = EventKind::kConnect, .reported = true});
+  for (int i = 0; i < 300; ++i) {
+    const Effects& effects = driver.feed({.t = i * .01, .user = "eve", .reported = true});
+    EXPECT_EQ(effects.verdict.decision, traffic::Decision::kAllow);
+    EXPECT_TRUE(effects.audit.empty());
+    shadow += effects.verdict.shadow != traffic::Decision::kAllow ? 1 : 0;
+  }
+  EXPECT_GT(shadow, 200u);
+  EXPECT_EQ(driver.engine.counters().enforced, Counters{}.enforced);
+  EXPECT_EQ(driver.engine.counters().enforced_findings, Counters{}.enforced_findings);
+  const auto view = driver.engine.shard_of_user("eve").view("eve");
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->features[traffic::FeatureId::kOpenConnections], 15);
+  EXPECT_EQ(view->limit.connections, 15u);
+}
+
+TEST(Engine, WhoIsReportedAsRefusedAndSendsNothingElseAbusesTheLimit) {
+  Driver driver;
+  for (int i = 0; i < 12; ++i)
+    driver.feed({.t = i * .1, .user = "eve", .kind = EventKind::kRateLimited, .reported = true});
   EXPECT_TRUE(driver.raised_about("eve", FindingType::kRateLimitAbuse));
 }
 

@@ -134,7 +134,7 @@ bool Shard::judge(UserState& user, const Event& event, SteadyTime now, Effects& 
       (limits::in_force(override_, now) && override_->kind == traffic::Override::Kind::kAllow);
   for (const Finding& finding : findings_) {
     raise(finding, event, user, now, out);
-    if (!trusted) act(finding, out.verdict);
+    if (!trusted) act(finding, event, out.verdict);
   }
   return near;
 }
@@ -154,12 +154,12 @@ void Shard::raise(const Finding& finding,
 }
 
 /// What a finding does to the message at hand. Slowing a user down is the limits' controller's.
-void Shard::act(const Finding& finding, Verdict& verdict) const {
+void Shard::act(const Finding& finding, const Event& event, Verdict& verdict) const {
   const Decision wanted = finding.action == traffic::Action::kDrop    ? Decision::kDrop
                           : finding.action == traffic::Action::kClose ? Decision::kClose
                                                                       : Decision::kAllow;
   if (wanted <= verdict.shadow || finding.mode == Mode::kObserve) return;
-  if (finding.mode == Mode::kEnforce) {
+  if (finding.mode == Mode::kEnforce && !event.reported) {
     verdict.decision = std::max(verdict.decision, wanted);
     verdict.retry_after = Duration::zero();
   }

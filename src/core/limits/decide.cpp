@@ -51,8 +51,9 @@ class Worlds {
   [[nodiscard]] bool passes_in(Mode mode) const { return passes(in(mode)); }
   [[nodiscard]] Duration wait_in(Mode mode) const { return worlds_[index(mode)].wait; }
 
-  [[nodiscard]] Verdict verdict() const {
-    Verdict verdict{.decision = in(Mode::kEnforce), .shadow = in(Mode::kShadow)};
+  [[nodiscard]] Verdict verdict(const Event& event) const {
+    Verdict verdict{.decision = event.reported ? Decision::kAllow : in(Mode::kEnforce),
+                    .shadow = in(Mode::kShadow)};
     const bool acts = verdict.decision != Decision::kAllow;
     const World& speaker = worlds_[index(acts ? Mode::kEnforce : Mode::kShadow)];
     verdict.retry_after = speaker.wait;
@@ -153,7 +154,7 @@ class Decider {
     if (address_ != nullptr) charge_address(address_now);
     if (connection_ != nullptr) charge_meters(policies_.connection, connection_->meters_, now_);
     if (worlds_.passes_in(Mode::kShadow)) user_.controller_.count(now_);
-    return worlds_.verdict();
+    return worlds_.verdict(event_);
   }
 
   Verdict connect() {
@@ -164,7 +165,7 @@ class Decider {
     see_cap(policies_.user_connections, user_.connections(), Reason::kUserConnections);
     if (address_ != nullptr)
       see_cap(policies_.address_connections, address_->connections(), Reason::kAddressConnections);
-    const Verdict verdict = worlds_.verdict();
+    const Verdict verdict = worlds_.verdict(event_);
     if (passes(verdict.decision)) opened();
     return verdict;
   }
@@ -175,7 +176,8 @@ class Decider {
         event_.kind == EventKind::kConnect ? Decision::kDrop : Decision::kClose;
     const Duration wait = block.expires ? *block.expires - now_ : Duration::max();
     worlds_.see(Mode::kEnforce, decision, Reason::kBlocked, wait);
-    return worlds_.verdict();
+    if (event_.kind == EventKind::kConnect && event_.reported) opened();
+    return worlds_.verdict(event_);
   }
 
   void opened() {

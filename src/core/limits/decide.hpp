@@ -26,6 +26,9 @@ namespace liminal::limits {
 /// passes where all policies at least as trusted as its own are enforced, so that switching from
 /// shadow to enforce changes nothing but who carries the verdict out.
 ///
+/// Of an event that is only reported (`Event::reported`) nothing can be refused any more:
+/// `decision` is allow, `shadow` says what it would have been, and a connection is open.
+///
 /// Guarantees: a verdict is a function of the state and the arguments, in integers; only messages
 /// that pass are charged, to all meters or none; `retry_after` is the least time after which the
 /// same message, alone, would be allowed. `address` and `connection` may be null: not known, not

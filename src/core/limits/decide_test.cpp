@@ -60,10 +60,12 @@ class One {
   AddressLimits address;
   ConnectionLimits connection;
   const Override* override = nullptr;
+  bool reported = false;
 
  private:
-  static Event base() {
+  [[nodiscard]] Event base() const {
     Event event;
+    event.reported = reported;
     event.user = Name("ann");
     event.address = Name("10.0.0.1");
     return event;
@@ -217,6 +219,27 @@ TEST(Decide, InShadowCountsConnectionsAboveTheCapToo) {
   for (int i = 0; i < 12; ++i) (void)one.connect(at(seconds{0}));
   EXPECT_EQ(one.user.connections(), 12u);
   EXPECT_EQ(one.connect(at(seconds{0})).shadow, Decision::kDrop);
+}
+
+TEST(Decide, OfWhatIsOnlyReportedSaysWhatItWouldHaveDone) {
+  One told(enforcing());
+  told.reported = true;
+  One shadow(Options{});
+  for (int i = 0; i < 200; ++i) {
+    const Verdict verdict = told.message(at(milliseconds(i)));
+    const Verdict expected = shadow.message(at(milliseconds(i)));
+    EXPECT_EQ(verdict.decision, Decision::kAllow);
+    EXPECT_EQ(verdict.shadow, expected.shadow);
+    EXPECT_EQ(verdict.reason, expected.reason);
+  }
+  for (int i = 0; i < 15; ++i) EXPECT_EQ(told.connect(at({})).decision, Decision::kAllow);
+  EXPECT_EQ(told.user.connections(), 15u);
+  EXPECT_EQ(told.connect(at({})).shadow, Decision::kDrop);
+  const Override block = order(Override::Kind::kBlock);
+  told.override = &block;
+  EXPECT_EQ(told.connect(at({})).decision, Decision::kAllow);
+  EXPECT_EQ(told.message(at({})).shadow, Decision::kClose);
+  EXPECT_EQ(told.user.connections(), 17u);
 }
 
 TEST(Decide, CountsAnAddressesConnectionsElsewhere) {

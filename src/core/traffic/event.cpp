@@ -23,12 +23,14 @@ std::string_view name(EventKind kind) {
 namespace {
 constexpr std::uint8_t kErrorFlag = 1;
 constexpr std::uint8_t kHashFlag = 2;
+constexpr std::uint8_t kReportedFlag = 4;
 }  // namespace
 
 void encode(const Event& event, Writer& out) {
   out.put(event.kind);
   out.put(static_cast<std::uint8_t>((event.error ? kErrorFlag : 0) |
-                                    (event.content_hash ? kHashFlag : 0)));
+                                    (event.content_hash ? kHashFlag : 0) |
+                                    (event.reported ? kReportedFlag : 0)));
   out.put_text(event.user.text);
   out.put_text(event.address.text);
   out.put_varint(event.channels.size());
@@ -46,6 +48,7 @@ StoredEvent::StoredEvent(const Event& event)
       address_hash_(event.address.hash),
       kind_(event.kind),
       error_(event.error),
+      reported_(event.reported),
       bytes_(event.bytes),
       content_hash_(event.content_hash),
       connection_(event.connection),
@@ -67,6 +70,7 @@ Result<StoredEvent> StoredEvent::decode(Reader& in) {
     return failure(ErrorCode::kTooLarge, in.position());
   event.kind_ = EventKind{kind};
   event.error_ = (flags & kErrorFlag) != 0;
+  event.reported_ = (flags & kReportedFlag) != 0;
   event.user_ = user;
   event.address_ = address;
   event.user_hash_ = Name(user).hash;
@@ -93,6 +97,7 @@ Event StoredEvent::view() const {
   event.channels = channels_;
   event.kind = kind_;
   event.error = error_;
+  event.reported = reported_;
   event.bytes = bytes_;
   event.content_hash = content_hash_;
   event.connection = connection_;

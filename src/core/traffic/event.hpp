@@ -53,6 +53,8 @@ struct Event {
   std::span<const Name> channels;
   EventKind kind = EventKind::kMessage;
   bool error = false;
+  /// It happened elsewhere, and nobody waits for the verdict: what would be refused is shadow.
+  bool reported = false;
   std::uint32_t bytes = 0;                    ///< of the message's payload
   std::optional<std::uint64_t> content_hash;  ///< none: no evidence about the content
   std::uint64_t connection = 0;               ///< 0 when not known
@@ -81,6 +83,7 @@ class StoredEvent {
   std::uint64_t user_hash_ = 0, address_hash_ = 0;
   EventKind kind_ = EventKind::kMessage;
   bool error_ = false;
+  bool reported_ = false;
   std::uint32_t bytes_ = 0;
   std::optional<std::uint64_t> content_hash_;
   std::uint64_t connection_ = 0;

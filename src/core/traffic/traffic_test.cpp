@@ -53,9 +53,10 @@ RC_GTEST_PROP(Alert,
   RC_ASSERT(!load(loaded, cut));
 }
 
-RC_GTEST_PROP(Event,
-              SurvivesTheJournal,
-              (std::uint32_t bytes, bool error, std::uint64_t content, std::int64_t time)) {
+RC_GTEST_PROP(
+    Event,
+    SurvivesTheJournal,
+    (std::uint32_t bytes, bool error, bool reported, std::uint64_t content, std::int64_t time)) {
   const auto text = rc::gen::container<std::string>(rc::gen::inRange('a', 'z'));
   const std::string user = "u" + (*text).substr(0, kUserBytesMax - 1);
   const std::string channel = *text;
@@ -66,6 +67,7 @@ RC_GTEST_PROP(Event,
   event.channels = channels;
   event.kind = EventKind{*rc::gen::inRange<std::uint8_t>(0, kEventKinds)};
   event.error = error;
+  event.reported = reported;
   event.bytes = bytes;
   if (error) event.content_hash = content;
   event.time = EventTime{Duration{time}};
@@ -80,6 +82,7 @@ RC_GTEST_PROP(Event,
 
   RC_ASSERT(again.bytes() == out.bytes());
   RC_ASSERT(read->view().user.hash == event.user.hash);
+  RC_ASSERT(read->view().reported == reported);
 }
 
 TEST(Event, WithoutAUserIsRefused) {

@@ -26,6 +26,7 @@ enum class Family : std::uint8_t {
   kEngineMemory,
   kEvents,
   kEventsLate,
+  kEventsEarly,
   kEventsRejected,
   kStepSeconds,
   kExchangeSeconds,

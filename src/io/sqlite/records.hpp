@@ -43,6 +43,10 @@ struct Policy {
   friend bool operator==(const Policy&, const Policy&) = default;
 };
 
+struct PolicyRemoved {
+  std::string name;
+};
+
 /// A small fact of ours under a name.
 struct Meta {
   std::string key;
@@ -69,7 +73,8 @@ using Write = std::variant<traffic::Alert,
                            Policy,
                            traffic::AuditEntry,
                            Meta,
-                           Answer>;
+                           Answer,
+                           PolicyRemoved>;
 
 inline constexpr std::size_t kWriteKinds = std::variant_size_v<Write>;
 

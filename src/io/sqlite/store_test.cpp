@@ -139,7 +139,7 @@ TEST_F(StoreTest, KnowsTheLargestAlertNumberOfEachShard) {
 TEST_F(StoreTest, CountsWhatItCommitsByTable) {
   ASSERT_TRUE(commit(an_alert(1, 1), an_alert(1, 2), OverrideRemoved{"ann"}));
   const auto counters = store_->counters().writer;
-  EXPECT_THAT(counters.writes_committed, ElementsAre(2, 0, 0, 1, 0, 0, 0, 0));
+  EXPECT_THAT(counters.writes_committed, ElementsAre(2, 0, 0, 1, 0, 0, 0, 0, 0));
   EXPECT_EQ(table_of(0), "alerts");
   EXPECT_EQ(table_of(3), "overrides");
   EXPECT_EQ(counters.commits, 1u);
@@ -192,6 +192,8 @@ TEST_F(StoreTest, KeepsPoliciesThatAreJson) {
   EXPECT_FALSE(store_->policy("other")->has_value());
   EXPECT_EQ(commit(Policy{"limits", "{", at_s(2)}).error().code, ErrorCode::kConflict);
   EXPECT_EQ(**store_->policy("limits"), policy);
+  ASSERT_TRUE(commit(PolicyRemoved{"limits"}));
+  EXPECT_FALSE(store_->policy("limits")->has_value());
 }
 
 TEST_F(StoreTest, TakesTextsAsTheyAre) {

@@ -19,6 +19,7 @@ std::size_t text_bytes(const traffic::Override& override_) {
 }
 std::size_t text_bytes(const OverrideRemoved& removed) { return removed.user.size(); }
 std::size_t text_bytes(const Policy& policy) { return policy.name.size() + policy.json.size(); }
+std::size_t text_bytes(const PolicyRemoved& removed) { return removed.name.size(); }
 std::size_t text_bytes(const traffic::AuditEntry& entry) {
   return entry.actor.size() + entry.action.size() + entry.subject.size() + entry.detail.size();
 }

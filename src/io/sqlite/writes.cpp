@@ -79,6 +79,10 @@ struct Apply {
                         {policy.name, policy.json, policy.changed});
   }
 
+  Result<std::int64_t> operator()(const PolicyRemoved& removed) const {
+    return database.run("DELETE FROM policies WHERE name = ?", {removed.name});
+  }
+
   Result<std::int64_t> operator()(const AuditEntry& entry) const {
     return database.run(
         "INSERT INTO audit(time_ns, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)",
@@ -103,8 +107,15 @@ struct Apply {
 }  // namespace
 
 std::string_view table_of(std::size_t kind) {
-  constexpr std::array<std::string_view, kWriteKinds> kTables{
-      "alerts", "feedback", "overrides", "overrides", "policies", "audit", "meta", "answers"};
+  constexpr std::array<std::string_view, kWriteKinds> kTables{"alerts",
+                                                              "feedback",
+                                                              "overrides",
+                                                              "overrides",
+                                                              "policies",
+                                                              "audit",
+                                                              "meta",
+                                                              "answers",
+                                                              "policies"};
   return kTables[kind];
 }
 

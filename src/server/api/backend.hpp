@@ -227,6 +227,8 @@ class Backend {
   /// The options are valid (`limits::validate`); controller and allow lists are as `limits` gave
   /// them.
   virtual void set_limits(limits::Options options, Done<void> done) = 0;
+  /// From now on those of the configuration hold, as if none had been set.
+  virtual void reset_limits(Done<void> done) = 0;
 
   /// Newest first.
   virtual void overrides(std::size_t limit, Done<std::vector<traffic::Override>> done) = 0;

@@ -220,6 +220,7 @@ void add_counters(const engine::Counters& counters, prometheus::Snapshot& out) {
   for (std::size_t kind = 0; kind < traffic::kEventKinds; ++kind)
     out.add(Family::kEvents, counters.events[kind], {name(traffic::EventKind(kind))});
   out.add(Family::kEventsLate, counters.late);
+  out.add(Family::kEventsEarly, counters.early);
   out.add(Family::kUsersEvicted, counters.users_evicted);
   out.add(Family::kModelScores, counters.scores_asked, {"asked"});
   out.add(Family::kModelScores, counters.scores_answered, {"answered"});

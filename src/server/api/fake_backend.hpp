@@ -154,6 +154,12 @@ class FakeBackend : public Backend {
     done({});
   }
 
+  void reset_limits(Done<void> done) override {
+    if (failure) return done(tl::unexpected(*failure));
+    policies = {};
+    done({});
+  }
+
   void audit_log(AuditQuery query, Done<std::vector<traffic::AuditEntry>> done) override {
     const traffic::AuditEntry one{SteadyTime{kNow}, "engine", "drop", "ann", "message: blocked"};
     std::vector<traffic::AuditEntry> list;

@@ -72,6 +72,13 @@ void Service::put_limits(const CallPtr& call) {
   backend_.limits(Call::then<limits::Options>(call, "the limits", with_present));
 }
 
+void Service::delete_limits(const CallPtr& call) {
+  Query query(call->query);
+  if (!right(*call, query)) return;
+  backend_.reset_limits(Call::then<void>(
+      call, "the limits", [this, call] { answer_limits(call, kOverridesListed); }));
+}
+
 void Service::get_override(const CallPtr& call) {
   Query query(call->query);
   if (!right(*call, query)) return;

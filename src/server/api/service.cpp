@@ -141,6 +141,7 @@ const Route* Service::find_route(Call& call, std::string& allowed) {
       {"POST", "/api/v1/write", kWrite, Body::kOther, false, &Service::post_write},
       {"GET", "/ml/limits", kRead, Body::kNone, false, &Service::get_limits},
       {"PUT", "/ml/limits", kWrite, Body::kJson, false, &Service::put_limits},
+      {"DELETE", "/ml/limits", kWrite, Body::kNone, false, &Service::delete_limits},
       {"GET", "/ml/limits/{user_id}", kRead, Body::kNone, false, &Service::get_override},
       {"PUT", "/ml/limits/{user_id}", kWrite, Body::kJson, false, &Service::put_override},
       {"DELETE", "/ml/limits/{user_id}", kWrite, Body::kNone, false, &Service::delete_override},

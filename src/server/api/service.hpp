@@ -137,6 +137,7 @@ class Service {
   // limit_handlers.cpp
   void get_limits(const CallPtr& call);
   void put_limits(const CallPtr& call);
+  void delete_limits(const CallPtr& call);
   void get_override(const CallPtr& call);
   void put_override(const CallPtr& call);
   void delete_override(const CallPtr& call);

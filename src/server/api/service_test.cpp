@@ -142,6 +142,7 @@ TEST_F(ServiceTest, TakesGoodLinesEvenIfOthersAreBad) {
   ASSERT_EQ(backend.events.size(), 2U);
   EXPECT_EQ(backend.events[0].view().time, EventTime{FakeBackend::kNow});
   EXPECT_EQ(backend.events[1].view().user.text, "bob");
+  EXPECT_TRUE(backend.events[1].view().reported);
 }
 
 TEST_F(ServiceTest, SaysWhyABodyHoldsNoEvent) {

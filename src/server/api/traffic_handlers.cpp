@@ -26,7 +26,9 @@ struct Lines {
 
   void take(std::uint64_t line, const json::EventResult& result) {
     if (result) {
-      events.emplace_back(*result);
+      traffic::Event event = *result;
+      event.reported = true;
+      events.emplace_back(event);
       return;
     }
     any_is_json |= !result.error().what.starts_with("is not valid");
