@@ -176,7 +176,9 @@ class Shard {
              const UserState& user,
              SteadyTime now,
              Effects& out);
-  void act(const traffic::Finding& finding, traffic::Verdict& verdict) const;
+  void act(const traffic::Finding& finding,
+           const traffic::Event& event,
+           traffic::Verdict& verdict) const;
   void account(const traffic::Event& event, SteadyTime now, Effects& out);
   void hand_out_row(UserState& user, const traffic::Event& event, SteadyTime now, Effects& out);
   void tell_addresses(std::vector<AddressReport>& out);

@@ -67,6 +67,8 @@ RC_GTEST_PROP(Event,
   event.kind = EventKind{*rc::gen::inRange<std::uint8_t>(0, kEventKinds)};
   event.error = error;
   event.bytes = bytes;
+  if (event.kind == EventKind::kContinued) event.counted = bytes / 3;
+  if (event.kind == EventKind::kConnect) event.address_connections = bytes;
   if (error) event.content_hash = content;
   event.time = EventTime{Duration{time}};
 
@@ -80,6 +82,8 @@ RC_GTEST_PROP(Event,
 
   RC_ASSERT(again.bytes() == out.bytes());
   RC_ASSERT(read->view().user.hash == event.user.hash);
+  RC_ASSERT(read->view().counted == event.counted);
+  RC_ASSERT(read->view().address_connections == event.address_connections);
 }
 
 TEST(Event, WithoutAUserIsRefused) {

@@ -63,6 +63,7 @@ enum class Family : std::uint8_t {
   kMessages,
   kMessageBytes,
   kRateLimit,
+  kDelaysExceeded,
   kSlowReaders,
   kUpstreamUp,
   kUpstreamConnections,
