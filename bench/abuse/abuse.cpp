@@ -26,7 +26,7 @@ using namespace liminal::bench;
 constexpr const char* kUsage = R"(bench_abuse [--data DIR] [--half tuning|reported|both] [--seeds N]
             [--part whole|rules|statistics|all] [--games N] [--mistakes] [--confidence]
             [--fits N] [--false N]
-            [--write DIR] [--alerts DIR]
+            [--write DIR] [--alerts DIR] [--tolerance S]
 
   --data      folder of chat traces (default ../shared/data/chat)
   --games     number of game runs (default 3; 0: none)
@@ -35,13 +35,14 @@ constexpr const char* kUsage = R"(bench_abuse [--data DIR] [--half tuning|report
   --false     held-out false alarms of the model per 1,000 user-hours that set its line (default .2)
   --write     writes the injected traces, for `liminal replay` and for peers
   --alerts    scores alerts from files of that folder, NAME.ndjson.alerts each, instead of judging
+  --tolerance seconds by which the clock of those alerts may be wrong (default 0)
 )";
 
 struct Arguments {
   std::filesystem::path data = "../shared/data/chat", write, alerts;
   std::string half = "both", part = "all";
   int seeds = 6, games = 3, fits = 0;
-  double false_alarms = .2;
+  double false_alarms = .2, tolerance_s = 0;
   bool mistakes = false, confidence = false;
   std::string profile = "chat";
 };
@@ -161,7 +162,7 @@ void run(const std::string& title, const std::vector<Case>& cases, const Argumen
                                 Variant{"rules", Part::kRules},
                                 Variant{"statistics", Part::kStatistics}}) {
     if (arguments.part != "all" && arguments.part != variant.name) continue;
-    Score score;
+    Score score(arguments.tolerance_s);
     const detect::Options options = detect_options(arguments);
     for (const Case& each : cases) {
       score.mistakes.push_back(each.name);
@@ -211,6 +212,8 @@ bool parse(int count, char** values, Arguments& to) {
       to.write = value;
     else if (flag == "--alerts")
       to.alerts = value;
+    else if (flag == "--tolerance")
+      to.tolerance_s = std::atof(value.c_str());
     else if (flag == "--profile")
       to.profile = value;
     else

@@ -10,8 +10,8 @@ namespace {
 
 constexpr double kAfterSeconds = 1800, kSlowSeconds = 600, kFastSeconds = 15;
 
-bool about(const Injection& injection, const AlertLine& alert) {
-  return alert.t >= injection.from && alert.t <= injection.to + kAfterSeconds &&
+bool about(const Injection& injection, const AlertLine& alert, double tolerance_s) {
+  return alert.t >= injection.from - tolerance_s && alert.t <= injection.to + kAfterSeconds &&
          std::find(injection.users.begin(), injection.users.end(), alert.user) !=
              injection.users.end();
 }
@@ -50,8 +50,9 @@ void Score::add(const Trace& trace,
           return after(i, alert);
         }))
       continue;
-    const bool right = std::any_of(
-        injections.begin(), injections.end(), [&](const Injection& i) { return about(i, alert); });
+    const bool right = std::any_of(injections.begin(), injections.end(), [&](const Injection& i) {
+      return about(i, alert, tolerance_s_);
+    });
     ++(right ? right_ : wrong_);
     Voice& voice = voices_[alert.type + "/" + alert.detector];
     ++(right ? voice.right : voice.wrong);
@@ -76,7 +77,8 @@ void Score::add(const Trace& trace,
     ++kind.injected;
     const AlertLine* first = nullptr;
     for (const AlertLine& alert : alerts) {
-      if (about(injection, alert) && (first == nullptr || alert.t < first->t)) first = &alert;
+      if (about(injection, alert, tolerance_s_) && (first == nullptr || alert.t < first->t))
+        first = &alert;
     }
     if (first == nullptr) {
       mistakes.push_back(fmt::format("missed {:8.0f} {:10} {} {:.2f}",
@@ -94,7 +96,7 @@ void Score::add(const Trace& trace,
         slow(injection.abuse)
             ? injection.from + kSlowSeconds
             : std::max(injection.tenth_event, injection.from + kFastSeconds) + .001;
-    if (first->t <= deadline) ++kind.in_time;
+    if (first->t <= deadline + tolerance_s_) ++kind.in_time;
   }
 }
 

@@ -18,6 +18,11 @@ namespace liminal::bench {
 /// Hits and misses over many traces.
 class Score {
  public:
+  Score() = default;
+  /// For alerts whose clock is set to the trace's only up to this many seconds: they may be so much
+  /// earlier or later.
+  explicit Score(double tolerance_s) : tolerance_s_(tolerance_s) {}
+
   /// Adds the alerts of one trace. An alert about an abuser from the abuse's begin to 30 minutes
   /// after its end is true, a later one is neither, as is one about everybody; others are false.
   void add(const Trace& trace,
@@ -53,6 +58,7 @@ class Score {
   std::map<std::string, std::array<Voice, 4>> buckets_;
   int right_ = 0, wrong_ = 0;
   double user_hours_ = 0;
+  double tolerance_s_ = 0;
 };
 
 }  // namespace liminal::bench

@@ -72,7 +72,8 @@ std::optional<ColumnProblem> validate(const EventColumns& columns) {
       return ColumnProblem{"timestamp", "must be seconds since the epoch, from 1970 to 2200", i};
   }
   for (std::size_t i = 0; columns.kind != nullptr && i < n; ++i) {
-    if (columns.kind[i] >= traffic::kEventKinds) return ColumnProblem{"kind", "must be 0 to 5", i};
+    if (columns.kind[i] > static_cast<std::uint8_t>(traffic::EventKind::kFailed))
+      return ColumnProblem{"kind", "must be 0 to 5", i};
   }
   for (std::size_t i = 0; columns.error != nullptr && i < n; ++i) {
     if (columns.error[i] > 1) return ColumnProblem{"error", "must be 0 or 1", i};

@@ -26,14 +26,14 @@ buffer_size = 7
 
 
 class Server:
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, configuration=CONFIGURATION, *flags):
         self.program, self.file = program, folder / "liminal.toml"
-        self.file.write_text(CONFIGURATION)
+        self.file.write_text(configuration)
         self.log = folder / "log.txt"
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
                 [program, "serve", "--config", str(self.file), "--listen", "127.0.0.1:0", "--api",
-                 "127.0.0.1:0", "--data", str(folder / "data")],
+                 "127.0.0.1:0", "--data", str(folder / "data"), *flags],
                 stdout=subprocess.PIPE, stderr=log, text=True)
         ready = self.process.stdout.readline()
         self.listen, self.api = re.match(r"ready listen=(\S+) api=(\S+)", ready).groups()

@@ -37,6 +37,7 @@ struct Configuration {
     std::string token;
     std::string token_file;
     std::vector<std::string> hosts;  ///< names that this server has, for clients without the token
+    bool trust_proxy = false;        ///< what a proxy here passes on is from this machine
     /// Of one client address; generous, because it is there for loops that went wild.
     double requests_per_second = 10'000;
     std::uint32_t requests_burst = 20'000;

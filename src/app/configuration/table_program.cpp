@@ -86,6 +86,12 @@ void add_api(Settings& all) {
                      "by a browser on this machine, could have pointed its own name here and "
                      "read what the API tells.",
                  .change = Change::kRestart});
+  all.push_back({.key = "api.trust_proxy",
+                 .slot = [](C& c) -> Slot { return &c.api.trust_proxy; },
+                 .help = "What a proxy on this machine passes on (X-Forwarded-For, Forwarded, "
+                         "X-Real-IP or Via say so) counts as asked on this machine, where reading "
+                         "needs no token: for a proxy that lets in nobody else.",
+                 .change = Change::kRestart});
   all.push_back({.key = "api.requests_per_second",
                  .slot = [](C& c) -> Slot { return &c.api.requests_per_second; },
                  .help = "Requests of one client address a second, as a lasting rate; 0: no limit.",

@@ -229,6 +229,8 @@ void ServerBackend::add_gateway_metrics(prometheus::Snapshot& out) const {
     out.add(Family::kConnectionRejections, totals.rejections[i], {name(gateway::Rejection(i))});
   for (std::size_t i = 0; i < gateway::kClosings; ++i)
     out.add(Family::kCloses, totals.closings[i], {name(gateway::Closing(i))});
+  out.add(Family::kDelaysExceeded, totals.delays_dropped, {"drop"});
+  out.add(Family::kDelaysExceeded, totals.delays_closed, {"close"});
   out.add(Family::kSlowReaders,
           totals.closings[static_cast<std::size_t>(gateway::Closing::kSlowReader)]);
   for (std::size_t direction = 0; direction < kDirections.size(); ++direction) {

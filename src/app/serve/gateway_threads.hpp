@@ -19,6 +19,9 @@ class ThreadEngine final : public gateway::Engine {
 
   traffic::Verdict decide(const traffic::Event& event) override { return worker_.step(event); }
   void failed(const traffic::Event& event) override { (void)worker_.step(event); }
+  void hardened(const traffic::Event& event, const traffic::Verdict& done) override {
+    worker_.note(event, done);
+  }
   EventTime now() override { return EventTime{worker_.now().time_since_epoch()}; }
   std::size_t owner(ShardId shard) const override { return runtime_.owner(shard); }
 

@@ -372,6 +372,7 @@ tl::expected<void, std::string> Server::start_api() {
   if (!token) return Failed(token.error());
   options.access.token = std::move(*token);
   options.access.hosts = configuration_.api.hosts;
+  options.access.trust_proxy = configuration_.api.trust_proxy;
   options.access.requests_per_second = configuration_.api.requests_per_second;
   options.access.requests_burst = configuration_.api.requests_burst;
   if (const Problems problems = api::validate(options); !problems.empty())

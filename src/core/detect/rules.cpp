@@ -29,7 +29,11 @@ bool can_move(EventKind kind, FeatureId feature) {
       return kind == EventKind::kSubscribe || kind == EventKind::kMessage;
     case FeatureId::kRateLimitViolations:
       return kind == EventKind::kRateLimited || kind == EventKind::kMessage ||
-             kind == EventKind::kConnect;
+             kind == EventKind::kConnect || kind == EventKind::kContinued;
+    case FeatureId::kBytesPerMinute:
+    case FeatureId::kAvgMessageSize:
+    case FeatureId::kMessageSizeSpread:
+      return kind == EventKind::kMessage || kind == EventKind::kContinued;
     case FeatureId::kErrorRate:
       return kind == EventKind::kMessage || kind == EventKind::kFailed;
     default:

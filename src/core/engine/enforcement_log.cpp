@@ -1,5 +1,6 @@
 #include "core/engine/enforcement_log.hpp"
 
+#include <iterator>
 #include <string_view>
 
 #include "core/traffic/finding.hpp"
@@ -49,7 +50,7 @@ void EnforcementLog::note(const traffic::Event& event,
                        std::string(cause(verdict.reason, verdict.finding));
   if (const std::string others = counted(stretch.counts); !others.empty()) detail += "; " + others;
   out.push_back({now,
-                 "engine",
+                 std::string(actor_),
                  std::string(traffic::name(verdict.decision)),
                  stretch.user,
                  std::move(detail)});
@@ -58,30 +59,34 @@ void EnforcementLog::note(const traffic::Event& event,
   stretch.counts = {};
 }
 
+bool EnforcementLog::tell(Stretch& stretch,
+                          SteadyTime now,
+                          std::vector<traffic::AuditEntry>& out) const {
+  std::string counts = counted(stretch.counts);
+  if (counts.empty()) return false;
+  std::size_t worst = stretch.counts.size() - 1;
+  while (stretch.counts[worst] == 0) --worst;
+  out.push_back(
+      {now,
+       std::string(actor_),
+       std::string(traffic::name(static_cast<Decision>(worst))),
+       stretch.user,
+       std::move(counts) + ", the last by " + std::string(cause(stretch.reason, stretch.finding))});
+  stretch.noted = now;
+  stretch.counts = {};
+  return true;
+}
+
 void EnforcementLog::tick(SteadyTime now, std::vector<traffic::AuditEntry>& out) {
   for (auto at = stretches_.begin(); at != stretches_.end();) {
-    Stretch& stretch = at->second;
-    if (now - stretch.noted < kInterval) {
-      ++at;
-      continue;
-    }
-    std::string counts = counted(stretch.counts);
-    if (counts.empty()) {
-      at = stretches_.erase(at);
-      continue;
-    }
-    std::size_t worst = stretch.counts.size() - 1;
-    while (stretch.counts[worst] == 0) --worst;
-    out.push_back({now,
-                   "engine",
-                   std::string(traffic::name(static_cast<Decision>(worst))),
-                   stretch.user,
-                   std::move(counts) + ", the last by " +
-                       std::string(cause(stretch.reason, stretch.finding))});
-    stretch.noted = now;
-    stretch.counts = {};
-    ++at;
+    const bool waits = now - at->second.noted < kInterval;
+    at = waits || tell(at->second, now, out) ? std::next(at) : stretches_.erase(at);
   }
+}
+
+void EnforcementLog::finish(SteadyTime now, std::vector<traffic::AuditEntry>& out) {
+  for (auto& [hash, stretch] : stretches_) (void)tell(stretch, now, out);
+  stretches_.clear();
 }
 
 std::size_t EnforcementLog::memory_bytes() const {

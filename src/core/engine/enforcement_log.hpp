@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/codec.hpp"
@@ -30,6 +31,10 @@ class EnforcementLog {
  public:
   static constexpr std::size_t kUsersMax = 16'384;
 
+  EnforcementLog() = default;
+  /// For who enforces beside the engine: the entries' `actor`, a literal.
+  explicit EnforcementLog(std::string_view actor) : actor_(actor) {}
+
   /// Takes a decision other than allow.
   void note(const traffic::Event& event,
             const traffic::Verdict& verdict,
@@ -38,6 +43,9 @@ class EnforcementLog {
 
   /// Once a second.
   void tick(SteadyTime now, std::vector<traffic::AuditEntry>& out);
+
+  /// Tells what is left, at the end.
+  void finish(SteadyTime now, std::vector<traffic::AuditEntry>& out);
 
   [[nodiscard]] std::size_t memory_bytes() const;
   void save(Writer& out) const;
@@ -55,7 +63,10 @@ class EnforcementLog {
     traffic::FindingType finding{};  ///< likewise, if it was one
   };
   [[nodiscard]] static std::string counted(const Counts& counts);
+  /// An entry about what was counted; false when there is nothing to tell.
+  bool tell(Stretch& stretch, SteadyTime now, std::vector<traffic::AuditEntry>& out) const;
 
+  std::string_view actor_ = "engine";
   std::map<std::uint64_t, Stretch> stretches_;  ///< by the hash of the user
 };
 

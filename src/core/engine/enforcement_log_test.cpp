@@ -80,6 +80,20 @@ TEST(EnforcementLog, NotesWhatIsHarsherThanWhatWasBefore) {
                           "user_messages"));
 }
 
+TEST(EnforcementLog, SaysWhoEnforcedAndTellsWhatIsLeftAtTheEnd) {
+  Driver driver{.log = EnforcementLog("gateway"), .out = {}};
+  driver.enforce("eve", Decision::kDrop, 0s);
+  driver.enforce("eve", Decision::kDrop, 1s);
+  driver.enforce("ann", Decision::kClose, 1s);
+  driver.log.finish(at(2s), driver.out);
+  driver.log.finish(at(3s), driver.out);
+  for (const AuditEntry& entry : driver.out) EXPECT_EQ(entry.actor, "gateway");
+  EXPECT_THAT(driver.said(),
+              ElementsAre("drop eve: message: user_messages",
+                          "close ann: message: user_messages",
+                          "drop eve: 1 dropped since the last entry, the last by user_messages"));
+}
+
 TEST(EnforcementLog, IsBounded) {
   Driver driver;
   for (std::size_t i = 0; i < EnforcementLog::kUsersMax + 5; ++i)

@@ -106,7 +106,7 @@ Shard::AddressState* Shard::address_of(const Event& event) {
 limits::ConnectionLimits* Shard::connection_of(const Event& event) {
   if (event.connection == 0 || !settings_->policies.connection.limit_anything()) return nullptr;
   if (event.kind == EventKind::kDisconnect) connections_.erase(event.connection);
-  if (event.kind != EventKind::kMessage) return nullptr;
+  if (event.kind != EventKind::kMessage && event.kind != EventKind::kContinued) return nullptr;
   const auto [found, added] = connections_.try_emplace(event.connection);
   if (added && connections_.size() > kConnectionsMax) {
     const bool newest_is_oldest = found == connections_.begin();
@@ -155,7 +155,10 @@ void Shard::raise(const Finding& finding,
 
 /// What a finding does to the message at hand. Slowing a user down is the limits' controller's.
 void Shard::act(const Finding& finding, const Event& event, Verdict& verdict) const {
-  const Decision wanted = finding.action == traffic::Action::kDrop    ? Decision::kDrop
+  // What passed before cannot be dropped any more.
+  const bool drops =
+      finding.action == traffic::Action::kDrop && event.kind != EventKind::kContinued;
+  const Decision wanted = drops                                       ? Decision::kDrop
                           : finding.action == traffic::Action::kClose ? Decision::kClose
                                                                       : Decision::kAllow;
   if (wanted <= verdict.shadow || finding.mode == Mode::kObserve) return;
@@ -175,6 +178,8 @@ void Shard::account(const Event& event, SteadyTime now, Effects& out) {
     counters_.errors += event.error ? 1 : 0;
     counters_.message_bytes += event.bytes;
   }
+  if (event.kind == EventKind::kContinued)
+    counters_.message_bytes += event.bytes - std::min(event.counted, event.bytes);
   if (event.kind == EventKind::kFailed) ++counters_.errors;
   const Verdict& verdict = out.verdict;
   const bool by_finding = verdict.reason == traffic::Reason::kFinding;

@@ -50,6 +50,9 @@ Learnt UserFeatures::learn(const Event& event, SteadyTime now, bool violation) {
     case EventKind::kFailed:
       if (errors_[0] != std::numeric_limits<std::uint16_t>::max()) errors_.add(1);
       break;
+    case EventKind::kContinued:
+      learn_rest(event);
+      break;
     case EventKind::kSubscribe:
     case EventKind::kRateLimited:
       break;
@@ -107,6 +110,20 @@ void UserFeatures::learn_size(std::uint32_t bytes) {
     size_squares_.add(static_cast<float>(deviation * deviation / (n * (n + 1))));
   }
   bytes_.add(bytes);
+}
+
+/// The last message is larger than it was counted: x + r among the n sizes in place of x adds
+/// 2r(x − mean) + r²(1 − 1/n) to their squares around the mean. Of a message in an earlier bucket
+/// only the bytes are known here.
+void UserFeatures::learn_rest(const Event& event) {
+  if (messages_[0] == std::numeric_limits<std::uint16_t>::max()) return;
+  const std::uint32_t rest = event.bytes - std::min(event.counted, event.bytes);
+  if (const double n = messages_[0]; n > 0) {
+    const double r = rest, deviation = event.counted - bytes_[0] / n;
+    const double more = r * (2 * deviation + r * (1 - 1 / n));
+    size_squares_.add(static_cast<float>(std::max<double>(more, -size_squares_[0])));
+  }
+  bytes_.add(rest);
 }
 
 void UserFeatures::learn_gap(SteadyTime now) {

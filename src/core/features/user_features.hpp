@@ -91,6 +91,7 @@ class UserFeatures {
   void roll(std::uint64_t bucket);
   void learn_message(const traffic::Event& event, SteadyTime now);
   void learn_size(std::uint32_t bytes);
+  void learn_rest(const traffic::Event& event);
   void learn_gap(SteadyTime now);
   void learn_content(std::uint64_t content_hash);
   void learn_connect(const traffic::Event& event, SteadyTime now);

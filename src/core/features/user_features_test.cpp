@@ -431,6 +431,30 @@ TEST(UserFeatures, SizesStayRightWhenABucketIsFull) {
   EXPECT_EQ(user.read(FeatureId::kAvgMessageSize, kStart), 10);
 }
 
+TEST(UserFeatures, AMessageThatWasCountedBeforeItWasWholeIsOneOfItsWholeSize) {
+  UserFeatures pieces, wholes;
+  for (const std::uint32_t bytes : {200U, 40'100U, 7'000U, 40'100U}) {
+    wholes.learn(message(bytes), kStart, false);
+    pieces.learn(message(bytes / 3), kStart, false);
+    Event rest = message(bytes);
+    rest.kind = EventKind::kContinued;
+    rest.counted = bytes / 3;
+    pieces.learn(rest, kStart, false);
+  }
+  const traffic::Features of_pieces = pieces.read(kStart), of_wholes = wholes.read(kStart);
+  for (std::size_t i = 0; i < traffic::kFeatureCount; ++i)
+    EXPECT_NEAR(of_pieces.values[i], of_wholes.values[i], 1e-5 * of_wholes.values[i]) << i;
+  EXPECT_EQ(of_pieces[FeatureId::kMessagesPerMinute], 4);
+
+  UserFeatures later;  // its end comes when its beginning is in another bucket
+  later.learn(message(100), kStart, false);
+  Event rest = message(1000);
+  rest.kind = EventKind::kContinued;
+  rest.counted = 100;
+  later.learn(rest, kStart + seconds{20}, false);
+  EXPECT_EQ(later.read(kStart + seconds{20})[FeatureId::kAvgMessageSize], 1000);
+}
+
 TEST(UserFeatures, AFailedMessageIsAMessageAndAnErrorAndARefusedOneOnlyAViolation) {
   UserFeatures user;
   Event failed = message();

@@ -158,16 +158,33 @@ class Decider {
   }
 
   Verdict connect() {
-    const auto see_cap = [this](const Cap& cap, std::uint32_t open, Reason reason) {
-      if (cap.exceeded_by(std::uint64_t{open} + 1))
+    const auto see_cap = [this](const Cap& cap, std::uint64_t with_this, Reason reason) {
+      if (cap.exceeded_by(with_this))
         worlds_.see(cap.mode, Decision::kDrop, reason, Duration::max());
     };
-    see_cap(policies_.user_connections, user_.connections(), Reason::kUserConnections);
+    see_cap(policies_.user_connections,
+            std::uint64_t{user_.connections()} + 1,
+            Reason::kUserConnections);
     if (address_ != nullptr)
-      see_cap(policies_.address_connections, address_->connections(), Reason::kAddressConnections);
+      see_cap(policies_.address_connections, of_address(), Reason::kAddressConnections);
     const Verdict verdict = worlds_.verdict(event_);
     if (passes(verdict.decision)) opened();
     return verdict;
+  }
+
+  /// What came of a message after it was let through, which cannot be taken back: it is charged,
+  /// and closes when it made the message too large.
+  Verdict continued(const Override* rate) {
+    const Cap& size = policies_.message_bytes;
+    if (size.exceeded_by(event_.bytes) && !size.exceeded_by(event_.counted))
+      worlds_.see(size.mode, Decision::kClose, Reason::kMessageSize, Duration::max());
+    charge_rest(own_policies(rate), user_.meters_, now_);
+    if (address_ != nullptr) {
+      charge_rest(policies_.address, address_->meters_, address_->hold(now_));
+      address_->used_bytes_ = add_saturating(address_->used_bytes_, rest());
+    }
+    if (connection_ != nullptr) charge_rest(policies_.connection, connection_->meters_, now_);
+    return worlds_.verdict(event_);
   }
 
   /// Of who is blocked: closed, or not let in.
@@ -228,6 +245,23 @@ class Decider {
     charge(policies, meters, event_, now, worlds_);
   }
 
+  /// The address's connections with the one that asks: as who opens them counts them, or as shards
+  /// have told each other.
+  [[nodiscard]] std::uint64_t of_address() const {
+    return event_.address_connections != 0 ? event_.address_connections
+                                           : std::uint64_t{address_->connections()} + 1;
+  }
+
+  [[nodiscard]] std::uint32_t rest() const {
+    return event_.bytes - std::min(event_.counted, event_.bytes);
+  }
+
+  void charge_rest(const MeterPolicies& policies, Meters& meters, SteadyTime now) {
+    policies.for_each_limiting([&](std::size_t i, const MeterPolicy& policy) {
+      if (i >= kFirstOfBytes) meters.gcra[i].charge_any(policy.gcra, now, rest());
+    });
+  }
+
   void charge_address(SteadyTime now) {
     charge_meters(policies_.address, address_->meters_, now);
     if (worlds_.passes_in(policies_.address[kMessages].mode))
@@ -260,7 +294,8 @@ Verdict decide(const Policies& policies,
                ConnectionLimits* connection) {
   now = std::clamp(now, SteadyTime{}, kTimeMax);
   Decider decider(policies, user, address, connection, event, now);
-  const bool asks = event.kind == EventKind::kMessage || event.kind == EventKind::kConnect;
+  const bool asks = event.kind == EventKind::kMessage || event.kind == EventKind::kConnect ||
+                    event.kind == EventKind::kContinued;
   if (!asks) {
     if (event.kind == EventKind::kDisconnect) decider.closed();
     return {};
@@ -273,6 +308,7 @@ Verdict decide(const Policies& policies,
     return {};
   }
   if (order != nullptr && order->kind == Override::Kind::kBlock) return decider.refuse(*order);
+  if (event.kind == EventKind::kContinued) return decider.continued(order);
   return event.kind == EventKind::kConnect ? decider.connect() : decider.message(order);
 }
 

@@ -46,7 +46,16 @@ class One {
     event.bytes = bytes;
     return decide(policies, user, &address, override, event, now, &connection);
   }
-  Verdict connect(SteadyTime now) { return other(EventKind::kConnect, now); }
+  Verdict connect(SteadyTime now, std::uint32_t of_address = 0) {
+    return other(EventKind::kConnect, now, of_address);
+  }
+  Verdict continued(SteadyTime now, std::uint32_t counted, std::uint32_t bytes) {
+    Event event = base();
+    event.kind = EventKind::kContinued;
+    event.counted = counted;
+    event.bytes = bytes;
+    return decide(policies, user, &address, override, event, now, &connection);
+  }
   Verdict disconnect(SteadyTime now) { return other(EventKind::kDisconnect, now); }
   /// How many of `count` messages at one moment are let through.
   int pass(SteadyTime now, int count) {
@@ -70,9 +79,10 @@ class One {
     event.address = Name("10.0.0.1");
     return event;
   }
-  Verdict other(EventKind kind, SteadyTime now) {
+  Verdict other(EventKind kind, SteadyTime now, std::uint32_t of_address = 0) {
     Event event = base();
     event.kind = kind;
+    event.address_connections = of_address;
     return decide(policies, user, &address, override, event, now);
   }
 };
@@ -247,6 +257,39 @@ TEST(Decide, CountsAnAddressesConnectionsElsewhere) {
   one.address.charge_remote(one.policies, {.messages = 0, .bytes = 0, .connections = 49}, at({}));
   EXPECT_EQ(one.connect(at(seconds{0})).decision, Decision::kAllow);
   EXPECT_EQ(one.connect(at(seconds{0})).reason, Reason::kAddressConnections);
+}
+
+TEST(Decide, TakesTheCountOfWhoOpensConnectionsForWhatShardsToldEachOther) {
+  One one{enforcing()};
+  EXPECT_EQ(one.connect(at(seconds{0}), 50).decision, Decision::kAllow);
+  const Verdict refused = one.connect(at(seconds{0}), 51);
+  EXPECT_EQ(refused.decision, Decision::kDrop);
+  EXPECT_EQ(refused.reason, Reason::kAddressConnections);
+  // Those elsewhere have ended since they were told of.
+  one.address.charge_remote(one.policies, {.messages = 0, .bytes = 0, .connections = 60}, at({}));
+  EXPECT_EQ(one.connect(at(seconds{0}), 3).decision, Decision::kAllow);
+  EXPECT_EQ(one.connect(at(seconds{0})).reason, Reason::kAddressConnections);
+}
+
+TEST(Decide, ChargesWhatCameOfAMessageLaterAndClosesWhenItGrewTooLarge) {
+  Options options = enforcing();
+  options.user.bytes = {.per_second = 1000, .burst = 10'000, .mode = {}};
+  One one{options};
+  EXPECT_EQ(one.message(at({}), 1000).decision, Decision::kAllow);
+  EXPECT_EQ(one.continued(at({}), 1000, 12'000).decision, Decision::kAllow) << "it has passed";
+  EXPECT_EQ(one.message(at({}), 1000).retry_after, seconds{3}) << "13,000 of 10,000 are used";
+  EXPECT_EQ(one.message(at(seconds{3}), 1000).decision, Decision::kAllow);
+
+  const Verdict closed = one.continued(at(seconds{3}), 1000, 65 * 1024);
+  EXPECT_EQ(closed.decision, Decision::kClose);
+  EXPECT_EQ(closed.reason, Reason::kMessageSize);
+  EXPECT_EQ(one.continued(at(seconds{3}), 65 * 1024, 66 * 1024), Verdict{}) << "said before";
+  const Override allow = order(Override::Kind::kAllow);
+  one.override = &allow;
+  EXPECT_EQ(one.continued(at(seconds{3}), 1000, 65 * 1024), Verdict{});
+  const Override block = order(Override::Kind::kBlock);
+  one.override = &block;
+  EXPECT_EQ(one.continued(at(seconds{3}), 10, 20).decision, Decision::kClose);
 }
 
 TEST(Decide, ADisconnectWithoutAConnectIsHarmless) {

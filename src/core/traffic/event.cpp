@@ -16,6 +16,8 @@ std::string_view name(EventKind kind) {
       return "rate_limited";
     case EventKind::kFailed:
       return "failed";
+    case EventKind::kContinued:
+      return "continued";
   }
   return "unknown";
 }
@@ -24,19 +26,23 @@ namespace {
 constexpr std::uint8_t kErrorFlag = 1;
 constexpr std::uint8_t kHashFlag = 2;
 constexpr std::uint8_t kReportedFlag = 4;
+constexpr std::uint8_t kConnectionsFlag = 8;
 }  // namespace
 
 void encode(const Event& event, Writer& out) {
   out.put(event.kind);
   out.put(static_cast<std::uint8_t>((event.error ? kErrorFlag : 0) |
                                     (event.content_hash ? kHashFlag : 0) |
-                                    (event.reported ? kReportedFlag : 0)));
+                                     (event.reported ? kReportedFlag : 0) |
+                                     (event.address_connections != 0 ? kConnectionsFlag : 0)));
   out.put_text(event.user.text);
   out.put_text(event.address.text);
   out.put_varint(event.channels.size());
   for (const Name& channel : event.channels) out.put_text(channel.text);
   out.put_varint(event.bytes);
+  if (event.kind == EventKind::kContinued) out.put_varint(event.counted);
   if (event.content_hash) out.put(*event.content_hash);
+  if (event.address_connections != 0) out.put_varint(event.address_connections);
   out.put_varint(event.connection);
   out.put(event.time.time_since_epoch().count());
 }
@@ -50,6 +56,8 @@ StoredEvent::StoredEvent(const Event& event)
       error_(event.error),
       reported_(event.reported),
       bytes_(event.bytes),
+      counted_(event.counted),
+      address_connections_(event.address_connections),
       content_hash_(event.content_hash),
       connection_(event.connection),
       time_(event.time) {
@@ -81,10 +89,15 @@ Result<StoredEvent> StoredEvent::decode(Reader& in) {
     event.channel_texts_.emplace_back(channel);
   }
   event.bytes_ = static_cast<std::uint32_t>(in.get_varint());
+  if (event.kind_ == EventKind::kContinued)
+    event.counted_ = static_cast<std::uint32_t>(in.get_varint());
   if ((flags & kHashFlag) != 0) event.content_hash_ = in.get<std::uint64_t>();
+  if ((flags & kConnectionsFlag) != 0)
+    event.address_connections_ = static_cast<std::uint32_t>(in.get_varint());
   event.connection_ = in.get_varint();
   event.time_ = EventTime{Duration{in.get<Duration::rep>()}};
   if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
+  if (event.counted_ > event.bytes_) return failure(ErrorCode::kMalformed, in.position());
   return event;
 }
 
@@ -99,6 +112,8 @@ Event StoredEvent::view() const {
   event.error = error_;
   event.reported = reported_;
   event.bytes = bytes_;
+  event.counted = counted_;
+  event.address_connections = address_connections_;
   event.content_hash = content_hash_;
   event.connection = connection_;
   event.time = time_;

@@ -40,10 +40,11 @@ enum class EventKind : std::uint8_t {
   kSubscribe,    ///< the user joined the event's channels
   kRateLimited,  ///< somebody else refused a message of the user: a violation, not a message
   kFailed,       ///< a message that was counted before turned out to have failed: an error only
+  kContinued,    ///< a message that was judged before it was whole is whole now: no message more
 };
-inline constexpr std::size_t kEventKinds = 6;
+inline constexpr std::size_t kEventKinds = 7;
 
-/// "message", "connect", "disconnect", "subscribe", "rate_limited", "failed".
+/// "message", "connect", "disconnect", "subscribe", "rate_limited", "failed", "continued".
 [[nodiscard]] std::string_view name(EventKind kind);
 
 /// One thing that a user did. Borrows its texts: valid during one call of `step`.
@@ -55,7 +56,11 @@ struct Event {
   bool error = false;
   /// It happened elsewhere, and nobody waits for the verdict: what would be refused is shadow.
   bool reported = false;
-  std::uint32_t bytes = 0;                    ///< of the message's payload
+  std::uint32_t bytes = 0;    ///< of the message's whole payload
+  std::uint32_t counted = 0;  ///< of `kContinued`: those of `bytes` judged before
+  /// Of `kConnect`: connections of the address that are open now in this process, this one with
+  /// them, whoever's users they are; 0 when not known.
+  std::uint32_t address_connections = 0;
   std::optional<std::uint64_t> content_hash;  ///< none: no evidence about the content
   std::uint64_t connection = 0;               ///< 0 when not known
   EventTime time;
@@ -84,7 +89,7 @@ class StoredEvent {
   EventKind kind_ = EventKind::kMessage;
   bool error_ = false;
   bool reported_ = false;
-  std::uint32_t bytes_ = 0;
+  std::uint32_t bytes_ = 0, counted_ = 0, address_connections_ = 0;
   std::optional<std::uint64_t> content_hash_;
   std::uint64_t connection_ = 0;
   EventTime time_;

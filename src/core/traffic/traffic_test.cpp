@@ -69,6 +69,8 @@ RC_GTEST_PROP(
   event.error = error;
   event.reported = reported;
   event.bytes = bytes;
+  if (event.kind == EventKind::kContinued) event.counted = bytes / 3;
+  if (event.kind == EventKind::kConnect) event.address_connections = bytes;
   if (error) event.content_hash = content;
   event.time = EventTime{Duration{time}};
 
@@ -83,6 +85,8 @@ RC_GTEST_PROP(
   RC_ASSERT(again.bytes() == out.bytes());
   RC_ASSERT(read->view().user.hash == event.user.hash);
   RC_ASSERT(read->view().reported == reported);
+  RC_ASSERT(read->view().counted == event.counted);
+  RC_ASSERT(read->view().address_connections == event.address_connections);
 }
 
 TEST(Event, WithoutAUserIsRefused) {

@@ -151,6 +151,12 @@ constexpr std::array<FamilyInfo, kFamilies> kTable{{
      kCounter,
      "Messages limited, by the policy or finding that acted.",
      {"reason"}},
+    {kDelaysExceeded,
+     "websocket_delays_exceeded_total",
+     kCounter,
+     "Delays that the gateway did not grant: messages dropped for gateway.delay_max, connections "
+     "closed for gateway.held_back_max.",
+     {"action"}},
     {kSlowReaders,
      "websocket_slow_readers_total",
      kCounter,

@@ -64,6 +64,7 @@ enum class Family : std::uint8_t {
   kMessages,
   kMessageBytes,
   kRateLimit,
+  kDelaysExceeded,
   kSlowReaders,
   kUpstreamUp,
   kUpstreamConnections,

@@ -1,6 +1,7 @@
 #include "server/api/guard.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "server/api/problem.hpp"
@@ -42,6 +43,15 @@ bool is_ours(std::string_view host, const std::vector<std::string>& names) {
          });
 }
 
+/// A proxy passed it on: who asks is not known to be on this machine.
+bool was_passed_on(const http::Request& request) {
+  constexpr std::array<std::string_view, 4> kFields{
+      "X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"};
+  return std::any_of(kFields.begin(), kFields.end(), [&request](std::string_view field) {
+    return request.header(field).has_value();
+  });
+}
+
 /// A page of another site asks, as browsers tell it.
 bool comes_from_elsewhere(const http::Request& request) {
   const auto origin = request.header("Origin");
@@ -74,9 +84,10 @@ std::optional<http::Response> refuse(const http::Request& request,
   if (access == Access::kWrite && comes_from_elsewhere(request))
     return problem(403, "a page of another site must not change anything here");
   if (!options.token.empty() && has_token(request, options.token)) return std::nullopt;
-  if (options.token.empty() && !request.peer_is_local)
+  const bool is_local = request.peer_is_local && (options.trust_proxy || !was_passed_on(request));
+  if (options.token.empty() && !is_local)
     return problem(403, "without a configured token only clients on this machine are served");
-  if (options.token.empty() || (access == Access::kRead && request.peer_is_local)) {
+  if (options.token.empty() || (access == Access::kRead && is_local)) {
     // Only what is no browser names no Host at all.
     const auto host = request.header("Host");
     if (!host || is_ours(host_name(*host), options.hosts)) return std::nullopt;

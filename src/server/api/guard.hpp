@@ -19,6 +19,8 @@ struct AccessOptions {
   /// Host names that requests without the token may be addressed to, beside addresses and
   /// localhost.
   std::vector<std::string> hosts{};
+  /// Whoever a proxy on this machine lets through to here counts as a client on this machine.
+  bool trust_proxy = false;
   /// Requests a second of one client address, and how many at once; 0: no limit. Generous, because
   /// a dashboard polls: it is there for loops that went wild.
   double requests_per_second = 10'000;
@@ -43,6 +45,9 @@ enum class Access : std::uint8_t {
 /// what is said above, no Origin of another site; and whatever is asked without the token must have
 /// a Host that is an address, localhost or one of `hosts`: that page's owner could have pointed a
 /// name of their own here, and then this server is of their site.
+///
+/// What a proxy passed on, as X-Forwarded-For, Forwarded, X-Real-IP or Via say, is not from this
+/// machine, wherever the proxy is, unless it is trusted.
 [[nodiscard]] std::optional<http::Response> refuse(const http::Request& request,
                                                    Access access,
                                                    const AccessOptions& options);

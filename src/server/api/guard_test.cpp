@@ -83,6 +83,20 @@ TEST(Access, ANameThatIsNotKnownIsServedOnlyWithTheToken) {
   EXPECT_EQ(status(from(true, {{"Host", "evil.example"}}), Access::kOpen, ""), 200U);
 }
 
+TEST(Access, WhatAProxyPassedOnIsNotFromThisMachineUnlessTheProxyIsTrusted) {
+  for (const char* field : {"X-Forwarded-For", "forwarded", "X-Real-IP", "Via"}) {
+    const http::Request passed_on = from(true, {{field, "203.0.113.9"}});
+    EXPECT_EQ(status(passed_on, Access::kRead, "s3cret"), 401U) << field;
+    EXPECT_EQ(status(passed_on, Access::kRead, ""), 403U) << field;
+    EXPECT_EQ(status(passed_on, Access::kWrite, ""), 403U) << field;
+    EXPECT_EQ(status(passed_on, Access::kOpen, "s3cret"), 200U) << field;
+    EXPECT_FALSE(refuse(passed_on, Access::kRead, {.token = "s3cret", .trust_proxy = true}));
+  }
+  const http::Request known =
+      from(true, {{"X-Forwarded-For", "203.0.113.9"}, {"Authorization", "Bearer s3cret"}});
+  EXPECT_EQ(status(known, Access::kRead, "s3cret"), 200U);
+}
+
 TEST(SameSecret, ComparesEveryByte) {
   EXPECT_TRUE(same_secret("abc", "abc"));
   EXPECT_TRUE(same_secret("", ""));

@@ -18,15 +18,16 @@ void take_one(Table& table, std::uint64_t key) {
 
 }  // namespace
 
-bool Census::enter(std::uint64_t user, std::uint64_t address, const Options& options) {
+std::optional<std::uint32_t> Census::enter(std::uint64_t user,
+                                           std::uint64_t address,
+                                           const Options& options) {
   const std::lock_guard lock(mutex_);
   if (total_ >= options.connections_max || full(users_, user, options.connections_per_user_max) ||
       full(addresses_, address, options.connections_per_address_max))
-    return false;
+    return std::nullopt;
   ++total_;
   ++users_[user];
-  ++addresses_[address];
-  return true;
+  return ++addresses_[address];
 }
 
 void Census::leave(std::uint64_t user, std::uint64_t address) {

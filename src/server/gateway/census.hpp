@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 #include "server/gateway/options.hpp"
@@ -13,8 +14,11 @@ namespace liminal::gateway {
 /// message. Memory: about 100 bytes for each address and user that is connected.
 class Census {
  public:
-  /// Counts a connection in, unless a cap is reached. `user` and `address` are hashes.
-  [[nodiscard]] bool enter(std::uint64_t user, std::uint64_t address, const Options& options);
+  /// Counts a connection in, unless a cap is reached, and gives how many of its address there are
+  /// with it: no two threads get the same number. `user` and `address` are hashes.
+  [[nodiscard]] std::optional<std::uint32_t> enter(std::uint64_t user,
+                                                   std::uint64_t address,
+                                                   const Options& options);
   void leave(std::uint64_t user, std::uint64_t address);
   [[nodiscard]] std::uint64_t total() const;
 

@@ -16,6 +16,10 @@ using State = epoll::Transfer::State;
 constexpr int kReadsPerTurn = 4;
 constexpr std::string_view kPingPayload = "liminal";
 
+constexpr std::uint32_t in_32_bits(std::uint64_t bytes) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, UINT32_MAX));
+}
+
 }  // namespace
 
 void Side::on_ready(epoll::Ready ready) { owner_.on_ready(*this, ready); }
@@ -182,7 +186,7 @@ traffic::Verdict Connection::judge(wire::Opcode opcode,
                                    std::uint64_t bytes,
                                    std::optional<std::string_view> plain) {
   traffic::Event message = message_event();
-  message.bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, UINT32_MAX));
+  message.bytes = in_32_bits(bytes);
   traffic::Name channel;
   if (plain && !plain->empty()) {
     message.content_hash = hash64(*plain);
@@ -197,19 +201,24 @@ traffic::Verdict Connection::judge(wire::Opcode opcode,
   return thread_.engine.decide(message);
 }
 
+traffic::Verdict Connection::judge_rest(std::uint64_t counted, std::uint64_t bytes) {
+  traffic::Event message = event(traffic::EventKind::kContinued);
+  message.bytes = in_32_bits(bytes);
+  message.counted = in_32_bits(counted);
+  return thread_.engine.decide(message);
+}
+
 void Connection::report_failure() {
   traffic::Event failed = event(traffic::EventKind::kFailed);
   failed.error = true;
   thread_.engine.failed(failed);
 }
 
-traffic::Decision Connection::apply(const traffic::Verdict& verdict) {
+traffic::Decision Connection::apply(traffic::Verdict verdict) {
   const auto reason = static_cast<std::size_t>(verdict.reason);
   Counters& counters = thread_.counters;
-  traffic::Decision decision = verdict.decision;
-  if (decision == traffic::Decision::kDelay && verdict.retry_after > thread_.options().delay_max)
-    decision = traffic::Decision::kDrop;
-  if (held_back_too_long(decision)) decision = traffic::Decision::kClose;
+  harden(verdict);
+  const traffic::Decision decision = verdict.decision;
   switch (decision) {
     case traffic::Decision::kAllow:
       if (verdict.shadow != traffic::Decision::kAllow) counters.shadow[reason].add();
@@ -226,6 +235,18 @@ traffic::Decision Connection::apply(const traffic::Verdict& verdict) {
   }
   if (thread_.options().tell_limits) tell(verdict);
   return decision;
+}
+
+/// Makes a delay that the gateway does not grant a drop, and one too many of them a close.
+void Connection::harden(traffic::Verdict& verdict) {
+  const traffic::Decision said = verdict.decision;
+  if (said == traffic::Decision::kDelay && verdict.retry_after > thread_.options().delay_max)
+    verdict.decision = traffic::Decision::kDrop;
+  if (held_back_too_long(verdict.decision)) verdict.decision = traffic::Decision::kClose;
+  if (verdict.decision == said) return;
+  const bool closes = verdict.decision == traffic::Decision::kClose;
+  (closes ? thread_.counters.delays_closed : thread_.counters.delays_dropped).add();
+  thread_.engine.hardened(message_event(), verdict);
 }
 
 /// Whoever sends faster than allowed without a pause is delayed, message after message, for as long

@@ -96,8 +96,11 @@ class Connection : public epoll::Retired, protected epoll::Timer {
   [[nodiscard]] traffic::Verdict judge(wire::Opcode opcode,
                                        std::uint64_t bytes,
                                        std::optional<std::string_view> plain);
+  /// Tells the engine that a message which it let through at `counted` bytes has become one of
+  /// `bytes`: it has passed, so all that can come of it is a close.
+  [[nodiscard]] traffic::Verdict judge_rest(std::uint64_t counted, std::uint64_t bytes);
   /// What a verdict means here: a delay that is too long is a drop. Counts it, tells the client.
-  [[nodiscard]] traffic::Decision apply(const traffic::Verdict& verdict);
+  [[nodiscard]] traffic::Decision apply(traffic::Verdict verdict);
   [[nodiscard]] std::string_view unmask(const wire::FramePart& part);
   void count(const wire::FramePart& part, Direction direction);
 
@@ -129,6 +132,7 @@ class Connection : public epoll::Retired, protected epoll::Timer {
   [[nodiscard]] traffic::Event event(traffic::EventKind kind) const;
   void hung_up(Side& side);
   [[nodiscard]] bool held_back_too_long(traffic::Decision decision);
+  void harden(traffic::Verdict& verdict);
   void ping(epoll::LoopTime now);
   void tell(const traffic::Verdict& verdict);
 

@@ -54,6 +54,8 @@ void add_to(Totals& totals, const Counters& counters) {
   add_all(totals.delayed, counters.delayed);
   add_all(totals.dropped, counters.dropped);
   add_all(totals.closed_by_limit, counters.closed_by_limit);
+  totals.delays_dropped += counters.delays_dropped.value();
+  totals.delays_closed += counters.delays_closed.value();
   add_all(totals.shadow, counters.shadow);
   add_all(totals.rejections, counters.rejections);
   add_all(totals.closings, counters.closings);

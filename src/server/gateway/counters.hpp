@@ -90,6 +90,9 @@ struct BasicCounters {
       messages{};                 ///< [Direction][MessageType], relayed
   std::array<Number, 2> bytes{};  ///< of frames relayed, headers too
   std::array<Number, traffic::kReasons> delayed{}, dropped{}, closed_by_limit{};
+  /// By what was done of it: delays longer than `delay_max`, connections delayed for
+  /// `held_back_max`
+  Number delays_dropped{}, delays_closed{};
   std::array<Number, traffic::kReasons> shadow{};  ///< would have been delayed, dropped or closed
   std::array<Number, kRejections> rejections{};
   std::array<Number, kClosings> closings{};

@@ -202,18 +202,21 @@ void Handshake::identify(const wire::UpgradeRequest& request) {
 void Handshake::enter() {
   if (thread_.draining) return refuse(503, Rejection::kShuttingDown, "the server is shutting down");
   const Identity& who = *arrival_.identity;
-  if (!thread_.census.enter(who.user().hash, who.address().hash, settings_->options))
-    return refuse(503, Rejection::kTooManyConnections, "too many connections");
+  const auto of_address =
+      thread_.census.enter(who.user().hash, who.address().hash, settings_->options);
+  if (!of_address) return refuse(503, Rejection::kTooManyConnections, "too many connections");
   entered_ = true;
   id_ = thread_.next_connection();
-  if (!judge()) return;
+  if (!judge(*of_address)) return;
   if (settings_->upstreams && !settings_->upstreams->empty()) return dial();
   if (thread_.service != nullptr) return serve_locally();
   refuse(503, Rejection::kUpstreamUnavailable, "there is no server behind");
 }
 
-bool Handshake::judge() {
-  const traffic::Verdict verdict = thread_.engine.decide(event(traffic::EventKind::kConnect));
+bool Handshake::judge(std::uint32_t of_address) {
+  traffic::Event connect = event(traffic::EventKind::kConnect);
+  connect.address_connections = of_address;
+  const traffic::Verdict verdict = thread_.engine.decide(connect);
   const auto reason = static_cast<std::size_t>(verdict.reason);
   if (verdict.decision == traffic::Decision::kAllow) {
     if (verdict.shadow != traffic::Decision::kAllow) thread_.counters.shadow[reason].add();

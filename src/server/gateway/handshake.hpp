@@ -64,7 +64,8 @@ class Handshake final : public epoll::Retired, private epoll::Timer {
   void read_request();
   void identify(const wire::UpgradeRequest& request);
   void enter();
-  [[nodiscard]] bool judge();
+  /// `of_address`: how many connections its address has with this one.
+  [[nodiscard]] bool judge(std::uint32_t of_address);
   void dial();
   void on_connected();
   void ask_upstream();

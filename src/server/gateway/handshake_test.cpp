@@ -1,4 +1,7 @@
+#include <array>
+#include <set>
 #include <thread>
+#include <vector>
 
 #include "server/gateway/testing.hpp"
 
@@ -174,6 +177,49 @@ TEST_F(Handshake, ACapOnConnectionsIsNoBlockAndTheEngineHearsNoEndOfWhatItRefuse
   engine.rule = nullptr;
   connected();  // nothing is left of the refused one in the census either
   EXPECT_EQ(census.total(), 1u);
+}
+
+TEST_F(Handshake, AConnectionSaysHowManyItsAddressHas) {
+  start({.trusted_proxies = {network("127.0.0.1")}});
+  constexpr std::uint32_t kCap = 2;
+  engine.rule = [](const traffic::Event& event) {
+    return event.kind == EventKind::kConnect && event.address_connections > kCap
+               ? verdict(Decision::kDrop, Duration::max(), Reason::kAddressConnections)
+               : traffic::Verdict{};
+  };
+  connected("/", "X-User-Id: ann\r\n");
+  TestClient& second = connected("/", "X-User-Id: bob\r\n");
+  TestClient& third = client();
+  third.upgrade("/", "X-User-Id: cid\r\n");
+  ASSERT_TRUE(until([&] { return third.ended; }));
+  EXPECT_EQ(third.status(), 429u);
+  connected("/", "X-User-Id: dan\r\nX-Forwarded-For: 10.0.0.9\r\n");
+  second.socket.close();
+  ASSERT_TRUE(until([&] { return gateway.connections() == 2; }));
+  connected("/", "X-User-Id: cid\r\n");
+  std::vector<std::uint32_t> told;
+  for (const auto& seen : engine.seen)
+    if (seen.kind == EventKind::kConnect) told.push_back(seen.address_connections);
+  EXPECT_EQ(told, (std::vector<std::uint32_t>{1, 2, 3, 1, 2}));
+}
+
+TEST(Census, GivesNoNumberTwiceHoweverManyThreadsAsk) {
+  constexpr std::uint32_t kThreads = 4, kEach = 200;
+  Census census;
+  std::array<std::vector<std::uint32_t>, kThreads> numbers;
+  std::vector<std::thread> threads;
+  for (std::uint32_t thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&census, &mine = numbers[thread], thread] {
+      for (std::uint32_t i = 0; i < kEach; ++i)
+        mine.push_back(census.enter(thread * kEach + i, 7, {}).value_or(0));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::set<std::uint32_t> all;
+  for (const auto& mine : numbers) all.insert(mine.begin(), mine.end());
+  EXPECT_EQ(all.size(), kThreads * kEach);
+  EXPECT_EQ(*all.begin(), 1u);
+  EXPECT_EQ(*all.rbegin(), kThreads * kEach);
 }
 
 TEST_F(Handshake, AnUpstreamThatIsDownIsPassedOver) {

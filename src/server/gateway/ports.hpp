@@ -31,6 +31,10 @@ class Engine {
   /// nothing about it here.
   virtual void failed(const traffic::Event& event) = 0;
 
+  /// The gateway did more about an event than the verdict said, for bounds of its own: `done` is
+  /// the verdict with what it did. For the audit log.
+  virtual void hardened(const traffic::Event& /*event*/, const traffic::Verdict& /*done*/) {}
+
   /// The engine's time, for events.
   [[nodiscard]] virtual EventTime now() = 0;
 

@@ -199,12 +199,11 @@ void Relay::forward(const wire::FramePart& part, std::string_view source) {
   upstream_.mid_frame = !part.frame_ends;
 }
 
-/// The end of a message: what came more than was judged is judged now. It has passed, but its
-/// sender answers for it.
+/// The end of a message: what came more than was judged is told now, as part of the same message.
+/// It has passed, but its sender answers for it.
 void Relay::settle_end(const wire::FramePart& part) {
   if (phase_ == Phase::kForward && part.message_bytes > judged_bytes_) {
-    const traffic::Verdict verdict =
-        judge(part.opcode, part.message_bytes - judged_bytes_, std::nullopt);
+    const traffic::Verdict verdict = judge_rest(judged_bytes_, part.message_bytes);
     if (verdict.decision == traffic::Decision::kClose) {
       (void)apply(verdict);
       ending_ = ending(verdict);

@@ -14,7 +14,7 @@ namespace liminal::gateway {
 ///
 /// Guarantee: no byte of a data message goes to the upstream before the engine let the message
 /// pass. A message that arrives within the hold's bounds is judged whole, by content; one that is
-/// longer or slower by what is known of it by then, and what came more is judged at its end. A
+/// longer or slower by what is known of it by then, and its whole size is told at its end. A
 /// dropped message goes with all its fragments; control frames always pass. The order of data
 /// messages is kept.
 class Relay final : public Connection {

@@ -167,7 +167,7 @@ TEST_F(Relay, JudgesALargeMessageByItsHeader) {
   EXPECT_EQ(engine.messages().size(), 1u);
 }
 
-TEST_F(Relay, AFragmentedMessageAnswersForAllItsBytes) {
+TEST_F(Relay, AFragmentedMessageIsOneAndAnswersForAllItsBytes) {
   start({.hold_time_max = milliseconds{10}});
   TestClient& client = connected();
   client.send(Opcode::kBinary, std::string(100, 'x'), false);
@@ -175,8 +175,28 @@ TEST_F(Relay, AFragmentedMessageAnswersForAllItsBytes) {
   pass_time(milliseconds{100});
   client.send(Opcode::kContinuation, std::string(900, 'x'), true);
   ASSERT_TRUE(until([&] { return client.messages.size() == 1; }));
-  ASSERT_EQ(engine.messages().size(), 2u);
-  EXPECT_EQ(engine.messages()[0].bytes + engine.messages()[1].bytes, 1000u);
+  // However late its end comes, it is no second message of the user's.
+  ASSERT_EQ(engine.messages().size(), 1u);
+  EXPECT_EQ(engine.messages()[0].bytes, 100u);
+  ASSERT_EQ(engine.count(EventKind::kContinued), 1u);
+  EXPECT_EQ(engine.seen.back().counted, 100u);
+  EXPECT_EQ(engine.seen.back().bytes, 1000u);
+}
+
+TEST_F(Relay, WhatMakesAMessageTooLargeAtItsEndClosesTheConnection) {
+  start({.hold_time_max = milliseconds{10}});
+  engine.rule = [](const traffic::Event& event) {
+    return event.kind == EventKind::kContinued
+               ? verdict(Decision::kClose, Duration::max(), Reason::kMessageSize)
+               : traffic::Verdict{};
+  };
+  TestClient& client = connected();
+  client.send(Opcode::kBinary, std::string(100, 'x'), false);
+  settle();
+  pass_time(milliseconds{100});
+  client.send(Opcode::kContinuation, std::string(900, 'x'), true);
+  ASSERT_TRUE(until([&] { return client.ended; }));
+  EXPECT_EQ(client.close_code, 1009);
 }
 
 TEST_F(Relay, ADroppedMessageGoesWithItsFragmentsWhileControlFramesPass) {
@@ -274,6 +294,29 @@ TEST_F(Relay, WhoIsHeldBackWithoutAPauseIsClosedAfterAWhile) {
   EXPECT_EQ(client.close_code, 1013);
   EXPECT_EQ(ended(Closing::kRateLimited), 1u);
   EXPECT_LE(upstream.last().messages.size(), 7u);
+  using Hardenings = decltype(engine.hardenings);
+  EXPECT_EQ(engine.hardenings, (Hardenings{{"127.0.0.1", Decision::kClose}}));
+  EXPECT_EQ(totals().delays_closed, 1u);
+}
+
+TEST_F(Relay, ADelayThatIsTooLongIsADropAndTold) {
+  start({.delay_max = seconds{2}});
+  Duration wait = seconds{2};
+  engine.rule = [&](const traffic::Event& event) {
+    return event.kind == EventKind::kMessage ? verdict(Decision::kDelay, wait) : traffic::Verdict{};
+  };
+  TestClient& client = connected();
+  client.text("x");
+  settle();
+  pass_time(seconds{3});
+  ASSERT_TRUE(until([&] { return upstream.last().messages.size() == 1; }));
+  EXPECT_TRUE(engine.hardenings.empty());
+  wait = seconds{3};
+  client.text("y");
+  ASSERT_TRUE(until([&] { return totals().delays_dropped == 1; }));
+  ASSERT_EQ(engine.hardenings.size(), 1u);
+  EXPECT_EQ(engine.hardenings[0].second, Decision::kDrop);
+  EXPECT_EQ(totals().dropped[static_cast<std::size_t>(Reason::kUserMessages)], 1u);
 }
 
 TEST_F(Relay, ReadsOfWhoKeepsToTheLimitsGrow) {

@@ -33,6 +33,7 @@ class FakeEngine : public Engine {
     std::uint32_t bytes = 0;
     std::optional<std::uint64_t> content_hash;
     bool error = false;
+    std::uint32_t counted = 0, address_connections = 0;
   };
 
   traffic::Verdict decide(const traffic::Event& event) override {
@@ -40,6 +41,9 @@ class FakeEngine : public Engine {
     return rule ? rule(event) : traffic::Verdict{};
   }
   void failed(const traffic::Event& event) override { remember(event); }
+  void hardened(const traffic::Event& event, const traffic::Verdict& done) override {
+    hardenings.emplace_back(event.user.text, done.decision);
+  }
   EventTime now() override { return EventTime{std::chrono::seconds{1'000'000'000}}; }
   std::size_t owner(ShardId shard) const override { return owners ? owners(shard) : 0; }
 
@@ -58,6 +62,7 @@ class FakeEngine : public Engine {
   std::function<traffic::Verdict(const traffic::Event&)> rule;
   std::function<std::size_t(ShardId)> owners;
   std::vector<Seen> seen;
+  std::vector<std::pair<std::string, traffic::Decision>> hardenings;
 
  private:
   void remember(const traffic::Event& event) {
@@ -67,7 +72,9 @@ class FakeEngine : public Engine {
                     event.kind,
                     event.bytes,
                     event.content_hash,
-                    event.error});
+                    event.error,
+                    event.counted,
+                    event.address_connections});
   }
 };
 

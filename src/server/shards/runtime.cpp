@@ -77,7 +77,13 @@ traffic::Verdict Worker::step(const traffic::Event& event) {
   return verdict;
 }
 
+void Worker::note(const traffic::Event& event, const traffic::Verdict& done) {
+  of_gateway_.note(event, done, now(), effects_.audit);
+  deliver_if_many();
+}
+
 void Worker::tick(SteadyTime now) {
+  of_gateway_.tick(now, effects_.audit);
   for (std::size_t i = index_; i < kShards; i += runtime_.threads()) {
     engine::Shard& owned = runtime_.shards_[i];
     if (runtime_.recorder_ != nullptr)
@@ -193,7 +199,10 @@ void Runtime::stop() {
   for (const auto& worker : workers_) worker->loop().stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-  for (const auto& worker : workers_) worker->deliver();
+  for (const auto& worker : workers_) {
+    worker->of_gateway_.finish(worker->now(), worker->effects_.audit);
+    worker->deliver();
+  }
 }
 
 /// Begins the next second when it is due and nothing is under way, and comes back for the one

@@ -16,6 +16,7 @@
 #include "core/engine/call.hpp"
 #include "core/engine/commons.hpp"
 #include "core/engine/effects.hpp"
+#include "core/engine/enforcement_log.hpp"
 #include "core/engine/options.hpp"
 #include "core/engine/shard.hpp"
 #include "core/traffic/event.hpp"
@@ -98,6 +99,9 @@ class Worker {
 
   /// What to do about an event of a user whose shard this thread owns.
   [[nodiscard]] traffic::Verdict step(const traffic::Event& event);
+  /// For the audit log: what a gateway did about an event beyond the engine's verdict, which no
+  /// input of the engine says.
+  void note(const traffic::Event& event, const traffic::Verdict& done);
   [[nodiscard]] SteadyTime now() const;
   [[nodiscard]] std::size_t index() const { return index_; }
   [[nodiscard]] epoll::Loop& loop() { return loop_; }
@@ -123,6 +127,7 @@ class Worker {
 
   epoll::Loop loop_;
   engine::Effects effects_;  ///< of this turn
+  engine::EnforcementLog of_gateway_{"gateway"};
   std::uint32_t steps_ = 0;
   prometheus::LiveHistogram step_seconds_;
 

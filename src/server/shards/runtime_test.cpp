@@ -172,6 +172,25 @@ TEST(Runtime, WhatIsDecidedAboutAShardIsRecorded) {
   EXPECT_EQ(notes.calls[engine::Call(engine::CleanUp{}).index()], all);
 }
 
+TEST(Runtime, WhatAGatewayDidBeyondAVerdictIsInTheAuditLogAndNoInput) {
+  HandClock hand;
+  const EngineClock clock(1, std::nullopt, hand.source());
+  Collector sink;
+  Runtime runtime({.threads = 1}, settings(), clock, sink);
+  const std::string before = runtime.save();
+  const traffic::StoredEvent event = message("eve", 1);
+  traffic::Verdict done;
+  done.decision = traffic::Decision::kClose;
+  done.reason = traffic::Reason::kUserMessages;
+  for (int i = 0; i < 3; ++i) runtime.worker(0).note(event.view(), done);
+  runtime.stop();
+  ASSERT_EQ(sink.audit.size(), 2u);
+  EXPECT_EQ(sink.audit[0].actor + " " + sink.audit[0].action, "gateway close");
+  EXPECT_EQ(sink.audit[0].subject + " " + sink.audit[0].detail, "eve message: user_messages");
+  EXPECT_EQ(sink.audit[1].detail, "2 closed since the last entry, the last by user_messages");
+  EXPECT_TRUE(runtime.save() == before);
+}
+
 TEST(Runtime, TooManySubmittedEventsAreRefusedAsAWhole) {
   HandClock hand;
   const EngineClock clock(1, std::nullopt, hand.source());

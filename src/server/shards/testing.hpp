@@ -39,9 +39,11 @@ struct Collector : Sink {
     for (const auto& change : effects.alerts)
       if (change.kind == engine::AlertChange::Kind::kRaised) raised.push_back(change.alert);
     rows += effects.rows.size();
+    audit.insert(audit.end(), effects.audit.begin(), effects.audit.end());
   }
   std::mutex mutex;
   std::vector<traffic::Alert> raised;
+  std::vector<traffic::AuditEntry> audit;
   std::size_t rows = 0;
 };
 
