@@ -33,8 +33,8 @@ void encode(const Event& event, Writer& out) {
   out.put(event.kind);
   out.put(static_cast<std::uint8_t>((event.error ? kErrorFlag : 0) |
                                     (event.content_hash ? kHashFlag : 0) |
-                                     (event.reported ? kReportedFlag : 0) |
-                                     (event.address_connections != 0 ? kConnectionsFlag : 0)));
+                                    (event.reported ? kReportedFlag : 0) |
+                                    (event.address_connections != 0 ? kConnectionsFlag : 0)));
   out.put_text(event.user.text);
   out.put_text(event.address.text);
   out.put_varint(event.channels.size());
