@@ -63,6 +63,8 @@ processes_start() { # NAME NUMBER ARGUMENT…
     --min-worker-port 0 --max-worker-port 0 --dashboard-agent-listen-port 0 "$@" \
     >"$folder/$name.log" 2>&1 </dev/null &
   echo $! >"$folder/$name.pid"
+  # Not yet another program than this one, it would be taken for a node that ended.
+  while cmp -s "/proc/$!/cmdline" "/proc/$$/cmdline"; do sleep .01; done
 }
 processes_ready() { processes_runs "$1" && grep -q "$started" "$folder/$1.log" 2>/dev/null; } # NAME
 processes_stop() { # NAME
@@ -70,7 +72,7 @@ processes_stop() { # NAME
   if processes_runs "$1"; then
     pid=$(cat "$folder/$1.pid")
     # The node's process group, which `setsid` made: what would not end within five seconds is killed.
-    kill -TERM -- "-$pid"
+    kill -TERM -- "-$pid" 2>/dev/null || true  # it may be ending
     for _ in $(seq 50); do
       pgrep -g "$pid" >/dev/null || break
       sleep .1
@@ -133,16 +135,19 @@ nodes() { # how many nodes the head knows that live
   "${kind}_status" 2>/dev/null | sed -n '/^Active:/,/^Pending:/p' | grep -c ' node_' || true
 }
 
-# Begins those of these nodes that do not run, at once, and waits until each says that it is there. Ray gives a
-# node thirty seconds, which a machine that is busy may need: one that ended is begun once more.
+# Begins those of these nodes that do not run, at once, and waits until each of them says that it is there: what
+# one that has long been running said may be in no log any more. Ray gives a node thirty seconds, which a machine
+# that is busy may need: one that ended is begun once more.
 begin() { # NAME…
-  local name missing until=$((SECONDS + 120)) again=' '
+  local name missing begun=() until=$((SECONDS + 120)) again=' '
   for name in "$@"; do
-    "${kind}_runs" "$name" || "${kind}_${name%-*}" "$name"
+    "${kind}_runs" "$name" && continue
+    "${kind}_${name%-*}" "$name"
+    begun+=("$name")
   done
   while :; do
     missing=
-    for name in "$@"; do
+    for name in "${begun[@]}"; do
       ! "${kind}_ready" "$name" || continue
       missing=$name
       ! "${kind}_runs" "$name" || continue
@@ -153,7 +158,7 @@ begin() { # NAME…
     done
     [ -n "$missing" ] || return 0
     [ $SECONDS -lt $until ] || fail "$missing is not there after two minutes: see $folder/$missing.log"
-    sleep .2
+    sleep .1
   done
 }
 
@@ -192,12 +197,16 @@ status() {
 }
 
 stop() {
-  local name
+  local name stopping=() one failed=0
   # Workers first: a head that is gone makes them wait.
-  for name in $("${kind}_names" | grep -v '^head$' || true); do "${kind}_stop" "$name" & done
-  wait
+  for name in $("${kind}_names" | grep -v '^head$' || true); do
+    "${kind}_stop" "$name" &
+    stopping+=($!)
+  done
+  for one in "${stopping[@]}"; do wait "$one" || failed=1; done
   "${kind}_stop" head
   if [ "$kind" = containers ]; then docker network rm "$network" >/dev/null 2>&1 || true; fi
+  return $failed
 }
 
 case ${1:-} in

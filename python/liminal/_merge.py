@@ -80,7 +80,7 @@ def _incidents(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, A
 
 
 def _audit(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
-    """Limits of everybody are set at every owner, and are one line."""
+    """Limits of everybody are set at every owner, and are one line; a cleanup is each owner's own."""
     for one in told[1:]:
         one["entries"] = [entry for entry in one["entries"] if entry["action"] != "limits.set"]
     return _first("entries", lambda entry, _: entry["time"], 100)(told, query)

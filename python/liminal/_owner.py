@@ -6,6 +6,7 @@ it knew lies in its folder (``_epochs``).
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import contextlib
 import importlib.util
 import json
@@ -91,6 +92,11 @@ def onnxruntime_of(settings: dict[str, Any]) -> str:
     return str(found[0]) if found else ""
 
 
+def names_onnxruntime(settings: dict[str, Any]) -> bool:
+    """Whether somebody said what is to compute models of others: that must be there then."""
+    return bool(settings["onnxruntime"]) or settings["provider"] != "cpu"
+
+
 class UserShards:
     """The engine of the users, sources and services of some of the 64 virtual shards."""
 
@@ -103,6 +109,7 @@ class UserShards:
         hold_number(folder, settings["owners"])
         self._epochs = Epochs(folder / f"owner-{place:02d}")
         self._gate = Gate()
+        self._telling = concurrent.futures.ThreadPoolExecutor(1, "telling")
         self._lock = threading.Lock()
         self._saving = threading.Lock()
         self._accepted = 0
@@ -166,6 +173,7 @@ class UserShards:
         When it cannot save itself it goes on.
         """
         self._gate.close()
+        concurrent.futures.wait([self._telling.submit(int)], _CLOSING_PATIENCE_S)  # behind what is to be told
         try:
             self.save()
         except BaseException:
@@ -202,17 +210,21 @@ class UserShards:
             if path == "/ml/limits" and answer[0] == 200 and request[0] in ("PUT", "DELETE"):
                 self._limits = json.loads(answer[2])["policies"] if request[0] == "PUT" else None
                 self.save()
-            if path.endswith("/feedback"):
-                self._spread_words()
+            if path.endswith("/feedback") and (words := _engine.take_words(self._engine)):
+                self._telling.submit(self._spread, words)
             return answer
 
-    def _spread_words(self) -> None:
+    def _spread(self, words: list[tuple[str, str, bool]]) -> None:
         """Tells the other owners what was said of this one's alerts, which need not answer."""
-        for word in _engine.take_words(self._engine):
-            for part in owner_parts(self._settings):
-                if part != f"owner-{self._place:02d}":
-                    with contextlib.suppress(Gone):
-                        Named(self._settings, part).call("count_feedback", *word)
+        for part in owner_parts(self._settings):
+            if part == f"owner-{self._place:02d}":
+                continue
+            try:
+                owner = Named(self._settings, part)
+                for word in words:
+                    owner.call("count_feedback", *word)
+            except Exception as wrong:  # the others are told
+                print(f"{part} was not told what was said of alerts: {wrong!r}"[:500], flush=True)
 
     def was_told(self, epoch: int, accepted: int) -> None:
         """What an incarnation before had acknowledged: what of it is not here was lost."""
@@ -229,8 +241,8 @@ class UserShards:
                 "events_accepted": self._accepted, "events_lost": self._losses.total,
                 "snapshots_damaged": self._damaged}
 
-    def count_feedback(self, kind: str, verdict: str) -> None:
-        _engine.count_feedback(self._engine, kind, verdict)
+    def count_feedback(self, kind: str, verdict: str, replaces: bool = False) -> None:
+        _engine.count_feedback(self._engine, kind, verdict, replaces)
 
     def tick(self, now: float) -> bytes:
         return _engine.tick(self._engine, now, self._owned)

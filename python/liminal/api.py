@@ -113,7 +113,7 @@ class Api:
             self._trusted or _is_local(peer),
         )
         path = arguments[1].split("?", 1)[0]
-        waits = path == "/forecast" or path.endswith(("/backtest", "/plot")) or (
+        waits = path in ("/forecast", "/scaling") or path.startswith("/scaling/") or path.endswith("/plot") or (
             is_about_models(path) and not asks_a_model(request.method, path))
         if len(body) <= _INLINE_BYTES_MAX and not waits:
             status, headers, content = self.service.handle(*arguments)

@@ -39,7 +39,7 @@ from starlette.responses import Response
 from liminal import _engine, _merge
 from liminal._actors import Gone, Named, ensure, make, owner_parts
 from liminal._fits import FIT_CPUS
-from liminal._owner import MISMATCH, Moving, onnxruntime_of
+from liminal._owner import MISMATCH, Moving, names_onnxruntime, onnxruntime_of
 from liminal.api import (
     BODY_BYTES_MAX,
     ROWS,
@@ -131,7 +131,7 @@ class ModelServer:
     def __init__(self, settings: dict[str, Any]):
         self._service = _engine.Service(
             Engine(), token=settings["token"], models="copies", onnxruntime=onnxruntime_of(settings),
-            provider=settings["provider"], threads=settings["threads"])
+            provider=settings["provider"], threads=settings["threads"], required=names_onnxruntime(settings))
         make("models", settings)
         self._models, self._patience_s = Named(settings, "models"), settings["patience_s"]
         self._held: dict[str, tuple[int, str]] = {}
@@ -212,6 +212,8 @@ class Ingress:
         self._scorer, self._predictor = scorer, predictor
         self._patience_s = settings["patience_s"]
         self._local = _engine.Service(Engine(), token=settings["token"])
+        # A service routes one body at a time: what is in line behind a large one must not be this replica's loop.
+        self._bulk = _engine.Service(Engine(), token=settings["token"])
         for part in ensure(settings):
             print(f"renewed: {part}", flush=True)
         self._owners = [Named(settings, part) for part in owner_parts(settings)]
@@ -312,7 +314,7 @@ class Ingress:
         if len(asked[3]) <= _INLINE_BYTES_MAX:
             answer, batches = self._local.route_events(*asked, len(self._owners))
         else:  # beside the other requests
-            answer, batches = await asyncio.to_thread(self._local.route_events, *asked, len(self._owners))
+            answer, batches = await asyncio.to_thread(self._bulk.route_events, *asked, len(self._owners))
         if not any(batches):
             return answer
         known = await asyncio.gather(*(

@@ -12,7 +12,7 @@
 namespace liminal::python {
 
 /// The last lines of an audit log, in memory. Not thread-safe.
-/// Memory: some 150 bytes a line.
+/// Memory: some 150 bytes a line; of all limits, which a line has when they are set, some 600.
 class AuditLog {
  public:
   explicit AuditLog(std::size_t entries_max) : entries_max_(entries_max) {}

@@ -214,14 +214,13 @@ void EngineBackend::feedback(api::AlertId id,
                              traffic::FeedbackVerdict verdict,
                              std::string,
                              Done<traffic::Alert> done) {
-  const auto before = engine_->alert(id.shard, id.number);
   auto judged = engine_->feedback(id.shard, id.number, verdict);
-  if (!before || !judged) return done(failure(ErrorCode::kMissing));
-  engine_->audit("feedback", traffic::alert_id(*judged), std::string(traffic::name(verdict)));
+  if (!judged) return done(failure(ErrorCode::kMissing));
+  engine_->audit("feedback", traffic::alert_id(judged->alert), std::string(traffic::name(verdict)));
   // What a person says again of the same alert is no further evidence.
-  if (models_ != nullptr && before->feedback == traffic::FeedbackVerdict::kNone)
-    models_->judged(*before, verdict);
-  done(std::move(*judged));
+  if (models_ != nullptr && judged->before == traffic::FeedbackVerdict::kNone)
+    models_->judged(judged->alert, verdict);
+  done(std::move(judged->alert));
 }
 
 void EngineBackend::analyze(std::string user, Done<std::vector<traffic::Alert>> done) {

@@ -73,18 +73,22 @@ nb::bytes advance(CommonsOwner& commons, nb::list told, nb::handle timestamp) {
   return as_bytes(*exchange);
 }
 
-void count_feedback(Engine& engine, std::string_view type, std::string_view verdict) {
+void count_feedback(Engine& engine,
+                    std::string_view type,
+                    std::string_view verdict,
+                    bool replaces) {
   const auto known = traffic::finding_by_name(type);
   const auto said = traffic::feedback_by_name(verdict);
   if (!known) raise_value("type", "is no kind of finding");
   if (!said) raise_value("verdict", "must be true_positive, false_positive or expected");
-  engine.count_feedback(*known, *said);
+  engine.count_feedback({*known, *said, replaces});
 }
 
 nb::list take_words(Engine& engine) {
   nb::list out;
   for (const Engine::Word& word : engine.take_words())
-    out.append(nb::make_tuple(traffic::info(word.type).name, traffic::name(word.verdict)));
+    out.append(
+        nb::make_tuple(traffic::info(word.type).name, traffic::name(word.verdict), word.replaces));
   return out;
 }
 
@@ -146,13 +150,16 @@ void bind_cluster(nb::module_& module) {
              "engine"_a,
              "type"_a,
              "verdict"_a,
-             "An operator's word on an alert of another engine.");
-  module.def("take_words",
-             &take_words,
-             "engine"_a,
-             "What operators said of alerts since the last call, that was news, as ``(type, "
-             "verdict)``: what engines beside it are to count. Of an engine whose clock is "
-             "``member``.");
+             "replaces"_a = false,
+             "An operator's word on an alert of another engine. replaces: the opposite was said of "
+             "the alert before, and no longer counts.");
+  module.def(
+      "take_words",
+      &take_words,
+      "engine"_a,
+      "What operators said of alerts since the last call, that was news, as ``(type, "
+      "verdict, replaces)``: what engines beside it are to count. Of an engine whose clock is "
+      "``member``.");
   module.def(
       "material",
       [](Engine& engine) {

@@ -66,10 +66,10 @@ nb::object feedback(Engine& engine, std::string_view id, std::string_view verdic
   const auto said = traffic::feedback_by_name(verdict);
   if (!said) raise_value("verdict", "must be true_positive, false_positive or expected");
   const auto alert_id = traffic::parse_alert_id(id);
-  const auto alert =
+  const auto judged =
       alert_id ? engine.feedback(alert_id->first, alert_id->second, *said) : std::nullopt;
-  if (!alert) raise_key("alert_id", id);
-  return alerts_of(engine, {*alert}).attr("__getitem__")(0);
+  if (!judged) raise_key("alert_id", id);
+  return alerts_of(engine, {judged->alert}).attr("__getitem__")(0);
 }
 
 std::vector<traffic::FeatureRow> rows_of(const Engine& engine,

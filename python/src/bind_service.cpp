@@ -194,8 +194,8 @@ one that learns from what ``learn_from`` is given, "copies" for champions that `
 only to be asked. definitions: of models beside the first three, "NAME TASK TARGET FEATURE,FEATURE,…".
 fits: where the trainer ray has its fits carried out (``liminal._fits``); without it is refused.
 onnxruntime: the file of ONNX Runtime, which computes models of others; "" for where it usually is. provider:
-what it computes with, "cpu", "cuda" or "tensorrt"; threads: that compute one call, 1 to 64. Raises
-RuntimeError for copies when a file or a provider that is named is not to be had.
+what it computes with, "cpu", "cuda" or "tensorrt"; threads: that compute one call, 1 to 64. required:
+copies raise RuntimeError when that is not to be had; else it is told of when a model needs it.
 
 Thread-safe; the interpreter is free while a request is answered.)")
       .def(
@@ -212,7 +212,8 @@ Thread-safe; the interpreter is free while a request is answered.)")
              nb::object fits,
              std::string library,
              std::string_view provider,
-             int threads) {
+             int threads,
+             bool required) {
             const ModelsAt at = models_at(models, folder);
             registry::ForeignOptions foreign = foreign_of(std::move(library), provider, threads);
             new (self) HttpService(std::move(engine),
@@ -224,7 +225,8 @@ Thread-safe; the interpreter is free while a request is answered.)")
                                     at,
                                     std::move(definitions),
                                     fits.is_none() ? nullptr : std::make_shared<RemoteFits>(fits),
-                                    std::move(foreign)});
+                                    std::move(foreign),
+                                    required});
           },
           "engine"_a,
           nb::kw_only(),
@@ -238,7 +240,8 @@ Thread-safe; the interpreter is free while a request is answered.)")
           "fits"_a = nb::none(),
           "onnxruntime"_a = "",
           "provider"_a = "cpu",
-          "threads"_a = 1)
+          "threads"_a = 1,
+          "required"_a = false)
       .def("handle",
            &handle,
            "method"_a,

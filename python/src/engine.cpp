@@ -226,11 +226,11 @@ Result<void> Engine::absorb(std::string_view bytes) {
   return {};
 }
 
-void Engine::count_feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict) {
+void Engine::count_feedback(const Word& word) {
   const std::lock_guard lock(mutex_);
   for (std::uint32_t i = 0; i < kShards; ++i)
-    engine_.shard(ShardId{static_cast<std::uint8_t>(i)}).count_feedback(type, verdict);
-  salience_.feedback(type, verdict);
+    engine_.shard(ShardId{static_cast<std::uint8_t>(i)}).count_feedback(word.type, word.verdict);
+  salience_.feedback(word.type, word.verdict, word.replaces);
 }
 
 std::vector<Engine::Word> Engine::take_words() {
@@ -322,7 +322,7 @@ std::optional<traffic::Alert> Engine::alert(ShardId shard, std::uint64_t number)
   return found == alerts_.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::optional<traffic::Alert> Engine::feedback(ShardId shard,
+std::optional<Engine::Judged> Engine::feedback(ShardId shard,
                                                std::uint64_t number,
                                                traffic::FeedbackVerdict verdict) {
   const std::lock_guard lock(mutex_);
@@ -330,15 +330,14 @@ std::optional<traffic::Alert> Engine::feedback(ShardId shard,
   const auto found = alerts_.find(key(shard, number));
   if (found == alerts_.end()) return std::nullopt;
   traffic::Alert& alert = found->second;
-  const bool news = traffic::is_news(verdict, alert.feedback);
-  alert.feedback = verdict;
+  const traffic::FeedbackVerdict before = std::exchange(alert.feedback, verdict);
   (void)engine_.shard(shard).feedback(number, verdict);
-  if (!news) return alert;
+  if (!traffic::is_news(verdict, before)) return Judged{alert, before};
   for (std::uint32_t i = 0; i < kShards; ++i)
     engine_.shard(ShardId{static_cast<std::uint8_t>(i)}).count_feedback(alert.type, verdict);
-  salience_.feedback(alert, verdict);
-  if (options_.clock == Clock::kMember) words_.push_back({alert.type, verdict});
-  return alert;
+  const bool replaces = salience_.feedback(alert, verdict);
+  if (options_.clock == Clock::kMember) words_.push_back({alert.type, verdict, replaces});
+  return Judged{alert, before};
 }
 
 void Engine::audit(std::string action, std::string subject, std::string detail) {

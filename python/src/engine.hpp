@@ -89,12 +89,13 @@ class Engine {
   [[nodiscard]] std::string tick(SteadyTime now, std::span<const ShardId> owned);
   /// Ends it with what all learnt. Fails, and does nothing, when the bytes make no sense.
   [[nodiscard]] Result<void> absorb(std::string_view exchange);
-  /// An operator's word on an alert of another engine.
-  void count_feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict);
   struct Word {
     traffic::FindingType type;
     traffic::FeedbackVerdict verdict;
+    bool replaces;  ///< the opposite, which was said of the alert before
   };
+  /// An operator's word on an alert of another engine.
+  void count_feedback(const Word& word);
   /// What operators said of alerts of this one since the last call: what the others are to count.
   [[nodiscard]] std::vector<Word> take_words();
 
@@ -131,11 +132,14 @@ class Engine {
                                                    traffic::Severity severity_min,
                                                    std::string_view user = {});
   [[nodiscard]] std::optional<traffic::Alert> alert(ShardId shard, std::uint64_t number);
-  /// An operator's word, which moves confidence and ranking. The alert as it is then; none when it
-  /// is not known.
-  std::optional<traffic::Alert> feedback(ShardId shard,
-                                         std::uint64_t number,
-                                         traffic::FeedbackVerdict verdict);
+  struct Judged {
+    traffic::Alert alert;             ///< as it is now
+    traffic::FeedbackVerdict before;  ///< what had been said of it
+  };
+  /// An operator's word, which moves confidence and ranking. None when the alert is not known.
+  std::optional<Judged> feedback(ShardId shard,
+                                 std::uint64_t number,
+                                 traffic::FeedbackVerdict verdict);
   /// Notes in the audit log what somebody changed by the API.
   void audit(std::string action, std::string subject, std::string detail);
   /// What was enforced and changed, the newest first; what concerns a subject if it is given.

@@ -95,10 +95,8 @@ void HttpService::open_models(const ServiceOptions& options) {
   if (options.models == ModelsAt::kNowhere) return;
   if (options.models == ModelsAt::kCopies) {
     copies_ = std::make_unique<ModelCopies>(options.foreign);
-    const bool named =
-        !options.foreign.library.empty() || options.foreign.provider != onnxruntime::Provider::kCpu;
-    if (const auto ready = named ? copies_->ready() : learn::Asked<void>{}; !ready)
-      throw std::runtime_error("models: " + ready.error().text);
+    const auto ready = options.foreign_required ? copies_->ready() : learn::Asked<void>{};
+    if (!ready) throw std::runtime_error("models: " + ready.error().text);
     return service_.attach(*copies_);
   }
   constexpr std::size_t kRowsMax = 200'000, kAlertsMax = 50'000;

@@ -34,14 +34,15 @@ struct ServiceOptions {
   std::vector<std::string> definitions;  ///< of models, beside the first three
   std::shared_ptr<RemoteFits> fits;      ///< where the trainer ray has its fits; null: nowhere
   registry::ForeignOptions foreign{};    ///< what computes models of others
+  bool foreign_required = false;         ///< copies are not begun without it
 };
 
 /// The HTTP API of api/openapi.yaml over an engine in this process: the program's own handlers,
 /// without a socket. Thread-safe.
 class HttpService {
  public:
-  /// Throws std::runtime_error when the models' folder cannot be had, or there is no ONNX Runtime
-  /// as `foreign` names one; where it says nothing, that is told when a model needs it.
+  /// Throws std::runtime_error when the models' folder cannot be had, or an ONNX Runtime that is
+  /// required for copies; one that is not, is told of when a model needs it.
   HttpService(std::shared_ptr<Engine> engine, const ServiceOptions& options);
   /// Whoever holds the interpreter lets go of it meanwhile: a training may have to end first.
   ~HttpService();

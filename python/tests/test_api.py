@@ -1,7 +1,9 @@
 """The router in an application of one's own. tests/python/check_answers asks a whole one everything."""
+import asyncio
 import json
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -50,6 +52,27 @@ def test_the_router_answers_its_paths_and_nothing_else():
     assert predicted["predictions"]["action"] == "monitor"
     for path in ("/livez", "/metrics", "/openapi.yaml", "/v2", "/mlx"):
         assert client.get(path).status_code == 404, path
+
+
+def test_what_may_wait_for_a_service_is_answered_beside_the_loop():
+    api, beside = liminal.api.Api(liminal.FeatureExtractor()), {}
+
+    class Service:
+        @staticmethod
+        def handle(method, target, *asked):
+            beside[target] = threading.current_thread() is not threading.main_thread()
+            return 200, [], b""
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    api._service = Service
+    paths = ("/scaling", "/scaling/web", "/scaling/web/backtest", "/ml/status", "/scalings")
+    for path in paths:
+        asyncio.run(api.answer(fastapi.Request({
+            "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "client": HERE, "headers": []}, receive)))
+    assert beside == dict(zip(paths, (True, True, True, False, False)))
 
 
 def test_errors_are_the_programs():

@@ -54,6 +54,32 @@ def test_an_exception_is_a_problem():
     assert made._counted == [{"status": "500"}]
 
 
+def test_a_large_body_of_events_does_not_hold_up_small_ones():
+    made, large, small = ingress(), threading.Event(), threading.Event()
+
+    class Bulk:
+        @staticmethod
+        def route_events(*asked):
+            large.set()
+            assert small.wait(60), "a small one was behind it"
+            return (200, [], b"large"), []
+
+    made._bulk, made._owners = Bulk, [None]
+
+    def posted(body):
+        return "POST", "/ml/events", [(b"host", b"localhost"), (b"content-type", b"application/json")], body, "", True
+
+    async def both():
+        behind = asyncio.create_task(made._answer(posted(b" " * 100_000)))
+        while not large.is_set():
+            await asyncio.sleep(.001)
+        assert (await made._answer(posted(b"{")))[0] == 400
+        small.set()
+        return await behind
+
+    assert asyncio.run(both())[2] == b"large"
+
+
 def test_a_path_without_a_model_is_not_asked_of_one():
     made = ingress()
     asked = []
@@ -216,7 +242,7 @@ def test_what_models_of_others_cannot_be_computed_with_is_told_at_once():
         return serve._engine.Service(serve.Engine(), models="copies", **given)
 
     with pytest.raises(RuntimeError, match="/nowhere/lib.so"):
-        copies(onnxruntime="/nowhere/lib.so")
+        copies(onnxruntime="/nowhere/lib.so", required=True)
     for wrong, named in (({"provider": "gpu"}, "provider: must be cpu, cuda or tensorrt"), ({"threads": 0}, "threads")):
         with pytest.raises(ValueError, match=named):
             copies(**wrong)
@@ -224,17 +250,23 @@ def test_what_models_of_others_cannot_be_computed_with_is_told_at_once():
             serve.settings_of(wrong)
     if LIBRARY.exists():
         with pytest.raises(RuntimeError, match="does not offer cuda, only: cpu"):
-            copies(onnxruntime=str(LIBRARY), provider="cuda")
+            copies(onnxruntime=str(LIBRARY), provider="cuda", required=True)
 
 
 def test_the_library_is_that_of_the_python_package_unless_another_is_named(tmp_path, monkeypatch):
     held = tmp_path / "onnxruntime/capi/libonnxruntime.so.1.24.4"
     held.parent.mkdir(parents=True)
-    held.touch()
+    held.touch()  # of no use
     (tmp_path / "onnxruntime/__init__.py").touch()
     assert _owner.onnxruntime_of({"onnxruntime": "/a/file.so"}) == "/a/file.so"
     monkeypatch.syspath_prepend(str(tmp_path))
     assert _owner.onnxruntime_of({"onnxruntime": ""}) == str(held)
+    # Nobody asked for it: replicas begin without.
+    settings = serve.settings_of({})
+    assert not _owner.names_onnxruntime(settings)
+    serve._engine.Service(serve.Engine(), models="copies", onnxruntime=_owner.onnxruntime_of(settings))
+    assert _owner.names_onnxruntime(settings | {"onnxruntime": "/a/file.so"})
+    assert _owner.names_onnxruntime(settings | {"provider": "cuda"})
 
 
 def test_strangers_are_not_answered_without_a_token():

@@ -114,7 +114,7 @@ def audit_log(owner, headers=LOCAL):
     return json.loads(body)["entries"]
 
 
-def test_what_is_said_of_an_alert_is_told_to_the_other_owners_once(owner_of, monkeypatch):
+def test_what_is_said_of_an_alert_is_told_to_the_other_owners_once(owner_of, monkeypatch, capfd):
     told = []
 
     class Named:
@@ -124,7 +124,9 @@ def test_what_is_said_of_an_alert_is_told_to_the_other_owners_once(owner_of, mon
         def call(self, method, *arguments):
             told.append((self.part, method, *arguments))
             if self.part == "owner-01":
-                raise _actors.Gone(self.part)
+                raise failures.pop()
+
+    failures = [ray.exceptions.RayError("the head is away"), _actors.Gone("owner-01")]
 
     monkeypatch.setattr(_owner, "Named", Named)
     owner = owner_of(owners=3)
@@ -139,11 +141,15 @@ def test_what_is_said_of_an_alert_is_told_to_the_other_owners_once(owner_of, mon
     owner.tick(now + 1)
     [alert, *_] = owner._engine.recent_anomalies(min_severity="low")
     path = f"/ml/anomalies/{alert['id']}/feedback"
-    for verdict in ("false_positive", "expected", "false_positive"):
+    for verdict in ("false_positive", "expected", "false_positive", "true_positive"):
         status, _, body = owner.ask("POST", path, LOCAL, json.dumps({"verdict": verdict}).encode(), "127.0.0.1", True)
         assert status == 200, body
-    assert told == [(part, "count_feedback", alert["type"], "false_positive") for part in ("owner-01", "owner-02")]
-    assert [one["action"] for one in audit_log(owner)] == ["feedback"] * 3
+    owner.retire()  # which waits until all are told
+    assert told == [(part, "count_feedback", alert["type"], *word) for word in (
+        ("false_positive", False), ("true_positive", True)) for part in ("owner-01", "owner-02")]
+    assert capfd.readouterr().out.count("owner-01 was not told") == 2
+    owner.resume()
+    assert [one["action"] for one in audit_log(owner)] == ["feedback"] * 4
 
 
 @pytest.mark.parametrize("token", ["", "s3cret"])

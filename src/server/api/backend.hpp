@@ -237,9 +237,8 @@ class Backend {
   virtual void set_override(traffic::Override decision, Done<bool> done) = 0;
   virtual void remove_override(std::string user, Done<void> done) = 0;
 
-  /// What was enforced and changed, newest first. Without an implementation nothing keeps it:
-  /// kMissing.
-  virtual void audit_log(AuditQuery query, Done<std::vector<traffic::AuditEntry>> done);
+  /// What was enforced and changed, newest first.
+  virtual void audit_log(AuditQuery query, Done<std::vector<traffic::AuditEntry>> done) = 0;
 
   /// Keeps an answer beyond the life of this process; it is given to the client after `done`,
   /// whatever that says. Without an implementation answers are remembered while the process lives.

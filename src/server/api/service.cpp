@@ -84,9 +84,6 @@ Service::Service(const Options& options, Backend& backend, Clock clock)
 
 Service::~Service() = default;
 
-void Backend::audit_log(AuditQuery, Done<std::vector<traffic::AuditEntry>> done) {
-  done(failure(ErrorCode::kMissing));
-}
 void Backend::remember(RememberedAnswer, Done<void> done) { done({}); }
 void Backend::recall(std::string, Done<std::optional<RememberedAnswer>> done) {
   done(std::optional<RememberedAnswer>{});

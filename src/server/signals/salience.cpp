@@ -159,22 +159,27 @@ void Salience::finish(const std::vector<salience::Item>& finals) {
   state_.open.clear();
 }
 
-void Salience::feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict) {
+void Salience::feedback(traffic::FindingType type,
+                        traffic::FeedbackVerdict verdict,
+                        bool replaces) {
   if (verdict == traffic::FeedbackVerdict::kNone) return;
+  const bool relevant = verdict == traffic::FeedbackVerdict::kTruePositive;
   const std::lock_guard lock(mutex_);
-  state_.ranker.feedback(hash_of(type), verdict == traffic::FeedbackVerdict::kTruePositive);
+  if (replaces) state_.ranker.take_back(hash_of(type), !relevant);
+  state_.ranker.feedback(hash_of(type), relevant);
 }
 
-void Salience::feedback(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) {
-  if (verdict == traffic::FeedbackVerdict::kNone) return;
+bool Salience::feedback(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) {
+  if (verdict == traffic::FeedbackVerdict::kNone) return false;
   const bool relevant = verdict == traffic::FeedbackVerdict::kTruePositive;
   const std::uint64_t id = salience::member_id(alert.shard, alert.number);
   const std::lock_guard lock(mutex_);
   const salience::Terms terms = judge_now(state_, alert, {}).terms;
   const auto before = std::find_if(
       state_.said.begin(), state_.said.end(), [id](const auto& one) { return one.first == id; });
-  if (before != state_.said.end()) {
-    if (before->second.relevant == relevant) return;
+  const bool replaces = before != state_.said.end();
+  if (replaces) {
+    if (before->second.relevant == relevant) return false;
     state_.ranker.take_back(hash_of(alert.type), !relevant);
     before->second.relevant = relevant;
   } else {
@@ -183,6 +188,7 @@ void Salience::feedback(const traffic::Alert& alert, traffic::FeedbackVerdict ve
     if (state_.said.size() > options_.judged_max) state_.said.pop_front();
   }
   state_.ranker.feedback(hash_of(alert.type), relevant);
+  return replaces;
 }
 
 bool Salience::was_told(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) const {

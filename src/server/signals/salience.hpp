@@ -51,12 +51,13 @@ class Salience {
   /// Takes what settled, and ends minutes. `now` is the engine's time.
   void advance(SteadyTime now);
 
-  /// An operator's word about findings of a type: it moves that type's term.
-  void feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict);
+  /// An operator's word about findings of a type: it moves that type's term. `replaces`: the
+  /// opposite was said before, and no longer counts.
+  void feedback(traffic::FindingType type, traffic::FeedbackVerdict verdict, bool replaces = false);
   /// An operator's word about an alert: it moves the term of its type, and is kept with the terms
   /// that the alert had, to learn from. A second word about an alert takes the place of the first,
-  /// as long as that is kept.
-  void feedback(const traffic::Alert& alert, traffic::FeedbackVerdict verdict);
+  /// as long as that is kept. Gives whether it did.
+  bool feedback(const traffic::Alert& alert, traffic::FeedbackVerdict verdict);
   /// Whether this is the last that was said of the alert, as far as it is kept.
   [[nodiscard]] bool was_told(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) const;
   /// What was said, oldest first.

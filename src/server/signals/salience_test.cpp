@@ -128,6 +128,18 @@ TEST(Salience, AWordAboutAnAlertCountsOnce) {
   EXPECT_GT(once.judge(all[80]).log_odds(), unsaid);
 }
 
+TEST(Salience, AWordThatIsToldOnCountsAsWhereItWasSaid) {
+  using enum traffic::FeedbackVerdict;
+  Salience said, told;
+  const auto all = story();
+  for (Salience* salience : {&said, &told}) feed(*salience, all);
+  for (const auto verdict : {kFalsePositive, kTruePositive, kExpected, kTruePositive}) {
+    const bool replaces = said.feedback(all[80], verdict);
+    told.feedback(all[80].type, verdict, replaces);
+    EXPECT_EQ(told.judge(all[80]).log_odds(), said.judge(all[80]).log_odds());
+  }
+}
+
 TEST(Salience, KeepsJudgedAlertsWithTheTermsTheyHadBefore) {
   Salience salience;
   const auto all = story();
