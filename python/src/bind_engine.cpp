@@ -8,6 +8,7 @@
 
 #include "backend.hpp"
 #include "bind.hpp"
+#include "core/base/hex.hpp"
 #include "engine_options.hpp"
 #include "io/json/traffic_writer.hpp"
 #include "rules.hpp"
@@ -136,13 +137,6 @@ void set_rules(Engine& engine, nb::handle rules) {
   options.detect.rules = read_rules(to_json(rules), problems);
   raise_if_any(problems);
   engine.set_options(std::move(options));
-}
-
-std::string hex(std::uint64_t number) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text(16, '0');
-  for (std::size_t i = 0; i < 16; ++i) text[15 - i] = kDigits[(number >> (4 * i)) & 15];
-  return text;
 }
 
 std::size_t active_users(Engine& engine) {

@@ -54,6 +54,7 @@ void SalienceKeeper::load(sqlite::Store& store) {
       });
   if (!saved && saved.error().code != ErrorCode::kMissing)
     log_.write(LogLevel::kError, site, "salience.unreadable", {{"error", words(saved.error())}});
+  left_alone_ = !saved && saved.error().code == ErrorCode::kIo;
   const SteadyTime settled = signals_.settled();
   const auto alerts = store.alerts({.limit = kAlertsMax, .since = settled});
   if (!alerts) return;
@@ -93,6 +94,7 @@ void SalienceKeeper::stop(SteadyTime now) {
 }
 
 void SalienceKeeper::save(SteadyTime now) {
+  if (left_alone_) return;  // as was logged at the start
   const Result<void> saved = signals::write_state(
       system_, folder_, kFile, kSchema, EventTime{now.time_since_epoch()}, signals_.save());
   if (saved) return;

@@ -25,7 +25,8 @@ class SalienceKeeper final : public api::SaliencePort {
   [[nodiscard]] signals::Salience& signals() { return signals_; }
   [[nodiscard]] const signals::Salience& signals() const { return signals_; }
 
-  /// Loads what was saved, or sets it aside when it cannot be read; then the store's alerts that
+  /// Loads what was saved, or sets it aside when it makes no sense (what could not be read just now
+  /// is left as it is, and nothing saved); then the store's alerts that
   /// are younger than that are noted again, and what operators said since is heard again: it was
   /// acknowledged.
   void load(sqlite::Store& store);
@@ -60,6 +61,7 @@ class SalienceKeeper final : public api::SaliencePort {
   const double time_scale_;
   signals::Salience signals_;
   std::uint32_t seconds_ = 0;
+  bool left_alone_ = false;  ///< the file: it could not be read
   std::unique_ptr<BlockingThread> disk_ = std::make_unique<BlockingThread>();
   std::unique_ptr<BlockingThread> ranking_ = std::make_unique<BlockingThread>();
 };

@@ -105,6 +105,7 @@ Result<std::string> MemoryFileSystem::read_head(const std::string& path, std::si
 }
 
 Result<std::string> MemoryFileSystem::read(const std::string& path, std::size_t bytes_max) {
+  if (faults.fail_reads) return failure(ErrorCode::kIo, EIO);
   const auto found = names_.find(path);
   if (found == names_.end()) return no_such_file();
   if (found->second->bytes.size() > bytes_max) return failure(ErrorCode::kTooLarge, EFBIG);

@@ -29,6 +29,7 @@ class MemoryFileSystem final : public FileSystem {
     /// The changing operation with this number, counted from 1, fails with EIO; 0: none does.
     std::uint64_t fail_at = 0;
     bool fail_ever_after = false;  ///< and so do all after it
+    bool fail_reads = false;       ///< of whole files: EIO
     bool fail_syncs = false;       ///< of files: EIO, and what was not synced may be lost
   };
   Faults faults;

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <filesystem>
@@ -85,6 +86,16 @@ std::vector<std::string> Library::usual_paths() {
   }
   paths.emplace_back("libonnxruntime.so.1");
   return paths;
+}
+
+Outcome<void> Library::offers(Provider provider) const {
+  if (std::find(providers_.begin(), providers_.end(), provider) != providers_.end()) return {};
+  std::string names;
+  for (const Provider one : providers_)
+    names += (names.empty() ? "" : ", ") + std::string(name(one));
+  return fail(Failure::Kind::kProvider,
+              "ONNX Runtime " + version_ + " (" + path_ + ") does not offer " +
+                  std::string(name(provider)) + ", only: " + names);
 }
 
 Outcome<void> Library::start(const std::string& path) {

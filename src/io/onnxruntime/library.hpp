@@ -64,6 +64,8 @@ class Library {
   [[nodiscard]] const std::string& path() const { return path_; }
   /// The execution providers that it offers; at least the CPU.
   [[nodiscard]] std::span<const Provider> providers() const { return providers_; }
+  /// Fails with `kProvider`, and says which it offers, when this is none of them.
+  [[nodiscard]] Outcome<void> offers(Provider provider) const;
 
   /// For `Session`.
   [[nodiscard]] const ort::Api& api() const { return *api_; }

@@ -142,15 +142,7 @@ class Session::Part {
 };
 
 Outcome<void> Session::Part::add_provider(Provider provider, Options& to) const {
-  const auto offered = library_->providers();
-  if (std::find(offered.begin(), offered.end(), provider) == offered.end()) {
-    std::string names;
-    for (const Provider one : offered)
-      names += (names.empty() ? "" : ", ") + std::string(name(one));
-    return fail(Kind::kProvider,
-                "ONNX Runtime " + library_->version() + " does not offer " +
-                    std::string(name(provider)) + ", only: " + names);
-  }
+  if (auto offered = library_->offers(provider); !offered) return offered;
   if (provider == Provider::kCpu) return {};
   if (provider == Provider::kCuda) {
     Owned<ort::CudaOptions, ort::ReleaseCudaOptions> options(api());

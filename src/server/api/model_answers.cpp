@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/base/hex.hpp"
 #include "server/api/problem.hpp"
 
 namespace liminal::api {
@@ -41,13 +42,6 @@ std::string_view status_of(const learn::ModelState& state, std::uint32_t version
   return "kept";
 }
 
-std::string in_hexadecimal(std::uint64_t number) {
-  std::string text(16, '0');
-  for (std::size_t place = text.size(); number > 0; number >>= 4)
-    text[--place] = "0123456789abcdef"[number & 15];
-  return text;
-}
-
 std::string report_path(const std::string& model, std::uint32_t version) {
   return "/ml/models/" + model + "/versions/" + std::to_string(version) + "/report";
 }
@@ -73,7 +67,7 @@ void write(const learn::ModelState& state, const learn::ModelVersion& version, j
   out.key("data_fingerprint");
   out.value_or_null(version.fingerprint);
   out.key("feature_schema");
-  out.value_or_null(version.schema == 0 ? "" : in_hexadecimal(version.schema));
+  out.value_or_null(version.schema == 0 ? "" : hex(version.schema));
   out.key("for_batches");
   if (version.batches) {
     out.begin_object();

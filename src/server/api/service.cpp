@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/hash.hpp"
+#include "core/base/hex.hpp"
 #include "server/api/call.hpp"
 #include "server/api/router.hpp"
 
@@ -15,13 +16,6 @@ namespace {
 
 constexpr std::size_t kIdBytesMax = 128;
 constexpr std::size_t kIdempotencyKeyBytesMax = 255;
-
-std::string hex(std::uint64_t number) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text(16, '0');
-  for (std::size_t i = 0; i < 16; ++i) text[15 - i] = kDigits[(number >> (4 * i)) & 15];
-  return text;
-}
 
 std::uint64_t random_number() {
   std::random_device random;

@@ -321,16 +321,9 @@ Asked<std::shared_ptr<const onnxruntime::Library>> ForeignRuntime::library() con
 Asked<void> ForeignRuntime::ready() const {
   const auto library = this->library();
   if (!library) return tl::unexpected(library.error());
-  const auto offered = (*library)->providers();
-  if (std::find(offered.begin(), offered.end(), options_.provider) != offered.end()) return {};
-  std::vector<std::string> names;
-  for (const onnxruntime::Provider one : offered) names.emplace_back(onnxruntime::name(one));
-  return refusal(ErrorCode::kUnavailable,
-                 fmt::format("ONNX Runtime {} ({}) does not offer {}, only: {}",
-                             (*library)->version(),
-                             (*library)->path(),
-                             onnxruntime::name(options_.provider),
-                             joined(names)));
+  if (auto offered = (*library)->offers(options_.provider); !offered)
+    return refused(offered.error());
+  return {};
 }
 
 Asked<std::shared_ptr<const models::Scorer>> ForeignRuntime::open(std::string_view file,

@@ -82,6 +82,8 @@ class Anomaly {
   using OnUnreadable = std::function<void(std::string_view file, const Error&)>;
   /// Reads what was saved. A file that cannot be read is told of, set aside (state_file.hpp) and
   /// left out, as far as it was not read. kMissing when there was no snapshot, the last error else.
+  /// One that is told of with kIo is left as it is: `declare` or `save`, which would write it,
+  /// fails with kIo.
   [[nodiscard]] Result<void> load(const OnUnreadable& on_unreadable = {});
 
   /// Whether `score` would take these rows as things are: its errors, found before anything is
@@ -209,6 +211,7 @@ class Anomaly {
   std::vector<novelty::Source::Value> row_;  ///< of `judge`, for its memory
   Counters counters_;
   std::uint64_t learnt_ = 0, saved_ = 0;
+  bool settings_left_alone_ = false, sources_left_alone_ = false;  ///< files that were not readable
   std::uint64_t saved_bytes_ = 0;  ///< of the last snapshot; of the thread that saves
 };
 

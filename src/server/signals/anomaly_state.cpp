@@ -42,6 +42,7 @@ Result<bool> Anomaly::declare(const std::string& source,
   std::optional<novelty::SeriesSettings> before;
   {
     const std::lock_guard lock(mutex_);
+    if (settings_left_alone_) return failure(ErrorCode::kIo);
     if (const auto found = settings_.find(key); found != settings_.end()) before = found->second;
     if (!before && settings_.size() >= options_.settings_max) return failure(ErrorCode::kTooLarge);
     settings_[key] = settings;
@@ -137,6 +138,11 @@ Result<void> Anomaly::load(const OnUnreadable& on_unreadable) {
                                  });
   const auto sources = load_one(
       kSourcesFile, kSourcesFormat, [this](std::string_view bytes) { return take_sources(bytes); });
+  {
+    const std::lock_guard lock(mutex_);
+    settings_left_alone_ = !settings && settings.error().code == ErrorCode::kIo;
+    sources_left_alone_ = !sources && sources.error().code == ErrorCode::kIo;
+  }
   if (!sources && sources.error().code != ErrorCode::kMissing) return sources;
   if (!settings && settings.error().code != ErrorCode::kMissing) return settings;
   return sources;
@@ -149,6 +155,7 @@ Result<std::uint64_t> Anomaly::save(EventTime now) {
   {
     const std::lock_guard lock(mutex_);
     if (learnt_ == saved_) return 0;
+    if (sources_left_alone_) return failure(ErrorCode::kIo);
     learnt = learnt_;
     for (auto kept = order_.rbegin(); kept != order_.rend(); ++kept) names.push_back(kept->name);
   }

@@ -339,6 +339,25 @@ TEST_F(AnomalyTest, SetsDamagedFilesAsideAndNamesEach) {
   EXPECT_TRUE(make().load());
 }
 
+TEST_F(AnomalyTest, FilesThatCannotBeReadJustNowAreLeftAsTheyAre) {
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.declare("web", "cpu", {.alarms_per_week = 2}));
+  ASSERT_TRUE(anomaly.score(batch("web", 0, 10), false));
+  ASSERT_TRUE(anomaly.save(second(0)));
+  files.faults.fail_reads = true;
+  Anomaly again = make();
+  EXPECT_EQ(again.load().error().code, ErrorCode::kIo);
+  files.faults = {};
+  EXPECT_EQ(again.declare("web", "cpu", {}).error().code, ErrorCode::kIo);
+  EXPECT_FALSE(again.describe("web", "cpu"));
+  ASSERT_TRUE(again.score(batch("web", 0, 5), false));
+  EXPECT_EQ(again.save(second(0)).error().code, ErrorCode::kIo);
+  Anomaly third = make();
+  EXPECT_TRUE(third.load());
+  EXPECT_EQ(third.describe("web", "cpu")->settings.alarms_per_week, 2);
+  EXPECT_EQ(third.describe("web", "cpu")->points, 10u);
+}
+
 TEST_F(AnomalyTest, ShowsTheFirstSeriesWithTheirBands) {
   Anomaly anomaly = make();
   ASSERT_TRUE(anomaly.score(batch("a", 0, 500), false));

@@ -118,6 +118,7 @@ Result<void> Limits::write() {
   Writer out;
   {
     const std::lock_guard lock(mutex_);
+    if (left_alone_) return failure(ErrorCode::kIo);
     out.put_varint(count_);
     for (const auto& [source, metrics] : sources_) {
       for (const auto& [metric, entry] : metrics) {
@@ -142,12 +143,14 @@ Result<void> Limits::write() {
 }
 
 Result<void> Limits::load() {
-  return load_state(files_,
-                    options_.folder,
-                    kFile,
-                    kFormat,
-                    [this](std::string_view bytes) { return take(bytes); })
-      .map([](EventTime) {});
+  const auto loaded =
+      load_state(files_, options_.folder, kFile, kFormat, [this](std::string_view bytes) {
+        return take(bytes);
+      });
+  if (loaded) return {};
+  const std::lock_guard lock(mutex_);
+  left_alone_ = loaded.error().code == ErrorCode::kIo;
+  return tl::unexpected(loaded.error());
 }
 
 Result<void> Limits::take(std::string_view bytes) {

@@ -42,8 +42,8 @@ class Limits {
 
   Limits(Options options, files::FileSystem& files) : options_(std::move(options)), files_(files) {}
 
-  /// Reads what was saved; kMissing when there was nothing. A file that cannot be read is set aside
-  /// (state_file.hpp).
+  /// Reads what was saved; kMissing when there was nothing. A file that makes no sense is set aside
+  /// (state_file.hpp). After kIo the file is left as it is: `declare` and `save` fail with kIo.
   [[nodiscard]] Result<void> load();
 
   /// Sets or takes away a limit; durable when it returns, blocks on the disk. kTooLarge: there are
@@ -95,6 +95,7 @@ class Limits {
   std::map<std::string, Metrics, std::less<>> sources_;
   std::size_t count_ = 0;
   bool changed_ = false;
+  bool left_alone_ = false;  ///< the file: it could not be read
 };
 
 }  // namespace liminal::signals

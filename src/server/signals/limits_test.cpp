@@ -152,6 +152,31 @@ TEST_F(LimitsTest, WhatCouldNotBeWrittenIsNotDeclared) {
   EXPECT_FALSE(limits.line("a", "x"));
 }
 
+TEST_F(LimitsTest, AFileThatCannotBeReadOrSetAsideIsNotWrittenOver) {
+  ASSERT_TRUE(make().declare("a", "x", kFull));
+  const std::string good = files.contents("data/limits.snapshot");
+  for (const bool damaged : {false, true}) {
+    std::string& bytes = files.contents("data/limits.snapshot");
+    if (damaged) bytes += "more";
+    const std::string before = bytes;
+    if (damaged) files.faults.fail_at = files.operations() + 1;
+    files.faults.fail_reads = !damaged;
+    Limits limits = make();
+    EXPECT_EQ(limits.load().error().code, ErrorCode::kIo);
+    files.faults = {};
+    EXPECT_EQ(limits.declare("b", "y", kFull).error().code, ErrorCode::kIo);
+    EXPECT_FALSE(limits.line("b", "y"));
+    limits.declare_own("own", "disk", kFull);
+    limits.observe("own", "disk", .5, minute(0));
+    EXPECT_EQ(limits.save().error().code, ErrorCode::kIo);
+    EXPECT_EQ(files.contents("data/limits.snapshot"), before);
+  }
+  files.contents("data/limits.snapshot") = good;
+  Limits again = make();
+  EXPECT_TRUE(again.load());
+  EXPECT_TRUE(again.line("a", "x"));
+}
+
 TEST_F(LimitsTest, RefusesDamagedFiles) {
   Limits limits = make();
   ASSERT_TRUE(limits.declare("a", "x", kFull));

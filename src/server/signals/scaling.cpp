@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/hash.hpp"
+#include "core/base/hex.hpp"
 #include "io/files/crc32c.hpp"
 #include "io/files/replace.hpp"
 
@@ -43,13 +44,6 @@ void get(scaling::ServiceOptions& options, Reader& in) {
   in.get(options.capacity.saturation_max_ratio);
   in.get(options.capacity.response_time_max_s);
   if (!scaling::validate(options).empty()) in.fail();
-}
-
-std::string hex(std::uint64_t number) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text(16, '0');
-  for (std::size_t i = 0; i < 16; ++i) text[15 - i] = kDigits[(number >> (4 * i)) & 15];
-  return text;
 }
 
 }  // namespace
@@ -139,8 +133,9 @@ void Scaling::remove_file(Entry& entry) {
     const std::lock_guard lock(entry.mutex);
     entry.forgotten = true;
   }
+  const std::string here = path(options_.folder, entry.name);
   // It may be another entry's by now, of the same name.
-  if (!find(entry.name)) (void)files_.remove(path(options_.folder, entry.name));
+  if (!find(entry.name) && !left_alone_.contains(here)) (void)files_.remove(here);
 }
 
 std::vector<Scaling::EntryPtr> Scaling::entries() const {
@@ -390,8 +385,9 @@ bool Scaling::save(Entry& entry) {
   out.put(kMagic);
   out.put(kFormat);
   out.put(files::crc32c(0, body.bytes()));
-  if (!files::replace_file_unsynced(
-          files_, path(options_.folder, entry.name), out.bytes() + body.bytes())) {
+  const std::string here = path(options_.folder, entry.name);
+  if (left_alone_.contains(here) ||
+      !files::replace_file_unsynced(files_, here, out.bytes() + body.bytes())) {
     ++save_errors_;
     const std::lock_guard lock(entry.mutex);
     entry.changed = true;
@@ -430,10 +426,19 @@ void Scaling::load() {
     if (by_name_.size() >= options_.services_max) break;
     const std::string here = options_.folder + "/" + file.name;
     const auto bytes = files_.read(here, kFileBytesMax);
+    // One that is too large is none of ours; others may be good, and readable another time.
+    if (!bytes && bytes.error().code != ErrorCode::kTooLarge) {
+      ++load_errors_;
+      left_alone_.insert(here);
+      continue;
+    }
     const EntryPtr entry = bytes ? read(*bytes) : nullptr;
     if (!entry || path(options_.folder, entry->name) != here) {
       ++load_errors_;
-      (void)files::set_aside(files_, here);
+      if (!files::set_aside(files_, here)) {
+        ++load_errors_;
+        left_alone_.insert(here);
+      }
       continue;
     }
     recent_.push_front(entry);

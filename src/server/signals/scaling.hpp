@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/base/result.hpp"
@@ -40,7 +41,9 @@ struct ScalingOptions {
 /// (io/files/replace.hpp); after a crash at most the last seconds of it are missing (save_interval,
 /// plus a second for each four services that change). A file that is damaged is set aside
 /// (io/files/replace.hpp), counted, and its service begins anew; of one whose service another
-/// version of the program wrote, the settings are taken.
+/// version of the program wrote, the settings are taken. A file that could not be read just now, or
+/// not be set aside, is counted (the latter once more) and left as it is until the next start: what
+/// is told of its service is not saved, nor settings taken for it.
 class Scaling {
  public:
   /// What a service's file begins with: these, then the CRC-32C of the rest.
@@ -151,6 +154,8 @@ class Scaling {
   std::list<EntryPtr> recent_;  ///< most recently told of first
   std::unordered_map<std::string, std::list<EntryPtr>::iterator> by_name_;
   std::vector<std::string> kept_;
+  /// Files that could be neither read nor set aside at the start; not written later.
+  std::unordered_set<std::string> left_alone_;
   std::mutex file_mutex_;  // held while a file is written or removed; taken before the others
   std::atomic<std::uint64_t> evicted_{0}, rows_{0}, rows_late_{0}, saved_{0}, save_errors_{0},
       load_errors_{0};

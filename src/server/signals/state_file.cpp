@@ -52,8 +52,10 @@ Result<EventTime> load_state(
     const std::function<Result<void>(std::string_view, std::uint64_t)>& take) {
   const std::string path = path_of(folder, file);
   const Result<EventTime> read = read_state(system, path, formats, take);
-  if (read || read.error().code == ErrorCode::kMissing) return read;
-  if (auto aside = files::set_aside(system, path); !aside) return tl::unexpected(aside.error());
+  if (read || read.error().code == ErrorCode::kMissing || read.error().code == ErrorCode::kIo)
+    return read;
+  if (auto aside = files::set_aside(system, path); !aside)
+    return failure(ErrorCode::kIo, aside.error().position);
   return read;
 }
 

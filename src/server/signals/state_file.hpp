@@ -15,8 +15,9 @@ namespace liminal::signals {
 /// A file with state, sealed as snapshots are; `format` says what lies in it.
 
 /// Gives the payload to `take`, and then the time of which it is. kMissing when there is none,
-/// kUnsupported when it is of another format. What cannot be read is set aside (files::set_aside)
-/// before its error is returned.
+/// kUnsupported when it is of another format. What was read and makes no sense is set aside
+/// (files::set_aside) before its error is returned. kIo: the disk did not give the file, or it
+/// could not be set aside; it lies there still, and its caller writes nothing over it.
 [[nodiscard]] Result<EventTime> load_state(
     files::FileSystem& system,
     const std::string& folder,
