@@ -331,9 +331,9 @@ class Commons:
 class Models:
     """Registry, trainings and experiments: what changes models, in one place.
 
-    It learns from what all owners have when a training is asked for. Fits of the trainer ray are tasks of the
-    cluster. Trainings end with it, and are then found failed; versions and aliases that were acknowledged
-    stay.
+    A training learns from what all owners had at the last request for one before it begins. Fits of the trainer
+    ray are tasks of the cluster. Trainings end with it, and are then found failed; versions and aliases that were
+    acknowledged stay.
     """
 
     def __init__(self, settings: dict[str, Any]):

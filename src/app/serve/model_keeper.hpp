@@ -133,6 +133,7 @@ class ModelKeeper final : public api::ModelsPort {
   void observe_traffic();
   void observe_minute();
   void foretell(const learn::MinuteTotal& total);
+  void foretell_from_newest();
   void keep_minutes(std::int64_t first, std::int64_t count, std::uint64_t messages);
 
   const Parts parts_;
@@ -149,7 +150,8 @@ class ModelKeeper final : public api::ModelsPort {
   std::optional<std::int64_t> minute_;  ///< that is being counted; of the thread of `second`
   std::uint64_t messages_before_ = 0;
   mutable std::mutex foretold_mutex_;
-  std::optional<learn::LoadForecast> foretold_;  ///< from the last minute
+  std::optional<learn::LoadForecast> foretold_;      ///< from the last minute
+  std::optional<learn::MinuteTotal> newest_minute_;  ///< from which nothing was foretold yet
   std::unique_ptr<registry::Jobs> jobs_;
   std::unique_ptr<registry::Learning> learning_;
   std::unique_ptr<BlockingThread> work_ = std::make_unique<BlockingThread>();

@@ -112,9 +112,12 @@ void ModelKeeper::observe_traffic() {
 }
 
 std::optional<learn::LoadForecast> ModelKeeper::load_forecast() const {
+  const auto champion = registry_->champion(std::string(learn::kLoadPrediction));
+  if (!champion) return std::nullopt;
   const std::lock_guard lock(foretold_mutex_);
+  if (!foretold_ || foretold_->version != champion->version) return std::nullopt;
   // What was said before a pause is not said of now.
-  const bool past = foretold_ && foretold_->time + std::chrono::minutes{1} < parts_.clock.now();
+  const bool past = foretold_->time + std::chrono::minutes{1} < parts_.clock.now();
   return past ? std::nullopt : foretold_;
 }
 
@@ -138,14 +141,27 @@ void ModelKeeper::foretell(const learn::MinuteTotal& total) {
   foretold_ = std::move(said);
 }
 
-/// The newest minute, from which `load_prediction` foretells, and the one whose truth came.
+/// A foreign champion is waited for where that holds up nothing but other foreign models.
+void ModelKeeper::foretell_from_newest() {
+  std::optional<learn::MinuteTotal> newest;
+  {
+    const std::lock_guard lock(foretold_mutex_);
+    newest = std::exchange(newest_minute_, std::nullopt);
+  }
+  if (!newest) return;
+  const auto champion = registry_->champion(std::string(learn::kLoadPrediction));
+  const bool foreign = champion && champion->scorer->evaluator() == nullptr;
+  const auto& thread = foreign ? foreign_ : work_;
+  if (thread) (void)thread->run([this, total = *newest] { foretell(total); });
+}
+
+/// The newest minute, and the one whose truth came.
 void ModelKeeper::observe_minute() {
   const std::string model(learn::kLoadPrediction);
   const auto minutes = registry_->with_records([](registry::Records& records) {
     return records.minutes(static_cast<std::size_t>(training::kLoadHorizonMinutes) + 1);
   });
   if (!minutes || minutes->empty()) return;
-  foretell(minutes->back());
   if (!learning_->watches(model) && !experiments_.runs(model)) return;
   const learn::ModelDefinition& definition = *registry_->definition(model);
   const auto told = training::load_rows(definition, *minutes);
@@ -161,6 +177,7 @@ void ModelKeeper::observe_minute() {
 
 void ModelKeeper::second(SteadyTime now, std::uint64_t messages) {
   if (work_) (void)work_->run([this] { observe_traffic(); });
+  foretell_from_newest();
   const std::int64_t minute = nanoseconds(now) / 60'000'000'000;
   if (!minute_) {
     // What came before this minute's first look belongs to nobody knows which minute.
@@ -199,6 +216,8 @@ void ModelKeeper::keep_minutes(std::int64_t first, std::int64_t count, std::uint
       return;
     }
     observe_minute();
+    const std::lock_guard lock(foretold_mutex_);
+    newest_minute_ = total;
   }
 }
 

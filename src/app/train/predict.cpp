@@ -1,11 +1,13 @@
 #include <fmt/core.h>
 
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <unordered_map>
 
 #include "app/serve/model_keeper.hpp"
@@ -89,6 +91,8 @@ class PredictRun {
       : arguments_(arguments), out_(out), complaints_(complaints) {}
 
   ExitCode run() {
+    if (arguments_.version > 0 && !arguments_.by_name)
+      return fail("--version is of a model by name, which needs --data or --config");
     const auto scorer = arguments_.by_name ? kept_scorer() : scorer_of_file();
     if (!scorer) return fail(arguments_.model + ": " + scorer.error());
     metadata_ = (*scorer)->metadata();
@@ -193,7 +197,12 @@ class PredictRun {
   ExitCode answer(csv::Table& table, const std::string& file, const models::Scorer& scorer) {
     const auto columns = FeatureColumns::find(table, metadata_);
     if (!columns) return fail(file + ": " + columns.error());
-    if (!kept_) return fail("the answers cannot be kept: there is no room for a temporary file");
+    kept_.reset(std::tmpfile());
+    if (!kept_) {
+      return fail(fmt::format("a temporary file for the answers cannot be made in {}: {}",
+                              P_tmpdir,
+                              std::generic_category().message(errno)));
+    }
     write_header();
     constexpr std::size_t kBatch = 1024;
     std::vector<float> rows;
@@ -238,7 +247,7 @@ class PredictRun {
   const PredictArguments& arguments_;
   std::FILE* out_;
   std::FILE* complaints_;
-  std::unique_ptr<std::FILE, Close> kept_{std::tmpfile()};
+  std::unique_ptr<std::FILE, Close> kept_;
   models::Metadata metadata_;
   std::string classes_[2] = {"0", "1"};
 };

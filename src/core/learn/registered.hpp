@@ -229,7 +229,7 @@ struct Bringing {
 struct BatchModel {
   models::Model model;
   double us_row = 0;     ///< as it was measured
-  std::string report{};  ///< JSON: `best_for_batches` of the version's report, where it is kept
+  std::string report{};  ///< the version's report where this is kept; empty: as without it
   std::string words{};   ///< the same for a person
 };
 

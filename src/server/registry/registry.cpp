@@ -48,14 +48,6 @@ ModelVersion described(const learn::TrainedModel& trained,
   return version;
 }
 
-/// The report of a version beside which a blend is kept.
-std::string with_blend(const learn::TrainedModel& trained) {
-  const std::string& report = trained.report;
-  const std::string& blend = trained.batches->report;
-  if (blend.empty() || report.size() < 3 || !report.ends_with('}')) return report;
-  return report.substr(0, report.size() - 1) + ",\"best_for_batches\":" + blend + "}";
-}
-
 }  // namespace
 
 tl::expected<std::unique_ptr<Registry>, std::string> Registry::open(files::FileSystem& system,
@@ -202,7 +194,7 @@ Asked<Registry::Filed> Registry::write_files(const learn::TrainedModel& trained,
   const auto batches = write(path(version.model, version.number, kBatches), trained.batches->model);
   if (batches) {
     version.batches = {batches->sha256, batches->bytes, trained.batches->us_row};
-    version.report = with_blend(trained);
+    if (!trained.batches->report.empty()) version.report = trained.batches->report;
     if (!trained.batches->words.empty()) job.reasons.push_back(trained.batches->words);
   } else {  // an extra, without which the version is whole
     job.reasons.push_back("no blend is kept for batches: " + batches.error().text);

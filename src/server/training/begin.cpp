@@ -98,10 +98,10 @@ Asked<learn::TrainedModel> train_on(const Cluster& cluster,
 
 void teach_abuse(const learn::ModelDefinition& definition, std::uint64_t seed, Rows& rows) {
   rows.injected = injected_rows(definition, seed);
-  rows.notes.push_back(
-      fmt::format("{} rows of abuse that nobody committed teach with weight {}, and judge nothing",
-                  rows.injected.rows(),
-                  kInjectedWeight));
+  rows.notes.push_back(fmt::format(
+      "{} rows of abuse that nobody committed teach with weight {}; no held-out row is of them",
+      rows.injected.rows(),
+      kInjectedWeight));
 }
 
 /// Injected abuse is users' abuse, weighed beside labels.

@@ -215,10 +215,16 @@ class Training {
         "What answers was fitted once more, as chosen, on all {} rows; the figures are of the "
         "model that had not seen those that judge",
         rows_.table.rows());
+    std::optional<Blend> blend;
     if (outcome.champion && !outcome.best_is_champion)
-      keep_for_batches(train, facts, outcome, said, report, made);
+      blend = keep_for_batches(train, facts, outcome, said, report, made);
     if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
     finish(report, made);
+    if (!blend) return made;
+    report.best_for_batches = blend->told;
+    auto board = made.leaderboard;
+    board.insert(board.begin(), std::move(blend->line));
+    made.batches->report = report_json(options_.request, report, board);
     return made;
   }
 
@@ -258,17 +264,24 @@ class Training {
     return model;
   }
 
+  /// What the report says of a blend beside it.
+  struct Blend {
+    RunReport::Blend told;
+    learn::JobLine line;
+  };
+
   /// The best blend, which is too dear to answer where the model is asked, if it is better on the
   /// held-out rows than what answers, which said `said`. It is fitted once more where the time
   /// allows. An extra: what stands against it is a reason in the report and no more.
-  void keep_for_batches(const learn::Table& train,
-                        const RunFacts& facts,
-                        const learn::Outcome& outcome,
-                        std::span<const float> said,
-                        RunReport& report,
-                        learn::TrainedModel& made) {
-    const auto none = [&](std::string_view why) {
+  std::optional<Blend> keep_for_batches(const learn::Table& train,
+                                        const RunFacts& facts,
+                                        const learn::Outcome& outcome,
+                                        std::span<const float> said,
+                                        RunReport& report,
+                                        learn::TrainedModel& made) {
+    const auto none = [&](std::string_view why) -> std::optional<Blend> {
       report.gate.reasons.push_back(fmt::format("no blend is kept for batches: {}", why));
+      return std::nullopt;
     };
     learn::Trained best = outcome.best;
     shift(train, outcome, best);
@@ -298,10 +311,9 @@ class Training {
     line.score = measure()(outcome.best.scores, outcome.labels);
     line.us_row = judged.cost.us_row;
     line.memory_bytes = judged.cost.memory_bytes;
-    made.leaderboard.insert(made.leaderboard.begin(), std::move(line));
-    batches.report = blend_json(judged.figures, judged.cost, again);
     batches.words = words_of_blend(report.figures, judged.figures, judged.cost);
     made.batches = std::move(batches);
+    return Blend{{judged.figures, judged.cost, again}, std::move(line)};
   }
 
   Asked<learn::TrainedModel> judge(const learn::Table& train, Elsewhere elsewhere) {

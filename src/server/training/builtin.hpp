@@ -88,6 +88,13 @@ struct RunReport {
   Curve roc, precision;      ///< of classes
   learn::NamedFigures more;  ///< held out, beside `figures`
   std::string served;        ///< how what answers differs from what was judged, in words
+  /// A blend for batches that is better than what answers (`BatchModel`), where one is kept.
+  struct Blend {
+    learn::Figures figures;     ///< held out
+    learn::Cost cost;           ///< as it was measured
+    bool fitted_again = false;  ///< on all rows
+  };
+  std::optional<Blend> best_for_batches;
   learn::GateDecision gate;
   double latency_us = 0;
   double memory_bytes = 0;
@@ -98,11 +105,6 @@ struct RunReport {
 /// About how long the members of the best blend take to be fitted once more: what a fit of each
 /// took in the search.
 [[nodiscard]] double seconds_of_blend(const std::vector<learn::LeaderboardLine>& leaderboard);
-/// Of a blend for batches that is better than what answers (`BatchModel`): held-out figures, cost
-/// as it was measured, and whether it was fitted once more on all rows.
-[[nodiscard]] std::string blend_json(const learn::Figures& blend,
-                                     const learn::Cost& cost,
-                                     bool fitted_again);
 [[nodiscard]] std::string words_of_blend(const learn::Figures& answers,
                                          const learn::Figures& blend,
                                          const learn::Cost& cost);

@@ -120,6 +120,16 @@ void write_board(const std::vector<learn::JobLine>& lines, json::Writer& out) {
   out.end_array();
 }
 
+void write_blend(const RunReport::Blend& blend, json::Writer& out) {
+  out.begin_object();
+  out.key("held_out");
+  write(blend.figures, {}, out);
+  out.field("us_a_row", blend.cost.us_row);
+  out.field("memory_bytes", blend.cost.memory_bytes);
+  out.field("fitted_again_on_all_rows", blend.fitted_again);
+  out.end_object();
+}
+
 /// What to do next, in words.
 std::vector<std::string> next_steps(const RunReport& report) {
   constexpr double kTooGood = .999, kCalibrationMax = .05, kDriftMin = .2;
@@ -196,18 +206,6 @@ double seconds_of_blend(const std::vector<learn::LeaderboardLine>& leaderboard) 
   for (const learn::LeaderboardLine& line : leaderboard)
     if (line.weight > 0 && line.fits > 0) sum += line.cost_s / line.fits;
   return sum;
-}
-
-std::string blend_json(const learn::Figures& blend, const learn::Cost& cost, bool fitted_again) {
-  json::Writer out;
-  out.begin_object();
-  out.key("held_out");
-  write(blend, {}, out);
-  out.field("us_a_row", cost.us_row);
-  out.field("memory_bytes", cost.memory_bytes);
-  out.field("fitted_again_on_all_rows", fitted_again);
-  out.end_object();
-  return out.take();
 }
 
 std::string words_of_blend(const learn::Figures& answers,
@@ -327,6 +325,10 @@ std::string report_json(const learn::TrainRequest& request,
   write_strings(next_steps(report), out);
   out.key("leaderboard");
   write_board(leaderboard, out);
+  if (report.best_for_batches) {
+    out.key("best_for_batches");
+    write_blend(*report.best_for_batches, out);
+  }
   out.end_object();
   return out.take();
 }

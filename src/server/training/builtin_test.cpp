@@ -181,10 +181,16 @@ TEST(Builtin, FiguresOfValuesAreOfUsersThatWereNotLearntFrom) {
   EXPECT_FALSE(made->better);
 }
 
-TEST(Builtin, InjectedAbuseTeachesAndJudgesNothing) {
+TEST(Builtin, InjectedAbuseTeachesAndIsInNoFigure) {
   Rows rows = made_up(false, true);
+  std::vector<std::uint32_t> some;
+  for (std::uint32_t row = 0; row < rows.table.rows(); row += 2) some.push_back(row);
+  rows.table = rows.table.chosen(some);
+  rows.judged.assign(some.size(), 1);
   rows.rule_features.clear();
-  const auto plain = train_builtin(rows, options(), kNobody);
+  BuiltinOptions few = options();
+  few.request.fits_max = 8;
+  const auto plain = train_builtin(rows, few, kNobody);
   // Abuse of another kind than what is there: it shows in the size.
   rows.injected.features = rows.table.features;
   for (std::uint64_t i = 0; i < 200; ++i) {
@@ -193,7 +199,7 @@ TEST(Builtin, InjectedAbuseTeachesAndJudgesNothing) {
     rows.injected.weights.push_back(.1F);
     rows.injected.groups.push_back(1000 + i / 8);
   }
-  const auto taught = train_builtin(rows, options(), kNobody);
+  const auto taught = train_builtin(rows, few, kNobody);
   ASSERT_TRUE(plain && taught);
   const auto said = [](const learn::TrainedModel& made) {
     const std::vector<float> row{0, -6, 0};

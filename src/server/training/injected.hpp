@@ -17,7 +17,8 @@ inline constexpr float kInjectedWeight = .1F;
 /// most eight rows of each, over the time of its abuse. Kinds that show between users alone (rings)
 /// or against a user's past (take-overs) are not among them. No times; a group is an abuser.
 ///
-/// Nothing is judged by them: they say what the injector does, not what abuse is like.
+/// No held-out figure is of them: they say what the injector does, not what abuse is like. The
+/// search chooses and calibrates by them as by its other rows, each counted once.
 /// The same seed gives the same rows. Cost: some ten thousand events and two hours of an engine's
 /// seconds.
 [[nodiscard]] learn::Table injected_rows(const learn::ModelDefinition& definition,

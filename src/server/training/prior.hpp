@@ -14,7 +14,7 @@ struct PriorRows {
   const HeldOut& held_out;
   std::span<const float> calibrated;  ///< labels of those by which the search calibrated
   const learn::Table& searched;       ///< that it was given
-  const learn::Table& injected;       ///< that only teach
+  const learn::Table& injected;       ///< that are never held out
 };
 
 /// Lets probabilities count with how often a row is positive where the rows come from that judge.

@@ -21,7 +21,7 @@ struct Rows {
   std::vector<std::string> rule_features;
   /// Regression: what would be foretold without a model, one a row. Empty: the median.
   std::vector<float> baseline;
-  /// Rows of the same features that teach and never judge (training/injected.hpp); may be empty.
+  /// Of the same features, for the search and never held out (training/injected.hpp); may be empty.
   learn::Table injected{};
   std::vector<std::string> notes;  ///< where the rows come from and what was left out
 };
