@@ -30,6 +30,7 @@ counter liminal_users_evicted_total
 gauge liminal_engine_memory_bytes
 counter liminal_events_total{kind}
 counter liminal_events_late_total
+counter liminal_events_early_total
 counter liminal_events_rejected_total
 histogram liminal_step_seconds
 histogram liminal_exchange_seconds
@@ -67,6 +68,7 @@ counter websocket_closes_total{reason}
 counter websocket_messages_total{type,direction}
 counter websocket_message_bytes_total{direction}
 counter websocket_rate_limit_total{reason}
+counter websocket_delays_exceeded_total{action}
 counter websocket_slow_readers_total
 gauge websocket_upstream_up{upstream}
 gauge websocket_upstream_connections{upstream}

@@ -17,6 +17,8 @@ class FakeBackend : public Backend {
 
   std::vector<traffic::StoredEvent> events;
   std::map<std::string, traffic::Override> decided;
+  std::vector<traffic::AuditEntry> audited{
+      {SteadyTime{kNow}, "engine", "drop", "ann", "message: blocked"}};
   limits::Options policies;
   traffic::Alert flood = make_alert();
   std::string note;
@@ -161,9 +163,9 @@ class FakeBackend : public Backend {
   }
 
   void audit_log(AuditQuery query, Done<std::vector<traffic::AuditEntry>> done) override {
-    const traffic::AuditEntry one{SteadyTime{kNow}, "engine", "drop", "ann", "message: blocked"};
     std::vector<traffic::AuditEntry> list;
-    if (!query.subject || *query.subject == one.subject) list.push_back(one);
+    for (const auto& entry : audited)
+      if (!query.subject || *query.subject == entry.subject) list.push_back(entry);
     give(std::move(done), list);
   }
 
@@ -183,6 +185,7 @@ class FakeBackend : public Backend {
 
   void set_override(traffic::Override decision, Done<bool> done) override {
     const bool is_new = !decided.contains(decision.user);
+    audited.push_back({SteadyTime{kNow}, "api", "override.set", decision.user, decision.reason});
     decided.insert_or_assign(decision.user, decision);
     give(std::move(done), is_new);
   }
