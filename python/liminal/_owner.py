@@ -208,7 +208,8 @@ class UserShards:
             answer = self._service.handle(*request)
             path = request[1].partition("?")[0]
             if path == "/ml/limits" and answer[0] == 200 and request[0] in ("PUT", "DELETE"):
-                self._limits = json.loads(answer[2])["policies"] if request[0] == "PUT" else None
+                with self._saving:
+                    self._limits = json.loads(answer[2])["policies"] if request[0] == "PUT" else None
                 self.save()
             if path.endswith("/feedback") and (words := _engine.take_words(self._engine)):
                 self._telling.submit(self._spread, words)

@@ -43,11 +43,15 @@ MODEL_PATHS = ("/ml/models", "/ml/jobs", "/ml/experiments", "/ml/learning", "/v2
 _PREDICTS = re.compile(r"/ml/models/predict|/v2/models/[^/]+(/versions/[^/]+)?/infer")
 
 
+# What a proxy says of whom it speaks for.
+_OF_PROXIES = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
+
+
 def _without_name(headers: list) -> list:
-    """By whatever name a trusted caller comes, its own pages may write. Those of other sites may not."""
+    """By whatever name and way a trusted caller comes, its own pages may write. Those of other sites may not."""
     names = dict(headers)
     own = names.get(b"origin", b"").partition(b"://")[2] == names.get(b"host")
-    dropped = (b"host", b"origin") if own else (b"host",)
+    dropped = (b"host", *_OF_PROXIES, *((b"origin",) if own else ()))
     return [field for field in headers if field[0] not in dropped]
 
 

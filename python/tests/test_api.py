@@ -109,6 +109,9 @@ def test_only_this_machine_is_answered_unless_there_is_a_token_or_trust():
     assert client_of()[1].get("/ml/status", headers=stranger).status_code == 403
     trusting = client_of(trusted=True)[1]
     assert trusting.delete("/ml/features/cleanup", headers=stranger).status_code == 200
+    passed_on = {"X-Forwarded-For": "203.0.113.9"}
+    assert trusting.get("/ml/status", headers=passed_on).status_code == 200
+    assert client_of()[1].get("/ml/status", headers=passed_on).status_code == 403
     other = {"Host": "ours.example", "Origin": "http://evil.example"}
     assert trusting.delete("/ml/features/cleanup", headers=other).status_code == 403
     assert client_of()[1].delete(

@@ -90,18 +90,21 @@ def a_broken_configuration_is_told_in_the_log(server):
 
 
 def a_reload_that_cannot_read_a_token_changes_nothing(server):
-    failed, done = len(server.logged("reload.failed")), len(server.logged("reload.done"))
-    server.file.write_text(CONFIGURATION.replace("[api]", '[api]\ntoken_file = "/nowhere/token"')
-                           .replace("shards = 2", 'shards = 2\nmode = "enforce"'))
-    server.process.send_signal(signal.SIGHUP)
-    problem = until("reload.failed", lambda: server.logged("reload.failed")[failed:])[0]
-    assert "/nowhere/token" in problem["error"], problem
-    checked = subprocess.run([server.program, "check-config", "--config", str(server.file)],
-                             capture_output=True, text=True, timeout=PATIENCE_S)
-    assert checked.returncode == 2 and "/nowhere/token" in checked.stderr, checked
-    assert server.status()["mode"] == "shadow", server.status()
-    assert 'liminal_config_reloads_total{result="failed"} 3' in server.ask("GET", "/metrics")[1]
-    assert len(server.logged("reload.done")) == done, server.logged("reload.done")
+    empty = server.file.parent / "empty"
+    empty.write_text("\n")
+    for failures, token in ((3, "/nowhere/token"), (4, str(empty))):
+        failed, done = len(server.logged("reload.failed")), len(server.logged("reload.done"))
+        server.file.write_text(CONFIGURATION.replace("[api]", f'[api]\ntoken_file = "{token}"')
+                               .replace("shards = 2", 'shards = 2\nmode = "enforce"'))
+        server.process.send_signal(signal.SIGHUP)
+        problem = until("reload.failed", lambda: server.logged("reload.failed")[failed:])[0]
+        assert token in problem["error"], problem
+        checked = subprocess.run([server.program, "check-config", "--config", str(server.file)],
+                                 capture_output=True, text=True, timeout=PATIENCE_S)
+        assert checked.returncode == 2 and token in checked.stderr, checked
+        assert server.status()["mode"] == "shadow", server.status()
+        assert f'liminal_config_reloads_total{{result="failed"}} {failures}' in server.ask("GET", "/metrics")[1]
+        assert len(server.logged("reload.done")) == done, server.logged("reload.done")
 
 
 def limits_that_were_put_hold_and_say_so(server):

@@ -90,7 +90,7 @@ def caps_on_connections_hold_exactly(server):
         assert sum(" 101 " in head.split("\r\n")[0] for head in heads) == cap, heads
         assert len(refused) == 50, heads
         assert all("Retry-After: 10\r\n" in head for head in refused), refused
-        assert metric(server, "websocket_connections") == cap
+        until("those let in", lambda: metric(server, "websocket_connections") == cap)
         assert metric(server, f'websocket_rate_limit_total{{reason="{reason}"}}') == 50
         for client in clients:
             client.socket.close()
@@ -119,7 +119,7 @@ def a_message_in_fragments_is_one(server):
         for i in range(5):
             whole = publish(str(i) * 3_000)
             client.send(frame(TEXT, whole[:1_000], fin=False))
-            time.sleep(.06)
+            until("its beginning", lambda: feature(server, "pieces", "messages_per_minute") == i + 1)
             client.send(frame(0, whole[1_000:2_000], fin=False) + frame(0, whole[2_000:]))
         until("all", lambda: feature(server, "pieces", "bytes_per_minute") >= 15_000)
         assert feature(server, "pieces", "messages_per_minute") == 5
@@ -178,7 +178,7 @@ def a_delay_that_the_gateway_does_not_grant_is_a_drop(server):
     server.process.send_signal(signal.SIGHUP)
     until("reload.done", lambda: server.logged("reload.done"))
     with connected(server, "dropped", "203.0.113.9") as client:
-        for i in range(25):
+        for i in range(60):
             client.send(frame(TEXT, publish(f"dropped {i}")))
         until("drops", lambda: metric(server, 'websocket_delays_exceeded_total{action="drop"}') >= 1)
     until("its drop", lambda: any(entry[:2] == ("gateway", "drop") for entry in audited(server, "dropped")))

@@ -6,6 +6,7 @@
 
 #include "app/ciphers.hpp"
 #include "io/jwt/verifier.hpp"
+#include "server/api/guard.hpp"
 
 namespace liminal::app {
 namespace {
@@ -82,6 +83,9 @@ tl::expected<std::string, std::string> api_token(const Configuration& configurat
   auto token = read_token(configuration.api.token_file);
   if (!token)
     return Failed("api.token_file: \"" + configuration.api.token_file + "\" cannot be read");
+  if (token->empty() || !api::is_visible_ascii(*token))
+    return Failed("api.token_file: \"" + configuration.api.token_file +
+                  "\" must hold visible ASCII, without blanks");
   return std::move(*token);
 }
 

@@ -66,8 +66,10 @@ bool Rules::ordinary(const RuleOptions& rule,
   if (!(rule.ordinary_factor > 0)) return false;
   // What was refused elsewhere is no message, but was sent as one.
   const bool refused = rule.feature == FeatureId::kRateLimitViolations;
-  const auto own = static_cast<double>(refused ? std::max(messages, value) : messages);
-  return own <= static_cast<double>(rule.ordinary_factor) * population.ordinary_rate(own);
+  const float own = refused ? std::max(messages, value) : messages;
+  return static_cast<double>(own) <=
+         static_cast<double>(rule.ordinary_factor) *
+             population.ordinary_rate(static_cast<double>(messages));
 }
 
 void Rules::report(std::size_t rule,
