@@ -67,9 +67,8 @@ bool Rules::ordinary(const RuleOptions& rule,
   // What was refused elsewhere is no message, but was sent as one.
   const bool refused = rule.feature == FeatureId::kRateLimitViolations;
   const float own = refused ? std::max(messages, value) : messages;
-  return static_cast<double>(own) <=
-         static_cast<double>(rule.ordinary_factor) *
-             population.ordinary_rate(static_cast<double>(messages));
+  return static_cast<double>(own) <= static_cast<double>(rule.ordinary_factor) *
+                                         population.ordinary_rate(static_cast<double>(messages));
 }
 
 void Rules::report(std::size_t rule,
