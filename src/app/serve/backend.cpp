@@ -28,15 +28,13 @@ ShardId shard_of_user(std::string_view user) { return shard_of(Name(user).hash);
 
 ServerBackend::ServerBackend(const Parts& parts,
                              const Configuration& configuration,
+                             KeptLimits limits,
                              std::shared_ptr<const engine::Settings> settings)
     : parts_(parts),
       directory_(configuration.data),
       cluster_(cluster_url(configuration)),
-      configured_limits_(engine_options(configuration).limits),
-      settings_(std::move(settings)) {
-  const auto policy = parts_.store.policy(std::string(kLimitsPolicy));
-  if (policy && *policy) kept_limits_ = (*policy)->json;
-}
+      limits_(std::move(limits)),
+      settings_(std::move(settings)) {}
 
 EventTime ServerBackend::now() const { return EventTime{time().time_since_epoch()}; }
 
@@ -45,10 +43,10 @@ std::shared_ptr<const engine::Settings> ServerBackend::settings() const {
   return settings_;
 }
 
-void ServerBackend::use(std::shared_ptr<const engine::Settings> settings) {
-  const std::lock_guard lock(mutex_);
-  settings_ = settings;
-  parts_.runtime.set_settings(std::move(settings));
+void ServerBackend::use(engine::Options options) {
+  options.limits = limits_.in_force();
+  settings_ = std::make_shared<const engine::Settings>(std::move(options));
+  parts_.runtime.set_settings(settings_);
 }
 
 traffic::AuditEntry ServerBackend::audit(std::string action,
@@ -240,14 +238,14 @@ void ServerBackend::set_limits(limits::Options options, Done<void> done) {
   std::string kept;
   {
     const std::lock_guard lock(mutex_);
-    kept = kept_text(options, configured_limits_.mode);
+    kept = kept_text(options, limits_.configured_mode());
   }
   auto shared = std::make_shared<Done<void>>(std::move(done));
   const Result<void> queued =
       parts_.store.put({sqlite::Policy{std::string(kLimitsPolicy), kept, time()},
                         audit("limits.set", "policies", text.text())},
                        [this, shared, kept](Result<void> committed) {
-                         if (committed) use_limits(kept);
+                         if (committed) keep_limits(kept);
                          (*shared)(committed);
                        });
   if (!queued) (*shared)(tl::unexpected(queued.error()));
@@ -258,31 +256,28 @@ void ServerBackend::reset_limits(Done<void> done) {
   const Result<void> queued = parts_.store.put(
       {sqlite::PolicyRemoved{std::string(kLimitsPolicy)}, audit("limits.reset", "policies", "")},
       [this, shared](Result<void> committed) {
-        if (committed) use_limits(std::nullopt);
+        if (committed) keep_limits(std::nullopt);
         (*shared)(committed);
       });
   if (!queued) (*shared)(tl::unexpected(queued.error()));
 }
 
-void ServerBackend::use_limits(std::optional<std::string> kept) {
-  engine::Options all = settings()->options;
-  {
-    const std::lock_guard lock(mutex_);
-    all.limits = configured_limits_;
-    if (kept) all.limits = kept_over(*kept, configured_limits_).value_or(configured_limits_);
-    kept_limits_ = std::move(kept);
-  }
-  use(std::make_shared<const engine::Settings>(std::move(all)));
+void ServerBackend::keep_limits(std::optional<std::string> text) {
+  const std::lock_guard lock(mutex_);
+  limits_.keep(std::move(text));
+  use(settings_->options);
 }
 
 void ServerBackend::reload(const engine::Options& options) {
-  engine::Options all = options;
-  {
-    const std::lock_guard lock(mutex_);
-    configured_limits_ = options.limits;
-    all.limits = limits_in_force(kept_limits_, configured_limits_, parts_.log);
-  }
-  use(std::make_shared<const engine::Settings>(std::move(all)));
+  std::unique_lock lock(mutex_);
+  const std::optional<std::string> before = limits_.text();
+  limits_.configure(options.limits);
+  use(options);
+  const KeptLimits now = limits_;
+  lock.unlock();
+  now.tell(parts_.log);
+  if (now.text() != before)
+    (void)parts_.store.put(sqlite::Policy{std::string(kLimitsPolicy), *now.text(), time()});
 }
 
 void ServerBackend::overrides(std::size_t limit, Done<std::vector<traffic::Override>> done) {

@@ -12,6 +12,7 @@
 #include "app/serve/blocking_thread.hpp"
 #include "app/serve/effects_sink.hpp"
 #include "app/serve/gateway_threads.hpp"
+#include "app/serve/kept_limits.hpp"
 #include "app/serve/measures.hpp"
 #include "app/serve/metric_streams.hpp"
 #include "app/serve/model_keeper.hpp"
@@ -51,9 +52,10 @@ class ServerBackend final : public api::Backend {
     SalienceKeeper& salience;
     Log& log;
   };
-  /// `settings` is what the shards have at present.
+  /// `settings` is what the shards have at present, its limits are those in force of `limits`.
   ServerBackend(const Parts& parts,
                 const Configuration& configuration,
+                KeptLimits limits,
                 std::shared_ptr<const engine::Settings> settings);
 
   [[nodiscard]] EventTime now() const override;
@@ -108,9 +110,10 @@ class ServerBackend final : public api::Backend {
                                           std::string detail) const;
   [[nodiscard]] SteadyTime time() const { return parts_.runtime.clock().now(); }
   [[nodiscard]] std::shared_ptr<const engine::Settings> settings() const;
-  void use(std::shared_ptr<const engine::Settings> settings);
-  /// Those of the configuration, with what is kept of the API over them.
-  void use_limits(std::optional<std::string> kept);
+  /// Gives the shards other settings, with the limits in force. With `mutex_` held.
+  void use(engine::Options options);
+  /// What the store has from now on of limits that were set over the API.
+  void keep_limits(std::optional<std::string> text);
   void add_store_metrics(prometheus::Snapshot& out) const;
   void add_gateway_metrics(prometheus::Snapshot& out) const;
 
@@ -121,9 +124,8 @@ class ServerBackend final : public api::Backend {
   /// By the machine's date, since the epoch.
   const Duration started_at_ = std::chrono::system_clock::now().time_since_epoch();
   mutable std::mutex mutex_;
-  limits::Options configured_limits_;
+  KeptLimits limits_;
   std::shared_ptr<const engine::Settings> settings_;
-  std::optional<std::string> kept_limits_;  ///< as the store has them
   api::RecentRate event_rate_;
   std::uint64_t seconds_lived_ = 0;
   std::chrono::steady_clock::time_point lived_at_ = started_;

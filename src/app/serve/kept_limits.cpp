@@ -15,18 +15,7 @@ std::string policies_text(const limits::Options& options) {
   return out.text();
 }
 
-}  // namespace
-
-std::string kept_text(const limits::Options& set, traffic::Mode configured) {
-  json::Writer out;
-  out.begin_object();
-  out.field("configured_mode", name(configured));
-  out.key("policies");
-  api::write_policies(set, out);
-  out.end_object();
-  return out.text();
-}
-
+/// What a text keeps, over the configuration; nothing when it cannot be read or does not fit.
 std::optional<limits::Options> kept_over(const std::string& kept,
                                          const limits::Options& configured) {
   const Result<json::Value> value = json::parse(kept);
@@ -52,28 +41,62 @@ std::optional<limits::Options> kept_over(const std::string& kept,
   return options;
 }
 
-limits::Options limits_in_force(const std::optional<std::string>& kept,
-                                const limits::Options& configured,
-                                Log& log) {
-  if (!kept) return configured;
+}  // namespace
+
+std::string kept_text(const limits::Options& set, traffic::Mode configured) {
+  json::Writer out;
+  out.begin_object();
+  out.field("configured_mode", name(configured));
+  out.key("policies");
+  api::write_policies(set, out);
+  out.end_object();
+  return out.text();
+}
+
+KeptLimits::KeptLimits(limits::Options configured, std::optional<std::string> text)
+    : configured_(std::move(configured)), text_(std::move(text)) {
+  weigh();
+}
+
+void KeptLimits::configure(limits::Options configured) {
+  configured_ = std::move(configured);
+  weigh();
+}
+
+void KeptLimits::keep(std::optional<std::string> text) {
+  text_ = std::move(text);
+  weigh();
+}
+
+void KeptLimits::weigh() {
+  in_force_ = configured_;
+  readable_ = true;
+  if (!text_) return;
+  auto over = kept_over(*text_, configured_);
+  readable_ = over.has_value();
+  if (!over) return;
+  in_force_ = std::move(*over);
+  text_ = kept_text(in_force_, configured_.mode);
+}
+
+void KeptLimits::tell(Log& log) const {
   static LogSite site;
-  const auto options = kept_over(*kept, configured);
-  if (!options) {
-    log.write(LogLevel::kError, site, "limits.unreadable", {{"kept", *kept}});
-    return configured;
+  if (!text_) return;
+  if (!readable_) {
+    log.write(LogLevel::kError, site, "limits.unreadable", {{"kept", *text_}});
+    return;
   }
-  const std::string in_force = policies_text(*options), passed_over = policies_text(configured);
+  const std::string in_force = policies_text(in_force_), passed_over = policies_text(configured_);
   if (in_force == passed_over) {
     log.write(LogLevel::kInfo, site, "limits.restored");
-  } else {
-    log.write(LogLevel::kWarning,
-              site,
-              "limits.kept",
-              {{"why", "PUT /ml/limits set them; DELETE /ml/limits takes the configuration's"},
-               {"in_force", in_force},
-               {"configured", passed_over}});
+    return;
   }
-  return *options;
+  log.write(LogLevel::kWarning,
+            site,
+            "limits.kept",
+            {{"why", "PUT /ml/limits set them; DELETE /ml/limits takes the configuration's"},
+             {"in_force", in_force},
+             {"configured", passed_over}});
 }
 
 }  // namespace liminal::app

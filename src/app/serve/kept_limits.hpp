@@ -15,14 +15,30 @@ namespace liminal::app {
 /// The configuration's limits, and over them what is kept of `PUT /ml/limits`. It is what that can
 /// set, the policies: allow lists and the controller are always the configuration's. So is the mode
 /// where the configuration's is another one than when the policies were set: the latest word holds.
-/// Nothing when what is kept cannot be read or does not fit the configuration.
-[[nodiscard]] std::optional<limits::Options> kept_over(const std::string& kept,
-                                                       const limits::Options& configured);
+/// Thread rule: one owner at a time.
+class KeptLimits {
+ public:
+  /// `text` as the store has it; none: nothing was set over the API.
+  KeptLimits(limits::Options configured, std::optional<std::string> text);
 
-/// The same at a start or a reload, when the log says what holds: with what cannot be read, the
-/// configuration's.
-[[nodiscard]] limits::Options limits_in_force(const std::optional<std::string>& kept,
-                                              const limits::Options& configured,
-                                              Log& log);
+  /// The configuration alone where what is kept cannot be read or does not fit it.
+  [[nodiscard]] const limits::Options& in_force() const { return in_force_; }
+  /// What the store should have. It changes when the configuration overrules a mode, which would
+  /// else be back as soon as the configuration is what it was.
+  [[nodiscard]] const std::optional<std::string>& text() const { return text_; }
+  [[nodiscard]] traffic::Mode configured_mode() const { return configured_.mode; }
+
+  void configure(limits::Options configured);
+  void keep(std::optional<std::string> text);
+  /// Says in the log what holds, at a start or a reload.
+  void tell(Log& log) const;
+
+ private:
+  void weigh();
+
+  limits::Options configured_, in_force_;
+  std::optional<std::string> text_;
+  bool readable_ = true;
+};
 
 }  // namespace liminal::app

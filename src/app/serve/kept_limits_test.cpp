@@ -1,6 +1,5 @@
 #include "app/serve/kept_limits.hpp"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include "io/json/writer.hpp"
@@ -33,36 +32,47 @@ limits::Options put() {
 }
 
 TEST(KeptLimits, AreWhatAPutCanSetAndTheRestIsTheConfigurations) {
-  const auto in_force = kept_over(kept_text(put(), Mode::kShadow), configured());
-  ASSERT_TRUE(in_force);
-  EXPECT_EQ(policies(*in_force), policies(put()));
-  EXPECT_EQ(in_force->allow_users, configured().allow_users);
-  EXPECT_FALSE(in_force->controller.enabled);
+  const KeptLimits limits(configured(), kept_text(put(), Mode::kShadow));
+  EXPECT_EQ(policies(limits.in_force()), policies(put()));
+  EXPECT_EQ(limits.in_force().allow_users, configured().allow_users);
+  EXPECT_FALSE(limits.in_force().controller.enabled);
+  EXPECT_EQ(limits.text(), kept_text(put(), Mode::kShadow)) << "nothing else is to be kept";
 }
 
 TEST(KeptLimits, AModeThatIsConfiguredAnewOverrulesTheirs) {
   limits::Options later = configured();
   later.mode = Mode::kObserve;
-  const auto in_force = kept_over(kept_text(put(), Mode::kShadow), later);
-  ASSERT_TRUE(in_force);
-  EXPECT_EQ(in_force->mode, Mode::kObserve);
-  EXPECT_EQ(in_force->user.messages.burst, 7u);
+  KeptLimits limits(configured(), kept_text(put(), Mode::kShadow));
+  limits.configure(later);
+  EXPECT_EQ(limits.in_force().mode, Mode::kObserve);
+  EXPECT_EQ(limits.in_force().user.messages.burst, 7u);
+  limits.configure(configured());
+  EXPECT_EQ(limits.in_force().mode, Mode::kShadow) << "what was overruled does not come back";
+  const KeptLimits again(later, kept_text(put(), Mode::kShadow));
+  EXPECT_EQ(KeptLimits(configured(), again.text()).in_force().mode, Mode::kShadow)
+      << "not over restarts either";
+}
+
+TEST(KeptLimits, TakenBackLeaveTheConfigurations) {
+  KeptLimits limits(configured(), kept_text(put(), Mode::kShadow));
+  limits.keep(std::nullopt);
+  EXPECT_EQ(policies(limits.in_force()), policies(configured()));
+  EXPECT_FALSE(limits.text());
 }
 
 TEST(KeptLimits, OfEarlierVersionsHaveTheConfigurationsMode) {
-  const auto in_force = kept_over(policies(put()), configured());
-  ASSERT_TRUE(in_force);
-  EXPECT_EQ(in_force->mode, Mode::kShadow);
-  EXPECT_EQ(in_force->user.messages.per_second, 2.5);
+  const KeptLimits limits(configured(), policies(put()));
+  EXPECT_EQ(limits.in_force().mode, Mode::kShadow);
+  EXPECT_EQ(limits.in_force().user.messages.per_second, 2.5);
 }
 
 TEST(KeptLimits, ThatCannotBeReadGiveWayToTheConfigurations) {
-  Log log(LogLevel::kError, LogFormat::kText, ::open("/dev/null", O_WRONLY | O_CLOEXEC));
   for (const char* broken : {"", "{", "{}", "[]", R"({"policies":{}})"}) {
-    EXPECT_FALSE(kept_over(broken, configured())) << broken;
-    EXPECT_EQ(policies(limits_in_force(broken, configured(), log)), policies(configured()));
+    const KeptLimits limits(configured(), broken);
+    EXPECT_EQ(policies(limits.in_force()), policies(configured())) << broken;
+    EXPECT_EQ(limits.text(), broken) << "it is left to who can read it";
   }
-  EXPECT_EQ(policies(limits_in_force(std::nullopt, configured(), log)), policies(configured()));
+  EXPECT_EQ(policies(KeptLimits(configured(), std::nullopt).in_force()), policies(configured()));
 }
 
 }  // namespace

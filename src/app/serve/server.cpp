@@ -80,7 +80,8 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   if (auto opened = server->open_store(); !opened) return Failed(opened.error());
   server->resume_clock();
   engine::Options options = engine_options(configuration);
-  server->load_limits(options);
+  KeptLimits limits = server->load_limits(options.limits);
+  options.limits = limits.in_force();
   auto settings = std::make_shared<const engine::Settings>(std::move(options));
   server->start_webhook();
   server->join_cluster();
@@ -127,6 +128,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                                                           *server->salience_,
                                                                           log},
                                                      configuration,
+                                                     std::move(limits),
                                                      std::move(settings));
   if (auto listening = server->listen(); !listening) return Failed(listening.error());
   if (auto answering = server->start_api(); !answering) return Failed(answering.error());
@@ -223,9 +225,21 @@ void Server::join_cluster() {
       static_cast<std::uint64_t>(wall.count()));
 }
 
-void Server::load_limits(engine::Options& options) {
+KeptLimits Server::load_limits(limits::Options configured) {
+  static LogSite site;
   const auto policy = store_->policy(std::string(kLimitsPolicy));
-  if (policy && *policy) options.limits = limits_in_force((*policy)->json, options.limits, log_);
+  if (!policy)
+    log_.write(LogLevel::kError,
+               site,
+               "limits.unreadable",
+               {{"error", std::string(name(policy.error().code))}});
+  std::optional<std::string> text;
+  if (policy && *policy) text = (*policy)->json;
+  KeptLimits limits(std::move(configured), text);
+  limits.tell(log_);
+  if (limits.text() != text)
+    (void)store_->put(sqlite::Policy{std::string(kLimitsPolicy), *limits.text(), clock_->now()});
+  return limits;
 }
 
 void Server::open_snapshots() {

@@ -86,7 +86,7 @@ class Server {
   void join_cluster();
   void open_journal();
   void open_snapshots();
-  void load_limits(engine::Options& options);
+  [[nodiscard]] KeptLimits load_limits(limits::Options configured);
   void open_models();
   void ask_of_users(const registry::Served* champion);
   void load_state();
