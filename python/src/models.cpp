@@ -188,9 +188,8 @@ std::optional<learn::UserGroup> ModelsOf::group_of(const traffic::Features& feat
   const std::string model(learn::kUserBehavior);
   const auto champion = registry_->champion(model);
   if (!champion) return std::nullopt;
-  auto group = training::group_of(*registry_->definition(model), *champion->scorer, features);
-  if (group) group->version = champion->version;
-  return group;
+  return training::group_of(
+      *registry_->definition(model), *champion->scorer, champion->version, features);
 }
 
 api::Check ModelsOf::check() const {

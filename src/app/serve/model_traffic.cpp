@@ -125,18 +125,16 @@ std::optional<learn::UserGroup> ModelKeeper::group_of(const traffic::Features& f
   const std::string model(learn::kUserBehavior);
   const auto champion = registry_->champion(model);
   if (!champion) return std::nullopt;
-  auto group = training::group_of(*registry_->definition(model), *champion->scorer, features);
-  if (group) group->version = champion->version;
-  return group;
+  return training::group_of(
+      *registry_->definition(model), *champion->scorer, champion->version, features);
 }
 
 void ModelKeeper::foretell(const learn::MinuteTotal& total) {
   const std::string model(learn::kLoadPrediction);
   std::optional<learn::LoadForecast> said;
-  if (const auto champion = registry_->champion(model)) {
-    said = training::load_after(*registry_->definition(model), *champion->scorer, total);
-    if (said) said->version = champion->version;
-  }
+  if (const auto champion = registry_->champion(model))
+    said = training::load_after(
+        *registry_->definition(model), *champion->scorer, champion->version, total);
   const std::lock_guard lock(foretold_mutex_);
   foretold_ = std::move(said);
 }

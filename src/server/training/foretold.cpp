@@ -24,6 +24,7 @@ std::optional<double> number_fact(const models::Metadata& metadata, std::string_
 
 std::optional<learn::UserGroup> group_of(const learn::ModelDefinition& definition,
                                          const models::Scorer& scorer,
+                                         std::uint32_t version,
                                          const traffic::Features& features) {
   if (!of_users(definition) || scorer.evaluator() == nullptr ||
       scorer.metadata().task != models::Task::kClustering)
@@ -33,11 +34,12 @@ std::optional<learn::UserGroup> group_of(const learn::ModelDefinition& definitio
   return learn::UserGroup{said.cluster,
                           fact(scorer.metadata(), "cluster." + std::to_string(said.cluster)),
                           said.score,
-                          0};
+                          version};
 }
 
 std::optional<learn::LoadForecast> load_after(const learn::ModelDefinition& definition,
                                               const models::Scorer& scorer,
+                                              std::uint32_t version,
                                               const learn::MinuteTotal& total) {
   const std::vector<float> row = minute_row(definition, total);
   models::Prediction said;
@@ -48,6 +50,7 @@ std::optional<learn::LoadForecast> load_after(const learn::ModelDefinition& defi
     forecast.low = std::max(said.score - *half, 0.);
     forecast.high = std::max(said.score + *half, 0.);
   }
+  forecast.version = version;
   forecast.time = SteadyTime{std::chrono::minutes{total.minute + kLoadHorizonMinutes}};
   return forecast;
 }

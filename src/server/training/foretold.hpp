@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "core/learn/registered.hpp"
@@ -8,12 +9,13 @@
 
 namespace liminal::training {
 
-// What champions say beside the path of messages. The version is for who knows it.
+// What a version of a model says beside the path of messages.
 
 /// The group that a user is like, by its features now. None when the model is of something else
 /// than users, or a foreign one, for which one would have to wait.
 [[nodiscard]] std::optional<learn::UserGroup> group_of(const learn::ModelDefinition& definition,
                                                        const models::Scorer& scorer,
+                                                       std::uint32_t version,
                                                        const traffic::Features& features);
 
 /// The load five minutes after a minute, with the interval that holds the truth in 90 % of cases,
@@ -21,6 +23,7 @@ namespace liminal::training {
 [[nodiscard]] std::optional<learn::LoadForecast> load_after(
     const learn::ModelDefinition& definition,
     const models::Scorer& scorer,
+    std::uint32_t version,
     const learn::MinuteTotal& total);
 
 }  // namespace liminal::training

@@ -34,12 +34,13 @@ TEST(GroupOf, IsThatOfTheNearestCentroidInWords) {
   features[FeatureId::kMessagesPerMinute] = 10;
   features[FeatureId::kChannelsCount] = 5;
   features[FeatureId::kConnectionDuration] = 97;
-  const auto group = group_of(groups, *scorer, features);
+  const auto group = group_of(groups, *scorer, 7, features);
   ASSERT_TRUE(group);
   EXPECT_EQ(group->cluster, 1U);
   EXPECT_EQ(group->description, "in many channels");
   EXPECT_NEAR(group->distance, 3, 1e-6);
-  EXPECT_FALSE(group_of(learn::first_models()[1], *scorer, features)) << "minutes are no users";
+  EXPECT_EQ(group->version, 7U);
+  EXPECT_FALSE(group_of(learn::first_models()[1], *scorer, 7, features)) << "minutes are no users";
 }
 
 TEST(LoadAfter, IsFiveMinutesLaterAndNeverBelowNothing) {
@@ -47,15 +48,16 @@ TEST(LoadAfter, IsFiveMinutesLaterAndNeverBelowNothing) {
   const auto scorer = scorer_of(load,
                                 models::Linear{{}, {.01F, 0, 0}, 0, models::Link::kIdentity},
                                 {{"half_width.0.9", "4"}});
-  const auto forecast = load_after(load, *scorer, {100, 300, 20., 2.});
+  const auto forecast = load_after(load, *scorer, 7, {100, 300, 20., 2.});
   ASSERT_TRUE(forecast);
   EXPECT_NEAR(forecast->messages_per_second, 3, 1e-6);
+  EXPECT_EQ(forecast->version, 7U);
   EXPECT_EQ(forecast->low, 0.);
   EXPECT_NEAR(forecast->high.value_or(0), 7, 1e-6);
   EXPECT_EQ(forecast->time, SteadyTime{std::chrono::minutes{105}});
   const auto plain =
       scorer_of(load, models::Linear{{}, {-1, 0, 0}, 0, models::Link::kIdentity}, {});
-  const auto calm = load_after(load, *plain, {100, 300, 20., 2.});
+  const auto calm = load_after(load, *plain, 8, {100, 300, 20., 2.});
   ASSERT_TRUE(calm);
   EXPECT_EQ(calm->messages_per_second, 0);
   EXPECT_FALSE(calm->low || calm->high);
