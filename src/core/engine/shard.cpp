@@ -178,8 +178,7 @@ void Shard::account(const Event& event, SteadyTime now, Effects& out) {
     counters_.errors += event.error ? 1 : 0;
     counters_.message_bytes += event.bytes;
   }
-  if (event.kind == EventKind::kContinued)
-    counters_.message_bytes += event.bytes - std::min(event.counted, event.bytes);
+  if (event.kind == EventKind::kContinued) counters_.message_bytes += event.rest();
   if (event.kind == EventKind::kFailed) ++counters_.errors;
   const Verdict& verdict = out.verdict;
   const bool by_finding = verdict.reason == traffic::Reason::kFinding;

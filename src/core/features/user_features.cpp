@@ -117,13 +117,12 @@ void UserFeatures::learn_size(std::uint32_t bytes) {
 /// only the bytes are known here.
 void UserFeatures::learn_rest(const Event& event) {
   if (messages_[0] == std::numeric_limits<std::uint16_t>::max()) return;
-  const std::uint32_t rest = event.bytes - std::min(event.counted, event.bytes);
   if (const double n = messages_[0]; n > 0) {
-    const double r = rest, deviation = event.counted - bytes_[0] / n;
+    const double r = event.rest(), deviation = event.counted - bytes_[0] / n;
     const double more = r * (2 * deviation + r * (1 - 1 / n));
     size_squares_.add(static_cast<float>(std::max<double>(more, -size_squares_[0])));
   }
-  bytes_.add(rest);
+  bytes_.add(event.rest());
 }
 
 void UserFeatures::learn_gap(SteadyTime now) {

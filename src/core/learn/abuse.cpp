@@ -13,33 +13,27 @@ namespace {
 
 using traffic::EventKind;
 
+constexpr std::size_t kPastMin = 25;  ///< messages of who counts as known
+
 /// A user of the trace with a past, for what happens to those who are known.
 struct Known {
-  std::string user, address;
+  std::string user;
   double from = 0;  ///< when the abuse may begin
-  std::size_t messages = 0;
 };
 
-std::optional<Known> pick_known(
-    const AbuseTrace& trace, double begin, double end, Random& random, std::size_t messages_min) {
-  struct Past {
-    std::string address;
-    std::vector<double> times;
-  };
-  std::map<std::string, Past> pasts;
+std::optional<Known> pick_known(const AbuseTrace& trace, double begin, double end, Random& random) {
+  std::map<std::string, std::vector<double>> pasts;
   for (const AbuseEvent& event : trace) {
     if (event.kind != EventKind::kMessage || event.user.starts_with("abuser")) continue;
-    Past& past = pasts[event.user];
-    past.address = event.address;
-    past.times.push_back(event.t);
+    pasts[event.user].push_back(event.t);
   }
   std::vector<Known> found;
-  for (auto& [user, past] : pasts) {
-    std::sort(past.times.begin(), past.times.end());
-    if (past.times.size() <= messages_min) continue;
+  for (auto& [user, times] : pasts) {
+    std::sort(times.begin(), times.end());
+    if (times.size() <= kPastMin) continue;
     // Settled: its first messages are more than 20 minutes old.
-    const double from = std::max(past.times[messages_min] + 1300, begin);
-    if (from < end) found.push_back({user, past.address, from, past.times.size()});
+    const double from = std::max(times[kPastMin] + 1300, begin);
+    if (from < end) found.push_back({user, from});
   }
   if (found.empty()) return std::nullopt;
   return found[random.below(found.size())];
@@ -192,7 +186,7 @@ void ring(Setting& s) {
 /// Somebody else speaks with a known user's name: from another address, with three to five other
 /// habits.
 bool takeover(Setting& s) {
-  const auto known = pick_known(s.trace, s.start, s.end - 600, s.random, 25);
+  const auto known = pick_known(s.trace, s.start, s.end - 600, s.random);
   if (!known) return false;
   Abuser abuser(s.trace, s.injection, known->user, made_up_address(s.random), s.random);
   std::array<int, 5> habits{0, 1, 2, 3, 4};
@@ -206,7 +200,6 @@ bool takeover(Setting& s) {
   const double bytes = level(1200, 350, s.subtlety), failing = level(.5, .2, s.subtlety);
   const std::array<std::uint64_t, 3> texts{
       made_up_content(s.random), made_up_content(s.random), made_up_content(s.random)};
-  s.injection.from = known->from;
   talk(abuser,
        s.random,
        known->from + 1,
@@ -271,7 +264,6 @@ std::optional<Injection> inject(
   // One of ten begins in the first twenty minutes, when little is known yet.
   const double start = random.chance(.1) ? random.uniform(300, 1200)
                                          : random.uniform(1200, std::max(1300., end - 1800));
-  injection.from = start;
   const std::size_t before = trace.size();
   Setting setting{
       trace, injection, random, injection.subtlety, "abuser" + std::to_string(serial), start, end};

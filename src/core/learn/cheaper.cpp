@@ -11,6 +11,7 @@ constexpr double kEtaMax = .3;  ///< larger steps lose more than smaller trees
 /// Rounds shrink a little less than steps grow, and a fit on all rows has a tenth more of them.
 constexpr double kMargin = 1.3;
 constexpr std::uint32_t kDepthMin = 3, kLeavesMin = 4;
+constexpr int kTriesMax = 2;
 
 std::uint32_t shrunk(std::uint32_t size, double by, std::uint32_t least) {
   return std::max(least, static_cast<std::uint32_t>(std::lround(size / by)));
@@ -33,7 +34,8 @@ BoosterRecipe cut(BoosterRecipe recipe, double excess) {
 
 }  // namespace
 
-std::optional<BoosterRecipe> cheaper(const Ledger& ledger) {
+std::optional<BoosterRecipe> Cheaper::next(const Ledger& ledger) {
+  if (tries_ == kTriesMax) return std::nullopt;
   const Cost& budget = ledger.options.champion;
   const Candidate* nearest = nullptr;
   double least = std::numeric_limits<double>::infinity();
@@ -48,6 +50,7 @@ std::optional<BoosterRecipe> cheaper(const Ledger& ledger) {
     nearest = &candidate;
   }
   if (nearest == nullptr) return std::nullopt;
+  ++tries_;
   return cut(std::get<BoosterRecipe>(nearest->recipe), kMargin * least);
 }
 

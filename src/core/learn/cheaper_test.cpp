@@ -29,18 +29,18 @@ void tried(Ledger& ledger, const BoosterRecipe& recipe, std::size_t trees, doubl
 
 TEST(Cheaper, IsNothingWhereSomethingIsCheapEnough) {
   Ledger some = ledger();
-  EXPECT_FALSE(cheaper(some)) << "nothing was tried";
+  EXPECT_FALSE(Cheaper().next(some)) << "nothing was tried";
   tried(some, {}, 20'000, .9);
-  EXPECT_TRUE(cheaper(some));
+  EXPECT_TRUE(Cheaper().next(some));
   tried(some, {}, 100, .8);
-  EXPECT_FALSE(cheaper(some));
+  EXPECT_FALSE(Cheaper().next(some));
 }
 
 TEST(Cheaper, TakesLargerStepsFromWhatComesNearest) {
   Ledger some = ledger();
   tried(some, {.eta = .02, .depth = 9}, 40'000, .9);
   tried(some, {.eta = .05, .depth = 8}, 8'000, .8);  // 10.4 µs: 2.08 × the budget
-  const auto recipe = cheaper(some);
+  const auto recipe = Cheaper().next(some);
   ASSERT_TRUE(recipe);
   EXPECT_NEAR(recipe->eta, .05 * 2.08 * 1.1 * 1.3, .001);
   EXPECT_EQ(recipe->depth, 8U);
@@ -49,25 +49,34 @@ TEST(Cheaper, TakesLargerStepsFromWhatComesNearest) {
 TEST(Cheaper, MakesTreesSmallerWhereStepsWouldBecomeTooLarge) {
   Ledger some = ledger();
   tried(some, {.eta = .15, .leaves = 30}, 16'000, .9);
-  auto recipe = cheaper(some);
+  auto recipe = Cheaper().next(some);
   ASSERT_TRUE(recipe);
   EXPECT_EQ(recipe->eta, .3);
   EXPECT_EQ(recipe->leaves, 10U);
 
   some = ledger();
   tried(some, {.eta = .1, .depth = 14, .parallel = 4}, 16'000, .9);
-  recipe = cheaper(some);
+  recipe = Cheaper().next(some);
   ASSERT_TRUE(recipe);
   EXPECT_EQ(recipe->parallel, 1U) << "a quarter of the trees";
   EXPECT_NEAR(recipe->eta, .1 * 4.16 * 1.1 * 1.3 / 4, .001);
   EXPECT_EQ(recipe->depth, 14U);
 }
 
+TEST(Cheaper, IsTriedTwice) {
+  Ledger some = ledger();
+  tried(some, {}, 20'000, .9);
+  Cheaper search;
+  EXPECT_TRUE(search.next(some));
+  EXPECT_TRUE(search.next(some));
+  EXPECT_FALSE(search.next(some));
+}
+
 TEST(Cheaper, IsNothingWhereNothingMayBeAsked) {
   Ledger some = ledger();
   some.options.champion = {0, 0};
   tried(some, {}, 100, .9);
-  EXPECT_FALSE(cheaper(some));
+  EXPECT_FALSE(Cheaper().next(some));
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "core/learn/blend.hpp"
-#include "core/learn/cheaper.hpp"
 #include "core/learn/portfolio.hpp"
 
 namespace liminal::learn {
@@ -173,15 +172,11 @@ std::vector<Request> FoldPlan::sure(const Ledger& ledger) {
 }
 
 std::vector<Request> FoldPlan::cheap(Ledger& ledger, const Spent& now) {
-  const bool affordable = ledger.left_fits(now) > ledger.splits.size();
-  const auto recipe =
-      affordable && cheap_tries_ < kCheaperTriesMax ? cheaper(ledger) : std::nullopt;
-  if (!recipe) {
-    stage_ = Stage::kPair;
-    return {};
-  }
-  ++cheap_tries_;
-  return on_all_folds(ledger, ledger.add(*recipe), end(.9));
+  const bool room = ledger.left_fits(now) > ledger.splits.size();
+  const auto recipe = room ? cheaper_.next(ledger) : std::nullopt;
+  if (recipe) return on_all_folds(ledger, ledger.add(*recipe), end(.9));
+  stage_ = Stage::kPair;
+  return {};
 }
 
 double FoldPlan::reserve_s(const Ledger& ledger) const {

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "core/learn/blend.hpp"
-#include "core/learn/cheaper.hpp"
 #include "core/learn/portfolio.hpp"
 
 namespace liminal::learn {
@@ -176,12 +175,11 @@ std::vector<Request> HoldoutPlan::top_rest(Ledger& ledger, const Spent& now) {
 }
 
 std::vector<Request> HoldoutPlan::cheap(Ledger& ledger) {
-  const auto recipe = cheap_tries_ < kCheaperTriesMax ? cheaper(ledger) : std::nullopt;
+  const auto recipe = cheaper_.next(ledger);
   if (!recipe) {
     stage_ = Stage::kPair;
     return {};
   }
-  ++cheap_tries_;
   Request request{ledger.add(*recipe), last(ledger), end(ledger)};
   request.cap = .15;
   return {request};

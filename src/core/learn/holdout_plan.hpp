@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "core/learn/cheaper.hpp"
 #include "core/learn/ledger.hpp"
 #include "core/learn/local_search.hpp"
 
@@ -56,7 +57,7 @@ class HoldoutPlan {
   std::vector<std::size_t> finalists_;
   std::vector<std::size_t> tried_;
   Patience patience_;
-  int cheap_tries_ = 0;
+  Cheaper cheaper_;
   std::optional<std::size_t> champion_;
 };
 

@@ -137,6 +137,24 @@ class Decider {
         event_(event),
         now_(now) {}
 
+  /// Of who is not allowed everything; `order` is what an operator decided, or null.
+  Verdict judge(const Override* order) {
+    if (order != nullptr && order->kind == Override::Kind::kBlock) return refuse(*order);
+    if (event_.kind == EventKind::kContinued) return continued(order);
+    return event_.kind == EventKind::kConnect ? connect() : message(order);
+  }
+
+  void opened() {
+    if (user_.connections_ < std::numeric_limits<std::uint16_t>::max()) ++user_.connections_;
+    if (address_ != nullptr) ++address_->connections_;
+  }
+
+  void closed() {
+    if (user_.connections_ > 0) --user_.connections_;
+    if (address_ != nullptr && address_->connections_ > 0) --address_->connections_;
+  }
+
+ private:
   Verdict message(const Override* rate) {
     const SteadyTime address_now = address_ != nullptr ? address_->hold(now_) : now_;
     const MeterPolicies& own = own_policies(rate);
@@ -167,9 +185,7 @@ class Decider {
             Reason::kUserConnections);
     if (address_ != nullptr)
       see_cap(policies_.address_connections, of_address(), Reason::kAddressConnections);
-    const Verdict verdict = worlds_.verdict(event_);
-    if (passes(verdict.decision)) opened();
-    return verdict;
+    return worlds_.verdict(event_);
   }
 
   /// What came of a message after it was let through, which cannot be taken back: it is charged,
@@ -181,7 +197,7 @@ class Decider {
     charge_rest(own_policies(rate), user_.meters_, now_);
     if (address_ != nullptr) {
       charge_rest(policies_.address, address_->meters_, address_->hold(now_));
-      address_->used_bytes_ = add_saturating(address_->used_bytes_, rest());
+      address_->used_bytes_ = add_saturating(address_->used_bytes_, event_.rest());
     }
     if (connection_ != nullptr) charge_rest(policies_.connection, connection_->meters_, now_);
     return worlds_.verdict(event_);
@@ -193,21 +209,9 @@ class Decider {
         event_.kind == EventKind::kConnect ? Decision::kDrop : Decision::kClose;
     const Duration wait = block.expires ? *block.expires - now_ : Duration::max();
     worlds_.see(Mode::kEnforce, decision, Reason::kBlocked, wait);
-    if (event_.kind == EventKind::kConnect && event_.reported) opened();
     return worlds_.verdict(event_);
   }
 
-  void opened() {
-    if (user_.connections_ < std::numeric_limits<std::uint16_t>::max()) ++user_.connections_;
-    if (address_ != nullptr) ++address_->connections_;
-  }
-
-  void closed() {
-    if (user_.connections_ > 0) --user_.connections_;
-    if (address_ != nullptr && address_->connections_ > 0) --address_->connections_;
-  }
-
- private:
   /// The user's policies at the user's pace, in `scratch_` unless they are everybody's.
   const MeterPolicies& own_policies(const Override* rate) {
     const bool ordinary = rate == nullptr && user_.pace_ == kNormalPace;
@@ -252,13 +256,9 @@ class Decider {
                                            : std::uint64_t{address_->connections()} + 1;
   }
 
-  [[nodiscard]] std::uint32_t rest() const {
-    return event_.bytes - std::min(event_.counted, event_.bytes);
-  }
-
   void charge_rest(const MeterPolicies& policies, Meters& meters, SteadyTime now) {
     policies.for_each_limiting([&](std::size_t i, const MeterPolicy& policy) {
-      if (i >= kFirstOfBytes) meters.gcra[i].charge_any(policy.gcra, now, rest());
+      if (i >= kFirstOfBytes) meters.gcra[i].charge_any(policy.gcra, now, event_.rest());
     });
   }
 
@@ -303,13 +303,9 @@ Verdict decide(const Policies& policies,
   const Override* order = in_force(override, now) ? override : nullptr;
   const bool allowed =
       policies.allows(event) || (order != nullptr && order->kind == Override::Kind::kAllow);
-  if (allowed) {
-    if (event.kind == EventKind::kConnect) decider.opened();
-    return {};
-  }
-  if (order != nullptr && order->kind == Override::Kind::kBlock) return decider.refuse(*order);
-  if (event.kind == EventKind::kContinued) return decider.continued(order);
-  return event.kind == EventKind::kConnect ? decider.connect() : decider.message(order);
+  const Verdict verdict = allowed ? Verdict{} : decider.judge(order);
+  if (event.kind == EventKind::kConnect && passes(verdict.decision)) decider.opened();
+  return verdict;
 }
 
 InForce in_force(const Policies& policies,

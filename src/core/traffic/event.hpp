@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -64,6 +65,9 @@ struct Event {
   std::optional<std::uint64_t> content_hash;  ///< none: no evidence about the content
   std::uint64_t connection = 0;               ///< 0 when not known
   EventTime time;
+
+  /// What of `bytes` was not counted before.
+  [[nodiscard]] std::uint32_t rest() const { return bytes - std::min(counted, bytes); }
 };
 
 /// Appends an event to a journal (docs/formats/journal.md). At most 1 KiB + its channels.
