@@ -6,7 +6,6 @@
 
 #include "app/serve/words.hpp"
 #include "core/base/hash.hpp"
-#include "server/signals/state_file.hpp"
 #include "server/training/ranking.hpp"
 
 namespace liminal::app {
@@ -38,23 +37,19 @@ signals::SalienceOptions options_of(double time_scale) {
 
 SalienceKeeper::SalienceKeeper(files::FileSystem& system,
                                Log& log,
-                               std::string folder,
+                               const std::string& folder,
                                double time_scale)
-    : system_(system),
-      log_(log),
-      folder_(std::move(folder)),
+    : log_(log),
+      file_(system, folder, kFile, kSchema),
       time_scale_(time_scale),
       signals_(options_of(time_scale)) {}
 
 void SalienceKeeper::load(sqlite::Store& store) {
   static LogSite site;
   const Result<EventTime> saved =
-      signals::load_state(system_, folder_, kFile, kSchema, [this](std::string_view bytes) {
-        return signals_.load(bytes);
-      });
+      file_.load([this](std::string_view bytes, std::uint64_t) { return signals_.load(bytes); });
   if (!saved && saved.error().code != ErrorCode::kMissing)
     log_.write(LogLevel::kError, site, "salience.unreadable", {{"error", words(saved.error())}});
-  left_alone_ = !saved && saved.error().code == ErrorCode::kIo;
   const SteadyTime settled = signals_.settled();
   const auto alerts = store.alerts({.limit = kAlertsMax, .since = settled});
   if (!alerts) return;
@@ -94,9 +89,8 @@ void SalienceKeeper::stop(SteadyTime now) {
 }
 
 void SalienceKeeper::save(SteadyTime now) {
-  if (left_alone_) return;  // as was logged at the start
-  const Result<void> saved = signals::write_state(
-      system_, folder_, kFile, kSchema, EventTime{now.time_since_epoch()}, signals_.save());
+  if (file_.left_alone()) return;  // as was logged at the start
+  const Result<void> saved = file_.write(EventTime{now.time_since_epoch()}, signals_.save());
   if (saved) return;
   static LogSite site;
   log_.write(LogLevel::kError, site, "salience.unsaved", {{"error", words(saved.error())}});

@@ -12,6 +12,7 @@
 #include "server/api/salience_port.hpp"
 #include "server/registry/served.hpp"
 #include "server/signals/salience.hpp"
+#include "server/signals/state_file.hpp"
 
 namespace liminal::app {
 
@@ -20,7 +21,7 @@ namespace liminal::app {
 class SalienceKeeper final : public api::SaliencePort {
  public:
   /// `folder`: the data directory.
-  SalienceKeeper(files::FileSystem& system, Log& log, std::string folder, double time_scale);
+  SalienceKeeper(files::FileSystem& system, Log& log, const std::string& folder, double time_scale);
 
   [[nodiscard]] signals::Salience& signals() { return signals_; }
   [[nodiscard]] const signals::Salience& signals() const { return signals_; }
@@ -55,13 +56,11 @@ class SalienceKeeper final : public api::SaliencePort {
   void hear_again(sqlite::Store& store, std::optional<SteadyTime> since);
   void save(SteadyTime now);
 
-  files::FileSystem& system_;
   Log& log_;
-  const std::string folder_;
+  signals::StateFile file_;
   const double time_scale_;
   signals::Salience signals_;
   std::uint32_t seconds_ = 0;
-  bool left_alone_ = false;  ///< the file: it could not be read
   std::unique_ptr<BlockingThread> disk_ = std::make_unique<BlockingThread>();
   std::unique_ptr<BlockingThread> ranking_ = std::make_unique<BlockingThread>();
 };

@@ -23,7 +23,10 @@ std::size_t turn_end(const novelty::Batch& batch, std::size_t begin) {
 }  // namespace
 
 Anomaly::Anomaly(Options options, files::FileSystem& system, OnAnomaly on_anomaly)
-    : options_(std::move(options)), files_(system), on_anomaly_(std::move(on_anomaly)) {}
+    : options_(std::move(options)),
+      settings_file_(system, options_.folder, kSettingsFile, kSettingsFormat, {kSettingsFormat1}),
+      sources_file_(system, options_.folder, kSourcesFile, kSourcesFormat),
+      on_anomaly_(std::move(on_anomaly)) {}
 
 Anomaly::Kept& Anomaly::touch(const std::string& name) {
   if (const auto found = by_name_.find(name); found != by_name_.end()) {

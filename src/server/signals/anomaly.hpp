@@ -17,6 +17,7 @@
 #include "core/base/result.hpp"
 #include "core/novelty/batch.hpp"
 #include "io/files/file_system.hpp"
+#include "server/signals/state_file.hpp"
 
 namespace liminal::signals {
 
@@ -34,8 +35,12 @@ namespace liminal::signals {
 /// Memory: `Source`'s, and 200 bytes a source and its name. Cost: `Source`'s.
 class Anomaly {
  public:
+  static constexpr std::string_view kSourcesFile = "anomaly.snapshot";
+  static constexpr std::uint64_t kSourcesFormat = 0x6c696d2d616e6f31ULL;
   static constexpr std::string_view kSettingsFile = "anomaly-settings.snapshot";
   static constexpr std::uint64_t kSettingsFormat = 0x6c696d2d73657432ULL;  ///< as it is written
+  /// Read still: it had no `suppress_until`.
+  static constexpr std::uint64_t kSettingsFormat1 = 0x6c696d2d73657431ULL;
 
   struct Options {
     std::size_t series_max = 100'000;
@@ -196,7 +201,7 @@ class Anomaly {
   [[nodiscard]] std::string settings_bytes() const;
 
   const Options options_;
-  files::FileSystem& files_;
+  StateFile settings_file_, sources_file_;
   const OnAnomaly on_anomaly_;
   std::mutex declaring_;  ///< taken before `mutex_`, while the settings are written
   mutable std::mutex mutex_;
@@ -211,7 +216,6 @@ class Anomaly {
   std::vector<novelty::Source::Value> row_;  ///< of `judge`, for its memory
   Counters counters_;
   std::uint64_t learnt_ = 0, saved_ = 0;
-  bool settings_left_alone_ = false, sources_left_alone_ = false;  ///< files that were not readable
   std::uint64_t saved_bytes_ = 0;  ///< of the last snapshot; of the thread that saves
 };
 

@@ -25,12 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using signals::Anomaly;
   files::MemoryFileSystem disk;
   LIMINAL_CHECK(disk.create_folder("data"));
-  LIMINAL_CHECK(signals::write_state(disk,
-                                     "data",
-                                     Anomaly::kSettingsFile,
-                                     Anomaly::kSettingsFormat,
-                                     EventTime{},
-                                     {reinterpret_cast<const char*>(data), size}));
+  LIMINAL_CHECK(signals::StateFile(disk, "data", Anomaly::kSettingsFile, Anomaly::kSettingsFormat)
+                    .write(EventTime{}, {reinterpret_cast<const char*>(data), size}));
   const Anomaly::Options options{.settings_max = 1'000'000, .folder = "data"};
   Anomaly anomaly(options, disk);
   bool readable = true;

@@ -1,20 +1,8 @@
 // What survives a restart: settings when they are acknowledged, sources every few seconds.
-#include <span>
-
 #include "io/files/snapshot.hpp"
 #include "server/signals/anomaly.hpp"
-#include "server/signals/state_file.hpp"
 
 namespace liminal::signals {
-namespace {
-
-constexpr std::string_view kSourcesFile = "anomaly.snapshot";
-/// What lies in the file; another one is not read.
-constexpr std::uint64_t kSourcesFormat = 0x6c696d2d616e6f31ULL;
-/// Read still: it had no `suppress_until`.
-constexpr std::uint64_t kSettingsFormat1 = 0x6c696d2d73657431ULL;
-
-}  // namespace
 
 std::string Anomaly::settings_bytes() const {
   Writer out;
@@ -42,14 +30,12 @@ Result<bool> Anomaly::declare(const std::string& source,
   std::optional<novelty::SeriesSettings> before;
   {
     const std::lock_guard lock(mutex_);
-    if (settings_left_alone_) return failure(ErrorCode::kIo);
     if (const auto found = settings_.find(key); found != settings_.end()) before = found->second;
     if (!before && settings_.size() >= options_.settings_max) return failure(ErrorCode::kTooLarge);
     settings_[key] = settings;
     bytes = settings_bytes();
   }
-  const Result<void> written =
-      write_state(files_, options_.folder, kSettingsFile, kSettingsFormat, {}, bytes);
+  const Result<void> written = settings_file_.write({}, bytes);
   const std::lock_guard lock(mutex_);
   if (!written) {
     if (before) {
@@ -123,26 +109,20 @@ Result<void> Anomaly::take_sources(std::string_view bytes) {
 }
 
 Result<void> Anomaly::load(const OnUnreadable& on_unreadable) {
-  const auto load_one = [&](std::string_view file, const auto& format, const auto& take) {
-    const Result<void> loaded =
-        load_state(files_, options_.folder, file, format, take).map([](EventTime) {});
+  const auto load_one = [&](StateFile& file, std::string_view called, const StateFile::Take& take) {
+    const Result<void> loaded = file.load(take).map([](EventTime) {});
     if (!loaded && loaded.error().code != ErrorCode::kMissing && on_unreadable)
-      on_unreadable(file, loaded.error());
+      on_unreadable(called, loaded.error());
     return loaded;
   };
-  constexpr std::uint64_t kSettingsFormats[] = {kSettingsFormat, kSettingsFormat1};
-  const auto settings = load_one(kSettingsFile,
-                                 std::span(kSettingsFormats),
-                                 [this](std::string_view bytes, std::uint64_t format) {
-                                   return take_settings(bytes, format);
-                                 });
-  const auto sources = load_one(
-      kSourcesFile, kSourcesFormat, [this](std::string_view bytes) { return take_sources(bytes); });
-  {
-    const std::lock_guard lock(mutex_);
-    settings_left_alone_ = !settings && settings.error().code == ErrorCode::kIo;
-    sources_left_alone_ = !sources && sources.error().code == ErrorCode::kIo;
-  }
+  const auto settings =
+      load_one(settings_file_, kSettingsFile, [this](std::string_view bytes, std::uint64_t format) {
+        return take_settings(bytes, format);
+      });
+  const auto sources =
+      load_one(sources_file_, kSourcesFile, [this](std::string_view bytes, std::uint64_t) {
+        return take_sources(bytes);
+      });
   if (!sources && sources.error().code != ErrorCode::kMissing) return sources;
   if (!settings && settings.error().code != ErrorCode::kMissing) return settings;
   return sources;
@@ -155,7 +135,7 @@ Result<std::uint64_t> Anomaly::save(EventTime now) {
   {
     const std::lock_guard lock(mutex_);
     if (learnt_ == saved_) return 0;
-    if (sources_left_alone_) return failure(ErrorCode::kIo);
+    if (sources_file_.left_alone()) return failure(ErrorCode::kIo);
     learnt = learnt_;
     for (auto kept = order_.rbegin(); kept != order_.rend(); ++kept) names.push_back(kept->name);
   }
@@ -179,8 +159,7 @@ Result<std::uint64_t> Anomaly::save(EventTime now) {
   }
   const std::uint64_t bytes = payload.size();
   saved_bytes_ = bytes;
-  const Result<void> written =
-      write_state(files_, options_.folder, kSourcesFile, kSourcesFormat, now, std::move(payload));
+  const Result<void> written = sources_file_.write(now, std::move(payload));
   if (!written) return tl::unexpected(written.error());
   const std::lock_guard lock(mutex_);
   saved_ = learnt;

@@ -298,8 +298,8 @@ TEST_F(AnomalyTest, ReadsSettingsOfTheFormatBefore) {
   out.put(true);
   for (const double number : {0., 1., 2.}) out.put(number);  // a range, and alarms a week
   out.put(true);
-  ASSERT_TRUE(write_state(
-      files, "data", "anomaly-settings.snapshot", 0x6c696d2d73657431ULL, second(0), out.take()));
+  ASSERT_TRUE(StateFile(files, "data", Anomaly::kSettingsFile, Anomaly::kSettingsFormat1)
+                  .write(second(0), out.take()));
   novelty::SeriesSettings told{
       .range = novelty::Range{0, 1}, .alarms_per_week = 2, .counter = true};
   Anomaly anomaly = make();

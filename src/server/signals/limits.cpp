@@ -4,8 +4,6 @@
 #include <tuple>
 #include <utility>
 
-#include "server/signals/state_file.hpp"
-
 namespace liminal::signals {
 
 void Limits::take(Entry& entry, double value, EventTime at) {
@@ -118,7 +116,6 @@ Result<void> Limits::write() {
   Writer out;
   {
     const std::lock_guard lock(mutex_);
-    if (left_alone_) return failure(ErrorCode::kIo);
     out.put_varint(count_);
     for (const auto& [source, metrics] : sources_) {
       for (const auto& [metric, entry] : metrics) {
@@ -133,8 +130,7 @@ Result<void> Limits::write() {
     }
     changed_ = false;
   }
-  const Result<void> written =
-      write_state(files_, options_.folder, kFile, kFormat, EventTime{}, out.take());
+  const Result<void> written = file_.write(EventTime{}, out.take());
   if (!written) {
     const std::lock_guard lock(mutex_);
     changed_ = true;
@@ -143,14 +139,8 @@ Result<void> Limits::write() {
 }
 
 Result<void> Limits::load() {
-  const auto loaded =
-      load_state(files_, options_.folder, kFile, kFormat, [this](std::string_view bytes) {
-        return take(bytes);
-      });
-  if (loaded) return {};
-  const std::lock_guard lock(mutex_);
-  left_alone_ = loaded.error().code == ErrorCode::kIo;
-  return tl::unexpected(loaded.error());
+  return file_.load([this](std::string_view bytes, std::uint64_t) { return take(bytes); })
+      .map([](EventTime) {});
 }
 
 Result<void> Limits::take(std::string_view bytes) {

@@ -14,6 +14,7 @@
 #include "core/novelty/batch.hpp"
 #include "core/stats/trend.hpp"
 #include "io/files/file_system.hpp"
+#include "server/signals/state_file.hpp"
 
 namespace liminal::signals {
 
@@ -40,7 +41,8 @@ class Limits {
     std::optional<stats::Trend::Passage> passage;  ///< none before two hours
   };
 
-  Limits(Options options, files::FileSystem& files) : options_(std::move(options)), files_(files) {}
+  Limits(Options options, files::FileSystem& files)
+      : options_(std::move(options)), file_(files, options_.folder, kFile, kFormat) {}
 
   /// Reads what was saved; kMissing when there was nothing. A file that makes no sense is set aside
   /// (state_file.hpp). After kIo the file is left as it is: `declare` and `save` fail with kIo.
@@ -89,13 +91,12 @@ class Limits {
                                     const Entry& entry);
 
   const Options options_;
-  files::FileSystem& files_;
+  StateFile file_;
   std::mutex writing_;        ///< taken before `mutex_`, while the file is written
   mutable std::mutex mutex_;  // of what follows
   std::map<std::string, Metrics, std::less<>> sources_;
   std::size_t count_ = 0;
   bool changed_ = false;
-  bool left_alone_ = false;  ///< the file: it could not be read
 };
 
 }  // namespace liminal::signals

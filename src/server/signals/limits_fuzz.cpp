@@ -30,12 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   files::MemoryFileSystem disk;
   (void)disk.create_folder("data");
   signals::Limits limits({.limits_max = 50, .folder = "data"}, disk);
-  LIMINAL_CHECK(signals::write_state(disk,
-                                     "data",
-                                     signals::Limits::kFile,
-                                     signals::Limits::kFormat,
-                                     EventTime{},
-                                     {reinterpret_cast<const char*>(data), size}));
+  LIMINAL_CHECK(signals::StateFile(disk, "data", signals::Limits::kFile, signals::Limits::kFormat)
+                    .write(EventTime{}, {reinterpret_cast<const char*>(data), size}));
   const bool loaded = limits.load().has_value();
   const auto lines = limits.lines(kShown, "");
   LIMINAL_CHECK(loaded || lines.empty());

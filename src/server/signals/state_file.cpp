@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "io/files/replace.hpp"
 #include "io/files/snapshot.hpp"
@@ -11,66 +12,49 @@ namespace {
 
 constexpr std::size_t kFileBytesMax = std::size_t{4} << 30;
 
-std::string path_of(const std::string& folder, std::string_view file) {
-  return (std::filesystem::path(folder) / file).string();
+}  // namespace
+
+StateFile::StateFile(files::FileSystem& system,
+                     std::string_view folder,
+                     std::string_view file,
+                     std::uint64_t format,
+                     std::vector<std::uint64_t> before)
+    : system_(system),
+      path_((std::filesystem::path(folder) / file).string()),
+      format_(format),
+      before_(std::move(before)) {}
+
+Result<EventTime> StateFile::load(const Take& take) {
+  Result<EventTime> loaded = read(take);
+  if (loaded || loaded.error().code == ErrorCode::kMissing) return loaded;
+  if (loaded.error().code != ErrorCode::kIo) {
+    const auto aside = files::set_aside(system_, path_);
+    if (aside) return loaded;
+    loaded = failure(ErrorCode::kIo, aside.error().position);
+  }
+  left_alone_ = true;
+  return loaded;
 }
 
-Result<EventTime> read_state(
-    files::FileSystem& system,
-    const std::string& path,
-    std::span<const std::uint64_t> formats,
-    const std::function<Result<void>(std::string_view, std::uint64_t)>& take) {
-  const Result<std::string> bytes = system.read(path, kFileBytesMax);
+Result<EventTime> StateFile::read(const Take& take) const {
+  const Result<std::string> bytes = system_.read(path_, kFileBytesMax);
   if (!bytes) return tl::unexpected(bytes.error());
   const Result<files::Snapshot> snapshot = files::open_snapshot(*bytes);
   if (!snapshot) return tl::unexpected(snapshot.error());
   const std::uint64_t format = snapshot->header.schema_hash;
-  if (std::find(formats.begin(), formats.end(), format) == formats.end())
+  if (format != format_ && std::find(before_.begin(), before_.end(), format) == before_.end())
     return failure(ErrorCode::kUnsupported);
   if (auto taken = take(snapshot->payload, format); !taken) return tl::unexpected(taken.error());
   return EventTime{snapshot->header.engine_time.time_since_epoch()};
 }
 
-}  // namespace
-
-Result<EventTime> load_state(files::FileSystem& system,
-                             const std::string& folder,
-                             std::string_view file,
-                             std::uint64_t format,
-                             const std::function<Result<void>(std::string_view)>& take) {
-  return load_state(
-      system, folder, file, std::span(&format, 1), [&take](std::string_view bytes, std::uint64_t) {
-        return take(bytes);
-      });
-}
-
-Result<EventTime> load_state(
-    files::FileSystem& system,
-    const std::string& folder,
-    std::string_view file,
-    std::span<const std::uint64_t> formats,
-    const std::function<Result<void>(std::string_view, std::uint64_t)>& take) {
-  const std::string path = path_of(folder, file);
-  const Result<EventTime> read = read_state(system, path, formats, take);
-  if (read || read.error().code == ErrorCode::kMissing || read.error().code == ErrorCode::kIo)
-    return read;
-  if (auto aside = files::set_aside(system, path); !aside)
-    return failure(ErrorCode::kIo, aside.error().position);
-  return read;
-}
-
-Result<void> write_state(files::FileSystem& system,
-                         const std::string& folder,
-                         std::string_view file,
-                         std::uint64_t format,
-                         EventTime now,
-                         std::string payload) {
+Result<void> StateFile::write(EventTime now, std::string payload) {
+  if (left_alone_) return failure(ErrorCode::kIo);
   files::SnapshotHeader header;
   header.shard = files::kCommons;
   header.engine_time = SteadyTime{now.time_since_epoch()};
-  header.schema_hash = format;
-  return files::replace_file(
-      system, path_of(folder, file), files::seal_in_place(header, std::move(payload)));
+  header.schema_hash = format_;
+  return files::replace_file(system_, path_, files::seal_in_place(header, std::move(payload)));
 }
 
 }  // namespace liminal::signals
