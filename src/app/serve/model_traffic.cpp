@@ -156,11 +156,11 @@ void ModelKeeper::foretell_from_newest() {
 /// The newest minute, and the one whose truth came.
 void ModelKeeper::observe_minute() {
   const std::string model(learn::kLoadPrediction);
+  if (!learning_->watches(model) && !experiments_.runs(model)) return;
   const auto minutes = registry_->with_records([](registry::Records& records) {
     return records.minutes(static_cast<std::size_t>(training::kLoadHorizonMinutes) + 1);
   });
   if (!minutes || minutes->empty()) return;
-  if (!learning_->watches(model) && !experiments_.runs(model)) return;
   const learn::ModelDefinition& definition = *registry_->definition(model);
   const auto told = training::load_rows(definition, *minutes);
   if (told.table.rows() == 1) {

@@ -151,7 +151,7 @@ class PredictRun {
   }
 
   void read_classes() {
-    const auto parsed = json::parse(training::fact(metadata_, "classes"));
+    const auto parsed = json::parse(models::fact(metadata_, "classes"));
     if (!parsed) return;
     const auto* array = parsed->as<json::Value::Array>();
     if (array == nullptr || array->size() != 2) return;

@@ -8,7 +8,7 @@ namespace liminal::learn {
 namespace {
 
 constexpr double kEtaMax = .3;  ///< larger steps lose more than smaller trees
-/// Rounds shrink a little less than steps grow, and a fit on all rows has a tenth more of them.
+/// Rounds shrink less than steps grow.
 constexpr double kMargin = 1.3;
 constexpr std::uint32_t kDepthMin = 3, kLeavesMin = 4;
 constexpr int kTriesMax = 2;

@@ -1,6 +1,8 @@
 #include "core/models/model.hpp"
 
 #include <array>
+#include <charconv>
+#include <system_error>
 
 #include "core/base/math.hpp"
 
@@ -19,6 +21,29 @@ float expected_path(std::uint64_t rows) {
   }
   return static_cast<float>(2 * harmonic -
                             2 * static_cast<double>(last) / static_cast<double>(rows));
+}
+
+const std::string* find_fact(const Metadata& metadata, std::string_view key) {
+  for (const auto& [name, value] : metadata.facts)
+    if (name == key) return &value;
+  return nullptr;
+}
+
+std::string_view fact(const Metadata& metadata, std::string_view key) {
+  const std::string* const found = find_fact(metadata, key);
+  return found != nullptr ? std::string_view(*found) : std::string_view();
+}
+
+std::optional<double> number_fact(const Metadata& metadata, std::string_view key) {
+  const std::string_view text = fact(metadata, key);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<double> half_width(const Metadata& metadata) {
+  return number_fact(metadata, "half_width.0.9");
 }
 
 std::string_view kind(const Predictor& predictor) {

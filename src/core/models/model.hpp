@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -170,6 +171,15 @@ struct Metadata {
   std::vector<std::pair<std::string, std::string>> facts;
   friend bool operator==(const Metadata&, const Metadata&) = default;
 };
+
+/// The value of a fact; null when there is none.
+[[nodiscard]] const std::string* find_fact(const Metadata& metadata, std::string_view key);
+/// The same, borrowed; empty when there is none.
+[[nodiscard]] std::string_view fact(const Metadata& metadata, std::string_view key);
+/// The same as a number; none when it is not one from end to end.
+[[nodiscard]] std::optional<double> number_fact(const Metadata& metadata, std::string_view key);
+/// Half of the interval around a predicted value that holds the truth in 90 % of cases.
+[[nodiscard]] std::optional<double> half_width(const Metadata& metadata);
 
 struct Model {
   Metadata metadata;

@@ -1,7 +1,6 @@
 #include "server/api/model_answers.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "core/base/hex.hpp"
@@ -79,20 +78,6 @@ void write(const learn::ModelState& state, const learn::ModelVersion& version, j
     out.null();
   }
   out.end_object();
-}
-
-std::string fact(const models::Metadata& metadata, std::string_view key) {
-  for (const auto& [name, value] : metadata.facts)
-    if (name == key) return value;
-  return {};
-}
-
-std::optional<double> number_fact(const models::Metadata& metadata, std::string_view key) {
-  const std::string text = fact(metadata, key);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
 }
 
 void write_explanation(const models::Metadata& metadata,
@@ -356,7 +341,7 @@ void write_prediction(const models::Metadata& metadata,
       break;
     case models::Task::kRegression:
       out.field("prediction", said.score);
-      if (const auto half = number_fact(metadata, "half_width.0.9")) {
+      if (const auto half = models::half_width(metadata)) {
         out.key("interval");
         out.begin_object();
         out.field("coverage", .9);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <utility>
@@ -32,13 +31,7 @@ bool alarm(const Served& served, const models::Prediction& said) {
 /// How far two values may lie apart and still say the same.
 double tolerance(const models::Metadata& champion, double value) {
   constexpr double kPart = .05;
-  for (const auto& [key, text] : champion.facts) {
-    double half = 0;
-    if (key == "half_width.0.9" &&
-        std::from_chars(text.data(), text.data() + text.size(), half).ec == std::errc{})
-      return half;
-  }
-  return kPart * std::abs(value);
+  return models::half_width(champion).value_or(kPart * std::abs(value));
 }
 
 bool has_alarms(models::Task task) {

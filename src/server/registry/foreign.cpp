@@ -41,15 +41,9 @@ tl::unexpected<learn::Refusal> refused(const Failure& failure) {
   return refusal(code_of(failure.kind), failure.text);
 }
 
-const std::string* fact(const models::Metadata& metadata, std::string_view key) {
-  for (const auto& [name, value] : metadata.facts)
-    if (name == key) return &value;
-  return nullptr;
-}
-
 std::vector<float> usual_of(const models::Metadata& metadata) {
   std::vector<float> row;
-  const std::string* const text = fact(metadata, kUsual);
+  const std::string* const text = find_fact(metadata, kUsual);
   if (text == nullptr) return row;
   const auto parsed = json::parse(*text);
   const auto* const list = parsed ? parsed->as<json::Value::Array>() : nullptr;
@@ -146,8 +140,8 @@ std::optional<Place> usual_place(const std::vector<Columns>& outputs, models::Ta
 
 /// The place that the metadata name, or the usual one.
 Asked<Place> place_of(const std::vector<Columns>& outputs, const models::Metadata& metadata) {
-  const std::string* const name = fact(metadata, kOutput);
-  const std::string* const column = fact(metadata, kColumn);
+  const std::string* const name = find_fact(metadata, kOutput);
+  const std::string* const column = find_fact(metadata, kColumn);
   if (name == nullptr && column == nullptr) {
     if (const auto place = usual_place(outputs, metadata.task)) return *place;
     return refusal(ErrorCode::kUnsupported,

@@ -1,26 +1,13 @@
 #include "server/training/foretold.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <string>
 #include <vector>
 
-#include "server/training/model_facts.hpp"
 #include "server/training/rows.hpp"
 
 namespace liminal::training {
-namespace {
-
-std::optional<double> number_fact(const models::Metadata& metadata, std::string_view key) {
-  const std::string text = fact(metadata, key);
-  double number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (read.ec != std::errc{}) return std::nullopt;
-  return number;
-}
-
-}  // namespace
 
 std::optional<learn::UserGroup> group_of(const learn::ModelDefinition& definition,
                                          const models::Scorer& scorer,
@@ -31,10 +18,11 @@ std::optional<learn::UserGroup> group_of(const learn::ModelDefinition& definitio
     return std::nullopt;
   const std::vector<float> row = user_row(definition, features);
   const models::Prediction said = scorer.evaluator()->predict(row);
-  return learn::UserGroup{said.cluster,
-                          fact(scorer.metadata(), "cluster." + std::to_string(said.cluster)),
-                          said.score,
-                          version};
+  return learn::UserGroup{
+      said.cluster,
+      std::string(fact(scorer.metadata(), "cluster." + std::to_string(said.cluster))),
+      said.score,
+      version};
 }
 
 std::optional<learn::LoadForecast> load_after(const learn::ModelDefinition& definition,
@@ -46,7 +34,7 @@ std::optional<learn::LoadForecast> load_after(const learn::ModelDefinition& defi
   if (!scorer.predict(row, {&said, 1})) return std::nullopt;
   learn::LoadForecast forecast;
   forecast.messages_per_second = std::max(said.score, 0.);
-  if (const auto half = number_fact(scorer.metadata(), "half_width.0.9")) {
+  if (const auto half = half_width(scorer.metadata())) {
     forecast.low = std::max(said.score - *half, 0.);
     forecast.high = std::max(said.score + *half, 0.);
   }

@@ -195,7 +195,7 @@ void remember(const HeldOut& held_out, models::Metadata& judged) {
 std::vector<std::uint32_t> unseen_by(const models::Metadata& judged, const learn::Table& table) {
   const bool users = !fact(judged, kUsersFact).empty() && !table.groups.empty();
   const bool values = !fact(judged, kValuesFact).empty();
-  const std::string text = fact(judged, kUntilFact);
+  const std::string_view text = fact(judged, kUntilFact);
   double until = std::numeric_limits<double>::infinity();
   if (!text.empty() && !table.times_s.empty())
     std::from_chars(text.data(), text.data() + text.size(), until);

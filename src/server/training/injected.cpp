@@ -13,6 +13,7 @@
 #include "core/engine/local_engine.hpp"
 #include "core/learn/abuse.hpp"
 #include "core/traffic/schema.hpp"
+#include "server/training/rows.hpp"
 
 namespace liminal::training {
 namespace {
@@ -78,13 +79,7 @@ std::vector<traffic::FeatureRow> rows_of(const learn::AbuseTrace& trace) {
 
 learn::Table injected_rows(const learn::ModelDefinition& definition, std::uint64_t seed) {
   learn::Table table;
-  std::vector<FeatureId> asked;
-  for (const std::string& name : definition.features) {
-    const auto id = traffic::feature_by_name(name);
-    if (!id) continue;
-    asked.push_back(*id);
-    table.features.push_back({name, std::string(traffic::info(*id).unit), {}});
-  }
+  const std::vector<FeatureId> asked = feature_columns(definition, table);
   Random random(seed);
   learn::AbuseTrace trace;
   std::map<std::string, learn::Injection, std::less<>> by_user;

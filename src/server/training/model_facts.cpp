@@ -70,12 +70,6 @@ models::Model model_of(const learn::Table& table,
   return model;
 }
 
-std::string fact(const models::Metadata& metadata, std::string_view key) {
-  for (const auto& [name, value] : metadata.facts)
-    if (name == key) return value;
-  return {};
-}
-
 std::vector<std::string> levels_of(const models::Metadata& metadata, const std::string& feature) {
   std::vector<std::string> levels;
   const auto parsed = json::parse(fact(metadata, std::string(kLevels) + feature));

@@ -36,7 +36,5 @@ void describe(const learn::Table& table, models::Metadata& metadata);
 /// The texts that stand for a category's values 0, 1, …; empty when the feature is a number.
 [[nodiscard]] std::vector<std::string> levels_of(const models::Metadata& metadata,
                                                  const std::string& feature);
-/// The value of a fact; empty when there is none.
-[[nodiscard]] std::string fact(const models::Metadata& metadata, std::string_view key);
 
 }  // namespace liminal::training

@@ -67,17 +67,6 @@ std::vector<FeatureId> features_behind(Signal signal) {
   return {};
 }
 
-std::vector<FeatureId> columns(const learn::ModelDefinition& definition, learn::Table& table) {
-  std::vector<FeatureId> ids;
-  for (const std::string& name : definition.features) {
-    const auto id = traffic::feature_by_name(name);
-    if (!id) continue;  // such a model is trained from files alone
-    ids.push_back(*id);
-    table.features.push_back({name, std::string(traffic::info(*id).unit), {}});
-  }
-  return ids;
-}
-
 /// What alerts say of one row.
 struct Word {
   bool positive = false;
@@ -142,12 +131,24 @@ class Labeller {
 
 }  // namespace
 
+std::vector<FeatureId> feature_columns(const learn::ModelDefinition& definition,
+                                       learn::Table& table) {
+  std::vector<FeatureId> ids;
+  for (const std::string& name : definition.features) {
+    const auto id = traffic::feature_by_name(name);
+    if (!id) continue;  // such a model is trained from files alone
+    ids.push_back(*id);
+    table.features.push_back({name, std::string(traffic::info(*id).unit), {}});
+  }
+  return ids;
+}
+
 Rows labelled_rows(const learn::ModelDefinition& definition,
                    std::span<const traffic::FeatureRow> rows,
                    std::span<const traffic::Alert> alerts) {
   Rows found;
   learn::Table& table = found.table;
-  const auto ids = columns(definition, table);
+  const auto ids = feature_columns(definition, table);
   Labeller labeller(alerts);
   std::size_t left_out = 0, judged = 0;
   for (const traffic::FeatureRow& row : rows) {
@@ -182,7 +183,7 @@ Rows labelled_rows(const learn::ModelDefinition& definition,
 Rows user_rows(const learn::ModelDefinition& definition,
                std::span<const traffic::FeatureRow> rows) {
   Rows found;
-  const auto ids = columns(definition, found.table);
+  const auto ids = feature_columns(definition, found.table);
   struct Sum {
     std::vector<double> values;
     double rows = 0;
@@ -236,7 +237,7 @@ Rows load_rows(const learn::ModelDefinition& definition,
                std::span<const learn::MinuteTotal> minutes) {
   Rows found;
   learn::Table& table = found.table;
-  (void)columns(definition, table);
+  (void)feature_columns(definition, table);
   std::map<std::int64_t, std::uint64_t> messages;
   for (const learn::MinuteTotal& total : minutes) messages[total.minute] = total.messages;
   for (const learn::MinuteTotal& total : minutes) {

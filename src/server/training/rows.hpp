@@ -32,6 +32,11 @@ inline constexpr float kWeakWeight = .3F;
 /// A row may be taken some seconds after the finding that it shows.
 inline constexpr Duration kSpanSlack = std::chrono::seconds{10};
 
+/// Gives an empty table a definition's features of users, and says which they are, in its order;
+/// names that are no features of users are left out.
+std::vector<traffic::FeatureId> feature_columns(const learn::ModelDefinition& definition,
+                                                learn::Table& table);
+
 /// Rows of users' features with labels from alerts. A row within an alert's span of its user is
 /// positive, unless a person called the alert false or expected; all other rows are negative. Rows
 /// of mild alerts on which nobody judged are left out. Where several alerts meet, people beat
