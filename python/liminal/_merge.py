@@ -82,7 +82,8 @@ def _incidents(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, A
 def _audit(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
     """Limits of everybody are set at every owner, and are one line; a cleanup is each owner's own."""
     for one in told[1:]:
-        one["entries"] = [entry for entry in one["entries"] if entry["action"] != "limits.set"]
+        one["entries"] = [entry for entry in one["entries"]
+                          if entry["action"] not in ("limits.set", "limits.reset")]
     return _first("entries", lambda entry, _: entry["time"], 100)(told, query)
 
 

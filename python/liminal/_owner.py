@@ -145,20 +145,8 @@ class UserShards:
         self._accepted, self._losses, self._limits = accepted, losses, limits
         self._keys.update(keys)
 
-    def _own(self, target: str) -> _Answer:
-        """What this owner asks its own service."""
-        headers = [(b"host", b"localhost"), (b"authorization", b"Bearer " + self._settings["token"].encode())]
-        return self._service.handle(
-            "GET", target, headers[: 2 if self._settings["token"] else 1], b"", "127.0.0.1", True)
-
     def save(self) -> None:
         with self._saving:
-            if self._limits is not None:
-                status, _, answer = self._own("/ml/limits?limit=1")
-                if status == 200:
-                    self._limits = json.loads(answer)["policies"]
-                else:
-                    print(f"limits are saved as they were last known: {answer!r}"[:500], flush=True)
             with self._lock:
                 header = {"epoch": self._epochs.number, "accepted": self._accepted,
                           "keys": dict(self._keys), "losses": self._losses.header(),
@@ -205,15 +193,23 @@ class UserShards:
 
     def ask(self, *request: Any) -> _Answer:
         with self._gate.inside():
-            answer = self._service.handle(*request)
             path = request[1].partition("?")[0]
-            if path == "/ml/limits" and answer[0] == 200 and request[0] in ("PUT", "DELETE"):
-                with self._saving:
-                    self._limits = json.loads(answer[2])["policies"] if request[0] == "PUT" else None
-                self.save()
+            if path == "/ml/limits" and request[0] in ("PUT", "DELETE"):
+                return self._set_limits(*request)
+            answer = self._service.handle(*request)
             if path.endswith("/feedback") and (words := _engine.take_words(self._engine)):
                 self._telling.submit(self._spread, words)
             return answer
+
+    def _set_limits(self, *request: Any) -> _Answer:
+        # One after the other, so that what is kept is what was answered last.
+        with self._saving:
+            answer = self._service.handle(*request)
+            if answer[0] == 200:
+                self._limits = json.loads(answer[2])["policies"] if request[0] == "PUT" else None
+        if answer[0] == 200:
+            self.save()
+        return answer
 
     def _spread(self, words: list[tuple[str, str, bool]]) -> None:
         """Tells the other owners what was said of this one's alerts, which need not answer."""

@@ -43,15 +43,11 @@ MODEL_PATHS = ("/ml/models", "/ml/jobs", "/ml/experiments", "/ml/learning", "/v2
 _PREDICTS = re.compile(r"/ml/models/predict|/v2/models/[^/]+(/versions/[^/]+)?/infer")
 
 
-# What a proxy says of whom it speaks for.
-_OF_PROXIES = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
-
-
 def _without_name(headers: list) -> list:
-    """By whatever name and way a trusted caller comes, its own pages may write. Those of other sites may not."""
+    """By whatever name a trusted caller comes, its own pages may write. Those of other sites may not."""
     names = dict(headers)
     own = names.get(b"origin", b"").partition(b"://")[2] == names.get(b"host")
-    dropped = (b"host", *_OF_PROXIES, *((b"origin",) if own else ()))
+    dropped = (b"host", b"origin") if own else (b"host",)
     return [field for field in headers if field[0] not in dropped]
 
 
@@ -87,7 +83,7 @@ class Api:
     ):
         self._engine = feature_extractor if engine is None else engine
         self._options = {"folder": folder, "token": token, "models": "here" if models else "",
-                         "definitions": list(definitions)}
+                         "definitions": list(definitions), "trust_proxy": trusted}
         self._trusted = trusted
         self._service: _engine.Service | None = None
 

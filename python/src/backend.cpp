@@ -272,6 +272,7 @@ void EngineBackend::set_limits(limits::Options options, Done<void> done) {
 }
 
 void EngineBackend::reset_limits(Done<void> done) {
+  engine_->audit("limits.reset", "policies", "");
   engine::Options all = engine_->settings()->options;
   all.limits = engine_->configured_limits();
   engine_->set_options(std::move(all));

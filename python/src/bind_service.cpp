@@ -196,6 +196,7 @@ fits: where the trainer ray has its fits carried out (``liminal._fits``); withou
 onnxruntime: the file of ONNX Runtime, which computes models of others; "" for where it usually is. provider:
 what it computes with, "cpu", "cuda" or "tensorrt"; threads: that compute one call, 1 to 64. required:
 copies raise RuntimeError when that is not to be had; else it is told of when a model needs it.
+trust_proxy: who comes from this machine does so even where a proxy passed the request on.
 
 Thread-safe; the interpreter is free while a request is answered.)")
       .def(
@@ -213,7 +214,8 @@ Thread-safe; the interpreter is free while a request is answered.)")
              std::string library,
              std::string_view provider,
              int threads,
-             bool required) {
+             bool required,
+             bool trust_proxy) {
             const ModelsAt at = models_at(models, folder);
             registry::ForeignOptions foreign = foreign_of(std::move(library), provider, threads);
             new (self) HttpService(std::move(engine),
@@ -226,7 +228,8 @@ Thread-safe; the interpreter is free while a request is answered.)")
                                     std::move(definitions),
                                     fits.is_none() ? nullptr : std::make_shared<RemoteFits>(fits),
                                     std::move(foreign),
-                                    required});
+                                    required,
+                                    trust_proxy});
           },
           "engine"_a,
           nb::kw_only(),
@@ -241,7 +244,8 @@ Thread-safe; the interpreter is free while a request is answered.)")
           "onnxruntime"_a = "",
           "provider"_a = "cpu",
           "threads"_a = 1,
-          "required"_a = false)
+          "required"_a = false,
+          "trust_proxy"_a = false)
       .def("handle",
            &handle,
            "method"_a,

@@ -56,6 +56,7 @@ std::string folder_of(const ServiceOptions& options, const char* part) {
 api::Options api_options(const ServiceOptions& options) {
   api::Options api;
   api.access.token = options.token;
+  api.access.trust_proxy = options.trust_proxy;
   // Who serves this in a program of their own limits requests there.
   api.access.requests_per_second = 0;
   api.version = options.version;

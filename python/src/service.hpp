@@ -35,6 +35,8 @@ struct ServiceOptions {
   std::shared_ptr<RemoteFits> fits;      ///< where the trainer ray has its fits; null: nowhere
   registry::ForeignOptions foreign{};    ///< what computes models of others
   bool foreign_required = false;         ///< copies are not begun without it
+  /// A caller on this machine is believed to be one even where a proxy passed its request on.
+  bool trust_proxy = false;
 };
 
 /// The HTTP API of api/openapi.yaml over an engine in this process: the program's own handlers,

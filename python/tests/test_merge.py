@@ -41,11 +41,12 @@ def test_what_was_set_for_all_is_one_line_of_the_audit_log():
         listed = [{"time": time, "action": action, "subject": subject} for time, action, subject in entries]
         return 200, HEADERS, json.dumps({"entries": listed, "count": len(listed), "limit": 100}).encode()
 
-    answers = [told(("2026-01-01T00:00:03Z", "limits.set", "policies"), ("2026-01-01T00:00:01Z", "drop", "ann")),
-               told(("2026-01-01T00:00:03Z", "limits.set", "policies"), ("2026-01-01T00:00:02Z", "drop", "bob"))]
     merge = _merge.MERGES["GET", "/ml/audit"]
-    merged = json.loads(merge(answers, "/ml/audit")[2])
-    assert [one["subject"] for one in merged["entries"]] == ["policies", "bob", "ann"] and merged["count"] == 3
+    for action in ("limits.reset", "limits.set"):
+        answers = [told(("2026-01-01T00:00:03Z", action, "policies"), ("2026-01-01T00:00:01Z", "drop", "ann")),
+                   told(("2026-01-01T00:00:03Z", action, "policies"), ("2026-01-01T00:00:02Z", "drop", "bob"))]
+        merged = json.loads(merge(answers, "/ml/audit")[2])
+        assert [one["subject"] for one in merged["entries"]] == ["policies", "bob", "ann"] and merged["count"] == 3
     merged = json.loads(merge(answers, "/ml/audit?limit=2")[2])
     assert [one["subject"] for one in merged["entries"]] == ["policies", "bob"]
 

@@ -258,6 +258,8 @@ def check_limits(api):
     assert api.ask("PUT", "/ml/limits", 200, {"policies": other})["policies"] == other
     for _ in range(2):  # there is nothing to take back the second time
         assert api.ask("DELETE", "/ml/limits", 200)["policies"] == limits["policies"]
+    log = api.ask("GET", "/ml/audit?limit=10&subject=policies", 200)["entries"]
+    assert {"limits.set", "limits.reset"} <= {one["action"] for one in log}, log
     assert api.ask("GET", "/ml/limits", 200)["policies"] == limits["policies"]
     api.ask("DELETE", "/ml/limits?x=1", 422)
     wrong = json.loads(json.dumps(limits["policies"]))

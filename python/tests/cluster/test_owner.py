@@ -1,4 +1,5 @@
 """Owners, commons and what they save, in this process: no cluster is there."""
+import concurrent.futures
 import json
 import threading
 import types
@@ -286,14 +287,21 @@ def raising(wrong):
     return one
 
 
-def test_limits_are_kept_as_they_were_when_they_cannot_be_asked_for(owner_of, monkeypatch, capfd):
-    owner = owner_of()
-    wanted = policies(owner)
-    owner._limits = wanted
-    monkeypatch.setattr(owner, "_own", lambda *request: (503, [], b"{}"))
-    owner.save()
-    assert "limits are saved as they were last known" in capfd.readouterr().out
-    assert policies(owner_of()) == wanted
+def test_limits_are_kept_as_the_last_one_set_them(owner_of):
+    """Also where others set them at the same moment."""
+    owner, bodies = owner_of(), []
+    for burst in range(2, 10):
+        wanted = policies(owner)
+        wanted["user"]["messages"]["burst"] = burst
+        bodies.append(json.dumps({"policies": wanted}).encode())
+    for _ in range(5):
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for body in bodies:
+                pool.submit(owner.ask, "PUT", "/ml/limits", LOCAL, body, "127.0.0.1", True)
+                pool.submit(owner.ask, "DELETE", "/ml/limits", LOCAL, b"", "127.0.0.1", True)
+        held = policies(owner)
+        owner = owner_of()
+        assert policies(owner) == held
 
 
 @pytest.mark.parametrize("wrong", [OSError("full"), KeyError("policies"), MemoryError()])

@@ -152,12 +152,14 @@ class FakeBackend : public Backend {
 
   void set_limits(limits::Options options, Done<void> done) override {
     if (failure) return done(tl::unexpected(*failure));
+    audited.push_back({SteadyTime{kNow}, "api", "limits.set", "policies", ""});
     policies = std::move(options);
     done({});
   }
 
   void reset_limits(Done<void> done) override {
     if (failure) return done(tl::unexpected(*failure));
+    audited.push_back({SteadyTime{kNow}, "api", "limits.reset", "policies", ""});
     policies = {};
     done({});
   }
