@@ -13,17 +13,18 @@ namespace {
 using namespace std::chrono_literals;
 using traffic::EventKind;
 
-constexpr std::array<std::string_view, kAbuses> kNames{"flood",
-                                                       "slow_flood",
-                                                       "growing_bot",
-                                                       "metronome",
-                                                       "error_storm",
-                                                       "content_spam",
-                                                       "oversized",
-                                                       "reconnect",
-                                                       "channel_spray",
-                                                       "ring",
-                                                       "takeover"};
+/// As they come in the first hour, but for chance.
+constexpr std::array<Abuse, kAbuses> kKinds{Abuse::kFlood,
+                                            Abuse::kSlowFlood,
+                                            Abuse::kGrowingBot,
+                                            Abuse::kMetronome,
+                                            Abuse::kErrorStorm,
+                                            Abuse::kContentSpam,
+                                            Abuse::kOversized,
+                                            Abuse::kReconnect,
+                                            Abuse::kChannelSpray,
+                                            Abuse::kRing,
+                                            Abuse::kTakeover};
 
 /// How one kind of abuse looks: how long, how often (at its beginning and end), how large.
 struct Recipe {
@@ -43,12 +44,12 @@ constexpr std::array<Recipe, kAbuses> kRecipes{{
     {1min, .2, .2, 1, 3.7, .01, 0},
     {30min, 5.5, 5.5, 1, 3.7, .01, 0},
     {40min, 60, 3, 1, 3.7, .01, 0},
-    {15min, 10, 10, .004, 3.7, .01, 0},
     {8min, 8, 8, 1, 3.7, .8, 0},
     {10min, 8, 8, 1, 4.2, .01, .9},
     {6min, 20, 20, 1, 10.4, .01, 0},
     {4min, 3, 3, .5, 3.7, .01, 0, false, true},
     {4min, 5, 5, 1, 3.7, .01, 0, true},
+    {15min, 10, 10, .004, 3.7, .01, 0},
     {10min, 20, 20, 1, 4.4, .01, .6},
     {10min, 6, 6, 1, 6.2, .25, .2, true, false, true},
 }};
@@ -73,8 +74,6 @@ constexpr std::array<std::string_view, 20> kSyllables{"an", "be", "ca", "do", "e
                                                       "ol", "pe", "ra", "si", "to", "vi"};
 
 }  // namespace
-
-std::string_view name(Abuse abuse) { return kNames[static_cast<std::size_t>(abuse)]; }
 
 SyntheticDay::SyntheticDay(const SyntheticOptions& options)
     : options_(options), random_(options.seed) {
@@ -108,9 +107,8 @@ void SyntheticDay::add_people() {
 void SyntheticDay::add_episodes() {
   if (options_.episode_interval <= Duration::zero()) return;
   Duration at = options_.calm;
-  std::array<std::uint8_t, kAbuses> order{};
   for (std::size_t round = 0; at < options_.length; ++round) {
-    for (std::size_t i = 0; i < kAbuses; ++i) order[i] = static_cast<std::uint8_t>(i);
+    std::array<Abuse, kAbuses> order = kKinds;
     // The first round begins with a flood, because who just started wants to see something, and
     // ends with the take-over, which needs habits to differ from.
     const std::size_t first = round == 0 ? 1 : 0;
@@ -118,7 +116,7 @@ void SyntheticDay::add_episodes() {
     for (std::size_t i = last; i > first; --i)
       std::swap(order[i], order[first + random_.below(i - first + 1)]);
     for (std::size_t i = 0; i < kAbuses && at < options_.length; ++i) {
-      add_episode(Abuse{order[i]}, at);
+      add_episode(order[i], at);
       at += from_seconds(seconds(options_.episode_interval) * random_.uniform(.5, 1.5)) *
             (round == 0 ? 1 : 5);
     }

@@ -11,26 +11,13 @@
 
 #include "core/base/random.hpp"
 #include "core/base/time.hpp"
+#include "core/learn/abuser.hpp"
 #include "core/traffic/event.hpp"
 
 namespace liminal::app {
 
-/// What somebody of the synthetic day does wrong.
-enum class Abuse : std::uint8_t {
-  kFlood,         ///< several messages a second
-  kSlowFlood,     ///< some ten a minute, for long
-  kGrowingBot,    ///< from one a minute to twenty
-  kMetronome,     ///< like a clock
-  kErrorStorm,    ///< most messages fail
-  kContentSpam,   ///< one content again and again
-  kOversized,     ///< tens of kilobytes each
-  kReconnect,     ///< a new connection every few seconds
-  kChannelSpray,  ///< a new channel with every message
-  kRing,          ///< fifteen new users of one address that behave alike
-  kTakeover,      ///< a known user from elsewhere, with other habits
-};
-inline constexpr std::size_t kAbuses = 11;
-[[nodiscard]] std::string_view name(Abuse abuse);
+using learn::Abuse;
+using learn::kAbuses;
 
 /// Who does wrong, and when: the truth that detection is compared with.
 struct Episode {

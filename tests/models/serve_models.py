@@ -132,6 +132,11 @@ def train(server, **more):
     job = server.ask("POST", "/ml/models/train", 202,
                      {"model_name": MODEL, "data_source": "store", **more})["job_id"]
     server.ask("POST", "/ml/models/train", 409, {"model_name": MODEL, "data_source": "store"})
+    return ended(server, job)
+
+
+def ended(server, job):
+    """A job's last view."""
     end = time.monotonic() + PATIENCE_S
     progress = 0
     while time.monotonic() < end:
@@ -393,13 +398,10 @@ def check_load(program, data, random_):
     server = Server(program, data, "--time-scale", "60")
     wish = {"model_name": "load_prediction", "data_source": "file", "file": "load.csv", "fits_max": 8}
     job = server.ask("POST", "/ml/models/train", 202, wish)["job_id"]
-    end = time.monotonic() + 60
-    while (view := server.ask("GET", f"/ml/jobs/{job}"))["state"] in ("queued", "running"):
-        assert time.monotonic() < end, view
-        time.sleep(.1)
+    view = ended(server, job)
     assert view["state"] == "succeeded", view
     server.ask("POST", "/ml/models/load_prediction/load", 200, {"version": 1})
-    said = None
+    said, end = None, time.monotonic() + PATIENCE_S
     while said is None or said["version"] != 1:
         assert time.monotonic() < end, "nothing is foretold"
         said = server.ask("GET", "/ml/status")["model_manager"]["load_prediction"]

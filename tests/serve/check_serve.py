@@ -51,6 +51,13 @@ class Server:
     def status(self):
         return json.loads(self.ask("GET", "/ml/status")[1])
 
+    def reload(self, configuration, event="reload.done"):
+        """Gives what the log says of it, once it does."""
+        before = len(self.logged(event))
+        self.file.write_text(configuration)
+        self.process.send_signal(signal.SIGHUP)
+        return until(event, lambda: self.logged(event)[before:])
+
     def logged(self, event):
         whole = self.log.read_text().split("\n")[:-1]  # the last line may still be written
         return [line for line in map(json.loads, whole) if line["event"] == event]
@@ -74,30 +81,21 @@ def a_second_server_fails(program, server, folder):
 
 
 def a_broken_configuration_is_told_in_the_log(server):
-    server.file.write_text(CONFIGURATION + "[[detect.rules]]\ntype = 'mesage_flood'\n[log]\n")
-    server.process.send_signal(signal.SIGHUP)
-    [broken] = until("reload.failed", lambda: server.logged("reload.failed"))
+    [broken] = server.reload(CONFIGURATION + "[[detect.rules]]\ntype = 'mesage_flood'\n[log]\n", "reload.failed")
     assert broken["level"] == "ERROR" and "liminal.toml" in broken["where"], broken
-    server.file.write_text(CONFIGURATION + "horison = '1 s'\n")
-    server.process.send_signal(signal.SIGHUP)
-    failed = until("the next", lambda: len(server.logged("reload.failed")) > 1
-                   and server.logged("reload.failed"))[1]
+    [failed] = server.reload(CONFIGURATION + "horison = '1 s'\n", "reload.failed")
     assert failed["key"] == "engine.horison", failed
     assert failed["error"] == "is not known; did you mean engine.horizon?", failed
-    server.file.write_text(CONFIGURATION)
-    server.process.send_signal(signal.SIGHUP)
-    until("reload.done", lambda: server.logged("reload.done"))
+    server.reload(CONFIGURATION)
 
 
 def a_reload_that_cannot_read_a_token_changes_nothing(server):
     empty = server.file.parent / "empty"
     empty.write_text("\n")
     for failures, token in ((3, "/nowhere/token"), (4, str(empty))):
-        failed, done = len(server.logged("reload.failed")), len(server.logged("reload.done"))
-        server.file.write_text(CONFIGURATION.replace("[api]", f'[api]\ntoken_file = "{token}"')
-                               .replace("shards = 2", 'shards = 2\nmode = "enforce"'))
-        server.process.send_signal(signal.SIGHUP)
-        problem = until("reload.failed", lambda: server.logged("reload.failed")[failed:])[0]
+        done = len(server.logged("reload.done"))
+        [problem] = server.reload(CONFIGURATION.replace("[api]", f'[api]\ntoken_file = "{token}"')
+                                  .replace("shards = 2", 'shards = 2\nmode = "enforce"'), "reload.failed")
         assert token in problem["error"], problem
         checked = subprocess.run([server.program, "check-config", "--config", str(server.file)],
                                  capture_output=True, text=True, timeout=PATIENCE_S)
@@ -113,18 +111,12 @@ def limits_that_were_put_hold_and_say_so(server):
         assert answer.status == 200, text
         return json.loads(text)["policies"]
 
-    def reload(configuration):
-        done = len(server.logged("reload.done"))
-        server.file.write_text(configuration)
-        server.process.send_signal(signal.SIGHUP)
-        until("reload.done", lambda: len(server.logged("reload.done")) > done)
-
     first = policies()
     put = json.loads(json.dumps(first))
     put["user"]["messages"]["burst"] = 7
     assert policies("PUT", json.dumps({"policies": put})) == put
-    reload(CONFIGURATION.replace("shards = 2", 'shards = 2\nmode = "enforce"')
-           + "[limits]\nallow_users = ['vip']\n[limits.user.messages]\nper_second = 1\nburst = 2\n")
+    server.reload(CONFIGURATION.replace("shards = 2", 'shards = 2\nmode = "enforce"')
+                  + "[limits]\nallow_users = ['vip']\n[limits.user.messages]\nper_second = 1\nburst = 2\n")
     assert policies() == {**put, "mode": "enforce"}, policies()
     assert server.status()["mode"] == "enforce"
     [kept] = server.logged("limits.kept")
@@ -145,7 +137,7 @@ def limits_that_were_put_hold_and_say_so(server):
     assert "guest" not in server.ask("GET", "/ml/audit?limit=1000")[1]
     configured = policies("DELETE")
     assert configured["user"]["messages"] == {"per_second": 1, "burst": 2, "mode": None}, configured
-    reload(CONFIGURATION)
+    server.reload(CONFIGURATION)
     assert policies() == first and len(server.logged("limits.kept")) == 1
 
 

@@ -174,9 +174,7 @@ def who_is_blocked_is_closed_and_not_let_in_again(server):
 
 
 def a_delay_that_the_gateway_does_not_grant_is_a_drop(server):
-    server.file.write_text(ENFORCING % HELD_BACK_S + 'delay_max = "0 s"\n')
-    server.process.send_signal(signal.SIGHUP)
-    until("reload.done", lambda: server.logged("reload.done"))
+    server.reload(ENFORCING % HELD_BACK_S + 'delay_max = "0 s"\n')
     with connected(server, "dropped", "203.0.113.9") as client:
         for i in range(60):
             client.send(frame(TEXT, publish(f"dropped {i}")))

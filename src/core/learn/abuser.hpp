@@ -40,17 +40,17 @@ class EngineEvent {
 };
 
 enum class Abuse : std::uint8_t {
-  kFlood,
-  kSlowFlood,
-  kGrowingBot,
-  kErrorStorm,
-  kContentSpam,
-  kOversized,
-  kReconnect,
-  kChannelSpray,
-  kMetronome,
-  kRing,
-  kTakeover,
+  kFlood,         ///< several messages a second
+  kSlowFlood,     ///< some ten a minute, for long
+  kGrowingBot,    ///< ever more of them
+  kErrorStorm,    ///< most messages fail
+  kContentSpam,   ///< the same contents again and again
+  kOversized,     ///< up to tens of kilobytes each
+  kReconnect,     ///< one connection after another
+  kChannelSpray,  ///< one channel after another
+  kMetronome,     ///< like a clock
+  kRing,          ///< new users of one address that behave alike
+  kTakeover,      ///< a known user from elsewhere, with other habits
 };
 inline constexpr std::size_t kAbuses = 11;
 [[nodiscard]] std::string_view name(Abuse abuse);
