@@ -5,7 +5,7 @@ set(python_folders "^(core/.*|io/(json|http|prometheus|svg|files|csv|onnx|kennin
 foreach(folder
     core/base
     core/stats core/traffic core/wire
-    core/features core/limits core/detect core/novelty core/salience core/forecast core/models
+    core/abuse core/features core/limits core/detect core/novelty core/salience core/forecast core/models
     core/scaling core/learn
     core/engine
     io/csv io/svg io/epoll io/json io/http io/prometheus io/sqlite io/tls io/jwt io/files io/xgboost io/onnx io/onnxruntime io/kenning

@@ -8,10 +8,10 @@
 
 namespace liminal::bench {
 
-using learn::Abuser;
-using learn::kCommonChannels;
-using learn::level;
-using learn::made_up_content;
+using abuse::Abuser;
+using abuse::kCommonChannels;
+using abuse::level;
+using abuse::made_up_content;
 using traffic::EventKind;
 
 bool slow(Abuse abuse) {
@@ -123,7 +123,7 @@ std::vector<Injection> inject_game(Trace& trace, double end, Random& random) {
     Abuser abuser(trace,
                   injection,
                   fmt::format("abuser{}", done.size()),
-                  learn::made_up_address(random),
+                  abuse::made_up_address(random),
                   random);
     abuser.arrive(start);
     const auto play = [&](double from, double to, double per_s, auto&& each) {

@@ -2,15 +2,15 @@
 
 #include <vector>
 
+#include "core/abuse/inject.hpp"
 #include "core/base/random.hpp"
-#include "core/learn/abuse.hpp"
 #include "trace.hpp"
 
 namespace liminal::bench {
 
-using learn::Abuse;
-using learn::Injection;
-using learn::kAbuses;
+using abuse::Abuse;
+using abuse::Injection;
+using abuse::kAbuses;
 
 /// Slow kinds count as found in time within ten minutes, fast ones within ten events or 15 s.
 [[nodiscard]] bool slow(Abuse abuse);

@@ -119,7 +119,7 @@ class Judge {
     if (second != second_) exchange(event.t);
     second_ = second;
     const SteadyTime now = time(event.t);
-    const learn::EngineEvent as_taken(event, {});
+    const abuse::EngineEvent as_taken(event, {});
     const traffic::Event& seen = as_taken.get();
     names_.emplace(seen.user.hash, event.user);
     User& user = users_[event.user];

@@ -30,7 +30,7 @@ void play(const Trace& trace,
   engine.use(std::move(champion), effects);
   for (const TraceEvent& event : trace) {
     effects.clear();
-    engine.feed(learn::EngineEvent(event, kBegin).get(), effects);
+    engine.feed(abuse::EngineEvent(event, kBegin).get(), effects);
     each(event, effects);
   }
 }

@@ -3,13 +3,13 @@
 #include <filesystem>
 #include <optional>
 
-#include "core/learn/abuser.hpp"
+#include "core/abuse/abuser.hpp"
 
 namespace liminal::bench {
 
 /// One line of a trace.
-using TraceEvent = learn::AbuseEvent;
-using Trace = learn::AbuseTrace;
+using TraceEvent = abuse::TraceEvent;
+using Trace = abuse::Trace;
 
 /// Reads a trace of the form that `liminal replay` reads. None when a line makes no sense.
 [[nodiscard]] std::optional<Trace> read_trace(const std::filesystem::path& file);

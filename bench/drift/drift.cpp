@@ -52,7 +52,7 @@ std::vector<Row> rows_of(const bench::Trace& trace, std::uint64_t number) {
   engine::Effects effects;
   for (const bench::TraceEvent& event : trace) {
     effects.clear();
-    engine.feed(learn::EngineEvent(event, kBegin).get(), effects);
+    engine.feed(abuse::EngineEvent(event, kBegin).get(), effects);
     for (const traffic::FeatureRow& row : effects.rows)
       rows.push_back({event.t,
                       hash64(row.user) ^ mix64(number),

@@ -9,15 +9,15 @@
 #include <string_view>
 #include <vector>
 
+#include "core/abuse/abuser.hpp"
 #include "core/base/random.hpp"
 #include "core/base/time.hpp"
-#include "core/learn/abuser.hpp"
 #include "core/traffic/event.hpp"
 
 namespace liminal::app {
 
-using learn::Abuse;
-using learn::kAbuses;
+using abuse::Abuse;
+using abuse::kAbuses;
 
 /// Who does wrong, and when: the truth that detection is compared with.
 struct Episode {

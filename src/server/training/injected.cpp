@@ -8,17 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include "core/abuse/inject.hpp"
 #include "core/base/hash.hpp"
 #include "core/base/time.hpp"
 #include "core/engine/local_engine.hpp"
-#include "core/learn/abuse.hpp"
 #include "core/traffic/schema.hpp"
 #include "server/training/rows.hpp"
 
 namespace liminal::training {
 namespace {
 
-using learn::Abuse;
+using abuse::Abuse;
 using traffic::FeatureId;
 
 constexpr int kAbusersOfAKind = 6;
@@ -62,14 +62,14 @@ bool shows(Abuse abuse, const std::vector<FeatureId>& asked) {
 }
 
 /// The rows that an engine would store of a trace.
-std::vector<traffic::FeatureRow> rows_of(const learn::AbuseTrace& trace) {
+std::vector<traffic::FeatureRow> rows_of(const abuse::Trace& trace) {
   const engine::Options options;
   engine::LocalEngine engine(options);
   engine::Effects effects;
   std::vector<traffic::FeatureRow> rows;
-  for (const learn::AbuseEvent& event : trace) {
+  for (const abuse::TraceEvent& event : trace) {
     effects.clear();
-    engine.feed(learn::EngineEvent(event, kBegin).get(), effects);
+    engine.feed(abuse::EngineEvent(event, kBegin).get(), effects);
     std::move(effects.rows.begin(), effects.rows.end(), std::back_inserter(rows));
   }
   return rows;
@@ -81,13 +81,13 @@ learn::Table injected_rows(const learn::ModelDefinition& definition, std::uint64
   learn::Table table;
   const std::vector<FeatureId> asked = feature_columns(definition, table);
   Random random(seed);
-  learn::AbuseTrace trace;
-  std::map<std::string, learn::Injection, std::less<>> by_user;
-  for (std::size_t kind = 0; kind < learn::kAbuses; ++kind) {
+  abuse::Trace trace;
+  std::map<std::string, abuse::Injection, std::less<>> by_user;
+  for (std::size_t kind = 0; kind < abuse::kAbuses; ++kind) {
     const auto abuse = static_cast<Abuse>(kind);
     for (int i = 0; i < kAbusersOfAKind && shows(abuse, asked); ++i) {
       const auto done =
-          learn::inject(trace, abuse, kEnd_s, random, static_cast<int>(by_user.size()));
+          abuse::inject(trace, abuse, kEnd_s, random, static_cast<int>(by_user.size()));
       if (done) by_user[done->users.front()] = *done;
     }
   }

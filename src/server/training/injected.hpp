@@ -11,7 +11,7 @@ namespace liminal::training {
 /// What a label weighs of abuse that nobody committed: a rule's is `kWeakWeight`, a person's 1.
 inline constexpr float kInjectedWeight = .1F;
 
-/// Rows of abuse that nobody committed (core/learn/abuse.hpp), all positive: six abusers of each
+/// Rows of abuse that nobody committed (core/abuse/inject.hpp), all positive: six abusers of each
 /// kind that shows in the features asked for, from blatant to subtle, played to an engine of the
 /// default settings and sampled as a server samples what it stores, from the tenth event on; at
 /// most eight rows of each, over the time of its abuse. Kinds that show between users alone (rings)

@@ -1,4 +1,4 @@
-#include "core/learn/abuser.hpp"
+#include "core/abuse/abuser.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include "core/base/hash.hpp"
 #include "core/base/math.hpp"
 
-namespace liminal::learn {
+namespace liminal::abuse {
 namespace {
 
 using traffic::EventKind;
@@ -32,7 +32,7 @@ std::uint32_t bytes_of_a_message(Random& random) {
 
 }  // namespace
 
-EngineEvent::EngineEvent(const AbuseEvent& event, Duration begin)
+EngineEvent::EngineEvent(const TraceEvent& event, Duration begin)
     : channel_text_(std::to_string(event.channel)), channel_(channel_text_) {
   event_.user = traffic::Name{event.user};
   event_.address = traffic::Name{event.address};
@@ -59,7 +59,7 @@ std::string made_up_address(Random& random) {
 std::uint64_t made_up_content(Random& random) { return random.bits() >> 16 | 1; }
 
 Abuser::Abuser(
-    AbuseTrace& trace, Injection& injection, std::string user, std::string address, Random& random)
+    Trace& trace, Injection& injection, std::string user, std::string address, Random& random)
     : trace_(trace),
       injection_(injection),
       random_(random),
@@ -74,8 +74,8 @@ void Abuser::arrive(double t) {
   add(t + .5, EventKind::kSubscribe).channel = channel_;
 }
 
-AbuseEvent& Abuser::message(double t) {
-  AbuseEvent& event = add(t, EventKind::kMessage);
+TraceEvent& Abuser::message(double t) {
+  TraceEvent& event = add(t, EventKind::kMessage);
   event.bytes = bytes_of_a_message(random_);
   event.channel = channel_;
   event.content = made_up_content(random_);
@@ -83,8 +83,8 @@ AbuseEvent& Abuser::message(double t) {
   return event;
 }
 
-AbuseEvent& Abuser::add(double t, EventKind kind) {
-  AbuseEvent event;
+TraceEvent& Abuser::add(double t, EventKind kind) {
+  TraceEvent event;
   event.t = t;
   event.user = user_;
   event.address = address_;
@@ -93,7 +93,7 @@ AbuseEvent& Abuser::add(double t, EventKind kind) {
   return trace_.back();
 }
 
-void date(Injection& injection, const AbuseTrace& trace, std::size_t before, double from) {
+void date(Injection& injection, const Trace& trace, std::size_t before, double from) {
   std::vector<double> times, messages;
   for (std::size_t i = before; i < trace.size(); ++i) {
     if (trace[i].t < from) continue;
@@ -109,4 +109,4 @@ void date(Injection& injection, const AbuseTrace& trace, std::size_t before, dou
   injection.tenth_event = counted[std::min<std::size_t>(9, counted.size() - 1)];
 }
 
-}  // namespace liminal::learn
+}  // namespace liminal::abuse

@@ -1,10 +1,10 @@
-#include "core/learn/abuse.hpp"
+#include "core/abuse/inject.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-namespace liminal::learn {
+namespace liminal::abuse {
 namespace {
 
 constexpr double kEnd = 7200;
@@ -14,14 +14,14 @@ TEST(Abuse, EveryKindIsPutWhereItSays) {
     const auto abuse = static_cast<Abuse>(kind);
     if (abuse == Abuse::kTakeover) continue;
     Random random(kind);
-    AbuseTrace trace;
+    Trace trace;
     const auto done = inject(trace, abuse, kEnd, random, 3);
     ASSERT_TRUE(done) << name(abuse);
     EXPECT_EQ(done->abuse, abuse);
     EXPECT_FALSE(done->users.empty());
     EXPECT_LE(done->from, done->tenth_event) << name(abuse);
     EXPECT_LE(done->tenth_event, done->to) << name(abuse);
-    for (const AbuseEvent& event : trace) {
+    for (const TraceEvent& event : trace) {
       EXPECT_NE(std::find(done->users.begin(), done->users.end(), event.user), done->users.end());
       EXPECT_GE(event.t, done->from);
       EXPECT_LE(event.t, done->to);
@@ -30,11 +30,11 @@ TEST(Abuse, EveryKindIsPutWhereItSays) {
 }
 
 TEST(Abuse, SomebodyWithAPastIsTakenOver) {
-  AbuseTrace trace;
+  Trace trace;
   Random random(1);
   EXPECT_FALSE(inject(trace, Abuse::kTakeover, kEnd, random, 0)) << "there is nobody";
   for (int i = 0; i < 60; ++i) {
-    AbuseEvent event;
+    TraceEvent event;
     event.t = 30 * i;
     event.user = "ann";
     event.address = "10.0.0.1";
@@ -49,11 +49,11 @@ TEST(Abuse, SomebodyWithAPastIsTakenOver) {
 TEST(Abuse, TheSameSeedCommitsTheSame) {
   const auto trace_of = [](std::uint64_t seed) {
     Random random(seed);
-    AbuseTrace trace;
+    Trace trace;
     (void)inject(trace, Abuse::kRing, kEnd, random, 0);
     return trace;
   };
-  const AbuseTrace one = trace_of(4), two = trace_of(4), other = trace_of(5);
+  const Trace one = trace_of(4), two = trace_of(4), other = trace_of(5);
   ASSERT_EQ(one.size(), two.size());
   for (std::size_t i = 0; i < one.size(); ++i) {
     EXPECT_EQ(one[i].t, two[i].t);
@@ -70,4 +70,4 @@ TEST(Abuse, LevelsGoInEqualRatios) {
 }
 
 }  // namespace
-}  // namespace liminal::learn
+}  // namespace liminal::abuse

@@ -10,10 +10,10 @@
 #include "core/traffic/event.hpp"
 
 /// Abuse that nobody committed: events of it, to learn from and to be measured by.
-namespace liminal::learn {
+namespace liminal::abuse {
 
 /// One event of made-up or of recorded traffic.
-struct AbuseEvent {
+struct TraceEvent {
   double t = 0;  ///< seconds
   std::string user, address;
   traffic::EventKind kind = traffic::EventKind::kMessage;
@@ -22,13 +22,13 @@ struct AbuseEvent {
   std::uint64_t channel = 0;  ///< 0: none
   std::uint64_t content = 0;  ///< 0: not known
 };
-using AbuseTrace = std::vector<AbuseEvent>;
+using Trace = std::vector<TraceEvent>;
 
 /// An event as an engine takes it, at its `t` after `begin`. Borrows the texts: not to outlive what
 /// it was made of.
 class EngineEvent {
  public:
-  EngineEvent(const AbuseEvent& event, Duration begin);
+  EngineEvent(const TraceEvent& event, Duration begin);
   EngineEvent(const EngineEvent&) = delete;
   EngineEvent& operator=(const EngineEvent&) = delete;
   [[nodiscard]] const traffic::Event& get() const { return event_; }
@@ -77,19 +77,15 @@ inline constexpr std::uint64_t kCommonChannels = 12;
 /// Writes one abuser's events, and its name into the injection. Everything given must outlive it.
 class Abuser {
  public:
-  Abuser(AbuseTrace& trace,
-         Injection& injection,
-         std::string user,
-         std::string address,
-         Random& random);
+  Abuser(Trace& trace, Injection& injection, std::string user, std::string address, Random& random);
 
   void arrive(double t);  ///< connects and subscribes
   /// An ordinary message, to be made unlike one. Valid until the next event.
-  AbuseEvent& message(double t);
-  AbuseEvent& add(double t, traffic::EventKind kind);
+  TraceEvent& message(double t);
+  TraceEvent& add(double t, traffic::EventKind kind);
 
  private:
-  AbuseTrace& trace_;
+  Trace& trace_;
   Injection& injection_;
   Random& random_;
   std::string user_, address_;
@@ -98,6 +94,6 @@ class Abuser {
 
 /// Notes when the abuse began, ended and had its tenth event: `trace` holds it, and no other one,
 /// from the event numbered `before` on. Events before `from` are no abuse yet.
-void date(Injection& injection, const AbuseTrace& trace, std::size_t before, double from = 0);
+void date(Injection& injection, const Trace& trace, std::size_t before, double from = 0);
 
-}  // namespace liminal::learn
+}  // namespace liminal::abuse

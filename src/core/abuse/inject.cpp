@@ -1,4 +1,4 @@
-#include "core/learn/abuse.hpp"
+#include "core/abuse/inject.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 
 #include "core/base/math.hpp"
 
-namespace liminal::learn {
+namespace liminal::abuse {
 namespace {
 
 using traffic::EventKind;
@@ -21,9 +21,9 @@ struct Known {
   double from = 0;  ///< when the abuse may begin
 };
 
-std::optional<Known> pick_known(const AbuseTrace& trace, double begin, double end, Random& random) {
+std::optional<Known> pick_known(const Trace& trace, double begin, double end, Random& random) {
   std::map<std::string, std::vector<double>> pasts;
-  for (const AbuseEvent& event : trace) {
+  for (const TraceEvent& event : trace) {
     if (event.kind != EventKind::kMessage || event.user.starts_with("abuser")) continue;
     pasts[event.user].push_back(event.t);
   }
@@ -40,7 +40,7 @@ std::optional<Known> pick_known(const AbuseTrace& trace, double begin, double en
 }
 
 struct Setting {
-  AbuseTrace& trace;
+  Trace& trace;
   Injection& injection;
   Random& random;
   double subtlety;
@@ -59,7 +59,7 @@ void talk(Abuser& abuser, Random& random, double from, double to, double per_min
     each(abuser.message(t));
 }
 
-void nothing(AbuseEvent&) {}
+void nothing(TraceEvent&) {}
 
 void flood(Setting& s) {
   Abuser abuser = newcomer(s);
@@ -95,7 +95,7 @@ void error_storm(Setting& s) {
        s.start + 1,
        s.start + 60 * 40 / per_minute,
        per_minute,
-       [&](AbuseEvent& event) { event.error = s.random.chance(ratio); });
+       [&](TraceEvent& event) { event.error = s.random.chance(ratio); });
 }
 
 void content_spam(Setting& s) {
@@ -112,7 +112,7 @@ void content_spam(Setting& s) {
        s.start + 1,
        s.start + 60 * 40 / per_minute,
        per_minute,
-       [&](AbuseEvent& event) {
+       [&](TraceEvent& event) {
          std::tie(event.content, event.bytes) = contents[s.random.below(contents.size())];
        });
 }
@@ -126,7 +126,7 @@ void oversized(Setting& s) {
        s.start + 1,
        s.start + 60 * 20 / per_minute,
        per_minute,
-       [&](AbuseEvent& event) {
+       [&](TraceEvent& event) {
          event.bytes = static_cast<std::uint32_t>(bytes * exp(.25 * s.random.normal()));
        });
 }
@@ -175,7 +175,7 @@ void ring(Setting& s) {
     const int messages = 2 + static_cast<int>(s.random.below(5));
     double t = arrival + 2;
     for (int m = 0; m < messages; ++m) {
-      AbuseEvent& event = abuser.message(t);
+      TraceEvent& event = abuser.message(t);
       event.bytes = static_cast<std::uint32_t>(bytes * exp(.2 * s.random.normal()));
       if (s.random.chance(level(.8, .2, s.subtlety))) event.content = text;
       t += 30 * s.random.exponential();
@@ -205,7 +205,7 @@ bool takeover(Setting& s) {
        known->from + 1,
        known->from + 60 * 50 / per_minute,
        per_minute,
-       [&](AbuseEvent& event) {
+       [&](TraceEvent& event) {
          if (changed[1])
            event.bytes = static_cast<std::uint32_t>(bytes * exp(.4 * s.random.normal()));
          if (changed[2]) event.error = s.random.chance(failing);
@@ -256,8 +256,7 @@ bool commit(Setting& s, Abuse abuse) {
 
 }  // namespace
 
-std::optional<Injection> inject(
-    AbuseTrace& trace, Abuse abuse, double end, Random& random, int serial) {
+std::optional<Injection> inject(Trace& trace, Abuse abuse, double end, Random& random, int serial) {
   Injection injection;
   injection.abuse = abuse;
   injection.subtlety = random.uniform();
@@ -272,4 +271,4 @@ std::optional<Injection> inject(
   return injection;
 }
 
-}  // namespace liminal::learn
+}  // namespace liminal::abuse
