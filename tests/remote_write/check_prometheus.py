@@ -148,7 +148,9 @@ def main():
         address = f"127.0.0.1:{free_port()}"
         with open(folder / "prometheus.log", "w") as log, subprocess.Popen(
                 [prometheus_program, f"--config.file={folder}/prometheus.yml",
-                 f"--storage.tsdb.path={folder}/tsdb", f"--web.listen-address={address}"],
+                 f"--storage.tsdb.path={folder}/tsdb", f"--web.listen-address={address}",
+                 # Else it waits a minute for a Liminal that has ended.
+                 "--storage.remote.flush-deadline=1s"],
                 stdout=log, stderr=log) as prometheus:
             try:
                 until("Prometheus", lambda: get(address, "/-/ready") or None)
