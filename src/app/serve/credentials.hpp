@@ -20,6 +20,7 @@ namespace liminal::app {
 
 /// Nothing when it cannot be read.
 [[nodiscard]] std::optional<std::string> read_file(const std::filesystem::path& path);
+
 /// Null when there is nothing to verify users' tokens with.
 [[nodiscard]] tl::expected<std::shared_ptr<const gateway::TokenVerifier>, std::string>
 token_verifier(const Configuration& configuration);
