@@ -113,6 +113,7 @@ _SAMPLE = re.compile(rb"^([^# ][^ {]*(?:\{[^}]*\})?) (\S+)$")
 # What is one for all, or the largest of all.
 _NOT_ADDED = (b"liminal_engine_time", b"liminal_build_info", b"process_start", b"liminal_start_time",
               b"liminal_address_entropy", b"liminal_address_users_max",
+              b"liminal_address_connections_per_minute_max",
               b"liminal_channel_messages_per_minute_max")
 
 

@@ -280,7 +280,7 @@ Returns a Verdict. Raises ValueError that names the argument. About 1 µs.)")
           "lines"_a,
           R"(Counts events as lines of JSON (or one array), in the words of ``POST /ml/events`` and of traces.
 
-Returns ``{"accepted", "rejected": [{"line", "reason"}], "rejected_count"}``: good lines count even if
+They happened elsewhere: nothing of them is refused, what would have been is only a violation. Returns ``{"accepted", "rejected": [{"line", "reason"}], "rejected_count"}``: good lines count even if
 others are bad. Raises ValueError when an array is no JSON as a whole. Other threads run meanwhile.)")
       .def(
           "analyze_user_activity",

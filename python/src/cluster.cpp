@@ -50,6 +50,7 @@ std::string encode_crowd(const features::CrowdSummary& crowd) {
   for (const auto& address : crowd.addresses) {
     out.put_text(address.text);
     out.put(address.users);
+    out.put(address.connections_per_minute);
   }
   crowd.channels.save(out);
   out.put(crowd.channel_minutes);
@@ -69,6 +70,7 @@ Result<features::CrowdSummary> decode_crowd(std::string_view bytes) {
     address.text = in.get_text();
     address.hash = traffic::Name(address.text).hash;
     in.get(address.users);
+    in.get(address.connections_per_minute);
   }
   crowd.channels = stats::SpaceSaving(features::CrowdOptions{}.channels_max);
   crowd.channels.load(in);

@@ -213,7 +213,7 @@ nb::tuple track_columns(Engine& engine,
   return nb::make_tuple(to_array(std::move(decisions)), to_array(std::move(shadows)));
 }
 
-/// Events as `POST /ml/events` takes them: all good lines count.
+/// Events as `POST /ml/events` takes them: all good lines count, and nobody waits for verdicts.
 nb::dict track_ndjson(Engine& engine, std::string_view lines) {
   std::vector<traffic::StoredEvent> events;
   std::vector<std::pair<std::uint64_t, std::string>> rejected;
@@ -226,7 +226,7 @@ nb::dict track_ndjson(Engine& engine, std::string_view lines) {
     const auto read =
         reader.read_all(lines, now, [&](std::uint64_t line, const json::EventResult& result) {
           if (result) {
-            events.emplace_back(*result);
+            events.push_back(traffic::StoredEvent::report_of(*result));
           } else {
             rejected.emplace_back(line, text(result.error()));
           }

@@ -293,6 +293,15 @@ def test_lines_count_though_others_are_bad():
         engine.track_ndjson("[{")
 
 
+def test_of_lines_nothing_is_refused():
+    told, asked = events_engine(mode="enforce"), events_engine(mode="enforce")
+    told.track_ndjson("\n".join(f'{{"user":"eve","kind":"join","t":{START + i / 100}}}' for i in range(15)))
+    for i in range(15):
+        asked.track_user_activity("eve", 0, kind="connect", timestamp=START + i / 100)
+    assert [engine.features("eve")["open_connections"] for engine in (told, asked)] == [15, 10]
+    assert [engine.features("eve")["rate_limit_violations"] for engine in (told, asked)] == [5, 5]
+
+
 def test_the_interpreter_is_free_while_a_batch_is_counted():
     engine = events_engine()
     count = 400_000

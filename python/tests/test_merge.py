@@ -13,6 +13,7 @@ def metrics_of(*texts):
 
 def test_gauges_that_are_no_sums_are_the_largest():
     names = ("liminal_address_entropy", "liminal_address_users_max",
+             "liminal_address_connections_per_minute_max",
              "liminal_channel_messages_per_minute_max")
     for name in names:
         told = [f"# TYPE {name} gauge\n{name} {value}\n" for value in (4.25, 5.5, 3)]

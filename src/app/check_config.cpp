@@ -21,8 +21,9 @@ void add_check_config(CLI::App& parent, Run& chosen) {
     chosen = [options] {
       const auto loaded = load_or_complain(*options);
       if (!loaded) return ExitCode::kUsage;
-      const auto missing = missing_credentials(loaded->configuration);
-      for (const std::string& each : missing) fmt::print(stderr, "liminal: {}\n", each);
+      const Problems missing = missing_credentials(loaded->configuration);
+      for (const Problem& each : missing)
+        fmt::print(stderr, "liminal: {}: {}\n", each.key, each.text);
       if (!missing.empty()) return ExitCode::kUsage;
       fmt::print("the configuration is valid\n");
       return ExitCode::kDone;

@@ -174,6 +174,10 @@ def check_features(api):
     api.ask("POST", "/ml/features/recent", 400, "{")
     crowd = api.ask("GET", "/ml/crowd", 200)
     assert crowd["active_users"] >= 1 and crowd["limit"] == 10
+    crowd = api.ask("GET", "/ml/crowd?limit=1000", 200)
+    assert "10.0.0.1" in [address["ip_address"] for address in crowd["addresses"]]
+    by_address = sum(address["connections_per_minute"] for address in crowd["connecting_addresses"])
+    assert by_address <= crowd["connections_per_minute"] + 1e-6
     assert paths_of(api.ask("GET", "/ml/crowd?limit=1001", 422)) == ["limit"]
     api.ask("DELETE", "/ml/features/cleanup?max_age_hours=1000", 200)
     assert api.ask("DELETE", "/ml/features/cleanup", 200)["max_age_hours"] == 24

@@ -34,6 +34,7 @@ KEPT_OFF = {
     "liminal_grpc_streams": "only where KEDA asks over gRPC",
     "liminal_address_entropy": "for who looks into an attack; alerts say when there is one",
     "liminal_address_users_max": "for who looks into an attack; alerts say when there is one",
+    "liminal_address_connections_per_minute_max": "for who looks into an attack; alerts say when there is one",
     "liminal_channel_messages_per_minute_max": "for who looks into an attack",
     "liminal_data_free_bytes": "the alerting rule on its limit says when it matters",
     "liminal_certificate_expiry_seconds": "the alerting rule says when it matters",

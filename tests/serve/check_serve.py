@@ -105,6 +105,29 @@ def a_reload_that_cannot_read_a_token_changes_nothing(server):
         assert len(server.logged("reload.done")) == done, server.logged("reload.done")
 
 
+def check_config_names_every_file_that_a_start_would_stop_at(program, folder):
+    file, nonsense = folder / "files.toml", folder / "nonsense"
+    nonsense.write_text("nonsense")
+
+    def run(command, certificate, token):
+        file.write_text(CONFIGURATION + f'[scaling]\ngrpc = "127.0.0.1:0"\ngrpc_certificate = "{certificate}"\n'
+                        f'grpc_key = "{nonsense}"\n[[scaling.actors]]\nservice = "hook"\n'
+                        f'url = "http://127.0.0.1:1"\ntoken_file = "{token}"\n')
+        flags = ["--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--data", str(folder / "files")]
+        ended = subprocess.run([program, command, "--config", str(file), *(flags if command == "serve" else [])],
+                               capture_output=True, text=True, timeout=PATIENCE_S)
+        return ended.returncode, ended.stderr
+
+    code, words = run("check-config", "/nowhere/certificate", "/nowhere/token")
+    assert code == 2, words
+    assert 'liminal: scaling.grpc_certificate: "/nowhere/certificate" cannot be read' in words, words
+    assert 'liminal: scaling.actors[0].token_file: "/nowhere/token" cannot be read' in words, words
+    for command, failed in (("check-config", 2), ("serve", 1)):
+        code, words = run(command, nonsense, nonsense)
+        assert code == failed and "liminal: scaling.grpc_certificate: " in words, words
+        assert "token_file" not in words, words
+
+
 def limits_that_were_put_hold_and_say_so(server):
     def policies(method="GET", body=None):
         answer, text = server.ask(method, "/ml/limits", body, Content_Type="application/json")
@@ -178,6 +201,7 @@ def main():
             a_second_server_fails(program, server, folder)
             a_broken_configuration_is_told_in_the_log(server)
             a_reload_that_cannot_read_a_token_changes_nothing(server)
+            check_config_names_every_file_that_a_start_would_stop_at(program, folder)
             limits_that_were_put_hold_and_say_so(server)
             a_strangers_name_is_not_served(server)
             early_answers_carry_an_id_and_packed_bodies_are_refused(server)

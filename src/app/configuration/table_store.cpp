@@ -79,7 +79,8 @@ void add_store_settings(std::vector<Setting>& all) {
                  .high = 3'600});
   all.push_back({.key = "engine.crowd.addresses_max",
                  .slot = [](C& c) -> Slot { return &c.engine.crowd.addresses_max; },
-                 .help = "Addresses of which each shard counts the users, 130 bytes each.",
+                 .help = "Addresses of which each shard counts users and connections, 140 bytes "
+                         "each.",
                  .low = 1,
                  .high = 1 << 20});
   all.push_back({.key = "engine.crowd.channels_max",

@@ -1,10 +1,14 @@
 #include "app/serve/credentials.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <tuple>
 
 #include "app/ciphers.hpp"
+#include "app/options.hpp"
 #include "io/jwt/verifier.hpp"
 #include "server/api/guard.hpp"
 
@@ -25,18 +29,29 @@ class JwtVerifier final : public gateway::TokenVerifier {
   jwt_tokens::Verifier verifier_;
 };
 
+/// A whole file that a key names.
+tl::expected<std::string, std::string> text_in(std::string_view key, const std::string& file) {
+  auto text = read_file(file);
+  if (!text) return Failed(fmt::format("{}: \"{}\" cannot be read", key, file));
+  return std::move(*text);
+}
+
+/// The first line of one.
+tl::expected<std::string, std::string> token_in(std::string_view key, const std::string& file) {
+  auto text = text_in(key, file);
+  if (!text) return text;
+  text->resize(std::min(text->size(), text->find_first_of("\r\n")));
+  if (text->empty() || !api::is_visible_ascii(*text))
+    return Failed(fmt::format("{}: \"{}\" must hold visible ASCII, without blanks", key, file));
+  return text;
+}
+
 }  // namespace
 
 std::optional<std::string> read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return std::nullopt;
   return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-std::optional<std::string> read_token(const std::filesystem::path& path) {
-  const auto text = read_file(path);
-  if (!text) return std::nullopt;
-  return text->substr(0, text->find_first_of("\r\n"));
 }
 
 tl::expected<std::shared_ptr<const gateway::TokenVerifier>, std::string> token_verifier(
@@ -50,9 +65,8 @@ tl::expected<std::shared_ptr<const gateway::TokenVerifier>, std::string> token_v
   options.audience = identity.jwt_audience;
   options.key = identity.jwt_secret;
   if (!identity.jwt_key_file.empty()) {
-    auto key = read_file(identity.jwt_key_file);
-    if (!key)
-      return Failed("identity.jwt_key_file: \"" + identity.jwt_key_file + "\" cannot be read");
+    auto key = text_in("identity.jwt_key_file", identity.jwt_key_file);
+    if (!key) return Failed(key.error());
     options.key = std::move(*key);
   }
   if (const Problems problems = jwt_tokens::validate(options); !problems.empty())
@@ -80,23 +94,59 @@ tl::expected<gateway::Settings::Ciphers, std::string> gateway_ciphers(
 
 tl::expected<std::string, std::string> api_token(const Configuration& configuration) {
   if (configuration.api.token_file.empty()) return configuration.api.token;
-  auto token = read_token(configuration.api.token_file);
-  if (!token)
-    return Failed("api.token_file: \"" + configuration.api.token_file + "\" cannot be read");
-  if (token->empty() || !api::is_visible_ascii(*token))
-    return Failed("api.token_file: \"" + configuration.api.token_file +
-                  "\" must hold visible ASCII, without blanks");
-  return std::move(*token);
+  return token_in("api.token_file", configuration.api.token_file);
 }
 
-std::vector<std::string> missing_credentials(const Configuration& configuration) {
-  std::vector<std::string> missing;
+tl::expected<grpc::Options, std::string> grpc_options(const Configuration& configuration) {
+  const Configuration::Scaling& scaling = configuration.scaling;
+  grpc::Options options;
+  options.address = scaling.grpc;
+  options.streams_max = scaling.grpc_streams_max;
+  if (scaling.grpc.empty()) return options;
+  for (const auto& [key, file, into] :
+       {std::tuple{"scaling.grpc_certificate", &scaling.grpc_certificate, &options.certificate},
+        std::tuple{"scaling.grpc_key", &scaling.grpc_key, &options.key},
+        std::tuple{"scaling.grpc_authorities", &scaling.grpc_authorities, &options.authorities}}) {
+    if (file->empty()) continue;
+    auto text = text_in(key, *file);
+    if (!text) return Failed(text.error());
+    *into = std::move(*text);
+  }
+  // What gRPC would only refuse to listen with.
+  if (scaling.grpc_certificate.empty()) return options;
+  if (auto pair = Ciphers::server(scaling.grpc_certificate, scaling.grpc_key); !pair)
+    return Failed("scaling.grpc_certificate: " + pair.error());
+  return options;
+}
+
+tl::expected<actor::Options, std::string> actors_with_tokens(const Configuration& configuration) {
+  actor::Options options = actor_options(configuration);
+  for (std::size_t i = 0; i < options.targets.size(); ++i) {
+    const std::string& file = configuration.scaling.actors[i].token_file;
+    if (file.empty()) continue;
+    auto token = token_in(fmt::format("scaling.actors[{}].token_file", i), file);
+    if (!token) return Failed(token.error());
+    options.targets[i].token = std::move(*token);
+  }
+  return options;
+}
+
+Problem as_problem(const std::string& error) {
+  const std::size_t key = error.find(": ");
+  if (key == std::string::npos) return {"", error};
+  return {error.substr(0, key), error.substr(key + 2)};
+}
+
+Problems missing_credentials(const Configuration& configuration) {
+  Problems missing;
   const auto take = [&missing](const auto& had) {
-    if (!had) missing.push_back(had.error());
+    if (!had) missing.push_back(as_problem(had.error()));
   };
   take(token_verifier(configuration));
   take(gateway_ciphers(configuration));
   take(api_token(configuration));
+  take(grpc_options(configuration));
+  take(actors_with_tokens(configuration));
   return missing;
 }
 

@@ -119,50 +119,35 @@ tl::expected<std::unique_ptr<ScalingKeeper>, std::string> ScalingKeeper::open(
   for (const Configuration::ScalingActor& one : configuration.scaling.actors)
     options.kept.push_back(one.target.service);
   std::unique_ptr<ScalingKeeper> keeper(new ScalingKeeper(options, parts));
-  if (auto asked = keeper->listen(configuration.scaling); !asked) return Failed(asked.error());
+  if (auto asked = keeper->listen(configuration); !asked) return Failed(asked.error());
   if (auto told = keeper->make_actor(configuration); !told) return Failed(told.error());
   return keeper;
 }
 
-tl::expected<void, std::string> ScalingKeeper::listen(const Configuration::Scaling& configured) {
-  if (configured.grpc.empty()) return {};
-  grpc::Options options;
-  options.address = configured.grpc;
-  options.streams_max = configured.grpc_streams_max;
-  for (const auto& [file, into] : {std::pair{&configured.grpc_certificate, &options.certificate},
-                                   std::pair{&configured.grpc_key, &options.key},
-                                   std::pair{&configured.grpc_authorities, &options.authorities}}) {
-    if (file->empty()) continue;
-    auto text = read_file(*file);
-    if (!text) return Failed("scaling.grpc: \"" + *file + "\" cannot be read");
-    *into = std::move(*text);
-  }
-  auto started = grpc::Server::start(options, advised_by(scaling_, parts_.clock));
+tl::expected<void, std::string> ScalingKeeper::listen(const Configuration& configuration) {
+  const std::string& address = configuration.scaling.grpc;
+  if (address.empty()) return {};
+  const auto options = grpc_options(configuration);
+  if (!options) return Failed(options.error());
+  auto started = grpc::Server::start(*options, advised_by(scaling_, parts_.clock));
   if (!started)
-    return Failed("scaling.grpc: " + configured.grpc + " cannot be listened on, or a certificate " +
-                  "is none");
+    return Failed("scaling.grpc: " + address +
+                  " cannot be listened on, or the authorities are none");
   grpc_ = std::move(*started);
-  const std::string host = configured.grpc.substr(0, configured.grpc.rfind(':'));
+  const std::string host = address.substr(0, address.rfind(':'));
   grpc_address_ = fmt::format("{}:{}", host, grpc_->port());
   return {};
 }
 
 tl::expected<void, std::string> ScalingKeeper::make_actor(const Configuration& configuration) {
-  actor::Options options = actor_options(configuration);
-  if (options.targets.empty()) return {};
-  for (std::size_t i = 0; i < options.targets.size(); ++i) {
-    const std::string& file = configuration.scaling.actors[i].token_file;
-    if (file.empty()) continue;
-    auto token = read_token(file);
-    if (!token)
-      return Failed(fmt::format("scaling.actors[{}].token_file: \"{}\" cannot be read", i, file));
-    options.targets[i].token = std::move(*token);
-  }
-  if (const Problems problems = actor::validate(options, "scaling.actors"); !problems.empty())
+  auto options = actors_with_tokens(configuration);
+  if (!options) return Failed(options.error());
+  if (options->targets.empty()) return {};
+  if (const Problems problems = actor::validate(*options, "scaling.actors"); !problems.empty())
     return Failed(problems.front().key + ": " + problems.front().text);
-  warn_of_clear_tokens(options);
+  warn_of_clear_tokens(*options);
   actor_ = std::make_unique<actor::Actor>(
-      std::move(options),
+      std::move(*options),
       [this](const std::string& service) {
         return scaling_.advice(service, EventTime{parts_.clock.now().time_since_epoch()});
       },

@@ -85,7 +85,7 @@ class ScalingKeeper {
 
  private:
   ScalingKeeper(const signals::ScalingOptions& options, const Parts& parts);
-  [[nodiscard]] tl::expected<void, std::string> listen(const Configuration::Scaling& configured);
+  [[nodiscard]] tl::expected<void, std::string> listen(const Configuration& configuration);
   [[nodiscard]] tl::expected<void, std::string> make_actor(const Configuration& configuration);
   void warn_of_clear_tokens(const actor::Options& options) const;
 

@@ -438,14 +438,16 @@ void Server::housekeep() {
 void Server::reload(const Configuration& configuration) {
   static LogSite site;
   // Whatever can fail comes first, so that a reload is whole or not at all.
+  Problems problems = missing_credentials(configuration);
   const auto settings = gateway_settings(configuration);
   auto token = api_token(configuration);
-  if (!settings || !token) {
+  if (problems.empty() && !settings) problems.push_back(as_problem(settings.error()));
+  if (problems.empty() && !token) problems.push_back(as_problem(token.error()));
+  if (!problems.empty()) {
     reload_failed();
-    log_.write(LogLevel::kError,
-               site,
-               "reload.failed",
-               {{"error", settings ? token.error() : settings.error()}});
+    for (const Problem& each : problems)
+      log_.write(
+          LogLevel::kError, site, "reload.failed", {{"key", each.key}, {"error", each.text}});
     return;
   }
   use_gateway_settings(*settings, configuration);

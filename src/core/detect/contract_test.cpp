@@ -20,12 +20,17 @@ using testing::Scene;
 /// Anything that a user may do, sane or not.
 void wild(Scene& scene, double& t, int events) {
   for (int i = 0; i < events; ++i) {
-    switch (scene.random.below(8)) {
+    switch (scene.random.below(9)) {
       case 0:
         scene.connect(t);
         break;
       case 1:
         scene.subscribe(t, "room" + std::to_string(scene.random.below(100)));
+        break;
+      case 2:
+        scene.continue_message(t,
+                               static_cast<std::uint32_t>(scene.random.below(100'000)),
+                               static_cast<std::uint32_t>(scene.random.bits()));
         break;
       default:
         scene.send(

@@ -10,15 +10,19 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;
 
+/// From .7 of the alarm line on a message counts less, at the line nothing.
+float trust(float suspicion) {
+  constexpr float kTrusted = .7F;
+  return std::clamp((1 - suspicion) / (1 - kTrusted), 0.F, 1.F);
+}
+
 }  // namespace
 
 void UserStatistics::note_habits(const traffic::Event& event,
                                  const Message& message,
                                  float suspicion) {
-  // From .7 of the alarm line on a message counts less, at the line nothing.
-  constexpr float kTrusted = .7F;
   if (suspicion >= 1) reference_.distrust();
-  const float weight = std::clamp((1 - suspicion) / (1 - kTrusted), 0.F, 1.F);
+  const float weight = trust(suspicion);
   Habits& now = reference_.open();
   now.weight += weight;
   for (std::size_t i = 0; i < kWindows; ++i) now.counts[i] += weight * (counts_[i] - 1);
@@ -28,6 +32,45 @@ void UserStatistics::note_habits(const traffic::Event& event,
   if (event.error) now.errors += weight;
   if (message.repeated && !message.brief) now.repeats += weight;
   for (const traffic::Name& channel : event.channels) now.channels.add(channel.hash);
+}
+
+void UserStatistics::correct_size(double counted,
+                                  double whole,
+                                  float suspicion,
+                                  const Population& population,
+                                  Contribution& learnt) {
+  if (suspicion >= 1) reference_.distrust();
+  const auto weight = static_cast<double>(trust(suspicion));
+  Habits& now = reference_.open();
+  now.log_bytes += static_cast<float>(weight * (whole - counted));
+  now.log_bytes_squared += static_cast<float>(weight * (whole * whole - counted * counted));
+  // What was contributed may have been learnt by now. Where the beginning was a sample the whole is
+  // one, too: a population that sends in pieces has both sizes.
+  const Stamp began = stamp(last_message_);
+  const bool was_sample =
+      std::any_of(contributed_at_.begin(), contributed_at_.end(), [began](Stamp at) {
+        return at.until(began) == 0 && began.until(at) == 0;
+      });
+  if (was_sample) contribute_size(whole, suspicion, population, learnt);
+}
+
+void UserStatistics::contribute_size(double log_bytes,
+                                     float suspicion,
+                                     const Population& population,
+                                     Contribution& learnt) const {
+  const Habits& usual = reference_.settled();
+  if (suspicion < 1) {
+    const double step = std::clamp(log_bytes * 5, 0., static_cast<double>(kSizeSteps - 1));
+    learnt.sizes[static_cast<std::size_t>(step)] += 1;
+  }
+  const double spread = 3 * sqrt(population.log_bytes_variance());
+  const double deviation = std::clamp(log_bytes - population.log_bytes_mean(), -spread, spread);
+  learnt.log_bytes.add(population.log_bytes_mean() + deviation, deviation);
+  if (usual.weight >= 10) {
+    const double within = 3 * sqrt(population.log_bytes_variance_within());
+    const auto own_mean = static_cast<double>(usual.log_bytes / usual.weight);
+    learnt.log_bytes_within.add(0, std::clamp(log_bytes - own_mean, -within, within));
+  }
 }
 
 void UserStatistics::contribute(const traffic::Event& event,
@@ -102,19 +145,7 @@ void UserStatistics::contribute_ordinary(const traffic::Event& event,
   }
   if (!any) return;
 
-  if (judgement.suspicion < 1) {
-    const double step = std::clamp(message.log_bytes * 5, 0., static_cast<double>(kSizeSteps - 1));
-    learnt.sizes[static_cast<std::size_t>(step)] += 1;
-  }
-  const double spread = 3 * sqrt(population.log_bytes_variance());
-  const double deviation =
-      std::clamp(message.log_bytes - population.log_bytes_mean(), -spread, spread);
-  learnt.log_bytes.add(population.log_bytes_mean() + deviation, deviation);
-  if (usual.weight >= 10) {
-    const double within = 3 * sqrt(population.log_bytes_variance_within());
-    const auto own_mean = static_cast<double>(usual.log_bytes / usual.weight);
-    learnt.log_bytes_within.add(0, std::clamp(message.log_bytes - own_mean, -within, within));
-  }
+  contribute_size(message.log_bytes, judgement.suspicion, population, learnt);
   if (judgement.suspicion < .7F) {
     learnt.errors.add(event.error ? 1 : 0, 0);
     if (message.content != 0)

@@ -10,6 +10,13 @@ namespace {
 using traffic::EventKind;
 using traffic::FeatureId;
 
+/// The rest of a message has passed: a rule that drops waits for one that it can drop, instead of
+/// spending its cool-down.
+bool speaks_of(EventKind kind, const RuleOptions& rule) {
+  const bool in_vain = kind == EventKind::kContinued && rule.action == traffic::Action::kDrop;
+  return can_move(kind, rule.feature) && !in_vain;
+}
+
 std::uint32_t second_of(SteadyTime now) {
   const Duration::rep s = nanoseconds(now) / 1'000'000'000;
   return static_cast<std::uint32_t>(std::clamp<Duration::rep>(s, 0, 0xfffffffe)) + 1;
@@ -43,10 +50,9 @@ bool can_move(EventKind kind, FeatureId feature) {
 
 Rules::Rules(const Options& options) : options_(&options) {
   static_assert(kRulesMax <= 32);
-  for (std::size_t kind = 0; kind < traffic::kEventKinds; ++kind) {
+  for (std::uint8_t kind = 0; kind < traffic::kEventKinds; ++kind) {
     for (std::size_t i = 0; i < options.rules.size(); ++i) {
-      if (can_move(EventKind{static_cast<std::uint8_t>(kind)}, options.rules[i].feature))
-        movable_[kind] |= std::uint32_t{1} << i;
+      if (speaks_of(EventKind{kind}, options.rules[i])) movable_[kind] |= std::uint32_t{1} << i;
     }
   }
 }

@@ -30,7 +30,7 @@ class RuleState {
 
 /// The configured rules: fixed lines that features must not cross, which speak at once, need no
 /// learning and are as blunt as that. A rule that spoke about a user is silent about the same user
-/// for its cool-down.
+/// for its cool-down; one that drops speaks of no message that has passed.
 ///
 /// Cost: reads the features of the rules that the event's kind can move, usually one or two.
 class Rules {

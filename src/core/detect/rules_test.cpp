@@ -82,6 +82,18 @@ TEST_F(RulesTest, LookOnlyWhenTheEventCanMoveTheirFeature) {
   EXPECT_EQ(look(0, EventKind::kConnect).size(), 1u);
 }
 
+TEST_F(RulesTest, WhatDropsWaitsForWhatCanBeDropped) {
+  options.rules = {{.type = FindingType::kOversizedMessages,
+                    .feature = FeatureId::kAvgMessageSize,
+                    .threshold = 1000,
+                    .action = traffic::Action::kDrop}};
+  features[FeatureId::kAvgMessageSize] = 5000;
+  EXPECT_TRUE(look(0, EventKind::kContinued).empty()) << "it has passed";
+  EXPECT_EQ(look(1).size(), 1u) << "and has spent no cool-down";
+  options.rules[0].action = traffic::Action::kClose;
+  EXPECT_EQ(look(1000, EventKind::kContinued).size(), 1u);
+}
+
 TEST_F(RulesTest, ABelowRuleSpeaksBelow) {
   options.rules = {{.type = FindingType::kBehaviorDeviation,
                     .feature = FeatureId::kBurstiness,

@@ -23,6 +23,11 @@ float bernoulli(float sum, bool hit, double good, double bad) {
   return static_cast<float>(std::clamp(static_cast<double>(sum) + step, 0., kCusumMax));
 }
 
+/// What a size must exceed for its sums to grow.
+constexpr double kSizeDrift = 3.2, kOwnSizeDrift = .7;
+
+double log_size(std::uint32_t bytes) { return log(std::max(1., static_cast<double>(bytes))); }
+
 float clamped(double sum) { return static_cast<float>(std::clamp(sum, 0., kLongCusumMax)); }
 
 }  // namespace
@@ -38,6 +43,8 @@ float UserStatistics::step(const Event& event,
   reference_.advance(at);
   if (event.kind == EventKind::kMessage)
     return learn_message(event, now, options, population, learnt, out);
+  if (event.kind == EventKind::kContinued && sent_)
+    return learn_rest(event, now, options, population, learnt, out);
   Judgement judgement;
   if (event.kind == EventKind::kFailed && sent_) {
     learn_failure(at, population, learnt);
@@ -116,7 +123,7 @@ float UserStatistics::learn_message(const Event& event,
   Message message;
   message.first = !sent_;
   message.pause_s = sent_ ? std::max(0., seconds(now - last_message_)) : 0;
-  message.log_bytes = log(std::max(1., static_cast<double>(event.bytes)));
+  message.log_bytes = log_size(event.bytes);
 
   const bool new_hour = hour_of_day(now) != hour_of_day(last_message_) || message.first;
   const bool new_channel = count_new_channels(event, at);
@@ -127,7 +134,7 @@ float UserStatistics::learn_message(const Event& event,
   accumulate_rate(1, message.pause_s, expected);
   accumulate_errors(event.error, at, population);
   accumulate_repeats(event, message, population);
-  accumulate_sizes(message, population);
+  accumulate_sizes(surprise_of(message.log_bytes, population));
   accumulate_channels(event);
 
   Judgement judgement;
@@ -144,6 +151,28 @@ float UserStatistics::learn_message(const Event& event,
   contribute(event, at, message, judgement, population, learnt);
   sent_ = true;
   last_message_ = std::max(last_message_, now);
+  return judgement.highest();
+}
+
+float UserStatistics::learn_rest(const Event& event,
+                                 SteadyTime now,
+                                 const Options& options,
+                                 const Population& population,
+                                 Contribution& learnt,
+                                 Findings& out) {
+  const double counted = log_size(event.counted), whole = log_size(event.bytes);
+  take_back_sizes(surprise_of(counted, population));
+  accumulate_sizes(surprise_of(whole, population));
+  Judgement judgement;
+  judgement.expected = expect(population);
+  judge_message(judgement, stamp(now), options, population);
+  // Of everything else the message was judged when it began.
+  std::array<float, traffic::kDetectors> of_sizes{};
+  for (const Detector detector : {Detector::kSizeUp, Detector::kTakeover})
+    of_sizes[static_cast<std::size_t>(detector)] = judgement[detector];
+  judgement.scores = of_sizes;
+  report(judgement, options, population, whole, out);
+  correct_size(counted, whole, judgement.suspicion, population, learnt);
   return judgement.highest();
 }
 
@@ -239,8 +268,9 @@ void UserStatistics::accumulate_repeats(const Event& event,
     repeat_cusum_ = bernoulli(repeat_cusum_, message.repeated, good, kBad);
 }
 
-void UserStatistics::accumulate_sizes(Message& message, const Population& population) {
-  constexpr double kDrift = 3.2, kOwnDrift = .7, kSurpriseMax = 10;
+UserStatistics::SizeSurprise UserStatistics::surprise_of(double log_bytes,
+                                                         const Population& population) const {
+  constexpr double kSurpriseMax = 10;
   const Habits& usual = reference_.settled();
   const auto own = static_cast<double>(usual.weight);
   const auto sum = static_cast<double>(usual.log_bytes);
@@ -250,12 +280,26 @@ void UserStatistics::accumulate_sizes(Message& message, const Population& popula
   // People differ: about their own mean sizes vary less than about the population's.
   const double prior = population.log_bytes_variance() * (own > 8 ? .75 : 1);
   const double variance = (12 * prior + std::max(0., about_mean)) / (12 + own);
-  const double z = (message.log_bytes - mean) / std::max(.3, sqrt(variance));
+  const double z = (log_bytes - mean) / std::max(.3, sqrt(variance));
   const double surprising =
-      std::min({normal_surprise(z), kSurpriseMax, population.size_surprise(message.log_bytes)});
-  size_up_ = clamped(static_cast<double>(size_up_) + surprising - kDrift);
-  smaller_ = clamped(static_cast<double>(smaller_) - std::max(z, -3.) - kOwnDrift);
-  larger_ = clamped(static_cast<double>(larger_) + std::min(z, 3.) - kOwnDrift);
+      std::min({normal_surprise(z), kSurpriseMax, population.size_surprise(log_bytes)});
+  return {surprising, z};
+}
+
+void UserStatistics::accumulate_sizes(const SizeSurprise& size) {
+  size_up_ = clamped(static_cast<double>(size_up_) + size.surprising - kSizeDrift);
+  smaller_ = clamped(static_cast<double>(smaller_) - std::max(size.z, -3.) - kOwnSizeDrift);
+  larger_ = clamped(static_cast<double>(larger_) + std::min(size.z, 3.) - kOwnSizeDrift);
+}
+
+/// A sum at zero did not go down by a whole step: there is nothing to take back.
+void UserStatistics::take_back_sizes(const SizeSurprise& size) {
+  const auto take_back = [](float& sum, double step) {
+    if (sum > 0) sum = clamped(static_cast<double>(sum) - step);
+  };
+  take_back(size_up_, size.surprising - kSizeDrift);
+  take_back(smaller_, -std::max(size.z, -3.) - kOwnSizeDrift);
+  take_back(larger_, std::min(size.z, 3.) - kOwnSizeDrift);
 }
 
 void UserStatistics::accumulate_gaps(double pause_s, const Population& population) {

@@ -131,7 +131,20 @@ class UserStatistics {
   void accumulate_repeats(const traffic::Event& event,
                           Message& message,
                           const Population& population);
-  void accumulate_sizes(Message& message, const Population& population);
+  struct SizeSurprise {
+    double surprising;  ///< to user and population, nat
+    double z;           ///< from the user's mean, deviations
+  };
+  [[nodiscard]] SizeSurprise surprise_of(double log_bytes, const Population& population) const;
+  void accumulate_sizes(const SizeSurprise& size);
+  void take_back_sizes(const SizeSurprise& size);
+  /// The rest of a message came: its size is judged as if it had been known when it began.
+  float learn_rest(const traffic::Event& event,
+                   SteadyTime now,
+                   const Options& options,
+                   const Population& population,
+                   Contribution& learnt,
+                   Findings& out);
   void accumulate_gaps(double pause_s, const Population& population);
   void accumulate_channels(const traffic::Event& event);
   bool count_new_channels(const traffic::Event& event, Stamp now);
@@ -140,6 +153,16 @@ class UserStatistics {
 
   // learning.cpp: what the user's reference and the population learn.
   void note_habits(const traffic::Event& event, const Message& message, float suspicion);
+  /// A size that was learnt as `counted` is `whole`, both as logarithms.
+  void correct_size(double counted,
+                    double whole,
+                    float suspicion,
+                    const Population& population,
+                    Contribution& learnt);
+  void contribute_size(double log_bytes,
+                       float suspicion,
+                       const Population& population,
+                       Contribution& learnt) const;
   void contribute(const traffic::Event& event,
                   Stamp now,
                   const Message& message,

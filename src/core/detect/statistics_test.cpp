@@ -101,6 +101,41 @@ TEST(UserStatistics, FindsLargeMessages) {
   EXPECT_TRUE(scene.found(FindingType::kSizeChange));
 }
 
+TEST(UserStatistics, AMessageInPiecesIsJudgedByItsWholeSize) {
+  Scene pieces, wholes;
+  double t = pieces.talk(0, 40);
+  wholes.talk(0, 40);
+  for (int i = 0; i < 6; ++i) {
+    wholes.send({.t = t += 30, .bytes = 6000});
+    pieces.send({.t = t, .bytes = 60});
+    pieces.continue_message(t + .2, 60, 6000);
+    ASSERT_EQ(pieces.found(FindingType::kSizeChange), wholes.found(FindingType::kSizeChange)) << i;
+  }
+  const traffic::Finding* found = pieces.first(FindingType::kSizeChange);
+  ASSERT_NE(found, nullptr);
+  EXPECT_NEAR(found->score, wholes.first(FindingType::kSizeChange)->score, 1e-3);
+  EXPECT_NEAR(found->evidence[1].observed, 6000, 1);
+}
+
+TEST(UserStatistics, AMessageInPiecesIsLearntOnceAndWithItsWholeSize) {
+  Scene pieces, wholes;
+  double t = 0;
+  for (int i = 0; i < 120; ++i) {
+    const auto bytes = static_cast<std::uint32_t>(60 + wholes.random.below(120));
+    wholes.send({.t = t += 25 + 30 * wholes.random.exponential(), .bytes = bytes});
+    pieces.send({.t = t, .bytes = bytes / 4});
+    pieces.continue_message(t + .3, bytes / 4, bytes);
+  }
+  EXPECT_EQ(pieces.learnt.messages, 120);
+  EXPECT_EQ(pieces.user.reference_weight(), wholes.user.reference_weight());
+  EXPECT_TRUE(pieces.all.empty());
+  for (int i = 0; i < 2; ++i) {
+    const float score = wholes.send({.t = t += 40, .bytes = 2000});
+    pieces.send({.t = t, .bytes = 100});
+    EXPECT_NEAR(pieces.continue_message(t + .3, 100, 2000), score, .05F * score) << i;
+  }
+}
+
 TEST(UserStatistics, TellsAReconnectStormFromABrokenClient) {
   Scene storm, loop, ordinary;
   for (int i = 0; i < 20; ++i) storm.connect(4. * i);

@@ -34,6 +34,15 @@ class Scene {
 
   float send(const Line& line) { return apply(message(line), line.t); }
 
+  /// The rest of the last message, of which only some was counted.
+  float continue_message(double t, std::uint32_t counted, std::uint32_t bytes) {
+    traffic::Event event = who("10.0.0.1");
+    event.kind = traffic::EventKind::kContinued;
+    event.counted = counted;
+    event.bytes = bytes;
+    return apply(event, t);
+  }
+
   float connect(double t) {
     traffic::Event event = who("10.0.0.1");
     event.kind = traffic::EventKind::kConnect;

@@ -367,6 +367,46 @@ TEST(Engine, KnowsWhatGoesOnAmongAllUsers) {
   EXPECT_EQ(crowd.hottest(1).at(0).text, "general");
 }
 
+TEST(Engine, AMessageInPiecesIsAViolationOnce) {
+  Driver driver;
+  const auto violations = [&] {
+    return driver.engine.shard_of_user("amy")
+        .view("amy")
+        ->features[traffic::FeatureId::kRateLimitViolations];
+  };
+  const auto send_in_pieces = [&](double t) {
+    const Line line{.t = t, .user = "amy"};
+    const traffic::Verdict begun = driver.feed(line).verdict;
+    const Name channel(line.channel);
+    Event rest = event_of(line, channel);
+    rest.kind = EventKind::kContinued;
+    rest.counted = line.bytes;
+    rest.bytes = 70 * 1024;
+    rest.begun = traffic::Beginning(begun);
+    Effects effects;
+    driver.engine.feed(rest, effects);
+    return effects.verdict;
+  };
+  for (int i = 0; i < 20; ++i) driver.feed({.t = 0, .user = "amy"});
+  EXPECT_EQ(violations(), 0);
+  EXPECT_EQ(send_in_pieces(.01).shadow, traffic::Decision::kClose);
+  EXPECT_EQ(violations(), 1) << "delayed, and too large at last";
+  EXPECT_EQ(send_in_pieces(5).shadow, traffic::Decision::kClose);
+  EXPECT_EQ(violations(), 2);
+}
+
+TEST(Engine, ReadsSnapshotsOfTheVersionBefore) {
+  const auto settings = std::make_shared<const Settings>(Options{});
+  Writer out;
+  Shard(ShardId{3}, settings, SteadyTime{}).save(out);
+  for (const auto& [version, known] : {std::pair{4, false}, {5, true}, {6, true}, {7, false}}) {
+    std::string bytes(out.bytes());
+    bytes[0] = static_cast<char>(version);
+    Reader in(bytes);
+    EXPECT_EQ(Shard(ShardId{3}, settings, SteadyTime{}).load(in).has_value(), known) << version;
+  }
+}
+
 TEST(Engine, AnAddressLimitHoldsOverUsersOfAllShards) {
   Options options;
   options.limits.mode = traffic::Mode::kEnforce;

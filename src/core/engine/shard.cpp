@@ -52,7 +52,9 @@ void Shard::step(const Event& event, Effects& out) {
                                now,
                                connection_of(event));
   const bool counted = out.verdict.decision < Decision::kDrop;
-  crowd_.learn(event, now, user.features.learn(event, now, limits::violates(out.verdict)));
+  // A message is a violation once, at its beginning or at its end.
+  const bool violates = limits::violates(out.verdict) && event.begun.observed == Decision::kAllow;
+  crowd_.learn(event, now, user.features.learn(event, now, violates));
   const bool near = judge(user, event, now, out);
   ask_model(user, event, near, now, out);
   if (event.kind == EventKind::kConnect && out.verdict.decision >= Decision::kDrop) {
@@ -161,7 +163,9 @@ void Shard::act(const Finding& finding, const Event& event, Verdict& verdict) co
   const Decision wanted = drops                                       ? Decision::kDrop
                           : finding.action == traffic::Action::kClose ? Decision::kClose
                                                                       : Decision::kAllow;
-  if (wanted <= verdict.shadow || finding.mode == Mode::kObserve) return;
+  if (finding.mode == Mode::kObserve) return;
+  verdict.observed = std::max(verdict.observed, wanted);
+  if (wanted <= verdict.shadow) return;
   if (finding.mode == Mode::kEnforce && !event.reported) {
     verdict.decision = std::max(verdict.decision, wanted);
     verdict.retry_after = Duration::zero();

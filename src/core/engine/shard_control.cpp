@@ -16,8 +16,9 @@ using traffic::Name;
 namespace {
 
 /// 2 added what connections have used up, 3 what goes on among all users: where a snapshot has
-/// none, it begins anew. 4 added the champion, 5 what was enforced since it was noted.
-constexpr std::uint8_t kShardVersion = 5;
+/// none, it begins anew. 4 added the champion, 5 what was enforced since it was noted, 6 the
+/// connections of addresses; 5 is read, too.
+constexpr std::uint8_t kShardVersion = 6, kShardVersionRead = 5;
 
 void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
 SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
@@ -234,7 +235,9 @@ void Shard::save(Writer& out) const {
 
 Result<void> Shard::load(Reader& in) {
   reset();
-  if (in.get<std::uint8_t>() != kShardVersion) return failure(ErrorCode::kUnsupported);
+  const auto version = in.get<std::uint8_t>();
+  if (version < kShardVersionRead || version > kShardVersion)
+    return failure(ErrorCode::kUnsupported);
   if (in.get<std::uint8_t>() != index(id_)) return failure(ErrorCode::kConflict, 1);
   now_ = get_time(in);
   inputs_ = in.get_varint();
@@ -266,7 +269,7 @@ Result<void> Shard::load(Reader& in) {
     if (connections_.size() > kConnectionsMax) in.fail();
   }
   if (in.ok() && !alerts_.load(in)) in.fail();
-  if (in.ok() && !crowd_.load(in)) in.fail();
+  if (in.ok() && !crowd_.load(in, version >= 6)) in.fail();
   if (in.ok() && !enforced_.load(in)) in.fail();
   if (!in.ok()) {
     const std::size_t position = in.position();

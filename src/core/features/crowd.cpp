@@ -26,7 +26,9 @@ void CrowdSummary::merge(const CrowdSummary& other) {
   for (const Address& theirs : other.addresses) {
     while (mine != addresses.end() && mine->hash < theirs.hash) merged.push_back(*mine++);
     merged.push_back(theirs);
-    if (mine != addresses.end() && mine->hash == theirs.hash) merged.back().users += mine++->users;
+    if (mine == addresses.end() || mine->hash != theirs.hash) continue;
+    merged.back().users += mine->users;
+    merged.back().connections_per_minute += mine++->connections_per_minute;
   }
   merged.insert(merged.end(), mine, addresses.end());
   addresses = std::move(merged);
@@ -43,13 +45,33 @@ double CrowdSummary::address_entropy_bits() const {
   return total > 0 ? std::max(0., (log(total) - weighted / total) / kLn2) : 0;
 }
 
-std::vector<CrowdSummary::Address> CrowdSummary::most_crowded(std::size_t limit) const {
-  std::vector<Address> sorted = addresses;
-  std::sort(sorted.begin(), sorted.end(), [](const Address& a, const Address& b) {
-    return a.users != b.users ? a.users > b.users : a.hash < b.hash;
+namespace {
+
+/// Those with the most of something, which must be there at all.
+std::vector<CrowdSummary::Address> most(std::vector<CrowdSummary::Address> addresses,
+                                        double CrowdSummary::Address::*of,
+                                        std::size_t limit) {
+  std::erase_if(addresses, [of](const auto& address) { return !(address.*of > 0); });
+  std::sort(addresses.begin(), addresses.end(), [of](const auto& a, const auto& b) {
+    return a.*of != b.*of ? a.*of > b.*of : a.hash < b.hash;
   });
-  if (sorted.size() > limit) sorted.resize(limit);
-  return sorted;
+  if (addresses.size() > limit) addresses.resize(limit);
+  return addresses;
+}
+
+/// What tells more of a message that was counted before.
+bool adds_to_a_message(EventKind kind) {
+  return kind == EventKind::kContinued || kind == EventKind::kFailed;
+}
+
+}  // namespace
+
+std::vector<CrowdSummary::Address> CrowdSummary::most_crowded(std::size_t limit) const {
+  return most(addresses, &Address::users, limit);
+}
+
+std::vector<CrowdSummary::Address> CrowdSummary::most_connecting(std::size_t limit) const {
+  return most(addresses, &Address::connections_per_minute, limit);
 }
 
 std::vector<CrowdSummary::Channel> CrowdSummary::hottest(std::size_t limit) const {
@@ -106,20 +128,30 @@ void Crowd::learn_active(SteadyTime now, const Learnt& learnt) {
 
 void Crowd::learn_address(const Event& event, SteadyTime now, const Learnt& learnt) {
   std::uint32_t& events = address_bins_[mix64(event.address.hash) % CrowdSummary::kBins];
-  if (events < std::numeric_limits<std::uint32_t>::max()) ++events;
-  if (!learnt.first_from_address) return;
-  Users& users = addresses_.find_or_add(event.address);
-  const auto epoch = static_cast<std::uint32_t>(kEpoch.bucket(now));
-  if (epoch > users.epoch) {
-    users.window.advance(epoch - users.epoch);
-    users.epoch = epoch;
-  }
-  users.window.add(event.user.hash);
+  if (!adds_to_a_message(event.kind) && events < std::numeric_limits<std::uint32_t>::max())
+    ++events;
+  const bool connects = event.kind == EventKind::kConnect;
+  if (!learnt.first_from_address && !connects) return;
+  Place& place = addresses_.find_or_add(event.address);
+  place.advance(kBucket.bucket(now));
+  place.users.add(event.user.hash);
+  if (connects) place.connections.add(1);
+}
+
+void Crowd::Place::advance(std::uint64_t to) {
+  if (to <= bucket) return;
+  users.advance(to / kPerEpoch - bucket / kPerEpoch);
+  connections.advance(to - bucket);
+  bucket = static_cast<std::uint32_t>(to);
+}
+
+double Crowd::Place::users_at(SteadyTime now) const {
+  return users.count(kEpoch.position(bucket / kPerEpoch, now).later);
 }
 
 double Crowd::users_of(const traffic::Name& address, SteadyTime now) const {
-  const Users* users = addresses_.find(address);
-  return users == nullptr ? 0 : users->window.count(kEpoch.position(users->epoch, now).later);
+  const Place* place = addresses_.find(address);
+  return place == nullptr ? 0 : place->users_at(now);
 }
 
 CrowdSummary Crowd::summary(SteadyTime now) const {
@@ -139,9 +171,11 @@ CrowdSummary Crowd::summary(SteadyTime now) const {
   for (std::size_t i = 0; i < CrowdSummary::kBins; ++i)
     summary.address_bins[i] = address_bins_[i] / static_cast<double>(std::uint64_t{1} << halvings);
 
-  addresses_.for_each([&](const traffic::Name& name, const Users& users) {
-    const double count = users.window.count(kEpoch.position(users.epoch, now).later);
-    if (count > 0) summary.addresses.push_back({std::string(name.text), name.hash, count});
+  addresses_.for_each([&](const traffic::Name& name, const Place& place) {
+    const double users = place.users_at(now);
+    const double connections = place.connections.sum(kBucket.position(place.bucket, now));
+    if (users > 0 || connections > 0)
+      summary.addresses.push_back({std::string(name.text), name.hash, users, connections});
   });
   std::sort(summary.addresses.begin(), summary.addresses.end(), [](const auto& a, const auto& b) {
     return a.hash < b.hash;
@@ -160,22 +194,27 @@ void Crowd::save(Writer& out) const {
   connections_.save(out);
   for (const std::uint32_t events : address_bins_) out.put(events);
   channels_.save(out);
-  addresses_.save(out, [](const Users& users, Writer& to) {
-    to.put(users.epoch);
-    users.window.save(to);
+  addresses_.save(out, [](const Place& place, Writer& to) {
+    to.put(place.bucket);
+    place.users.save(to);
+    place.connections.save(to);
   });
 }
 
-Result<void> Crowd::load(Reader& in) {
+Result<void> Crowd::load(Reader& in, bool with_connections_of_addresses) {
   in.get(bucket_);
   active_.load(in);
   messages_.load(in);
   connections_.load(in);
   for (std::uint32_t& events : address_bins_) in.get(events);
   channels_.load(in);
-  return addresses_.load(in, [](Reader& from, Users& users) {
-    from.get(users.epoch);
-    users.window.load(from);
+  return addresses_.load(in, [with_connections_of_addresses](Reader& from, Place& place) {
+    from.get(place.bucket);
+    place.users.load(from);
+    if (with_connections_of_addresses) return place.connections.load(from);
+    // They had the epoch of the users.
+    if (place.bucket > std::numeric_limits<std::uint32_t>::max() / kPerEpoch) from.fail();
+    place.bucket *= static_cast<std::uint32_t>(kPerEpoch);
   });
 }
 

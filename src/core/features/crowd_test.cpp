@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <set>
 #include <string>
@@ -49,6 +50,7 @@ RC_GTEST_PROP(Crowd, MergedOverShardsIsTheWholeCounted, (std::uint64_t seed)) {
   std::vector<Shard> shards(4);
   std::map<std::size_t, SteadyTime> last_seen;
   std::map<std::size_t, std::map<std::size_t, SteadyTime>> users_of;
+  std::map<std::size_t, std::vector<SteadyTime>> connects_of;
   SteadyTime now = kStart + from_seconds(random.uniform(0, 1e5));
   const SteadyTime begin = now;
   for (std::uint64_t i = random.below(500); i > 0; --i) {
@@ -64,6 +66,7 @@ RC_GTEST_PROP(Crowd, MergedOverShardsIsTheWholeCounted, (std::uint64_t seed)) {
     shards[user % shards.size()].learn(event, now);
     last_seen[user] = now;
     users_of[address][user] = now;
+    if (event.kind == EventKind::kConnect) connects_of[address].push_back(now);
   }
 
   CrowdSummary whole = shards[0].crowd.summary(now);
@@ -81,6 +84,14 @@ RC_GTEST_PROP(Crowd, MergedOverShardsIsTheWholeCounted, (std::uint64_t seed)) {
     while (addresses[index].text != address.text) ++index;
     RC_ASSERT(address.users >= within(users_of[index], minutes{60}));
     RC_ASSERT(address.users <= within(users_of[index], minutes{65}));
+    // What the oldest bucket holds counts by the share of it that is inside.
+    const auto since = [&](Duration age) {
+      double count = 0;
+      for (const SteadyTime time : connects_of[index]) count += now - time < age;
+      return count;
+    };
+    RC_ASSERT(address.connections_per_minute >= since(seconds{50}));
+    RC_ASSERT(address.connections_per_minute <= since(seconds{70}));
   }
   RC_ASSERT(whole.address_entropy_bits() >= 0);
   RC_ASSERT(whole.address_entropy_bits() <= 3 + 1e-9);
@@ -130,6 +141,55 @@ TEST(Crowd, TheHottestChannelIsFoundAmongMany) {
   EXPECT_LE(hottest[0].per_minute - hottest[0].error_per_minute, 220);
 }
 
+TEST(Crowd, NewConnectionsAreCountedByAddress) {
+  Shard one, other;
+  const Names users("user ", 4), addresses("10.0.0.", 3);
+  const auto connect = [&](Shard& shard, std::size_t user, std::size_t address, Duration after) {
+    Event event;
+    event.user = users[user];
+    event.address = addresses[address];
+    event.kind = EventKind::kConnect;
+    shard.learn(event, kStart + after);
+  };
+  for (int i = 0; i < 30; ++i) connect(one, 0, 1, seconds{i});
+  for (int i = 0; i < 12; ++i) connect(other, 1, 1, seconds{2 * i});
+  connect(one, 2, 0, seconds{3});
+  connect(other, 3, 0, seconds{4});
+  Event silent;
+  silent.user = users[0];
+  silent.address = addresses[2];
+  one.learn(silent, kStart + seconds{29});
+
+  const SteadyTime now = kStart + seconds{29};
+  CrowdSummary whole = one.crowd.summary(now);
+  whole.merge(other.crowd.summary(now));
+  EXPECT_EQ(whole.connections_per_minute, 44);
+  EXPECT_EQ(whole.addresses.size(), 3u);
+  const auto fastest = whole.most_connecting(3);
+  ASSERT_EQ(fastest.size(), 2u) << "the third opened none";
+  EXPECT_EQ(fastest[0].text, "10.0.0.1");
+  EXPECT_EQ(fastest[0].connections_per_minute, 42);
+  EXPECT_EQ(fastest[0].users, 2);
+  EXPECT_EQ(fastest[1].connections_per_minute, 2);
+  EXPECT_TRUE(one.crowd.summary(kStart + minutes{3}).most_connecting(3).empty());
+  EXPECT_FALSE(one.crowd.summary(kStart + minutes{3}).most_crowded(3).empty());
+}
+
+TEST(Crowd, WhatTellsMoreOfAMessageIsNoEventMoreOfItsAddress) {
+  Shard once, pieces;
+  const Names users("user ", 1), addresses("10.0.1.", 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    Event event;
+    event.user = users[0];
+    event.address = addresses[i];
+    once.learn(event, kStart);
+    pieces.learn(event, kStart);
+    event.kind = EventKind::kContinued;
+    if (i == 0) pieces.learn(event, kStart);
+  }
+  EXPECT_EQ(pieces.crowd.summary(kStart).address_bins, once.crowd.summary(kStart).address_bins);
+}
+
 TEST(Crowd, AnAddressThatMakesRoomIsCounted) {
   Shard shard;
   const Names users("user ", 150), addresses("10.0.0.", 150);
@@ -154,6 +214,7 @@ RC_GTEST_PROP(Crowd, GoesOnAfterASnapshot, (std::uint64_t seed)) {
     Event event;
     event.user = users[random.below(20)];
     event.address = addresses[random.below(150)];
+    if (random.chance(.3)) event.kind = EventKind::kConnect;
     shard.learn(event, now += seconds{1});
   };
   for (std::uint64_t i = random.below(200); i > 0; --i) step();
@@ -167,6 +228,34 @@ RC_GTEST_PROP(Crowd, GoesOnAfterASnapshot, (std::uint64_t seed)) {
   read.save(again);
   RC_ASSERT(again.bytes() == out.bytes());
   RC_ASSERT(read.summary(now).active_users == shard.crowd.summary(now).active_users);
+}
+
+TEST(Crowd, AnEarlierSnapshotKnowsUsersOfAddressesButNoConnections) {
+  Shard shard;
+  const Names users("user ", 1), addresses("10.0.0.", 1);
+  Event event;
+  event.user = users[0];
+  event.address = addresses[0];
+  event.kind = EventKind::kConnect;
+  shard.learn(event, kStart);
+  Writer out;
+  shard.crowd.save(out);
+  std::string bytes = out.take();
+  // Of the one address: its bucket, where once was the epoch of its users, these, its connections.
+  constexpr std::size_t kConnections = 7 * 2, kUsers = 1 + 22 * 2 + 11;
+  bytes.resize(bytes.size() - kConnections);
+  const auto epoch = static_cast<std::uint32_t>(kStart.time_since_epoch() / minutes{5});
+  std::memcpy(bytes.data() + bytes.size() - kUsers - sizeof epoch, &epoch, sizeof epoch);
+
+  Crowd read(kOptions);
+  Reader in(bytes);
+  ASSERT_TRUE(read.load(in, false));
+  EXPECT_TRUE(in.at_end());
+  EXPECT_EQ(read.users_of(addresses[0], kStart), 1);
+  EXPECT_EQ(read.users_of(addresses[0], kStart + minutes{70}), 0);
+  EXPECT_TRUE(read.summary(kStart).most_connecting(1).empty());
+  Reader as_now(bytes);
+  EXPECT_FALSE(Crowd(kOptions).load(as_now));
 }
 
 TEST(CrowdOptions, NameAllTheirProblems) {

@@ -53,7 +53,8 @@ class Worlds {
 
   [[nodiscard]] Verdict verdict(const Event& event) const {
     Verdict verdict{.decision = event.reported ? Decision::kAllow : in(Mode::kEnforce),
-                    .shadow = in(Mode::kShadow)};
+                    .shadow = in(Mode::kShadow),
+                    .observed = in(Mode::kObserve)};
     const bool acts = verdict.decision != Decision::kAllow;
     const World& speaker = worlds_[index(acts ? Mode::kEnforce : Mode::kShadow)];
     verdict.retry_after = speaker.wait;
@@ -158,6 +159,7 @@ class Decider {
   Verdict message(const Override* rate) {
     const SteadyTime address_now = address_ != nullptr ? address_->hold(now_) : now_;
     const MeterPolicies& own = own_policies(rate);
+    follow_rate(own);
     const Cap& size = policies_.message_bytes;
     if (size.exceeded_by(event_.bytes))
       worlds_.see(size.mode, Decision::kClose, Reason::kMessageSize, Duration::max());
@@ -189,18 +191,23 @@ class Decider {
   }
 
   /// What came of a message after it was let through, which cannot be taken back: it is charged,
-  /// and closes when it made the message too large.
+  /// and closes when it made the message too large. Both where its beginning passed: elsewhere it
+  /// would not have come.
   Verdict continued(const Override* rate) {
     const Cap& size = policies_.message_bytes;
-    if (size.exceeded_by(event_.bytes) && !size.exceeded_by(event_.counted))
+    const bool grew = size.exceeded_by(event_.bytes) && !size.exceeded_by(event_.counted);
+    if (grew && began_in(size.mode))
       worlds_.see(size.mode, Decision::kClose, Reason::kMessageSize, Duration::max());
     charge_rest(own_policies(rate), user_.meters_, now_);
-    if (address_ != nullptr) {
-      charge_rest(policies_.address, address_->meters_, address_->hold(now_));
-      address_->used_bytes_ = add_saturating(address_->used_bytes_, event_.rest());
-    }
+    if (address_ != nullptr) charge_address_rest();
     if (connection_ != nullptr) charge_rest(policies_.connection, connection_->meters_, now_);
     return worlds_.verdict(event_);
+  }
+
+  /// Whether the beginning of what is continued passed in a mode's world.
+  [[nodiscard]] bool began_in(Mode mode) const {
+    if (mode == Mode::kEnforce) return true;
+    return passes(mode == Mode::kShadow ? event_.begun.shadow : event_.begun.observed);
   }
 
   /// Of who is blocked: closed, or not let in.
@@ -215,15 +222,16 @@ class Decider {
   /// The user's policies at the user's pace, in `scratch_` unless they are everybody's.
   const MeterPolicies& own_policies(const Override* rate) {
     const bool ordinary = rate == nullptr && user_.pace_ == kNormalPace;
-    const MeterPolicies& own = ordinary ? policies_.user : paced_policies(rate);
-    // Whatever changed the rate since the last message (pace, override, expiry, reload): what was
-    // used up stays used up.
+    return ordinary ? policies_.user : paced_policies(rate);
+  }
+
+  /// Whatever changed the rate since the last message (pace, override, expiry, reload): what was
+  /// used up stays used up.
+  void follow_rate(const MeterPolicies& own) {
     const Duration period = own[kMessages].gcra.period;
-    if (period != user_.messages_period_) {
-      user_.meters_.gcra[kMessages].change_rate(user_.messages_period_, period, now_);
-      user_.messages_period_ = period;
-    }
-    return own;
+    if (period == user_.messages_period_) return;
+    user_.meters_.gcra[kMessages].change_rate(user_.messages_period_, period, now_);
+    user_.messages_period_ = period;
   }
 
   const MeterPolicies& paced_policies(const Override* rate) {
@@ -258,8 +266,16 @@ class Decider {
 
   void charge_rest(const MeterPolicies& policies, Meters& meters, SteadyTime now) {
     policies.for_each_limiting([&](std::size_t i, const MeterPolicy& policy) {
-      if (i >= kFirstOfBytes) meters.gcra[i].charge_any(policy.gcra, now, event_.rest());
+      if (i >= kFirstOfBytes && began_in(policy.mode))
+        meters.gcra[i].charge_any(policy.gcra, now, event_.rest());
     });
+  }
+
+  /// Nothing is decided by the address's time here: it stays where its last message left it.
+  void charge_address_rest() {
+    charge_rest(policies_.address, address_->meters_, std::max(now_, address_->last_));
+    if (began_in(policies_.address[kFirstOfBytes].mode))
+      address_->used_bytes_ = add_saturating(address_->used_bytes_, event_.rest());
   }
 
   void charge_address(SteadyTime now) {

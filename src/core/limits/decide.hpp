@@ -22,18 +22,23 @@ namespace liminal::limits {
 /// replaces both message meters of the user, and neither pace nor what was learnt touches it.
 ///
 /// Modes: `decision` is what the enforcing policies say together, `shadow` what the shadowing ones
-/// say with them; the excess over an observed policy shows in `reason` alone. A meter counts what
-/// passes where all policies at least as trusted as its own are enforced, so that switching from
-/// shadow to enforce changes nothing but who carries the verdict out.
+/// say with them, `observed` what all say; the excess over an observed policy shows in `reason`
+/// too. A meter counts what passes where all policies at least as trusted as its own are enforced,
+/// so that switching from shadow to enforce changes nothing but who carries the verdict out.
+///
+/// The rest of a message that was judged before it was whole (`kContinued`) is charged in full, up
+/// to `kDebtMax`, and refused no more; what made it too large closes. Where its beginning would
+/// have been refused (`Event::begun`) it would not have come, and neither happens.
 ///
 /// Of an event that is only reported (`Event::reported`) nothing can be refused any more:
 /// `decision` is allow, `shadow` says what it would have been, and a connection is open.
 ///
 /// Guarantees: a verdict is a function of the state and the arguments, in integers; only messages
-/// that pass are charged, to all meters or none; `retry_after` is the least time after which the
-/// same message, alone, would be allowed. `address` and `connection` may be null: not known, not
-/// limited. A disconnect must follow only a connect that was let through. Times outside
-/// [0, `kTimeMax`] count as the nearest inside. Some 45 ns, `adapt` included (`decide_bench.cpp`).
+/// that pass are charged, to all meters or none, and only of them what comes later; `retry_after`
+/// is the least time after which the same message, alone, would be allowed. `address` and
+/// `connection` may be null: not known, not limited. A disconnect must follow only a connect that
+/// was let through. Times outside [0, `kTimeMax`] count as the nearest inside. Some 45 ns, `adapt`
+/// included (`decide_bench.cpp`).
 [[nodiscard]] traffic::Verdict decide(const Policies& policies,
                                       UserLimits& user,
                                       AddressLimits* address,

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <optional>
+#include <tuple>
 #include <vector>
 
 namespace liminal::limits {
@@ -49,9 +51,14 @@ class One {
   Verdict connect(SteadyTime now, std::uint32_t of_address = 0) {
     return other(EventKind::kConnect, now, of_address);
   }
-  Verdict continued(SteadyTime now, std::uint32_t counted, std::uint32_t bytes) {
+  /// The rest of a message whose beginning came to `begun`.
+  Verdict continued(SteadyTime now,
+                    std::uint32_t counted,
+                    std::uint32_t bytes,
+                    const Verdict& begun = {}) {
     Event event = base();
     event.kind = EventKind::kContinued;
+    event.begun = traffic::Beginning(begun);
     event.counted = counted;
     event.bytes = bytes;
     return decide(policies, user, &address, override, event, now, &connection);
@@ -108,7 +115,7 @@ TEST(Decide, ObservingOnlyCounts) {
 
   const Verdict verdict = one.message(at(seconds{0}));
 
-  EXPECT_EQ(verdict, (Verdict{.reason = Reason::kUserMessages}));
+  EXPECT_EQ(verdict, (Verdict{.observed = Decision::kDelay, .reason = Reason::kUserMessages}));
   EXPECT_TRUE(violates(verdict));
 }
 
@@ -157,6 +164,7 @@ TEST(Decide, ClosesOnAMessageAboveTheSizeCapAndChargesNothing) {
   EXPECT_EQ(verdict,
             (Verdict{.decision = Decision::kClose,
                      .shadow = Decision::kClose,
+                     .observed = Decision::kClose,
                      .reason = Reason::kMessageSize,
                      .finding = {},
                      .retry_after = Duration::max()}));
@@ -292,6 +300,24 @@ TEST(Decide, ChargesWhatCameOfAMessageLaterAndClosesWhenItGrewTooLarge) {
   EXPECT_EQ(one.continued(at(seconds{3}), 10, 20).decision, Decision::kClose);
 }
 
+TEST(Decide, OfWhatWouldHaveBeenRefusedNothingMoreWouldHaveCome) {
+  Options options;
+  options.user.bytes = {.per_second = 1000, .burst = 10'000};
+  options.delay_max = Duration::zero();
+  One one{options};
+  EXPECT_EQ(one.message(at({}), 10'000).shadow, Decision::kAllow);
+  const Verdict begun = one.message(at({}), 10);
+  EXPECT_EQ(begun.shadow, Decision::kDrop);
+  const One before = one;
+  EXPECT_EQ(one.continued(at(seconds{1}), 10, 100'000, begun), Verdict{}) << "not too large either";
+  EXPECT_EQ(one.user, before.user);
+  EXPECT_EQ(one.address, before.address);
+
+  Policies enforced(enforcing());  // what is too large is closed, whatever else would have been
+  one.policies.message_bytes = enforced.message_bytes;
+  EXPECT_EQ(one.continued(at(seconds{1}), 10, 100'000, begun).decision, Decision::kClose);
+}
+
 TEST(Decide, ADisconnectWithoutAConnectIsHarmless) {
   One one{enforcing()};
   (void)one.disconnect(at(seconds{0}));
@@ -411,19 +437,36 @@ TEST(Decide, TimesBeyondTheRangeCountAsItsEnds) {
   EXPECT_EQ(one.message(SteadyTime::max()).decision, Decision::kAllow);
 }
 
-/// Some traffic: pauses, sizes.
+/// Some traffic: pauses, sizes, and what comes of every other message after it was judged.
 struct Message {
   SteadyTime time;
   std::uint32_t bytes;
+  std::uint32_t rest;
 };
 std::vector<Message> messages() {
   std::vector<Message> all;
   SteadyTime now = at(seconds{0});
-  const auto steps = *rc::gen::container<std::vector<std::pair<int, int>>>(
-      rc::gen::pair(rc::gen::inRange(0, 200), rc::gen::inRange(1, 3000)));
-  for (const auto& [pause, bytes] : steps)
-    all.push_back({now += milliseconds{pause / 2}, static_cast<std::uint32_t>(bytes)});
+  const auto steps = *rc::gen::container<std::vector<std::tuple<int, int, int>>>(rc::gen::tuple(
+      rc::gen::inRange(0, 200), rc::gen::inRange(1, 3000), rc::gen::inRange(-2000, 2000)));
+  for (const auto& [pause, bytes, rest] : steps)
+    all.push_back({now += milliseconds{pause / 2},
+                   static_cast<std::uint32_t>(bytes),
+                   static_cast<std::uint32_t>(std::max(rest, 0))});
   return all;
+}
+
+/// What was said of a message and, when it was let through, of what came later.
+struct Said {
+  Verdict message;
+  std::optional<Verdict> rest;
+};
+Said send(One& one, const Message& message) {
+  Said said{.message = one.message(message.time, message.bytes), .rest = {}};
+  if (message.rest > 0 && said.message.decision <= Decision::kDelay) {
+    said.rest =
+        one.continued(message.time, message.bytes, message.bytes + message.rest, said.message);
+  }
+  return said;
 }
 
 Options tight(Mode mode) {
@@ -434,6 +477,8 @@ Options tight(Mode mode) {
   options.user.bytes = {.per_second = 9'000, .burst = 5'000};
   options.message_bytes.max = 2'900;
   options.address.messages = {.per_second = 15, .burst = 5};
+  options.address.bytes = {.per_second = 12'000, .burst = 6'000};
+  options.connection.bytes_sustained = {.per_second = 8'000, .burst = 20'000};
   options.delay_max = milliseconds{150};
   options.close_after = {.per_second = 1, .burst = 4};
   return options;
@@ -442,14 +487,33 @@ Options tight(Mode mode) {
 RC_GTEST_PROP(Decide, ShadowSaysExactlyWhatEnforcingWouldDo, ()) {
   One shadow{tight(Mode::kShadow)};
   One enforce{tight(Mode::kEnforce)};
-  for (const Message& message : messages()) {
-    const Verdict said = shadow.message(message.time, message.bytes);
-    Verdict done = enforce.message(message.time, message.bytes);
-    RC_ASSERT(said.decision == Decision::kAllow);
-    RC_ASSERT(done.decision == done.shadow);
+  const auto is_said_of = [](Verdict done, const Verdict& said) {
+    const bool enforced = done.decision == done.shadow && said.decision == Decision::kAllow;
     done.decision = Decision::kAllow;
-    RC_ASSERT(said == done);
+    return enforced && said == done;
+  };
+  for (const Message& message : messages()) {
+    const Said said = send(shadow, message), done = send(enforce, message);
+    RC_ASSERT(is_said_of(done.message, said.message));
+    // Of what was dropped nothing more comes: in shadow nothing is said of it.
+    RC_ASSERT(is_said_of(done.rest.value_or(Verdict{}), said.rest.value_or(Verdict{})));
     RC_ASSERT(shadow.user == enforce.user);
+    RC_ASSERT(shadow.address == enforce.address);
+    RC_ASSERT(shadow.connection == enforce.connection);
+  }
+}
+
+RC_GTEST_PROP(Decide, WhatIsObservedIsChargedAsIfItWereEnforced, ()) {
+  One observe{tight(Mode::kObserve)};
+  One enforce{tight(Mode::kEnforce)};
+  for (const Message& message : messages()) {
+    const Said said = send(observe, message), done = send(enforce, message);
+    RC_ASSERT(said.message.shadow == Decision::kAllow);
+    RC_ASSERT((said.message.observed > Decision::kDelay) ==
+              (done.message.decision > Decision::kDelay));
+    RC_ASSERT(said.rest.value_or(Verdict{}).observed == done.rest.value_or(Verdict{}).decision);
+    RC_ASSERT(observe.address == enforce.address);
+    RC_ASSERT(observe.connection == enforce.connection);
   }
 }
 

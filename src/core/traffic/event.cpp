@@ -27,6 +27,29 @@ constexpr std::uint8_t kErrorFlag = 1;
 constexpr std::uint8_t kHashFlag = 2;
 constexpr std::uint8_t kReportedFlag = 4;
 constexpr std::uint8_t kConnectionsFlag = 8;
+constexpr std::uint8_t kBegunFlag = 16;
+
+bool would_differ(const Beginning& begun) { return begun != Beginning{}; }
+
+/// Two bits each.
+std::uint8_t packed(const Beginning& begun) {
+  return static_cast<std::uint8_t>(static_cast<unsigned>(begun.shadow) |
+                                   static_cast<unsigned>(begun.observed) << 2);
+}
+
+Beginning unpacked(std::uint8_t bits) {
+  Beginning begun;
+  begun.shadow = Decision{static_cast<std::uint8_t>(bits & 3)};
+  begun.observed = Decision{static_cast<std::uint8_t>(bits >> 2 & 3)};
+  return begun;
+}
+
+/// Only the rest of a message has a beginning, and what is enforced at least is no milder.
+bool is_beginning(std::uint8_t bits, EventKind kind) {
+  const Beginning begun = unpacked(bits);
+  return kind == EventKind::kContinued && bits < 16 && would_differ(begun) &&
+         begun.shadow <= begun.observed;
+}
 }  // namespace
 
 void encode(const Event& event, Writer& out) {
@@ -34,13 +57,15 @@ void encode(const Event& event, Writer& out) {
   out.put(static_cast<std::uint8_t>((event.error ? kErrorFlag : 0) |
                                     (event.content_hash ? kHashFlag : 0) |
                                     (event.reported ? kReportedFlag : 0) |
-                                    (event.address_connections != 0 ? kConnectionsFlag : 0)));
+                                    (event.address_connections != 0 ? kConnectionsFlag : 0) |
+                                    (would_differ(event.begun) ? kBegunFlag : 0)));
   out.put_text(event.user.text);
   out.put_text(event.address.text);
   out.put_varint(event.channels.size());
   for (const Name& channel : event.channels) out.put_text(channel.text);
   out.put_varint(event.bytes);
   if (event.kind == EventKind::kContinued) out.put_varint(event.counted);
+  if (would_differ(event.begun)) out.put(packed(event.begun));
   if (event.content_hash) out.put(*event.content_hash);
   if (event.address_connections != 0) out.put_varint(event.address_connections);
   out.put_varint(event.connection);
@@ -55,6 +80,7 @@ StoredEvent::StoredEvent(const Event& event)
       kind_(event.kind),
       error_(event.error),
       reported_(event.reported),
+      begun_(event.begun),
       bytes_(event.bytes),
       counted_(event.counted),
       address_connections_(event.address_connections),
@@ -63,6 +89,11 @@ StoredEvent::StoredEvent(const Event& event)
       time_(event.time) {
   channel_texts_.reserve(event.channels.size());
   for (const Name& channel : event.channels) channel_texts_.emplace_back(channel.text);
+}
+
+StoredEvent StoredEvent::report_of(Event event) {
+  event.reported = true;
+  return StoredEvent(event);
 }
 
 Result<StoredEvent> StoredEvent::decode(Reader& in) {
@@ -91,6 +122,12 @@ Result<StoredEvent> StoredEvent::decode(Reader& in) {
   event.bytes_ = static_cast<std::uint32_t>(in.get_varint());
   if (event.kind_ == EventKind::kContinued)
     event.counted_ = static_cast<std::uint32_t>(in.get_varint());
+  if ((flags & kBegunFlag) != 0) {
+    const auto begun = in.get<std::uint8_t>();
+    if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
+    if (!is_beginning(begun, event.kind_)) return failure(ErrorCode::kMalformed, in.position());
+    event.begun_ = unpacked(begun);
+  }
   if ((flags & kHashFlag) != 0) event.content_hash_ = in.get<std::uint64_t>();
   if ((flags & kConnectionsFlag) != 0)
     event.address_connections_ = static_cast<std::uint32_t>(in.get_varint());
@@ -113,6 +150,7 @@ Event StoredEvent::view() const {
   event.reported = reported_;
   event.bytes = bytes_;
   event.counted = counted_;
+  event.begun = begun_;
   event.address_connections = address_connections_;
   event.content_hash = content_hash_;
   event.connection = connection_;

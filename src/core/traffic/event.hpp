@@ -12,6 +12,7 @@
 #include "core/base/hash.hpp"
 #include "core/base/result.hpp"
 #include "core/base/time.hpp"
+#include "core/traffic/verdict.hpp"
 
 namespace liminal::traffic {
 
@@ -59,6 +60,7 @@ struct Event {
   bool reported = false;
   std::uint32_t bytes = 0;    ///< of the message's whole payload
   std::uint32_t counted = 0;  ///< of `kContinued`: those of `bytes` judged before
+  Beginning begun;            ///< of `kContinued`: what was said of those
   /// Of `kConnect`: connections of the address that are open now in this process, this one with
   /// them, whoever's users they are; 0 when not known.
   std::uint32_t address_connections = 0;
@@ -78,6 +80,8 @@ class StoredEvent {
  public:
   StoredEvent() = default;
   explicit StoredEvent(const Event& event);
+  /// Of an event that happened elsewhere (`Event::reported`).
+  [[nodiscard]] static StoredEvent report_of(Event event);
 
   /// Reads what `encode` wrote. Fails with the byte where it makes no sense.
   [[nodiscard]] static Result<StoredEvent> decode(Reader& in);
@@ -93,6 +97,7 @@ class StoredEvent {
   EventKind kind_ = EventKind::kMessage;
   bool error_ = false;
   bool reported_ = false;
+  Beginning begun_;
   std::uint32_t bytes_ = 0, counted_ = 0, address_connections_ = 0;
   std::optional<std::uint64_t> content_hash_;
   std::uint64_t connection_ = 0;

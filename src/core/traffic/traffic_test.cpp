@@ -69,7 +69,11 @@ RC_GTEST_PROP(
   event.error = error;
   event.reported = reported;
   event.bytes = bytes;
-  if (event.kind == EventKind::kContinued) event.counted = bytes / 3;
+  if (event.kind == EventKind::kContinued) {
+    event.counted = bytes / 3;
+    event.begun.observed = Decision{static_cast<std::uint8_t>(bytes % 4)};
+    event.begun.shadow = std::min(event.begun.observed, Decision::kDelay);
+  }
   if (event.kind == EventKind::kConnect) event.address_connections = bytes;
   if (error) event.content_hash = content;
   event.time = EventTime{Duration{time}};
@@ -86,7 +90,29 @@ RC_GTEST_PROP(
   RC_ASSERT(read->view().user.hash == event.user.hash);
   RC_ASSERT(read->view().reported == reported);
   RC_ASSERT(read->view().counted == event.counted);
+  RC_ASSERT(read->view().begun == event.begun);
   RC_ASSERT(read->view().address_connections == event.address_connections);
+}
+
+TEST(Event, OnlyTheRestOfAMessageHasABeginning) {
+  Event event;
+  event.user = Name("ann");
+  event.kind = EventKind::kContinued;
+  event.begun.shadow = event.begun.observed = Decision::kDrop;
+  const auto read = [](std::string bytes, EventKind kind, char begun) {
+    bytes[0] = static_cast<char>(kind);
+    bytes[bytes.find(char{2 | 2 << 2})] = begun;
+    Reader in(bytes);
+    return StoredEvent::decode(in);
+  };
+  Writer out;
+  encode(event, out);
+  const std::string good = out.take();
+  EXPECT_TRUE(read(good, EventKind::kContinued, 2 | 3 << 2));
+  EXPECT_FALSE(read(good, EventKind::kContinued, 2 | 1 << 2)) << "milder where more is enforced";
+  EXPECT_FALSE(read(good, EventKind::kContinued, 0));
+  EXPECT_FALSE(read(good, EventKind::kContinued, 2 | 3 << 2 | 16));
+  EXPECT_FALSE(read(good, EventKind::kMessage, 2 | 2 << 2));
 }
 
 TEST(Event, WithoutAUserIsRefused) {

@@ -30,15 +30,28 @@ enum class Reason : std::uint8_t {
 inline constexpr std::size_t kReasons = 12;
 [[nodiscard]] std::string_view name(Reason reason);
 
-/// The answer to one event. `decision` is what to do; `shadow` is what would have been done if
-/// everything enforced (equal to `decision` when it does).
+/// The answer to one event. `decision` is what to do; `shadow` is what would have been done if what
+/// is in shadow were enforced (equal to `decision` when it is), `observed` if what is only observed
+/// were, too: each at least as strict as the one before.
 struct Verdict {
   Decision decision = Decision::kAllow;
   Decision shadow = Decision::kAllow;
+  Decision observed = Decision::kAllow;
   Reason reason = Reason::kNone;  ///< of `decision`, or of `shadow` when that is allow
   FindingType finding{};          ///< when the reason is `kFinding`
   Duration retry_after{};         ///< exact; zero when allowed; `Duration::max()` for never
   friend bool operator==(const Verdict&, const Verdict&) = default;
+};
+
+/// What the beginning of a message came to where more were enforced: a message that goes on was let
+/// through, but of one that would have been refused nothing more would have come.
+struct Beginning {
+  Decision shadow = Decision::kAllow;
+  Decision observed = Decision::kAllow;
+
+  Beginning() = default;
+  explicit Beginning(const Verdict& verdict) : shadow(verdict.shadow), observed(verdict.observed) {}
+  friend bool operator==(const Beginning&, const Beginning&) = default;
 };
 
 }  // namespace liminal::traffic

@@ -21,6 +21,7 @@ enum class Family : std::uint8_t {
   kActiveUsers,
   kAddressEntropy,
   kAddressUsersMax,
+  kAddressConnectionsMax,
   kChannelRateMax,
   kUsersEvicted,
   kEngineMemory,

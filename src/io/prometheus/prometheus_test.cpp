@@ -25,6 +25,7 @@ gauge liminal_users
 gauge liminal_active_users
 gauge liminal_address_entropy
 gauge liminal_address_users_max
+gauge liminal_address_connections_per_minute_max
 gauge liminal_channel_messages_per_minute_max
 counter liminal_users_evicted_total
 gauge liminal_engine_memory_bytes

@@ -277,21 +277,33 @@ void write(const Explanation& explanation, const SaliencePort& port, json::Write
   out.end_object();
 }
 
+namespace {
+
+void write(std::string_view key,
+           const std::vector<features::CrowdSummary::Address>& addresses,
+           json::Writer& out) {
+  out.key(key);
+  out.begin_array();
+  for (const auto& address : addresses) {
+    out.begin_object();
+    out.field("ip_address", address.text);
+    out.field("users", address.users);
+    out.field("connections_per_minute", address.connections_per_minute);
+    out.end_object();
+  }
+  out.end_array();
+}
+
+}  // namespace
+
 void write(const features::CrowdSummary& crowd, std::uint64_t limit, json::Writer& out) {
   out.begin_object();
   out.field("active_users", crowd.active_users);
   out.field("messages_per_minute", crowd.messages_per_minute);
   out.field("connections_per_minute", crowd.connections_per_minute);
   out.field("address_entropy_bits", crowd.address_entropy_bits());
-  out.key("addresses");
-  out.begin_array();
-  for (const auto& address : crowd.most_crowded(limit)) {
-    out.begin_object();
-    out.field("ip_address", address.text);
-    out.field("users", address.users);
-    out.end_object();
-  }
-  out.end_array();
+  write("addresses", crowd.most_crowded(limit), out);
+  write("connecting_addresses", crowd.most_connecting(limit), out);
   out.key("channels");
   out.begin_array();
   for (const auto& channel : crowd.hottest(limit)) {

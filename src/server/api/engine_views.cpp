@@ -305,6 +305,9 @@ void add_crowd(const features::CrowdSummary& crowd, prometheus::Snapshot& out) {
   out.add(Family::kAddressEntropy, crowd.address_entropy_bits());
   const auto crowded = crowd.most_crowded(1);
   out.add(Family::kAddressUsersMax, crowded.empty() ? 0. : crowded[0].users);
+  const auto connecting = crowd.most_connecting(1);
+  out.add(Family::kAddressConnectionsMax,
+          connecting.empty() ? 0. : connecting[0].connections_per_minute);
   const auto hottest = crowd.hottest(1);
   out.add(Family::kChannelRateMax, hottest.empty() ? 0. : hottest[0].per_minute);
 }

@@ -90,7 +90,8 @@ class FakeBackend : public Backend {
     features::CrowdSummary crowd;
     crowd.active_users = 2;
     crowd.messages_per_minute = 12.5;
-    crowd.addresses = {{"10.0.0.1", 1, 1}, {"10.0.0.2", 2, 3}};
+    crowd.connections_per_minute = 30;
+    crowd.addresses = {{"10.0.0.1", 1, 1, 28}, {"10.0.0.2", 2, 3, 2}};
     crowd.channels.add(9, "general", 12);
     give(std::move(done), crowd);
   }

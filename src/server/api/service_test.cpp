@@ -187,8 +187,11 @@ TEST_F(ServiceTest, ListsFeatureRows) {
 
 TEST_F(ServiceTest, TellsWhatGoesOnAmongAllUsers) {
   EXPECT_EQ(ask("GET", "/ml/crowd?limit=1").body,
-            R"({"active_users":2,"messages_per_minute":12.5,"connections_per_minute":0,)"
-            R"("address_entropy_bits":0,"addresses":[{"ip_address":"10.0.0.2","users":3}],)"
+            R"({"active_users":2,"messages_per_minute":12.5,"connections_per_minute":30,)"
+            R"("address_entropy_bits":0,)"
+            R"("addresses":[{"ip_address":"10.0.0.2","users":3,"connections_per_minute":2}],)"
+            R"("connecting_addresses":[)"
+            R"({"ip_address":"10.0.0.1","users":1,"connections_per_minute":28}],)"
             R"("channels":[{"channel":"general","messages_per_minute":12,"error_per_minute":0}],)"
             R"("limit":1})");
   EXPECT_THAT(errors(ask("GET", "/ml/crowd?limit=0")),

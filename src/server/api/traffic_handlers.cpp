@@ -26,9 +26,7 @@ struct Lines {
 
   void take(std::uint64_t line, const json::EventResult& result) {
     if (result) {
-      traffic::Event event = *result;
-      event.reported = true;
-      events.emplace_back(event);
+      events.push_back(traffic::StoredEvent::report_of(*result));
       return;
     }
     any_is_json |= !result.error().what.starts_with("is not valid");

@@ -201,8 +201,11 @@ traffic::Verdict Connection::judge(wire::Opcode opcode,
   return thread_.engine.decide(message);
 }
 
-traffic::Verdict Connection::judge_rest(std::uint64_t counted, std::uint64_t bytes) {
+traffic::Verdict Connection::judge_rest(std::uint64_t counted,
+                                        std::uint64_t bytes,
+                                        traffic::Beginning begun) {
   traffic::Event message = event(traffic::EventKind::kContinued);
+  message.begun = begun;
   message.bytes = in_32_bits(bytes);
   message.counted = in_32_bits(counted);
   return thread_.engine.decide(message);

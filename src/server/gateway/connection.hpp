@@ -96,9 +96,11 @@ class Connection : public epoll::Retired, protected epoll::Timer {
   [[nodiscard]] traffic::Verdict judge(wire::Opcode opcode,
                                        std::uint64_t bytes,
                                        std::optional<std::string_view> plain);
-  /// Tells the engine that a message which it let through at `counted` bytes has become one of
-  /// `bytes`: it has passed, so all that can come of it is a close.
-  [[nodiscard]] traffic::Verdict judge_rest(std::uint64_t counted, std::uint64_t bytes);
+  /// Tells the engine that a message which it let through at `counted` bytes, saying `begun`, has
+  /// become one of `bytes`: it has passed, so all that can come of it is a close.
+  [[nodiscard]] traffic::Verdict judge_rest(std::uint64_t counted,
+                                            std::uint64_t bytes,
+                                            traffic::Beginning begun);
   /// What a verdict means here: a delay that is too long is a drop. Counts it, tells the client.
   [[nodiscard]] traffic::Decision apply(traffic::Verdict verdict);
   [[nodiscard]] std::string_view unmask(const wire::FramePart& part);

@@ -168,6 +168,7 @@ void Relay::decide(const wire::FramePart& part,
                    Gather& out) {
   judged_bytes_ = part.message_bytes;
   const traffic::Verdict verdict = judge(part.opcode, part.message_bytes, plain);
+  begun_ = traffic::Beginning(verdict);
   switch (apply(verdict)) {
     case traffic::Decision::kAllow:
       phase_ = Phase::kForward;
@@ -203,7 +204,7 @@ void Relay::forward(const wire::FramePart& part, std::string_view source) {
 /// It has passed, but its sender answers for it.
 void Relay::settle_end(const wire::FramePart& part) {
   if (phase_ == Phase::kForward && part.message_bytes > judged_bytes_) {
-    const traffic::Verdict verdict = judge_rest(judged_bytes_, part.message_bytes);
+    const traffic::Verdict verdict = judge_rest(judged_bytes_, part.message_bytes, begun_);
     if (verdict.decision == traffic::Decision::kClose) {
       (void)apply(verdict);
       ending_ = ending(verdict);

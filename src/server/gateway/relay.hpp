@@ -89,6 +89,7 @@ class Relay final : public Connection {
   std::uint64_t judged_bytes_ = 0;  ///< of the message under way
   std::optional<Ending> ending_;
   Phase phase_ = Phase::kNone;
+  traffic::Beginning begun_;  ///< what was said of `judged_bytes_`
 };
 
 }  // namespace liminal::gateway

@@ -169,6 +169,12 @@ TEST_F(Relay, JudgesALargeMessageByItsHeader) {
 
 TEST_F(Relay, AFragmentedMessageIsOneAndAnswersForAllItsBytes) {
   start({.hold_time_max = milliseconds{10}});
+  traffic::Verdict would_be;
+  would_be.shadow = Decision::kDrop;
+  would_be.observed = Decision::kClose;
+  engine.rule = [&](const traffic::Event& event) {
+    return event.kind == EventKind::kMessage ? would_be : traffic::Verdict{};
+  };
   TestClient& client = connected();
   client.send(Opcode::kBinary, std::string(100, 'x'), false);
   settle();
@@ -181,6 +187,7 @@ TEST_F(Relay, AFragmentedMessageIsOneAndAnswersForAllItsBytes) {
   ASSERT_EQ(engine.count(EventKind::kContinued), 1u);
   EXPECT_EQ(engine.seen.back().counted, 100u);
   EXPECT_EQ(engine.seen.back().bytes, 1000u);
+  EXPECT_EQ(engine.seen.back().begun, traffic::Beginning(would_be));
 }
 
 TEST_F(Relay, WhatMakesAMessageTooLargeAtItsEndClosesTheConnection) {

@@ -34,6 +34,7 @@ class FakeEngine : public Engine {
     std::optional<std::uint64_t> content_hash;
     bool error = false;
     std::uint32_t counted = 0, address_connections = 0;
+    traffic::Beginning begun;
   };
 
   traffic::Verdict decide(const traffic::Event& event) override {
@@ -74,7 +75,8 @@ class FakeEngine : public Engine {
                     event.content_hash,
                     event.error,
                     event.counted,
-                    event.address_connections});
+                    event.address_connections,
+                    event.begun});
   }
 };
 
