@@ -48,6 +48,8 @@ def test_the_router_answers_its_paths_and_nothing_else():
         **liminal.Salience().rank(asked["features"])}
     assert client.post("/anomaly", json={"metrics": [{"cpu": 1}]}).json()["anomalies"]
     assert len(client.post("/forecast", json={"values": [1, 2] * 8, "horizon": 3}).json()["mean"]) == 3
+    assert client.get("/forecast").json() == {"series": [], "count": 0}
+    assert client.get("/forecast/liminal/connections").status_code == 404
     predicted = client.post("/scaling", json={"usage_patterns": {"request_rate": 5}}).json()
     assert predicted["predictions"]["action"] == "monitor"
     for path in ("/livez", "/metrics", "/openapi.yaml", "/v2", "/mlx"):

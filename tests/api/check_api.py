@@ -380,6 +380,14 @@ def check_forecast(api):
     assert set(paths_of(api.ask("POST", "/forecast", 422, wrong))) == {"values[1]", "horizon", "more"}
     assert paths_of(api.ask("POST", "/forecast", 422, {"values": [1, 2]})) == ["values"]
     api.ask("POST", "/forecast", 400, '{"values":[NaN]}')
+    for one in api.ask("GET", "/forecast", 200)["series"]:
+        path = "/forecast/" + "/".join(urllib.parse.quote(one[part], safe="") for part in ("source", "metric"))
+        said = api.ask("GET", path + "?horizon=3", 200)
+        assert (said["forecast"] is None) == (said["state"] == "learning"), said
+        assert said["forecast"] is None or len(said["forecast"]["mean"]) == 3, said
+    api.ask("GET", "/forecast/unknown/metric", 404)
+    assert paths_of(api.ask("GET", "/forecast/liminal/connections?horizon=49", 422)) == ["horizon"]
+    api.ask("PUT", "/forecast", 405)
 
 
 def check_remote_write(api):

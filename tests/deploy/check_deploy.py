@@ -40,6 +40,7 @@ KEPT_OFF = {
     "liminal_certificate_expiry_seconds": "the alerting rule says when it matters",
     "liminal_metric_limit_probability_ratio": "the alerting rule says when it matters",
     "liminal_metric_limit_seconds": "beside the probability, on the metric's own dashboard",
+    "liminal_metric_forecast_memory_bytes": "bounded by the number of series",
     "liminal_remote_write_samples_total": "only where a Prometheus writes to it",
     "process_virtual_memory_bytes": "says nothing: most of it is never touched",
 }

@@ -6,22 +6,23 @@ import signal
 import subprocess
 import sys
 
-READY = re.compile(r"ready listen=\S+ api=(\S+):(\d+)")
+READY = re.compile(r"ready listen=(\S+) api=(\S+):(\d+)")
 
 
 class Server:
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, *flags):
         self.log = open(folder / "serve.log", "ab")
         self.process = subprocess.Popen(
             [program, "serve", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--data", str(folder / "data"),
-             "--set", "api.requests_per_second=0"],
+             "--set", "api.requests_per_second=0", *flags],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline()
         match = READY.search(line)
         if not match:
             self.process.kill()
             sys.exit(f"the server did not start: {line!r}\n{(folder / 'serve.log').read_text()[-2000:]}")
-        self.address = (match[1], int(match[2]))
+        self.listen = match[1]
+        self.address = (match[2], int(match[3]))
         self.connection = http.client.HTTPConnection(*self.address, timeout=60)
 
     def send(self, method, path, body=None, headers=None, kind="application/json"):

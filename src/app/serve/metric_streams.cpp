@@ -20,13 +20,30 @@ constexpr std::uint64_t kSaveBytesPerSecond = 8U << 20;
 constexpr std::uint64_t kTrimBytes = 1U << 20;
 /// Of limits: their blocks are ten minutes long.
 constexpr std::uint64_t kLimitsSeconds = 60;
-constexpr std::uint64_t kOwnSeconds = 5;
+/// Between two rows of the own totals, by the engine's time; at least a second of life.
+constexpr double kOwnSeconds = 5;
+/// Ends of the steps whose forecast is a metric, and the levels of it.
+constexpr std::size_t kForecastSteps[]{12, 48};
+constexpr std::size_t kForecastLevels[]{1, 3, 5};
+/// Of so many series, the first of those that are told of still.
+constexpr std::size_t kForecastsShown = 100;
+constexpr Duration kForecastStale = std::chrono::hours{1};
 constexpr const char* kDataFree = "data_free_bytes";
 constexpr const char* kCertificateLeft = "certificate_seconds";
 constexpr std::size_t kLimitsShown = 100;
 constexpr std::size_t kComputationsMax = 16;
 /// Metrics that are named in a line of the log.
 constexpr std::size_t kNamedMax = 3;
+/// What is forecast of others' services.
+constexpr const char* kLoad = "load";
+
+api::ForecastSeries series_of(signals::Forecasts::Line line) {
+  return {std::move(line.source),
+          std::move(line.metric),
+          line.lacks,
+          line.points,
+          std::move(line.outlook)};
+}
 
 }  // namespace
 
@@ -42,6 +59,11 @@ MetricStreams::MetricStreams(const signals::Anomaly::Options& options,
                  report(batch, row);
                }),
       limits_({.folder = options.folder}, system),
+      forecasts_({.folder = options.folder},
+                 system,
+                 [this](std::function<void()> task) { return computing_.run(std::move(task)); }),
+      own_seconds_(
+          static_cast<std::uint64_t>(std::clamp(kOwnSeconds / clock.scale(), 1., kOwnSeconds))),
       computing_(kComputationsMax, signals::kNiceOfLongWork) {
   // Before those that were declared are read, so that these find room and those hold.
   constexpr stats::Limit kNothingLeft{0, stats::Trend::Side::kBelow};
@@ -54,6 +76,8 @@ void MetricStreams::load() {
   static LogSite site;
   if (const auto loaded = limits_.load(); !loaded && loaded.error().code != ErrorCode::kMissing)
     log_.write(LogLevel::kError, site, "limits.unreadable", {{"error", words(loaded.error())}});
+  if (const auto loaded = forecasts_.load(); !loaded && loaded.error().code != ErrorCode::kMissing)
+    log_.write(LogLevel::kError, site, "forecasts.unreadable", {{"error", words(loaded.error())}});
   const Result<void> loaded = anomaly_.load([this](std::string_view file, const Error& error) {
     log_.write(LogLevel::kError,
                site,
@@ -71,6 +95,7 @@ void MetricStreams::load() {
 MetricStreams::~MetricStreams() {
   save();
   save_limits();
+  save_forecasts();
 }
 
 EventTime MetricStreams::now() const { return EventTime{clock_.now().time_since_epoch()}; }
@@ -133,7 +158,36 @@ Result<api::SeriesView> MetricStreams::series(const std::string& source,
   return out;
 }
 
+std::vector<api::ForecastSeries> MetricStreams::forecasts() const {
+  std::vector<api::ForecastSeries> out;
+  for (signals::Forecasts::Line& one : forecasts_.lines()) out.push_back(series_of(std::move(one)));
+  return out;
+}
+
+Result<api::ForecastSeries> MetricStreams::forecast(const std::string& source,
+                                                    const std::string& metric) const {
+  auto line = forecasts_.line(source, metric);
+  if (!line) return failure(ErrorCode::kMissing);
+  return series_of(std::move(*line));
+}
+
+void MetricStreams::hear_load(const std::string& service,
+                              std::span<const signals::Scaling::LoadMinute> minutes,
+                              bool anew) {
+  // What the program tells of itself as a service is among its own totals.
+  if (api::is_own_name(service)) return;
+  std::vector<signals::Forecasts::Point> points;
+  points.reserve(minutes.size());
+  for (const auto& minute : minutes) points.push_back({minute.ends, minute.load});
+  forecasts_.observe(service, kLoad, points, anew);
+}
+
 bool MetricStreams::second() {
+  if (seconds_until_forecasts_ > 0) {
+    --seconds_until_forecasts_;
+  } else if (disk_ && disk_->run([this] { save_forecasts(); })) {
+    seconds_until_forecasts_ = kForecastsSeconds;
+  }
   if (seconds_until_limits_ > 0) {
     --seconds_until_limits_;
   } else if (disk_ && disk_->run([this] { save_limits(); })) {
@@ -149,7 +203,7 @@ bool MetricStreams::second() {
     });
     if (!taken) saving_ = false;
   }
-  return ++seconds_ % kOwnSeconds == 0;
+  return ++seconds_ % own_seconds_ == 0;
 }
 
 void MetricStreams::finish() {
@@ -163,6 +217,13 @@ void MetricStreams::save_limits() {
   static LogSite site;
   if (!saved)
     log_.write(LogLevel::kError, site, "limits.not_saved", {{"error", words(saved.error())}});
+}
+
+void MetricStreams::save_forecasts() {
+  const Result<std::uint64_t> saved = forecasts_.save(now());
+  static LogSite site;
+  if (!saved)
+    log_.write(LogLevel::kError, site, "forecasts.not_saved", {{"error", words(saved.error())}});
 }
 
 void MetricStreams::save() {
@@ -185,6 +246,7 @@ void MetricStreams::told(prometheus::Snapshot totals) {
          own_rows_.rows(*shared, std::chrono::steady_clock::now(), now())) {
       if (heard_) heard_(batch);
       (void)anomaly_.score(batch, false);
+      forecasts_.observe(batch);
     }
     // No metrics for the detector: what only falls is new at each point.
     const auto limit = [&](const char* metric, double left) {
@@ -218,7 +280,33 @@ void MetricStreams::report(const novelty::Batch& batch, const novelty::RowScore&
               {"metrics", metrics}});
 }
 
+void MetricStreams::add_forecasts(prometheus::Snapshot& out) const {
+  const signals::Forecasts::Counters counters = forecasts_.counters();
+  out.add(Family::kForecastSeries, counters.series);
+  out.add(Family::kForecastMemory, counters.bytes);
+  out.add(Family::kForecastRefits, counters.refits);
+  out.add(Family::kForecastRefitSeconds, counters.refit_seconds);
+  out.add(Family::kForecastRefused, counters.refused);
+  std::size_t shown = 0;
+  for (const signals::Forecasts::Line& one : forecasts_.lines()) {
+    if (!one.outlook || now() - one.outlook->begins > kForecastStale) continue;
+    if (++shown > kForecastsShown) return;
+    for (const std::size_t step : kForecastSteps) {
+      const std::string ahead = fmt::format(
+          "{:.0f}", seconds(forecast::TimedForecaster::Step{static_cast<std::int64_t>(step)}));
+      for (const std::size_t level : kForecastLevels)
+        out.add(Family::kMetricForecast,
+                one.outlook->ahead.quantiles[level][step - 1],
+                {one.source,
+                 one.metric,
+                 ahead,
+                 fmt::format("{}", forecast::TimedForecaster::kLevels[level])});
+    }
+  }
+}
+
 void MetricStreams::add_metrics(prometheus::Snapshot& out) const {
+  add_forecasts(out);
   const signals::Anomaly::Counters counters = anomaly_.counters();
   out.add(Family::kMetricRows, counters.rows);
   out.add(Family::kMetricRowsLate, counters.rows_late);

@@ -4,7 +4,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "app/log.hpp"
 #include "app/serve/blocking_thread.hpp"
@@ -13,17 +15,20 @@
 #include "server/api/anomaly_port.hpp"
 #include "server/shards/clock.hpp"
 #include "server/signals/anomaly.hpp"
+#include "server/signals/forecasts.hpp"
 #include "server/signals/limits.hpp"
+#include "server/signals/scaling.hpp"
 #include "server/signals/work_thread.hpp"
 
 namespace liminal::app {
 
 /// The metric streams of a running server: those that are posted, and Liminal's own totals, which
 /// are the source "liminal", and of each upstream "upstream:URL". An anomaly is logged and counted.
-/// When the data disk is full and the gateway's certificate ends are limits of "liminal".
+/// When the data disk is full and the gateway's certificate ends are limits of "liminal". What
+/// comes of the own totals, and of the loads of others' services, is forecast.
 ///
 /// Large batches are judged on a thread of their own, files are written on another, and what only
-/// computes has a third, which gives way to the others. Thread-safe.
+/// computes (forecasts) has a third, which gives way to the others. Thread-safe.
 class MetricStreams final : public api::AnomalyPort {
  public:
   /// Reads what the folder of `options` holds. Settings that cannot be read are logged.
@@ -53,6 +58,15 @@ class MetricStreams final : public api::AnomalyPort {
                Done<bool> done) override;
   [[nodiscard]] Result<api::SeriesView> series(const std::string& source,
                                                const std::string& metric) const override;
+  [[nodiscard]] std::vector<api::ForecastSeries> forecasts() const override;
+  [[nodiscard]] Result<api::ForecastSeries> forecast(const std::string& source,
+                                                     const std::string& metric) const override;
+
+  /// Learns the load of a service that is not the program's own, to be forecast as its metric
+  /// "load" (signals::Scaling::OnLoad).
+  void hear_load(const std::string& service,
+                 std::span<const signals::Scaling::LoadMinute> minutes,
+                 bool anew);
 
   /// Once a second: saves every few seconds, less often what is large. True when it is time to be
   /// `told` the program's own totals.
@@ -68,23 +82,31 @@ class MetricStreams final : public api::AnomalyPort {
   void add_metrics(prometheus::Snapshot& out) const;
 
  private:
+  /// Between two snapshots of the forecasts: a step of theirs.
+  static constexpr std::uint64_t kForecastsSeconds = 300;
+
   void report(const novelty::Batch& batch, const novelty::RowScore& row);
   void save();
   void save_limits();
+  void save_forecasts();
   void load();
+  void add_forecasts(prometheus::Snapshot& out) const;
 
   shards::EngineClock& clock_;
   Log& log_;
   signals::Anomaly anomaly_;
   signals::Limits limits_;
+  signals::Forecasts forecasts_;
+  const std::uint64_t own_seconds_;  ///< between two rows of the own totals
   std::atomic<bool> saving_{false};
   std::atomic<std::uint64_t> saved_bytes_{0};
-  std::uint64_t seconds_ = 0, seconds_until_save_ = 0, seconds_until_limits_ = 0;
+  std::uint64_t seconds_ = 0, seconds_until_save_ = 0, seconds_until_limits_ = 0,
+                seconds_until_forecasts_ = kForecastsSeconds;
   std::function<void(const novelty::Batch&)> heard_;  ///< may be empty
   OwnRows own_rows_;                                  ///< of the thread that judges
+  signals::WorkThread computing_;                     ///< outlives those who give it work
   std::unique_ptr<BlockingThread> judging_ = std::make_unique<BlockingThread>();
   std::unique_ptr<BlockingThread> disk_ = std::make_unique<BlockingThread>();
-  signals::WorkThread computing_;
 };
 
 }  // namespace liminal::app

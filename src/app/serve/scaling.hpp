@@ -67,6 +67,9 @@ class ScalingKeeper {
   /// Where KEDA asks; empty when nobody may.
   [[nodiscard]] const std::string& grpc_address() const { return grpc_address_; }
 
+  /// Who hears of services' loads. Before the first report.
+  void on_load(signals::Scaling::OnLoad heard) { scaling_.on_load(std::move(heard)); }
+
   /// Once, when the server is up: from then on others are told.
   void start();
   /// Nobody is told any more. Counters stay.

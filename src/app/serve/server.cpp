@@ -109,6 +109,10 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->running_ = true;
   server->metric_streams_ = std::make_unique<MetricStreams>(
       metric_options(configuration), server->file_system_, *server->clock_, log);
+  server->scaling_->on_load([streams = server->metric_streams_.get()](
+                                const std::string& service,
+                                std::span<const signals::Scaling::LoadMinute> minutes,
+                                bool anew) { streams->hear_load(service, minutes, anew); });
   if (server->uplink_)
     server->metric_streams_->on_batch(
         [uplink = server->uplink_.get()](const novelty::Batch& batch) { uplink->push(batch); });

@@ -103,6 +103,12 @@ enum class Family : std::uint8_t {
   kMetricValue,
   kMetricExpectedLow,
   kMetricExpectedHigh,
+  kMetricForecast,
+  kForecastSeries,
+  kForecastMemory,
+  kForecastRefits,
+  kForecastRefitSeconds,
+  kForecastRefused,
   kRemoteWrite,
   kGrpcCalls,
   kGrpcStreams,
@@ -119,7 +125,7 @@ enum class Family : std::uint8_t {
   kTrainingAge,
 };
 inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kTrainingAge) + 1;
-inline constexpr std::size_t kLabelsMax = 3;
+inline constexpr std::size_t kLabelsMax = 4;
 
 struct FamilyInfo {
   Family id;

@@ -107,6 +107,12 @@ gauge liminal_metric_score{source,metric}
 gauge liminal_metric_value{source,metric}
 gauge liminal_metric_expected_low{source,metric}
 gauge liminal_metric_expected_high{source,metric}
+gauge liminal_metric_forecast{source,metric,horizon_s,quantile}
+gauge liminal_metric_forecast_series
+gauge liminal_metric_forecast_memory_bytes
+counter liminal_metric_forecast_refits_total
+counter liminal_metric_forecast_refit_seconds_total
+counter liminal_metric_forecast_refused_total
 counter liminal_remote_write_samples_total{result}
 counter liminal_grpc_calls_total{method,result}
 gauge liminal_grpc_streams

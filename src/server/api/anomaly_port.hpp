@@ -1,12 +1,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/result.hpp"
 #include "core/base/time.hpp"
+#include "core/forecast/timed_forecaster.hpp"
 #include "core/novelty/batch.hpp"
 #include "core/stats/trend.hpp"
 
@@ -20,6 +22,14 @@ struct SeriesView {
   std::optional<stats::Limit> limit{};
   std::optional<stats::Trend::Passage> passage{};  ///< through the limit; none before two hours
   double within_s = 0;                             ///< of the passage's probability
+};
+
+/// A series that is forecast as it goes.
+struct ForecastSeries {
+  std::string source, metric;
+  Duration lacks{};  ///< what must be told of until there is enough for a forecast
+  std::uint64_t points = 0;
+  std::shared_ptr<const forecast::Outlook> outlook{};  ///< null: there is none yet
 };
 
 /// What the calls on metric streams need from the rest of the program.
@@ -68,6 +78,14 @@ class AnomalyPort {
   /// kMissing when it neither sent something nor was declared. Does not block.
   [[nodiscard]] virtual Result<SeriesView> series(const std::string& source,
                                                   const std::string& metric) const = 0;
+
+  /// Those that are forecast without being asked, by source and metric: none where nothing is.
+  [[nodiscard]] virtual std::vector<ForecastSeries> forecasts() const { return {}; }
+  /// kMissing when it is none of them.
+  [[nodiscard]] virtual Result<ForecastSeries> forecast(const std::string& /*source*/,
+                                                        const std::string& /*metric*/) const {
+    return failure(ErrorCode::kMissing);
+  }
 };
 
 }  // namespace liminal::api

@@ -22,8 +22,9 @@ class FakeAnomalies : public AnomalyPort {
   std::optional<Error> failure;
   std::deque<std::optional<Error>> failures;  ///< of `score`, one a call; none: as usual
   std::vector<novelty::Batch> learnt;         ///< by `learn`
-  bool busy = false;                          ///< nothing is run
-  bool waits = false;                         ///< what is to be run is put into `waiting`
+  std::vector<ForecastSeries> forecast_series = some_forecasts();
+  bool busy = false;   ///< nothing is run
+  bool waits = false;  ///< what is to be run is put into `waiting`
   std::vector<std::function<void()>> waiting;
   std::size_t runs = 0, computed = 0;
 
@@ -78,6 +79,33 @@ class FakeAnomalies : public AnomalyPort {
     if (out.limit) out.passage = stats::Trend::Passage{3600., .75};
     out.within_s = 604'800;
     return out;
+  }
+  std::vector<ForecastSeries> forecasts() const override { return forecast_series; }
+  Result<ForecastSeries> forecast(const std::string& source,
+                                  const std::string& metric) const override {
+    for (const ForecastSeries& one : forecast_series) {
+      if (one.source == source && one.metric == metric) return one;
+    }
+    return liminal::failure(ErrorCode::kMissing);
+  }
+
+  /// One that is ready, its values 10, 20, 40 and 20 again and again, and one that has just begun.
+  static std::vector<ForecastSeries> some_forecasts() {
+    using forecast::TimedForecaster;
+    constexpr double kValues[] = {10, 20, 40, 20};
+    const EventTime begin{TimedForecaster::Step{6'000'000}};
+    TimedForecaster series;
+    for (int step = 0; step <= 80; ++step)
+      series.observe(kValues[(step + 3) % 4], begin + TimedForecaster::Step{step});
+    forecast::Forecaster fitted = series.forecaster();
+    (void)fitted.refit();
+    auto outlook = forecast::outlook_of(fitted, series.begins());
+    return {{"liminal",
+             "bytes_per_second",
+             {},
+             80,
+             std::make_shared<const forecast::Outlook>(std::move(*outlook))},
+            {"shop", "load", std::chrono::seconds{90}, 7, nullptr}};
   }
 
  private:

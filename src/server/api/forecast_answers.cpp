@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "core/forecast/spacing.hpp"
 #include "server/api/metric_rows.hpp"
@@ -167,8 +169,9 @@ void write_half(std::string_view name,
 }
 
 /// Who spoke, the one that is believed most first.
-void write_members(const forecast::Model& model, json::Writer& out) {
-  const forecast::Standing& standing = model.standing;
+void write_members(const forecast::Plan& plan,
+                   const forecast::Standing& standing,
+                   json::Writer& out) {
   std::vector<std::size_t> order(forecast::kMembers);
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto weight = [&](std::size_t m) {
@@ -181,7 +184,7 @@ void write_members(const forecast::Model& model, json::Writer& out) {
   out.begin_array();
   for (const std::size_t m : order) {
     const auto member = static_cast<forecast::Member>(m);
-    if (!speaks(member, model.plan)) continue;
+    if (!speaks(member, plan)) continue;
     out.begin_object();
     out.field("member", name(member));
     write_half("near", standing, 0, m, out);
@@ -191,11 +194,98 @@ void write_members(const forecast::Model& model, json::Writer& out) {
   out.end_array();
 }
 
-void write_numbers(std::string_view name, const std::vector<double>& numbers, json::Writer& out) {
+void write_numbers(std::string_view name, std::span<const double> numbers, json::Writer& out) {
   out.key(name);
   out.begin_array();
   for (const double number : numbers) out.value(number);
   out.end_array();
+}
+
+void write_quantiles(std::span<const double> levels,
+                     const forecast::Forecast& said,
+                     std::size_t steps,
+                     json::Writer& out) {
+  out.key("quantiles");
+  out.begin_array();
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    out.begin_object();
+    out.field("level", levels[i]);
+    write_numbers("values", std::span(said.quantiles[i]).first(steps), out);
+    out.end_object();
+  }
+  out.end_array();
+}
+
+void write_backtest(const forecast::Standing& standing, json::Writer& out) {
+  out.key("backtest");
+  out.begin_object();
+  out.field("origins", standing.origins);
+  out.field("refits", standing.cuts);
+  out.end_object();
+}
+
+void write_seasons(const forecast::Seasons& seasons, json::Writer& out) {
+  out.key("seasons");
+  out.begin_array();
+  for (const std::uint32_t season : {seasons.day, seasons.week}) {
+    if (season > 0) out.value(season);
+  }
+  out.end_array();
+}
+
+void write_level_shift(std::uint64_t point, double factor, json::Writer& out) {
+  out.key("level_shift");
+  if (point == 0) return out.null();
+  out.begin_object();
+  out.field("point", point);
+  out.field("factor", factor);
+  out.end_object();
+}
+
+/// What a metric is counted in, as its name says; nothing when it does not.
+std::optional<std::string_view> unit_of(std::string_view metric) {
+  if (metric.ends_with("_per_second"))
+    return metric.find("bytes") != std::string_view::npos ? "B/s" : "1/s";
+  constexpr std::pair<std::string_view, std::string_view> kEndings[]{{"_seconds", "s"},
+                                                                     {"_bytes", "B"},
+                                                                     {"_bits", "bit"},
+                                                                     {"_ratio", "1"},
+                                                                     {"connections", "1"},
+                                                                     {"users", "1"}};
+  for (const auto& [ending, unit] : kEndings) {
+    if (metric.ends_with(ending)) return unit;
+  }
+  return std::nullopt;
+}
+
+void write_time(std::string_view name, EventTime at, json::Writer& out) {
+  out.field(name, SteadyTime{at.time_since_epoch()});
+}
+
+void write(const forecast::Outlook& outlook, std::size_t steps, json::Writer& out) {
+  steps = std::min(steps, outlook.ahead.mean.size());
+  out.begin_object();
+  write_time("begins", outlook.begins, out);
+  write_time("refitted_at", outlook.refitted_at, out);
+  out.field("missing", outlook.missing);
+  write_numbers("mean", std::span(outlook.ahead.mean).first(steps), out);
+  write_quantiles(forecast::TimedForecaster::kLevels, outlook.ahead, steps, out);
+  write_members(outlook.plan, outlook.standing, out);
+  write_backtest(outlook.standing, out);
+  write_seasons(outlook.plan.seasons, out);
+  write_level_shift(outlook.shift_at, outlook.shift_factor, out);
+  out.end_object();
+}
+
+void write_series(const ForecastSeries& series, json::Writer& out) {
+  const auto minutes = std::chrono::ceil<std::chrono::minutes>(series.lacks);
+  out.field("source", series.source);
+  out.field("metric", series.metric);
+  out.field("unit", unit_of(series.metric));
+  out.field("state", series.outlook != nullptr ? "ready" : "learning");
+  out.field("minutes_missing", minutes.count());
+  out.field("points", series.points);
+  out.field("step_s", seconds(forecast::TimedForecaster::Step{1}));
 }
 
 }  // namespace
@@ -237,35 +327,47 @@ void write(const ForecastRequest& request, const MadeForecast& made, json::Write
   }
   out.field("step_s", request.last ? std::optional(request.step_s) : std::nullopt);
   write_numbers("mean", made.said.mean, out);
-  out.key("quantiles");
-  out.begin_array();
-  for (std::size_t i = 0; i < request.levels.size(); ++i) {
-    out.begin_object();
-    out.field("level", request.levels[i]);
-    write_numbers("values", made.said.quantiles[i], out);
-    out.end_object();
-  }
-  out.end_array();
-  write_members(model, out);
-  out.key("backtest");
-  out.begin_object();
-  out.field("origins", model.standing.origins);
-  out.field("refits", model.standing.cuts);
+  write_quantiles(request.levels, made.said, made.said.mean.size(), out);
+  write_members(model.plan, model.standing, out);
+  write_backtest(model.standing, out);
+  write_seasons(model.plan.seasons, out);
+  write_level_shift(model.shift_at, model.shift_factor, out);
+  out.field("model", "forecast");
   out.end_object();
-  out.key("seasons");
-  out.begin_array();
-  for (const std::uint32_t season : {model.plan.seasons.day, model.plan.seasons.week}) {
-    if (season > 0) out.value(season);
-  }
-  out.end_array();
-  out.key("level_shift");
-  if (model.shift_at > 0) {
-    out.begin_object();
-    out.field("point", model.shift_at);
-    out.field("factor", model.shift_factor);
-    out.end_object();
-  } else {
+}
+
+void write_summary(const ForecastSeries& series, json::Writer& out) {
+  const forecast::Outlook* const outlook = series.outlook.get();
+  out.begin_object();
+  write_series(series, out);
+  write_seasons(outlook != nullptr ? outlook->plan.seasons : forecast::Seasons{}, out);
+  out.key("backtest");
+  if (outlook == nullptr) {
     out.null();
+  } else {
+    const forecast::Standing& standing = outlook->standing;
+    const forecast::Member first = standing.heaviest(0);
+    out.begin_object();
+    out.field("origins", standing.origins);
+    out.field("refits", standing.cuts);
+    out.field("member", name(first));
+    out.field("error",
+              standing.origins > 0
+                  ? std::optional(standing.errors[0][static_cast<std::size_t>(first)])
+                  : std::nullopt);
+    out.end_object();
+  }
+  out.end_object();
+}
+
+void write(const ForecastSeries& series, std::size_t steps, json::Writer& out) {
+  out.begin_object();
+  write_series(series, out);
+  out.key("forecast");
+  if (series.outlook == nullptr) {
+    out.null();
+  } else {
+    write(*series.outlook, steps, out);
   }
   out.field("model", "forecast");
   out.end_object();

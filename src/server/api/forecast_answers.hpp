@@ -6,6 +6,7 @@
 #include "core/forecast/forecaster.hpp"
 #include "io/json/fields.hpp"
 #include "io/json/writer.hpp"
+#include "server/api/anomaly_port.hpp"
 
 namespace liminal::api {
 
@@ -38,5 +39,10 @@ struct MadeForecast {
 
 /// Schema `ForecastAnswer`.
 void write(const ForecastRequest& request, const MadeForecast& made, json::Writer& out);
+
+/// Schema `ForecastSummary`.
+void write_summary(const ForecastSeries& series, json::Writer& out);
+/// Schema `SeriesForecast`: so many steps of it, as far as there are.
+void write(const ForecastSeries& series, std::size_t steps, json::Writer& out);
 
 }  // namespace liminal::api

@@ -22,6 +22,34 @@ void forecast_series(const std::shared_ptr<Call>& call) {
 
 }  // namespace
 
+void Service::list_forecasts(const CallPtr& call) {
+  AnomalyPort* const port = anomalies_of(call);
+  if (port == nullptr) return;
+  const std::vector<ForecastSeries> series = port->forecasts();
+  json::Writer out;
+  out.begin_object();
+  out.key("series");
+  out.begin_array();
+  for (const ForecastSeries& one : series) write_summary(one, out);
+  out.end_array();
+  out.field("count", series.size());
+  out.end_object();
+  call->answer(json_response(std::move(out)));
+}
+
+void Service::get_forecast(const CallPtr& call) {
+  constexpr std::uint64_t kStepsMax = forecast::TimedForecaster::kHorizon;
+  Query query(call->query);
+  const std::uint64_t steps = query.whole("horizon", kStepsMax, 1, kStepsMax);
+  AnomalyPort* const port = anomalies_of(call, query);
+  if (port == nullptr) return;
+  const auto series = port->forecast(call->captured[0], call->captured[1]);
+  if (!series) return call->answer(problem(series.error(), "the series"));
+  json::Writer out;
+  write(*series, steps, out);
+  call->answer(json_response(std::move(out)));
+}
+
 /// Milliseconds at least, which is too long for a thread that others wait for.
 void Service::post_forecast(const CallPtr& call) {
   AnomalyPort* const port = anomalies_of(call);

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -19,10 +20,11 @@ class ForecastTest : public ::testing::Test {
  protected:
   ForecastTest() { service.attach(metrics); }
 
-  http::Response ask(std::string body) {
+  http::Response ask(std::string body) { return send("POST", "/forecast", std::move(body)); }
+  http::Response send(std::string method, std::string target, std::string body = {}) {
     http::Request request;
-    request.method = "POST";
-    request.target = "/forecast";
+    request.method = std::move(method);
+    request.target = std::move(target);
     request.headers = {{"Host", "localhost"}};
     request.body = std::move(body);
     request.peer_is_local = true;
@@ -196,6 +198,57 @@ TEST_F(ForecastTest, RefusesMoreThanAFewAtOnce) {
   post();
   EXPECT_EQ(answers.size(), 6U) << "there is room again";
   metrics.waiting.clear();
+}
+
+TEST_F(ForecastTest, ListsWhatIsForecastWithoutBeingAsked) {
+  const http::Response answer = send("GET", "/forecast");
+  EXPECT_EQ(answer.status, 200U) << answer.body;
+  EXPECT_THAT(answer.body,
+              HasSubstr(R"({"source":"liminal","metric":"bytes_per_second","unit":"B/s",)"
+                        R"("state":"ready","minutes_missing":0,"points":80,"step_s":300,)"
+                        R"("seasons":[4],"backtest":{"origins":)"));
+  EXPECT_THAT(answer.body,
+              HasSubstr(R"({"source":"shop","metric":"load","unit":null,"state":"learning",)"
+                        R"("minutes_missing":2,"points":7,"step_s":300,"seasons":[],)"
+                        R"("backtest":null}],"count":2})"));
+  EXPECT_EQ(metrics.computed, 0U) << "it was made before";
+}
+
+TEST_F(ForecastTest, SaysWhatOneOfThemDoesNext) {
+  const http::Response answer = send("GET", "/forecast/liminal/bytes_per_second?horizon=2");
+  EXPECT_EQ(answer.status, 200U) << answer.body;
+  EXPECT_THAT(answer.body, HasSubstr(R"("forecast":{"begins":"2027-01-15T14:40:00.000Z",)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("refitted_at":"2027-01-15T14:40:00.000Z","missing":0,)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"({"level":0.95,"values":[)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("members":[{"member":")"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("seasons":[4],"level_shift":null},"model":"forecast"})"));
+  const std::size_t mean = answer.body.find(R"("mean":[)");
+  const std::size_t end = answer.body.find(']', mean);
+  ASSERT_NE(end, std::string::npos);
+  EXPECT_EQ(std::count(answer.body.begin() + static_cast<std::ptrdiff_t>(mean),
+                       answer.body.begin() + static_cast<std::ptrdiff_t>(end),
+                       ','),
+            1)
+      << "two steps";
+  EXPECT_THAT(send("GET", "/forecast/shop/load").body, HasSubstr(R"("forecast":null)"));
+  EXPECT_EQ(send("GET", "/forecast/shop/bytes").status, 404U);
+  EXPECT_EQ(send("GET", "/forecast/shop").status, 404U);
+  for (const char* horizon : {"0", "49", "x"})
+    EXPECT_EQ(send("GET", std::string("/forecast/shop/load?horizon=") + horizon).status, 422U);
+}
+
+TEST_F(ForecastTest, SaysByWhichMethodsItCanBeAsked) {
+  const http::Response wrong_method = send("PUT", "/forecast");
+  EXPECT_EQ(wrong_method.status, 405U);
+  EXPECT_EQ(wrong_method.header("Allow"), "POST, GET, HEAD");
+  EXPECT_EQ(send("POST", "/forecast/shop/load").header("Allow"), "GET, HEAD");
+  EXPECT_EQ(send("HEAD", "/forecast").status, 200U);
+}
+
+TEST_F(ForecastTest, HasNoneWhereNothingIsForecast) {
+  metrics.forecast_series.clear();
+  EXPECT_EQ(send("GET", "/forecast").body, R"({"series":[],"count":0})");
+  EXPECT_EQ(send("GET", "/forecast/liminal/bytes_per_second").status, 404U);
 }
 
 TEST_F(ForecastTest, RefusesASeriesThatIsTooLong) {

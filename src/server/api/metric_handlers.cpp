@@ -197,6 +197,10 @@ void write_series(std::string_view source,
 
 AnomalyPort* Service::anomalies_of(const CallPtr& call) {
   Query query(call->query);
+  return anomalies_of(call, query);
+}
+
+AnomalyPort* Service::anomalies_of(const CallPtr& call, Query& query) {
   if (!right(*call, query)) return nullptr;
   if (anomalies_ == nullptr) call->answer(problem(503, "nobody judges metrics here"));
   return anomalies_;

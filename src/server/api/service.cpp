@@ -129,6 +129,8 @@ const Route* Service::find_route(Call& call, std::string& allowed) {
        false,
        &Service::put_series},
       {"POST", "/forecast", kRead, Body::kJson, false, &Service::post_forecast},
+      {"GET", "/forecast", kRead, Body::kNone, false, &Service::list_forecasts},
+      {"GET", "/forecast/{source}/{metric}", kRead, Body::kNone, false, &Service::get_forecast},
       {"POST", "/api/v1/write", kWrite, Body::kOther, false, &Service::post_write},
       {"GET", "/ml/limits", kRead, Body::kNone, false, &Service::get_limits},
       {"PUT", "/ml/limits", kWrite, Body::kJson, false, &Service::put_limits},

@@ -122,12 +122,15 @@ class Service {
   void explain(const CallPtr& call);
   // metric_handlers.cpp
   AnomalyPort* anomalies_of(const CallPtr& call);
+  AnomalyPort* anomalies_of(const CallPtr& call, Query& query);
   void post_anomaly(const CallPtr& call);
   [[nodiscard]] static bool series_of(const CallPtr& call);
   void put_series(const CallPtr& call);
   void get_series(const CallPtr& call);
   // forecast_handlers.cpp
   void post_forecast(const CallPtr& call);
+  void list_forecasts(const CallPtr& call);
+  void get_forecast(const CallPtr& call);
   // write_handlers.cpp
   void post_write(const CallPtr& call);
   void learn_write(const CallPtr& call);

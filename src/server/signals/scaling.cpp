@@ -148,6 +148,7 @@ scaling::Advice Scaling::learn(Entry& entry, const scaling::Report& report) {
   rows_ += learnt.rows;
   rows_late_ += learnt.late;
   entry.changed = true;
+  if (on_load_) tell_load(entry);
   const EventTime now = report.rows.empty() ? EventTime{} : report.rows.back().at;
   scaling::Advice advice = entry.service.advise(now, entry.options);
   if (learnt.past > 0)
@@ -176,6 +177,25 @@ Scaling::Said Scaling::said_by(const Entry& entry, EventTime now) {
   // Nothing was said since the start: of what is learnt or saved first, this once is waited for.
   if (!lock) lock.lock();
   return say(entry, entry.service.advise(now, entry.options));
+}
+
+void Scaling::tell_load(Entry& entry) const {
+  const scaling::LoadHistory& history = entry.service.model().history();
+  if (history.minutes() == 0) return;
+  const std::int64_t last = history.last_minute();
+  const std::int64_t first = last + 1 - static_cast<std::int64_t>(history.minutes());
+  // Its past was told of later, or its load is of another kind from now on.
+  const bool anew = entry.told && (first < entry.told->first || first > entry.told->second);
+  const std::int64_t from = entry.told && !anew ? entry.told->second + 1 : first;
+  entry.told.emplace(first, last);
+  std::vector<LoadMinute> minutes;
+  for (std::int64_t minute = std::max(from, last - std::int64_t{scaling::LoadHistory::kWeek});
+       minute <= last;
+       ++minute) {
+    if (const auto load = history.load_before(static_cast<std::uint32_t>(last - minute)))
+      minutes.push_back({EventTime{std::chrono::minutes{minute + 1}}, *load});
+  }
+  if (!minutes.empty()) on_load_(entry.name, minutes, anew);
 }
 
 void Scaling::advise(scaling::Report report, Done<scaling::Advice> done) {

@@ -7,6 +7,8 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -61,6 +63,17 @@ class Scaling {
     std::uint64_t refused = 0;  ///< because too much waited
   };
 
+  /// The load of a minute that is over.
+  struct LoadMinute {
+    EventTime ends;
+    double load = 0;
+  };
+  /// Called with the minutes of a service's load that were not told before, in order, under the
+  /// service's lock; `anew` when they take the place of what was told. After a start the first time
+  /// with all that are known.
+  using OnLoad =
+      std::function<void(const std::string& service, std::span<const LoadMinute>, bool anew)>;
+
   /// Blocks while it loads.
   Scaling(ScalingOptions options, files::FileSystem& file_system);
   /// Finishes, then saves.
@@ -71,6 +84,9 @@ class Scaling {
   /// Names services that are not forgotten for others, beside those of the options, in place of
   /// those that were named before.
   void keep(std::vector<std::string> names);
+
+  /// Who hears of loads. Before the first report.
+  void on_load(OnLoad heard) { on_load_ = std::move(heard); }
 
   bool run(std::function<void()> work);
   /// kTooLarge when the service is not known and no other may be forgotten for it.
@@ -126,6 +142,8 @@ class Scaling {
     bool configured = false;  ///< somebody set options
     bool changed = false;
     bool forgotten = false;
+    /// The first and last minute of the history that `on_load_` was told of.
+    std::optional<std::pair<std::int64_t, std::int64_t>> told;
     std::chrono::steady_clock::time_point saved_at{};
     mutable std::mutex said_mutex;         ///< of what follows, held for a copy
     mutable std::optional<Said> said;      ///< the latest
@@ -141,6 +159,7 @@ class Scaling {
   [[nodiscard]] static Said say(const Entry& entry, scaling::Advice advice);
   [[nodiscard]] static Said said_by(const Entry& entry, EventTime now);
   scaling::Advice learn(Entry& entry, const scaling::Report& report);
+  void tell_load(Entry& entry) const;
   void remove_file(Entry& entry);
   [[nodiscard]] EntryPtr read(std::string_view bytes);
   void load();
@@ -149,6 +168,7 @@ class Scaling {
   bool sync_folder();
 
   const ScalingOptions options_;
+  OnLoad on_load_;  ///< may be empty
   files::FileSystem& files_;
   mutable std::mutex mutex_;    // of the table
   std::list<EntryPtr> recent_;  ///< most recently told of first

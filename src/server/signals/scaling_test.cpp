@@ -56,6 +56,47 @@ TEST(Scaling, BuildsAHistoryFromRepeatedCallsAndAdvisesFromIt) {
   EXPECT_TRUE(scaling.services(minute(200), 0).empty());
 }
 
+TEST(Scaling, TellsOfEachMinutesLoadOnceAndAnewWhenItsPastWasTold) {
+  files::MemoryFileSystem disk;
+  struct Heard {
+    std::size_t minutes = 0;
+    EventTime first;
+    double load = 0;
+    bool anew = false;
+  };
+  std::vector<Heard> heard;
+  const auto hear = [&heard](const std::string& service,
+                             std::span<const Scaling::LoadMinute> minutes,
+                             bool anew) {
+    EXPECT_EQ(service, "web");
+    heard.push_back({minutes.size(), minutes.front().ends, minutes.front().load, anew});
+  };
+  {
+    Scaling scaling(options(), disk);
+    scaling.on_load(hear);
+    ASSERT_TRUE(told(scaling, report("web", 100, 20)));
+    ASSERT_TRUE(told(scaling, report("web", 120, 5)));
+    ASSERT_TRUE(told(scaling, report("web", 0, 100)));
+  }
+  ASSERT_EQ(heard.size(), 3U);
+  EXPECT_EQ(heard[0].minutes, 19U) << "the last is open still";
+  EXPECT_EQ(heard[0].first, minute(101));
+  EXPECT_NEAR(heard[0].load, 100 + 50 * std::sin(.5), .01);
+  EXPECT_EQ(heard[1].minutes, 5U);
+  EXPECT_EQ(heard[1].first, minute(120));
+  EXPECT_FALSE(heard[1].anew);
+  EXPECT_TRUE(heard[2].anew);
+  EXPECT_EQ(heard[2].minutes, 124U);
+  EXPECT_EQ(heard[2].first, minute(1));
+  heard.clear();
+  Scaling again(options(), disk);
+  again.on_load(hear);
+  ASSERT_TRUE(told(again, report("web", 125, 2)));
+  ASSERT_EQ(heard.size(), 1U);
+  EXPECT_EQ(heard[0].minutes, 126U) << "all that it knows, after a start";
+  EXPECT_FALSE(heard[0].anew);
+}
+
 TEST(Scaling, ALongHistoryIsLearntOnItsOwnThreadToTheSameState) {
   files::MemoryFileSystem disk;
   Scaling scaling(options(), disk);
