@@ -3,13 +3,11 @@
 experiments, and SIGKILL in between.
 
   serve_models.py LIMINAL [--seed N] [--changes N] [--kills N] [--training-kills N]
-  serve_models.py LIMINAL --first N [--injected]
 
 Posts an hour of real chat (../shared/data/chat beside the project; without it made-up chat, which is
 said) with abuse injected, judges some alerts, trains `anomaly_detection`, asks it in both protocols,
 changes the champion under load, and kills the server during a training and during promotions: whatever
-was acknowledged must be there after the next start. With --first only the first training, of so many
-seeds, and what came of it. Needs nothing but Python's own library.
+was acknowledged must be there after the next start. Needs nothing but Python's own library.
 """
 import argparse
 import http.client
@@ -98,9 +96,9 @@ def abuse(random_, number):
                    f"10.9.0.{abuser}")
 
 
-def post_traffic(server, random_):
+def post_traffic(server, random_, abusers=160):
     now = time.time() - 3600
-    events = sorted([*chat(random_), *abuse(random_, 160)])
+    events = sorted([*chat(random_), *abuse(random_, abusers)])
     lines = [json.dumps({"user_id": user, "kind": "message", "message_size": size,
                          "channel": channel, "ip_address": address, "timestamp": now + t})
              for t, user, size, channel, address in events]
@@ -433,25 +431,6 @@ def check_commands(program, data, running, answers):
     assert code == 0 and MODEL in out, out
 
 
-def first_trainings(program, seeds, injected):
-    """What comes of the first training of an hour's traffic, by one call."""
-    promoted = 0
-    for seed in range(1, seeds + 1):
-        random_ = random.Random(seed)
-        with tempfile.TemporaryDirectory() as data:
-            server = Server(program, data)
-            post_traffic(server, random_)
-            judge_alerts(server)
-            result = train(server, fits_max=12, injected_abuse=injected)["result"]
-            report = server.ask("GET", f"/ml/models/{MODEL}/versions/1/report")
-            promoted += result["alias"] == "champion"
-            print(f"seed {seed}: {result['alias']}; {report['split']['how']}; {report['held_out']}; "
-                  f"flood {predict(server, version=1, features=row(messages_per_minute=800))['prediction']:.2f}; "
-                  f"{'; '.join(result['reasons'])}", flush=True)
-            server.stop()
-    print(f"{promoted} of {seeds} first trainings gave a champion")
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
@@ -459,12 +438,7 @@ def main():
     parser.add_argument("--changes", type=int, default=20)
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--training-kills", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--injected", action="store_true")
     arguments = parser.parse_args()
-    if arguments.first:
-        first_trainings(arguments.program, arguments.first, arguments.injected)
-        return
     random_ = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as data:
         server = Server(arguments.program, data)
@@ -483,6 +457,7 @@ def main():
               report["judged_by_people"], "without:", report["without_rule_features"])
         second = train(server, fits_max=12, seed=2, auto_deploy=False, injected_abuse=True)
         assert second["state"] == "succeeded" and second["result"]["alias"] == "challenger", second
+        assert second["injected_abuse"] and not first["injected_abuse"], second
         data_of = [server.ask("GET", f"/ml/models/{MODEL}/versions/{version}/report")["data"]
                    for version in (1, 2)]
         assert "injected_rows" not in data_of[0], data_of

@@ -80,9 +80,9 @@ def write_rows(settings: dict, name: str) -> None:
         lines = csv.writer(out)
         lines.writerow([*features, "is_anomaly", "timestamp", "user_id"])
         for place in range(3000):
-            bad = place % 40 < 8
+            bad = place % 400 < 80
             lines.writerow([*(draw.normal(size=4) + (1.5 if bad else 0)).round(4), int(bad),
-                            1_700_000_000 + place, f"user-{place % 40}"])
+                            1_700_000_000 + place, f"user-{place % 400}"])
 
 
 def trained(base: str, **wish) -> dict:

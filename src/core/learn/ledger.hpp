@@ -40,6 +40,9 @@ struct SearchOptions {
   /// Of the rows, held out of the whole search for the figures and intervals of what comes out; 0
   /// when whoever asks has rows of his own for that.
   double fresh_ratio = .2;
+  /// The last so many rows of the table are learnt from by every fit and judge nothing: they
+  /// choose, calibrate and stop none. For rows that are made up.
+  std::size_t rows_only_taught = 0;
 
   [[nodiscard]] bool counted() const { return fits_max > 0; }
   [[nodiscard]] Problems validate() const;

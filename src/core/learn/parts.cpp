@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "core/base/hash.hpp"
 #include "core/learn/metrics.hpp"
@@ -26,6 +27,11 @@ std::vector<T> of(const std::vector<T>& values, const Rows& rows) {
   return found;
 }
 
+template <class T>
+std::span<const T> first(const std::vector<T>& values, std::size_t count) {
+  return std::span(values).first(std::min(values.size(), count));
+}
+
 Rows among(const Rows& rows, const Rows& places) {
   Rows found;
   found.reserve(places.size());
@@ -33,7 +39,7 @@ Rows among(const Rows& rows, const Rows& places) {
   return found;
 }
 
-std::size_t count_of(const std::vector<std::uint64_t>& groups) {
+std::size_t count_of(std::span<const std::uint64_t> groups) {
   return std::set<std::uint64_t>(groups.begin(), groups.end()).size();
 }
 
@@ -45,7 +51,7 @@ std::size_t fewest(const Rows& rows, const Table& table, const Loss& loss) {
   return std::min(positive, rows.size() - positive);
 }
 
-Folds spread(const std::vector<float>& labels,
+Folds spread(std::span<const float> labels,
              const Loss& loss,
              std::uint32_t count,
              std::uint64_t seed) {
@@ -56,7 +62,10 @@ Folds spread(const std::vector<float>& labels,
 class Parting {
  public:
   Parting(const Table& table, const Loss& loss, const SearchOptions& options)
-      : table_(table), loss_(loss), options_(options) {}
+      : table_(table),
+        loss_(loss),
+        options_(options),
+        judging_(table.rows() - std::min(table.rows(), options.rows_only_taught)) {}
 
   Parts run() {
     hold_out();
@@ -69,13 +78,14 @@ class Parting {
     } else {
       by_chance();
     }
+    teach_the_rest();
     return std::move(parts_);
   }
 
  private:
   /// Sets the fresh rows apart if enough are left on both sides.
   void hold_out() {
-    Rows all(table_.rows());
+    Rows all(judging_);
     for (std::uint32_t row = 0; row < all.size(); ++row) all[row] = row;
     if (options_.fresh_ratio > 0) {
       const Folds folds = fresh_folds();
@@ -90,12 +100,13 @@ class Parting {
   }
 
   [[nodiscard]] Folds fresh_folds() const {
-    if (!table_.times_s.empty()) return last_part(table_.times_s, options_.fresh_ratio);
+    if (!table_.times_s.empty())
+      return last_part(first(table_.times_s, judging_), options_.fresh_ratio);
     const auto count = static_cast<std::uint32_t>(1 / options_.fresh_ratio + .5);
     const std::uint64_t seed = mix64(options_.seed ^ kFreshSalt);
-    const std::size_t groups = count_of(table_.groups);
-    if (groups < 2) return spread(table_.labels, loss_, count, seed);
-    return with_last_first(group_folds(table_.groups, count, seed));
+    const auto groups = first(table_.groups, judging_);
+    if (count_of(groups) < 2) return spread(first(table_.labels, judging_), loss_, count, seed);
+    return with_last_first(group_folds(groups, count, seed));
   }
 
   /// The largest user is always in the first part: the last one, of smaller ones, says more.
@@ -189,9 +200,19 @@ class Parting {
     parts_.splits.push_back(std::move(split));
   }
 
+  /// Rows that judge nothing go to what every fit trains on, and give nothing to codes: these stay
+  /// those of rows that came.
+  void teach_the_rest() {
+    for (auto row = static_cast<std::uint32_t>(judging_); row < table_.rows(); ++row) {
+      parts_.searched.push_back(row);
+      for (TrainValid& split : parts_.splits) split.train.push_back(row);
+    }
+  }
+
   const Table& table_;
   const Loss& loss_;
   const SearchOptions& options_;
+  const std::size_t judging_;  ///< rows, the first ones of the table, that may judge
   Parts parts_;
 };
 

@@ -46,7 +46,8 @@ inline constexpr std::size_t kSearchedMin = 20, kFreshMin = 10, kPartMin = 4;
 
 /// Parts a table. By time when times are known, and then validated on users that were not trained
 /// on, if there are enough such; by user when two or more are known; else by chance, with classes
-/// spread evenly. `table` must be valid and labelled.
+/// spread evenly. Rows that only teach (`SearchOptions::rows_only_taught`) are trained on in every
+/// split. `table` must be valid and labelled.
 [[nodiscard]] Parts parts_of(const Table& table, const Loss& loss, const SearchOptions& options);
 
 /// What keeps the parts from being trained and judged on, in words.

@@ -66,33 +66,56 @@ void judge_slices(const GateInput& input, const GateOptions& options, Verdict& v
   }
 }
 
-/// How far the mean probability lies from the share of positives, in parts of that share and beyond
-/// two standard errors.
-double bias_ratio(std::span<const float> probabilities, std::span<const float> labels) {
-  const auto rows = static_cast<double>(labels.size());
-  const double share = static_cast<double>(positives(labels)) / rows;
-  double mean = 0;
-  for (const float p : probabilities) mean += static_cast<double>(p) / rows;
-  const double error = sqrt(share * (1 - share) / rows);
-  return std::max(0., std::abs(mean - share) - 2 * error) / share;
+/// "+53 % of the share of positives, by 14 users within −10 to +130 %".
+std::string words_of(const CalibrationBias& bias, const char* whose) {
+  const auto percent = [](double ratio) {
+    return (ratio < 0 ? "−" : "+") + in_words(100 * std::abs(ratio), 0);
+  };
+  return percent(bias.ratio) + " % of the share of positives, by " + in_words(bias.users, 0) +
+         whose + " within " + percent(bias.low) + " to " + percent(bias.high) + " %";
 }
 
-void judge_calibration(const GateInput& input, const GateOptions& options, Verdict& verdict) {
-  const bool first = input.champion.empty();
-  const double error = calibration_error(input.challenger, input.labels);
-  const double bias = bias_ratio(input.challenger, input.labels);
-  const std::string text = "probabilities are off by " + in_words(error, 3) + " on average";
-  const double error_max = std::max(options.calibration_error_max,
-                                    first ? 0 : calibration_error(input.champion, input.labels));
-  const double bias_max =
-      std::max(options.calibration_ratio_max, first ? 0 : bias_ratio(input.champion, input.labels));
-  if (error > error_max) {
-    verdict.against("badly calibrated: " + text);
-  } else if (bias > bias_max) {
-    verdict.against("badly calibrated: the mean probability is off by " + in_words(100 * bias, 0) +
-                    " % of the share of positives");
+/// Whether the mean probability is what it says. `text` says what else speaks for it.
+void judge_bias(const GateInput& input,
+                const GateOptions& options,
+                const CalibrationBias& bias,
+                const std::string& text,
+                Verdict& verdict) {
+  double most = options.calibration_ratio_max;
+  if (!input.champion.empty())
+    most =
+        std::max(most, std::abs(calibration_bias(input.champion, input.labels, input.users).ratio));
+  const char* const whose = input.users.empty() ? " rows" : " users";
+  const std::string untold =
+      std::string("not enough") + whose + " to tell whether it is calibrated: ";
+  if (!bias.known()) {
+    verdict.against(untold + "the positives are as of " + in_words(bias.users, 1) + whose +
+                    " alike, and it takes some seven");
+    return;
+  }
+  const std::string off = words_of(bias, whose);
+  if (bias.low > most || bias.high < -most) {
+    verdict.against("badly calibrated: the mean probability is off by " + off);
+  } else if (std::abs(bias.ratio) > most) {
+    verdict.against(untold + "the mean probability is off by " + off);
   } else {
-    verdict.in_favour("calibrated: " + text);
+    verdict.in_favour("calibrated: " + text + ", their mean by " + off);
+  }
+}
+
+void judge_calibration(const GateInput& input,
+                       const GateOptions& options,
+                       const CalibrationBias& bias,
+                       Verdict& verdict) {
+  const double error = calibration_error(input.challenger, input.labels);
+  const double most =
+      std::max(options.calibration_error_max,
+               input.champion.empty() ? 0 : calibration_error(input.champion, input.labels));
+  const std::string text = "probabilities are off by " + in_words(error, 3) + " on average";
+  if (error > most) {
+    verdict.against("badly calibrated: " + text);
+  } else {
+    judge_bias(input, options, bias, text, verdict);
   }
 }
 
@@ -207,6 +230,7 @@ Problems GateOptions::validate() const {
 GateDecision judge_classifier(const GateInput& input, const GateOptions& options) {
   LIMINAL_CHECK(input.challenger.size() == input.labels.size());
   LIMINAL_CHECK(input.champion.empty() || input.champion.size() == input.labels.size());
+  LIMINAL_CHECK(input.users.empty() || input.users.size() == input.labels.size());
   GateDecision decision;
   if (refuse_options(options, decision)) return decision;
   Verdict verdict;
@@ -223,7 +247,8 @@ GateDecision judge_classifier(const GateInput& input, const GateOptions& options
     decision.positives_needed = positives_needed(decision.test, options.least);
     judge_difference(input, options, decision, verdict);
     if (!first) judge_slices(input, options, verdict);
-    judge_calibration(input, options, verdict);
+    decision.bias = calibration_bias(input.challenger, input.labels, input.users);
+    judge_calibration(input, options, decision.bias, verdict);
   }
   judge_cost(input, options, verdict);
   std::move(verdict).write(decision);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/problem.hpp"
+#include "core/learn/calibration_bias.hpp"
 #include "core/learn/metrics.hpp"
 
 namespace liminal::learn {
@@ -21,6 +22,9 @@ struct Slice {
 struct GateInput {
   std::span<const float> champion, challenger;  ///< probabilities, or predicted values
   std::span<const float> labels;
+  /// Whose each row is: what is said of one user's rows is wrong together. Empty: not known, and
+  /// each row counts as one of its own.
+  std::span<const std::uint64_t> users{};
   std::span<const Slice> slices;
   double latency_us = 0;    ///< of the challenger, a row
   double memory_bytes = 0;  ///< of the challenger
@@ -37,8 +41,8 @@ struct GateOptions {
   double latency_us_max = 5;
   double memory_bytes_max = 8. * 1024 * 1024;
   double calibration_error_max = .05;  ///< or no worse than the champion's
-  /// Mean probability against the share of positives, in parts of that share and beyond two
-  /// standard errors: what counts where positives are rare. Or no worse than the champion's.
+  /// Mean probability against the share of positives, in parts of that share: what counts where
+  /// positives are rare. Or no worse than the champion's.
   double calibration_ratio_max = .25;
 
   [[nodiscard]] Problems validate() const;
@@ -50,6 +54,7 @@ struct GateDecision {
   std::vector<std::string> reasons;
   PairedAuc test;               ///< of classification
   PairedBootstrap bootstrap;    ///< of regression, of −MAE
+  CalibrationBias bias;         ///< of the challenger's probabilities
   double positives_needed = 0;  ///< to tell `least`; 0 when not known
 };
 
@@ -57,6 +62,10 @@ struct GateDecision {
 /// test (z above the quantile of 1 − `false_ratio`/`looks`: 1.645 at one look), there are enough
 /// rows of both classes, no slice lost much, it is within its budget of time and memory, and its
 /// probabilities are what they say. Without a champion: better than chance by the same test.
+///
+/// Whether their mean is what it says (`calibration_ratio_max`) is told by users: beyond their
+/// interval it is badly calibrated; within it, but off by more, or of too few users for any
+/// interval, there are not enough users to tell, and nothing is promoted either.
 ///
 /// Why not simply the better one: of equal challengers that would promote half, of ten on one set a
 /// fifth even by an uncorrected test. With options that are not valid nothing is promoted, and the

@@ -137,6 +137,63 @@ TEST(Promotion, RefusesProbabilitiesThatAreOffWherePositivesAreRare) {
   EXPECT_THAT(judge_classifier(input_of(rows)).reasons[0], HasSubstr("badly calibrated: the mean"));
 }
 
+/// Abusers of twenty rows each among ten times as many others. Of the rows of `found` parts of the
+/// abusers .98 is said, of all others `ordinary`.
+Rows abusers(std::uint64_t count, double ordinary, double found) {
+  Random random(1);
+  Rows rows;
+  for (std::uint64_t user = 0; user < 11 * count; ++user) {
+    const bool bad = user < count;
+    const double said =
+        static_cast<double>(user) < found * static_cast<double>(count) ? .98 : ordinary;
+    for (int i = 0; i < 20; ++i) {
+      rows.labels.push_back(bad ? 1 : 0);
+      rows.challenger.push_back(static_cast<float>(said + .001 * random.uniform()));
+    }
+  }
+  return rows;
+}
+
+std::vector<std::uint64_t> users_of(const Rows& rows) {
+  std::vector<std::uint64_t> users;
+  for (std::size_t row = 0; row < rows.labels.size(); ++row) users.push_back(row / 20);
+  return users;
+}
+
+TEST(Promotion, TellsByUsersWhetherTheMeanProbabilityIsOff) {
+  const auto judged = [](const Rows& rows, bool by_users) {
+    const auto users = users_of(rows);
+    GateInput input = input_of(rows);
+    if (by_users) input.users = users;
+    return judge_classifier(input);
+  };
+  const GateDecision good = judged(abusers(30, .01, 1), true);
+  EXPECT_TRUE(good.promote) << good.reasons[0];
+  EXPECT_THAT(good.reasons, Contains(HasSubstr("their mean by +")));
+  EXPECT_THAT(judged(abusers(60, .045, 1), true).reasons[0],
+              HasSubstr("badly calibrated: the mean probability is off by +4"));
+  // Whom it does not find it misses with all rows: 400 rows would tell, twenty users do not.
+  const Rows some = abusers(20, .004, .65);
+  EXPECT_THAT(judged(some, false).reasons[0], HasSubstr("badly calibrated: the mean"));
+  EXPECT_THAT(judged(some, true).reasons[0],
+              HasSubstr("not enough users to tell whether it is calibrated: the mean"));
+  const GateDecision few = judged(abusers(5, .01, 1), true);
+  EXPECT_FALSE(few.promote);
+  EXPECT_THAT(few.reasons[0], HasSubstr("not enough users to tell whether it is calibrated"));
+  EXPECT_TRUE(judged(abusers(5, .01, 1), false).promote);
+}
+
+TEST(Promotion, OfAChampionThatIsOffAsFarIsNotRefusedForThat) {
+  Rows rows = abusers(60, .045, 1);
+  rows.champion = rows.challenger;
+  Random random(2);
+  for (float& p : rows.champion) p = random.chance(.05) ? .5F : p + .01F;
+  const auto users = users_of(rows);
+  GateInput input = input_of(rows);
+  input.users = users;
+  EXPECT_TRUE(judge_classifier(input).promote) << judge_classifier(input).reasons[0];
+}
+
 TEST(Promotion, SaysWhatIsWrongWithItsOptions) {
   const Rows rows = drawn(1, 4000, 1, .3);
   GateOptions options;

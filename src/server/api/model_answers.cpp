@@ -206,6 +206,8 @@ void write(const learn::TrainingJob& job, json::Writer& out) {
   out.field("seed", request.seed);
   out.field("auto_deploy", request.auto_deploy);
   out.field("unsupervised", request.unsupervised);
+  out.field("leave_out_incidents", request.leave_out_incidents);
+  out.field("injected_abuse", request.injected_abuse);
   out.field("state", learn::name(job.state));
   out.field("created", job.created);
   out.field("started", job.started);

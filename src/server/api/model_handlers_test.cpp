@@ -267,11 +267,24 @@ TEST_F(ModelHandlers, TrainsByAJobThatCanBeWatchedAndCancelled) {
   EXPECT_EQ(job["state"], "running");
   EXPECT_EQ(job["progress"], .5);
   EXPECT_EQ(job["leaderboard"][0]["recipe"], "boosted trees");
+  EXPECT_EQ(job["injected_abuse"], false);
+  EXPECT_EQ(job["leave_out_incidents"], false);
   EXPECT_EQ(json::parse(ask("DELETE", "/ml/jobs/1").body)["state"], "cancelled");
   EXPECT_EQ(ask("DELETE", "/ml/jobs/1").status, 409U);
   EXPECT_EQ(ask("GET", "/ml/jobs/9").status, 404U);
   EXPECT_EQ(ask("GET", "/ml/jobs/x").status, 404U);
   EXPECT_EQ(json::parse(ask("GET", "/ml/jobs").body)["count"], 1);
+}
+
+TEST_F(ModelHandlers, AJobTellsWhatItLearnsFromBesideWhatIsStored) {
+  const auto answer = ask("POST",
+                          "/ml/models/train",
+                          R"({"model_name":"anomaly_detection","data_source":"store",)"
+                          R"("injected_abuse":true,"leave_out_incidents":true})");
+  ASSERT_EQ(answer.status, 202U);
+  const json job = json::parse(ask("GET", "/ml/jobs/1").body);
+  EXPECT_EQ(job["injected_abuse"], true);
+  EXPECT_EQ(job["leave_out_incidents"], true);
 }
 
 TEST_F(ModelHandlers, TrainsTheFirstModelsWithOneCallAndTellsOfEach) {

@@ -200,9 +200,10 @@ void Jobs::finish(const ActivePtr& active, Asked<learn::TrainedModel> trained, D
   TrainingJob job;
   {
     const std::lock_guard lock(mutex_);
-    if (learn::ended(active->job.state) || stopping_) return;  // cancelled, or found interrupted
+    if (learn::ended(active->job.state)) return;  // cancelled
     active->ending = true;
     job = shown(*active);
+    if (stopping_) return keep(job);  // found interrupted at the next start, with how far it came
   }
   job.finished = now_();
   if (trained) {

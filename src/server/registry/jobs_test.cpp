@@ -75,6 +75,30 @@ TEST_F(Fixture, AJobWithoutAutoDeployMakesAChallenger) {
   EXPECT_EQ(registry->model("anomaly_detection")->champion, std::nullopt);
 }
 
+TEST_F(Fixture, AJobKeepsWhatWasAskedOverARestart) {
+  learn::TrainRequest wish = request();
+  wish.fits_max = 12;
+  wish.seed = 7;
+  wish.auto_deploy = false;
+  wish.leave_out_incidents = wish.injected_abuse = true;
+  std::uint64_t id = 0;
+  {
+    const auto all = jobs();
+    id = all->submit(wish, [](Jobs::Watch&) { return trained(); })->id;
+    ended->get_future().wait();
+  }
+  registry.reset();
+  registry = open_registry(system, folder);
+  const auto job = jobs()->job(id);
+  ASSERT_TRUE(job);
+  EXPECT_EQ(job->request.fits_max, 12U);
+  EXPECT_EQ(job->request.seed, 7U);
+  EXPECT_FALSE(job->request.auto_deploy);
+  EXPECT_FALSE(job->request.unsupervised);
+  EXPECT_TRUE(job->request.leave_out_incidents);
+  EXPECT_TRUE(job->request.injected_abuse);
+}
+
 TEST_F(Fixture, TwoTrainingsOfOneModelNeverRunAtOnce) {
   Gate gate;
   const auto all = jobs();
@@ -128,6 +152,8 @@ TEST_F(Fixture, AJobThatTheEndOfTheProcessInterruptedHasFailed) {
   ASSERT_TRUE(job);
   EXPECT_EQ(job->state, JobState::kFailed);
   EXPECT_THAT(job->problem, HasSubstr("interrupted"));
+  EXPECT_EQ(job->progress, .25) << "as far as it came";
+  EXPECT_THAT(job->leaderboard, SizeIs(1));
 }
 
 }  // namespace

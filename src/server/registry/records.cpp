@@ -61,6 +61,8 @@ TrainingJob job_of(const Row& row) {
   job.reasons = list_of(row.text(17));
   job.problem = row.text(18);
   job.request.unsupervised = row.integer(19) != 0;
+  job.request.leave_out_incidents = row.integer(20) != 0;
+  job.request.injected_abuse = row.integer(21) != 0;
   return job;
 }
 
@@ -226,8 +228,8 @@ Result<std::uint64_t> Records::add(const TrainingJob& job) {
   const learn::TrainRequest& request = job.request;
   const auto added = database_.run(
       "INSERT INTO jobs(model, source, file, trainer, budget_s, fits_max, seed, auto_deploy, "
-      "state, created_ns, progress, leaderboard, reasons, problem, unsupervised) "
-      "VALUES(?,?,?,?,?,?,?,?,?,?,0,'[]','[]','',?)",
+      "state, created_ns, progress, leaderboard, reasons, problem, unsupervised, "
+      "leave_out_incidents, injected_abuse) VALUES(?,?,?,?,?,?,?,?,?,?,0,'[]','[]','',?,?,?)",
       {request.model,
        learn::name(request.source),
        request.file,
@@ -238,7 +240,9 @@ Result<std::uint64_t> Records::add(const TrainingJob& job) {
        request.auto_deploy ? 1 : 0,
        learn::name(job.state),
        job.created,
-       request.unsupervised ? 1 : 0});
+       request.unsupervised ? 1 : 0,
+       request.leave_out_incidents ? 1 : 0,
+       request.injected_abuse ? 1 : 0});
   if (!added) return tl::unexpected(added.error());
   return database_.integer("SELECT last_insert_rowid()").map([](auto id) {
     return static_cast<std::uint64_t>(id.value_or(0));

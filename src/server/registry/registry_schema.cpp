@@ -6,7 +6,7 @@ namespace liminal::registry {
 namespace {
 
 // Times are nanoseconds since the Unix epoch, by the engine's clock.
-constexpr std::array<sqlite::Migration, 6> kMigrations{R"sql(
+constexpr std::array<sqlite::Migration, 7> kMigrations{R"sql(
 CREATE TABLE versions(
   model       TEXT NOT NULL CHECK (model <> ''),
   number      INTEGER NOT NULL CHECK (number > 0),
@@ -184,6 +184,12 @@ CREATE TABLE compared(
 ) STRICT, WITHOUT ROWID;
 
 PRAGMA user_version = 6;
+)sql",
+                                                       R"sql(
+ALTER TABLE jobs ADD COLUMN leave_out_incidents INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN injected_abuse INTEGER NOT NULL DEFAULT 0;
+
+PRAGMA user_version = 7;
 )sql"};
 
 }  // namespace

@@ -71,7 +71,7 @@ class Training {
     grouped_ = !train.groups.empty();
     if (learn::Search::rows_missing(train, loss_) > 0 || test_.rows() == 0)
       return refusal(ErrorCode::kConflict, "too few rows are left to learn from");
-    append(train, rows_.injected);
+    teach_injected(train);
     if (elsewhere) {
       auto made = elsewhere(train);
       if (!made) return tl::unexpected(made.error());
@@ -88,6 +88,19 @@ class Training {
     return std::chrono::duration<double>(Clock::now() - begun_).count();
   }
 
+  /// Adds made-up rows to what is learnt from, and says whether the search judges by them.
+  void teach_injected(learn::Table& train) {
+    const std::size_t count = rows_.injected.rows();
+    if (count == 0) return;
+    append(train, rows_.injected);
+    taught_ = only_taught(train, count, loss_, search_options(options_.request.fits_max));
+    rows_.notes.push_back(
+        taught_ > 0 ? std::string("the search does not choose, calibrate or end a fit by them")
+                    : fmt::format("the search chooses and calibrates by them, too: fewer than {} "
+                                  "positive rows that came would be left for that",
+                                  kJudgingMin));
+  }
+
   /// Whether it will be trained once more without the rules' features.
   [[nodiscard]] bool guarded() const {
     return classes_ && !rows_.judged.empty() && !rows_.rule_features.empty();
@@ -101,6 +114,7 @@ class Training {
     options.workers = options_.workers;
     options.champion = {options_.gate.latency_us_max, options_.gate.memory_bytes_max};
     options.fresh_ratio = 0;  // the rows that judge are held out already
+    options.rows_only_taught = taught_;
     return options;
   }
 
@@ -441,6 +455,7 @@ class Training {
   HeldOut held_out_;
   learn::Table test_;
   bool timed_ = false, grouped_ = false;  ///< what the search parts by
+  std::size_t taught_ = 0;                ///< of the search's rows, the last, that judge nothing
   learn::Validation validation_ = learn::Validation::kFolds;
   std::unique_ptr<Runner> runner_;  ///< of the first search, to be asked for something cheaper
   std::vector<learn::JobLine> board_;

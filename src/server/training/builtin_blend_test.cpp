@@ -88,7 +88,7 @@ TEST(Blend, ABlendThatIsNotBetterIsNotKept) {
   for (const std::uint32_t row : hold_out_classes(rows.table, 1).test)
     std::fill_n(&rows.table.values[std::size_t{3} * row], 3, 0.F);
   BuiltinOptions limited = options();
-  limited.gate.memory_bytes_max = 200 * 1024;
+  limited.gate.memory_bytes_max = 60 * 1024;
   const auto made = train_builtin(rows, limited, kNobody);
   ASSERT_TRUE(made) << made.error().text;
   EXPECT_FALSE(made->batches);

@@ -307,6 +307,15 @@ std::string report_json(const learn::TrainRequest& request,
   out.begin_object();
   out.field("better", report.gate.promote);
   out.field("positives_needed", report.gate.positives_needed);
+  if (const learn::CalibrationBias& bias = report.gate.bias; bias.known()) {
+    out.key("mean_probability_off");
+    out.begin_object();
+    out.field("ratio", bias.ratio);
+    out.field("low", bias.low);
+    out.field("high", bias.high);
+    out.field("users", bias.users);
+    out.end_object();
+  }
   out.key("reasons");
   write_strings(report.gate.reasons, out);
   out.end_object();

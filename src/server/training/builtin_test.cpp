@@ -211,6 +211,7 @@ TEST(Builtin, InjectedAbuseTeachesAndIsInNoFigure) {
   EXPECT_LT(metric(*taught, "calibration_error"), metric(*plain, "calibration_error") + .02);
   EXPECT_TRUE(taught->better) << testing::PrintToString(taught->reasons);
   EXPECT_THAT(taught->report, HasSubstr("\"injected_rows\":200,\"injected_weight\":0.1"));
+  EXPECT_THAT(taught->report, HasSubstr("does not choose, calibrate or end a fit by them"));
 }
 
 TEST(Builtin, SaysHowManyMoreRowsItTakesUntilAModelCanBeJudged) {

@@ -14,7 +14,7 @@ using learn::Fit;
 using learn::FitJob;
 using learn::Material;
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kFormat = 2;
 constexpr std::size_t kNodeBytes = 21, kTreeBytes = 1 + kNodeBytes, kFeatureBytes = 3;
 
 template <class T>
@@ -60,6 +60,7 @@ void put(const learn::SearchOptions& options, Writer& out) {
   out.put(options.champion.memory_bytes);
   out.put(options.stop_early);
   out.put(options.fresh_ratio);
+  out.put_varint(options.rows_only_taught);
 }
 
 learn::SearchOptions get_options(Reader& in) {
@@ -75,6 +76,7 @@ learn::SearchOptions get_options(Reader& in) {
   in.get(options.champion.memory_bytes);
   options.stop_early = in.get<std::uint8_t>() != 0;
   in.get(options.fresh_ratio);
+  options.rows_only_taught = in.get_varint();
   return options;
 }
 

@@ -17,8 +17,9 @@ inline constexpr float kInjectedWeight = .1F;
 /// most eight rows of each, over the time of its abuse. Kinds that show between users alone (rings)
 /// or against a user's past (take-overs) are not among them. No times; a group is an abuser.
 ///
-/// No held-out figure is of them: they say what the injector does, not what abuse is like. The
-/// search chooses and calibrates by them as by its other rows, each counted once.
+/// No held-out figure is of them: they say what the injector does, not what abuse is like. Nor does
+/// the search choose or calibrate by them, where enough rows that came are left for that
+/// (training/searched.hpp).
 /// The same seed gives the same rows. Cost: some ten thousand events and two hours of an engine's
 /// seconds.
 [[nodiscard]] learn::Table injected_rows(const learn::ModelDefinition& definition,

@@ -28,7 +28,7 @@ Rows made_up() {
   Rows rows;
   for (const std::string& feature : definition().features)
     rows.table.features.push_back({feature, "", {}});
-  for (std::uint64_t user = 0; user < 200; ++user) {
+  for (std::uint64_t user = 0; user < 300; ++user) {
     const bool bad = user % 10 == 0;
     for (int i = 0; i < 20; ++i) {
       const double rate = 10 + random.normal() + (bad ? 6 : 0);

@@ -19,10 +19,10 @@ struct PriorRows {
 
 /// Lets probabilities count with how often a row is positive where the rows come from that judge.
 /// The search calibrates with the share of the rows that it calibrates on: of what is learnt from,
-/// which ends in the middle of the positive rows' times, with injected abuse among it. The share
-/// that counts is that of the rows in between (`HeldOut::between`), of which neither model nor
-/// verdict knows anything else; with fewer than 20 positives among them, of the rows that were
-/// learnt from, without what was injected.
+/// which ends in the middle of the positive rows' times, and where these are few with injected
+/// abuse among it. The share that counts is that of the rows in between (`HeldOut::between`), of
+/// which neither model nor verdict knows anything else; with fewer than 20 positives among them, of
+/// the rows that were learnt from, without what was injected.
 ///
 /// `trained.predictor` is shifted by the difference of the log odds; `trained.recipes` by that less
 /// what the margins move by themselves when the model is made again of all rows, where the rows in

@@ -47,6 +47,20 @@ learn::Table searched(const learn::Table& all,
   return table;
 }
 
+std::size_t only_taught(const learn::Table& table,
+                        std::size_t made_up,
+                        const learn::Loss& loss,
+                        learn::SearchOptions options) {
+  options.rows_only_taught = made_up;
+  const learn::Parts parts = learn::parts_of(table, loss, options);
+  if (!learn::problems_of(parts, table, loss).empty()) return 0;
+  std::size_t positive = 0;
+  for (const learn::TrainValid& split : parts.splits)
+    for (const std::uint32_t row : split.valid)
+      positive += learn::is_positive(table.labels[row]) ? 1U : 0U;
+  return positive >= kJudgingMin ? made_up : 0;
+}
+
 learn::Table without(const learn::Table& table, const std::vector<std::string>& names) {
   learn::Table left = table;
   left.features.clear();

@@ -19,6 +19,15 @@ namespace liminal::training {
                                     const learn::Loss& loss,
                                     const learn::SearchOptions& options);
 
+/// How many of a search's last rows, which were made up, only teach: all such, so that what
+/// chooses, calibrates and ends boosting are rows that came; none where fewer than `kJudgingMin`
+/// positive ones would be left for that. `table` is what the search is given, with them at its end.
+[[nodiscard]] std::size_t only_taught(const learn::Table& table,
+                                      std::size_t made_up,
+                                      const learn::Loss& loss,
+                                      learn::SearchOptions options);
+inline constexpr std::size_t kJudgingMin = 20;
+
 /// The same table without some of its features.
 [[nodiscard]] learn::Table without(const learn::Table& table,
                                    const std::vector<std::string>& names);

@@ -17,7 +17,7 @@ inline learn::ModelDefinition definition() {
   return {"abuse", models::Task::kClassification, {"rate", "size", "noise"}, "y"};
 }
 
-/// Users with rows over time; a tenth of them misbehave by a high rate, and by small messages too
+/// Users with rows over time; a fifth of them misbehave by a high rate, and by small messages too
 /// when `two_ways`.
 inline Rows made_up(bool two_ways, bool judged) {
   Random random(3);
@@ -25,7 +25,7 @@ inline Rows made_up(bool two_ways, bool judged) {
   for (const std::string& feature : definition().features)
     rows.table.features.push_back({feature, "", {}});
   for (std::uint64_t user = 0; user < 200; ++user) {
-    const bool bad = user % 10 == 0;
+    const bool bad = user % 5 == 0;
     for (int i = 0; i < 20; ++i) {
       const double rate = random.normal() + (bad ? 3 : 0);
       const double size = random.normal() - (bad && two_ways ? 2 : 0);

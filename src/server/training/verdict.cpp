@@ -12,8 +12,9 @@
 namespace liminal::training {
 namespace {
 
-std::vector<float> at(std::span<const float> values, const std::vector<std::uint32_t>& places) {
-  std::vector<float> found;
+template <class Values>
+auto at(const Values& values, const std::vector<std::uint32_t>& places) {
+  std::vector<typename Values::value_type> found;
   if (values.empty()) return found;
   for (const std::uint32_t place : places) found.push_back(values[place]);
   return found;
@@ -29,7 +30,7 @@ void tell_of_people(std::span<const float> said,
   std::vector<std::uint32_t> places;
   for (std::uint32_t i = 0; i < held_out.test.size(); ++i)
     if (rows.judged[held_out.test[i]] != 0) places.push_back(i);
-  const std::vector<float> labels = at(test.labels, places);
+  const auto labels = at(test.labels, places);
   report.judged_rows = labels.size();
   report.judged_positives = learn::positives(labels);
   if (report.judged_positives > 0 && report.judged_positives < report.judged_rows)
@@ -54,14 +55,15 @@ RunReport verdict_on(std::span<const float> said,
   report.drift = drift_since(options.champion_reference, rows.table);
   const Comparison with = compare(options, rows, held_out, test);
   if (!with.champion.empty()) report.champion = learn::figures_of(with.champion, test.labels, loss);
-  const std::vector<float> challenger = at(said, with.places),
-                           labels = at(test.labels, with.places),
-                           champion = at(with.champion, with.places);
+  const auto challenger = at(said, with.places), labels = at(test.labels, with.places),
+             champion = at(with.champion, with.places);
+  const auto users = at(test.groups, with.places);
   const auto slices = slices_of(rows, held_out, test, with.places);
   learn::GateInput input;
   input.champion = champion;
   input.challenger = challenger;
   input.labels = labels;
+  input.users = users;
   input.slices = slices;
   input.latency_us = cost.us_row;
   input.memory_bytes = cost.memory_bytes;
