@@ -114,6 +114,11 @@ def _unpacked(content: bytes) -> tuple[bytes, str | None, str]:
     return content[events:], content[_LENGTHS.size:body].decode() or None, content[body:events].decode()
 
 
+def _is_a_decision(method: str, path: str) -> bool:
+    """Whether somebody decided something of a user or an alert: rare, and no journal has it."""
+    return method not in ("GET", "HEAD") and (path.startswith("/ml/limits/") or path.endswith("/feedback"))
+
+
 class UserShards:
     """The engine of the users, sources and services of some of the 64 virtual shards."""
 
@@ -257,6 +262,8 @@ class UserShards:
             answer = self._service.handle(*request)
             if path.endswith("/feedback") and (words := _engine.take_words(self._engine)):
                 self._telling.submit(self._spread, words)
+            if answer[0] < 300 and _is_a_decision(request[0], path):
+                self.save()
             return answer
 
     def _set_limits(self, *request: Any) -> _Answer:

@@ -155,6 +155,17 @@ def test_limits_that_were_set_outlive_an_owner(owner_of, token):
     assert policies(owner_of(token=token), headers) == wanted
 
 
+def test_decisions_outlive_an_owner_that_saved_nothing_since(owner_of):
+    first = owner_of()
+    status, _, body = first.ask("PUT", "/ml/limits/ann", LOCAL, b'{"kind":"block","reason":"spam"}', "127.0.0.1", True)
+    assert status == 201, body
+    second = owner_of()
+    status, _, body = second.ask("GET", "/ml/limits/ann", LOCAL, b"", "127.0.0.1", True)
+    assert status == 200 and json.loads(body)["kind"] == "block"
+    assert second.ask("DELETE", "/ml/limits/ann", LOCAL, b"", "127.0.0.1", True)[0] == 204
+    assert owner_of().ask("GET", "/ml/limits/ann", LOCAL, b"", "127.0.0.1", True)[0] == 404
+
+
 def test_limits_that_nobody_set_are_those_of_the_settings(owner_of):
     owner_of(mode="shadow").save()
     assert policies(owner_of(mode="observe"))["mode"] == "observe"
