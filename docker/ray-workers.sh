@@ -4,7 +4,8 @@
 # head on 127.0.0.2.
 #
 #   docker/ray-workers.sh start N     prints the address when all nodes are there; again with another N: adds
-#                                     workers, or takes the last ones away
+#                                     workers, or takes the last ones away; a head that died takes its cluster
+#                                     along, and all nodes are begun anew
 #   docker/ray-workers.sh status      the nodes, one a line; exits 1 when there are none
 #   docker/ray-workers.sh stop        ends what start began, and nothing else
 #
@@ -28,6 +29,8 @@ started='Ray runtime started' # what `ray start` says when its node is there
 # Ingress replicas answer through HAProxy; nothing is reported to anybody.
 export RAY_SERVE_THROUGHPUT_OPTIMIZED=${RAY_SERVE_THROUGHPUT_OPTIMIZED:-1}
 export RAY_SERVE_ENABLE_HA_PROXY=${RAY_SERVE_ENABLE_HA_PROXY:-1}
+# One that died is looked for every second: Ray's own ten make it half a minute.
+export RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S=${RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S:-1}
 export RAY_USAGE_STATS_ENABLED=${RAY_USAGE_STATS_ENABLED:-0}
 # Without being told, `ray start` asks for a token only where one was made before.
 export RAY_AUTH_MODE=${RAY_AUTH_MODE:-token}
@@ -97,8 +100,8 @@ containers_start() { # NAME [DOCKER ARGUMENT…] -- ARGUMENT…
   shift
   docker rm -f "$image-$name" >/dev/null 2>&1 || true
   docker run -d --name "$image-$name" --hostname "$image-$name" --network "$network" --shm-size 1g \
-    -e RAY_SERVE_THROUGHPUT_OPTIMIZED -e RAY_SERVE_ENABLE_HA_PROXY -e RAY_USAGE_STATS_ENABLED \
-    -e RAY_AUTH_MODE -e RAY_AUTH_TOKEN -v "$image-data:/var/lib/liminal" "${given[@]}" "$image" \
+    -e RAY_SERVE_THROUGHPUT_OPTIMIZED -e RAY_SERVE_ENABLE_HA_PROXY -e RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S \
+    -e RAY_USAGE_STATS_ENABLED -e RAY_AUTH_MODE -e RAY_AUTH_TOKEN -v "$image-data:/var/lib/liminal" "${given[@]}" "$image" \
     ray start --block --num-cpus "$cpus" --disable-usage-stats "$@" >/dev/null
 }
 containers_ready() { containers_runs "$1" && docker logs "$image-$1" 2>&1 | grep "$started" >/dev/null; }
@@ -167,6 +170,7 @@ start() {
   [[ $wanted =~ ^[0-9]+$ ]] && [ "$wanted" -le 64 ] || fail "N must be 0 to 64"
   mkdir -p "$folder"
   [ "$RAY_AUTH_MODE" != token ] || "${kind}_token"
+  "${kind}_runs" head || stop
   for name in $("${kind}_names"); do
     # What is left of one that died, and workers that are not wanted any more.
     [[ $name == head || ${name#worker-} -le $wanted ]] && "${kind}_runs" "$name" || "${kind}_stop" "$name"
@@ -213,5 +217,5 @@ case ${1:-} in
   start) [ $# -eq 2 ] || fail "start N"; start "$2" ;;
   stop) stop ;;
   status) status ;;
-  *) sed -n '2,20s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,21s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -33,6 +33,8 @@ import urllib.request
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1")
 os.environ.setdefault("RAY_SERVE_ENABLE_HA_PROXY", "1")
+# One that died is looked for every second: Ray's own ten make it half a minute.
+os.environ.setdefault("RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S", "1")
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 # `ray start` does without a token where none was made before.
 os.environ.setdefault("RAY_AUTH_MODE", "token")

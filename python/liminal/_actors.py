@@ -12,7 +12,8 @@ from liminal import _engine
 NAMESPACE = "liminal"
 # What of the settings each kind of actor goes by.
 _USED = {
-    "owner": ("folder", "owners", "profile", "mode", "token", "snapshot_s", "rows", "owner_cpus", "beat"),
+    "owner": ("folder", "owners", "profile", "mode", "token", "snapshot_s", "journal", "rows", "owner_cpus",
+              "beat"),
     "commons": ("folder", "owners", "profile", "snapshot_s", "owner_cpus", "beat"),
     "models": ("folder", "owners", "token", "models", "fit_cpus", "onnxruntime", "threads", "owner_cpus"),
 }

@@ -14,6 +14,7 @@ import os
 import pathlib
 import secrets
 import shutil
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -25,9 +26,13 @@ from liminal import _engine
 from liminal._actors import Gone, Named, owner_parts, used
 from liminal._epochs import Epochs, Losses, Snapshots
 from liminal._fits import RayFits
+from liminal._journal import Journal, read_journal
 from liminal.engine import Engine
 
 MISMATCH = "mismatch"
+# Kinds of the journal's records; of events: lengths of key and fingerprint, these, and the events.
+_EVENTS, _TICK, _EXCHANGE = b"E", b"T", b"X"
+_LENGTHS, _TIME = struct.Struct("<HH"), struct.Struct("<d")
 _KEYS_KEPT = 10_000
 # So long the folder of models may still be held by an incarnation that is ending.
 FOLDER_PATIENCE_S = 60.0
@@ -97,6 +102,23 @@ def names_onnxruntime(settings: dict[str, Any]) -> bool:
     return bool(settings["onnxruntime"]) or settings["provider"] != "cpu"
 
 
+def _packed(events: bytes, key: str | None, fingerprint: str) -> bytes:
+    of_key, of_body = (key or "").encode(), fingerprint.encode()
+    return _LENGTHS.pack(len(of_key), len(of_body)) + of_key + of_body + events
+
+
+def _unpacked(content: bytes) -> tuple[bytes, str | None, str]:
+    of_key, of_body = _LENGTHS.unpack_from(content)
+    body = _LENGTHS.size + of_key
+    events = body + of_body
+    return content[events:], content[_LENGTHS.size:body].decode() or None, content[body:events].decode()
+
+
+def _is_a_decision(method: str, path: str) -> bool:
+    """Whether somebody decided something of a user or an alert: rare, and no journal has it."""
+    return method not in ("GET", "HEAD") and (path.startswith("/ml/limits/") or path.endswith("/feedback"))
+
+
 class UserShards:
     """The engine of the users, sources and services of some of the 64 virtual shards."""
 
@@ -116,15 +138,12 @@ class UserShards:
         self._keys: collections.OrderedDict[str, str] = collections.OrderedDict()
         self._limits: dict[str, Any] | None = None  # policies, since somebody set them
         self._losses = Losses()
+        self._journal = Journal(self._epochs.mine) if settings["journal"] else None
+        self._journal_from: int | None = None
         before = self._epochs.earlier()
-        _, self._damaged = self._epochs.restore(self._take)
-        self._losses.begin(self._epochs.number, self._accepted)
+        epoch, self._damaged = self._epochs.restore(self._take)
         if before and (self._epochs.of(before[0]) / "signals").exists():
             shutil.copytree(self._epochs.of(before[0]) / "signals", self._epochs.mine / "signals")
-        if settings["beat"]:
-            # The engine's time is now, also for what comes before the commons' first second: an event
-            # ahead of it would count at its horizon.
-            _engine.tick(self._engine, time.time(), [])
         self._service = _engine.Service(
             self._engine, folder=str(self._epochs.mine / "signals"), token=settings["token"],
             place=place, owners=settings["owners"])
@@ -133,6 +152,13 @@ class UserShards:
                 self._service.restore_limits(json.dumps(self._limits))
             except ValueError as wrong:
                 print(f"limits were not restored: {wrong}"[:500], flush=True)
+        if self._journal_from is not None:  # under the limits of then
+            self._replay(self._epochs.of(epoch), self._journal_from)
+        self._losses.begin(self._epochs.number, self._accepted)
+        if settings["beat"]:
+            # The engine's time is now, also for what comes before the commons' first second: an event
+            # ahead of it would count at its horizon.
+            _engine.tick(self._engine, time.time(), [])
         self.save()
         Snapshots(self._epochs, settings["snapshot_s"], self.save).start()
 
@@ -143,17 +169,40 @@ class UserShards:
             limits = {**limits, "mode": self._settings["mode"]}  # set again since, by who deployed
         self._engine.load(state)
         self._accepted, self._losses, self._limits = accepted, losses, limits
+        self._journal_from = header.get("journal")
         self._keys.update(keys)
+
+    def _replay(self, folder: pathlib.Path, first: int) -> None:
+        """Lives again what the journal has from after a snapshot."""
+        known = self._accepted
+        try:
+            for kind, content in read_journal(folder, first):
+                self._live_again(kind, content)
+        except (OSError, ValueError, struct.error) as wrong:
+            print(f"owner {self._place}: the journal in {folder} is not lived on: {wrong!r}"[:500], flush=True)
+        if self._accepted > known:
+            print(f"owner {self._place}: {self._accepted - known} events that no snapshot has are back", flush=True)
+
+    def _live_again(self, kind: bytes, content: bytes) -> None:
+        if kind == _EVENTS:
+            self._count(*_unpacked(content))
+        elif kind == _TICK:
+            _engine.tick(self._engine, *_TIME.unpack(content), self._owned)
+        elif kind == _EXCHANGE:
+            _engine.absorb(self._engine, content)
 
     def save(self) -> None:
         with self._saving:
             with self._lock:
+                journal = self._journal.begin() if self._journal else None
                 header = {"epoch": self._epochs.number, "accepted": self._accepted,
                           "keys": dict(self._keys), "losses": self._losses.header(),
-                          "limits": self._limits, "mode": self._settings["mode"]}
+                          "limits": self._limits, "mode": self._settings["mode"], "journal": journal}
                 state = self._engine.save()
             self._service.save()
             self._epochs.save(header, state)
+            if self._journal:
+                self._journal.forget_before(journal)
 
     def retire(self) -> None:
         """Takes nothing more and saves itself: the next incarnation knows everything that was acknowledged.
@@ -175,21 +224,35 @@ class UserShards:
     def track(
         self, events: bytes, key: str | None = None, fingerprint: str = ""
     ) -> tuple[int, int] | str:
-        """Counts events, once for a key. Gives the epoch, and how many were counted in all.
+        """Counts events, once for a key. Gives the epoch, and how many were counted in all; they are in the journal.
 
         ``MISMATCH`` when the key was used for something else.
         """
-        with self._gate.inside(), self._lock:
-            known = self._keys.get(key) if key is not None else None
-            if known is not None and known != fingerprint:
-                return MISMATCH
-            if known is None:
-                self._accepted += _engine.track_encoded(self._engine, events)
-                if key is not None:
-                    self._keys[key] = fingerprint
-                    if len(self._keys) > _KEYS_KEPT:
-                        self._keys.popitem(last=False)
-            return self._epochs.number, self._accepted
+        with self._gate.inside():
+            with self._lock:
+                known = self._keys.get(key) if key is not None else None
+                if known is not None and known != fingerprint:
+                    return MISMATCH
+                if known is None:
+                    self._count(events, key, fingerprint)
+                    self._note(_EVENTS, _packed(events, key, fingerprint))
+                told = self._epochs.number, self._accepted
+                noted = self._journal.appended if self._journal else 0
+            if self._journal:
+                self._journal.sync(noted)
+            return told
+
+    def _count(self, events: bytes, key: str | None, fingerprint: str) -> None:
+        self._accepted += _engine.track_encoded(self._engine, events)
+        if key is not None:
+            self._keys[key] = fingerprint
+            if len(self._keys) > _KEYS_KEPT:
+                self._keys.popitem(last=False)
+
+    def _note(self, kind: bytes, content: bytes) -> None:
+        """What changes the engine goes into the journal in the order in which it did, under the lock."""
+        if self._journal:
+            self._journal.append(kind, content)
 
     def ask(self, *request: Any) -> _Answer:
         with self._gate.inside():
@@ -199,6 +262,8 @@ class UserShards:
             answer = self._service.handle(*request)
             if path.endswith("/feedback") and (words := _engine.take_words(self._engine)):
                 self._telling.submit(self._spread, words)
+            if answer[0] < 300 and _is_a_decision(request[0], path):
+                self.save()
             return answer
 
     def _set_limits(self, *request: Any) -> _Answer:
@@ -242,10 +307,15 @@ class UserShards:
         _engine.count_feedback(self._engine, kind, verdict, replaces)
 
     def tick(self, now: float) -> bytes:
-        return _engine.tick(self._engine, now, self._owned)
+        with self._lock:
+            told = _engine.tick(self._engine, now, self._owned)
+            self._note(_TICK, _TIME.pack(now))
+        return told
 
     def absorb(self, exchange: bytes) -> None:
-        _engine.absorb(self._engine, exchange)
+        with self._lock:
+            _engine.absorb(self._engine, exchange)
+            self._note(_EXCHANGE, exchange)
 
     def crowd(self) -> bytes:
         return _engine.crowd(self._engine)

@@ -10,7 +10,8 @@ is asked of trained models; one actor keeps and trains them.
 Arguments of ``app``, as in deploy/ray/serve.yaml: owners (actors that share the 64 shards; fixed for the
 life of a folder), replicas (of the ingress; 0 where
 a configuration file says), folder (where owners keep their snapshots; on several machines a shared one),
-snapshot_s, token, profile, mode, rows (recent feature rows that an owner keeps: what models learn from),
+snapshot_s, journal (whether an owner has events on the disk before they are answered; else a death costs those since
+its last snapshot), token, profile, mode, rows (recent feature rows that an owner keeps: what models learn from),
 owner_cpus, fit_cpus (what a fit of the trainer ray is reckoned at), name, models (definitions of models beside
 the first three, as ``models.definitions`` of the program), onnxruntime (the file of ONNX Runtime, which computes
 models of others; of the Python package of that name where it is installed), provider (what replicas of ModelServer
@@ -53,6 +54,7 @@ from liminal.engine import Engine
 
 DEFAULTS: dict[str, Any] = {
     "name": "liminal", "owners": 2, "replicas": 2, "folder": "/tmp/liminal", "snapshot_s": 2.0,
+    "journal": True,
     "token": "", "profile": "chat", "mode": "shadow", "rows": ROWS, "owner_cpus": 0, "fit_cpus": FIT_CPUS,
     "beat": True, "models": [], "onnxruntime": "", "provider": "cpu", "threads": 1, "patience_s": 20.0,
 }
@@ -79,6 +81,8 @@ def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("fit_cpus: must be above 0 and at most 64")
     if not 0 < settings["patience_s"] <= 600:
         raise ValueError("patience_s: must be above 0 and at most 600")
+    if not isinstance(settings["journal"], bool):
+        raise ValueError("journal: must be true or false")
     if not all(isinstance(one, str) for one in settings["models"]):
         raise ValueError("models: must be definitions, each a line of text")
     if settings["provider"] not in PROVIDERS:

@@ -81,6 +81,11 @@ def test_workers_are_begun_taken_away_and_begun_again(fake):
         assert "nodes=2" in workers("start", "1")
         assert [line.split()[0] for line in notes()] == ["get-auth-token", *["start"] * 2, "get-auth-token", "start",
                                                          *["get-auth-token"] * 2, "start"]
+        # A head takes its cluster along.
+        victim = int((pathlib.Path(environment["RAY_WORKERS_FOLDER"]) / "head.pid").read_text())
+        os.killpg(victim, signal.SIGKILL)
+        assert "nodes=2" in workers("start", "1")
+        assert [line.split()[0] for line in notes()][-3:] == ["get-auth-token", *["start"] * 2]
     finally:
         workers("stop")
     assert workers("status", code=1) == ""
@@ -97,7 +102,7 @@ def deploy(fake, monkeypatch):
     monkeypatch.setenv("DEPLOYS", "1")
     with monkeypatch.context() as kept:  # what it sets is gone after the test
         for name in ("RAY_USAGE_STATS_ENABLED", "RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_SERVE_ENABLE_HA_PROXY",
-                     "RAY_DEDUP_LOGS", "RAY_AUTH_MODE"):
+                     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S", "RAY_DEDUP_LOGS", "RAY_AUTH_MODE"):
             kept.setenv(name, "")
             os.environ.pop(name)
         spec = importlib.util.spec_from_file_location("deploy_ml_serve", DEPLOY)

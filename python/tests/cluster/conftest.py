@@ -1,4 +1,3 @@
-import http.client
 import os
 import pathlib
 import random
@@ -8,13 +7,13 @@ import shutil
 import signal
 import socket
 import tempfile
-import time
-import urllib.request
 
 import pytest
-
+from clients import ask, wait_until_ready
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
+# Requests, of four clients with one under way each: what was at it, and what came until HAProxy knew.
+REFUSED_BY_A_DEAD_REPLICA = 12
 
 
 def pytest_collection_modifyitems(items) -> None:
@@ -63,10 +62,10 @@ def haproxy_of_its_own(folder: str) -> dict[str, str]:
 
 # Before Ray is imported, and for every process that it starts: nothing is reported, nothing is left behind
 # at home, no port is anybody else's, a machine that is busy otherwise is given time, and one that is short of
-# memory is not helped by ending whom the tests ask. A replica that goes stays reachable for 5 s, not 30, since
-# nobody but HAProxy has to learn of it; a node that does not answer is looked for every second, not every third,
-# and is given up after as many tries.
-_folder = tempfile.mkdtemp(prefix="lmh.", dir="/tmp")
+# memory is not helped by ending whom the tests ask. HAProxy is looked for every second, as the scripts have it. A
+# replica that goes stays reachable for 5 s, not 30, since nobody but HAProxy has to learn of it; a node that does
+# not answer is looked for every second, not every third, and is given up after as many tries.
+HAPROXY_FOLDER = tempfile.mkdtemp(prefix="lmh.", dir="/tmp")
 os.environ.update({
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
@@ -74,12 +73,13 @@ os.environ.update({
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "30",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "5",
     "RAY_health_check_period_ms": "1000",
     "RAY_memory_monitor_refresh_ms": "0",
     "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES": str(200 * 2**20),
-} | haproxy_of_its_own(_folder))
+} | haproxy_of_its_own(HAPROXY_FOLDER))
 
 ray = pytest.importorskip("ray")
 
@@ -98,22 +98,30 @@ def processes(command: str, environment: str = "") -> list[int]:
     return found
 
 
-def end_haproxy(folder: str) -> None:
-    """Ends what Ray's shutdown leaves running, and takes its files away."""
+def kill_haproxy(folder: str) -> int:
+    """Kills those whose files are in a folder: how many."""
+    killed = 0
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
             if b"haproxy" in command.split(b"\0", 1)[0] and folder.encode() in command:
                 os.kill(int(process.name), signal.SIGKILL)
+                killed += 1
         except (FileNotFoundError, ProcessLookupError):
             continue
+    return killed
+
+
+def end_haproxy(folder: str) -> None:
+    """Ends what Ray's shutdown leaves running, and takes its files away."""
+    kill_haproxy(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def folder_of_haproxy():
     yield
-    end_haproxy(_folder)
+    end_haproxy(HAPROXY_FOLDER)
 
 
 @pytest.fixture(scope="package")
@@ -141,10 +149,22 @@ def application(cluster, tmp_path_factory):
 
 
 @pytest.fixture
+def owner_of(tmp_path, monkeypatch):
+    """Another incarnation of an owner each time, in this process. It saves itself when it is told to."""
+    from liminal import _owner
+    from liminal.serve import settings_of
+
+    monkeypatch.setattr(_owner.Snapshots, "start", lambda self: None)
+
+    def begin(**settings):
+        return _owner.UserShards(0, settings_of({"folder": str(tmp_path), "owners": 1, "beat": False} | settings))
+
+    return begin
+
+
+@pytest.fixture
 def churn(cluster, application):
     """Has the model of docs/adding-a-model.md be champion, if it is not."""
-    from clients import ask
-
     from liminal._actors import models_of
 
     base, settings = application
@@ -171,15 +191,3 @@ def deploy(settings: dict, **changed) -> None:
     settings.update(settings_of(settings | changed))
     serve.run(app(settings), name="liminal", blocking=False)
 
-
-def wait_until_ready(base: str, seconds: float = 180) -> None:
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(base + "/readyz", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (OSError, http.client.HTTPException) as wrong:
-            if time.monotonic() > until:
-                raise AssertionError(f"not ready: {wrong}") from None
-        time.sleep(.2)

@@ -9,7 +9,7 @@ import time
 import urllib.request
 
 import pytest
-from clients import Load, about, ask, get
+from clients import Load, about, ask, get, wait_for, wait_for_job
 from conftest import PROJECT, deploy, recipe
 
 
@@ -23,15 +23,13 @@ def test_deploying_again_renews_who_goes_by_what_changed_and_fails_no_request(cl
     limits = get(base, "/ml/limits")["policies"]
     limits["user"]["messages"]["burst"] = 17
     assert ask(base, "/ml/limits", {"policies": limits}, "PUT")[0] == 200
-    load = Load(base)
-    load.more(100)
-    deploy(settings, models=definitions, snapshot_s=.9)
-    load.more(200)
-    load.end()
+    with Load(base) as load:
+        load.more(100)
+        deploy(settings, models=definitions, snapshot_s=.9)
+        load.more(200)
     after = about(cluster, settings)
     with capsys.disabled():
-        print(f"\n  deployed again, all owners renewed: {load.acknowledged} acknowledged, {dict(load.failed)} "
-              f"refused, slowest {load.slowest_s:.1f} s")
+        print(f"\n  deployed again, all owners renewed: {load}")
     assert not load.failed, load.failed
     assert [one["settings"]["snapshot_s"] for one in after] == [.9] * len(after)
     assert [one["epoch"] for one in after] == [one["epoch"] + 1 for one in before]
@@ -94,13 +92,8 @@ def test_predictions_outlive_the_actor_that_keeps_models(cluster, application, c
 def models_pid(cluster, settings):
     from liminal._actors import models_of
 
-    until = time.monotonic() + 60
-    while True:
-        try:
-            return cluster.get(models_of(settings["name"]).about.remote(), timeout=60)["pid"]
-        except cluster.exceptions.RayActorError:
-            assert time.monotonic() < until
-            time.sleep(.2)
+    return wait_for("the actor of models", lambda: cluster.get(
+        models_of(settings["name"]).about.remote(), timeout=60), 60, passing=(cluster.exceptions.RayActorError,))["pid"]
 
 
 def test_a_model_is_trained_from_what_all_owners_know(application):
@@ -117,10 +110,7 @@ def test_a_model_is_trained_from_what_all_owners_know(application):
         "model_name": "user_behavior", "data_source": "recent_features", "fits_max": 8})
     assert status == 202, told
 
-    end = time.monotonic() + 180
-    while (job := ask(base, f"/ml/jobs/{told['job_id']}")[1])["state"] in ("queued", "running"):
-        assert time.monotonic() < end, job
-        time.sleep(.2)
+    job = wait_for_job(base, told["job_id"])
     assert job["state"] == "succeeded", job
     assert ask(base, "/ml/models/user_behavior/versions/1/report")[0] == 200
     if ask(base, "/ml/models/user_behavior")[1]["champion"] is None:

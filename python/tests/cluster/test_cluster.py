@@ -17,13 +17,15 @@ import urllib.request
 
 import pytest
 from cluster_events import recorded
-from clients import PATIENCE_S, Load, about, get
-from conftest import processes, wait_until_ready
+from clients import PATIENCE_S, Load, about, get, routed, wait_for, wait_until_ready
+from conftest import HAPROXY_FOLDER, REFUSED_BY_A_DEAD_REPLICA, kill_haproxy, processes
 
 import liminal
 from liminal import _engine
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
+# What Ray's own figure is at most (docs/scale.md); a third of it is usual.
+WITHOUT_HAPROXY_S = 30
 
 
 def test_owners_are_in_the_states_of_one_engine(cluster, tmp_path):
@@ -32,7 +34,6 @@ def test_owners_are_in_the_states_of_one_engine(cluster, tmp_path):
 
     settings = settings_of({"name": "replay", "owners": 3, "folder": str(tmp_path), "beat": False})
     owners, commons = make_owners(settings)
-    router = _engine.Service(liminal.Engine())
     lines = recorded(seconds=240)
     now = None
     for second, events in itertools.groupby(lines, key=lambda line: int(line["t"])):
@@ -43,10 +44,7 @@ def test_owners_are_in_the_states_of_one_engine(cluster, tmp_path):
         while now + 1 <= second:
             now += 1
             cluster.get(commons.second.remote(float(now)))
-        body = "\n".join(json.dumps(event) for event in events).encode()
-        (status, _, _), batches = router.route_events(
-            "POST", "/ml/events", [(b"host", b"localhost")], body, "", True, len(owners))
-        assert status == 200
+        batches = routed(events, len(owners))
         cluster.get([owner.track.remote(batch) for owner, batch in zip(owners, batches) if batch])
 
     whole = liminal.Engine(clock="events")
@@ -79,64 +77,73 @@ def replicas(deployment: str = "Ingress") -> list[int]:
 
 def lost(base: str) -> int:
     """Acknowledged events that owners tell are lost, by what the replicas know that were asked until now."""
-    until = time.monotonic() + 60
-    while True:
+
+    def told_alike() -> list[int] | None:
         for _ in range(10):  # a connection each: one replica or the other
-            owners = get(base, "/ml/status")["owners"]
+            owners = [one["events_lost"] for one in get(base, "/ml/status")["owners"]]
         with urllib.request.urlopen(base + "/metrics", timeout=PATIENCE_S) as answer:
             told = re.findall(r"^liminal_owner_events_lost_total.* (\d+)$", answer.read().decode(), re.M)
-        if [one["events_lost"] for one in owners] == [int(count) for count in told]:
-            return sum(one["events_lost"] for one in owners)
-        # The replica that was asked last knew more.
-        assert time.monotonic() < until, (owners, told)
+        # Else the replica that was asked last knew more.
+        return owners if owners == [int(count) for count in told] else None
+
+    return sum(wait_for("the same losses told twice", told_alike, 60))
+
+
+def accepted(cluster, settings) -> int:
+    return sum(one["accepted"] for one in about(cluster, settings))
 
 
 def test_an_owner_that_is_killed_comes_back_with_what_it_knew(cluster, application, capsys):
     base, settings = application
     before, lost_before = about(cluster, settings), lost(base)
-    load = Load(base)
-    load.more(300)
     victim = before[1]["pid"]
-    os.kill(victim, signal.SIGKILL)
-    while about(cluster, settings)[1]["pid"] == victim:  # answers when it is back
-        time.sleep(.1)
-    load.more(100)
-    load.end()
+    with Load(base) as load:
+        load.more(300)
+        os.kill(victim, signal.SIGKILL)
+        wait_for("another owner", lambda: about(cluster, settings)[1]["pid"] != victim)
+        load.more(100)
     after = about(cluster, settings)
-    assert after[1]["pid"] != victim and after[1]["epoch"] == before[1]["epoch"] + 1
+    assert after[1]["epoch"] == before[1]["epoch"] + 1
     assert after[1]["users"] >= before[1]["users"]
-    kept = sum(one["accepted"] for one in after) - sum(one["accepted"] for one in before)
-    gone, until = lost(base) - lost_before, time.monotonic() + 60
-    while kept + gone < load.acknowledged and time.monotonic() < until:  # a replica was not asked yet
-        gone = lost(base) - lost_before
-    # Every acknowledged event is there, or counted as lost; and no more than the snapshots' interval.
-    assert kept + gone >= load.acknowledged, (kept, gone, load.acknowledged)
-    assert kept <= load.acknowledged + sum(load.failed.values())
     with capsys.disabled():
-        print(f"\n  owner killed: {load.acknowledged} acknowledged, {dict(load.failed)} refused and "
-              f"repeated, {gone} lost, slowest {load.slowest_s:.1f} s")
-    assert gone <= load.acknowledged * .5
+        print(f"\n  owner killed: {load}, {lost(base) - lost_before} lost")
     assert not load.failed, load.failed
+    # Every acknowledged event is there, once: it was in the journal before its answer.
+    assert sum(one["accepted"] for one in after) - sum(one["accepted"] for one in before) == load.acknowledged
+    assert lost(base) == lost_before
 
 
-def test_a_replica_that_is_killed_fails_few_requests(cluster, application, capsys):
-    base, settings = application
+def test_a_replica_that_is_killed_fails_few_requests(application, capsys):
+    base, _ = application
     running = replicas()
     assert len(running) >= 2, running
-    load = Load(base)
-    load.more(200)
-    os.kill(running[0], signal.SIGKILL)
-    until = time.monotonic() + PATIENCE_S
-    while len(set(replicas()) - {running[0]}) < 2:
-        assert time.monotonic() < until, "no other replica began"
-        time.sleep(.1)
-    load.more(200)
-    load.end()
+    with Load(base) as load:
+        load.more(200)
+        os.kill(running[0], signal.SIGKILL)
+        wait_for("another replica", lambda: len(set(replicas()) - {running[0]}) >= 2)
+        load.more(200)
     with capsys.disabled():
-        print(f"\n  replica killed: {load.acknowledged} acknowledged, {dict(load.failed)} refused and "
-              f"repeated, slowest {load.slowest_s:.1f} s")
+        print(f"\n  replica killed: {load}")
     # One request of each client under way, and what comes until the proxy knows.
-    assert sum(load.failed.values()) <= 60, load.failed
+    assert sum(load.failed.values()) <= REFUSED_BY_A_DEAD_REPLICA, load.failed
+
+
+def test_haproxy_that_is_killed_is_back_in_time(cluster, application, capsys):
+    base, settings = application
+    before = accepted(cluster, settings)
+    with Load(base, clients=2) as load:
+        load.more(50)
+        assert kill_haproxy(HAPROXY_FOLDER)
+        begin, refused = time.monotonic(), sum(load.failed.values())
+        wait_for("a refusal", lambda: sum(load.failed.values()) > refused, pause_s=.01)
+        load.more(2)
+        away_s = time.monotonic() - begin
+        load.more(50)
+    with capsys.disabled():
+        print(f"\n  HAProxy killed: nothing answered for {away_s:.1f} s; {load}")
+    assert away_s <= WITHOUT_HAPROXY_S
+    # What was repeated with its key counts once.
+    assert accepted(cluster, settings) - before == load.acknowledged
 
 
 class Questions(threading.Thread):
@@ -152,7 +159,6 @@ class Questions(threading.Thread):
         self.base, self.over = base, threading.Event()
         self.answers: dict[str, set[bytes]] = {path: set() for path, _ in self.WISHES}
         self.count, self.refused, self.slowest_s = 0, collections.Counter(), 0.0
-        self.start()
 
     def run(self) -> None:
         while not self.over.is_set():
@@ -172,20 +178,21 @@ class Questions(threading.Thread):
 
     def more(self, answers: int) -> None:
         """Waits until so many more are answered."""
-        wanted, until = self.count + answers, time.monotonic() + PATIENCE_S
-        while self.count < wanted:
-            assert time.monotonic() < until, (wanted, self.count, self.refused)
-            time.sleep(.05)
+        wanted = self.count + answers
+        wait_for(f"{answers} more answers", lambda: self.count >= wanted, pause_s=.05)
 
-    def end(self) -> None:
+    def __enter__(self) -> "Questions":
+        self.start()
+        return self
+
+    def __exit__(self, *wrong) -> None:
         self.over.set()
         self.join(2 * PATIENCE_S)
 
 
 def test_inner_parts_that_are_killed_fail_no_request(application, churn, capsys):
     base, _ = application
-    load, questions = Load(base, clients=2), Questions(base)
-    try:
+    with Load(base, clients=2) as load, Questions(base) as questions:
         questions.more(2)
         for victims in (replicas("ModelServer"), replicas("SalienceScorer"),
                         processes("ray::ServeController")):
@@ -193,12 +200,8 @@ def test_inner_parts_that_are_killed_fail_no_request(application, churn, capsys)
             os.kill(victims[0], signal.SIGKILL)
             questions.more(6)
             load.more(20)
-    finally:
-        load.end()
-        questions.end()
     with capsys.disabled():
-        print(f"\n  inner replicas and controller killed: {load.acknowledged} acknowledged, "
-              f"{dict(load.failed)} refused; {questions.count} questions answered, "
+        print(f"\n  inner replicas and controller killed: {load}; {questions.count} questions answered, "
               f"{dict(questions.refused)} refused, slowest {questions.slowest_s:.1f} s")
     assert not load.failed and not questions.refused
     # And always with the same words.
@@ -214,11 +217,9 @@ def test_owners_that_are_ended_and_made_again_know_what_they_knew(cluster, appli
     assert ensure(settings) == []
     owners = owners_of(settings)
     # What comes before the first second counts at its time.
-    line = json.dumps({"user_id": "early", "kind": "message", "timestamp": time.time()}).encode()
-    _, batches = _engine.Service(liminal.Engine()).route_events(
-        "POST", "/ml/events", [(b"host", b"localhost")], line, "", True, 1)
     owner = owners[_engine.shard_of("early") % len(owners)]
-    cluster.get(owner.track.remote(batches[0]))
+    [early] = routed([{"user_id": "early", "kind": "message", "timestamp": time.time()}])
+    cluster.get(owner.track.remote(early))
     _, _, rows = cluster.get(owner.ask.remote(
         "GET", "/ml/features/recent?user_id=early", [], b"", "", True))
     assert time.time() - 60 < _seconds(json.loads(rows)["features"][0]["timestamp"]) < time.time() + 1
@@ -235,6 +236,7 @@ def test_wrong_settings_are_named():
     for arguments, named in (({"owner": 1}, "owner"), ({"owners": 65}, "owners"),
                              ({"replicas": -1}, "replicas"), ({"mode": "x"}, "mode"),
                              ({"models": [1]}, "models"), ({"rows": 0}, "rows"),
-                             ({"patience_s": 0}, "patience_s"), ({"provider": "gpu"}, "provider")):
+                             ({"patience_s": 0}, "patience_s"), ({"journal": 1}, "journal"),
+                             ({"provider": "gpu"}, "provider")):
         with pytest.raises(ValueError, match=named):
             settings_of(arguments)

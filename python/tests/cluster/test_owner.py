@@ -6,37 +6,19 @@ import types
 
 import pytest
 import ray
+from clients import routed
 
 import liminal
 from liminal import _actors, _engine, _owner
 from liminal._epochs import DAMAGED, SNAPSHOT, Epochs, Losses, Snapshots
-from liminal._owner import MISMATCH, Commons, Gate, Moving, UserShards
+from liminal._owner import MISMATCH, Commons, Gate, Moving
 from liminal.serve import settings_of
 
 LOCAL = [(b"host", b"localhost"), (b"content-type", b"application/json")]
 
 
-@pytest.fixture(autouse=True)
-def nobody_saves_by_itself(monkeypatch):
-    monkeypatch.setattr(_owner.Snapshots, "start", lambda self: None)
-
-
-@pytest.fixture
-def owner_of(tmp_path):
-    """Another incarnation of an owner each time."""
-
-    def begin(**settings):
-        return UserShards(0, settings_of({"folder": str(tmp_path), "owners": 1, "beat": False} | settings))
-
-    return begin
-
-
 def events(user, count=1):
-    lines = "\n".join(json.dumps({"user_id": user, "kind": "message"}) for _ in range(count))
-    (status, _, _), batches = _engine.Service(liminal.Engine()).route_events(
-        "POST", "/ml/events", LOCAL[:1] + [(b"content-type", b"application/x-ndjson")], lines.encode(), "", True, 1)
-    assert status == 200
-    return batches[0]
+    return routed([{"user_id": user, "kind": "message"}] * count)[0]
 
 
 def folder_of(owner):
@@ -134,11 +116,7 @@ def test_what_is_said_of_an_alert_is_told_to_the_other_owners_once(owner_of, mon
     user = next(name for name in map(str, range(100)) if _engine.shard_of(name) % 3 == 0)
     now = 1_800_000_000.0
     owner.tick(now)
-    lines = "\n".join(json.dumps({"user_id": user, "kind": "message", "timestamp": now + i / 500})
-                      for i in range(400))
-    _, batches = _engine.Service(liminal.Engine()).route_events(
-        "POST", "/ml/events", LOCAL[:1] + [(b"content-type", b"application/x-ndjson")], lines.encode(), "", True, 3)
-    owner.track(batches[0])
+    owner.track(routed([{"user_id": user, "kind": "message", "timestamp": now + i / 500} for i in range(400)], 3)[0])
     owner.tick(now + 1)
     [alert, *_] = owner._engine.recent_anomalies(min_severity="low")
     path = f"/ml/anomalies/{alert['id']}/feedback"
@@ -177,24 +155,35 @@ def test_limits_that_were_set_outlive_an_owner(owner_of, token):
     assert policies(owner_of(token=token), headers) == wanted
 
 
+def test_decisions_outlive_an_owner_that_saved_nothing_since(owner_of):
+    first = owner_of()
+    status, _, body = first.ask("PUT", "/ml/limits/ann", LOCAL, b'{"kind":"block","reason":"spam"}', "127.0.0.1", True)
+    assert status == 201, body
+    second = owner_of()
+    status, _, body = second.ask("GET", "/ml/limits/ann", LOCAL, b"", "127.0.0.1", True)
+    assert status == 200 and json.loads(body)["kind"] == "block"
+    assert second.ask("DELETE", "/ml/limits/ann", LOCAL, b"", "127.0.0.1", True)[0] == 204
+    assert owner_of().ask("GET", "/ml/limits/ann", LOCAL, b"", "127.0.0.1", True)[0] == 404
+
+
 def test_limits_that_nobody_set_are_those_of_the_settings(owner_of):
     owner_of(mode="shadow").save()
     assert policies(owner_of(mode="observe"))["mode"] == "observe"
 
 
 def test_losses_are_remembered_beyond_the_next_death(owner_of):
-    first = owner_of()
+    first = owner_of(journal=False)
     first.track(events("ann", 3))
     first.save()
     told = first.track(events("ann", 2))
     assert told == (1, 5)
-    second = owner_of()
+    second = owner_of(journal=False)
     second.was_told(*told)
     second.was_told(1, 4)  # of a replica that knows less
     assert second.about()["lost"] == 2
     second.save()
     told = second.track(events("bob"))
-    third = owner_of()  # nobody wrote to the second since
+    third = owner_of(journal=False)  # nobody wrote to the second since
     third.was_told(*told)
     account = third.account(1, 6)  # a replica that comes late remembers the first
     assert account == {"place": 0, "shards": 64, "epoch": 3, "events_accepted": 3, "events_lost": 4,

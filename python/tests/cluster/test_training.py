@@ -6,11 +6,10 @@ import os
 import pathlib
 import signal
 import threading
-import time
 
 import numpy as np
 import pytest
-from clients import ask
+from clients import ask, wait_for, wait_for_job
 from conftest import PROJECT, processes
 
 import liminal
@@ -86,22 +85,13 @@ def write_rows(settings: dict, name: str) -> None:
 
 
 def trained(base: str, **wish) -> dict:
-    end = time.monotonic() + 60
-    while True:
+    def taken() -> dict | None:
         status, told = ask(base, "/ml/models/train", {
             "model_name": "anomaly_detection", "data_source": "file", "file": "rows.csv"} | wish)
-        if status != 503 or time.monotonic() > end:  # 503: the actor of models is on its way
-            assert status == 202, told
-            return told
-        time.sleep(1)
+        assert status in (202, 503), told  # 503: the actor of models is on its way
+        return told if status == 202 else None
 
-
-def ended(base: str, job: int) -> dict:
-    end = time.monotonic() + 300
-    while (told := ask(base, f"/ml/jobs/{job}")[1])["state"] in ("queued", "running"):
-        assert time.monotonic() < end, told
-        time.sleep(.1)
-    return told
+    return wait_for("a training", taken, 60, pause_s=1)
 
 
 def test_jobs_of_the_application_have_their_fits_on_the_cluster(cluster, application):
@@ -109,7 +99,7 @@ def test_jobs_of_the_application_have_their_fits_on_the_cluster(cluster, applica
     write_rows(settings, "rows.csv")
     versions = []
     for trainer in ("builtin", "ray"):
-        job = ended(base, trained(base, trainer=trainer, fits_max=FITS)["job_id"])
+        job = wait_for_job(base, trained(base, trainer=trainer, fits_max=FITS)["job_id"])
         assert job["state"] == "succeeded" and job["trainer"] == trainer, job
         assert job["progress"] == 1 and job["leaderboard"]
         versions.append(job["result"]["version"])
@@ -125,13 +115,25 @@ class Here:
     def __init__(self, base: str):
         self.base = base
 
-    def ask(self, method, path, body=None):
-        status, told = ask(self.base, path, None if body is None else json.loads(body), method)
-        assert status == 200, told
+    def ask(self, method, path, body=None, status=(200,)):
+        got, told = ask(self.base, path, None if body is None else json.loads(body), method)
+        assert got in status, told
         return told
 
 
-def test_a_gateway_takes_the_champion_and_sends_what_it_sees(application, tmp_path, monkeypatch):
+def check_trained_there(gateway, cluster, job):
+    """A job of the gateway whose version is the cluster's newest, with its figures and its report."""
+    assert job["state"] == "succeeded" and job["progress"] == 1 and job["leaderboard"], job
+    theirs = cluster.ask("GET", "/ml/models/anomaly_detection")["versions"][0]
+    [ours] = [one for one in gateway.ask("GET", "/ml/models/anomaly_detection")["versions"]
+              if one["version"] == job["result"]["version"]]
+    assert ours["onnx_sha256"] == theirs["onnx_sha256"] and ours["metrics"] == theirs["metrics"]
+    assert ours["job_id"] == job["job_id"]
+    report = f"/ml/models/anomaly_detection/versions/{ours['version']}/report"
+    assert "leaderboard" in json.dumps(gateway.ask("GET", report))
+
+
+def test_a_gateway_takes_champion_and_limits_and_sends_what_it_sees(application, tmp_path, monkeypatch):
     program = os.environ.get("LIMINAL_PROGRAM")
     if not program:
         pytest.skip("LIMINAL_PROGRAM does not name the binary")
@@ -141,10 +143,12 @@ def test_a_gateway_takes_the_champion_and_sends_what_it_sees(application, tmp_pa
     base, _ = application
     assert ask(base, "/ml/models/anomaly_detection/load", {"version": 1})[0] == 200
     champion = next(one for one in ask(base, "/ml/models/anomaly_detection")[1]["versions"] if one["version"] == 1)
+    join_cluster.set_limits(Here(base), 19)
     gateway = join_cluster.Server(program, str(tmp_path / "gateway"), "127.0.0.1:0", "--engine", f"ray={base}",
-                                  "--set", "cluster.name=north")
+                                  *join_cluster.JOINED)
     try:
         join_cluster.check_joined(gateway, Here(base), champion["onnx_sha256"])
+        check_trained_there(gateway, Here(base), join_cluster.trained_there(gateway, fits_max=FITS, seed=7))
         gateway.stop()
     finally:
         gateway.kill()
@@ -154,17 +158,16 @@ def test_a_job_on_the_cluster_is_cancelled(application):
     base, settings = application
     write_rows(settings, "rows.csv")
     job = trained(base, trainer="ray", fits_max=100_000)["job_id"]
-    end = time.monotonic() + 60
-    while not (told := ask(base, f"/ml/jobs/{job}")[1])["leaderboard"]:
-        assert told["state"] in ("queued", "running") and time.monotonic() < end, told
-        time.sleep(.2)
-    assert told["progress"] < 1
+
+    def begun() -> dict | None:
+        told = ask(base, f"/ml/jobs/{job}")[1]
+        assert told["state"] in ("queued", "running"), told
+        return told if told["leaderboard"] else None
+
+    assert wait_for("a first fit", begun, 60)["progress"] < 1
     assert ask(base, f"/ml/jobs/{job}", method="DELETE")[0] == 200
-    assert ended(base, job)["state"] == "cancelled"
-    end = time.monotonic() + 60
-    while workers():
-        assert time.monotonic() < end, "fits go on"
-        time.sleep(.2)
+    assert wait_for_job(base, job)["state"] == "cancelled"
+    wait_for("the end of its fits", lambda: not workers(), 60)
 
 
 def test_what_has_no_search_is_refused(application):

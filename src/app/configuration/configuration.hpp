@@ -72,6 +72,7 @@ struct Configuration {
     std::string engine = "local";  ///< or ray=URL
     std::string token;
     std::string name = "gateway";
+    bool limits = false;  ///< whether its policies hold here
   } cluster;
 
   struct Models {

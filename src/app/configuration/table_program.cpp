@@ -127,6 +127,13 @@ void add_outside(Settings& all) {
                  .help = "How this gateway is called there: its sources of metrics begin with it. "
                          "Another one for each gateway.",
                  .change = Change::kRestart});
+  all.push_back({.key = "cluster.limits",
+                 .slot = [](C& c) -> Slot { return &c.cluster.limits; },
+                 .help =
+                     "Whether limits that are set on the cluster, its policies and overrides, hold "
+                     "here too whenever they become others there. The mode stays this "
+                     "gateway's (docs/scale.md).",
+                 .change = Change::kRestart});
   all.push_back({.key = "webhook.url",
                  .slot = [](C& c) -> Slot { return &c.webhook.url; },
                  .help = "Where alerts are posted to; empty: nowhere.",

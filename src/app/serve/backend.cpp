@@ -51,8 +51,9 @@ void ServerBackend::use(engine::Options options) {
 
 traffic::AuditEntry ServerBackend::audit(std::string action,
                                          std::string subject,
-                                         std::string detail) const {
-  return {time(), "api", std::move(action), std::move(subject), std::move(detail)};
+                                         std::string detail,
+                                         std::string actor) const {
+  return {time(), std::move(actor), std::move(action), std::move(subject), std::move(detail)};
 }
 
 void ServerBackend::submit(std::vector<traffic::StoredEvent> events, Done<void> done) {
@@ -233,6 +234,10 @@ void ServerBackend::user(std::string user, Done<api::UserView> done) {
 void ServerBackend::limits(Done<limits::Options> done) { done(settings()->options.limits); }
 
 void ServerBackend::set_limits(limits::Options options, Done<void> done) {
+  set_limits_by("api", std::move(options), std::move(done));
+}
+
+void ServerBackend::set_limits_by(std::string actor, limits::Options options, Done<void> done) {
   json::Writer text;
   api::write_policies(options, text);
   std::string kept;
@@ -243,7 +248,7 @@ void ServerBackend::set_limits(limits::Options options, Done<void> done) {
   auto shared = std::make_shared<Done<void>>(std::move(done));
   const Result<void> queued =
       parts_.store.put({sqlite::Policy{std::string(kLimitsPolicy), kept, time()},
-                        audit("limits.set", "policies", text.text())},
+                        audit("limits.set", "policies", text.text(), std::move(actor))},
                        [this, shared, kept](Result<void> committed) {
                          if (committed) keep_limits(kept);
                          (*shared)(committed);
@@ -310,6 +315,12 @@ void ServerBackend::override_of(std::string user, Done<traffic::Override> done) 
 }
 
 void ServerBackend::set_override(traffic::Override decision, Done<bool> done) {
+  set_override_by("api", std::move(decision), std::move(done));
+}
+
+void ServerBackend::set_override_by(std::string actor,
+                                    traffic::Override decision,
+                                    Done<bool> done) {
   auto shared = std::make_shared<Done<bool>>(std::move(done));
   const std::string detail = std::string(traffic::name(decision.kind)) + ": " + decision.reason;
   // The shard first: it knows whether there is room. It is told to forget it when the store does
@@ -331,12 +342,13 @@ void ServerBackend::set_override(traffic::Override decision, Done<bool> done) {
             }
           });
         };
-        const Result<void> queued = parts_.store.put(
-            {decision, audit("override.set", decision.user, detail)}, [=](Result<void> committed) {
-              if (committed) return (*shared)(fresh);
-              undo();
-              (*shared)(tl::unexpected(committed.error()));
-            });
+        const Result<void> queued =
+            parts_.store.put({decision, audit("override.set", decision.user, detail, actor)},
+                             [=](Result<void> committed) {
+                               if (committed) return (*shared)(fresh);
+                               undo();
+                               (*shared)(tl::unexpected(committed.error()));
+                             });
         if (queued) return;
         undo();
         (*shared)(tl::unexpected(queued.error()));
@@ -345,11 +357,15 @@ void ServerBackend::set_override(traffic::Override decision, Done<bool> done) {
 }
 
 void ServerBackend::remove_override(std::string user, Done<void> done) {
+  remove_override_by("api", std::move(user), std::move(done));
+}
+
+void ServerBackend::remove_override_by(std::string actor, std::string user, Done<void> done) {
   auto shared = std::make_shared<Done<void>>(std::move(done));
   override_of(user, [=, this](Result<traffic::Override> found) {
     if (!found) return (*shared)(tl::unexpected(found.error()));
     const Result<void> queued = parts_.store.put(
-        {sqlite::OverrideRemoved{user}, audit("override.remove", user, found->reason)},
+        {sqlite::OverrideRemoved{user}, audit("override.remove", user, found->reason, actor)},
         [=, this](Result<void> committed) {
           if (!committed) return (*shared)(committed);
           const bool asked =

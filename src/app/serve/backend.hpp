@@ -79,6 +79,10 @@ class ServerBackend final : public api::Backend {
   void user(std::string user, Done<api::UserView> done) override;
   void limits(Done<limits::Options> done) override;
   void set_limits(limits::Options options, Done<void> done) override;
+  /// As those without an actor; the audit log says whose word it was.
+  void set_limits_by(std::string actor, limits::Options options, Done<void> done);
+  void set_override_by(std::string actor, traffic::Override decision, Done<bool> done);
+  void remove_override_by(std::string actor, std::string user, Done<void> done);
   void reset_limits(Done<void> done) override;
   void overrides(std::size_t limit, Done<std::vector<traffic::Override>> done) override;
   void override_of(std::string user, Done<traffic::Override> done) override;
@@ -107,7 +111,8 @@ class ServerBackend final : public api::Backend {
   void gather_owned(std::function<void(shards::OwnedShard&, T&)> part, Done<T> done);
   [[nodiscard]] traffic::AuditEntry audit(std::string action,
                                           std::string subject,
-                                          std::string detail) const;
+                                          std::string detail,
+                                          std::string actor = "api") const;
   [[nodiscard]] SteadyTime time() const { return parts_.runtime.clock().now(); }
   [[nodiscard]] std::shared_ptr<const engine::Settings> settings() const;
   /// Gives the shards other settings, with the limits in force. With `mutex_` held.

@@ -3,16 +3,27 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "app/options.hpp"
+#include "app/serve/backend.hpp"
+#include "app/serve/cluster_limits.hpp"
+#include "server/uplink/ask.hpp"
 
 namespace liminal::app {
 namespace {
 
 using prometheus::Family;
+
+/// So often a training there is looked at, and whether it was cancelled here.
+constexpr Duration kLook = std::chrono::seconds{1}, kGlance = std::chrono::milliseconds{50};
+
+/// More than there can be.
+constexpr std::size_t kOverridesMax = std::numeric_limits<std::size_t>::max();
 
 api::Uplinked as_told(const uplink::Counters& counters) {
   return {counters.waiting, counters.sent, counters.dropped, counters.rejected};
@@ -77,6 +88,56 @@ uplink::Uplink::Ports cluster_ports(std::function<ModelKeeper*()> keeper, Log& l
               {{well ? "cluster" : "why", detail}});
   };
   return ports;
+}
+
+std::function<std::optional<std::string>(const std::string&)> cluster_limits(
+    std::function<ServerBackend*()> backend, Log& log) {
+  ClusterLimits::Ports ports;
+  ports.in_force = [backend] {
+    limits::Options present;
+    backend()->limits([&present](Result<limits::Options> held) { present = std::move(*held); });
+    return present;
+  };
+  ports.set = [backend](limits::Options wanted, std::function<void(Result<void>)> done) {
+    backend()->set_limits_by("cluster", std::move(wanted), std::move(done));
+  };
+  ports.overrides = [backend](api::Backend::Done<std::vector<traffic::Override>> done) {
+    backend()->overrides(kOverridesMax, std::move(done));
+  };
+  ports.set_override = [backend](traffic::Override decision, api::Backend::Done<bool> done) {
+    backend()->set_override_by("cluster", std::move(decision), std::move(done));
+  };
+  ports.remove_override = [backend](std::string user, api::Backend::Done<void> done) {
+    backend()->remove_override_by("cluster", std::move(user), std::move(done));
+  };
+  ports.note = [&log](bool well, const std::string& detail) {
+    static LogSite good, bad;
+    log.write(well ? LogLevel::kInfo : LogLevel::kWarning,
+              well ? good : bad,
+              well ? "cluster.limits" : "cluster.limits_not_set",
+              {{well ? "limits" : "why", detail}});
+  };
+  return [limits = std::make_shared<ClusterLimits>(std::move(ports))](const std::string& answer) {
+    return limits->take(answer);
+  };
+}
+
+std::function<learn::Asked<uplink::Trained>(const learn::TrainRequest&, const training::Telling&)>
+cluster_trainings(uplink::Options options) {
+  return [options = std::move(options)](const learn::TrainRequest& request,
+                                        const training::Telling& telling) {
+    http::Client client(uplink::client_options(options));
+    const auto ask = [&](const std::string& method, const std::string& target, std::string body) {
+      return uplink::ask(client, options, method, target, std::move(body));
+    };
+    const auto pause = [&telling] {
+      for (auto left = kLook; left > Duration::zero() && !telling.cancelled(); left -= kGlance)
+        std::this_thread::sleep_for(kGlance);
+    };
+    return uplink::train_there(
+        request,
+        {.ask = ask, .cancelled = telling.cancelled, .tell = telling.tell, .pause = pause});
+  };
 }
 
 std::string cluster_url(const Configuration& configuration) {

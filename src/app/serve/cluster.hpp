@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "app/configuration/configuration.hpp"
@@ -12,11 +13,23 @@
 
 namespace liminal::app {
 
+class ServerBackend;
+
 /// What joins a server to the cluster that `cluster.engine` names.
 
 /// Champions become those of the models that the keeper has by then; everything is logged. The log
 /// must outlive the uplink, and the keeper its `stop`.
 [[nodiscard]] uplink::Uplink::Ports cluster_ports(std::function<ModelKeeper*()> keeper, Log& log);
+/// The cluster's limits become those of the backend that is there by then, which must outlive the
+/// uplink's `stop`.
+[[nodiscard]] std::function<std::optional<std::string>(const std::string&)> cluster_limits(
+    std::function<ServerBackend*()> backend, Log& log);
+
+/// Has the cluster carry trainings out (uplink/training.hpp), each asked for by a client of its
+/// own.
+[[nodiscard]] std::function<learn::Asked<uplink::Trained>(const learn::TrainRequest&,
+                                                          const training::Telling&)>
+cluster_trainings(uplink::Options options);
 
 /// Empty when there is none.
 [[nodiscard]] std::string cluster_url(const Configuration& configuration);

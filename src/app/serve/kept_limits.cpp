@@ -91,12 +91,14 @@ void KeptLimits::tell(Log& log) const {
     log.write(LogLevel::kInfo, site, "limits.restored");
     return;
   }
-  log.write(LogLevel::kWarning,
-            site,
-            "limits.kept",
-            {{"why", "PUT /ml/limits set them; DELETE /ml/limits takes the configuration's"},
-             {"in_force", in_force},
-             {"configured", passed_over}});
+  log.write(
+      LogLevel::kWarning,
+      site,
+      "limits.kept",
+      {{"why",
+        "PUT /ml/limits or the cluster set them; DELETE /ml/limits takes the configuration's"},
+       {"in_force", in_force},
+       {"configured", passed_over}});
 }
 
 }  // namespace liminal::app

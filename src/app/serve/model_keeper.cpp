@@ -227,7 +227,30 @@ Asked<learn::TrainingJob> ModelKeeper::train(const learn::TrainRequest& request)
   return job;
 }
 
+/// What the cluster made, with its figures and what its gate said.
+Asked<learn::TrainedModel> ModelKeeper::train_there(const learn::ModelDefinition& definition,
+                                                    const learn::TrainRequest& request,
+                                                    const training::Telling& telling) {
+  auto trained = parts_.there(request, telling);
+  if (!trained) return tl::unexpected(std::move(trained.error()));
+  learn::Bringing bringing;
+  bringing.file = "trained by the cluster";
+  auto made = registry::bring(definition, trained->file, bringing, registry_->runtime());
+  if (!made) return made;
+  made->better = trained->champion;
+  made->reasons = std::move(trained->reasons);
+  made->leaderboard = std::move(trained->leaderboard);
+  made->metrics = std::move(trained->metrics);
+  made->report = std::move(trained->report);
+  return made;
+}
+
 Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest& request) {
+  training::TrainThere there;
+  if (parts_.there)
+    there = [this](const auto& definition, const auto& asked, const auto& telling) {
+      return train_there(definition, asked, telling);
+    };
   return training::begin_training(
       *registry_,
       *jobs_,
@@ -238,7 +261,8 @@ Asked<learn::TrainingJob> ModelKeeper::begin_training(const learn::TrainRequest&
        .workers = workers_,
        .kenning = kenning_,
        .budgets = budgets_,
-       .file_bytes_max = rows_bytes_max_});
+       .file_bytes_max = rows_bytes_max_,
+       .there = std::move(there)});
 }
 
 std::vector<learn::TrainingJob> ModelKeeper::jobs(std::size_t limit) { return jobs_->list(limit); }

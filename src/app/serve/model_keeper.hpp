@@ -27,6 +27,7 @@
 #include "server/training/begin.hpp"
 #include "server/training/kenning.hpp"
 #include "server/training/rows.hpp"
+#include "server/uplink/training.hpp"
 
 namespace liminal::app {
 
@@ -42,6 +43,10 @@ class ModelKeeper final : public api::ModelsPort {
     /// Alerts that operators judged, with what they were ranked by.
     std::function<std::vector<salience::JudgedTerms>()> judged_alerts;
     Log& log;
+    /// Has a cluster train; null: there is none.
+    std::function<learn::Asked<uplink::Trained>(const learn::TrainRequest&,
+                                                const training::Telling&)>
+        there{};
   };
   [[nodiscard]] static tl::expected<std::unique_ptr<ModelKeeper>, std::string> open(
       const Configuration& configuration, files::FileSystem& system, const Parts& parts);
@@ -118,6 +123,10 @@ class ModelKeeper final : public api::ModelsPort {
               const Parts& parts,
               std::unique_ptr<registry::Registry> registry);
   [[nodiscard]] learn::Asked<learn::TrainingJob> begin_training(const learn::TrainRequest& request);
+  [[nodiscard]] learn::Asked<learn::TrainedModel> train_there(
+      const learn::ModelDefinition& definition,
+      const learn::TrainRequest& request,
+      const training::Telling& telling);
   [[nodiscard]] registry::Learning::Ports learning_ports();
   /// Of what the server keeps.
   [[nodiscard]] learn::Asked<training::Rows> kept_rows(const learn::ModelDefinition& definition,

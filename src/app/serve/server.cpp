@@ -222,9 +222,12 @@ void Server::join_cluster() {
   const auto options = uplink_options(configuration_);
   if (!options) return;
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  uplink::Uplink::Ports ports = cluster_ports([this] { return models_.get(); }, log_);
+  if (configuration_.cluster.limits)
+    ports.limits = cluster_limits([this] { return backend_.get(); }, log_);
   uplink_ = std::make_unique<uplink::Uplink>(
       *options,
-      cluster_ports([this] { return models_.get(); }, log_),
+      std::move(ports),
       [] { return SteadyTime{std::chrono::steady_clock::now().time_since_epoch()}; },
       static_cast<std::uint64_t>(wall.count()));
 }
@@ -259,13 +262,15 @@ void Server::open_snapshots() {
 
 /// Without models everything else goes on.
 void Server::open_models() {
+  const auto cluster = uplink_options(configuration_);
   auto opened = ModelKeeper::open(configuration_,
                                   file_system_,
                                   {*store_,
                                    *clock_,
                                    [this](std::size_t limit) { return sink_->rows(limit, ""); },
                                    [this] { return salience_->signals().judged(); },
-                                   log_});
+                                   log_,
+                                   cluster ? cluster_trainings(*cluster) : nullptr});
   if (opened) {
     models_ = std::move(*opened);
     models_->model_registry().on_champion_changed(

@@ -75,7 +75,7 @@ std::optional<learn::Refusal> trainer_refusal(const learn::ModelDefinition& defi
   if (request.trainer != "ray")
     return wrong("trainer", request.trainer + " is not configured here; builtin is always there")
         .value();
-  if (!source.ray) return wrong("trainer", std::string(kRayIsElsewhere)).value();
+  if (!source.ray && !source.there) return wrong("trainer", std::string(kRayIsElsewhere)).value();
   const bool searched =
       definition.task == Task::kClassification || definition.task == Task::kRegression;
   if (!searched || request.unsupervised || definition.name == kSalienceRanking)
@@ -153,6 +153,11 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
                  "labels by builtin or ray");
   if (auto refused = trainer_refusal(*definition, request, source))
     return tl::unexpected(std::move(*refused));
+  if (request.trainer == "ray" && source.there)
+    return Work([there = source.there, definition = *definition, request](const Incumbent&,
+                                                                          const Telling& telling) {
+      return there(definition, request, telling);
+    });
   auto give = rows_of_source(*definition, request, source);
   if (!give) return tl::unexpected(std::move(give.error()));
   BuiltinOptions options;

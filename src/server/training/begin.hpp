@@ -39,6 +39,9 @@ struct Cluster {
   std::function<std::string()> complaint;  ///< what went wrong last; empty: nothing
 };
 
+using TrainThere = std::function<learn::Asked<learn::TrainedModel>(
+    const learn::ModelDefinition&, const learn::TrainRequest&, const Telling&)>;
+
 /// What trainings learn from, and with what.
 struct Source {
   /// Rows of what is kept; not called for `DataSource::kFile`. Called when a training is asked for
@@ -51,15 +54,19 @@ struct Source {
   std::shared_ptr<const Cluster> ray{};  ///< null: the same
   RowBudgets budgets{};
   std::uint64_t file_bytes_max = kRowsBytesMax;  ///< of the table that a file makes
+  /// Has a cluster elsewhere train, on the rows that it has. Null: there is none. What it gives is
+  /// what its gate thinks of it.
+  TrainThere there{};
 };
 
 /// A training that may begin: blocks, and ends soon after it is cancelled. Once.
 using Work = std::function<learn::Asked<learn::TrainedModel>(const Incumbent&, const Telling&)>;
 
 /// Checks a request and its rows; the work reads them again, those of a file for the first time,
-/// and is then refused like this. `definition` is null when there is no such model. Refused:
-/// kOutOfRange with the fields that are wrong; kConflict when there are too few rows, with how many
-/// are missing; kMalformed when a file cannot be read; and as `source.rows` says.
+/// and is then refused like this. Rows elsewhere are not known here. `definition` is null when
+/// there is no such model. Refused: kOutOfRange with the fields that are wrong; kConflict when
+/// there are too few rows, with how many are missing; kMalformed when a file cannot be read; and as
+/// `source.rows` says.
 [[nodiscard]] learn::Asked<Work> prepare_training(const learn::ModelDefinition* definition,
                                                   const learn::TrainRequest& request,
                                                   const Source& source);

@@ -224,6 +224,25 @@ TEST(PrepareTraining, CarriesFitsOutWhereTheClusterIs) {
   EXPECT_GE(prepared, 1);
 }
 
+TEST(PrepareTraining, HasAClusterElsewhereTrainOnItsOwnRows) {
+  const auto classes = defined(models::Task::kClassification);
+  learn::TrainRequest request;
+  request.trainer = "ray";
+  request.seed = 9;
+  Source source = with({});
+  source.there = [](const learn::ModelDefinition& definition,
+                    const learn::TrainRequest& asked,
+                    const Telling&) -> learn::Asked<learn::TrainedModel> {
+    return learn::refusal(ErrorCode::kUnavailable,
+                          definition.name + " by seed " + std::to_string(asked.seed));
+  };
+  const auto work = prepare_training(&classes, request, source);
+  ASSERT_TRUE(work);
+  EXPECT_EQ((*work)({}, kNobody).error().text, classes.name + " by seed 9");
+  const auto groups = defined(models::Task::kClustering);
+  EXPECT_EQ(field(prepare_training(&groups, request, source)), "trainer");
+}
+
 TEST(PrepareTraining, HoldsTheBudgetOfMessagesAgainstModelsOfMessagesAlone) {
   auto model = defined(models::Task::kClassification);
   learn::TrainRequest request;

@@ -1,17 +1,10 @@
 #include "server/uplink/champions.hpp"
 
 #include "io/json/fields.hpp"
+#include "server/uplink/members.hpp"
 
 namespace liminal::uplink {
 namespace {
-
-const json::Value* member(const json::Value& value, std::string_view name) {
-  const auto* members = value.as<json::Value::Object>();
-  if (members == nullptr) return nullptr;
-  for (const auto& [key, held] : *members)
-    if (key == name) return &held;
-  return nullptr;
-}
 
 const std::string* text(const json::Value& value, std::string_view name) {
   const json::Value* found = member(value, name);

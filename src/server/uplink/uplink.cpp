@@ -1,22 +1,16 @@
 #include "server/uplink/uplink.hpp"
 
-#include <cstring>
+#include <string_view>
 #include <utility>
+
+#include "server/uplink/ask.hpp"
 
 namespace liminal::uplink {
 namespace {
 
-/// A model's file at most, as the registry takes it.
-constexpr std::size_t kAnswerBytesMax = std::size_t{256} << 20;
 constexpr unsigned kConflict = 409;
-
-std::string words_of(const Result<http::Response>& answer) {
-  if (answer) return "answered " + std::to_string(answer->status);
-  if (answer.error().code != ErrorCode::kUnavailable)
-    return "answered nothing that can be read (" + std::string(name(answer.error().code)) + ")";
-  const auto number = static_cast<int>(answer.error().position);
-  return number == 0 ? std::string("does not answer") : std::string(std::strerror(number));
-}
+/// As many overrides as an answer lists at most.
+constexpr std::string_view kLimitsTarget = "/ml/limits?limit=10000";
 
 }  // namespace
 
@@ -24,10 +18,7 @@ Uplink::Uplink(Options options, Ports ports, Clock clock, std::uint64_t seed)
     : options_(std::move(options)),
       ports_(std::move(ports)),
       clock_(std::move(clock)),
-      url_(*http::parse_url(options_.url)),
-      client_({.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(options_.timeout),
-               .body_bytes_max = kAnswerBytesMax,
-               .ca_file = {}}),
+      client_(client_options(options_)),
       outbound_(options_, seed) {}
 
 Uplink::~Uplink() { stop(); }
@@ -67,7 +58,7 @@ void Uplink::run() {
   while (!stopping_) {
     lock.unlock();
     send_all();
-    look_for_champions();
+    look();
     lock.lock();
     changed_.wait_for(lock, options_.send, [this] { return stopping_; });
   }
@@ -93,30 +84,50 @@ void Uplink::send_all() {
       const std::lock_guard lock(mutex_);
       outbound_.settle(std::move(*parcel), outcome, clock_());
     }
-    look_for_champions();
+    look();
   }
 }
 
-void Uplink::look_for_champions() {
+void Uplink::look() {
   const SteadyTime now = clock_();
   {
     const std::lock_guard lock(mutex_);
     if (stopping_ || now < poll_at_ || now < outbound_.not_before()) return;
   }
-  const auto answer = ask("GET", "/ml/models");
+  std::optional<std::string> models, limits;
+  if (!look_at("/ml/models", models)) return;
+  poll_at_ = now + options_.poll;
+  if (models) take_champions(*models);
+  if (ports_.limits && look_at(std::string(kLimitsTarget), limits) && limits) take_limits(*limits);
+}
+
+bool Uplink::look_at(const std::string& target, std::optional<std::string>& body) {
+  auto answer = ask("GET", target);
   const http::Outcome outcome = judge(answer);
   {
     const std::lock_guard lock(mutex_);
     outbound_.note(outcome.kind, outcome.retry_after, clock_());
   }
-  if (outcome.kind == http::Outcome::Kind::kRetry) return;
-  poll_at_ = now + options_.poll;
+  if (outcome.kind == http::Outcome::Kind::kRetry) return false;
   if (outcome.kind == http::Outcome::Kind::kRejected)
-    return ports_.note("cluster.refused", "/ml/models: " + words_of(answer));
-  const auto champions = read_champions(answer->body);
+    ports_.note("cluster.refused", target + ": " + words_of(answer));
+  else
+    body = std::move(answer->body);
+  return true;
+}
+
+void Uplink::take_champions(const std::string& list) {
+  const auto champions = read_champions(list);
   if (!champions) return ports_.note("cluster.refused", "/ml/models: the list makes no sense");
   for (const Champion& champion : *champions)
     if (!refused_.contains(champion.sha256) && ports_.wants(champion)) fetch(champion);
+}
+
+void Uplink::take_limits(const std::string& limits) {
+  if (limits == refused_limits_) return;
+  const auto why = ports_.limits(limits);
+  refused_limits_ = why ? limits : std::string();
+  if (why) ports_.note("cluster.limits_refused", *why);
 }
 
 void Uplink::fetch(const Champion& champion) {
@@ -141,13 +152,7 @@ Result<http::Response> Uplink::ask(const std::string& method,
                                    const std::string& target,
                                    std::string body,
                                    const std::string& key) {
-  http::Url url = url_;
-  url.target = target;
-  std::vector<http::Header> headers;
-  if (!options_.token.empty()) headers.push_back({"Authorization", "Bearer " + options_.token});
-  if (!body.empty()) headers.push_back({"Content-Type", "application/json"});
-  if (!key.empty()) headers.push_back({"Idempotency-Key", key});
-  return client_.send(method, url, headers, std::move(body));
+  return uplink::ask(client_, options_, method, target, std::move(body), key);
 }
 
 http::Outcome Uplink::judge(const Result<http::Response>& answer) {

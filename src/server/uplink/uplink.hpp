@@ -25,7 +25,7 @@ struct State {
 };
 
 /// A gateway's part in a cluster: sends feature rows and metric streams to the API there, and takes
-/// over the champions that come of them.
+/// over the champions that come of them and, where that is wanted, its limits.
 ///
 /// `push` never waits for the network: it appends to a bounded queue (outbound.hpp) under a short
 /// lock. A cluster that is away or slow costs what is pushed out of the queue, and nothing else.
@@ -39,7 +39,10 @@ class Uplink {
     std::function<bool(const Champion&)> wants;
     /// Takes it over, or says why not. `file`: the bytes that came for it, not verified.
     std::function<std::optional<std::string>(const Champion&, std::string file)> take;
-    /// The cluster came, went (in words), or sent a champion that was taken over or refused.
+    /// Has the limits of the cluster, as GET /ml/limits answers, hold here where they are news;
+    /// says what was wrong with them. May be null: they are not asked for then.
+    std::function<std::optional<std::string>(const std::string& answer)> limits;
+    /// The cluster came, went (in words), or sent what was taken over or refused.
     std::function<void(std::string_view what, const std::string& detail)> note;
   };
   using Clock = std::function<SteadyTime()>;
@@ -65,7 +68,11 @@ class Uplink {
  private:
   void run();
   void send_all();
-  void look_for_champions();
+  void look();
+  /// What the cluster says at a path, if anything; false when it is to be asked again later.
+  [[nodiscard]] bool look_at(const std::string& target, std::optional<std::string>& body);
+  void take_champions(const std::string& list);
+  void take_limits(const std::string& limits);
   void fetch(const Champion& champion);
   [[nodiscard]] Result<http::Response> ask(const std::string& method,
                                            const std::string& target,
@@ -77,9 +84,9 @@ class Uplink {
   const Options options_;
   const Ports ports_;
   const Clock clock_;
-  const http::Url url_;
   http::Client client_;
   std::set<std::string> refused_;  ///< files that were; of the thread
+  std::string refused_limits_;     ///< of the thread
   SteadyTime poll_at_{};           ///< of the thread
   mutable std::mutex mutex_;       ///< of what follows
   std::condition_variable changed_;

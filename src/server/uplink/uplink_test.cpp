@@ -39,6 +39,14 @@ class FakeCluster {
     models_ = std::move(models);
     file_ = std::move(file);
   }
+  void set_limits(std::string limits) {
+    const std::lock_guard lock(mutex_);
+    limits_ = std::move(limits);
+  }
+  std::size_t limits_asked() {
+    const std::lock_guard lock(mutex_);
+    return limits_asked_;
+  }
   std::vector<http::Request> posted() {
     const std::lock_guard lock(mutex_);
     return posted_;
@@ -62,6 +70,10 @@ class FakeCluster {
       return {200, {}, "{}"};
     }
     if (request.target == "/ml/models") return {200, {}, models_};
+    if (request.target == "/ml/limits?limit=10000") {
+      ++limits_asked_;
+      return {200, {}, limits_};
+    }
     if (request.target != "/ml/models/a/versions/2/file") return {404, {}, {}};
     ++files_asked_;
     return {200, {}, file_};
@@ -70,8 +82,8 @@ class FakeCluster {
   std::mutex mutex_;  // of what follows
   std::deque<unsigned> first_;
   std::vector<http::Request> posted_;
-  std::size_t files_asked_ = 0;
-  std::string models_ = R"({"models":[]})", file_;
+  std::size_t files_asked_ = 0, limits_asked_ = 0;
+  std::string models_ = R"({"models":[]})", file_, limits_ = "few";
   std::unique_ptr<http::Server> server_;
 };
 
@@ -96,6 +108,13 @@ class UplinkTest : public ::testing::Test {
       held = champion.sha256;
       return std::nullopt;
     };
+    if (wants_limits)
+      ports.limits = [this](const std::string& answer) -> std::optional<std::string> {
+        const std::lock_guard lock(mutex);
+        limits.push_back(answer);
+        if (answer == "bad") return "no limits";
+        return std::nullopt;
+      };
     ports.note = [this](std::string_view what, const std::string& detail) {
       const std::lock_guard lock(mutex);
       notes.push_back(std::string(what) + " " + detail);
@@ -127,7 +146,8 @@ class UplinkTest : public ::testing::Test {
 
   std::mutex mutex;  // of what follows
   std::string held;
-  std::vector<std::string> notes;
+  std::vector<std::string> notes, limits;
+  bool wants_limits = false;
   FakeCluster cluster;
 };
 
@@ -179,6 +199,30 @@ TEST_F(UplinkTest, SaysOnceThatAChampionIsRefused) {
   ASSERT_TRUE(wait_until([&] { return link->state().rows.sent == 1; }));
   EXPECT_EQ(cluster.files_asked(), 1U);
   EXPECT_EQ(link->state().champions, 0U);
+}
+
+TEST_F(UplinkTest, GivesTheLimitsOfTheClusterToWhoWantsThem) {
+  wants_limits = true;
+  const auto link = uplink(cluster.url());
+  const auto given = [&](const std::string& wanted) {
+    const std::lock_guard lock(mutex);
+    return !limits.empty() && limits.back() == wanted;
+  };
+  ASSERT_TRUE(wait_until([&] { return given("few"); }));
+  cluster.set_limits("bad");
+  ASSERT_TRUE(wait_until([&] { return noted("cluster.limits_refused no limits") == 1; }));
+  const std::size_t asked = cluster.limits_asked();
+  ASSERT_TRUE(wait_until([&] { return cluster.limits_asked() > asked + 2; }));
+  EXPECT_EQ(noted("cluster.limits_refused"), 1U);
+  cluster.set_limits("many");
+  ASSERT_TRUE(wait_until([&] { return given("many"); }));
+}
+
+TEST_F(UplinkTest, DoesNotAskForLimitsThatNobodyWants) {
+  const auto link = uplink(cluster.url());
+  link->push({{"ann", "", SteadyTime{}, {}}});
+  ASSERT_TRUE(wait_until([&] { return link->state().rows.sent == 1; }));
+  EXPECT_EQ(cluster.limits_asked(), 0U);
 }
 
 TEST_F(UplinkTest, CountsWhatTheClusterRefuses) {

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/learn/registered.hpp"
+#include "io/http/message.hpp"
+
+namespace liminal::uplink {
+
+/// What came of a training on the cluster.
+struct Trained {
+  std::string file;       ///< ONNX
+  bool champion = false;  ///< the gate there made it that
+  std::vector<std::string> reasons;
+  learn::NamedFigures metrics;
+  std::string report;  ///< JSON
+  std::vector<learn::JobLine> leaderboard;
+};
+
+/// How a training there is asked for and followed.
+struct Following {
+  /// Asks the cluster's API, and waits.
+  std::function<Result<http::Response>(
+      const std::string& method, const std::string& target, std::string body)>
+      ask;
+  std::function<bool()> cancelled;
+  std::function<void(double progress, std::vector<learn::JobLine>)> tell;
+  /// Between two looks; returns soon after it was cancelled.
+  std::function<void()> pause;
+  /// So many looks in a row may go without an answer.
+  std::uint32_t unanswered_max = 60;
+};
+
+/// Has the cluster carry a training out, on its rows, waits for its end and fetches what came of
+/// it. One that is cancelled here is cancelled there. kUnavailable, with the cluster's words, when
+/// it refuses, fails or answers no more.
+[[nodiscard]] learn::Asked<Trained> train_there(const learn::TrainRequest& request,
+                                                const Following& following);
+
+}  // namespace liminal::uplink
