@@ -97,6 +97,7 @@ def main():
         check_ahead(wait_for(server, LOAD, is_ready), 90, 130)
         wait_for(server, OWN, lambda said: said["points"] > again["points"])
         server.end()
+    print(f"{len(listed)} series are forecast, {before} points of messages came back")
 
 
 if __name__ == "__main__":
