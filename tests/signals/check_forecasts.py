@@ -71,11 +71,11 @@ def main():
                                    "--target", f"ws://{server.listen}"],
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            server.ask("GET", OWN, status=404)
-            tell_load(server)
+            server.ask("GET", "/forecast/liminal/unknown", status=404)
             learning = wait_for(server, OWN, lambda said: True)
             assert learning["state"] == "learning" and learning["forecast"] is None, learning
             assert 0 < learning["minutes_missing"] <= 40, learning
+            tell_load(server)
             check_ahead(wait_for(server, LOAD, is_ready), 90, 130)
             own = wait_for(server, OWN, is_ready)
             check_ahead(own, 0, 1e6)
@@ -97,6 +97,7 @@ def main():
         check_ahead(wait_for(server, LOAD, is_ready), 90, 130)
         wait_for(server, OWN, lambda said: said["points"] > again["points"])
         server.end()
+    print(f"{len(listed)} series are forecast, {before} points of messages came back")
 
 
 if __name__ == "__main__":

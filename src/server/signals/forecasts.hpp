@@ -30,7 +30,7 @@ namespace liminal::signals {
 /// `silent`, by the newest time told, or is not taken, and counted.
 ///
 /// Thread-safe by its own lock, which is held for some µs, a fraction of a millisecond where a week
-/// is told at once. Memory: TimedForecaster's and 6 KB a series. A crash loses what was learnt
+/// is told at once. Memory: TimedForecaster's and 4 KB a series. A crash loses what was learnt
 /// since `save`.
 class Forecasts {
  public:
