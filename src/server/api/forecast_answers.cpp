@@ -128,9 +128,10 @@ class ForecastReader {
         ++wrongs_;
         continue;
       }
-      if (out_.last && *at <= *out_.last)
+      if (last_ && *at <= *last_)
         wrong(place("rows", i) + ".timestamp", "must be after the row before it");
-      out_.last = at;
+      if (!first_) first_ = at;
+      last_ = at;
       times_.push_back(seconds(at->time_since_epoch()));
       out_.values.push_back(*value);
     }
@@ -140,16 +141,21 @@ class ForecastReader {
     out_.step_s = step.value_or(forecast::usual_step(times_));
     if (!(out_.step_s >= kStepMin))
       return wrong("step_s", "must be told: rows lie less than a millisecond apart");
-    auto spaced = forecast::space_evenly(times_, out_.values, out_.step_s, kForecastPointsMax);
+    // By the rows' own distance irregular times make no gaps; by another one time must not bend.
+    const auto space_by = step ? forecast::place_on_grid : forecast::space_evenly;
+    auto spaced = space_by(times_, out_.values, out_.step_s, kForecastPointsMax);
     if (!spaced)
       return wrong(place("rows", spaced.error().position) + ".timestamp",
                    "makes more than 20000 steps: tell a longer step_s");
     out_.values = std::move(*spaced);
+    out_.next = step ? *first_ + from_seconds(*step * static_cast<double>(out_.values.size()))
+                     : *last_ + from_seconds(out_.step_s);
   }
 
   json::Fields& in_;
   ForecastRequest out_;
   std::vector<double> times_;
+  std::optional<EventTime> first_, last_;
   std::size_t wrongs_ = 0;
 };
 
@@ -203,7 +209,7 @@ void write_numbers(std::string_view name, const std::vector<double>& numbers, js
 ForecastRequest read_forecast(json::Fields& in) { return ForecastReader(in).read(); }
 
 std::optional<MadeForecast> make_forecast(const ForecastRequest& request, Problems& problems) {
-  const std::string list = request.last ? "rows" : "values";
+  const std::string list = request.next ? "rows" : "values";
   MadeForecast made{forecast::Forecaster(request.options), {}};
   for (const double value : request.values) made.forecaster.learn(value);
   if (const auto fitted = made.forecaster.refit(); !fitted) {
@@ -230,12 +236,12 @@ void write(const ForecastRequest& request, const MadeForecast& made, json::Write
               return std::isnan(one);
             }));
   out.key("begins");
-  if (request.last) {
-    out.value(SteadyTime{request.last->time_since_epoch() + from_seconds(request.step_s)});
+  if (request.next) {
+    out.value(SteadyTime{request.next->time_since_epoch()});
   } else {
     out.null();
   }
-  out.field("step_s", request.last ? std::optional(request.step_s) : std::nullopt);
+  out.field("step_s", request.next ? std::optional(request.step_s) : std::nullopt);
   write_numbers("mean", made.said.mean, out);
   out.key("quantiles");
   out.begin_array();
