@@ -269,6 +269,7 @@ void write(const ForecastRequest& request, const MadeForecast& made, json::Write
     out.begin_object();
     out.field("point", model.shift_at);
     out.field("factor", model.shift_factor);
+    out.field("certain", model.shift_certain());
     out.end_object();
   } else {
     out.null();

@@ -161,6 +161,18 @@ TEST_F(ForecastTest, TakesTheMeanOfTheRowsOfALongerStep) {
   EXPECT_EQ(json::as_whole(found[0]), 12U) << "the day has twelve steps of two hours";
 }
 
+TEST_F(ForecastTest, SaysWhetherALevelThatMovedIsCertain) {
+  for (const int age : {12, 30}) {
+    std::string values = R"({"horizon":4,"seasons":[24],"values":[)";
+    constexpr int kHours = 24 * 15;
+    for (int t = 0; t < kHours; ++t)
+      values += (t > 0 ? "," : "") + std::to_string((10 + t % 24) * (t < kHours - age ? 1 : 2));
+    const std::string body = ask(values + "]}").body;
+    EXPECT_THAT(body, HasSubstr(R"("level_shift":{"point":)" + std::to_string(kHours - age)));
+    EXPECT_THAT(body, HasSubstr(age < 24 ? R"("certain":false})" : R"("certain":true})"));
+  }
+}
+
 TEST_F(ForecastTest, TakesNullForWhatIsNotTold) {
   EXPECT_EQ(ask("{" + days(20) +
                 R"(,"rows":null,"step_s":null,"horizon":null,"seasons":null,)"
