@@ -56,7 +56,10 @@ class ForecastRun {
   ExitCode run() {
     auto file = open_table_file(arguments_.file);
     if (!file) return ExitCode::kFailed;
+    std::vector<std::string> passed_over;
+    file->passed_over = &passed_over;
     const auto read = read_series(*file, {arguments_.column, arguments_.time});
+    tell_passed_over(passed_over, complaints_);
     if (!read) return fail(read.error());
     if (!arguments_.plot.empty() && read->series.size() > 1)
       return fail(fmt::format("{}: --plot shows one series, and this has several", file->name));
