@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/random.hpp"
 #include "core/forecast/forecaster.hpp"
 #include "io/csv/table.hpp"
 
@@ -225,17 +226,91 @@ int run(const std::string& folder, bool detect, bool verbose) {
   return 0;
 }
 
+/// Hours of a made-up load with a day, a quiet weekend and noise of ±5 %.
+std::vector<double> made_up(std::size_t hours, std::uint64_t seed) {
+  constexpr double kTurn = 6.283185307179586;
+  Random random(seed);
+  std::vector<double> values;
+  for (std::size_t t = 0; t < hours; ++t) {
+    const double day = 1 + .5 * std::sin(kTurn * static_cast<double>(t % 24) / 24);
+    const double week = t / 24 % 7 >= 5 ? .6 : 1;
+    values.push_back(1000 * day * week * (1 + random.uniform(-.05, .05)));
+  }
+  return values;
+}
+
+/// Two days ahead of made-up loads whose level moved shortly before, and of some whose level came
+/// back at the end.
+int run_shifts() {
+  constexpr double kLevels[] = {.025, .975, .1, .9};
+  constexpr std::uint64_t kSeeds = 40;
+  constexpr std::size_t kWeeks = 5 * 168;
+  fmt::print("{:>6} {:>6} {:>8} {:>7} {:>7}   {:>8} {:>7} {:>7}\n",
+             "factor",
+             "hours",
+             "error",
+             "in 95%",
+             "in 80%",
+             "of one that ended",
+             "in 95%",
+             "in 80%");
+  for (const double factor : {1., .5, 2.}) {
+    for (const std::size_t age : {1U, 3U, 6U, 12U, 18U, 23U, 24U, 30U}) {
+      double sums[2][3] = {};
+      for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+        // The origin goes through the week.
+        const std::size_t origin = kWeeks - (seed * 17) % 168;
+        std::vector<double> all = made_up(origin + kAhead, seed);
+        for (std::size_t i = origin - age; i < all.size(); ++i) all[i] *= factor;
+        forecast::Options options;
+        options.horizon = kAhead;
+        options.seasons = forecast::Seasons{24, 168};
+        forecast::Forecaster forecaster(options);
+        for (std::size_t i = 0; i < origin; ++i) forecaster.learn(all[i]);
+        if (!forecaster.refit()) return 1;
+        const auto said = forecaster.forecast(kAhead, kLevels);
+        if (!said) return 1;
+        for (std::size_t h = 0; h < kAhead; ++h) {
+          for (const bool ended : {false, true}) {
+            const double y = all[origin + h] / (ended ? factor : 1);
+            const auto inside = [&](std::size_t low, std::size_t high) {
+              return y >= said->quantiles[low][h] && y <= said->quantiles[high][h] ? 1. : 0.;
+            };
+            double* sum = sums[ended ? 1 : 0];
+            sum[0] += std::abs(y - said->mean[h]) / y;
+            sum[1] += inside(0, 1);
+            sum[2] += inside(2, 3);
+          }
+        }
+      }
+      constexpr auto kCount = static_cast<double>(kSeeds * kAhead);
+      fmt::print("{:>6} {:>6} {:>8.3f} {:>7.3f} {:>7.3f}   {:>17.3f} {:>7.3f} {:>7.3f}\n",
+                 factor,
+                 age,
+                 sums[0][0] / kCount,
+                 sums[0][1] / kCount,
+                 sums[0][2] / kCount,
+                 sums[1][0] / kCount,
+                 sums[1][1] / kCount,
+                 sums[1][2] / kCount);
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::string folder, load;
-  bool detect = false, verbose = false;
+  bool detect = false, verbose = false, shifts = false;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--detect") {
       detect = true;
     } else if (argument == "--load" && i + 1 < argc) {
       load = argv[++i];
+    } else if (argument == "--shifts") {
+      shifts = true;
     } else if (argument == "-v") {
       verbose = true;
     } else {
@@ -243,8 +318,10 @@ int main(int argc, char** argv) {
     }
   }
   if (!load.empty()) return run_load(load);
+  if (shifts) return run_shifts();
   if (folder.empty()) {
-    fmt::print(stderr, "usage: bench_forecast FOLDER [--detect] [-v] | --load FILE.csv\n");
+    fmt::print(stderr,
+               "usage: bench_forecast FOLDER [--detect] [-v] | --load FILE.csv | --shifts\n");
     return 2;
   }
   return run(folder, detect, verbose);

@@ -64,13 +64,23 @@ tl::expected<void, csv::Mistake> JsonRecords::read_object() {
   std::vector<bool> told(names_.size());
   for (const auto& [name, held] : *members) {
     const auto place = places_.find(name);
-    if (place == places_.end())
-      return mistake(ErrorCode::kMalformed, "has a field that the first object does not have");
+    if (place == places_.end()) {
+      if (passed_over_ == nullptr)
+        return mistake(ErrorCode::kMalformed, "has a field that the first object does not have");
+      pass_over(name);
+      continue;
+    }
     if (told[place->second]) return mistake(ErrorCode::kMalformed, "has a field twice");
     told[place->second] = true;
     values_[place->second] = std::visit(FieldText{}, held.held);
   }
   return {};
+}
+
+void JsonRecords::pass_over(const std::string& name) {
+  std::vector<std::string>& names = *passed_over_;
+  if (names.size() < kPassedOverMax && std::find(names.begin(), names.end(), name) == names.end())
+    names.push_back(name);
 }
 
 void JsonRecords::show(const std::vector<std::string>& texts) {

@@ -62,6 +62,16 @@ TEST(JsonRecords, SayWhatIsWrongOnWhichLine) {
             (csv::Mistake{kTooLarge, 1, 0, "is longer than 16 MiB"}));
 }
 
+TEST(JsonRecords, PassOverFieldsThatComeLaterAndNameThem) {
+  std::istringstream in("{\"a\":1}\n{\"b\":2,\"a\":3}\n{\"b\":4}\n");
+  std::vector<std::string> passed_over;
+  JsonRecords records(in, 0, &passed_over);
+  std::vector<std::string> first;
+  while (records.next().value_or(false)) first.emplace_back(records.fields()[0]);
+  EXPECT_THAT(first, ElementsAre("a", "1", "3", ""));
+  EXPECT_THAT(passed_over, ElementsAre("b"));
+}
+
 TEST(JsonRecords, AreNoneOfAnEmptyStream) { EXPECT_THAT(read("").records, IsEmpty()); }
 
 }  // namespace

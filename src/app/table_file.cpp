@@ -1,6 +1,7 @@
 #include "app/table_file.hpp"
 
 #include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -32,6 +33,14 @@ std::optional<TableFile> open_table_file(const std::string& path) {
   return TableFile{path, std::move(in)};
 }
 
+void tell_passed_over(const std::vector<std::string>& names, std::FILE* out) {
+  if (names.empty()) return;
+  fmt::print(out,
+             "liminal: passed over, because the first line does not have them: {}{}\n",
+             fmt::join(names, ", "),
+             names.size() == JsonRecords::kPassedOverMax ? " and perhaps more" : "");
+}
+
 bool TableFile::holds_json() {
   int first = in->peek();
   for (; first == '\n' || first == '\r' || first == ' ' || first == '\t'; first = in->peek())
@@ -43,7 +52,8 @@ bool TableFile::holds_json() {
 tl::expected<csv::Table, csv::Mistake> open_table(TableFile& file, csv::Table::Options options) {
   if (!file.holds_json()) return csv::Table::open(*file.in, options);
   options.header = csv::Header::kPresent;
-  return csv::Table::open(std::make_unique<JsonRecords>(*file.in, file.blank), options);
+  return csv::Table::open(std::make_unique<JsonRecords>(*file.in, file.blank, file.passed_over),
+                          options);
 }
 
 std::optional<EventTime> table_time(std::string_view field) {

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstdio>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/time.hpp"
 #include "io/csv/table.hpp"
@@ -18,11 +20,17 @@ struct TableFile {
   std::unique_ptr<std::istream> in;
 
   std::uint64_t blank = 0;  ///< lines that were passed over at its beginning
+  /// Takes fields of lines of JSON that the first line does not have (json_records.hpp), as those
+  /// of a log often have; null: such a line is refused.
+  std::vector<std::string>* passed_over = nullptr;
 
   /// Whether it begins as lines of JSON objects do, blank ones passed over. Before anything was
   /// read of it.
   [[nodiscard]] bool holds_json();
 };
+
+/// Says which fields were passed over, if any were.
+void tell_passed_over(const std::vector<std::string>& names, std::FILE* out);
 
 /// Opens a file. None when it cannot be, which was then said on the error output.
 [[nodiscard]] std::optional<TableFile> open_table_file(const std::string& path);

@@ -372,6 +372,9 @@ def check_forecast(api):
     assert abs(said["mean"][0] - 100) < 5 and abs(said["mean"][12] - 140) < 5, said["mean"]
     for half in ("near", "far"):
         assert abs(sum(one[half]["weight"] for one in said["members"]) - 1) < 1e-9, said["members"]
+    moved = hours[:-12] + [2 * hour for hour in hours[-12:]]
+    said = api.ask("POST", "/forecast", 200, {"values": moved, "horizon": 24, "seasons": [24]})
+    assert said["level_shift"]["point"] == len(hours) - 12 and not said["level_shift"]["certain"], said["level_shift"]
     rows = [{"timestamp": 1e9 + 60 * t, "value": t % 4} for t in range(40) if t != 9]
     said = api.ask("POST", "/forecast", 200, {"rows": rows, "horizon": 2, "seasons": []})
     assert (said["points"], said["missing"], said["step_s"]) == (40, 1, 60), said

@@ -151,6 +151,7 @@ tl::expected<void, std::string> Annotator::row(const csv::Table& table, const st
     if (!value) return Failed(csv::text(value.error(), name, column.name));
     values_.push_back({column.metric, *value});
   }
+  late_ += at < source_.last() ? 1U : 0U;
   source_.step(values_, at, options_.plot, score_);
   alarms_ += score_.is_anomaly() ? 1U : 0U;
   write(label, score_);

@@ -39,6 +39,8 @@ class Annotator {
 
   [[nodiscard]] std::uint64_t rows() const { return rows_; }
   [[nodiscard]] std::uint64_t alarms() const { return alarms_; }
+  /// Rows before the row before them, which count as if no time had passed.
+  [[nodiscard]] std::uint64_t late() const { return late_; }
   /// The series, what was expected of them, and the alarms; for `plot` only.
   [[nodiscard]] std::string svg(const std::string& title) const;
 
@@ -69,7 +71,7 @@ class Annotator {
   std::optional<std::size_t> time_;
   bool time_is_text_ = false;
   std::vector<std::pair<double, float>> marks_;
-  std::uint64_t rows_ = 0, alarms_ = 0;
+  std::uint64_t rows_ = 0, alarms_ = 0, late_ = 0;
 };
 
 }  // namespace liminal::app

@@ -11,6 +11,7 @@
 namespace liminal::app {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -18,6 +19,8 @@ struct Outcome {
   std::vector<std::string> lines;
   std::string error;
   std::string svg;
+  std::uint64_t late = 0;
+  std::vector<std::string> passed_over;
 };
 
 Outcome annotate(const std::string& table, AnomalyOptions options = {}) {
@@ -25,8 +28,10 @@ Outcome annotate(const std::string& table, AnomalyOptions options = {}) {
   options.plot = true;
   Annotator annotator(options, file);
   TableFile in{"t.csv", std::make_unique<std::istringstream>(table)};
-  const auto done = annotator.run(in);
   Outcome outcome;
+  in.passed_over = &outcome.passed_over;
+  const auto done = annotator.run(in);
+  outcome.late = annotator.late();
   if (!done) outcome.error = done.error();
   outcome.svg = annotator.svg("t");
   std::rewind(file);
@@ -104,6 +109,18 @@ TEST(Annotator, ReadsLinesOfJsonAsItReadsATable) {
   }
   EXPECT_EQ(annotate(json).lines, annotate(table(true)).lines);
   EXPECT_THAT(annotate("{\"cpu\":1}\n[]\n").error, HasSubstr("t.csv:2: is no JSON object"));
+}
+
+TEST(Annotator, PassesOverWhatTheFirstLineDoesNotHave) {
+  const Outcome outcome = annotate("{\"cpu\":1}\n{\"host\":\"web\",\"cpu\":2}\n");
+  EXPECT_EQ(outcome.error, "");
+  EXPECT_EQ(outcome.lines.size(), 3U);
+  EXPECT_THAT(outcome.passed_over, ElementsAre("host"));
+}
+
+TEST(Annotator, CountsRowsThatAreNotInOrder) {
+  EXPECT_EQ(annotate("time,a\n60,1\n0,2\n60,3\n59,4\n").late, 2U);
+  EXPECT_EQ(annotate("time,a\n60,1\n60,2\n61,3\n").late, 0U);
 }
 
 TEST(Annotator, NumbersRowsWithoutATime) {

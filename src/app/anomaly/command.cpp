@@ -41,8 +41,17 @@ ExitCode annotate(const AnomalyArguments& arguments) {
   options.plot = !arguments.plot.empty();
   auto file = open_table_file(arguments.file);
   if (!file) return ExitCode::kFailed;
+  std::vector<std::string> passed_over;
+  file->passed_over = &passed_over;
   Annotator annotator(std::move(options), stdout);
   if (auto done = annotator.run(*file); !done) return complain(ExitCode::kFailed, done.error());
+  tell_passed_over(passed_over, stderr);
+  if (annotator.late() > 0) {
+    fmt::print(stderr,
+               "liminal: {} rows lie before a row before them: they count as if no time had "
+               "passed\n",
+               annotator.late());
+  }
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
     return complain(ExitCode::kFailed, "the lines could not be written");
   if (!arguments.plot.empty()) {

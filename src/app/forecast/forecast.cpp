@@ -56,7 +56,10 @@ class ForecastRun {
   ExitCode run() {
     auto file = open_table_file(arguments_.file);
     if (!file) return ExitCode::kFailed;
+    std::vector<std::string> passed_over;
+    file->passed_over = &passed_over;
     const auto read = read_series(*file, {arguments_.column, arguments_.time});
+    tell_passed_over(passed_over, complaints_);
     if (!read) return fail(read.error());
     if (!arguments_.plot.empty() && read->series.size() > 1)
       return fail(fmt::format("{}: --plot shows one series, and this has several", file->name));
@@ -153,11 +156,13 @@ class ForecastRun {
     fmt::print(
         complaints_, "; tested from {} places, {} refits\n", standing.origins, standing.cuts);
     if (model.shift_at > 0) {
-      fmt::print(
-          complaints_,
-          "the level moved by the factor {:.3g} at point {}: what lies before was moved along\n",
-          model.shift_factor,
-          model.shift_at + 1);
+      fmt::print(complaints_,
+                 "the level moved by the factor {:.3g} at point {}: {}\n",
+                 model.shift_factor,
+                 model.shift_at + 1,
+                 model.shift_certain()
+                     ? "what lies before was moved along"
+                     : "not for a day yet, so that quantiles are wide enough for both levels");
     }
     fmt::print(complaints_,
                "{:<17} {:>15} {:>19}\n{:<17} {:>7} {:>7} {:>9} {:>9}\n",

@@ -28,9 +28,10 @@ ExitCode run(const SalienceArguments& arguments) {
   if (events.too_many)
     return fail(fmt::format("more than {} events cannot be ranked together", kSalienceEventsMax));
   const SalienceRanking ranking(events.events);
-  ranking.write(stdout);
-  for (const std::string& name : events.ignored)
-    fmt::print(stderr, "liminal: the field \"{}\" is not known and was ignored\n", name);
+  if (events.events.empty() && events.wrong == 0) return fail(file->name + ": there is no event");
+  ranking.write(stdout, events.left_out);
+  for (const std::string& what : events.ignored)
+    fmt::print(stderr, "liminal: not known and ignored: {}\n", what);
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
     return fail("the answer could not be written");
   if (!arguments.plot.empty()) {
@@ -55,7 +56,8 @@ void add_salience(CLI::App& parent, Run& chosen) {
   command->footer(
       "\nOne line an event, in the order of the file: its score from 0 to 1, its rank and the "
       "terms\n"
-      "that make the score. Fields as in POST /salience, without the history that a server has; "
+      "that make the score; of one that is wrong null, null, no terms and the error. Fields as in "
+      "POST /salience, without the history that a server has; "
       "of CSV\n"
       "the header names them.\n"
       "\n  liminal salience events.ndjson | jq -r '[.rank, .score] | @tsv' | sort -n\n");

@@ -41,23 +41,34 @@ class EventReader {
   void complain(const std::string& text) {
     if (++out_.wrong <= kComplaintsMax) fmt::print(complaints_, "{}\n", text);
   }
-  void complain(std::uint64_t line, const Problem& problem) {
-    complain(fmt::format("{}:{}: {}{}{}",
-                         file_.name,
-                         line,
-                         problem.key,
-                         problem.key.empty() ? "" : " ",
-                         problem.text));
+
+  [[nodiscard]] bool full() {
+    out_.too_many = out_.events.size() + out_.left_out.size() == kSalienceEventsMax;
+    return out_.too_many;
   }
 
+  void leave_out(std::string why) { out_.left_out.push_back({out_.events.size(), std::move(why)}); }
+
   /// False when there is no room for another one.
+  bool leave_out(std::uint64_t line, const Problems& problems) {
+    if (full()) return false;
+    std::string why;
+    for (const Problem& problem : problems) {
+      const std::string text = problem.key + (problem.key.empty() ? "" : " ") + problem.text;
+      complain(fmt::format("{}:{}: {}", file_.name, line, text));
+      why += (why.empty() ? "" : "; ") + text;
+    }
+    leave_out(std::move(why));
+    return true;
+  }
+
+  /// The same.
   bool add(const json::Value& value, std::uint64_t line) {
-    out_.too_many = out_.events.size() == kSalienceEventsMax;
-    if (out_.too_many) return false;
+    if (full()) return false;
     Problems problems;
     json::SalienceEvent event = json::read_salience_event(value, "", out_.ignored, problems);
-    for (const Problem& problem : problems) complain(line, problem);
-    if (problems.empty()) out_.events.push_back(std::move(event));
+    if (!problems.empty()) return leave_out(line, problems);
+    out_.events.push_back(std::move(event));
     return true;
   }
 
@@ -66,11 +77,7 @@ class EventReader {
     for (std::uint64_t number = 1; std::getline(*file_.in, line); ++number) {
       if (line.empty() || line == "\r") continue;
       const Result<json::Value> value = json::parse(line);
-      if (!value) {
-        complain(number, {"", "this is no JSON"});
-      } else if (!add(*value, number)) {
-        return;
-      }
+      if (!(value ? add(*value, number) : leave_out(number, {{"", "this is no JSON"}}))) return;
     }
   }
 
@@ -82,7 +89,11 @@ class EventReader {
     }
     for (;;) {
       const auto more = table->next();
-      if (!more) return complain(csv::text(more.error(), file_.name));
+      if (!more) {
+        if (full()) return;
+        complain(csv::text(more.error(), file_.name));
+        return leave_out(csv::text(more.error(), file_.name));
+      }
       if (!*more) return;
       json::Value::Object members;
       for (std::size_t i = 0; i < table->names().size(); ++i) {

@@ -13,6 +13,21 @@ namespace {
 /// More bars than pixels tell nothing.
 constexpr std::size_t kBarsMax = 1000;
 
+void write_left_out(const std::string& why, std::FILE* out) {
+  json::Writer line;
+  line.begin_object();
+  line.key("score");
+  line.null();
+  line.key("rank");
+  line.null();
+  line.key("explanation");
+  line.begin_array();
+  line.end_array();
+  line.field("error", why);
+  line.end_object();
+  fmt::print(out, "{}\n", line.text());
+}
+
 }  // namespace
 
 SalienceRanking::SalienceRanking(const std::vector<json::SalienceEvent>& events)
@@ -24,10 +39,14 @@ SalienceRanking::SalienceRanking(const std::vector<json::SalienceEvent>& events)
   });
 }
 
-void SalienceRanking::write(std::FILE* out) const {
+void SalienceRanking::write(std::FILE* out,
+                            std::span<const SalienceEvents::LeftOut> left_out) const {
   std::vector<std::size_t> ranks(order_.size());
   for (std::size_t i = 0; i < order_.size(); ++i) ranks[order_[i]] = i + 1;
-  for (std::size_t i = 0; i < judged_.size(); ++i) {
+  auto other = left_out.begin();
+  for (std::size_t i = 0; i <= judged_.size(); ++i) {
+    for (; other != left_out.end() && other->before == i; ++other) write_left_out(other->why, out);
+    if (i == judged_.size()) break;
     json::Writer line;
     line.begin_object();
     line.field("score", judged_[i].salience());

@@ -38,7 +38,7 @@ Answer rank(const std::string& text) {
   answer.complaints =
       written([&](std::FILE* out) { answer.events = read_salience_events(file, out); });
   const SalienceRanking ranking(answer.events.events);
-  answer.lines = written([&](std::FILE* out) { ranking.write(out); });
+  answer.lines = written([&](std::FILE* out) { ranking.write(out, answer.events.left_out); });
   answer.svg = ranking.svg("events");
   return answer;
 }
@@ -91,6 +91,24 @@ TEST(SalienceCommand, SaysWhatIsWrongAndLeavesThoseEventsOut) {
   EXPECT_THAT(rank("duration,type\n1\n").complaints, HasSubstr("events:2: has fewer fields"));
   EXPECT_THAT(rank("").events.events, IsEmpty());
   EXPECT_EQ(rank("").events.wrong, 0U);
+}
+
+TEST(SalienceCommand, HasALineForEachEventAlsoForThoseLeftOut) {
+  const std::string wrong =
+      R"({"score":null,"rank":null,"explanation":[],"error":"duration must not be negative"})";
+  for (const char* text :
+       {"{\"duration\":-1}\n{\"severity\":\"low\"}\n{\"severity\":\"high\"}\n{\"duration\":-1}\n",
+        "severity,duration\n,-1\nlow,\nhigh,\n,-1\n"}) {
+    std::istringstream in(rank(text).lines);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    ASSERT_EQ(lines.size(), 4U);
+    EXPECT_EQ(lines[0], wrong);
+    EXPECT_THAT(lines[1], HasSubstr("\"rank\":2"));
+    EXPECT_THAT(lines[2], HasSubstr("\"rank\":1"));
+    EXPECT_EQ(lines[3], wrong);
+  }
+  EXPECT_THAT(rank("{\n").lines, HasSubstr("\"error\":\"this is no JSON\""));
 }
 
 TEST(SalienceCommand, DrawsScoresByRank) {

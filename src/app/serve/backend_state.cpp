@@ -33,6 +33,12 @@ api::Check check_disk(const std::string& directory) {
   return {"disk", *free >= kDiskFreeMin, fmt::format("{} MiB free", *free >> 20)};
 }
 
+/// Ready all the same: only time and the sender's clock bring them together again.
+api::Check check_clock(const shards::EngineClock& clock) {
+  if (clock.scale() != 1) return {"clock", true, fmt::format("{} times as fast", clock.scale())};
+  return {"clock", true, fmt::format("{:.0f} s ahead of the date", seconds(clock.ahead()))};
+}
+
 constexpr std::array<std::string_view, 2> kDirections{"in", "out"};
 
 void add_totals(std::string_view upstream,
@@ -104,6 +110,7 @@ void ServerBackend::readiness(Done<std::vector<api::Check>> done) {
                              ? parts_.models->check()
                              : api::Check{"champions", false, "the models cannot be opened"});
         checks.push_back(check_disk(directory_));
+        checks.push_back(check_clock(parts_.runtime.clock()));
         if (parts_.uplink != nullptr) checks.push_back(cluster_check(*parts_.uplink));
         return checks;
       });
@@ -136,6 +143,7 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         api::add_totals(sum->totals, out);
         out.add(Family::kStartTime, seconds(started_at_));
         out.add(Family::kEngineTime, seconds(time().time_since_epoch()));
+        out.add(Family::kEngineAhead, seconds(parts_.runtime.clock().ahead()));
         api::add_crowd(merged(sum->crowd), out);
         api::add_raised(
             [this](auto type, auto severity) { return parts_.sink.raised(type, severity); }, out);

@@ -256,7 +256,7 @@ void MetricStreams::told(prometheus::Snapshot totals) {
     if (present(Family::kDataFree)) limit(kDataFree, shared->value(Family::kDataFree));
     if (present(Family::kCertificateExpiry)) {
       const double ends = shared->value(Family::kCertificateExpiry);
-      limit(kCertificateLeft, std::max(0., ends - seconds(now().time_since_epoch())));
+      limit(kCertificateLeft, std::max(0., ends - seconds(clock_.date())));
     }
   });
 }

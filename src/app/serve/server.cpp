@@ -27,6 +27,10 @@ constexpr std::string_view kClockMeta = "clock";
 /// Alerts that may be open at a restart: all shards' at their default.
 constexpr std::size_t kOpenAlertsMax = 64 * 4096;
 
+/// The engine's time may be ahead of the date by this much unnoticed; then it is said so often.
+constexpr std::chrono::minutes kApartMax{1};
+constexpr std::uint32_t kApartSeconds = 60;
+
 /// That read requests and rank events.
 constexpr unsigned kApiThreads = 2;
 
@@ -428,7 +432,27 @@ void Server::save_clock() {
                    fmt::format("{} {}", nanoseconds(state.engine), state.wall.count())});
 }
 
+void Server::look_at_clock() {
+  static LogSite site;
+  if (const Duration step = clock_->follow(); step > Duration::zero()) {
+    log_.write(
+        LogLevel::kInfo, site, "clock.followed", {{"s", fmt::format("{:.3f}", seconds(step))}});
+  }
+  if (clock_->ahead() <= kApartMax) {
+    seconds_until_apart_ = 0;
+  } else if (seconds_until_apart_ > 0) {
+    --seconds_until_apart_;
+  } else {
+    seconds_until_apart_ = kApartSeconds;
+    log_.write(LogLevel::kWarning,
+               site,
+               "clock.apart",
+               {{"ahead_s", fmt::format("{:.3f}", seconds(clock_->ahead()))}});
+  }
+}
+
 void Server::housekeep() {
+  look_at_clock();
   save_clock();
   salience_->second(clock_->now());
   backend_->observe_second();

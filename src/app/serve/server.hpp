@@ -97,6 +97,7 @@ class Server {
   gateway_settings(const Configuration& configuration);
   void use_gateway_settings(const std::shared_ptr<const gateway::Settings>& settings,
                             const Configuration& configuration);
+  void look_at_clock();
   void save_clock();
 
   Configuration configuration_;
@@ -124,6 +125,7 @@ class Server {
   std::unique_ptr<Snapshots> snapshots_;
   std::string listen_address_, api_address_;
   bool running_ = false;
+  std::uint32_t seconds_until_apart_ = 0;  ///< is said again
 };
 
 }  // namespace liminal::app

@@ -107,10 +107,17 @@ Result<Forecast> Forecaster::forecast(std::uint32_t horizon, std::span<const dou
   const PerMember<Path> paths = speak(model.members, history, back, model.plan, bounds);
   answer.mean = model.standing.combine(paths, model.plan.half());
   answer.mean.resize(horizon);
+  const double other = model.other_level();
   for (const double level : levels) {
     Path path(horizon);
     for (std::uint32_t h = 0; h < horizon; ++h) {
-      path[h] = model.spread.quantile(level, answer.mean[h], h, points() + h) * scale;
+      const auto at = [&](double mean) {
+        return model.spread.quantile(level, mean, h, points() + h) * scale;
+      };
+      path[h] = at(answer.mean[h]);
+      // Wide enough for both levels.
+      if (other != 1 && level < .5) path[h] = std::min(path[h], at(answer.mean[h] * other));
+      if (other != 1 && level > .5) path[h] = std::max(path[h], at(answer.mean[h] * other));
       if (scaling.non_negative) path[h] = std::max(path[h], 0.);
     }
     answer.quantiles.push_back(std::move(path));

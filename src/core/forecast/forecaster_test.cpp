@@ -197,6 +197,52 @@ TEST(Forecaster, FollowsALevelThatMovedWhereNoWeekIs) {
   }
 }
 
+/// How many of the values lie in the 80 % interval.
+double inside(const Forecast& forecast, std::span<const double> actual) {
+  std::size_t count = 0;
+  for (std::size_t h = 0; h < actual.size(); ++h)
+    count += actual[h] >= forecast.quantiles[1][h] && actual[h] <= forecast.quantiles[3][h];
+  return static_cast<double>(count) / static_cast<double>(actual.size());
+}
+
+TEST(Forecaster, IsWideEnoughForBothLevelsInTheFirstDayAfterAShift) {
+  for (const std::size_t age : {3U, 6U, 12U, 18U, 21U}) {
+    for (const double factor : {.5, 2.}) {
+      std::vector<double> all = load(24 * 7 * 5, 8);
+      const std::vector<double> old_level(all.end() - 48, all.end());
+      for (std::size_t i = all.size() - 48 - age; i < all.size(); ++i) all[i] *= factor;
+      Forecaster forecaster = learnt({all.begin(), all.end() - 48}, hourly(48));
+      ASSERT_TRUE(forecaster.refit());
+      const Model& model = *forecaster.model();
+      EXPECT_EQ(model.shift_at, all.size() - 48 - age) << age << " " << factor;
+      EXPECT_FALSE(model.shift_certain());
+      const auto forecast = *forecaster.forecast(48, kLevels);
+      EXPECT_GT(inside(forecast, std::span(all).last(48)), .75) << age << " " << factor;
+      EXPECT_GT(inside(forecast, old_level), .75) << age << " " << factor;
+      const double moved = mean_error(forecast, std::span(all).last(48));
+      EXPECT_LT(age < 12 ? mean_error(forecast, old_level) : moved, .08) << age << " " << factor;
+      for (std::size_t h = 0; h < 48; ++h) {
+        for (std::size_t level = 1; level < std::size(kLevels); ++level)
+          EXPECT_LE(forecast.quantiles[level - 1][h], forecast.quantiles[level][h]);
+      }
+      Writer out;
+      forecaster.save(out);
+      Forecaster again(hourly(48));
+      Reader in(out.bytes());
+      ASSERT_TRUE(again.load(in));
+      EXPECT_EQ(again.forecast(48, kLevels)->quantiles, forecast.quantiles);
+    }
+  }
+}
+
+TEST(Forecaster, WaitsForPointsBeforeItDoubtsTheLevel) {
+  std::vector<double> all = load(24 * 7 * 5, 8);
+  for (std::size_t i = all.size() - 2; i < all.size(); ++i) all[i] *= 2;
+  Forecaster forecaster = learnt(all, hourly(48));
+  ASSERT_TRUE(forecaster.refit());
+  EXPECT_EQ(forecaster.model()->shift_at, 0U);
+}
+
 TEST(Forecaster, TakesAWeekendForNoNewLevelWhereNoWeekIsKnown) {
   Random random(3);
   std::vector<double> all;
@@ -205,9 +251,11 @@ TEST(Forecaster, TakesAWeekendForNoNewLevelWhereNoWeekIsKnown) {
                   (t / 24 % 7 >= 5 ? .5 : 1) * (1 + .02 * random.normal()));
   Options options = hourly(24);
   options.seasons = Seasons{24, 0};
-  Forecaster forecaster = learnt(all, options);
-  ASSERT_TRUE(forecaster.refit());
-  EXPECT_EQ(forecaster.model()->shift_at, 0U);
+  for (const std::ptrdiff_t hours_since : {0, 24, 36, 44}) {
+    Forecaster forecaster = learnt({all.begin(), all.end() - hours_since}, options);
+    ASSERT_TRUE(forecaster.refit());
+    EXPECT_EQ(forecaster.model()->shift_at, 0U) << hours_since;
+  }
 }
 
 TEST(Forecaster, TakesAnOutageForNoNewLevel) {

@@ -7,8 +7,17 @@
 
 namespace liminal::forecast {
 
+bool Model::shift_certain() const { return fitted_at - shift_at >= plan.seasons.day; }
+
+bool Model::shift_followed() const { return fitted_at - shift_at >= plan.seasons.day / 2; }
+
+double Model::other_level() const {
+  if (shift_at == 0 || shift_certain()) return 1;
+  return shift_followed() ? 1 / shift_factor : shift_factor;
+}
+
 History Model::view(std::span<const double> values, std::uint64_t first) const {
-  if (shift_at <= first) return prepare(values, first, plan.seasons, scaling);
+  if (shift_at <= first || !shift_followed()) return prepare(values, first, plan.seasons, scaling);
   std::vector<double> moved(values.begin(), values.end());
   const auto before =
       static_cast<std::size_t>(std::min<std::uint64_t>(shift_at - first, values.size()));

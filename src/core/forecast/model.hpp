@@ -28,6 +28,12 @@ struct Model {
                                  Seasons seasons,
                                  ErrorMeasure measure);
 
+  /// Whether the shift had lasted a day at the fit: else it may be an outage or a holiday.
+  [[nodiscard]] bool shift_certain() const;
+  /// What the forecast would be multiplied by to stand at the level that it does not follow, since
+  /// intervals are to hold both; 1 where there is no doubt.
+  [[nodiscard]] double other_level() const;
+
   /// The history as this model's members want it.
   [[nodiscard]] History view(std::span<const double> values, std::uint64_t first) const;
 
@@ -36,6 +42,10 @@ struct Model {
   /// Whether a loaded model's parts fit each other and a history of so many points, so that it
   /// forecasts without reading outside of anything.
   [[nodiscard]] bool valid(std::size_t points) const;
+
+ private:
+  /// Whether it had lasted half a day: the members see what lies before at the new level.
+  [[nodiscard]] bool shift_followed() const;
 };
 
 }  // namespace liminal::forecast

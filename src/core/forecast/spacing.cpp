@@ -34,4 +34,25 @@ Result<std::vector<double>> space_evenly(std::span<const double> times,
   return spaced;
 }
 
+Result<std::vector<double>> place_on_grid(std::span<const double> times,
+                                          std::span<const double> values,
+                                          double step,
+                                          std::size_t points_max) {
+  LIMINAL_CHECK(times.size() == values.size() && step > 0);
+  std::vector<double> placed;
+  std::size_t known = 0;  // of the last step
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double at = std::round((times[i] - times.front()) / step);
+    if (!(at < static_cast<double>(points_max))) return failure(ErrorCode::kTooLarge, i);
+    if (const auto size = static_cast<std::size_t>(at) + 1; size > placed.size()) {
+      placed.resize(size, NAN);
+      known = 0;
+    }
+    if (std::isnan(values[i])) continue;
+    double& mean = placed.back();
+    mean = known++ == 0 ? values[i] : mean + (values[i] - mean) / static_cast<double>(known);
+  }
+  return placed;
+}
+
 }  // namespace liminal::forecast

@@ -22,4 +22,13 @@ namespace liminal::forecast {
                                                        double step,
                                                        std::size_t points_max);
 
+/// The same on a grid of steps that need not be the points' own distance: each counts at the step
+/// that it lies nearest to, from the first one's time on; those of one step as their mean, one
+/// without any as missing. So the last step is as long after the first as the points are, within
+/// half a step.
+[[nodiscard]] Result<std::vector<double>> place_on_grid(std::span<const double> times,
+                                                        std::span<const double> values,
+                                                        double step,
+                                                        std::size_t points_max);
+
 }  // namespace liminal::forecast

@@ -144,6 +144,7 @@ Result<Outlook> outlook_of(const Forecaster& forecaster, EventTime begins) {
   out.standing = model.standing;
   out.shift_at = model.shift_at > first ? model.shift_at - first : 0;
   out.shift_factor = model.shift_factor;
+  out.shift_certain = model.shift_certain();
   return out;
 }
 

@@ -21,6 +21,7 @@ struct Outlook {
   Standing standing;
   std::uint64_t shift_at = 0;  ///< as of `Model`, counted from the first point kept
   double shift_factor = 1;
+  bool shift_certain = true;
 };
 
 /// Forecasts a series that is told at any times, such as a rate every few seconds: means over

@@ -17,6 +17,7 @@ enum class Family : std::uint8_t {
   kBuildInfo,
   kStartTime,
   kEngineTime,
+  kEngineAhead,
   kUsers,
   kActiveUsers,
   kAddressEntropy,

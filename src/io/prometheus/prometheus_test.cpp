@@ -21,6 +21,7 @@ constexpr std::string_view kGolden = R"(
 gauge liminal_build_info{version}
 gauge liminal_start_time_seconds
 gauge liminal_engine_time_seconds
+gauge liminal_engine_ahead_seconds
 gauge liminal_users
 gauge liminal_active_users
 gauge liminal_address_entropy

@@ -130,9 +130,10 @@ class ForecastReader {
         ++wrongs_;
         continue;
       }
-      if (out_.last && *at <= *out_.last)
+      if (last_ && *at <= *last_)
         wrong(place("rows", i) + ".timestamp", "must be after the row before it");
-      out_.last = at;
+      if (!first_) first_ = at;
+      last_ = at;
       times_.push_back(seconds(at->time_since_epoch()));
       out_.values.push_back(*value);
     }
@@ -142,16 +143,21 @@ class ForecastReader {
     out_.step_s = step.value_or(forecast::usual_step(times_));
     if (!(out_.step_s >= kStepMin))
       return wrong("step_s", "must be told: rows lie less than a millisecond apart");
-    auto spaced = forecast::space_evenly(times_, out_.values, out_.step_s, kForecastPointsMax);
+    // By the rows' own distance irregular times make no gaps; by another one time must not bend.
+    const auto space_by = step ? forecast::place_on_grid : forecast::space_evenly;
+    auto spaced = space_by(times_, out_.values, out_.step_s, kForecastPointsMax);
     if (!spaced)
       return wrong(place("rows", spaced.error().position) + ".timestamp",
                    "makes more than 20000 steps: tell a longer step_s");
     out_.values = std::move(*spaced);
+    out_.next = step ? *first_ + from_seconds(*step * static_cast<double>(out_.values.size()))
+                     : *last_ + from_seconds(out_.step_s);
   }
 
   json::Fields& in_;
   ForecastRequest out_;
   std::vector<double> times_;
+  std::optional<EventTime> first_, last_;
   std::size_t wrongs_ = 0;
 };
 
@@ -233,12 +239,13 @@ void write_seasons(const forecast::Seasons& seasons, json::Writer& out) {
   out.end_array();
 }
 
-void write_level_shift(std::uint64_t point, double factor, json::Writer& out) {
+void write_level_shift(std::uint64_t point, double factor, bool certain, json::Writer& out) {
   out.key("level_shift");
   if (point == 0) return out.null();
   out.begin_object();
   out.field("point", point);
   out.field("factor", factor);
+  out.field("certain", certain);
   out.end_object();
 }
 
@@ -273,7 +280,7 @@ void write(const forecast::Outlook& outlook, std::size_t steps, json::Writer& ou
   write_members(outlook.plan, outlook.standing, out);
   write_backtest(outlook.standing, out);
   write_seasons(outlook.plan.seasons, out);
-  write_level_shift(outlook.shift_at, outlook.shift_factor, out);
+  write_level_shift(outlook.shift_at, outlook.shift_factor, outlook.shift_certain, out);
   out.end_object();
 }
 
@@ -293,7 +300,7 @@ void write_series(const ForecastSeries& series, json::Writer& out) {
 ForecastRequest read_forecast(json::Fields& in) { return ForecastReader(in).read(); }
 
 std::optional<MadeForecast> make_forecast(const ForecastRequest& request, Problems& problems) {
-  const std::string list = request.last ? "rows" : "values";
+  const std::string list = request.next ? "rows" : "values";
   MadeForecast made{forecast::Forecaster(request.options), {}};
   for (const double value : request.values) made.forecaster.learn(value);
   if (const auto fitted = made.forecaster.refit(); !fitted) {
@@ -320,18 +327,18 @@ void write(const ForecastRequest& request, const MadeForecast& made, json::Write
               return std::isnan(one);
             }));
   out.key("begins");
-  if (request.last) {
-    out.value(SteadyTime{request.last->time_since_epoch() + from_seconds(request.step_s)});
+  if (request.next) {
+    out.value(SteadyTime{request.next->time_since_epoch()});
   } else {
     out.null();
   }
-  out.field("step_s", request.last ? std::optional(request.step_s) : std::nullopt);
+  out.field("step_s", request.next ? std::optional(request.step_s) : std::nullopt);
   write_numbers("mean", made.said.mean, out);
   write_quantiles(request.levels, made.said, made.said.mean.size(), out);
   write_members(model.plan, model.standing, out);
   write_backtest(model.standing, out);
   write_seasons(model.plan.seasons, out);
-  write_level_shift(model.shift_at, model.shift_factor, out);
+  write_level_shift(model.shift_at, model.shift_factor, model.shift_certain(), out);
   out.field("model", "forecast");
   out.end_object();
 }

@@ -19,9 +19,10 @@ inline constexpr std::size_t kForecastLevelsMax = 20;
 struct ForecastRequest {
   forecast::Options options;
   std::vector<double> levels{.1, .5, .9};
-  std::vector<double> values;     ///< evenly spaced, oldest first; missing ones are NaN
-  std::optional<EventTime> last;  ///< when the last value was, of rows
-  double step_s = 0;              ///< between two values, of rows
+  std::vector<double> values;  ///< evenly spaced, oldest first; missing ones are NaN
+  /// One step after the last value, of rows.
+  std::optional<EventTime> next;
+  double step_s = 0;  ///< between two values, of rows
 };
 
 /// Schema `ForecastRequest`. What is wrong is reported, up to some twenty of it.

@@ -131,7 +131,48 @@ TEST_F(ForecastTest, FillsGapsBetweenRowsAndTellsWhenItBegins) {
               HasSubstr(R"({"points":60,"missing":8,"begins":"2001-09-09T02:46:40.000Z",)"
                         R"("step_s":60,"mean":[7,7],"quantiles":[],)"));
   const json::Value points = good(R"({"step_s":120,"rows":[)" + rows + "]}", "points");
-  EXPECT_EQ(json::as_whole(points), 53U);  // two steps as one leave no gap
+  EXPECT_EQ(json::as_whole(points), 31U);  // as long as the rows
+}
+
+TEST_F(ForecastTest, KeepsTimeByAStepThatIsNotTheRowsOwn) {
+  struct Case {
+    int distance;
+    const char* begin;
+  };
+  const Case cases[] = {
+      {84, R"({"points":672,"missing":192,"begins":"2001-09-09T12:58:40.000Z","step_s":60,)"},
+      {90, R"({"points":720,"missing":240,"begins":"2001-09-09T13:46:40.000Z","step_s":60,)"},
+      {20, R"({"points":161,"missing":0,"begins":"2001-09-09T04:27:40.000Z","step_s":60,)"}};
+  for (const Case& one : cases) {
+    std::string rows;
+    for (int i = 0; i < 480; ++i)
+      rows += (i > 0 ? "," : "") + row(1'000'000'000 + one.distance * i, "7");
+    EXPECT_THAT(ask(R"({"horizon":1,"quantiles":[],"step_s":60,"rows":[)" + rows + "]}").body,
+                HasSubstr(one.begin))
+        << one.distance;
+  }
+}
+
+TEST_F(ForecastTest, TakesTheMeanOfTheRowsOfALongerStep) {
+  std::string rows;
+  for (int hour = 0; hour < 240; ++hour)
+    rows += (hour > 0 ? "," : "") + row(3600 * hour, std::to_string(hour % 24 < 12 ? 10 : 30));
+  const auto seasons = good(R"({"step_s":7200,"horizon":24,"rows":[)" + rows + "]}", "seasons");
+  const auto& found = *seasons.as<json::Value::Array>();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(json::as_whole(found[0]), 12U) << "the day has twelve steps of two hours";
+}
+
+TEST_F(ForecastTest, SaysWhetherALevelThatMovedIsCertain) {
+  for (const int age : {12, 30}) {
+    std::string values = R"({"horizon":4,"seasons":[24],"values":[)";
+    constexpr int kHours = 24 * 15;
+    for (int t = 0; t < kHours; ++t)
+      values += (t > 0 ? "," : "") + std::to_string((10 + t % 24) * (t < kHours - age ? 1 : 2));
+    const std::string body = ask(values + "]}").body;
+    EXPECT_THAT(body, HasSubstr(R"("level_shift":{"point":)" + std::to_string(kHours - age)));
+    EXPECT_THAT(body, HasSubstr(age < 24 ? R"("certain":false})" : R"("certain":true})"));
+  }
 }
 
 TEST_F(ForecastTest, TakesNullForWhatIsNotTold) {

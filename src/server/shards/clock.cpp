@@ -6,6 +6,9 @@
 namespace liminal::shards {
 namespace {
 
+/// Less is the two clocks' jitter.
+constexpr Duration kStepMin = std::chrono::seconds{1};
+
 Duration wall_now() { return std::chrono::system_clock::now().time_since_epoch(); }
 
 }  // namespace
@@ -15,7 +18,9 @@ EngineClock::EngineClock(double scale, const std::optional<ClockState>& resumed,
   if (!source_.wall) source_.wall = wall_now;
   steady_start_ = steady();
   const Duration wall = source_.wall();
-  if (resumed) {
+  if (resumed && scale_ == 1) {
+    engine_start_ = std::max(resumed->engine, SteadyTime{wall});
+  } else if (resumed) {
     engine_start_ = resumed->engine + std::max(wall - resumed->wall, Duration::zero());
   } else {
     engine_start_ = SteadyTime{wall};
@@ -28,10 +33,28 @@ Duration EngineClock::steady() const {
 
 SteadyTime EngineClock::now() const {
   const Duration lived = steady() - steady_start_;
-  if (scale_ == 1) return engine_start_ + lived;
+  if (scale_ == 1) return engine_start_ + lived + followed();
   return engine_start_ + from_seconds(seconds(lived) * scale_);
 }
 
 ClockState EngineClock::state() const { return {now(), source_.wall()}; }
+
+Duration EngineClock::follow() {
+  const Duration step = -ahead();
+  if (step <= kStepMin) return Duration::zero();
+  followed_.fetch_add(step.count(), std::memory_order_relaxed);
+  return step;
+}
+
+Duration EngineClock::followed() const {
+  return Duration{followed_.load(std::memory_order_relaxed)};
+}
+
+Duration EngineClock::ahead() const {
+  if (scale_ != 1) return Duration::zero();
+  // The date first: who is held up in between follows by too little, not by too much.
+  const Duration date = source_.wall();
+  return now().time_since_epoch() - date;
+}
 
 }  // namespace liminal::shards

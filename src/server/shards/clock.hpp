@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -17,11 +18,14 @@ struct ClockState {
 /// The engine's time as the server lives it: never goes back, neither when the machine's date is
 /// set nor over a restart.
 ///
-/// A fresh one begins at the date. One that resumes goes on from where it was, by the time that
-/// the date says has passed since, or by none when the date went back. From then on the machine's
-/// steady clock counts, `scale` times as fast.
+/// A fresh one begins at the date. From then on the machine's steady clock counts, `scale` times as
+/// fast. As fast as the date (scale 1) it is the highest date that was ever seen: one that resumes
+/// begins at the date again, or where it was when the date is behind that; where the steady clock
+/// stood still (the machine slept, its virtual machine was paused) or the date was set forward,
+/// `follow` makes it good. At another scale it leaves the date; one that resumes goes on from where
+/// it was, by the time that the date says has passed since.
 ///
-/// Immutable after construction: any thread may ask. Cost: one reading of the clock, some 25 ns.
+/// Any thread may ask; one follows. Cost: one reading of the clock, some 25 ns.
 class EngineClock {
  public:
   /// The machine's clocks, or a test's.
@@ -38,6 +42,16 @@ class EngineClock {
   [[nodiscard]] ClockState state() const;
   [[nodiscard]] double scale() const { return scale_; }
 
+  /// Since the Unix epoch, as the machine has it now.
+  [[nodiscard]] Duration date() const { return source_.wall(); }
+  /// Goes forward to the date when that is ahead by more than a second, at scale 1. Gives by how
+  /// much it went. To be called once a second, by one thread.
+  Duration follow();
+  /// All that it went forward so: who lives second by second has a gap where this changed.
+  [[nodiscard]] Duration followed() const;
+  /// By how much it is ahead of the date, as when that was wrong once; zero at another scale.
+  [[nodiscard]] Duration ahead() const;
+
  private:
   [[nodiscard]] Duration steady() const;
 
@@ -45,6 +59,7 @@ class EngineClock {
   double scale_;
   Duration steady_start_;
   SteadyTime engine_start_;
+  std::atomic<Duration::rep> followed_{0};
 };
 
 }  // namespace liminal::shards

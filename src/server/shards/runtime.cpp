@@ -209,9 +209,13 @@ void Runtime::stop() {
 /// after.
 void Runtime::beat() {
   if (busy_) return;  // the end of the second calls again
+  const Duration followed = clock_.followed();
   const SteadyTime now = clock_.now();
-  if (now >= second_ + kSecond)
-    return begin_second(now - second_ > kStepwiseMax ? now : second_ + kSecond);
+  if (now >= second_ + kSecond) {
+    // In one step: seconds that fly by would grant a limit's whole rate where a gap grants a burst.
+    const bool jumped = std::exchange(followed_, followed) != followed;
+    return begin_second(jumped || now - second_ > kStepwiseMax ? now : second_ + kSecond);
+  }
   const double wait = seconds(second_ + kSecond - now) / clock_.scale();
   workers_[0]->loop().arm(*beat_, from_seconds(wait));
 }

@@ -250,6 +250,7 @@ class Runtime {
 
   Options options_;
   const EngineClock& clock_;
+  Duration followed_{};  ///< of the clock, as far as its gaps were lived
   Sink& sink_;
   Recorder* recorder_;
   std::vector<engine::Shard> shards_;

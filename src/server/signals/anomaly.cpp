@@ -252,6 +252,20 @@ Result<std::vector<novelty::RowScore>> Anomaly::score(const novelty::Batch& batc
   return scores;
 }
 
+/// Whether one of the row's series was late for so long that its sender's clock was set back. Told
+/// by each series' own values: those of others may come on another way, or be new.
+bool Anomaly::is_set_back(Kept& kept, const novelty::Batch::Row& row, const Places& places) {
+  bool set_back = false;
+  for (const novelty::Source::Value& value : row.values) {
+    const std::uint32_t series = places.of[value.metric].series;
+    const auto last = series == kNowhere ? std::nullopt : kept.source.series(series).last();
+    if (!last || (row.at >= *last && kept.of_series.empty())) continue;
+    if (series >= kept.of_series.size()) kept.of_series.resize(kept.source.metrics());
+    set_back |= kept.of_series[series].take(row.at, *last) == Lateness::Verdict::kClockSetBack;
+  }
+  return set_back;
+}
+
 bool Anomaly::is_news(const Kept& kept,
                       const Place& place,
                       const novelty::Source::Value& value,
@@ -280,6 +294,7 @@ novelty::Intake Anomaly::learn(const novelty::Batch& batch) {
       for (std::size_t i = begin; i < end; ++i) {
         row.at = batch.rows[i].at;
         row.values.clear();
+        if (is_set_back(kept, batch.rows[i], places)) kept.source.restart_clock(row.at);
         for (const novelty::Source::Value& value : batch.rows[i].values) {
           if (is_news(kept, places.of[value.metric], value, row.at, count))
             row.values.push_back(value);

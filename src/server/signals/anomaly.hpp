@@ -104,7 +104,8 @@ class Anomaly {
 
   /// Judges and learns rows whose sender repeats itself and whose metrics come on several ways, as
   /// Prometheus' shards do: a value is learnt when it is after the last one of its own series.
-  /// Metrics for which the source has no room are left out.
+  /// Of one series as many late values in order as `score` takes rows are a clock that was set
+  /// back. Metrics for which the source has no room are left out.
   novelty::Intake learn(const novelty::Batch& batch);
 
   /// Sets what an owner tells of a series; true when nothing was told before. Blocks on the disk.
@@ -140,7 +141,8 @@ class Anomaly {
     std::string name;
     novelty::Source source;
     Lateness lateness{};
-    std::size_t bytes = 0;  ///< of it, as far as `counters_` has them
+    std::vector<Lateness> of_series{};  ///< of those that `learn` was told of; empty: none was late
+    std::size_t bytes = 0;              ///< of it, as far as `counters_` has them
   };
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   using Order = std::list<Kept>;  ///< the longest silent last
@@ -184,6 +186,9 @@ class Anomaly {
   void find_places(Kept& kept, const Turn& turn, Places& places);
   void weigh(Kept& kept);
   void forget_if_empty(const Kept& kept);
+  [[nodiscard]] static bool is_set_back(Kept& kept,
+                                        const novelty::Batch::Row& row,
+                                        const Places& places);
   void judge(Kept& kept,
              const novelty::Batch::Row& row,
              const Places& places,

@@ -193,6 +193,36 @@ TEST_F(AnomalyTest, LearnsWhatComesAgainOrOnSeveralWaysOnce) {
   EXPECT_EQ(anomaly.counters().rows_late, 0U);
 }
 
+TEST_F(AnomalyTest, LearnsAgainFromAClockThatWasSetBack) {
+  Anomaly anomaly = make();
+  // Two ways, a sample of each by turns, and a series that is new since: it is in time.
+  const auto one = [&](std::uint32_t metric, std::int64_t at) {
+    return anomaly.learn({"web", {"a", "b", "c"}, {{second(at), {{metric, 1}}}}, {}});
+  };
+  for (const std::uint32_t metric : {0U, 1U}) EXPECT_EQ(one(metric, 2'600'000).learnt, 1U);
+  for (std::int64_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(one(0, 15 * i).late, 1U) << i;
+    EXPECT_EQ(one(1, 15 * i - 7).late, 1U) << i;
+    EXPECT_EQ(one(2, 15 * i).learnt, 1U) << i;
+  }
+  for (std::int64_t i = 100; i < 110; ++i) {
+    EXPECT_EQ(one(0, 15 * i).learnt, 1U) << i;
+    EXPECT_EQ(one(1, 15 * i + 7).learnt, 1U) << "its clock is the same";
+  }
+}
+
+TEST_F(AnomalyTest, TakesAWayThatLagsBehindForNoClockThatWasSetBack) {
+  Anomaly anomaly = make();
+  const auto one = [&](std::int64_t at) {
+    return anomaly.learn({"web", {"a"}, {{second(at), {{0, 1}}}}, {}});
+  };
+  EXPECT_EQ(one(-15).learnt, 1U);
+  for (std::int64_t i = 0; i < 500; ++i) {
+    EXPECT_EQ(one(15 * i).learnt, 1U) << i;
+    EXPECT_EQ(one(15 * i - 600).late, 1U) << "of the second Prometheus";
+  }
+}
+
 TEST_F(AnomalyTest, LearnsWhatItHasRoomFor) {
   Anomaly anomaly = make();
   const novelty::Intake count =
