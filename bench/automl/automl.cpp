@@ -8,7 +8,8 @@
 #include <string>
 #include <unordered_map>
 
-#include "core/learn/metrics.hpp"
+#include "core/learn/outcome.hpp"
+#include "core/learn/remake.hpp"
 #include "core/models/evaluator.hpp"
 #include "io/csv/number.hpp"
 #include "io/csv/table.hpp"
@@ -35,7 +36,8 @@ struct TestRows {
 
 TestRows read_test(const std::string& path,
                    const training::CsvTable& like,
-                   const std::string& target) {
+                   const std::string& target,
+                   bool classes) {
   std::ifstream in(path, std::ios::binary);
   auto table = csv::Table::open(in);
   TestRows rows;
@@ -56,13 +58,16 @@ TestRows read_test(const std::string& path,
                             : code == codes[f].end() ? NAN
                                                      : code->second);
     }
-    rows.labels.push_back(table->field(label) == like.positive ? 1.F : 0.F);
+    const std::string_view truth = table->field(label);
+    rows.labels.push_back(classes ? (truth == like.positive ? 1.F : 0.F)
+                                  : static_cast<float>(*csv::number(truth)));
   }
   return rows;
 }
 
 void report(const char* what,
             const std::string& name,
+            const learn::Loss& loss,
             const models::Model& model,
             const TestRows& test,
             double seconds,
@@ -79,17 +84,36 @@ void report(const char* what,
   const double us = 1e6 * (cpu_seconds() - begin) / static_cast<double>(said.size());
   std::vector<float> scores;
   for (const auto& one : said) scores.push_back(static_cast<float>(one.score));
+  const learn::Figures figures = learn::figures_of(scores, test.labels, loss);
+  const bool classes = loss.classes();
   fmt::print("{},{},{:.5f},{:.5f},{:.5f},{:.2f},{:.2f},{:.3f},{:.3f},{:.5f}\n",
              name,
              what,
-             learn::roc_auc(scores, test.labels),
-             learn::average_precision(scores, test.labels),
-             learn::log_loss(scores, test.labels),
+             classes ? figures.roc_auc : figures.mae,
+             classes ? figures.pr_auc : figures.rmse,
+             classes ? figures.log_loss : NAN,
              seconds,
              cpu_s,
              us,
              static_cast<double>(evaluator->memory_bytes()) / 1024 / 1024,
              promised);
+}
+
+/// What is learnt: classes, or values by absolute or squared error.
+struct Aim {
+  learn::Loss loss;
+  learn::Objective objective = learn::Objective::kRocAuc;
+};
+
+Aim aim_of(std::string_view task) {
+  using Kind = learn::Loss::Kind;
+  if (task == "absolute") return {{Kind::kPinball, .5}, learn::Objective::kPinball};
+  if (task == "squared") return {{Kind::kSquared, .5}, learn::Objective::kSquaredError};
+  return {};
+}
+
+double promised(const learn::Trained& trained, const learn::Loss& loss) {
+  return loss.classes() ? trained.figures.roc_auc : trained.figures.mae;
 }
 
 int run(const std::string& name,
@@ -98,6 +122,7 @@ int run(const std::string& name,
         const std::string& target,
         double budget_s,
         std::uint64_t seed,
+        const Aim& aim,
         bool verbose) {
   std::ifstream in(train, std::ios::binary);
   const auto begun = std::chrono::steady_clock::now();
@@ -106,18 +131,20 @@ int run(const std::string& name,
     fmt::print(stderr, "bench_automl: {}\n", read.error());
     return 1;
   }
-  const TestRows test = read_test(test_path, *read, target);
+  const TestRows test = read_test(test_path, *read, target, aim.loss.classes());
   training::RunFacts facts;
   facts.name = name;
   facts.target = target;
+  facts.loss = aim.loss;
   learn::SearchOptions options;
+  options.objective = aim.objective;
   options.budget_s = budget_s;
   options.seed = seed;
   options.fresh_ratio = 0;  // the test file is what is fresh
   options.stop_early = std::getenv("BENCH_STOP_EARLY") != nullptr;
   learn::Table table = read->table;
   const double cpu_begin = cpu_seconds();
-  training::Runner runner(learn::Search(std::move(table), learn::Loss{}, options),
+  training::Runner runner(learn::Search(std::move(table), aim.loss, options),
                           training::fitters_here(),
                           {.begun = begun});
   const auto outcome = runner.outcome();
@@ -139,33 +166,38 @@ int run(const std::string& name,
   const auto& columns = runner.material().table;
   report("liminal",
          name,
+         aim.loss,
          training::model_of(columns, *outcome, outcome->best, facts),
          test,
          seconds,
          cpu_s,
-         outcome->best.figures.roc_auc);
+         promised(outcome->best, aim.loss));
   if (outcome->champion)
     report("liminal champion",
            name,
+           aim.loss,
            training::model_of(columns, *outcome, *outcome->champion, facts),
            test,
            seconds,
            cpu_s,
-           outcome->champion->figures.roc_auc);
+           promised(*outcome->champion, aim.loss));
 
   // XGBoost as it comes: 100 rounds of depth 6 at eta .3, on the same columns.
+  const learn::Loss usual{
+      aim.loss.classes() ? learn::Loss::Kind::kLogistic : learn::Loss::Kind::kSquared, .5};
+  const learn::Material all = learn::material_of_all(std::move(read->table), usual, options);
   learn::FitJob job;
-  job.train = static_cast<std::uint32_t>(runner.material().sets.size()) - 1;
   job.rounds_max = 100;
   xgboost::Trainer trainer;
   const double begin = cpu_seconds();
-  const auto fit = trainer.train(runner.material(), job, {}, [] { return false; });
+  const auto fit = trainer.train(all, job, {}, [] { return false; });
   if (!fit) return 1;
   learn::Trained plain;
   plain.predictor = std::get<models::Trees>(fit->model);
   const double spent = cpu_seconds() - begin;
   report("xgboost defaults",
          name,
+         aim.loss,
          training::model_of(columns, *outcome, plain, facts),
          test,
          spent,
@@ -178,7 +210,9 @@ int run(const std::string& name,
 
 int main(int argc, char** argv) {
   if (argc < 7) {
-    fmt::print(stderr, "usage: bench_automl NAME TRAIN.csv TEST.csv TARGET SECONDS SEED [-v]\n");
+    fmt::print(stderr,
+               "usage: bench_automl NAME TRAIN.csv TEST.csv TARGET SECONDS SEED "
+               "[classes|absolute|squared [-v]]\n");
     return 2;
   }
   return run(argv[1],
@@ -187,5 +221,6 @@ int main(int argc, char** argv) {
              argv[4],
              std::atof(argv[5]),
              static_cast<std::uint64_t>(std::atoll(argv[6])),
-             argc > 7);
+             aim_of(argc > 7 ? argv[7] : "classes"),
+             argc > 8);
 }

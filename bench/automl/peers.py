@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""FLAML on one table, as bench_automl is called: NAME TRAIN.csv TEST.csv TARGET SECONDS SEED."""
+"""FLAML on one table, as bench_automl is called: NAME TRAIN.csv TEST.csv TARGET SECONDS SEED TASK."""
 import os
 import sys
 import time
@@ -10,28 +10,38 @@ warnings.filterwarnings("ignore")
 
 import pandas as pd  # noqa: E402
 from flaml import AutoML  # noqa: E402
-from sklearn.metrics import average_precision_score, log_loss, roc_auc_score  # noqa: E402
+from sklearn.metrics import (  # noqa: E402
+    average_precision_score, log_loss, mean_absolute_error, mean_squared_error, roc_auc_score)
+
+METRIC = {"classes": "roc_auc", "absolute": "mae", "squared": "rmse"}
 
 
 def main():
-    name, train, test, target, budget, seed = sys.argv[1:7]
+    name, train, test, target, budget, seed, task = sys.argv[1:8]
     train, test = pd.read_csv(train), pd.read_csv(test)
     texts = [c for c in train.columns if train[c].dtype.kind not in "iuf" and c != target]
     for column in texts:
         kind = pd.CategoricalDtype(sorted(train[column].dropna().unique()))
         train[column], test[column] = train[column].astype(kind), test[column].astype(kind)
+    classes = task == "classes"
     learner = AutoML()
     begun, cpu = time.time(), time.process_time()
     learner.fit(
-        train.drop(columns=target), train[target], task="classification", metric="roc_auc",
-        time_budget=float(budget), n_jobs=2, seed=int(seed), verbose=0)
+        train.drop(columns=target), train[target], task="classification" if classes else "regression",
+        metric=METRIC[task], time_budget=float(budget), n_jobs=2, seed=int(seed), verbose=0)
     took, cpu = time.time() - begun, time.process_time() - cpu
+    rows = test.drop(columns=target)
     begun = time.process_time()
-    said = learner.predict_proba(test.drop(columns=target))[:, 1]
+    said = learner.predict_proba(rows)[:, 1] if classes else learner.predict(rows)
     us = 1e6 * (time.process_time() - begun) / len(test)
     truth = test[target]
-    print(f"{name},flaml,{roc_auc_score(truth, said):.5f},{average_precision_score(truth, said):.5f},"
-          f"{log_loss(truth, said):.5f},{took:.2f},{cpu:.2f},{us:.3f},nan,{1 - learner.best_loss:.5f}")
+    if classes:
+        figures = (roc_auc_score(truth, said), average_precision_score(truth, said), log_loss(truth, said))
+    else:
+        figures = (mean_absolute_error(truth, said), mean_squared_error(truth, said) ** .5, float("nan"))
+    promised = 1 - learner.best_loss if classes else learner.best_loss
+    print(",".join([name, "flaml", *(f"{one:.5f}" for one in figures), f"{took:.2f}", f"{cpu:.2f}",
+                    f"{us:.3f}", "nan", f"{promised:.5f}"]))
 
 
 main()

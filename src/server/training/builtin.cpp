@@ -245,8 +245,9 @@ class Training {
   void shift(const learn::Table& train,
              const learn::Outcome& outcome,
              learn::Trained& chosen) const {
-    if (classes_)
-      shift_prior({rows_.table, held_out_, outcome.labels, train, rows_.injected}, chosen);
+    if (!classes_) return;
+    const auto margins = margins_of(chosen.predictor, rows_.table, held_out_.between);
+    shift_prior({rows_.table, held_out_, margins, outcome.labels, train, rows_.injected}, chosen);
   }
 
   /// A chosen model as it answers: fitted once more to all rows, with the figures that it had where

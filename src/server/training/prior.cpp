@@ -6,6 +6,7 @@
 
 #include "core/base/math.hpp"
 #include "core/learn/metrics.hpp"
+#include "core/models/evaluator.hpp"
 
 namespace liminal::training {
 namespace {
@@ -49,6 +50,19 @@ double moved_by_refit(const PriorRows& rows) {
   return after.logarithm() - before.logarithm();
 }
 
+/// What is to be added to margins so that so many of their rows are positive in the mean.
+double shift_to(std::span<const double> margins, double positive) {
+  constexpr double kFarthest = 40;
+  double low = -kFarthest, high = kFarthest;
+  for (int i = 0; i < 50; ++i) {
+    const double middle = (low + high) / 2;
+    double sum = 0;
+    for (const double margin : margins) sum += 1 / (1 + exp(-margin - middle));
+    (sum < positive ? low : high) = middle;
+  }
+  return (low + high) / 2;
+}
+
 /// Adds to the margin of what a search makes.
 void add_to_margin(models::Predictor& predictor, double shift) {
   if (auto* trees = std::get_if<models::Trees>(&predictor)) {
@@ -65,12 +79,27 @@ void shift_prior(const PriorRows& rows, learn::Trained& trained) {
   const auto positive = std::count_if(between.begin(), between.end(), [&](std::uint32_t row) {
     return learn::is_positive(rows.all.labels[row]);
   });
-  const bool known = positive >= kPositivesMin;
-  const double shift =
-      log_odds(rows.all, known ? between : rows.held_out.train) - log_odds(rows.calibrated);
+  const bool known = positive >= kPositivesMin && rows.margins.size() == between.size();
+  const double shift = known ? shift_to(rows.margins, static_cast<double>(positive))
+                             : log_odds(rows.all, rows.held_out.train) - log_odds(rows.calibrated);
   add_to_margin(trained.predictor, shift);
   trained.recipes.intercept += shift;
   if (known) trained.recipes.intercept -= trained.recipes.slope * moved_by_refit(rows);
+}
+
+std::vector<double> margins_of(const models::Predictor& predictor,
+                               const learn::Table& table,
+                               std::span<const std::uint32_t> rows) {
+  models::Model model;
+  model.metadata.task = models::Task::kClassification;
+  for (const learn::Feature& feature : table.features)
+    model.metadata.features.push_back({feature.name, feature.unit});
+  model.predictor = predictor;
+  const auto evaluator = models::Evaluator::create(model);
+  std::vector<double> margins;
+  if (!evaluator) return margins;
+  for (const std::uint32_t row : rows) margins.push_back(evaluator->predict(table.row(row)).margin);
+  return margins;
 }
 
 }  // namespace liminal::training

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "core/learn/outcome.hpp"
 #include "core/learn/table.hpp"
@@ -12,6 +13,7 @@ namespace liminal::training {
 struct PriorRows {
   const learn::Table& all;  ///< that came
   const HeldOut& held_out;
+  std::span<const double> margins;    ///< that the model gives to `held_out.between`
   std::span<const float> calibrated;  ///< labels of those by which the search calibrated
   const learn::Table& searched;       ///< that it was given
   const learn::Table& injected;       ///< that are never held out
@@ -24,11 +26,18 @@ struct PriorRows {
 /// which neither model nor verdict knows anything else; with fewer than 20 positives among them, of
 /// the rows that were learnt from, without what was injected.
 ///
-/// `trained.predictor` is shifted by the difference of the log odds; `trained.recipes` by that less
-/// what the margins move by themselves when the model is made again of all rows, where the rows in
-/// between say how often.
+/// `trained.predictor` is shifted so that its mean probability among the rows in between is the
+/// share there, or, where they do not say how often, by the difference of the log odds, which is
+/// the same while rows of either kind look as before; `trained.recipes` by that less what the
+/// margins move by themselves when the model is made again of all rows, where the rows in between
+/// say how often.
 ///
 /// Source: prior correction, King and Zeng 2001, section 4.1.
 void shift_prior(const PriorRows& rows, learn::Trained& trained);
+
+/// The margins of a model of classes for some rows of a table; none when it cannot be computed.
+[[nodiscard]] std::vector<double> margins_of(const models::Predictor& predictor,
+                                             const learn::Table& table,
+                                             std::span<const std::uint32_t> rows);
 
 }  // namespace liminal::training

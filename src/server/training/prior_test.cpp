@@ -42,7 +42,7 @@ TEST_F(Prior, NothingIsShiftedWhereTheSharesAreTheSame) {
   const learn::Table all = table_of(100, 900);
   HeldOut held_out;
   held_out.train = places(0, 1000);
-  shift_prior({all, held_out, all.labels, all, none_}, trained_);
+  shift_prior({all, held_out, {}, all.labels, all, none_}, trained_);
   EXPECT_EQ(base(), 0);
   EXPECT_EQ(trained_.recipes.intercept, 0);
 }
@@ -52,7 +52,7 @@ TEST_F(Prior, TheShareOfTheRowsThatCalibrateIsUndone) {
   const learn::Table all = table_of(100, 900), searched = table_of(200, 900);
   HeldOut held_out;
   held_out.train = places(0, 1000);
-  shift_prior({all, held_out, searched.labels, searched, table_of(100, 0)}, trained_);
+  shift_prior({all, held_out, {}, searched.labels, searched, table_of(100, 0)}, trained_);
   EXPECT_NEAR(base(), -std::log(2.), .01);
   EXPECT_NEAR(trained_.recipes.intercept, -std::log(2.), .01);
 }
@@ -62,13 +62,15 @@ TEST_F(Prior, TheShareOfTheRowsInBetweenCountsWhereItIsKnown) {
   HeldOut held_out;
   held_out.train = places(100, 200);    // half and half
   held_out.between = places(180, 420);  // 20 and 400
-  shift_prior({all, held_out, searched.labels, searched, none_}, trained_);
+  const std::vector<double> margins(420, 0.);
+  shift_prior({all, held_out, margins, searched.labels, searched, none_}, trained_);
   EXPECT_NEAR(base(), std::log(20. / 400), .03);
   // The margins of a fit to all rows are lower by themselves, twice as much after the slope.
   EXPECT_NEAR(trained_.recipes.intercept, std::log(20. / 400) - 2 * std::log(200. / 900), .05);
   held_out.between.erase(held_out.between.begin());
   const double before = base();
-  shift_prior({all, held_out, searched.labels, searched, none_}, trained_);
+  shift_prior({all, held_out, std::span(margins).first(419), searched.labels, searched, none_},
+              trained_);
   EXPECT_NEAR(base(), before, .02) << "19 positives say too little";
 }
 
