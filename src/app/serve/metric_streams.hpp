@@ -38,6 +38,11 @@ class MetricStreams final : public api::AnomalyPort {
   /// block. Before the first one.
   void on_batch(std::function<void(const novelty::Batch&)> heard) { heard_ = std::move(heard); }
 
+  /// Who hears that a series, or all of a source, was forgotten by order, on the disk's thread.
+  using OnForgotten =
+      std::function<void(const std::string& source, const std::optional<std::string>& metric)>;
+  void on_forgotten(OnForgotten heard) { forgotten_ = std::move(heard); }
+
   [[nodiscard]] EventTime now() const override;
   [[nodiscard]] bool run(std::function<void()> task) override;
   [[nodiscard]] bool compute(std::function<void()> task) override {
@@ -48,9 +53,10 @@ class MetricStreams final : public api::AnomalyPort {
   [[nodiscard]] novelty::Intake learn(const novelty::Batch& batch) override;
   void declare(std::string source,
                std::string metric,
-               novelty::SeriesSettings settings,
+               std::optional<novelty::SeriesSettings> settings,
                std::optional<stats::Limit> limit,
                Done<bool> done) override;
+  void forget(std::string source, std::optional<std::string> metric, Done<void> done) override;
   [[nodiscard]] Result<api::SeriesView> series(const std::string& source,
                                                const std::string& metric) const override;
 
@@ -72,6 +78,7 @@ class MetricStreams final : public api::AnomalyPort {
   void save();
   void save_limits();
   void load();
+  void report_evictions();
 
   shards::EngineClock& clock_;
   Log& log_;
@@ -81,6 +88,8 @@ class MetricStreams final : public api::AnomalyPort {
   std::atomic<std::uint64_t> saved_bytes_{0};
   std::uint64_t seconds_ = 0, seconds_until_save_ = 0, seconds_until_limits_ = 0;
   std::function<void(const novelty::Batch&)> heard_;  ///< may be empty
+  OnForgotten forgotten_;                             ///< may be empty
+  signals::Anomaly::Counters reported_;               ///< whose evictions were logged
   OwnRows own_rows_;                                  ///< of the thread that judges
   std::unique_ptr<BlockingThread> judging_ = std::make_unique<BlockingThread>();
   std::unique_ptr<BlockingThread> disk_ = std::make_unique<BlockingThread>();
