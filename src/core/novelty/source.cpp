@@ -98,6 +98,12 @@ bool Source::speaks(const RowScore::Part& part, EventTime at) const {
   return series_.size() == 1 || !series_[part.metric].suppressed(at);
 }
 
+/// Whether a metric's own line is asked.
+bool Source::is_by_itself(const RowScore::Part& part) const {
+  return series_.size() == 1 || series_[part.metric].settings().alarms_per_week > 0 ||
+         (!entity_.is_known() && part.own.deviation > kFarOut);
+}
+
 void Source::step(std::span<const Value> row, EventTime at, bool expected, RowScore& out) {
   last_ = std::max(last_, at);
   out.parts.clear();
@@ -124,9 +130,7 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
     }
     trust = std::max(trust, series.trust());
     if (part.own.state != State::kNormal) ongoing = true;
-    const bool by_itself = series_.size() == 1 || series.settings().alarms_per_week > 0 ||
-                           (!entity_.is_known() && part.own.deviation > kFarOut);
-    if ((by_itself || part.own.again) && speaks(part, at)) {
+    if ((is_by_itself(part) || part.own.again) && speaks(part, at)) {
       own_score = std::max(own_score, part.own.score);
       out.rarity = std::max(out.rarity, part.own.rarity);
     }
@@ -146,7 +150,9 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
   }
   for (RowScore::Part& part : out.parts) {
     const bool counted = speaks(part, at);
-    if (out.rarity >= 1 && !series_[part.metric].suppressed(at)) series_[part.metric].tell();
+    if (out.rarity >= 1 && !series_[part.metric].suppressed(at) &&
+        (entity_.is_known() || is_by_itself(part)))
+      series_[part.metric].tell();
     const double share =
         whole.evidence > 0 && counted ? static_cast<double>(part.own.evidence) / whole.evidence : 0;
     part.contribution = out.rarity * static_cast<float>(share);

@@ -100,6 +100,7 @@ class Source {
   /// Where the name's number stands, or may be put.
   [[nodiscard]] std::size_t slot_of(std::string_view name) const;
   void grow_slots();
+  [[nodiscard]] bool is_by_itself(const RowScore::Part& part) const;
   [[nodiscard]] bool speaks(const RowScore::Part& part, EventTime at) const;
 
   std::uint32_t metrics_max_;

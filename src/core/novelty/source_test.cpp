@@ -92,6 +92,22 @@ TEST(Source, ANewSourceOfManyMetricsDoesNotFloodItsOwner) {
   EXPECT_LE(alarms(host, 1500), 5);
 }
 
+TEST(Source, WhatOneMetricToldEarlyMakesNoOthersSpeak) {
+  Source source;
+  Random random(250'000);
+  RowScore score;
+  std::vector<Source::Value> row;
+  for (std::uint32_t i = 0; i < 250; ++i)
+    row.push_back({*source.find_or_add("m" + std::to_string(i)), 0});
+  int count = 0;
+  for (int i = 0; i < 1000; ++i) {
+    for (Source::Value& value : row) value.value = random.exponential();
+    source.step(row, minute(i), false, score);
+    count += score.is_anomaly() ? 1 : 0;
+  }
+  EXPECT_LE(count, 20);
+}
+
 TEST(Source, FindsEarlyWhatLiesFarOut) {
   for (const std::uint32_t metrics : {1U, 2U, 10U, 38U}) {
     Host host(metrics, metrics);
