@@ -294,7 +294,7 @@ class Ingress:
             key = _first_user(body)
         elif parts == ["anomaly"] and method == "POST":
             key = _text(body, "source") or _DEFAULT_NAME
-        elif parts[:2] == ["anomaly", "series"] and len(parts) == 4:
+        elif parts[:2] == ["anomaly", "series"] and len(parts) in (3, 4):
             key = unquote(parts[2])
         elif parts == ["scaling"] and method == "POST":
             key = _text(body, "service") or _DEFAULT_NAME

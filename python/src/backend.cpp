@@ -62,10 +62,7 @@ std::vector<salience::Judgement> SalienceOf::judge(std::span<const Asked> events
   return signals_.judge(asked);
 }
 
-MetricsOf::MetricsOf(const Engine& engine,
-                     const std::string& folder,
-                     files::FileSystem& files,
-                     Owns owns)
+MetricsOf::MetricsOf(Engine& engine, const std::string& folder, files::FileSystem& files, Owns owns)
     : engine_(engine),
       anomaly_(metric_options(folder), files),
       limits_(limit_options(folder), files),
@@ -89,9 +86,10 @@ novelty::Intake MetricsOf::learn(const novelty::Batch& batch) {
 
 void MetricsOf::declare(std::string source,
                         std::string metric,
-                        novelty::SeriesSettings settings,
+                        std::optional<novelty::SeriesSettings> settings,
                         std::optional<stats::Limit> limit,
                         Done<bool> done) {
+  const bool was_limited = limits_.line(source, metric).has_value();
   Result<bool> fresh = false;
   const Result<void> declared = limits_.declare(source, metric, limit, [&]() -> Result<void> {
     fresh = anomaly_.declare(source, metric, settings);
@@ -99,7 +97,17 @@ void MetricsOf::declare(std::string source,
     return {};
   });
   if (!declared) return done(tl::unexpected(declared.error()));
-  done(fresh);
+  done(*fresh && !was_limited && (settings || limit));
+}
+
+void MetricsOf::forget(std::string source, std::optional<std::string> metric, Done<void> done) {
+  const Result<bool> limited = limits_.forget(source, metric);
+  if (!limited) return done(tl::unexpected(limited.error()));
+  const Result<void> forgotten = anomaly_.forget(source, metric);
+  if (!forgotten && !(*limited && forgotten.error().code == ErrorCode::kMissing))
+    return done(forgotten);
+  engine_.audit("series.forget", source, metric.value_or("all its series"));
+  done({});
 }
 
 Result<api::SeriesView> MetricsOf::series(const std::string& source,

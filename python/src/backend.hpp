@@ -104,7 +104,7 @@ class MetricsOf final : public api::AnomalyPort {
  public:
   /// `owns`: whose pushed rows are learnt here; empty: everybody's.
   using Owns = std::function<bool(std::string_view source)>;
-  MetricsOf(const Engine& engine, const std::string& folder, files::FileSystem& files, Owns owns);
+  MetricsOf(Engine& engine, const std::string& folder, files::FileSystem& files, Owns owns);
   ~MetricsOf() override { (void)save(); }
 
   [[nodiscard]] EventTime now() const override {
@@ -122,15 +122,16 @@ class MetricsOf final : public api::AnomalyPort {
   [[nodiscard]] novelty::Intake learn(const novelty::Batch& batch) override;
   void declare(std::string source,
                std::string metric,
-               novelty::SeriesSettings settings,
+               std::optional<novelty::SeriesSettings> settings,
                std::optional<stats::Limit> limit,
                Done<bool> done) override;
+  void forget(std::string source, std::optional<std::string> metric, Done<void> done) override;
   [[nodiscard]] Result<api::SeriesView> series(const std::string& source,
                                                const std::string& metric) const override;
   [[nodiscard]] Result<void> save();
 
  private:
-  const Engine& engine_;
+  Engine& engine_;
   signals::Anomaly anomaly_;
   signals::Limits limits_;
   const Owns owns_;

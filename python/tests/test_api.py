@@ -174,6 +174,8 @@ def test_what_services_and_metrics_taught_is_kept_in_a_folder(tmp_path):
     _, again = client_of(folder=str(tmp_path))
     assert again.get("/scaling/web").json()["settings"]["replicas_min"] == 7
     assert again.put("/anomaly/series/host/cpu", json={"min": 0, "max": 1}).status_code == 200
+    assert again.delete("/anomaly/series/host").status_code == 204
+    assert again.delete("/anomaly/series/host").status_code == 404
 
 
 def test_what_asks_a_model_is_a_path_that_has_one():

@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "server/api/own_names.hpp"
+
 namespace liminal::app {
 namespace {
 
@@ -74,6 +76,7 @@ signals::Anomaly::Options metric_options(const Configuration& configuration) {
   options.folder = configuration.data;
   options.series_max = configuration.metrics.series_max;
   options.metrics_max = configuration.metrics.source_series_max;
+  options.is_own = [](std::string_view source) { return api::is_own_name(source); };
   return options;
 }
 

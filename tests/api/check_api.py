@@ -348,8 +348,9 @@ def check_metrics(api):
     path = "/anomaly/series/check/" + urllib.parse.quote("a/b", safe="")
     api.ask("PUT", path, (200, 201), {"min": 0, "max": 1, "alarms_per_week": 2})
     assert api.ask("PUT", path, 200, {})["min"] is None
+    api.ask("GET", path, 404)
     assert paths_of(api.ask("PUT", path, 422, {"min": 1, "max": 0})) == ["max"]
-    silent = api.ask("PUT", path, 200, {"suppress_until": "2100-01-01T01:00:00+01:00"})
+    silent = api.ask("PUT", path, 201, {"suppress_until": "2100-01-01T01:00:00+01:00"})
     assert silent["suppress_until"] == "2100-01-01T00:00:00.000Z", silent
     assert api.ask("PUT", path, 200, {"lower_limit": 0})["lower_limit"] == 0
     both = {"lower_limit": 0, "upper_limit": 1}
@@ -357,6 +358,12 @@ def check_metrics(api):
     assert api.ask("GET", path, 200)["lower_limit"] == 0
     api.ask("PUT", path, 200, {"upper_limit": .9})
     api.ask("GET", "/anomaly/series/check/unknown", 404)
+    api.ask("DELETE", path, 204)
+    api.ask("DELETE", path, 404)
+    api.ask("PUT", path, 201, {"upper_limit": .9})
+    api.ask("DELETE", "/anomaly/series/check", 204)
+    api.ask("GET", path, 404)
+    api.ask("DELETE", "/anomaly/series/check", 404)
     wrong = {"metrics": [{"a": 1}, {"a": "x"}]}
     assert paths_of(api.ask("POST", "/anomaly", 422, wrong)) == ["metrics[1].a"]
     api.ask("POST", "/anomaly", 400, '{"metrics":[{"a":NaN}]}')

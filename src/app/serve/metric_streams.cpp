@@ -28,6 +28,7 @@ constexpr std::size_t kForecastLevels[]{1, 3, 5};
 /// Of so many series, the first of those that are told of still.
 constexpr std::size_t kForecastsShown = 100;
 constexpr Duration kForecastStale = std::chrono::hours{1};
+constexpr std::uint64_t kEvictionSeconds = 60;
 constexpr const char* kDataFree = "data_free_bytes";
 constexpr const char* kCertificateLeft = "certificate_seconds";
 constexpr std::size_t kLimitsShown = 100;
@@ -123,11 +124,12 @@ novelty::Intake MetricStreams::learn(const novelty::Batch& batch) {
 
 void MetricStreams::declare(std::string source,
                             std::string metric,
-                            novelty::SeriesSettings settings,
+                            std::optional<novelty::SeriesSettings> settings,
                             std::optional<stats::Limit> limit,
                             Done<bool> done) {
   const auto shared = std::make_shared<Done<bool>>(std::move(done));
   const bool taken = disk_ && disk_->run([=, this] {
+    const bool was_limited = limits_.line(source, metric).has_value();
     Result<bool> fresh = false;
     const Result<void> limited = limits_.declare(source, metric, limit, [&]() -> Result<void> {
       fresh = anomaly_.declare(source, metric, settings);
@@ -135,7 +137,21 @@ void MetricStreams::declare(std::string source,
       return {};
     });
     if (!limited) return (*shared)(tl::unexpected(limited.error()));
-    (*shared)(fresh);
+    (*shared)(*fresh && !was_limited && (settings || limit));
+  });
+  if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
+}
+
+void MetricStreams::forget(std::string source, std::optional<std::string> metric, Done<void> done) {
+  const auto shared = std::make_shared<Done<void>>(std::move(done));
+  const bool taken = disk_ && disk_->run([=, this] {
+    const Result<bool> limited = limits_.forget(source, metric);
+    if (!limited) return (*shared)(tl::unexpected(limited.error()));
+    const Result<void> forgotten = anomaly_.forget(source, metric);
+    if (!forgotten && !(*limited && forgotten.error().code == ErrorCode::kMissing))
+      return (*shared)(forgotten);
+    if (forgotten_) forgotten_(source, metric);
+    (*shared)({});
   });
   if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
 }
@@ -182,7 +198,22 @@ void MetricStreams::hear_load(const std::string& service,
   forecasts_.observe(service, kLoad, points, anew);
 }
 
+/// What had to go for want of room, at most a line a minute.
+void MetricStreams::report_evictions() {
+  const signals::Anomaly::Counters counters = anomaly_.counters();
+  const auto sources = counters.sources_evicted - reported_.sources_evicted;
+  const auto series = counters.series_evicted - reported_.series_evicted;
+  reported_ = counters;
+  if (sources + series == 0) return;
+  static LogSite site;
+  log_.write(LogLevel::kWarning,
+             site,
+             "metrics.evicted",
+             {{"sources", std::to_string(sources)}, {"series", std::to_string(series)}});
+}
+
 bool MetricStreams::second() {
+  if (seconds_ % kEvictionSeconds == 0) report_evictions();
   if (seconds_until_forecasts_ > 0) {
     --seconds_until_forecasts_;
   } else if (disk_ && disk_->run([this] { save_forecasts(); })) {

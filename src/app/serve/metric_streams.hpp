@@ -43,6 +43,11 @@ class MetricStreams final : public api::AnomalyPort {
   /// block. Before the first one.
   void on_batch(std::function<void(const novelty::Batch&)> heard) { heard_ = std::move(heard); }
 
+  /// Who hears that a series, or all of a source, was forgotten by order, on the disk's thread.
+  using OnForgotten =
+      std::function<void(const std::string& source, const std::optional<std::string>& metric)>;
+  void on_forgotten(OnForgotten heard) { forgotten_ = std::move(heard); }
+
   [[nodiscard]] EventTime now() const override;
   [[nodiscard]] bool run(std::function<void()> task) override;
   [[nodiscard]] bool compute(std::function<void()> task) override {
@@ -53,9 +58,10 @@ class MetricStreams final : public api::AnomalyPort {
   [[nodiscard]] novelty::Intake learn(const novelty::Batch& batch) override;
   void declare(std::string source,
                std::string metric,
-               novelty::SeriesSettings settings,
+               std::optional<novelty::SeriesSettings> settings,
                std::optional<stats::Limit> limit,
                Done<bool> done) override;
+  void forget(std::string source, std::optional<std::string> metric, Done<void> done) override;
   [[nodiscard]] Result<api::SeriesView> series(const std::string& source,
                                                const std::string& metric) const override;
   [[nodiscard]] std::vector<api::ForecastSeries> forecasts() const override;
@@ -91,6 +97,7 @@ class MetricStreams final : public api::AnomalyPort {
   void save_forecasts();
   void load();
   void add_forecasts(prometheus::Snapshot& out) const;
+  void report_evictions();
 
   shards::EngineClock& clock_;
   Log& log_;
@@ -103,6 +110,8 @@ class MetricStreams final : public api::AnomalyPort {
   std::uint64_t seconds_ = 0, seconds_until_save_ = 0, seconds_until_limits_ = 0,
                 seconds_until_forecasts_ = kForecastsSeconds;
   std::function<void(const novelty::Batch&)> heard_;  ///< may be empty
+  OnForgotten forgotten_;                             ///< may be empty
+  signals::Anomaly::Counters reported_;               ///< whose evictions were logged
   OwnRows own_rows_;                                  ///< of the thread that judges
   signals::WorkThread computing_;                     ///< outlives those who give it work
   std::unique_ptr<BlockingThread> judging_ = std::make_unique<BlockingThread>();

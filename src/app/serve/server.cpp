@@ -120,6 +120,12 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   if (server->uplink_)
     server->metric_streams_->on_batch(
         [uplink = server->uplink_.get()](const novelty::Batch& batch) { uplink->push(batch); });
+  server->metric_streams_->on_forgotten(
+      [&store = *server->store_, &clock = *server->clock_](
+          const std::string& source, const std::optional<std::string>& metric) {
+        (void)store.put(traffic::AuditEntry{
+            clock.now(), "api", "series.forget", source, metric.value_or("all its series")});
+      });
   server->open_models();
   server->backend_ = std::make_unique<ServerBackend>(ServerBackend::Parts{*server->runtime_,
                                                                           *server->store_,

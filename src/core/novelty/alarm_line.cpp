@@ -1,6 +1,7 @@
 #include "core/novelty/alarm_line.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/base/math.hpp"
 
@@ -14,6 +15,14 @@ constexpr int kBinOfOne = 30;
 constexpr float kWeightMax = 1e6F;
 
 }  // namespace
+
+double score_max(double points, double deviation, double enough) {
+  constexpr double kOrdinary = 3;
+  const double known = points / enough;
+  if (known >= 1) return std::numeric_limits<double>::infinity();
+  const double far = std::max(0., deviation - kOrdinary);
+  return std::max(known * known * known * known, known * far * far);
+}
 
 int AlarmLine::bin(double novelty) {
   const double octaves = log(novelty) / kLn2;

@@ -43,6 +43,15 @@ class AlarmLine {
   float weight_ = 1;  ///< what a new point counts: growing, instead of decaying all
 };
 
+/// The largest score that so few points can tell: before there were `enough` of them a level is not
+/// known to be rare, unless it lies far out.
+///
+/// `deviation` is its distance from the mean of all points in their standard deviations. With
+/// s = points / enough < 1 the bound is max(s⁴, s · max(0, deviation − 3)²); then there is none. Of
+/// a Gaussian no point in 10,000 lies so far out as to be told before; a steady climb stays within
+/// √3 of its own deviations.
+[[nodiscard]] double score_max(double points, double deviation, double enough);
+
 /// Lets a score through when there is something new to say: when it is above what was said lately,
 /// or when nothing was said for a while. So one incident is one alarm, and a worse one another.
 class Hold {

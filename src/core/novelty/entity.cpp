@@ -1,7 +1,8 @@
 #include "core/novelty/entity.hpp"
 
+#include <algorithm>
+
 #include "core/base/math.hpp"
-#include "core/novelty/metric_detector.hpp"
 
 namespace liminal::novelty {
 namespace {
@@ -14,22 +15,26 @@ double prior_of(std::uint32_t metrics) {
 
 }  // namespace
 
-EntityScore Entity::step(double evidence, std::uint32_t metrics) {
-  if (metrics != metrics_) {
-    metrics_ = metrics;
-    prior_ = prior_of(metrics);
+EntityScore Entity::step(const EntityRow& row) {
+  if (row.metrics != metrics_) {
+    metrics_ = row.metrics;
+    prior_ = prior_of(row.metrics);
   }
+  ++rows_;
   const AlarmLine::Shape shape{kConstants.tail_exponent,
                                prior_,
-                               kConstants.prior_points,
+                               std::min(kConstants.prior_points, kConstants.prior_rows * rows_),
                                kConstants.decay_points,
                                kConstants.budget};
-  ++rows_;
-  const double score = line_.score(evidence, shape);
-  line_.learn(evidence, shape);
-  const double points = kConstants.hold * static_cast<double>(MetricDetector::belief_points(rows_));
-  return {static_cast<float>(score), hold_.emit(score, points)};
+  const double known_max = score_max(rows_, row.deviation, kConstants.enough_rows);
+  const double score = line_.score(row.evidence, shape);
+  line_.learn(row.evidence + row.doubtful, shape);
+  const float emitted = hold_.emit(score, kConstants.hold_rows);
+  return {static_cast<float>(std::min(score, known_max)),
+          static_cast<float>(std::min(static_cast<double>(emitted), known_max))};
 }
+
+bool Entity::is_known() const { return rows_ >= kConstants.enough_rows; }
 
 void Entity::save(Writer& out) const {
   line_.save(out);

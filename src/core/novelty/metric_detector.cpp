@@ -209,15 +209,24 @@ void MetricDetector::score_and_learn(double value, MetricScore& out) {
   const double far =
       std::min(r, static_cast<double>(c.slow_cap)) - static_cast<double>(c.slow_dead);
   const double drift = points_ > 30 && far > 0 ? far * trust : 0;
-  out.evidence = static_cast<float>(combined(c.short_weight_entity) * trust / discount +
-                                    static_cast<double>(c.slow_weight) * drift);
+  const double evidence = combined(c.short_weight_entity) * trust / discount +
+                          static_cast<double>(c.slow_weight) * drift;
+  out.deviation = static_cast<float>(r);
+  const double known = score_max(before, r, static_cast<double>(c.enough_entity));
+  out.evidence = static_cast<float>(evidence * std::min(1., known));
+  out.doubtful = static_cast<float>(evidence) - out.evidence;
 }
 
 void MetricDetector::emit(MetricScore& out) {
+  const double known_max = score_max(
+      points_ - 1., static_cast<double>(out.deviation), static_cast<double>(constants_->enough));
   const double score = line_.score(static_cast<double>(out.novelty), constants_->line);
   line_.learn(static_cast<double>(out.novelty), constants_->line);
-  out.rarity = static_cast<float>(score);
-  out.score = hold_.emit(score, static_cast<double>(belief_points(points_) * constants_->hold));
+  // The peak that is held is not bounded: a bound that grows is nothing new to say.
+  const float emitted =
+      hold_.emit(score, static_cast<double>(belief_points(points_) * constants_->hold));
+  out.rarity = static_cast<float>(std::min(score, known_max));
+  out.score = static_cast<float>(std::min(static_cast<double>(emitted), known_max));
   if (out.score >= 1) {
     out.state = MetricScore::State::kNew;
   } else if (out.rarity >= 1) {

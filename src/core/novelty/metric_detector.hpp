@@ -41,6 +41,11 @@ struct Constants {
   // The held peak: a second alarm within this many units of belief must be larger.
   float hold = .1649F;
   AlarmLine::Shape line{4.825, .00314, 13'370, 12'680, 536.6};
+  // How many points tell what is rare (score_max), of this metric alone and among others. 200 is
+  // the most that costs nothing on NAB; 1,500 are a day of minutes, whose levels are new until it
+  // ends.
+  float enough = 200;
+  float enough_entity = 1500;
   // The slow deviation that counts for an entity only.
   float slow_rate = .001128F;
   float slow_floor = .03724F;
@@ -57,6 +62,9 @@ struct MetricScore {
   float rarity = 0;    ///< on the scale of `score`, whether or not there is something new to say
   float score = 0;     ///< what is emitted: 0 while there is nothing new to say; 1 = the alarm line
   float evidence = 0;  ///< what it adds to its entity's (entity.hpp)
+  /// What it would add beside that if there had been points enough to tell.
+  float doubtful = 0;
+  float deviation = 0;  ///< from its slow mean, in its standard deviations
   friend bool operator==(const MetricScore&, const MetricScore&) = default;
 };
 
@@ -74,7 +82,7 @@ struct Range {
 /// Three axes remember levels: the value on a log-like scale, the mean of the last 28 points, and
 /// the deviation from a slow mean. Novelty is the distance to the nearest remembered level,
 /// believed less in a series that is often novel. An alarm line that calibrates itself turns it
-/// into a score.
+/// into a score, which is bounded by what so few points can tell (alarm_line.hpp, score_max).
 ///
 /// Guarantees: a missing point (NaN or infinite) changes nothing; scores are finite; a constant
 /// series never alarms; the same points give the same bits everywhere; a range that was not
@@ -94,7 +102,8 @@ class MetricDetector {
   MetricScore step(double value, bool alone = true);
 
   /// The stretch of ordinary levels nearest to a value, before that value is learnt: what lies
-  /// outside by its level alone would pass the alarm line. None while learning. About 1 µs.
+  /// outside by its level alone would pass the alarm line, once there are points enough to tell.
+  /// None while learning. About 1 µs.
   [[nodiscard]] std::optional<Range> expected(double value) const;
   /// The same of the last point.
   [[nodiscard]] std::optional<Range> expected() const;

@@ -49,6 +49,23 @@ TEST(MetricDetector, SaysNothingWhileItLearns) {
   EXPECT_NE(detector.step(3).state, State::kLearning);
 }
 
+TEST(MetricDetector, TellsOfItsFirstPointsOnlyWhatLiesFarOut) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    MetricDetector noise, climb;
+    Random random(seed);
+    for (int i = 0; i < 200; ++i) {
+      EXPECT_LT(noise.step(random.normal()).score, 1) << seed << ", point " << i;
+      EXPECT_LT(climb.step(i + random.normal()).score, 1) << seed << ", point " << i;
+    }
+  }
+  MetricDetector detector;
+  Random random(1);
+  for (int i = 0; i < 100; ++i) (void)detector.step(random.normal());
+  const float score = detector.step(20).score;
+  EXPECT_GE(score, 1);
+  EXPECT_LT(score, 1e4F);
+}
+
 TEST(MetricDetector, AConstantSeriesNeverAlarms) {
   for (const double level : {0., 1e-300, -7.5, 1e300}) {
     MetricDetector detector;

@@ -160,6 +160,8 @@ SeriesScore MetricSeries::step(double value, EventTime at) {
   out.state = judged.state;
   out.novelty = judged.novelty;
   out.evidence = judged.evidence;
+  out.doubtful = judged.doubtful;
+  out.deviation = judged.deviation;
   out.rarity = std::max(judged.rarity, emitted) / line_;
   out.score = emitted / line_;
   if (judged.state == MetricScore::State::kLearning) {

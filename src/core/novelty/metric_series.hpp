@@ -29,7 +29,9 @@ struct SeriesScore {
   float score = 0;     ///< emitted, on the series' own line: 1 = alarm
   float rarity = 0;    ///< the same, whether or not there is something new to say
   float novelty = 0;   ///< raw
-  float evidence = 0;  ///< for its entity
+  float evidence = 0;  ///< for its entity, as MetricScore has it
+  float doubtful = 0;
+  float deviation = 0;
   bool again = false;  ///< an alarm, because what its source told of came back
   friend bool operator==(const SeriesScore&, const SeriesScore&) = default;
 };

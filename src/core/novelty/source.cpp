@@ -11,6 +11,9 @@ namespace {
 using State = MetricScore::State;
 
 constexpr std::size_t kNameBytesMax = 1024;
+/// Standard deviations from its mean at which a metric speaks for itself while little is known of
+/// the whole.
+constexpr float kFarOut = 8;
 /// Less than any saved series takes.
 constexpr std::size_t kSavedBytesMin = 64;
 
@@ -68,6 +71,16 @@ void Source::reserve(std::size_t metrics) {
   names_.reserve(metrics);
 }
 
+void Source::remove(std::uint32_t metric) {
+  LIMINAL_CHECK(metric < series_.size());
+  series_[metric] = series_.back();
+  if (metric + 1 < names_.size()) names_[metric] = std::move(names_.back());
+  series_.pop_back();
+  names_.pop_back();
+  std::fill(slots_.begin(), slots_.end(), kFree);
+  for (std::uint32_t i = 0; i < names_.size(); ++i) slots_[slot_of(names_[i])] = i;
+}
+
 void Source::configure(std::uint32_t metric, const SeriesSettings& settings) {
   LIMINAL_CHECK(metric < series_.size());
   series_[metric].configure(settings);
@@ -85,12 +98,19 @@ bool Source::speaks(const RowScore::Part& part, EventTime at) const {
   return series_.size() == 1 || !series_[part.metric].suppressed(at);
 }
 
+/// Whether a metric's own line is asked.
+bool Source::is_by_itself(const RowScore::Part& part) const {
+  return series_.size() == 1 || series_[part.metric].settings().alarms_per_week > 0 ||
+         (!entity_.is_known() && part.own.deviation > kFarOut);
+}
+
 void Source::step(std::span<const Value> row, EventTime at, bool expected, RowScore& out) {
   last_ = std::max(last_, at);
   out.parts.clear();
   out.state = State::kLearning;
   out.score = out.rarity = out.novelty = 0;
-  double evidence = 0, trust = 0;
+  EntityRow whole;
+  double trust = 0;
   float own_score = 0;
   bool ongoing = false;
   for (const Value& value : row) {
@@ -102,11 +122,15 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
     part.own = series.step(value.value, at);
     if (part.own.state == State::kLearning) continue;
     out.state = State::kNormal;
-    if (speaks(part, at)) evidence += static_cast<double>(part.own.evidence);
+    ++whole.metrics;
+    if (speaks(part, at)) {
+      whole.evidence += static_cast<double>(part.own.evidence);
+      whole.doubtful += static_cast<double>(part.own.doubtful);
+      whole.deviation = std::max(whole.deviation, static_cast<double>(part.own.deviation));
+    }
     trust = std::max(trust, series.trust());
     if (part.own.state != State::kNormal) ongoing = true;
-    const bool by_itself = series_.size() == 1 || series.settings().alarms_per_week > 0;
-    if ((by_itself || part.own.again) && speaks(part, at)) {
+    if ((is_by_itself(part) || part.own.again) && speaks(part, at)) {
       own_score = std::max(own_score, part.own.score);
       out.rarity = std::max(out.rarity, part.own.rarity);
     }
@@ -119,16 +143,18 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
   if (series_.size() == 1) {
     out.novelty = out.parts.front().own.novelty;
   } else {
-    const EntityScore whole = entity_.step(evidence, static_cast<std::uint32_t>(series_.size()));
-    out.novelty = static_cast<float>(evidence);
-    out.score = std::max(out.score, whole.score);
-    out.rarity = std::max(out.rarity, whole.rarity);
+    const EntityScore judged = entity_.step(whole);
+    out.novelty = static_cast<float>(whole.evidence);
+    out.score = std::max(out.score, judged.score);
+    out.rarity = std::max(out.rarity, judged.rarity);
   }
   for (RowScore::Part& part : out.parts) {
     const bool counted = speaks(part, at);
-    if (out.rarity >= 1 && !series_[part.metric].suppressed(at)) series_[part.metric].tell();
+    if (out.rarity >= 1 && !series_[part.metric].suppressed(at) &&
+        (entity_.is_known() || is_by_itself(part)))
+      series_[part.metric].tell();
     const double share =
-        evidence > 0 && counted ? static_cast<double>(part.own.evidence) / evidence : 0;
+        whole.evidence > 0 && counted ? static_cast<double>(part.own.evidence) / whole.evidence : 0;
     part.contribution = out.rarity * static_cast<float>(share);
   }
   if (out.score >= 1) {

@@ -39,12 +39,15 @@ struct RowScore {
 /// The metrics of one host, service or whatever sends rows of them, judged together.
 ///
 /// A source of one metric is judged by that metric's line; one of several by the line of the whole
-/// (entity.hpp), and by the own line of each metric whose owner said how often it may alarm. What
-/// the whole alarmed at is an alarm again when a metric's own incident comes back
+/// (entity.hpp), and by the own line of each metric whose owner said how often it may alarm; in its
+/// first 1,500 rows, of which the whole can tell little, by that of each metric that lies far out.
+/// What the whole alarmed at is an alarm again when a metric's own incident comes back
 /// (metric_series.hpp): by then its levels are known to the whole.
 ///
 /// What a metric whose owner suppresses it does is no evidence for the whole, which learns it as
 /// little as if it were missing; the metric learns it.
+///
+/// The whole is judged by the metrics that are in the row: those that are silent take no part.
 ///
 /// Rows are learnt in order; of one that comes late each metric's time stands still while it lies
 /// before that metric's last. Metrics may come and go; a missing value changes nothing. Bounded by
@@ -72,6 +75,9 @@ class Source {
   [[nodiscard]] const std::string& name(std::uint32_t metric) const { return names_[metric]; }
   [[nodiscard]] const MetricSeries& series(std::uint32_t metric) const { return series_[metric]; }
 
+  /// Forgets a metric; the last one gets its number.
+  void remove(std::uint32_t metric);
+
   void configure(std::uint32_t metric, const SeriesSettings& settings);
 
   /// The sender's clock was ahead of `at`, which is now the latest row's: time goes on from there.
@@ -94,6 +100,7 @@ class Source {
   /// Where the name's number stands, or may be put.
   [[nodiscard]] std::size_t slot_of(std::string_view name) const;
   void grow_slots();
+  [[nodiscard]] bool is_by_itself(const RowScore::Part& part) const;
   [[nodiscard]] bool speaks(const RowScore::Part& part, EventTime at) const;
 
   std::uint32_t metrics_max_;

@@ -72,13 +72,80 @@ TEST(Source, FindsAStrangeMetricAmongManyAndNamesIt) {
   }
 }
 
+/// Rows that alarm, of the next so many ordinary ones.
+int alarms(Host& host, int rows) {
+  int count = 0;
+  for (int i = 0; i < rows; ++i) count += host.next().is_anomaly() ? 1 : 0;
+  return count;
+}
+
 TEST(Source, OrdinaryRowsSeldomAlarm) {
   for (const std::uint32_t metrics : {2U, 8U, 38U}) {
     Host host(metrics, 100 + metrics);
-    int alarms = 0;
-    for (int i = 0; i < 10'000; ++i) alarms += host.next().is_anomaly() && i > 1500 ? 1 : 0;
-    EXPECT_LE(alarms, 6) << metrics;
+    EXPECT_LE(alarms(host, 1500), 3) << metrics << ", from the first row on";
+    EXPECT_LE(alarms(host, 8500), 6) << metrics;
   }
+}
+
+TEST(Source, ANewSourceOfManyMetricsDoesNotFloodItsOwner) {
+  Host host(250, 1);
+  EXPECT_LE(alarms(host, 1500), 5);
+}
+
+TEST(Source, WhatOneMetricToldEarlyMakesNoOthersSpeak) {
+  Source source;
+  Random random(250'000);
+  RowScore score;
+  std::vector<Source::Value> row;
+  for (std::uint32_t i = 0; i < 250; ++i)
+    row.push_back({*source.find_or_add("m" + std::to_string(i)), 0});
+  int count = 0;
+  for (int i = 0; i < 1000; ++i) {
+    for (Source::Value& value : row) value.value = random.exponential();
+    source.step(row, minute(i), false, score);
+    count += score.is_anomaly() ? 1 : 0;
+  }
+  EXPECT_LE(count, 20);
+}
+
+TEST(Source, FindsEarlyWhatLiesFarOut) {
+  for (const std::uint32_t metrics : {1U, 2U, 10U, 38U}) {
+    Host host(metrics, metrics);
+    EXPECT_EQ(alarms(host, 150), 0);
+    const RowScore& score = host.next(100);
+    EXPECT_TRUE(score.is_anomaly()) << metrics;
+    EXPECT_GT(score.parts[0].contribution, score.score / 2) << metrics;
+  }
+}
+
+TEST(Source, SeriesThatVanishedTakeNoPart) {
+  Host host(2, 7);
+  Source& source = host.source;
+  RowScore score;
+  std::vector<Source::Value> gone;
+  for (int i = 0; i < 500; ++i)
+    gone.push_back({*source.find_or_add("gone" + std::to_string(i)), 1});
+  for (int i = 0; i < 100; ++i) source.step(gone, minute(i - 1000), false, score);
+  (void)alarms(host, 3000);
+  EXPECT_TRUE(host.next(60).is_anomaly());
+}
+
+TEST(Source, ForgetsAMetric) {
+  Source source(3);
+  RowScore score;
+  for (const char* name : {"a", "b", "c"}) (void)source.find_or_add(name);
+  const Source::Value value{2, 5};
+  source.step(std::span(&value, 1), minute(0), false, score);
+  source.remove(0);
+  EXPECT_FALSE(source.find("a"));
+  EXPECT_EQ(source.find("b"), 1U);
+  EXPECT_EQ(source.find("c"), 0U);
+  EXPECT_EQ(source.series(0).points(), 1U);
+  EXPECT_EQ(source.find_or_add("d"), 2U);
+  EXPECT_EQ(source.series(2).points(), 0U);
+  for (int i = 0; i < 3; ++i) source.remove(0);
+  EXPECT_EQ(source.metrics(), 0U);
+  EXPECT_EQ(source.find_or_add("a"), 0U);
 }
 
 TEST(Source, LearnsFirst) {

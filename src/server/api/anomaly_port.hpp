@@ -67,13 +67,18 @@ class AnomalyPort {
   /// does.
   [[nodiscard]] virtual novelty::Intake learn(const novelty::Batch& batch) = 0;
 
-  /// Settings of a series, whether or not it has sent anything; gives true when it had none.
-  /// Acknowledged when durable.
+  /// What is told of a series, whether or not it has sent anything, in place of what was told
+  /// before; nothing: it is as if never told. Gives true when something is told of it now and
+  /// nothing was before. Acknowledged when durable. kTooLarge: too many series were told of.
   virtual void declare(std::string source,
                        std::string metric,
-                       novelty::SeriesSettings settings,
+                       std::optional<novelty::SeriesSettings> settings,
                        std::optional<stats::Limit> limit,
                        Done<bool> done) = 0;
+
+  /// Forgets a series, or all of a source, with what was told of it and its limits. kMissing:
+  /// nothing was known.
+  virtual void forget(std::string source, std::optional<std::string> metric, Done<void> done) = 0;
 
   /// kMissing when it neither sent something nor was declared. Does not block.
   [[nodiscard]] virtual Result<SeriesView> series(const std::string& source,

@@ -18,7 +18,7 @@ class FakeAnomalies : public AnomalyPort {
  public:
   std::map<std::string, novelty::Source> sources;
   std::map<std::pair<std::string, std::string>, novelty::SeriesSettings> declared;
-  std::map<std::pair<std::string, std::string>, std::optional<stats::Limit>> limits;
+  std::map<std::pair<std::string, std::string>, stats::Limit> limits;
   std::optional<Error> failure;
   std::deque<std::optional<Error>> failures;  ///< of `score`, one a call; none: as usual
   std::vector<novelty::Batch> learnt;         ///< by `learn`
@@ -61,21 +61,44 @@ class FakeAnomalies : public AnomalyPort {
   }
   void declare(std::string source,
                std::string metric,
-               novelty::SeriesSettings settings,
+               std::optional<novelty::SeriesSettings> settings,
                std::optional<stats::Limit> limit,
                Done<bool> done) override {
     if (failure) return done(tl::unexpected(*failure));
-    limits[{source, metric}] = limit;
-    done(declared.insert_or_assign(std::pair{source, metric}, settings).second);
+    const std::pair key{source, metric};
+    const bool told = declared.contains(key) || limits.contains(key);
+    declared.erase(key);
+    limits.erase(key);
+    if (settings) declared.emplace(key, *settings);
+    if (limit) limits.emplace(key, *limit);
+    done(!told && (settings || limit));
+  }
+  void forget(std::string source, std::optional<std::string> metric, Done<void> done) override {
+    if (failure) return done(tl::unexpected(*failure));
+    const auto named = [&](const auto& told) {
+      return told.first.first == source && (!metric || told.first.second == *metric);
+    };
+    std::size_t known = std::erase_if(declared, named) + std::erase_if(limits, named);
+    const auto learns = sources.find(source);
+    if (learns != sources.end() && !metric) known += sources.erase(source);
+    if (learns != sources.end() && metric) {
+      const auto place = learns->second.find(*metric);
+      if (place) learns->second.remove(*place), ++known;
+    }
+    if (known == 0) return done(liminal::failure(ErrorCode::kMissing));
+    done({});
   }
   Result<SeriesView> series(const std::string& source, const std::string& metric) const override {
-    const auto known = declared.find({source, metric});
-    if (known == declared.end()) return liminal::failure(ErrorCode::kMissing);
+    const std::pair key{source, metric};
+    const auto known = declared.find(key);
+    const auto limited = limits.find(key);
+    if (known == declared.end() && limited == limits.end())
+      return liminal::failure(ErrorCode::kMissing);
     SeriesView out;
-    out.settings = known->second;
+    if (known != declared.end()) out.settings = known->second;
     out.points = 100;
     out.expected = novelty::Range{.2, .4};
-    out.limit = limits.at({source, metric});
+    if (limited != limits.end()) out.limit = limited->second;
     if (out.limit) out.passage = stats::Trend::Passage{3600., .75};
     out.within_s = 604'800;
     return out;

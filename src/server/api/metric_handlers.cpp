@@ -142,8 +142,14 @@ void score_rows(const std::shared_ptr<Call>& call, AnomalyPort& port) {
   call->answer(std::move(response));
 }
 
-/// What an owner tells of a series; gives the limit, if there is one.
-std::optional<stats::Limit> read_series(json::Fields& in, novelty::SeriesSettings& settings) {
+/// What an owner tells of a series.
+struct Told {
+  std::optional<novelty::SeriesSettings> settings{};
+  std::optional<stats::Limit> limit{};
+};
+
+Told read_series(json::Fields& in) {
+  novelty::SeriesSettings settings;
   using json::Need;
   using Side = stats::Trend::Side;
   const auto number = [&in](std::string_view name) {
@@ -160,14 +166,17 @@ std::optional<stats::Limit> read_series(json::Fields& in, novelty::SeriesSetting
     if (word == "counter") return true;
     return word == "gauge" ? std::optional(false) : std::nullopt;
   };
-  settings.counter =
-      in.one_of("kind", Need::kOptional, yes_or_no, "gauge or counter").value_or(false);
+  const auto kind = in.one_of("kind", Need::kOptional, yes_or_no, "gauge or counter");
+  settings.counter = kind.value_or(false);
   if (in.has("suppress_until"))
     settings.suppress_until = in.time("suppress_until", Need::kOptional);
   const auto lower = number("lower_limit"), upper = number("upper_limit");
   if (lower && upper) in.wrong("upper_limit", "is told beside lower_limit: one of them counts");
-  if (upper) return stats::Limit{*upper, Side::kAbove};
-  return lower ? std::optional(stats::Limit{*lower, Side::kBelow}) : std::nullopt;
+  Told told;
+  if (kind || settings != novelty::SeriesSettings{}) told.settings = settings;
+  if (lower) told.limit = stats::Limit{*lower, Side::kBelow};
+  if (upper) told.limit = stats::Limit{*upper, Side::kAbove};
+  return told;
 }
 
 void write_series(std::string_view source,
@@ -220,7 +229,7 @@ bool Service::series_of(const CallPtr& call) {
   Problems problems;
   if (call->captured[0].size() > kMetricNameBytesMax)
     problems.push_back({"source", "must be at most 128 bytes long"});
-  if (call->captured[1].size() > kRemoteSeriesBytesMax)
+  if (call->captured.size() > 1 && call->captured[1].size() > kRemoteSeriesBytesMax)
     problems.push_back({"metric", "must be at most 1024 bytes long"});
   if (problems.empty()) return true;
   call->answer(invalid("path", problems));
@@ -230,19 +239,33 @@ bool Service::series_of(const CallPtr& call) {
 void Service::put_series(const CallPtr& call) {
   AnomalyPort* const port = anomalies_of(call);
   if (port == nullptr || !series_of(call)) return;
-  novelty::SeriesSettings settings;
-  std::optional<stats::Limit> limit;
-  const auto read = [&](json::Fields& in) { limit = read_series(in, settings); };
+  Told told;
+  const auto read = [&](json::Fields& in) { told = read_series(in); };
   if (!read_body(*call, read)) return;
   const std::string source = call->captured[0], metric = call->captured[1];
-  port->declare(
-      source, metric, settings, limit, Call::then<bool>(call, "the series", [=](bool created) {
-        json::Writer out;
-        out.begin_object();
-        write_series(source, metric, settings, limit, out);
-        out.end_object();
-        call->answer(json_response(std::move(out), created ? 201 : 200));
-      }));
+  port->declare(source, metric, told.settings, told.limit, [=](const Result<bool>& created) {
+    if (!created && created.error().code == ErrorCode::kTooLarge)
+      return call->answer(
+          invalid("path", {{"metric", "too many series were told of: DELETE some of them"}}));
+    if (!created) return call->answer(problem(created.error(), "the series"));
+    json::Writer out;
+    out.begin_object();
+    write_series(
+        source, metric, told.settings.value_or(novelty::SeriesSettings{}), told.limit, out);
+    out.end_object();
+    call->answer(json_response(std::move(out), *created ? 201 : 200));
+  });
+}
+
+void Service::delete_series(const CallPtr& call) {
+  AnomalyPort* const port = anomalies_of(call);
+  if (port == nullptr || !series_of(call)) return;
+  const bool one = call->captured.size() > 1;
+  port->forget(call->captured[0],
+               one ? std::optional(call->captured[1]) : std::nullopt,
+               Call::then<void>(call, one ? "the series" : "the source", [call] {
+                 call->answer({204, {}, {}});
+               }));
 }
 
 void Service::get_series(const CallPtr& call) {

@@ -237,7 +237,37 @@ TEST_F(MetricHandlersTest, SuppressesASeriesUntilATime) {
   EXPECT_EQ(until(), EventTime{std::chrono::seconds{1'800'000'000}});
   EXPECT_EQ(ask("PUT", path, R"({"suppress_until":"soon"})").status, 422U);
   EXPECT_EQ(ask("PUT", path, R"({"suppress_until":null})").status, 200U);
-  EXPECT_EQ(until(), std::nullopt);
+  EXPECT_FALSE((metrics.declared.contains({"web-1", "cpu"}))) << "nothing is told of it";
+}
+
+TEST_F(MetricHandlersTest, WhatTellsNothingErasesWhatWasTold) {
+  const std::string path = "/anomaly/series/web-1/cpu";
+  EXPECT_EQ(ask("PUT", path, "{}").status, 200U) << "nothing was made";
+  EXPECT_EQ(ask("GET", path, "").status, 404U);
+  EXPECT_EQ(ask("PUT", path, R"({"kind":"gauge"})").status, 201U) << "it may be told of a counter";
+  EXPECT_EQ(ask("PUT", path, "{}").status, 200U);
+  EXPECT_EQ(ask("GET", path, "").status, 404U);
+}
+
+TEST_F(MetricHandlersTest, SaysThatTooManySeriesWereToldOf) {
+  metrics.failure = Error{ErrorCode::kTooLarge, 0};
+  const auto full = ask("PUT", "/anomaly/series/web-1/cpu", R"({"min":0,"max":1})");
+  EXPECT_EQ(full.status, 422U);
+  EXPECT_THAT(full.body, HasSubstr("too many series"));
+}
+
+TEST_F(MetricHandlersTest, ForgetsASeriesOrASource) {
+  const std::string source = "/anomaly/series/web-1";
+  EXPECT_EQ(ask("DELETE", source, "").status, 404U);
+  ASSERT_EQ(ask("PUT", source + "/cpu", R"({"min":0,"max":1})").status, 201U);
+  ASSERT_EQ(ask("PUT", source + "/disk", R"({"upper_limit":1})").status, 201U);
+  EXPECT_EQ(ask("DELETE", source + "/memory", "").status, 404U);
+  EXPECT_EQ(ask("DELETE", source + "/cpu", "").status, 204U);
+  EXPECT_EQ(ask("GET", source + "/cpu", "").status, 404U);
+  EXPECT_EQ(ask("GET", source + "/disk", "").status, 200U);
+  EXPECT_EQ(ask("DELETE", source, "").status, 204U);
+  EXPECT_EQ(ask("GET", source + "/disk", "").status, 404U);
+  EXPECT_EQ(ask("DELETE", "/anomaly/series/" + std::string(200, 'a'), "").status, 422U);
 }
 
 TEST_F(MetricHandlersTest, SaysWhenADeclaredLimitIsReached) {
@@ -255,7 +285,7 @@ TEST_F(MetricHandlersTest, SaysWhenADeclaredLimitIsReached) {
   EXPECT_EQ(ask("PUT", path, R"({"upper_limit":0.9})").status, 200U);
   EXPECT_THAT(ask("GET", path, "").body, HasSubstr(R"("lower_limit":null,"upper_limit":0.9)"));
   EXPECT_EQ(ask("PUT", path, R"({"upper_limit":1,"lower_limit":0})").status, 422U);
-  EXPECT_EQ(ask("PUT", path, "{}").status, 200U);
+  EXPECT_EQ(ask("PUT", path, R"({"kind":"gauge"})").status, 200U);
   EXPECT_THAT(ask("GET", path, "").body, HasSubstr(R"("reached":null)"));
 }
 

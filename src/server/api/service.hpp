@@ -127,6 +127,7 @@ class Service {
   [[nodiscard]] static bool series_of(const CallPtr& call);
   void put_series(const CallPtr& call);
   void get_series(const CallPtr& call);
+  void delete_series(const CallPtr& call);
   // forecast_handlers.cpp
   void post_forecast(const CallPtr& call);
   void list_forecasts(const CallPtr& call);

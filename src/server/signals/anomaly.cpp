@@ -1,7 +1,9 @@
 #include "server/signals/anomaly.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <set>
 #include <thread>
 
 namespace liminal::signals {
@@ -10,6 +12,8 @@ namespace {
 /// Values that are judged while the lock is held: half a millisecond.
 constexpr std::size_t kValuesAtOnce = 512;
 constexpr std::uint32_t kLateInARowMax = 1000;
+/// How long a series must be silent to give its place in a full source to another.
+constexpr std::chrono::hours kSilence{24};
 
 /// The row before which a turn that begins at `begin` ends.
 std::size_t turn_end(const novelty::Batch& batch, std::size_t begin) {
@@ -38,38 +42,93 @@ Anomaly::Kept& Anomaly::touch(const std::string& name) {
   return order_.front();
 }
 
+std::uint64_t Anomaly::evicted() const {
+  return counters_.sources_evicted + counters_.series_evicted;
+}
+
+/// The longest silent source but `keep`; one of which something was told only when there is no
+/// other, and the program's own last.
+Anomaly::Order::iterator Anomaly::least_needed(const Kept& keep) {
+  const auto need = [this](const std::string& name) {
+    if (options_.is_own != nullptr && options_.is_own(name)) return 2;
+    const auto told = settings_.lower_bound(SettingsName{name, {}});
+    return told != settings_.end() && told->first.first == name ? 1 : 0;
+  };
+  auto least = order_.end();
+  int least_need = 3;
+  for (auto one = order_.end(); one != order_.begin() && least_need > 0;) {
+    --one;
+    const int its = &*one == &keep ? 3 : need(one->name);
+    if (its >= least_need) continue;
+    least = one;
+    least_need = its;
+  }
+  return least;
+}
+
+void Anomaly::drop(Order::iterator gone) {
+  counters_.series -= gone->source.metrics();
+  counters_.bytes -= gone->bytes;
+  ++moves_;
+  by_name_.erase(gone->name);
+  order_.erase(gone);
+}
+
+void Anomaly::drop(Kept& kept, std::uint32_t metric) {
+  kept.source.remove(metric);
+  --counters_.series;
+  ++moves_;
+}
+
 /// Forgets silent sources until there is room.
 void Anomaly::evict(const Kept& keep) {
-  while (counters_.series > options_.series_max && &order_.back() != &keep) {
-    const Kept& gone = order_.back();
-    counters_.series -= gone.source.metrics();
-    counters_.bytes -= gone.bytes;
+  while (counters_.series > options_.series_max) {
+    const auto gone = least_needed(keep);
+    if (gone == order_.end()) return;
+    drop(gone);
     ++counters_.sources_evicted;
-    ++moves_;
-    by_name_.erase(gone.name);
-    order_.pop_back();
+  }
+}
+
+/// Whether a series may give its place to another: silent for a day, by its source's time.
+bool Anomaly::may_go(const Kept& kept, std::uint32_t metric) const {
+  const auto last = kept.source.series(metric).last();
+  return last && *last < kept.source.last() - kSilence &&
+         !settings_.contains(SettingsName{kept.name, kept.source.name(metric)});
+}
+
+/// Lets the longest silent series of a full source go, as many as one more takes.
+void Anomaly::make_room(Kept& kept) {
+  while (kept.source.metrics() >= options_.metrics_max) {
+    std::optional<std::uint32_t> gone;
+    for (std::uint32_t i = 0; i < kept.source.metrics(); ++i) {
+      if (!may_go(kept, i)) continue;
+      if (!gone || kept.source.series(i).last() < kept.source.series(*gone).last()) gone = i;
+    }
+    if (!gone) return;
+    drop(kept, *gone);
+    ++counters_.series_evicted;
   }
 }
 
 bool Anomaly::has_room(const Kept& kept, const novelty::Batch& batch) const {
-  const std::size_t known = kept.source.metrics();
-  const std::size_t room =
-      options_.metrics_max - std::min<std::size_t>(known, options_.metrics_max);
-  if (batch.metrics.size() <= room) return true;
-  std::size_t fresh = 0;
-  for (const std::string& metric : batch.metrics) {
-    if (!kept.source.find(metric) && ++fresh > room) return false;
-  }
-  return true;
+  std::size_t wanted = kept.source.metrics();
+  for (const std::string& metric : batch.metrics) wanted += kept.source.find(metric) ? 0U : 1U;
+  if (wanted <= std::max<std::size_t>(options_.metrics_max, kept.source.metrics())) return true;
+  const std::set<std::string_view> named(batch.metrics.begin(), batch.metrics.end());
+  for (std::uint32_t i = 0; i < kept.source.metrics() && wanted > options_.metrics_max; ++i)
+    wanted -= may_go(kept, i) && !named.contains(kept.source.name(i)) ? 1U : 0U;
+  return wanted <= options_.metrics_max;
 }
 
 /// Where one of the batch's metrics is, made known if there is room.
 Anomaly::Place Anomaly::place(Kept& kept, const novelty::Batch& batch, std::uint32_t metric) {
   const std::string& name = batch.metrics[metric];
-  const std::size_t before = kept.source.metrics();
+  const bool known = kept.source.find(name).has_value();
+  if (!known) make_room(kept);
   const auto series = kept.source.find_or_add(name);
   if (!series) return {kNowhere, kNowhere};
-  if (kept.source.metrics() > before) {
+  if (!known) {
     ++counters_.series;
     const auto told = settings_.find(SettingsName{kept.name, name});
     if (told != settings_.end()) {
@@ -126,11 +185,11 @@ void Anomaly::forget_if_empty(const Kept& kept) {
 void Anomaly::watch(const std::string& source, const std::string& metric, bool told) {
   if (const auto found = watched_at_.find(SettingsName{source, metric});
       found != watched_at_.end()) {
-    watched_[found->second].told |= told;
+    watched_[found->second].told = told;
     return;
   }
   // Only who is told of takes the place of one that is not; the other ones come free with a source.
-  if (!told && watched_full_at_ == counters_.sources_evicted + 1) return;
+  if (!told && watched_full_at_ == evicted() + 1) return;
   const SettingsKey key{source, metric};
   const auto place = static_cast<std::uint32_t>(watched_.size());
   if (watched_.size() < options_.exported_max) {
@@ -140,10 +199,11 @@ void Anomaly::watch(const std::string& source, const std::string& metric, bool t
     return;
   }
   const auto other = std::find_if(watched_.begin(), watched_.end(), [&](const Watched& one) {
-    return (told && !one.told) || !by_name_.contains(one.source);
+    const auto kept = by_name_.find(one.source);
+    return (told && !one.told) || kept == by_name_.end() || !kept->second->source.find(one.metric);
   });
   if (other == watched_.end()) {
-    watched_full_at_ = counters_.sources_evicted + 1;
+    watched_full_at_ = evicted() + 1;
     return;
   }
   watched_at_.erase({other->source, other->metric});

@@ -24,10 +24,12 @@ namespace liminal::signals {
 /// The metric streams of all sources, judged, learnt and kept across restarts.
 ///
 /// Bounded: when there are more than `series_max` series, the sources that sent nothing for the
-/// longest time are forgotten and counted. A source that was saved with more than `metrics_max`
-/// keeps them and gets no more. Settings that were declared are kept in a file of their
-/// own, durable when `declare` returns; what was learnt goes into a snapshot (`save`), so that a
-/// crash loses what was learnt since.
+/// longest time are forgotten and counted; those of which something was told, and then the
+/// program's own, only when there is no other. A source that was saved with more than `metrics_max`
+/// keeps them and gets no more. In a full source the series that is silent for longest, a day at
+/// least while others came, gives its place to a new one, unless something was told of it. Settings
+/// that were declared are kept in a file of their own, durable when `declare` returns; what was
+/// learnt goes into a snapshot (`save`), so that a crash loses what was learnt since.
 ///
 /// Thread-safe by its own lock, which is held for some hundred values at a time: a large batch does
 /// not hold up others. Time is given by the callers.
@@ -49,7 +51,8 @@ class Anomaly {
     /// Series whose values `exported` shows: those of which something was told, then those that
     /// came first.
     std::size_t exported_max = 100;
-    std::string folder;  ///< where the two files lie
+    std::string folder;                                 ///< where the two files lie
+    bool (*is_own)(std::string_view source) = nullptr;  ///< the program's; none: no source is
   };
 
   struct Counters {
@@ -57,6 +60,7 @@ class Anomaly {
     std::uint64_t rows_late = 0;  ///< before their source's last row, counted at its time
     std::uint64_t anomalies = 0;
     std::uint64_t sources_evicted = 0;
+    std::uint64_t series_evicted = 0;  ///< that gave their place in a full source to another
     std::uint64_t sources = 0;
     std::uint64_t series = 0;
     std::uint64_t bytes = 0;  ///< of the sources, their series and names
@@ -108,11 +112,16 @@ class Anomaly {
   /// back. Metrics for which the source has no room are left out.
   novelty::Intake learn(const novelty::Batch& batch);
 
-  /// Sets what an owner tells of a series; true when nothing was told before. Blocks on the disk.
-  /// kTooLarge: too many were told.
+  /// Sets what an owner tells of a series, or that nothing is told of it any more; true when
+  /// nothing was told before. Blocks on the disk. kTooLarge: too many were told.
   [[nodiscard]] Result<bool> declare(const std::string& source,
                                      const std::string& metric,
-                                     const novelty::SeriesSettings& settings);
+                                     const std::optional<novelty::SeriesSettings>& settings);
+
+  /// Forgets a series, or all of a source: what was told, durably, and what was learnt, which the
+  /// next snapshot no longer has. Blocks on the disk. kMissing: nothing was known of it.
+  [[nodiscard]] Result<void> forget(const std::string& source,
+                                    const std::optional<std::string>& metric);
 
   /// Writes the snapshot if anything was learnt since the last one. Blocks on the disk; one thread.
   /// Gives its size, 0 when there was nothing to do.
@@ -181,6 +190,12 @@ class Anomaly {
 
   Kept& touch(const std::string& name);
   void evict(const Kept& keep);
+  [[nodiscard]] Order::iterator least_needed(const Kept& keep);
+  void drop(Order::iterator gone);
+  void drop(Kept& kept, std::uint32_t metric);
+  [[nodiscard]] bool may_go(const Kept& kept, std::uint32_t metric) const;
+  void make_room(Kept& kept);
+  [[nodiscard]] std::uint64_t evicted() const;
   [[nodiscard]] bool has_room(const Kept& kept, const novelty::Batch& batch) const;
   [[nodiscard]] Place place(Kept& kept, const novelty::Batch& batch, std::uint32_t metric);
   void find_places(Kept& kept, const Turn& turn, Places& places);
@@ -215,7 +230,7 @@ class Anomaly {
   Settings settings_;
   std::vector<Watched> watched_;
   std::map<SettingsKey, std::uint32_t, ByName> watched_at_;
-  /// One more than the sources that had been evicted when no place was free; 0: one may be.
+  /// One more than what had been evicted when no place was free; 0: one may be.
   std::uint64_t watched_full_at_ = 0;
   std::uint64_t moves_ = 1;  ///< grows when a place that was given out may be another's now
   std::vector<novelty::Source::Value> row_;  ///< of `judge`, for its memory

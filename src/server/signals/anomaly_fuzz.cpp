@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto before = anomaly.describe("web", "cpu");
   LIMINAL_CHECK(readable || !before);
   LIMINAL_CHECK(anomaly.score(rows(), true));
-  LIMINAL_CHECK(anomaly.declare("own", "metric", {.alarms_per_week = 2}));
+  LIMINAL_CHECK(anomaly.declare("own", "metric", {{.alarms_per_week = 2}}));
   Anomaly again(options, disk);
   (void)again.load([](std::string_view, const Error&) { LIMINAL_CHECK(false); });
   const auto after = again.describe("web", "cpu");

@@ -23,36 +23,79 @@ std::string Anomaly::settings_bytes() const {
 
 Result<bool> Anomaly::declare(const std::string& source,
                               const std::string& metric,
-                              const novelty::SeriesSettings& settings) {
+                              const std::optional<novelty::SeriesSettings>& settings) {
   const std::lock_guard declaring(declaring_);
   const SettingsKey key{source, metric};
   std::string bytes;
   std::optional<novelty::SeriesSettings> before;
+  const auto set = [&](const std::optional<novelty::SeriesSettings>& told) {
+    if (told) {
+      settings_[key] = *told;
+    } else {
+      settings_.erase(key);
+    }
+  };
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = settings_.find(key); found != settings_.end()) before = found->second;
+    if (!before && !settings) return true;
     if (!before && settings_.size() >= options_.settings_max) return failure(ErrorCode::kTooLarge);
-    settings_[key] = settings;
+    set(settings);
     bytes = settings_bytes();
   }
   const Result<void> written = settings_file_.write({}, bytes);
   const std::lock_guard lock(mutex_);
   if (!written) {
-    if (before) {
-      settings_[key] = *before;
-    } else {
-      settings_.erase(key);
-    }
+    set(before);
     return tl::unexpected(written.error());
   }
   if (const auto found = by_name_.find(source); found != by_name_.end()) {
     if (const auto place = found->second->source.find(metric)) {
-      found->second->source.configure(*place, settings);
-      watch(source, metric, true);
+      found->second->source.configure(*place, settings.value_or(novelty::SeriesSettings{}));
+      watch(source, metric, settings.has_value());
     }
   }
   ++learnt_;
   return !before;
+}
+
+Result<void> Anomaly::forget(const std::string& source, const std::optional<std::string>& metric) {
+  const std::lock_guard declaring(declaring_);
+  Settings before;
+  std::string bytes;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto kept = by_name_.find(source);
+    const bool known =
+        kept != by_name_.end() && (!metric || kept->second->source.find(*metric).has_value());
+    before = settings_;
+    std::erase_if(settings_, [&](const auto& told) {
+      return told.first.first == source && (!metric || told.first.second == *metric);
+    });
+    if (!known && settings_.size() == before.size()) return failure(ErrorCode::kMissing);
+    if (settings_.size() < before.size()) bytes = settings_bytes();
+  }
+  const Result<void> written = bytes.empty() ? Result<void>{} : settings_file_.write({}, bytes);
+  const std::lock_guard lock(mutex_);
+  if (!written) {
+    settings_ = std::move(before);
+    return written;
+  }
+  for (const auto& [key, told] : before) {
+    const auto shown = watched_at_.find(key);
+    if (shown != watched_at_.end() && !settings_.contains(key))
+      watched_[shown->second].told = false;
+  }
+  ++learnt_;
+  watched_full_at_ = 0;
+  const auto kept = by_name_.find(source);
+  if (kept == by_name_.end()) return {};
+  if (metric) {
+    if (const auto place = kept->second->source.find(*metric)) drop(*kept->second, *place);
+    weigh(*kept->second);
+  }
+  if (!metric || kept->second->source.metrics() == 0) drop(kept->second);
+  return {};
 }
 
 Result<void> Anomaly::take_settings(std::string_view bytes, std::uint64_t format) {

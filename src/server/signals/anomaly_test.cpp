@@ -85,6 +85,104 @@ TEST_F(AnomalyTest, ForgetsTheLongestSilentSourceWhenThereAreTooMany) {
   EXPECT_EQ(std::count(left.begin(), left.end(), "b"), 0);
 }
 
+TEST_F(AnomalyTest, ForgetsWhatWasDeclaredAndItsOwnLast) {
+  Anomaly::Options options;
+  options.series_max = 6;
+  options.folder = "data";
+  options.is_own = [](std::string_view source) { return source == "own"; };
+  Anomaly anomaly(options, files);
+  const auto has = [&](const char* source) { return anomaly.describe(source, "cpu")->points > 0; };
+  const auto told = [&](const char* source) {
+    ASSERT_TRUE(anomaly.declare(source, "cpu", novelty::SeriesSettings{}));
+  };
+  for (const char* source : {"own", "a", "b"})
+    ASSERT_TRUE(anomaly.score(batch(source, 0, 1), false));
+  for (const char* source : {"own", "a", "b", "c", "d"}) told(source);
+  for (const char* source : {"x", "y"}) ASSERT_TRUE(anomaly.score(batch(source, 0, 1), false));
+  EXPECT_TRUE(has("own"));
+  EXPECT_FALSE(has("a")) << "there was no other";
+  EXPECT_TRUE(has("b"));
+  EXPECT_FALSE(anomaly.describe("x", "cpu")) << "of two that nobody told of";
+  ASSERT_TRUE(anomaly.score(batch("c", 0, 1), false));
+  ASSERT_TRUE(anomaly.score(batch("d", 0, 1), false));
+  EXPECT_TRUE(has("own"));
+  EXPECT_FALSE(has("b"));
+  EXPECT_EQ(anomaly.counters().sources_evicted, 4U);
+}
+
+TEST_F(AnomalyTest, AFullSourceForgetsTheSeriesThatIsSilentForLongest) {
+  Anomaly anomaly = make();
+  const auto row = [&](std::int64_t at, std::vector<std::string> metrics) {
+    novelty::Batch out{"web", std::move(metrics), {{second(at), {}}}, {}};
+    for (std::uint32_t i = 0; i < out.metrics.size(); ++i) out.rows[0].values.push_back({i, 1});
+    return out;
+  };
+  constexpr std::int64_t kDay = 86'400;
+  ASSERT_TRUE(anomaly.declare("web", "told", {{.alarms_per_week = 1}}));
+  ASSERT_TRUE(anomaly.score(row(0, {"told", "old"}), false));
+  ASSERT_TRUE(anomaly.score(row(10, {"older"}), false));
+  ASSERT_TRUE(anomaly.score(row(kDay, {"live"}), false));
+  EXPECT_EQ(anomaly.admits(row(kDay, {"new"})).error().code, ErrorCode::kTooLarge);
+  ASSERT_TRUE(anomaly.score(row(kDay + 11, {"live"}), false));
+  EXPECT_TRUE(anomaly.admits(row(kDay + 12, {"new", "live"})));
+  EXPECT_FALSE(anomaly.admits(row(kDay + 12, {"new", "newer", "newest"})));
+  EXPECT_FALSE(anomaly.admits(row(kDay + 12, {"new", "newer", "old"})));
+  ASSERT_TRUE(anomaly.score(row(kDay + 12, {"new", "live"}), false));
+  EXPECT_FALSE(anomaly.describe("web", "old"));
+  EXPECT_TRUE(anomaly.describe("web", "older"));
+  EXPECT_EQ(anomaly.learn(row(kDay + 13, {"newer", "newest"})).beyond, 1U);
+  EXPECT_FALSE(anomaly.describe("web", "older"));
+  EXPECT_EQ(anomaly.describe("web", "told")->points, 1U);
+  EXPECT_EQ(anomaly.counters().series_evicted, 2U);
+  EXPECT_EQ(anomaly.counters().series, 4U);
+}
+
+TEST_F(AnomalyTest, ForgetsByOrderWithAllThatWasTold) {
+  Anomaly anomaly = make();
+  for (const char* source : {"a", "b"}) ASSERT_TRUE(anomaly.score(batch(source, 0, 10), false));
+  for (const char* metric : {"cpu", "memory", "x"})
+    ASSERT_TRUE(anomaly.declare("a", metric, {{.alarms_per_week = 1}}));
+  EXPECT_EQ(anomaly.declare("b", "cpu", novelty::SeriesSettings{}).error().code,
+            ErrorCode::kTooLarge);
+  EXPECT_EQ(anomaly.forget("a", "y").error().code, ErrorCode::kMissing);
+  EXPECT_EQ(anomaly.forget("c", std::nullopt).error().code, ErrorCode::kMissing);
+  EXPECT_TRUE(anomaly.forget("a", "cpu"));
+  EXPECT_FALSE(anomaly.describe("a", "cpu"));
+  EXPECT_EQ(anomaly.describe("a", "memory")->points, 10U);
+  EXPECT_EQ(anomaly.counters().series, 3U);
+  ASSERT_TRUE(anomaly.declare("b", "cpu", {{.alarms_per_week = 1}})) << "there is room again";
+  ASSERT_TRUE(anomaly.save(second(0)));
+  files.faults.disk_bytes = 0;
+  EXPECT_FALSE(anomaly.forget("a", std::nullopt));
+  EXPECT_TRUE(anomaly.describe("a", "x"));
+  files.faults = {};
+  ASSERT_TRUE(anomaly.forget("a", std::nullopt));
+  for (const char* metric : {"memory", "x"}) EXPECT_FALSE(anomaly.describe("a", metric));
+  EXPECT_EQ(anomaly.counters().sources, 1U);
+  ASSERT_TRUE(anomaly.save(second(0)));
+  Anomaly again = make();
+  ASSERT_TRUE(again.load());
+  EXPECT_FALSE(again.describe("a", "memory"));
+  EXPECT_TRUE(again.describe("b", "cpu"));
+  ASSERT_TRUE(again.score(batch("a", 0, 1), false));
+  EXPECT_EQ(again.describe("a", "cpu")->points, 1U);
+}
+
+TEST_F(AnomalyTest, WhatNothingIsToldOfAnyMoreTakesNoPlace) {
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.score(batch("web", 0, 100), false));
+  for (const char* metric : {"cpu", "b", "c"})
+    ASSERT_TRUE(anomaly.declare("web", metric, {{.alarms_per_week = 1}}));
+  EXPECT_FALSE(*anomaly.declare("web", "cpu", std::nullopt));
+  EXPECT_EQ(anomaly.describe("web", "cpu")->settings, novelty::SeriesSettings{});
+  EXPECT_EQ(anomaly.describe("web", "cpu")->points, 100U) << "what it learnt stays";
+  EXPECT_TRUE(*anomaly.declare("web", "cpu", std::nullopt));
+  EXPECT_TRUE(anomaly.declare("web", "d", novelty::SeriesSettings{}));
+  Anomaly again = make();
+  (void)again.load();
+  EXPECT_FALSE(again.describe("web", "cpu"));
+}
+
 TEST_F(AnomalyTest, GoesOnWithABatchWhoseSourceWasForgottenBetweenTwoTurns) {
   Anomaly::Options options;
   options.series_max = 3;
@@ -237,7 +335,7 @@ TEST_F(AnomalyTest, LearnsWhatItHasRoomFor) {
 
 TEST_F(AnomalyTest, TakesForACounterWhatTheBatchSaysUnlessItsOwnerSaidOtherwise) {
   Anomaly anomaly = make();
-  ASSERT_TRUE(anomaly.declare("web", "told", {}));
+  ASSERT_TRUE(anomaly.declare("web", "told", novelty::SeriesSettings{}));
   for (int i = 0; i < 300; ++i) {
     const double total = 10. * i;
     anomaly.learn(
@@ -305,7 +403,7 @@ TEST_F(AnomalyTest, KeepsQuietUntilTheTimeThatItsOwnerSaid) {
     Anomaly anomaly = make();
     ASSERT_TRUE(anomaly.score(batch("web", 0, 1000), false));
     for (const char* metric : {"cpu", "memory"})
-      ASSERT_TRUE(anomaly.declare("web", metric, {.suppress_until = second(1010)}));
+      ASSERT_TRUE(anomaly.declare("web", metric, {{.suppress_until = second(1010)}}));
     alarmed.clear();
     ASSERT_TRUE(anomaly.save(second(1000)));
   }
@@ -344,7 +442,7 @@ TEST_F(AnomalyTest, ReadsSettingsOfTheFormatBefore) {
 
 TEST_F(AnomalyTest, SetsDamagedFilesAsideAndNamesEach) {
   Anomaly anomaly = make();
-  ASSERT_TRUE(anomaly.declare("web", "cpu", {.alarms_per_week = 2}));
+  ASSERT_TRUE(anomaly.declare("web", "cpu", {{.alarms_per_week = 2}}));
   ASSERT_TRUE(anomaly.score(batch("web", 0, 10), false));
   ASSERT_TRUE(anomaly.save(second(0)));
   std::vector<std::string> spoilt;
@@ -361,7 +459,7 @@ TEST_F(AnomalyTest, SetsDamagedFilesAsideAndNamesEach) {
   });
   EXPECT_EQ(loaded.error().code, ErrorCode::kChecksum);
   EXPECT_EQ(told, (std::vector<std::string>{"anomaly-settings.snapshot", "anomaly.snapshot"}));
-  ASSERT_TRUE(again.declare("web", "cpu", {}));
+  ASSERT_TRUE(again.declare("web", "cpu", novelty::SeriesSettings{}));
   ASSERT_TRUE(again.score(batch("web", 0, 10), false));
   ASSERT_TRUE(again.save(second(0)));
   for (std::size_t i = 0; i < told.size(); ++i)
@@ -371,14 +469,14 @@ TEST_F(AnomalyTest, SetsDamagedFilesAsideAndNamesEach) {
 
 TEST_F(AnomalyTest, FilesThatCannotBeReadJustNowAreLeftAsTheyAre) {
   Anomaly anomaly = make();
-  ASSERT_TRUE(anomaly.declare("web", "cpu", {.alarms_per_week = 2}));
+  ASSERT_TRUE(anomaly.declare("web", "cpu", {{.alarms_per_week = 2}}));
   ASSERT_TRUE(anomaly.score(batch("web", 0, 10), false));
   ASSERT_TRUE(anomaly.save(second(0)));
   files.faults.fail_reads = true;
   Anomaly again = make();
   EXPECT_EQ(again.load().error().code, ErrorCode::kIo);
   files.faults = {};
-  EXPECT_EQ(again.declare("web", "cpu", {}).error().code, ErrorCode::kIo);
+  EXPECT_EQ(again.declare("web", "cpu", novelty::SeriesSettings{}).error().code, ErrorCode::kIo);
   EXPECT_FALSE(again.describe("web", "cpu"));
   ASSERT_TRUE(again.score(batch("web", 0, 5), false));
   EXPECT_EQ(again.save(second(0)).error().code, ErrorCode::kIo);
@@ -404,8 +502,8 @@ TEST_F(AnomalyTest, ShowsSeriesOfWhichSomethingWasToldBeforeOthers) {
   Anomaly anomaly = make();
   ASSERT_TRUE(anomaly.score(batch("a", 0, 10), false));
   ASSERT_TRUE(anomaly.score(batch("b", 0, 10), false));
-  ASSERT_TRUE(anomaly.declare("b", "memory", {.alarms_per_week = 1}));
-  ASSERT_TRUE(anomaly.declare("c", "cpu", {.alarms_per_week = 1}));
+  ASSERT_TRUE(anomaly.declare("b", "memory", {{.alarms_per_week = 1}}));
+  ASSERT_TRUE(anomaly.declare("c", "cpu", {{.alarms_per_week = 1}}));
   ASSERT_TRUE(anomaly.score(batch("c", 0, 10), false));
   std::vector<std::string> shown;
   for (const auto& one : anomaly.exported()) shown.push_back(one.source + "/" + one.metric);

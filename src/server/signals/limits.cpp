@@ -65,6 +65,28 @@ Result<void> Limits::declare(const std::string& source,
   return done;
 }
 
+Result<bool> Limits::forget(const std::string& source, const std::optional<std::string>& metric) {
+  const std::lock_guard writing(writing_);
+  Metrics before;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = sources_.find(source);
+    if (found == sources_.end()) return false;
+    for (const auto& [name, entry] : found->second) {
+      if (!metric || name == *metric) before.emplace(name, entry);
+    }
+    for (const auto& [name, entry] : before) erase(source, name);
+  }
+  if (before.empty()) return false;
+  if (const Result<void> written = write(); !written) {
+    const std::lock_guard lock(mutex_);
+    count_ += before.size();
+    sources_[source].merge(before);
+    return tl::unexpected(written.error());
+  }
+  return true;
+}
+
 void Limits::declare_own(const std::string& source, const std::string& metric, stats::Limit limit) {
   const std::lock_guard lock(mutex_);
   count_ += sources_[source].try_emplace(metric, limit).second ? 1U : 0U;

@@ -56,6 +56,10 @@ class Limits {
       const std::string& metric,
       std::optional<stats::Limit> limit,
       const std::function<Result<void>()>& beside = [] { return Result<void>{}; });
+  /// Takes away the limit of a metric, or all of a source; durable when it returns, blocks on the
+  /// disk. Gives whether there was one.
+  [[nodiscard]] Result<bool> forget(const std::string& source,
+                                    const std::optional<std::string>& metric);
   /// Sets a limit of the program's own, unless the metric has one: what was declared over the API
   /// and read by `load` holds, before or after.
   void declare_own(const std::string& source, const std::string& metric, stats::Limit limit);

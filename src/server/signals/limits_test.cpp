@@ -152,6 +152,26 @@ TEST_F(LimitsTest, WhatCouldNotBeWrittenIsNotDeclared) {
   EXPECT_FALSE(limits.line("a", "x"));
 }
 
+TEST_F(LimitsTest, ForgetsOneLimitOrThoseOfASource) {
+  Limits limits({.limits_max = 3, .folder = "data"}, files);
+  for (const char* metric : {"x", "y"}) ASSERT_TRUE(limits.declare("a", metric, kFull));
+  ASSERT_TRUE(limits.declare("b", "x", kFull));
+  EXPECT_EQ(limits.forget("a", "z"), false);
+  EXPECT_EQ(limits.forget("c", std::nullopt), false);
+  EXPECT_EQ(limits.forget("a", "x"), true);
+  EXPECT_FALSE(limits.line("a", "x"));
+  ASSERT_TRUE(limits.declare("a", "z", kFull)) << "there is room again";
+  files.faults.disk_bytes = 0;
+  EXPECT_FALSE(limits.forget("a", std::nullopt));
+  EXPECT_TRUE(limits.line("a", "y"));
+  files.faults = {};
+  EXPECT_EQ(limits.forget("a", std::nullopt), true);
+  Limits again({.limits_max = 3, .folder = "data"}, files);
+  ASSERT_TRUE(again.load());
+  ASSERT_EQ(again.lines(10, "").size(), 1U);
+  EXPECT_EQ(again.lines(10, "")[0].source, "b");
+}
+
 TEST_F(LimitsTest, AFileThatCannotBeReadOrSetAsideIsNotWrittenOver) {
   ASSERT_TRUE(make().declare("a", "x", kFull));
   const std::string good = files.contents("data/limits.snapshot");
