@@ -30,9 +30,9 @@ class SalienceOf final : public api::SaliencePort {
   }
   [[nodiscard]] std::vector<salience::Judgement> judge(
       std::span<const Asked> events) const override;
-  [[nodiscard]] std::vector<salience::Incident> incidents(std::optional<salience::Scope> scope,
-                                                          std::size_t count) const override {
-    return signals_.incidents(scope, count);
+  [[nodiscard]] std::vector<salience::Incident> incidents(const salience::IncidentQuery& query,
+                                                          SteadyTime now) const override {
+    return signals_.incidents(query, now);
   }
   [[nodiscard]] bool later(std::function<void()> task) override {
     task();
