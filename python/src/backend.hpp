@@ -160,13 +160,12 @@ class ScalingOf final : public api::ScalingPort {
   void backtest(std::string service, Done<scaling::Backtest> done) override {
     scaling_.backtest(std::move(service), std::move(done));
   }
-  void set_options(std::string service, scaling::ServiceOptions options, Done<bool> done) override {
-    done(scaling_.set_options(service, options));
+  void change_options(std::string service,
+                      scaling::ChangeOptions change,
+                      Done<scaling::OptionsChanged> done) override {
+    done(scaling_.change_options(service, change));
   }
-  void forget(std::string service, Done<void> done) override {
-    if (!scaling_.forget(service)) return done(failure(ErrorCode::kMissing));
-    done({});
-  }
+  void forget(std::string service, Done<void> done) override { done(scaling_.forget(service)); }
   void save() { scaling_.second(); }
 
  private:
