@@ -44,8 +44,8 @@ void get(scaling::ServiceOptions& options, Reader& in) {
 
 }  // namespace
 
-/// The service of a file that was not loaded; null when there is none, or it is damaged: it is set
-/// aside when the service is saved.
+/// The service of a file that was not loaded; null when there is none, or when it was damaged and
+/// has been set aside. kUnavailable: it lies there still.
 Result<Scaling::EntryPtr> Scaling::read_left_out(const std::string& service) const {
   const std::string here = path(options_.folder, service);
   {
