@@ -67,7 +67,8 @@ def _alert_rank(alert: dict[str, Any], query: dict[str, str]) -> Any:
 
 
 def _incident_rank(incident: dict[str, Any], query: dict[str, str]) -> Any:
-    return incident["scope"] == "global", incident["salience"]
+    return (incident["scope"] == "global", incident["status"] == "open",
+            incident["dismissed"] < incident["members"], incident["salience_now"])
 
 
 def _incidents(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:

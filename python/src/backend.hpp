@@ -30,9 +30,9 @@ class SalienceOf final : public api::SaliencePort {
   }
   [[nodiscard]] std::vector<salience::Judgement> judge(
       std::span<const Asked> events) const override;
-  [[nodiscard]] std::vector<salience::Incident> incidents(std::optional<salience::Scope> scope,
-                                                          std::size_t count) const override {
-    return signals_.incidents(scope, count);
+  [[nodiscard]] std::vector<salience::Incident> incidents(const salience::IncidentQuery& query,
+                                                          SteadyTime now) const override {
+    return signals_.incidents(query, now);
   }
   [[nodiscard]] bool later(std::function<void()> task) override {
     task();
@@ -161,13 +161,12 @@ class ScalingOf final : public api::ScalingPort {
   void backtest(std::string service, Done<scaling::Backtest> done) override {
     scaling_.backtest(std::move(service), std::move(done));
   }
-  void set_options(std::string service, scaling::ServiceOptions options, Done<bool> done) override {
-    done(scaling_.set_options(service, options));
+  void change_options(std::string service,
+                      scaling::ChangeOptions change,
+                      Done<scaling::OptionsChanged> done) override {
+    done(scaling_.change_options(service, change));
   }
-  void forget(std::string service, Done<void> done) override {
-    if (!scaling_.forget(service)) return done(failure(ErrorCode::kMissing));
-    done({});
-  }
+  void forget(std::string service, Done<void> done) override { done(scaling_.forget(service)); }
   void save() { scaling_.second(); }
 
  private:

@@ -22,8 +22,9 @@ def test_gauges_that_are_no_sums_are_the_largest():
 
 
 def test_incidents_of_everybody_come_first():
-    def told(*incidents):
-        listed = [{"id": name, "scope": scope, "salience": salience}
+    def told(*incidents, status="open", dismissed=0):
+        listed = [{"id": name, "scope": scope, "status": status, "salience_now": salience,
+                   "members": 1, "dismissed": dismissed}
                   for name, scope, salience in incidents]
         return 200, HEADERS, json.dumps({"incidents": listed, "count": len(listed)}).encode()
 
@@ -35,6 +36,10 @@ def test_incidents_of_everybody_come_first():
     assert [one["id"] for one in merged["incidents"]] == ["global-3", "global-2", "user-15", "user-14"]
     merged = json.loads(merge(answers, "/ml/incidents?limit=1")[2])
     assert [one["id"] for one in merged["incidents"]] == ["global-3"] and merged["count"] == 1
+    answers = [told(("user-1", "user", .9), status="ended", dismissed=1),
+               told(("user-1", "user", .5), status="ended"), told(("user-1", "user", .1))]
+    merged = json.loads(merge(answers, "/ml/incidents")[2])
+    assert [one["salience_now"] for one in merged["incidents"]] == [.1, .5, .9]
 
 
 def test_what_was_set_for_all_is_one_line_of_the_audit_log():

@@ -128,6 +128,8 @@ void show_status(const json& status, Frame& frame) {
                   count_text(value(part(status, "memory"), "resident_bytes", 0.) / (1 << 20))));
 }
 
+bool is_open(const json& what) { return value<std::string>(what, "status", "open") == "open"; }
+
 void show_incidents(const json& incidents,
                     std::optional<EventTime> now,
                     std::size_t most,
@@ -147,11 +149,10 @@ void show_incidents(const json& incidents,
                            count_text(value(incident, "members", 0.)),
                            count_text(value(incident, "entities_count", 0.)),
                            seen && now ? age_text(seconds(*now - *seen)) : "",
-                           value<std::string>(incident, "title", "")));
+                           value<std::string>(incident, "title", "")),
+               is_open(incident) ? std::string_view{} : kDim);
   }
 }
-
-bool is_open(const json& alert) { return value<std::string>(alert, "status", "open") == "open"; }
 
 /// As they come, those that are open first.
 std::vector<const json*> open_first(const json& alerts) {

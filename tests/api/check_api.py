@@ -246,10 +246,11 @@ def check_salience(api):
     api.ask("POST", "/salience", 400, '{"features":[{"value":NaN}]}')
     for wrong in ({}, [], {"features": {}}, {"features": [], "x": 1}):
         api.ask("POST", "/salience", 422, wrong)
-    for query in ("", "?limit=1&scope=global", "?scope=user", "?scope=all&limit=500"):
+    for query in ("", "?limit=1&scope=global", "?scope=user", "?scope=all&limit=500",
+                  "?status=open", "?status=ended&since=2020-01-01T00:00:00Z"):
         answer = api.ask("GET", "/ml/incidents" + query, 200)
         assert answer["count"] == len(answer["incidents"])
-    for query in ("limit=0", "limit=501", "scope=x", "x=1"):
+    for query in ("limit=0", "limit=501", "scope=x", "x=1", "status=x", "since=yesterday"):
         api.ask("GET", "/ml/incidents?" + query, 422)
 
 

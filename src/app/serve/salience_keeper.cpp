@@ -26,8 +26,7 @@ Duration scaled(Duration real, double time_scale) {
   return std::max(real, from_seconds(seconds(real) * std::min(time_scale, 1e6)));
 }
 
-signals::SalienceOptions options_of(double time_scale) {
-  signals::SalienceOptions options;
+signals::SalienceOptions settled_in(signals::SalienceOptions options, double time_scale) {
   // Threads deliver within real time.
   options.settle = scaled(options.settle, time_scale);
   return options;
@@ -38,11 +37,12 @@ signals::SalienceOptions options_of(double time_scale) {
 SalienceKeeper::SalienceKeeper(files::FileSystem& system,
                                Log& log,
                                const std::string& folder,
+                               signals::SalienceOptions options,
                                double time_scale)
     : log_(log),
       file_(system, folder, kFile, kSchema),
       time_scale_(time_scale),
-      signals_(options_of(time_scale)) {}
+      signals_(settled_in(std::move(options), time_scale)) {}
 
 void SalienceKeeper::load(sqlite::Store& store) {
   static LogSite site;
@@ -126,9 +126,9 @@ std::vector<salience::Judgement> SalienceKeeper::judge(std::span<const Asked> ev
   return judged;
 }
 
-std::vector<salience::Incident> SalienceKeeper::incidents(std::optional<salience::Scope> scope,
-                                                          std::size_t count) const {
-  return signals_.incidents(scope, count);
+std::vector<salience::Incident> SalienceKeeper::incidents(const salience::IncidentQuery& query,
+                                                          SteadyTime now) const {
+  return signals_.incidents(query, now);
 }
 
 bool SalienceKeeper::later(std::function<void()> task) {

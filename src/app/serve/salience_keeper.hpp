@@ -20,8 +20,12 @@ namespace liminal::app {
 /// and brought back at the start.
 class SalienceKeeper final : public api::SaliencePort {
  public:
-  /// `folder`: the data directory.
-  SalienceKeeper(files::FileSystem& system, Log& log, const std::string& folder, double time_scale);
+  /// `folder`: the data directory. Times of the options are the engine's.
+  SalienceKeeper(files::FileSystem& system,
+                 Log& log,
+                 const std::string& folder,
+                 signals::SalienceOptions options,
+                 double time_scale);
 
   [[nodiscard]] signals::Salience& signals() { return signals_; }
   [[nodiscard]] const signals::Salience& signals() const { return signals_; }
@@ -45,8 +49,8 @@ class SalienceKeeper final : public api::SaliencePort {
   [[nodiscard]] salience::Judgement judge(const traffic::Alert& alert) const override;
   [[nodiscard]] std::vector<salience::Judgement> judge(
       std::span<const Asked> events) const override;
-  [[nodiscard]] std::vector<salience::Incident> incidents(std::optional<salience::Scope> scope,
-                                                          std::size_t count) const override;
+  [[nodiscard]] std::vector<salience::Incident> incidents(const salience::IncidentQuery& query,
+                                                          SteadyTime now) const override;
   [[nodiscard]] std::uint32_t weights_version() const override {
     return signals_.weights_version();
   }

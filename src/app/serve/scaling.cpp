@@ -83,20 +83,23 @@ void add_scaling_metrics(const signals::Scaling& scaling,
 
 }  // namespace
 
-void ScalingAdapter::set_options(std::string service,
-                                 scaling::ServiceOptions options,
-                                 Done<bool> done) {
-  // It waits for the disk.
-  auto shared = std::make_shared<Done<bool>>(std::move(done));
-  const bool taken = scaling_.run([this, service = std::move(service), options, shared] {
-    (*shared)(scaling_.set_options(service, options));
-  });
+// Both wait for the disk.
+void ScalingAdapter::change_options(std::string service,
+                                    scaling::ChangeOptions change,
+                                    Done<scaling::OptionsChanged> done) {
+  auto shared = std::make_shared<Done<scaling::OptionsChanged>>(std::move(done));
+  const bool taken =
+      scaling_.run([this, service = std::move(service), change = std::move(change), shared] {
+        (*shared)(scaling_.change_options(service, change));
+      });
   if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
 }
 
 void ScalingAdapter::forget(std::string service, Done<void> done) {
-  if (!scaling_.forget(service)) return done(failure(ErrorCode::kMissing));
-  done({});
+  auto shared = std::make_shared<Done<void>>(std::move(done));
+  const bool taken = scaling_.run(
+      [this, service = std::move(service), shared] { (*shared)(scaling_.forget(service)); });
+  if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
 }
 
 ScalingKeeper::ScalingKeeper(const signals::ScalingOptions& options, const Parts& parts)
@@ -108,6 +111,14 @@ ScalingKeeper::ScalingKeeper(const signals::ScalingOptions& options, const Parts
                      site,
                      "scaling.unreadable",
                      {{"folder", options.folder}, {"files", std::to_string(counters.load_errors)}});
+  static LogSite left_out;
+  if (counters.left_out > 0)
+    parts_.log.write(LogLevel::kWarning,
+                     left_out,
+                     "scaling.left_out",
+                     {{"folder", options.folder},
+                      {"files", std::to_string(counters.left_out)},
+                      {"services_max", std::to_string(options.services_max)}});
 }
 
 tl::expected<std::unique_ptr<ScalingKeeper>, std::string> ScalingKeeper::open(

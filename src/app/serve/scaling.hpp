@@ -41,7 +41,9 @@ class ScalingAdapter final : public api::ScalingPort {
   void backtest(std::string service, Done<scaling::Backtest> done) override {
     scaling_.backtest(std::move(service), std::move(done));
   }
-  void set_options(std::string service, scaling::ServiceOptions options, Done<bool> done) override;
+  void change_options(std::string service,
+                      scaling::ChangeOptions change,
+                      Done<scaling::OptionsChanged> done) override;
   void forget(std::string service, Done<void> done) override;
 
  private:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
+#include <tuple>
 
 #include "core/base/math.hpp"
 #include "core/salience/prior.hpp"
@@ -14,6 +16,7 @@ namespace {
 constexpr double kExcessScale = 10;
 constexpr std::uint64_t kTextBytesMax = 4096;
 constexpr std::uint8_t kVersion = 1;
+constexpr double kLn2 = 0.69314718055994531;
 
 std::string number_text(double value) {
   char text[32];
@@ -98,6 +101,10 @@ Incident load_incident(Reader& in, Scope scope, const IncidentOptions& options) 
 
 std::string_view name(Scope scope) { return scope == Scope::kGlobal ? "global" : "source"; }
 
+std::string_view name(IncidentStatus status) {
+  return status == IncidentStatus::kOpen ? "open" : "ended";
+}
+
 Problems validate(const IncidentOptions& options) {
   Problems found;
   if (options.global_gap < std::chrono::minutes{1})
@@ -106,6 +113,8 @@ Problems validate(const IncidentOptions& options) {
     found.push_back({"source_gap", "must be at least a minute"});
   if (options.length_max < std::max(options.global_gap, options.source_gap))
     found.push_back({"length_max", "must be at least the gaps"});
+  if (options.calm <= Duration{0}) found.push_back({"calm", "must be above 0"});
+  if (options.half_life <= Duration{0}) found.push_back({"half_life", "must be above 0"});
   if (options.incidents_max < 2) found.push_back({"incidents_max", "must be at least 2"});
   if (options.members_max < 1) found.push_back({"members_max", "must be at least 1"});
   if (options.types_max < 1) found.push_back({"types_max", "must be at least 1"});
@@ -129,7 +138,9 @@ std::string Incident::title() const {
 }
 
 std::string Incident::explanation() const {
-  std::string text = "its most salient member has " + number_text(logistic(log_odds));
+  std::string text =
+      is_dismissed() ? "all of its alerts were judged false positives or expected; " : "";
+  text += "its most salient member has " + number_text(logistic(log_odds));
   if (scope == Scope::kSource) return text;
   text += "; ";
   bool any = false;
@@ -165,7 +176,7 @@ Incident& Incidents::incident_of(Scope scope, std::string_view source, SteadyTim
     if (goes_on(incident, time)) return incident;
     book.open.erase(known);
   }
-  if (book.incidents.size() >= options_.incidents_max) make_room(book);
+  if (book.incidents.size() >= options_.incidents_max) make_room(book, time);
   Incident& incident = book.incidents[++book.last];
   incident.number = book.last;
   incident.scope = scope;
@@ -174,19 +185,30 @@ Incident& Incidents::incident_of(Scope scope, std::string_view source, SteadyTim
   return incident;
 }
 
-/// The newest one may be growing still: it stays.
-void Incidents::make_room(Book& book) {
-  const auto newest = std::prev(book.incidents.end());
-  const auto least =
-      std::min_element(book.incidents.begin(), newest, [](const auto& a, const auto& b) {
-        return a.second.salience < b.second.salience;
-      });
-  const std::string key =
-      least->second.scope == Scope::kGlobal ? "" : least->second.sources.front();
-  if (const auto open = book.open.find(key);
-      open != book.open.end() && open->second == least->first)
+std::map<std::uint64_t, Incident>::iterator Incidents::erase(
+    Book& book, std::map<std::uint64_t, Incident>::iterator at) {
+  const Incident& incident = at->second;
+  const std::string key = incident.scope == Scope::kGlobal ? "" : incident.sources.front();
+  if (const auto open = book.open.find(key); open != book.open.end() && open->second == at->first)
     book.open.erase(open);
-  book.incidents.erase(least);
+  return book.incidents.erase(at);
+}
+
+/// The newest one may be growing still: it stays.
+void Incidents::make_room(Book& book, SteadyTime now) const {
+  const auto newest = std::prev(book.incidents.end());
+  auto least = book.incidents.begin();
+  double least_salience = salience_now(least->second, now);
+  for (auto at = std::next(least); at != newest; ++at) {
+    const double salience = salience_now(at->second, now);
+    if (salience < least_salience) std::tie(least, least_salience) = std::pair(at, salience);
+  }
+  erase(book, least);
+}
+
+double Incidents::salience_now(const Incident& incident, SteadyTime now) const {
+  const double age = std::max(0., seconds(now - incident.last_seen) / seconds(options_.half_life));
+  return incident.salience * exp(-kLn2 * age);
 }
 
 void Incidents::join(Incident& incident, const IncidentEvent& event) const {
@@ -195,7 +217,10 @@ void Incidents::join(Incident& incident, const IncidentEvent& event) const {
   incident.log_odds = std::max(incident.log_odds, event.log_odds);
   if (std::find(incident.ids.begin(), incident.ids.end(), event.id) == incident.ids.end()) {
     ++incident.members;
-    if (incident.ids.size() < options_.members_max) incident.ids.push_back(event.id);
+    if (incident.ids.size() < options_.members_max) {
+      incident.ids.push_back(event.id);
+      if (event.dismissed) incident.dismissed.push_back(event.id);
+    }
   }
   if (std::find(incident.sources.begin(), incident.sources.end(), event.source) ==
           incident.sources.end() &&
@@ -238,6 +263,62 @@ void Incidents::raise(std::string_view source, SteadyTime time, double log_odds)
   }
 }
 
+void Incidents::dismiss(std::uint64_t id, bool is_nothing) {
+  for (Book& book : books_) {
+    for (auto& [number, incident] : book.incidents) {
+      std::vector<std::uint64_t>& dismissed = incident.dismissed;
+      std::erase(dismissed, id);
+      if (is_nothing &&
+          std::find(incident.ids.begin(), incident.ids.end(), id) != incident.ids.end())
+        dismissed.push_back(id);
+    }
+  }
+}
+
+void Incidents::forget(SteadyTime before) {
+  for (Book& book : books_) {
+    for (auto at = book.incidents.begin(); at != book.incidents.end();)
+      at = at->second.last_seen < before ? erase(book, at) : std::next(at);
+  }
+}
+
+IncidentStatus Incidents::status(const Incident& incident, SteadyTime now) const {
+  const bool is_open = now - incident.last_seen < options_.calm && !incident.is_dismissed();
+  return is_open ? IncidentStatus::kOpen : IncidentStatus::kEnded;
+}
+
+Incident Incidents::seen(const Incident& incident, SteadyTime now) const {
+  Incident out = incident;
+  out.status = status(incident, now);
+  out.salience_now = salience_now(incident, now);
+  return out;
+}
+
+std::vector<Incident> Incidents::present(const IncidentQuery& query, SteadyTime now) const {
+  using Place = std::tuple<Scope, IncidentStatus, bool, double, std::int64_t>;
+  std::vector<std::pair<Place, const Incident*>> order;
+  for (const Scope scope : {Scope::kGlobal, Scope::kSource}) {
+    if (query.scope && *query.scope != scope) continue;
+    for (const auto& [number, incident] : at(scope).incidents) {
+      const IncidentStatus is = status(incident, now);
+      if (query.since && incident.last_seen < *query.since) continue;
+      if (query.status && *query.status != is) continue;
+      const Place place(scope,
+                        is,
+                        incident.is_dismissed(),
+                        -salience_now(incident, now),
+                        -static_cast<std::int64_t>(number));
+      order.emplace_back(place, &incident);
+    }
+  }
+  std::sort(order.begin(), order.end());
+  order.resize(std::min(order.size(), query.count));
+  std::vector<Incident> found;
+  found.reserve(order.size());
+  for (const auto& [place, incident] : order) found.push_back(seen(*incident, now));
+  return found;
+}
+
 std::vector<const Incident*> Incidents::best(Scope scope, std::size_t count) const {
   std::vector<const Incident*> order;
   for (const auto& [number, incident] : at(scope).incidents) order.push_back(&incident);
@@ -262,7 +343,8 @@ std::size_t Incidents::memory_bytes() const {
   std::size_t bytes = 0;
   for (const Book& book : books_) {
     for (const auto& [number, incident] : book.incidents) {
-      bytes += sizeof incident + 64 + incident.ids.capacity() * sizeof(std::uint64_t);
+      bytes += sizeof incident + 64 +
+               (incident.ids.capacity() + incident.dismissed.capacity()) * sizeof(std::uint64_t);
       for (const std::string& source : incident.sources) bytes += sizeof source + source.capacity();
       for (const IncidentPart& part : incident.parts) bytes += sizeof part + part.type.capacity();
     }

@@ -23,13 +23,21 @@ enum class Scope : std::uint8_t { kGlobal, kSource };
 inline constexpr std::size_t kScopes = 2;
 [[nodiscard]] std::string_view name(Scope scope);
 
+/// Whether something of it still goes on.
+enum class IncidentStatus : std::uint8_t { kOpen, kEnded };
+[[nodiscard]] std::string_view name(IncidentStatus status);
+
 struct IncidentOptions {
   /// A silence longer than this ends the story.
   Duration global_gap = std::chrono::minutes{15};
   Duration source_gap = std::chrono::minutes{10};
   /// Where something happens all the time a story would never end: after so long a new one begins.
   Duration length_max = std::chrono::hours{4};
-  /// Incidents kept of each scope; the least salient one that has ended is forgotten beyond it.
+  /// Its last alert is resolved when it was silent for so long (engine::AlertOptions::calm).
+  Duration calm = std::chrono::minutes{15};
+  /// Of what lies so far back half counts.
+  Duration half_life = std::chrono::hours{24};
+  /// Incidents kept of each scope; beyond it the one that counts least by now is forgotten.
   std::uint32_t incidents_max = 512;
   /// What an incident keeps of its members, of types and of entities; beyond it they only count.
   std::uint32_t members_max = 200, types_max = 64, entities_max = 64;
@@ -57,7 +65,14 @@ struct Incident {
   double log_odds = -1e300;          ///< of its most salient item
   double excess = 0;                 ///< Σ over its types of `type_excess`
   double salience = 0;               ///< 0–1
+  /// Members that somebody judged to be nothing, of those in `ids`.
+  std::vector<std::uint64_t> dismissed;
+  // As of a moment (`Incidents::seen`):
+  IncidentStatus status = IncidentStatus::kOpen;
+  double salience_now = 0;  ///< `salience`, halved for each half-life since `last_seen`
 
+  /// Every member was judged to be nothing.
+  [[nodiscard]] bool is_dismissed() const { return dismissed.size() == members; }
   /// "message_flood and 3 more kinds, ann and 4 others".
   [[nodiscard]] std::string title() const;
   /// Why it is as salient as it is, in words and numbers.
@@ -71,6 +86,15 @@ struct IncidentEvent {
   SteadyTime time;
   double log_odds = 0;  ///< of its salience
   double type_excess = 0;
+  bool dismissed = false;  ///< somebody judged the member to be nothing
+};
+
+/// Which incidents are asked for.
+struct IncidentQuery {
+  std::optional<Scope> scope{};
+  std::optional<IncidentStatus> status{};
+  std::optional<SteadyTime> since{};  ///< last seen then or later
+  std::size_t count = 20;
 };
 
 /// Groups events into incidents as they come: each into one of everybody's and one of its source,
@@ -80,6 +104,10 @@ struct IncidentEvent {
 /// 1 − (1 − p)·e^(−E/10), E the sum over its distinct types of how much rarer they were than what
 /// is noticed: distinct rare phases count, repetitions do not. On intrusion alerts that puts 38 of
 /// 40 phases of the attacks into the first twenty (bench/ranking).
+///
+/// An incident is open until its last alert is resolved, or every one of its alerts was judged to
+/// be nothing. What it counts for by now is its salience, halved for each day since it was last
+/// seen.
 ///
 /// Time that goes back counts as the incident's last. Memory: some 300 bytes an incident and 100 a
 /// member, type and entity, all capped. Cost: some 300 ns an event, plus the members' scan.
@@ -96,7 +124,18 @@ class Incidents {
   /// A final score of an item of this source at this time: what it was provisionally may grow.
   void raise(std::string_view source, SteadyTime time, double log_odds);
 
-  /// The most salient first, of one scope; equal ones the newest first.
+  /// Somebody judged a member to be nothing, or took that back.
+  void dismiss(std::uint64_t id, bool is_nothing);
+  /// Forgets what was last seen before that.
+  void forget(SteadyTime before);
+
+  /// What deserves a human at that time: everybody's before those of sources, open ones before
+  /// ended ones and these before dismissed ones, by what they count for by now.
+  [[nodiscard]] std::vector<Incident> present(const IncidentQuery& query, SteadyTime now) const;
+  /// A copy with what is of a moment.
+  [[nodiscard]] Incident seen(const Incident& incident, SteadyTime now) const;
+
+  /// The most salient first, of one scope, however old; equal ones the newest first.
   [[nodiscard]] std::vector<const Incident*> best(Scope scope, std::size_t count) const;
   /// The source's incident that an event of this time belongs to: the last one that had begun and
   /// had not been silent for too long. Null when there is none (any more).
@@ -105,6 +144,7 @@ class Incidents {
   [[nodiscard]] std::size_t size(Scope scope) const { return at(scope).incidents.size(); }
   [[nodiscard]] std::size_t memory_bytes() const;
 
+  /// Without what was dismissed: whoever keeps the judgements tells it again.
   void save(Writer& out) const;
   [[nodiscard]] Result<void> load(Reader& in);
 
@@ -120,7 +160,11 @@ class Incidents {
   [[nodiscard]] bool goes_on(const Incident& incident, SteadyTime time) const;
   Incident& incident_of(Scope scope, std::string_view source, SteadyTime time);
   void join(Incident& incident, const IncidentEvent& event) const;
-  void make_room(Book& book);
+  [[nodiscard]] IncidentStatus status(const Incident& incident, SteadyTime now) const;
+  [[nodiscard]] double salience_now(const Incident& incident, SteadyTime now) const;
+  static std::map<std::uint64_t, Incident>::iterator erase(
+      Book& book, std::map<std::uint64_t, Incident>::iterator at);
+  void make_room(Book& book, SteadyTime now) const;
 
   IncidentOptions options_;
   std::array<Book, kScopes> books_;

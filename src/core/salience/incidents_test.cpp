@@ -124,9 +124,99 @@ TEST(Incidents, AreBoundedAndForgetTheLeastSalient) {
   EXPECT_EQ(newest->sources.size(), 2u);
 }
 
+IncidentEvent strong(std::uint64_t id, std::string_view source, int minute, double log_odds) {
+  IncidentEvent one = event(id, "flood", source, minute);
+  one.log_odds = log_odds;
+  return one;
+}
+
+TEST(Incidents, ComeOpenOnesFirstAndThenByWhatTheyCountForByNow) {
+  Incidents incidents;
+  const int day = 24 * 60;
+  incidents.add(strong(1, "ann", 0, 3));
+  incidents.add(strong(2, "bob", 2 * day, 1));
+  incidents.add(strong(3, "eve", 2 * day + 60, -2));
+  const IncidentQuery query{.scope = Scope::kSource};
+  const auto then = incidents.present(query, at(2 * day + 61));
+  ASSERT_EQ(then.size(), 3u);
+  EXPECT_EQ(then[0].sources.front(), "eve");
+  EXPECT_EQ(then[0].status, IncidentStatus::kOpen);
+  EXPECT_EQ(then[1].sources.front(), "bob");
+  EXPECT_EQ(then[1].status, IncidentStatus::kEnded);
+  EXPECT_EQ(then[2].sources.front(), "ann");
+  EXPECT_NEAR(then[2].salience_now, then[2].salience / 4, .01) << "two days";
+  EXPECT_EQ(incidents.present(query, at(2 * day + 80))[0].sources.front(), "bob")
+      << "the last alert is resolved: nothing is open";
+}
+
+TEST(Incidents, AreListedByStatusAndTime) {
+  Incidents incidents;
+  incidents.add(event(1, "flood", "ann", 0));
+  incidents.add(event(2, "flood", "bob", 100));
+  const auto count = [&](const IncidentQuery& query) {
+    return incidents.present(query, at(101)).size();
+  };
+  EXPECT_EQ(count({}), 4u);
+  EXPECT_EQ(count({.status = IncidentStatus::kOpen}), 2u);
+  EXPECT_EQ(count({.status = IncidentStatus::kEnded}), 2u);
+  EXPECT_EQ(count({.since = at(100)}), 2u);
+  EXPECT_EQ(count({.since = at(101)}), 0u);
+  EXPECT_EQ(count({.count = 3}), 3u);
+  incidents.forget(at(50));
+  EXPECT_EQ(count({}), 2u);
+  incidents.add(event(3, "flood", "ann", 101));
+  EXPECT_EQ(incidents.size(Scope::kSource), 2u);
+}
+
+TEST(Incidents, EndWhenAllOfTheirAlertsWereJudgedToBeNothing) {
+  Incidents incidents;
+  incidents.add(strong(1, "ann", 0, 3));
+  incidents.add(strong(2, "ann", 1, 3));
+  incidents.add(strong(3, "bob", 2, 1));
+  const auto first = [&] { return incidents.present({.scope = Scope::kSource}, at(3)).front(); };
+  incidents.dismiss(1, true);
+  incidents.dismiss(1, true);
+  EXPECT_EQ(first().sources.front(), "ann");
+  EXPECT_EQ(first().dismissed.size(), 1u);
+  incidents.dismiss(2, true);
+  EXPECT_EQ(first().sources.front(), "bob");
+  const Incident ann = incidents.present({.scope = Scope::kSource}, at(3))[1];
+  EXPECT_EQ(ann.status, IncidentStatus::kEnded);
+  EXPECT_NE(ann.explanation().find("judged"), std::string::npos);
+  incidents.dismiss(2, false);
+  EXPECT_EQ(first().sources.front(), "ann") << "it was taken back";
+  IncidentEvent another = strong(4, "cid", 3, 5);
+  another.dismissed = true;
+  incidents.add(another);
+  EXPECT_EQ(first().sources.front(), "ann");
+}
+
+TEST(Incidents, ThatAreOldMakeRoomForThoseOfNow) {
+  IncidentOptions options;
+  options.incidents_max = 3;
+  Incidents incidents(options);
+  const int day = 24 * 60;
+  for (int i = 0; i < 3; ++i)
+    incidents.add(strong(static_cast<std::uint64_t>(i), "ann", i * 60, 5));
+  for (int i = 0; i < 3; ++i)
+    incidents.add(strong(static_cast<std::uint64_t>(9 + i), "bob", 30 * day + i * 60, -2));
+  for (const Incident& one : incidents.present({}, at(31 * day)))
+    EXPECT_EQ(one.sources.front(), "bob");
+}
+
 TEST(IncidentOptions, NamesAllItsProblems) {
   EXPECT_TRUE(validate(IncidentOptions{}).empty());
-  EXPECT_EQ(validate({Duration::zero(), Duration::zero(), -minutes{1}, 0, 0, 0, 0}).size(), 7u);
+  EXPECT_EQ(validate({Duration::zero(),
+                      Duration::zero(),
+                      -minutes{1},
+                      Duration::zero(),
+                      Duration::zero(),
+                      0,
+                      0,
+                      0,
+                      0})
+                .size(),
+            9u);
 }
 
 rc::Gen<std::vector<std::array<int, 4>>> some_events() {

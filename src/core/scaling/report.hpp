@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,10 +23,11 @@ struct Report {
 struct Learnt {
   std::uint64_t rows = 0;
   std::uint64_t late = 0;  ///< not learnt: of minutes that were closed
-  std::uint64_t past = 0;  ///< of these, from before all that is known
+  std::uint64_t past = 0;  ///< of these, of minutes that nothing is known of
 };
-/// Tells the service. What lies before all that is known is learnt as its past when it is more than
-/// what is known (`Service::begin_with`), so a history may be told at any time.
+/// Tells the service. Of minutes that have passed, those of which nothing is known are learnt when
+/// they are more than what is known: the service is then learnt anew (`Service::begin_with`), so a
+/// history may be told at any time.
 Learnt learn(Service& service, const Report& report, const ServiceOptions& options);
 
 /// A service as it is at one moment, for whoever looks at it.
@@ -33,6 +35,15 @@ struct ServiceState {
   std::string name;
   ServiceOptions options;
   Service service;
+};
+
+/// Changes some of a service's options.
+using ChangeOptions = std::function<void(ServiceOptions&)>;
+/// What became of it.
+struct OptionsChanged {
+  ServiceOptions options;
+  Problems problems;    ///< when there are any nothing was changed
+  bool is_new = false;  ///< the service was not known before
 };
 
 /// And for a list of them.

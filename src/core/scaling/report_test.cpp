@@ -57,6 +57,45 @@ TEST(Report, APastThatTellsLessThanWhatIsKnownIsPassedOverAndCounted) {
   EXPECT_EQ(service.state_hash(), before);
 }
 
+TEST(Report, AHistoryThatFallsIntoAGapIsLearnt) {
+  // One row of two days ago, one of now, and then all between.
+  Service service, at_once;
+  learn(service, report(0, 1), {});
+  learn(service, report(2881, 1), {});
+  const Learnt learnt = learn(service, report(1, 2880), {});
+  EXPECT_EQ(learnt.rows, 2880u);
+  EXPECT_EQ(learnt.late, 0u);
+  EXPECT_EQ(learnt.past, 0u);
+  learn(at_once, report(0, 2882), {});
+  EXPECT_EQ(service.model().history().known_minutes(), 2881u);
+  EXPECT_EQ(service.first_minute(), minute_of(minute(0)));
+  EXPECT_EQ(service.advise(minute(2881), {}).replicas, at_once.advise(minute(2881), {}).replicas);
+  // Told once more it is known already.
+  EXPECT_EQ(learn(service, report(0, 2881), {}).rows, 0u);
+}
+
+TEST(Report, WhatIsKnownOfAGapIsKept) {
+  Service service;
+  learn(service, report(0, 20), {});
+  learn(service, report(1000, 20), {});
+  learn(service, report(2000, 1), {});
+  Report between = report(30, 900);
+  Report after = report(1500, 400);
+  between.rows.insert(between.rows.end(), after.rows.begin(), after.rows.end());
+  EXPECT_EQ(learn(service, between, {}).rows, 1300u);
+  EXPECT_EQ(service.model().history().known_minutes(), 20u + 20u + 1300u + 10u)
+      << "and ten between minutes 19 and 30";
+}
+
+TEST(Report, RowsOfAGapThatAreTooFewAreNamed) {
+  Service service;
+  learn(service, report(0, 100), {});
+  learn(service, report(200, 100), {});
+  const Learnt learnt = learn(service, report(90, 50), {});
+  EXPECT_EQ(learnt.past, 40u);
+  EXPECT_EQ(learnt.late, 50u);
+}
+
 TEST(Report, APastOfAnotherKindOfLoadIsPassedOver) {
   Service service;
   learn(service, report(2000, 5), {});

@@ -197,15 +197,42 @@ void Service::change_horizon(std::uint32_t minutes) {
               [this](std::int64_t minute, double load) { model_.step(minute, load); });
 }
 
+bool Service::knows(std::int64_t minute) const {
+  const LoadHistory& history = model_.history();
+  if (observations_ == 0 || minute < first_minute_) return false;
+  const std::int64_t ago = history.last_minute() - minute;
+  if (history.minutes() == 0 || ago < 0) return false;
+  return ago > LoadHistory::kWeek || history.load_before(static_cast<std::uint32_t>(ago));
+}
+
+std::optional<Observation> Service::remembered(std::int64_t minute) const {
+  const LoadHistory& history = model_.history();
+  const std::int64_t ago = history.last_minute() - minute;
+  if (history.minutes() == 0 || ago < 0 || ago > LoadHistory::kWeek) return std::nullopt;
+  const auto load = history.load_before(static_cast<std::uint32_t>(ago));
+  if (!load) return std::nullopt;
+  Observation out;
+  if (kind_ == LoadKind::kRequests) {
+    out.request_rate = *load;
+  } else {
+    out.replicas = std::max(1., replicas_.value_or(1));
+    out.cpu_ratio = *load / *out.replicas;
+  }
+  return out;
+}
+
 bool Service::begin_with(Service earlier, const ServiceOptions& options) {
   LIMINAL_CHECK(earlier.model_.horizon() == model_.horizon());
-  LIMINAL_CHECK(earlier.observations_ > 0 && earlier.open_minute_ < first_minute_);
+  LIMINAL_CHECK(earlier.observations_ > 0 && earlier.open_minute_ < open_minute_);
   earlier.close_minute(options);
   const auto known = [](const Service& one) { return one.model_.history().known_minutes(); };
   if (known(earlier) <= known(*this) || (kind_ != LoadKind::kUnknown && kind_ != earlier.kind_))
     return false;
-  each_minute(model_.history(),
-              [&](std::int64_t minute, double load) { earlier.learn_load(minute, load, options); });
+  const std::int64_t told_until = earlier.open_minute_;
+  each_minute(model_.history(), [&](std::int64_t minute, double load) {
+    if (minute > told_until) earlier.learn_load(minute, load, options);
+  });
+  earlier.first_minute_ = std::min(earlier.first_minute_, first_minute_);
   earlier.other_kind_since_ = other_kind_since_;
   earlier.open_minute_ = open_minute_;
   earlier.rate_ = rate_;

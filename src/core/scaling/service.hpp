@@ -69,7 +69,7 @@ struct Reason {
     kAtMinimum,     ///< a
     kAtMaximum,     ///< a, where b would be needed
     kAboveMaximum,  ///< a run, b is the maximum
-    kPastUntold,    ///< a rows of before what is known were passed over
+    kPastUntold,    ///< a rows of minutes that had passed unknown were not learnt
     kResponseTime,  ///< a seconds to be expected at the present number
     kMemoryLimit,   ///< memory runs out in a seconds, within a week with probability b
   };
@@ -113,9 +113,9 @@ class Service {
   bool observe(EventTime at, const Observation& observed, const ServiceOptions& options);
 
   /// Takes what `earlier` learnt for its own past: a service that was told of minutes before the
-  /// first of this one, and of nothing else, for the same horizon. The load that is known here is
-  /// learnt after it; what was learnt of capacity and resources is the earlier one's. False, and
-  /// nothing changes, when `earlier` knows fewer minutes, or has another kind of load.
+  /// open one of this, for the same horizon. The load that is known here of later minutes is learnt
+  /// after it; what was learnt of capacity and resources is the earlier one's. False, and nothing
+  /// changes, when `earlier` knows fewer minutes than this, or has another kind of load.
   bool begin_with(Service earlier, const ServiceOptions& options);
 
   /// Of what was reported up to now; nothing but `kMonitor` a quarter of an hour after the last
@@ -135,8 +135,15 @@ class Service {
   [[nodiscard]] std::optional<CapacityModel::Bottleneck> bottleneck(
       const ServiceOptions& options) const;
   [[nodiscard]] std::uint64_t observations() const { return observations_; }
+  /// Whether the load of a minute before the open one was learnt; of minutes that lie more than a
+  /// week back, whether it could have been.
+  [[nodiscard]] bool knows(std::int64_t minute) const;
+  /// What was observed in a minute, as far as the load of it tells.
+  [[nodiscard]] std::optional<Observation> remembered(std::int64_t minute) const;
   /// Counted from the epoch; of what was observed first.
   [[nodiscard]] std::int64_t first_minute() const { return first_minute_; }
+  /// That of the last report.
+  [[nodiscard]] std::int64_t open_minute() const { return open_minute_; }
 
   [[nodiscard]] std::size_t memory_bytes() const;
   [[nodiscard]] std::uint64_t state_hash() const;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -29,6 +30,8 @@ class WritableFile {
 struct FileEntry {
   std::string name;  ///< inside its folder
   std::uint64_t bytes = 0;
+  /// When its contents changed last, counted from some moment: it orders files of one system.
+  std::chrono::nanoseconds modified{0};
 };
 
 /// What snapshots and journals need of a file system, so that tests can fill the disk, tear a write

@@ -39,6 +39,7 @@ class MemoryFileSystem::File final : public WritableFile {
         std::min<std::uint64_t>({bytes.size(), system_.faults.write_bytes_max, most - used}));
     if (count == 0) return failure(ErrorCode::kIo, ENOSPC);
     inode_->bytes.append(bytes.substr(0, count));
+    inode_->modified = std::chrono::nanoseconds{system_.operations_};
     return count;
   }
 
@@ -73,7 +74,7 @@ void MemoryFileSystem::crash(Random& random) {
   names_ = since_sync_[random.below(since_sync_.size())];
   for (auto& [path, inode] : names_) {
     const std::string left = after_crash(inode->bytes, inode->synced, random);
-    inode = std::make_shared<Inode>(Inode{left, left});
+    inode = std::make_shared<Inode>(Inode{left, left, inode->modified});
   }
   since_sync_ = {names_};
   faults = {};
@@ -116,7 +117,7 @@ Result<std::vector<FileEntry>> MemoryFileSystem::list(const std::string& folder)
   std::vector<FileEntry> entries;
   for (const auto& [path, inode] : names_)
     if (folder_of(path) == folder)
-      entries.push_back({path.substr(folder.size() + 1), inode->bytes.size()});
+      entries.push_back({path.substr(folder.size() + 1), inode->bytes.size(), inode->modified});
   return entries;
 }
 

@@ -57,6 +57,7 @@ class MemoryFileSystem final : public FileSystem {
  private:
   struct Inode {
     std::string bytes, synced;
+    std::chrono::nanoseconds modified{0};  ///< counts operations
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;
   class File;

@@ -128,7 +128,8 @@ Result<std::vector<FileEntry>> PosixFileSystem::list(const std::string& folder) 
     std::error_code gone;  // a file that vanished meanwhile is not there
     if (!entry->is_regular_file(gone)) continue;
     const std::uintmax_t bytes = entry->file_size(gone);
-    if (!gone) entries.push_back({entry->path().filename().string(), bytes});
+    const std::chrono::nanoseconds modified = entry->last_write_time(gone).time_since_epoch();
+    if (!gone) entries.push_back({entry->path().filename().string(), bytes, modified});
   }
   if (error) return failed(error.value());
   std::sort(entries.begin(), entries.end(), [](const FileEntry& a, const FileEntry& b) {

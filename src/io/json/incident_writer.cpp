@@ -11,11 +11,14 @@ void write(const salience::Incident& incident, Writer& out) {
   out.begin_object();
   out.field("id", (global ? "global-" : "user-") + std::to_string(incident.number));
   out.field("scope", global ? "global" : "user");
+  out.field("status", name(incident.status));
   out.field("title", incident.title());
   out.field("salience", incident.salience);
+  out.field("salience_now", incident.salience_now);
   out.field("first_seen", incident.first_seen);
   out.field("last_seen", incident.last_seen);
   out.field("members", incident.members);
+  out.field("dismissed", incident.dismissed.size());
   out.key("entities");
   out.begin_array();
   for (const std::string& source : incident.sources) out.value(source);

@@ -5,7 +5,8 @@
 
 namespace liminal::json {
 
-/// Writes an incident as the API's schema Incident has it.
+/// Writes an incident, as it is at a moment (`salience::Incidents::seen`), as the API's schema
+/// Incident has it.
 void write(const salience::Incident& incident, Writer& out);
 
 }  // namespace liminal::json

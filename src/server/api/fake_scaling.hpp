@@ -56,15 +56,23 @@ class FakeScaling : public ScalingPort {
       return done(failure(ErrorCode::kOutOfRange));
     done(std::move(tested));
   }
-  void set_options(std::string service, scaling::ServiceOptions options, Done<bool> done) override {
+  void change_options(std::string service,
+                      scaling::ChangeOptions change,
+                      Done<scaling::OptionsChanged> done) override {
     if (refusal) return done(tl::unexpected(*refusal));
-    const bool is_new = known.count(service) == 0;
+    scaling::OptionsChanged out;
+    out.is_new = known.count(service) == 0;
+    if (!out.is_new) out.options = known[service].options;
+    change(out.options);
+    out.problems = scaling::validate(out.options);
+    if (!out.problems.empty()) return done(std::move(out));
     auto& state = known[service];
     state.name = service;
-    state.options = options;
-    done(is_new);
+    state.options = out.options;
+    done(std::move(out));
   }
   void forget(std::string service, Done<void> done) override {
+    if (refusal) return done(tl::unexpected(*refusal));
     if (known.erase(service) == 0) return done(failure(ErrorCode::kMissing));
     done({});
   }

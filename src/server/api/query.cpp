@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "io/json/time_text.hpp"
+
 namespace liminal::api {
 namespace {
 
@@ -50,6 +52,17 @@ std::optional<std::string> Query::text(std::string_view name,
         "must be text of " + std::to_string(bytes_min) + " to " + std::to_string(bytes_max) +
             " bytes");
   return std::nullopt;
+}
+
+std::optional<EventTime> Query::time(std::string_view name) {
+  constexpr double kSecondsMax = 7'258'118'400;  // 2200
+  const std::string* given = find(name);
+  if (given == nullptr) return std::nullopt;
+  const auto since = parsed<double>(*given);
+  if (since && *since >= 0 && *since <= kSecondsMax) return EventTime{from_seconds(*since)};
+  const auto at = json::parse_time(*given);
+  if (!at) wrong(name, "must be RFC 3339 or seconds since the epoch");
+  return at;
 }
 
 std::uint64_t Query::whole(std::string_view name,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/problem.hpp"
+#include "core/base/time.hpp"
 
 namespace liminal::api {
 
@@ -27,6 +28,8 @@ class Query {
                                     std::uint64_t low,
                                     std::uint64_t high);
   [[nodiscard]] double number(std::string_view name, double fallback, double low, double high);
+  /// RFC 3339, or seconds since the epoch.
+  [[nodiscard]] std::optional<EventTime> time(std::string_view name);
   /// "?name", "?name=1", "?name=true"; absent, 0 and false are false.
   [[nodiscard]] bool flag(std::string_view name);
 

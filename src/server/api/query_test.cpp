@@ -20,6 +20,7 @@ TEST(Query, ReadsWhatIsRightAndFillsInTheRest) {
   EXPECT_EQ(query.whole("other", 100, 1, 10), 100U);
   EXPECT_EQ(query.text("user_id", 1, 9), "ann");
   EXPECT_EQ(query.number("age", 24, 0, 100), 1.5);
+  EXPECT_FALSE(query.time("since"));
   EXPECT_TRUE(query.flag("verbose"));
   EXPECT_FALSE(query.flag("quiet"));
   EXPECT_EQ(query.one_of("word", 0, one, "one"), 1);

@@ -169,6 +169,13 @@ std::optional<Scopes> scopes_by_name(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<salience::IncidentStatus> status_by_name(std::string_view name) {
+  for (const auto status : {salience::IncidentStatus::kOpen, salience::IncidentStatus::kEnded}) {
+    if (name == salience::name(status)) return status;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void Service::rank_events(const CallPtr& call) {
@@ -183,13 +190,22 @@ void Service::rank_events(const CallPtr& call) {
 
 void Service::list_incidents(const CallPtr& call) {
   Query query(call->query);
-  const std::uint64_t limit = query.whole("limit", 20, 1, kIncidentsMax);
+  salience::IncidentQuery asked;
+  asked.count = query.whole("limit", 20, 1, kIncidentsMax);
+  asked.status = query.one_of(
+      "status",
+      asked.status,
+      [](std::string_view name) -> std::optional<decltype(asked.status)> {
+        if (const auto status = status_by_name(name)) return status;
+        return std::nullopt;
+      },
+      "open or ended");
+  if (const auto since = query.time("since")) asked.since = SteadyTime{since->time_since_epoch()};
   const Scopes scopes = query.one_of("scope", Scopes::kAll, scopes_by_name, "all, global or user");
   if (!right(*call, query)) return;
-  std::optional<salience::Scope> scope;
-  if (scopes == Scopes::kGlobal) scope = salience::Scope::kGlobal;
-  if (scopes == Scopes::kUser) scope = salience::Scope::kSource;
-  const auto incidents = salience_->incidents(scope, static_cast<std::size_t>(limit));
+  if (scopes == Scopes::kGlobal) asked.scope = salience::Scope::kGlobal;
+  if (scopes == Scopes::kUser) asked.scope = salience::Scope::kSource;
+  const auto incidents = salience_->incidents(asked, SteadyTime{backend_.now().time_since_epoch()});
   json::Writer out;
   out.begin_object();
   out.key("incidents");

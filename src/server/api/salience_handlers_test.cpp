@@ -24,17 +24,12 @@ class FakeSalience final : public SaliencePort {
     one.history_weight = 1;
     return one;
   }
-  std::vector<salience::Incident> incidents(std::optional<salience::Scope> scope,
-                                            std::size_t count) const override {
+  std::vector<salience::Incident> incidents(const salience::IncidentQuery& query,
+                                            SteadyTime now) const override {
     salience::Incidents incidents;
     incidents.add(
         {salience::member_id(ShardId{17}, 42), "message_flood", "ann", SteadyTime{}, 1, 2});
-    std::vector<salience::Incident> out;
-    for (const auto one : {salience::Scope::kGlobal, salience::Scope::kSource}) {
-      if (!scope || scope == one) out.push_back(*incidents.best(one, 1).front());
-    }
-    out.resize(std::min(out.size(), count));
-    return out;
+    return incidents.present(query, now);
   }
   bool later(std::function<void()> task) override {
     ++laters;
@@ -157,6 +152,18 @@ TEST_F(SalienceHandlers, ListIncidents) {
   EXPECT_EQ(all["incidents"][1]["entities"], json::array({"ann"}));
   EXPECT_EQ(good("GET", "/ml/incidents?scope=user&limit=1")["incidents"][0]["id"], "user-1");
   EXPECT_EQ(ask("GET", "/ml/incidents?scope=host").status, 422u);
+}
+
+TEST_F(SalienceHandlers, ListIncidentsByStatusAndTime) {
+  const json one = good("GET", "/ml/incidents?status=ended&limit=1")["incidents"][0];
+  EXPECT_EQ(one["status"], "ended") << "it was in 1970";
+  EXPECT_EQ(one["dismissed"], 0);
+  EXPECT_LT(one["salience_now"].get<double>(), one["salience"].get<double>());
+  EXPECT_EQ(good("GET", "/ml/incidents?status=open")["count"], 0);
+  EXPECT_EQ(good("GET", "/ml/incidents?since=0")["count"], 2);
+  EXPECT_EQ(good("GET", "/ml/incidents?since=1970-01-01T00:00:01Z")["count"], 0);
+  for (const char* wrong : {"status=resolved", "since=x", "since=-1"})
+    EXPECT_EQ(ask("GET", std::string("/ml/incidents?") + wrong).status, 422u) << wrong;
 }
 
 TEST_F(SalienceHandlers, GiveAlertsAndUsersTheirSalience) {

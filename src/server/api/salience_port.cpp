@@ -15,8 +15,8 @@ std::vector<salience::Judgement> SaliencePort::judge(std::span<const Asked> even
   return judged;
 }
 
-std::vector<salience::Incident> SaliencePort::incidents(std::optional<salience::Scope>,
-                                                        std::size_t) const {
+std::vector<salience::Incident> SaliencePort::incidents(const salience::IncidentQuery&,
+                                                        SteadyTime) const {
   return {};
 }
 

@@ -31,10 +31,9 @@ class SaliencePort {
   /// One judgement an event, in order; teaches nothing.
   [[nodiscard]] virtual std::vector<salience::Judgement> judge(std::span<const Asked> events) const;
 
-  /// Best first; of both scopes everybody's come before those of single users. The ids of members
-  /// are `salience::alert_of`.
+  /// As `salience::Incidents::present`. The ids of members are `salience::alert_of`.
   [[nodiscard]] virtual std::vector<salience::Incident> incidents(
-      std::optional<salience::Scope> scope, std::size_t count) const;
+      const salience::IncidentQuery& query, SteadyTime now) const;
 
   /// Of the weights that were learnt for histories; 0: they are the prior's.
   [[nodiscard]] virtual std::uint32_t weights_version() const { return 0; }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "io/svg/chart.hpp"
 #include "server/api/own_names.hpp"
@@ -21,13 +22,24 @@ constexpr std::chrono::hours kSpanMax{60 * 24};
 constexpr std::chrono::minutes kAheadMax{5};
 constexpr double kRatioMax = 10, kWeekS = 7 * 86'400.;
 
+/// Of a field that may be left out, or null, which says the same.
+std::optional<double> number(json::Fields& in, std::string_view name, double low, double high) {
+  if (in.is_null(name)) return std::nullopt;
+  return in.number(name, json::Need::kOptional, low, high);
+}
+std::optional<std::uint64_t> whole(json::Fields& in,
+                                   std::string_view name,
+                                   std::uint64_t high = std::numeric_limits<std::uint32_t>::max()) {
+  if (in.is_null(name)) return std::nullopt;
+  return in.whole(name, json::Need::kOptional, 0, high);
+}
+
 Observation read_observation(json::Fields& in) {
-  constexpr auto kOptional = json::Need::kOptional;
   Observation out;
-  out.request_rate = in.number("request_rate", kOptional, 0, scaling::LoadModel::kLoadMax);
-  out.cpu_ratio = in.number("cpu_avg", kOptional, 0, kRatioMax);
-  out.memory_ratio = in.number("memory_avg", kOptional, 0, kRatioMax);
-  out.response_time_s = in.number("response_time", kOptional, 0, Observation::kResponseMax);
+  out.request_rate = number(in, "request_rate", 0, scaling::LoadModel::kLoadMax);
+  out.cpu_ratio = number(in, "cpu_avg", 0, kRatioMax);
+  out.memory_ratio = number(in, "memory_avg", 0, kRatioMax);
+  out.response_time_s = number(in, "response_time", 0, Observation::kResponseMax);
   return out;
 }
 
@@ -37,6 +49,7 @@ bool says_something(const Observation& observed) {
 }
 
 void read_history(json::Fields& in, EventTime now, scaling::Report& report) {
+  if (in.is_null("history")) return;
   const auto* rows = in.array("history", json::Need::kOptional, 0, kRowsMax);
   if (rows == nullptr) return;
   report.rows.reserve(rows->size() + 1);
@@ -44,8 +57,7 @@ void read_history(json::Fields& in, EventTime now, scaling::Report& report) {
     json::Fields row = in.element("history", i, (*rows)[i]);
     const auto at = row.time("timestamp", json::Need::kRequired);
     scaling::Report::Row read{{}, read_observation(row)};
-    read.observed.replicas =
-        row.number("replicas", json::Need::kOptional, 0, Observation::kReplicasMax);
+    read.observed.replicas = number(row, "replicas", 0, Observation::kReplicasMax);
     row.finish();
     if (!at) continue;
     read.at = *at;
@@ -54,6 +66,8 @@ void read_history(json::Fields& in, EventTime now, scaling::Report& report) {
       row.wrong("timestamp", "must not be before the row before it");
     if (!report.rows.empty() && read.at - report.rows.front().at > kSpanMax)
       row.wrong("timestamp", "must be within 60 days of the first row");
+    // Of a clock that is ahead: by ours it is now, or what comes next would be too late.
+    read.at = std::min(read.at, now);
     report.rows.push_back(std::move(read));
   }
 }
@@ -134,6 +148,20 @@ void write_performance(const scaling::ServiceState& state,
   out.end_array();
 }
 
+/// Why nothing can be said of performance; nothing when something is.
+std::optional<std::string_view> lack_of_performance(const scaling::ServiceState& state,
+                                                    std::optional<double> load) {
+  const scaling::CapacityModel& capacity = state.service.capacity();
+  if (load && state.service.replicas().value_or(0) <= 0)
+    return state.service.replicas() ? "no instance runs" : "current_replicas was never told";
+  if (load && capacity.is_observed()) return std::nullopt;
+  if (!load && state.service.bottleneck(state.options) && capacity.response_time_s(0))
+    return std::nullopt;
+  return "it needs half an hour of response_time, or of cpu_avg for one load, with request_rate "
+         "and "
+         "current_replicas";
+}
+
 void write_size(const std::optional<scaling::RightSize>& size, json::Writer& out) {
   if (!size) return out.null();
   out.begin_object();
@@ -158,16 +186,18 @@ void write_limit(std::string_view metric, const scaling::ResourceUse& use, json:
 
 scaling::Report read_report(json::Fields& in, EventTime now) {
   scaling::Report report;
-  report.service =
-      in.text("service", json::Need::kOptional, 1, scaling::kServiceNameMax).value_or("default");
+  report.service = "default";
+  if (!in.is_null("service"))
+    report.service = in.text("service", json::Need::kOptional, 1, scaling::kServiceNameMax)
+                         .value_or(std::move(report.service));
+  if (!is_name(report.service)) in.wrong("service", std::string(kNameRule));
   if (is_own_name(report.service))
     in.wrong("service",
              "\"liminal\" and \"upstream:…\" are for Liminal's own load: take another name");
   constexpr double kMinutesMax = scaling::LoadModel::kHorizonMax;
-  if (const auto horizon = in.number("horizon_s", json::Need::kOptional, 60, 60 * kMinutesMax))
+  if (const auto horizon = number(in, "horizon_s", 60, 60 * kMinutesMax))
     report.horizon_minutes = static_cast<std::uint32_t>(std::ceil(*horizon / 60));
-  const auto replicas = in.whole(
-      "current_replicas", json::Need::kOptional, 0, std::uint64_t(Observation::kReplicasMax));
+  const auto replicas = whole(in, "current_replicas", std::uint64_t(Observation::kReplicasMax));
   read_history(in, now, report);
   if (in.is_null("usage_patterns")) {
     in.wrong("usage_patterns", "must be a JSON object");
@@ -178,33 +208,45 @@ scaling::Report read_report(json::Fields& in, EventTime now) {
     if (!says_something(present.observed))
       in.wrong("usage_patterns",
                "must have at least one of request_rate, cpu_avg, memory_avg, response_time");
-    if (!report.rows.empty()) present.at = std::max(present.at, report.rows.back().at);
     report.rows.push_back(std::move(present));
   }
   return report;
 }
 
-void read_settings(json::Fields& in, scaling::ServiceOptions& options) {
+scaling::ChangeOptions read_settings(json::Fields& in) {
   constexpr auto kOptional = json::Need::kOptional;
-  const auto take = [](auto& into, const auto& read) {
-    if (read) into = static_cast<std::remove_reference_t<decltype(into)>>(*read);
+  std::vector<scaling::ChangeOptions> changes;
+  const auto take = [&changes](const auto& read, auto set) {
+    if (read) changes.push_back([value = *read, set](auto& options) { set(options, value); });
   };
-  take(options.replicas_min, in.whole("replicas_min", kOptional, 0));
-  take(options.replicas_max, in.whole("replicas_max", kOptional, 0));
-  take(options.shortage_cost, in.number("shortage_cost", kOptional, 0, 1e9));
-  if (const auto cooldown = in.number("cooldown_s", kOptional, 0, 86'400))
-    options.cooldown = from_seconds(*cooldown);
-  take(options.stabilisation_minutes, in.whole("stabilisation_minutes", kOptional, 0));
-  take(options.reactive_target_ratio, in.number("reactive_target_ratio", kOptional, 0, 1));
+  using Options = scaling::ServiceOptions;
+  const auto into = [](auto Options::*member) {
+    return [member](Options& options, auto value) {
+      using Member = std::remove_reference_t<decltype(options.*member)>;
+      options.*member = static_cast<Member>(value);
+    };
+  };
+  take(whole(in, "replicas_min"), into(&Options::replicas_min));
+  take(whole(in, "replicas_max"), into(&Options::replicas_max));
+  take(number(in, "shortage_cost", 0, 1e9), into(&Options::shortage_cost));
+  take(number(in, "cooldown_s", 0, 86'400),
+       [](Options& options, double value) { options.cooldown = from_seconds(value); });
+  take(whole(in, "stabilisation_minutes"), into(&Options::stabilisation_minutes));
+  take(number(in, "reactive_target_ratio", 0, 1), into(&Options::reactive_target_ratio));
   if (auto capacity = in.object("capacity", kOptional)) {
-    take(options.capacity.cpu_max_ratio, capacity->number("cpu_max_ratio", kOptional, 0, 1));
-    take(options.capacity.memory_max_ratio, capacity->number("memory_max_ratio", kOptional, 0, 1));
-    take(options.capacity.saturation_max_ratio,
-         capacity->number("saturation_max_ratio", kOptional, 0, 1));
-    take(options.capacity.response_time_max_s,
-         capacity->number("response_time_max_s", kOptional, 0, 86'400));
+    using Capacity = scaling::CapacityOptions;
+    const auto of = [](double Capacity::*member) {
+      return [member](Options& options, double value) { options.capacity.*member = value; };
+    };
+    take(number(*capacity, "cpu_max_ratio", 0, 1), of(&Capacity::cpu_max_ratio));
+    take(number(*capacity, "memory_max_ratio", 0, 1), of(&Capacity::memory_max_ratio));
+    take(number(*capacity, "saturation_max_ratio", 0, 1), of(&Capacity::saturation_max_ratio));
+    take(number(*capacity, "response_time_max_s", 0, 86'400), of(&Capacity::response_time_max_s));
     capacity->finish();
   }
+  return [changes = std::move(changes)](Options& options) {
+    for (const scaling::ChangeOptions& change : changes) change(options);
+  };
 }
 
 std::string text(const Reason& reason) {
@@ -252,8 +294,8 @@ std::string text(const Reason& reason) {
       return shown("%.0f run, above the maximum of %.0f", a, b);
     case Kind::kPastUntold:
       return shown(
-          "%.0f rows from before all that is known were passed over: more is known than they tell, "
-          "or their load is of another kind",
+          "%.0f rows of minutes that had passed were not learnt: more is known than they tell, or "
+          "their load is of another kind",
           a);
     case Kind::kResponseTime:
       return std::isfinite(a)
@@ -351,6 +393,12 @@ void write(const scaling::ServiceState& state,
   }
   out.key("performance");
   write_performance(state, load, out);
+  out.key("performance_lack");
+  if (const auto lack = lack_of_performance(state, load)) {
+    out.value(*lack);
+  } else {
+    out.null();
+  }
   out.key("right_size");
   out.begin_object();
   out.key("cpu");

@@ -16,7 +16,7 @@ inline constexpr std::string_view kScalingModel = "peak-quantile/1";
 [[nodiscard]] scaling::Report read_report(json::Fields& in, EventTime now);
 
 /// Schema `ScalingSettings`; what the body does not speak of stays.
-void read_settings(json::Fields& in, scaling::ServiceOptions& options);
+[[nodiscard]] scaling::ChangeOptions read_settings(json::Fields& in);
 
 /// Why, in words for a person.
 [[nodiscard]] std::string text(const scaling::Reason& reason);

@@ -1,4 +1,5 @@
 #include "server/api/call.hpp"
+#include "server/api/own_names.hpp"
 #include "server/api/scaling_answers.hpp"
 #include "server/api/scaling_port.hpp"
 
@@ -108,23 +109,20 @@ void Service::get_scaling(const CallPtr& call) {
 void Service::put_scaling(const CallPtr& call) {
   ScalingPort* const port = scaling_of(call);
   if (port == nullptr) return;
-  using scaling::ServiceState;
-  // What the request does not speak of stays as it is now; a new service begins with the defaults.
-  port->state(call->captured[0], [call, port](const Result<ServiceState>& state) {
-    if (!state && state.error().code != ErrorCode::kMissing)
-      return call->answer(problem(state.error(), "the service"));
-    scaling::ServiceOptions options = state ? state->options : scaling::ServiceOptions{};
-    const auto read = [&options](json::Fields& in) { read_settings(in, options); };
-    if (!read_body(*call, read)) return;
-    if (const Problems problems = scaling::validate(options); !problems.empty())
-      return call->answer(invalid("body", problems));
-    port->set_options(call->captured[0], options, [call, options](const Result<bool>& is_new) {
-      if (!is_new) return call->answer(refusal(is_new.error()));
-      json::Writer out;
-      write(options, out);
-      call->answer(json_response(std::move(out), *is_new ? 201 : 200));
-    });
-  });
+  if (!is_name(call->captured[0]))
+    return call->answer(invalid("path", {{"service", std::string(kNameRule)}}));
+  scaling::ChangeOptions change;
+  const auto read = [&change](json::Fields& in) { change = read_settings(in); };
+  if (!read_body(*call, read)) return;
+  // What the request does not speak of stays as it is when the change is made.
+  port->change_options(
+      call->captured[0], std::move(change), [call](const Result<scaling::OptionsChanged>& changed) {
+        if (!changed) return call->answer(refusal(changed.error()));
+        if (!changed->problems.empty()) return call->answer(invalid("body", changed->problems));
+        json::Writer out;
+        write(changed->options, out);
+        call->answer(json_response(std::move(out), changed->is_new ? 201 : 200));
+      });
 }
 
 void Service::delete_scaling(const CallPtr& call) {

@@ -36,10 +36,11 @@ class ScalingPort {
   /// kConflict with the minutes that are needed as its position; kMissing when the service is not
   /// known; kOutOfRange while its capacity is not.
   virtual void backtest(std::string service, Done<scaling::Backtest> done) = 0;
-  /// The options are valid. Gives true when the service was not known before.
-  virtual void set_options(std::string service,
-                           scaling::ServiceOptions options,
-                           Done<bool> done) = 0;
+  /// Changes what is set for the service, the defaults of a new one; nothing else does meanwhile.
+  virtual void change_options(std::string service,
+                              scaling::ChangeOptions change,
+                              Done<scaling::OptionsChanged> done) = 0;
+  /// kIo when the service could not be forgotten for good.
   virtual void forget(std::string service, Done<void> done) = 0;
 };
 

@@ -164,6 +164,7 @@ TEST_F(ScalingApi, EveryWrongFieldIsNamed) {
            {R"({"usage_patterns":{"cpu_avg":0.5},"horizon_s":1e9})", "horizon_s"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"service":""})", "service"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"service":"liminal"})", "service"},
+           {R"({"usage_patterns":{"cpu_avg":0.5},"service":"a\u0000b"})", "service"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"service":"upstream:ws://a"})", "service"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"history":{}})", "history"},
            {R"({"usage_patterns":{"cpu_avg":0.5},"history":[7]})", "history[0]"},
@@ -180,6 +181,50 @@ TEST_F(ScalingApi, EveryWrongFieldIsNamed) {
     EXPECT_THAT(response.body, HasSubstr("\"path\":\"" + std::string(path) + "\"")) << body;
   }
   EXPECT_EQ(errors(R"({"usage_patterns":{"cpu_avg":NaN}})").status, 400u);
+}
+
+TEST_F(ScalingApi, NullIsNotTold) {
+  EXPECT_EQ(ask("POST",
+                "/scaling",
+                R"({"service":null,"current_replicas":null,"horizon_s":null,"history":null,)"
+                R"("usage_patterns":{"request_rate":1,"cpu_avg":null}})")
+                .status,
+            200u);
+  EXPECT_EQ(scaling.known.count("default"), 1u);
+  const auto set = ask("PUT", "/scaling/default", R"({"replicas_min":null,"capacity":null})");
+  EXPECT_EQ(set.status, 200u) << set.body;
+}
+
+TEST_F(ScalingApi, ARowOfAClockThatIsAheadCountsAsOfNow) {
+  const std::int64_t now = FakeBackend::kNow.count();
+  const std::string ahead = std::to_string(now + 295);
+  ASSERT_EQ(ask("POST",
+                "/scaling",
+                R"({"service":"web","usage_patterns":{"request_rate":100},)"
+                R"("history":[{"timestamp":)" +
+                    ahead + R"(,"request_rate":100}]})")
+                .status,
+            200u);
+  EXPECT_EQ(scaling.known.at("web").service.open_minute(), now / 60);
+}
+
+TEST_F(ScalingApi, NamesOfServicesAreText) {
+  for (const char* path : {"/scaling/%ff", "/scaling/a%0ab", "/scaling/%7f"})
+    EXPECT_EQ(ask("PUT", path, "{}").status, 422u) << path;
+  EXPECT_EQ(ask("PUT", "/scaling/caf%c3%a9", "{}").status, 201u);
+}
+
+TEST_F(ScalingApi, SaysWhyNothingIsKnownOfPerformance) {
+  ASSERT_EQ(ask("PUT", "/scaling/web", "{}").status, 201u);
+  EXPECT_THAT(ask("GET", "/scaling/web").body,
+              HasSubstr(R"("performance":[],"performance_lack":"it needs half an hour)"));
+  EXPECT_THAT(ask("GET", "/scaling/web?load=5").body,
+              HasSubstr(R"("performance_lack":"current_replicas was never told")"));
+}
+
+TEST_F(ScalingApi, WhatCannotBeForgottenIsNoSuccess) {
+  scaling.refusal = Error{ErrorCode::kIo, 0};
+  EXPECT_EQ(ask("DELETE", "/scaling/web").status, 500u);
 }
 
 TEST_F(ScalingApi, SettingsAreCheckedKeptAndShown) {

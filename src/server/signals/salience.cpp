@@ -103,6 +103,7 @@ void Salience::advance(SteadyTime now) {
   state_.ranker.tick(until, finals);
   finish(finals);
   state_.settled = std::max(state_.settled, until);
+  state_.incidents.forget(state_.settled - options_.age_max);
 }
 
 void Salience::take(const Noted& noted) {
@@ -128,12 +129,16 @@ void Salience::take(const Noted& noted) {
     judged.open = true;
     state_.open.push_back({noted.id, type, source, noted.user, noted.time, noted.fields});
   }
+  const auto said = std::find_if(state_.said.begin(), state_.said.end(), [&](const auto& one) {
+    return one.first == noted.id;
+  });
   state_.incidents.add({noted.id,
                         traffic::info(noted.type).name,
                         noted.user,
                         noted.time,
                         salience::judge(noted.fields, item, confidence, weights_).log_odds(),
-                        item.type_excess});
+                        item.type_excess,
+                        said != state_.said.end() && !said->second.relevant});
 }
 
 /// The open minute has ended: its alerts get their final item, unless an earlier minute was more.
@@ -175,6 +180,7 @@ bool Salience::feedback(const traffic::Alert& alert, traffic::FeedbackVerdict ve
   const std::uint64_t id = salience::member_id(alert.shard, alert.number);
   const std::lock_guard lock(mutex_);
   const salience::Terms terms = judge_now(state_, alert, {}).terms;
+  state_.incidents.dismiss(id, !relevant);
   const auto before = std::find_if(
       state_.said.begin(), state_.said.end(), [id](const auto& one) { return one.first == id; });
   const bool replaces = before != state_.said.end();
@@ -262,22 +268,17 @@ std::vector<salience::Judgement> Salience::judge(std::span<const Asked> events) 
   return judged;
 }
 
-std::vector<salience::Incident> Salience::incidents(std::optional<salience::Scope> scope,
-                                                    std::size_t count) const {
-  std::vector<salience::Incident> all;
+std::vector<salience::Incident> Salience::incidents(const salience::IncidentQuery& query,
+                                                    SteadyTime now) const {
   const std::lock_guard lock(mutex_);
-  for (const auto one : {salience::Scope::kGlobal, salience::Scope::kSource}) {
-    if (scope && *scope != one) continue;
-    for (const salience::Incident* incident : state_.incidents.best(one, count - all.size()))
-      all.push_back(*incident);
-  }
-  return all;
+  return state_.incidents.present(query, now);
 }
 
 std::optional<salience::Incident> Salience::incident_of(const traffic::Alert& alert) const {
   const std::lock_guard lock(mutex_);
   const salience::Incident* const incident = state_.incidents.of(alert.user, alert.last_seen);
-  return incident == nullptr ? std::nullopt : std::optional(*incident);
+  if (incident == nullptr) return std::nullopt;
+  return state_.incidents.seen(*incident, alert.last_seen);
 }
 
 SteadyTime Salience::settled() const {
@@ -376,6 +377,9 @@ Result<void> Salience::load(std::string_view bytes) {
   }
   if (version > 1) load_said(read, options_.judged_max, in);
   if (!in.at_end()) return failure(ErrorCode::kTruncated, in.position());
+  for (const auto& [id, said] : read.said) {
+    if (!said.relevant) read.incidents.dismiss(id, true);
+  }
   const std::lock_guard lock(mutex_);
   state_ = std::move(read);
   return {};

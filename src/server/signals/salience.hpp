@@ -28,7 +28,8 @@ struct SalienceOptions {
   Duration settle = std::chrono::seconds{2};
   std::uint32_t waiting_max = 65'536;  ///< changes of alerts until then; more are lost and counted
   std::uint32_t alerts_max = 32'768;   ///< whose item is remembered; older ones are judged anew
-  std::uint32_t judged_max = 8'192;    ///< judgements by operators that are kept to learn from
+  Duration age_max = std::chrono::hours{90 * 24};  ///< incidents that ended before are forgotten
+  std::uint32_t judged_max = 8'192;  ///< judgements by operators that are kept to learn from
 };
 
 /// What deserves a human now: ranks the alerts that the shards emit, and groups them.
@@ -77,9 +78,9 @@ class Salience {
   };
   [[nodiscard]] std::vector<salience::Judgement> judge(std::span<const Asked> events) const;
 
-  /// Best first; without a scope everybody's, then those of users.
-  [[nodiscard]] std::vector<salience::Incident> incidents(std::optional<salience::Scope> scope,
-                                                          std::size_t count) const;
+  /// As `salience::Incidents::present`. A word about an alert counts at once.
+  [[nodiscard]] std::vector<salience::Incident> incidents(const salience::IncidentQuery& query,
+                                                          SteadyTime now) const;
 
   /// The incident of the alert's user that it is part of, or will be in a moment; nothing while it
   /// is the first of one.

@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     salience.feedback(alert, traffic::FeedbackVerdict::kTruePositive);
     if (const auto incident = salience.incident_of(alert)) check_is_sane(incident->salience);
   }
-  for (const salience::Incident& incident : salience.incidents(std::nullopt, 100))
+  for (const salience::Incident& incident : salience.incidents({.count = 100}, salience.settled()))
     check_is_sane(incident.salience);
   (void)salience.judged();
   check_comes_back(salience);

@@ -60,7 +60,7 @@ TEST(Salience, RaresThingsTogetherBeforeWhatHappensEveryHour) {
   feed(salience, all);
   const double flood = salience.judge(all.back()).log_odds();
   EXPECT_GT(flood, salience.judge(all[80]).log_odds() + 1);
-  const auto incidents = salience.incidents({}, 3);
+  const auto incidents = salience.incidents({.count = 3}, salience.settled());
   ASSERT_EQ(incidents.size(), 3u);
   EXPECT_EQ(incidents[0].members, 3u) << incidents[0].title();
   EXPECT_EQ(incidents[0].entities, 2u);
@@ -88,9 +88,10 @@ TEST(Salience, TakesWhatIsYoungLater) {
   Salience salience;
   salience.note(alert(1, 1, "ann", kMessageFlood, 10s));
   salience.advance(at(11s));
-  EXPECT_TRUE(salience.incidents({}, 5).empty());
+  EXPECT_TRUE(salience.incidents({.count = 5}, salience.settled()).empty());
   salience.advance(at(12s));
-  EXPECT_EQ(salience.incidents(Scope::kGlobal, 5).size(), 1u);
+  EXPECT_EQ(salience.incidents({.scope = Scope::kGlobal, .count = 5}, salience.settled()).size(),
+            1u);
 }
 
 TEST(Salience, AnAlertThatGrowsStaysOneMember) {
@@ -99,9 +100,40 @@ TEST(Salience, AnAlertThatGrowsStaysOneMember) {
     salience.note(alert(1, 1, "ann", kMessageFlood, i * 1s));
     salience.advance(at(i * 1s + 5s));
   }
-  const auto incident = salience.incidents(Scope::kSource, 1).front();
+  const auto incident =
+      salience.incidents({.scope = Scope::kSource, .count = 1}, salience.settled()).front();
   EXPECT_EQ(incident.members, 1u);
   EXPECT_EQ(incident.events, 50u);
+}
+
+TEST(Salience, AnIncidentOfWhichEveryAlertIsNothingEndsAndStaysSo) {
+  Salience salience;
+  const auto one = alert(1, 1, "ann", kMessageFlood, 10s);
+  salience.note(one);
+  salience.advance(at(15s));
+  const auto status = [](const Salience& of) {
+    return of.incidents({.scope = Scope::kSource}, at(20s)).front().status;
+  };
+  using salience::IncidentStatus;
+  EXPECT_EQ(status(salience), IncidentStatus::kOpen);
+  salience.feedback(one, traffic::FeedbackVerdict::kFalsePositive);
+  EXPECT_EQ(status(salience), IncidentStatus::kEnded);
+  Salience later;
+  ASSERT_TRUE(later.load(salience.save()));
+  EXPECT_EQ(status(later), IncidentStatus::kEnded);
+  later.feedback(one, traffic::FeedbackVerdict::kTruePositive);
+  EXPECT_EQ(status(later), IncidentStatus::kOpen);
+}
+
+TEST(Salience, ForgetsIncidentsThatAreTooOld) {
+  SalienceOptions options;
+  options.age_max = 1h;
+  Salience salience(options);
+  salience.note(alert(1, 1, "ann", kMessageFlood, 10s));
+  salience.advance(at(50min));
+  EXPECT_EQ(salience.incidents({}, at(50min)).size(), 2u);
+  salience.advance(at(61min));
+  EXPECT_TRUE(salience.incidents({}, at(61min)).empty());
 }
 
 TEST(Salience, FeedbackMovesATypeAtOnce) {
@@ -246,14 +278,16 @@ TEST(Salience, TakesManyThreads) {
         const auto one = alert(shard, i, "user", kMessageFlood, std::chrono::seconds{i});
         salience.note(one);
         (void)salience.judge(one);
-        (void)salience.incidents({}, 5);
+        (void)salience.incidents({.count = 5}, salience.settled());
       }
     });
   }
   for (int i = 0; i < 50; ++i) salience.advance(at(i * 4s));
   for (std::thread& thread : threads) thread.join();
   salience.advance(at(1h));
-  EXPECT_EQ(salience.incidents(Scope::kGlobal, 1).front().members, 800u);
+  EXPECT_EQ(
+      salience.incidents({.scope = Scope::kGlobal, .count = 1}, salience.settled()).front().members,
+      800u);
 }
 
 }  // namespace

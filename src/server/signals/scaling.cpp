@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/hash.hpp"
-#include "core/base/hex.hpp"
-#include "io/files/crc32c.hpp"
-#include "io/files/replace.hpp"
+#include "core/base/check.hpp"
 
 namespace liminal::signals {
 namespace {
@@ -15,36 +12,6 @@ namespace {
 constexpr std::size_t kInlineRows = 64;
 /// Services that whoever asks lists itself: two milliseconds.
 constexpr std::size_t kInlineServices = 64;
-constexpr std::size_t kSavedAtOnce = 4;
-constexpr std::size_t kFileBytesMax = 4 << 20;
-constexpr std::string_view kSuffix = ".service";
-
-void put(const scaling::ServiceOptions& options, Writer& out) {
-  out.put(options.replicas_min);
-  out.put(options.replicas_max);
-  out.put(options.shortage_cost);
-  out.put(options.cooldown.count());
-  out.put(options.stabilisation_minutes);
-  out.put(options.reactive_target_ratio);
-  out.put(options.capacity.cpu_max_ratio);
-  out.put(options.capacity.memory_max_ratio);
-  out.put(options.capacity.saturation_max_ratio);
-  out.put(options.capacity.response_time_max_s);
-}
-
-void get(scaling::ServiceOptions& options, Reader& in) {
-  in.get(options.replicas_min);
-  in.get(options.replicas_max);
-  in.get(options.shortage_cost);
-  options.cooldown = Duration{in.get<Duration::rep>()};
-  in.get(options.stabilisation_minutes);
-  in.get(options.reactive_target_ratio);
-  in.get(options.capacity.cpu_max_ratio);
-  in.get(options.capacity.memory_max_ratio);
-  in.get(options.capacity.saturation_max_ratio);
-  in.get(options.capacity.response_time_max_s);
-  if (!scaling::validate(options).empty()) in.fail();
-}
 
 }  // namespace
 
@@ -99,6 +66,8 @@ void Scaling::keep(std::vector<std::string> names) {
 
 Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool& is_new) {
   EntryPtr forgotten, entry;
+  const auto kept = read_left_out(service);
+  if (!kept) return tl::unexpected(kept.error());
   {
     const std::lock_guard lock(mutex_);
     const auto found = by_name_.find(service);
@@ -107,6 +76,7 @@ Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool&
       recent_.splice(recent_.begin(), recent_, found->second);
       return *found->second;
     }
+    is_new = *kept == nullptr;
     if (recent_.size() >= options_.services_max) {
       const auto last = std::find_if(
           recent_.rbegin(), recent_.rend(), [this](const auto& one) { return !is_kept(*one); });
@@ -116,13 +86,25 @@ Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool&
       recent_.erase(std::next(last).base());
       ++evicted_;
     }
-    entry = std::make_shared<Entry>(service);
-    entry->said = Said{};  // nothing is known yet
-    entry->said->summary.name = service;
+    entry = *kept;
+    if (entry == nullptr) {
+      entry = std::make_shared<Entry>(service);
+      entry->said = Said{};  // nothing is known yet
+      entry->said->summary.name = service;
+    }
+    left_out_.erase(path(options_.folder, service));
     recent_.push_front(entry);
     by_name_.emplace(service, recent_.begin());
   }
   if (forgotten) remove_file(*forgotten);
+  return entry;
+}
+
+/// To look at: what was not loaded is read, and not kept.
+Result<Scaling::EntryPtr> Scaling::find_or_peek(const std::string& service) const {
+  if (EntryPtr entry = find(service)) return entry;
+  auto entry = read_left_out(service);
+  if (entry && *entry == nullptr) return failure(ErrorCode::kMissing);
   return entry;
 }
 
@@ -249,15 +231,17 @@ void Scaling::services(EventTime now,
 }
 
 Result<scaling::ServiceState> Scaling::state(const std::string& service) const {
-  const EntryPtr entry = find(service);
-  if (!entry) return failure(ErrorCode::kMissing);
-  const std::lock_guard lock(entry->mutex);
-  return scaling::ServiceState{entry->name, entry->options, entry->service};
+  const auto found = find_or_peek(service);
+  if (!found) return tl::unexpected(found.error());
+  const Entry& entry = **found;
+  const std::lock_guard lock(entry.mutex);
+  return scaling::ServiceState{entry.name, entry.options, entry.service};
 }
 
 void Scaling::state(const std::string& service, Done<scaling::ServiceState> done) {
-  const EntryPtr entry = find(service);
-  if (!entry) return done(failure(ErrorCode::kMissing));
+  const auto found = find_or_peek(service);
+  if (!found) return done(tl::unexpected(found.error()));
+  const EntryPtr& entry = *found;
   if (std::unique_lock lock(entry->mutex, std::try_to_lock); lock) {
     scaling::ServiceState state{entry->name, entry->options, entry->service};
     lock.unlock();
@@ -269,9 +253,9 @@ void Scaling::state(const std::string& service, Done<scaling::ServiceState> done
 }
 
 Result<scaling::Advice> Scaling::advice(const std::string& service, EventTime now) const {
-  const EntryPtr entry = find(service);
-  if (!entry) return failure(ErrorCode::kMissing);
-  return said_by(*entry, now).advice;
+  const auto found = find_or_peek(service);
+  if (!found) return tl::unexpected(found.error());
+  return said_by(**found, now).advice;
 }
 
 void Scaling::backtest(std::string service, Done<scaling::Backtest> done) {
@@ -287,10 +271,16 @@ void Scaling::backtest(std::string service, Done<scaling::Backtest> done) {
   if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
 }
 
-Result<bool> Scaling::set_options(const std::string& service,
-                                  const scaling::ServiceOptions& options) {
-  bool is_new = false;
-  const Result<EntryPtr> found = find_or_add(service, is_new);
+Result<scaling::OptionsChanged> Scaling::change_options(const std::string& service,
+                                                        const scaling::ChangeOptions& change) {
+  const std::lock_guard one_at_a_time(options_mutex_);
+  scaling::OptionsChanged out;
+  const auto seen = state(service);
+  if (seen) out.options = seen->options;
+  change(out.options);
+  out.problems = scaling::validate(out.options);
+  if (!out.problems.empty()) return out;
+  const Result<EntryPtr> found = find_or_add(service, out.is_new);
   if (!found) return tl::unexpected(found.error());
   Entry& entry = **found;
   const auto put_in = [&entry](const scaling::ServiceOptions& told, bool configured) {
@@ -301,26 +291,63 @@ Result<bool> Scaling::set_options(const std::string& service,
     entry.changed = true;
     return before;
   };
-  const auto before = put_in(options, true);
+  const auto before = put_in(out.options, true);
   // What was set is kept before it is acknowledged.
-  if (save(entry) && sync_folder()) return is_new;
+  if (save(entry) && sync_folder()) return out;
   put_in(before.first, before.second);
-  if (is_new) forget(service);
+  if (out.is_new) drop(entry);
   return failure(ErrorCode::kIo);
 }
 
-bool Scaling::forget(const std::string& service) {
-  EntryPtr entry;
+Result<bool> Scaling::set_options(const std::string& service,
+                                  const scaling::ServiceOptions& options) {
+  const auto changed = change_options(service, [&](auto& into) { into = options; });
+  if (!changed) return tl::unexpected(changed.error());
+  LIMINAL_CHECK(changed->problems.empty());
+  return changed->is_new;
+}
+
+/// Forgets an entry of which nothing is kept; what lies on the disk of it may stay.
+void Scaling::drop(Entry& entry) {
   {
     const std::lock_guard lock(mutex_);
-    const auto found = by_name_.find(service);
-    if (found == by_name_.end()) return false;
-    entry = *found->second;
+    const auto found = by_name_.find(entry.name);
+    if (found == by_name_.end() || found->second->get() != &entry) return;
     recent_.erase(found->second);
     by_name_.erase(found);
   }
-  remove_file(*entry);
-  return true;
+  remove_file(entry);
+}
+
+Result<void> Scaling::forget(const std::string& service) {
+  const std::lock_guard file(file_mutex_);
+  const std::string here = path(options_.folder, service);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!by_name_.contains(service) && !left_out_.contains(here))
+      return failure(ErrorCode::kMissing);
+  }
+  if (left_alone_.contains(here)) return failure(ErrorCode::kIo);
+  const Result<void> removed = files_.remove(here);
+  if (!removed && removed.error().code != ErrorCode::kMissing) {
+    ++save_errors_;
+    return failure(ErrorCode::kIo);
+  }
+  EntryPtr entry;
+  {
+    const std::lock_guard lock(mutex_);
+    left_out_.erase(here);
+    if (const auto found = by_name_.find(service); found != by_name_.end()) {
+      entry = *found->second;
+      recent_.erase(found->second);
+      by_name_.erase(found);
+    }
+  }
+  if (entry) {
+    const std::lock_guard lock(entry->mutex);
+    entry->forgotten = true;
+  }
+  return sync_folder() ? Result<void>() : failure(ErrorCode::kIo);
 }
 
 std::vector<Scaling::Line> Scaling::lines(EventTime now, std::size_t count_max) const {
@@ -345,6 +372,10 @@ Scaling::Counters Scaling::counters() const {
   out.saved = saved_;
   out.save_errors = save_errors_;
   out.load_errors = load_errors_;
+  {
+    const std::lock_guard lock(mutex_);
+    out.left_out = left_out_.size();
+  }
   out.refused = work_.refused() + backtests_.refused();
   return out;
 }
@@ -352,118 +383,10 @@ Scaling::Counters Scaling::counters() const {
 void Scaling::second() {
   if (saving_.exchange(true)) return;
   if (!run([this] {
-        save_changed(kSavedAtOnce);
+        save_changed();
         saving_ = false;
       }))
     saving_ = false;
-}
-
-void Scaling::save_changed(std::size_t count_max) {
-  const auto now = std::chrono::steady_clock::now();
-  // The longest unsaved first.
-  std::vector<std::pair<std::chrono::steady_clock::time_point, EntryPtr>> due;
-  for (const EntryPtr& entry : entries()) {
-    const std::lock_guard lock(entry->mutex);
-    if (entry->changed && now - entry->saved_at >= options_.save_interval)
-      due.emplace_back(entry->saved_at, entry);
-  }
-  std::stable_sort(
-      due.begin(), due.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::size_t saved = 0;
-  for (const auto& [at, entry] : due) {
-    if (saved == count_max) break;
-    saved += save(*entry) ? 1U : 0U;
-  }
-  if (saved > 0) (void)sync_folder();
-}
-
-bool Scaling::sync_folder() {
-  if (files_.sync_folder(options_.folder)) return true;
-  ++save_errors_;
-  return false;
-}
-
-std::string Scaling::path(const std::string& folder, std::string_view service) {
-  return folder + "/" + hex(hash64(service)) + std::string(kSuffix);
-}
-
-/// File: magic, format, CRC-32C of the rest; name, whether configured, options, service.
-bool Scaling::save(Entry& entry) {
-  const std::lock_guard file(file_mutex_);
-  Writer body;
-  {
-    const std::lock_guard lock(entry.mutex);
-    if (entry.forgotten) return false;
-    body.put_text(entry.name);
-    body.put(entry.configured);
-    put(entry.options, body);
-    entry.service.save(body);
-    entry.saved_at = std::chrono::steady_clock::now();
-    entry.changed = false;
-  }
-  Writer out;
-  out.put(kMagic);
-  out.put(kFormat);
-  out.put(files::crc32c(0, body.bytes()));
-  const std::string here = path(options_.folder, entry.name);
-  if (left_alone_.contains(here) ||
-      !files::replace_file_unsynced(files_, here, out.bytes() + body.bytes())) {
-    ++save_errors_;
-    const std::lock_guard lock(entry.mutex);
-    entry.changed = true;
-    return false;
-  }
-  ++saved_;
-  return true;
-}
-
-/// Null for what is damaged.
-Scaling::EntryPtr Scaling::read(std::string_view bytes) {
-  Reader in(bytes);
-  const bool known = in.get<std::uint32_t>() == kMagic && in.get<std::uint32_t>() == kFormat;
-  const auto sum = in.get<std::uint32_t>();
-  if (!known || !in.ok() || files::crc32c(0, bytes.substr(in.position())) != sum) return nullptr;
-  auto entry = std::make_shared<Entry>(std::string(in.get_text()));
-  entry->configured = in.get<std::uint8_t>() != 0;
-  get(entry->options, in);
-  if (!in.ok() || entry->name.empty()) return nullptr;
-  // Of another version of the program it may be: then what was set for it still holds.
-  if (!entry->service.load(in) || !in.at_end()) {
-    ++load_errors_;
-    entry->service = scaling::Service();
-  }
-  entry->shown = entry->configured;
-  entry->bytes = entry->service.memory_bytes();
-  return entry;
-}
-
-void Scaling::load() {
-  if (!files_.create_folder(options_.folder)) ++load_errors_;
-  const auto listed = files_.list(options_.folder);
-  if (!listed) return;
-  for (const files::FileEntry& file : *listed) {
-    if (!std::string_view(file.name).ends_with(kSuffix)) continue;
-    if (by_name_.size() >= options_.services_max) break;
-    const std::string here = options_.folder + "/" + file.name;
-    const auto bytes = files_.read(here, kFileBytesMax);
-    // One that is too large is none of ours; others may be good, and readable another time.
-    if (!bytes && bytes.error().code != ErrorCode::kTooLarge) {
-      ++load_errors_;
-      left_alone_.insert(here);
-      continue;
-    }
-    const EntryPtr entry = bytes ? read(*bytes) : nullptr;
-    if (!entry || path(options_.folder, entry->name) != here) {
-      ++load_errors_;
-      if (!files::set_aside(files_, here)) {
-        ++load_errors_;
-        left_alone_.insert(here);
-      }
-      continue;
-    }
-    recent_.push_front(entry);
-    by_name_.emplace(entry->name, recent_.begin());
-  }
 }
 
 }  // namespace liminal::signals

@@ -30,6 +30,10 @@ struct ScalingOptions {
   std::vector<std::string> kept = {};  ///< services that are not forgotten either (and `keep`)
   /// A service that changed is saved no more often.
   std::chrono::seconds save_interval{5};
+  /// Of each second, what saving may take of the thread for long work, and write: one service at
+  /// least.
+  std::chrono::milliseconds save_time{200};
+  std::size_t save_bytes = 8 << 20;
   std::size_t work_max = 256;  ///< tasks of either thread that wait; beyond: kUnavailable
 };
 [[nodiscard]] Problems validate(const ScalingOptions& options, std::string_view at = "scaling");
@@ -40,12 +44,15 @@ struct ScalingOptions {
 /// Thread-safe. Short work is done by whoever calls; long work (reports of many rows, saving) on
 /// one thread of its own and back-tests on another, so that it holds up nobody: `done` is called
 /// from any of them. Guarantee: a service is saved whole, the old or the new version
-/// (io/files/replace.hpp); after a crash at most the last seconds of it are missing (save_interval,
-/// plus a second for each four services that change). A file that is damaged is set aside
+/// (io/files/replace.hpp); after a crash what is missing of it are at most the last seconds:
+/// save_interval, and while more changes than is saved in a second (save_time, save_bytes), as long
+/// as a round of all that changed takes. A file that is damaged is set aside
 /// (io/files/replace.hpp), counted, and its service begins anew; of one whose service another
-/// version of the program wrote, the settings are taken. A file that could not be read just now, or
-/// not be set aside, is counted (the latter once more) and left as it is until the next start: what
-/// is told of its service is not saved, nor settings taken for it.
+/// version of the program wrote, the settings are taken. Of more files than services may
+/// be kept those are loaded that have settings, then those that were written last; of the others,
+/// which are counted, each is read when somebody tells or asks of its service. A file that could
+/// not be read just now, or not be set aside, is counted (the latter once more) and left as it is
+/// until the next start: what is told of its service is not saved, nor settings taken for it.
 class Scaling {
  public:
   /// What a service's file begins with: these, then the CRC-32C of the rest.
@@ -60,7 +67,8 @@ class Scaling {
     std::uint64_t rows = 0, rows_late = 0;  ///< learnt; of minutes that were closed
     std::uint64_t advices[4] = {};          ///< by scaling::Action
     std::uint64_t saved = 0, save_errors = 0, load_errors = 0;
-    std::uint64_t refused = 0;  ///< because too much waited
+    std::uint64_t left_out = 0;  ///< files that lie there and are not loaded
+    std::uint64_t refused = 0;   ///< because too much waited
   };
 
   /// The load of a minute that is over.
@@ -89,7 +97,8 @@ class Scaling {
   void on_load(OnLoad heard) { on_load_ = std::move(heard); }
 
   bool run(std::function<void()> work);
-  /// kTooLarge when the service is not known and no other may be forgotten for it.
+  /// kTooLarge when the service is not known and no other may be forgotten for it; kUnavailable
+  /// when it lies on the disk, which does not give it.
   void advise(scaling::Report report, Done<scaling::Advice> done);
   /// Where a service is kept.
   [[nodiscard]] static std::string path(const std::string& folder, std::string_view service);
@@ -109,10 +118,16 @@ class Scaling {
   /// service is learnt it is what was advised last.
   [[nodiscard]] Result<scaling::Advice> advice(const std::string& service, EventTime now) const;
   void backtest(std::string service, Done<scaling::Backtest> done);
-  /// Durable when it returns, blocks on the disk; true when the service was not known before. kIo
-  /// when they could not be written, and kTooLarge as `advise`: then nothing was changed.
+  /// Changes what is set for the service, or the defaults of a new one: nothing else changes them
+  /// meanwhile. Durable when it returns, blocks on the disk. kIo when they could not be written,
+  /// and errors as of `advise`: then nothing was changed.
+  Result<scaling::OptionsChanged> change_options(const std::string& service,
+                                                 const scaling::ChangeOptions& change);
+  /// All of them; true when the service was not known before. They are valid.
   Result<bool> set_options(const std::string& service, const scaling::ServiceOptions& options);
-  bool forget(const std::string& service);
+  /// Durable when it returns, blocks on the disk. kMissing; kIo when the file could not be removed:
+  /// then the service is there still, or when that may not be durable.
+  Result<void> forget(const std::string& service);
 
   /// Ends the work that is under way and drops what waits; no more is taken.
   void finish();
@@ -154,6 +169,8 @@ class Scaling {
 
   [[nodiscard]] EntryPtr find(const std::string& service) const;
   Result<EntryPtr> find_or_add(const std::string& service, bool& is_new);
+  Result<EntryPtr> find_or_peek(const std::string& service) const;
+  Result<EntryPtr> read_left_out(const std::string& service) const;
   [[nodiscard]] bool is_kept(const Entry& entry) const;  ///< the table is locked
   [[nodiscard]] std::vector<EntryPtr> entries() const;
   [[nodiscard]] static Said say(const Entry& entry, scaling::Advice advice);
@@ -161,10 +178,14 @@ class Scaling {
   scaling::Advice learn(Entry& entry, const scaling::Report& report);
   void tell_load(Entry& entry) const;
   void remove_file(Entry& entry);
-  [[nodiscard]] EntryPtr read(std::string_view bytes);
+  void drop(Entry& entry);
+  [[nodiscard]] EntryPtr read(std::string_view bytes) const;
   void load();
-  bool save(Entry& entry);
-  void save_changed(std::size_t count_max);
+  [[nodiscard]] std::vector<std::string> files_to_load(std::vector<files::FileEntry> listed);
+  void load(const std::string& here);
+  [[nodiscard]] bool has_settings(const std::string& here) const;
+  std::optional<std::size_t> save(Entry& entry);
+  void save_changed();
   bool sync_folder();
 
   const ScalingOptions options_;
@@ -174,11 +195,14 @@ class Scaling {
   std::list<EntryPtr> recent_;  ///< most recently told of first
   std::unordered_map<std::string, std::list<EntryPtr>::iterator> by_name_;
   std::vector<std::string> kept_;
+  std::unordered_set<std::string> left_out_;  ///< files that lie there and were not loaded
   /// Files that could be neither read nor set aside at the start; not written later.
   std::unordered_set<std::string> left_alone_;
-  std::mutex file_mutex_;  // held while a file is written or removed; taken before the others
-  std::atomic<std::uint64_t> evicted_{0}, rows_{0}, rows_late_{0}, saved_{0}, save_errors_{0},
-      load_errors_{0};
+  std::mutex options_mutex_;  // one changes options at a time; taken before the others
+  std::mutex file_mutex_;  // held while a file is written or removed; taken before the table's and
+                           // an entry's
+  std::atomic<std::uint64_t> evicted_{0}, rows_{0}, rows_late_{0}, saved_{0}, save_errors_{0};
+  mutable std::atomic<std::uint64_t> load_errors_{0};
   std::atomic<std::uint64_t> advices_[4] = {};
   std::atomic<bool> saving_{false};
   WorkThread work_, backtests_;

@@ -166,7 +166,7 @@ TEST(Scaling, AFileThatCannotBeReadJustNowIsLeftAsItIs) {
     EXPECT_EQ(scaling.counters().load_errors, 1u);
     ASSERT_TRUE(told(scaling, report("web", 0, 5)));
     EXPECT_EQ(scaling.set_options("web", {.replicas_min = 2}).error().code, ErrorCode::kIo);
-    EXPECT_TRUE(scaling.forget("web"));
+    EXPECT_EQ(scaling.forget("web").error().code, ErrorCode::kIo);
     ASSERT_TRUE(told(scaling, report("web", 5, 5)));
     EXPECT_TRUE(scaling.set_options("new", {}));
   }
@@ -377,9 +377,109 @@ TEST(Scaling, WhatIsForgottenIsNotThereAfterARestart) {
     Scaling scaling(options(), disk);
     ASSERT_TRUE(scaling.set_options("web", {}));
     EXPECT_TRUE(scaling.forget("web"));
-    EXPECT_FALSE(scaling.forget("web"));
+    EXPECT_EQ(scaling.forget("web").error().code, ErrorCode::kMissing);
   }
   EXPECT_EQ(Scaling(options(), disk).counters().services, 0u);
+}
+
+TEST(Scaling, WhatCannotBeRemovedIsNotForgotten) {
+  files::MemoryFileSystem disk;
+  Scaling scaling(options(), disk);
+  ASSERT_TRUE(scaling.set_options("web", {.replicas_min = 7}));
+  disk.faults.fail_at = disk.operations() + 1;
+  EXPECT_EQ(scaling.forget("web").error().code, ErrorCode::kIo);
+  EXPECT_EQ(scaling.state("web")->options.replicas_min, 7u);
+  EXPECT_EQ(scaling.counters().save_errors, 1u);
+  EXPECT_TRUE(scaling.forget("web"));
+}
+
+/// What a second saves, when so much may be saved in one.
+std::uint64_t saved_in_a_second(std::chrono::milliseconds time, std::size_t bytes) {
+  files::MemoryFileSystem disk;
+  ScalingOptions many = options();
+  many.save_time = time;
+  many.save_bytes = bytes;
+  std::promise<void> saved;
+  Scaling scaling(many, disk);
+  for (int i = 0; i < 250; ++i) EXPECT_TRUE(told(scaling, report(std::to_string(i), 0, 1)));
+  scaling.second();
+  EXPECT_TRUE(scaling.run([&] { saved.set_value(); }));
+  saved.get_future().wait();
+  return scaling.counters().saved;
+}
+
+TEST(Scaling, SavesAsManyServicesInASecondAsFitIntoItsShare) {
+  const std::chrono::hours ample{1};
+  EXPECT_EQ(saved_in_a_second(ample, std::size_t{1} << 30), 250u);
+  EXPECT_EQ(saved_in_a_second(ample, 1), 1u);
+  EXPECT_EQ(saved_in_a_second(std::chrono::milliseconds{0}, std::size_t{1} << 30), 1u);
+}
+
+TEST(Scaling, ChangesOfSettingsAtOnceAreAllTaken) {
+  files::MemoryFileSystem disk;
+  Scaling scaling(options(), disk);
+  for (std::uint32_t i = 2; i < 30; ++i) {
+    std::thread other([&] {
+      EXPECT_TRUE(scaling.change_options("web", [i](auto& set) { set.replicas_min = i; }));
+    });
+    EXPECT_TRUE(scaling.change_options("web", [i](auto& set) { set.replicas_max = 100 + i; }));
+    other.join();
+    EXPECT_EQ(scaling.state("web")->options.replicas_min, i);
+    EXPECT_EQ(scaling.state("web")->options.replicas_max, 100 + i);
+  }
+  const auto wrong = scaling.change_options("web", [](auto& set) { set.replicas_max = 0; });
+  EXPECT_FALSE(wrong->problems.empty());
+  EXPECT_EQ(scaling.state("web")->options.replicas_max, 129u);
+}
+
+TEST(Scaling, ASmallerBoundKeepsThoseWithSettingsAndThenTheLatest) {
+  files::MemoryFileSystem disk;
+  {
+    Scaling scaling(options(), disk);
+    for (const char* name : {"s1", "s2", "s3"})
+      ASSERT_TRUE(scaling.set_options(name, {.replicas_min = 5}));
+    for (const char* name : {"d1", "d2", "d3", "d4"}) {
+      ASSERT_TRUE(told(scaling, report(name, 0, 1)));
+      std::promise<void> saved;
+      scaling.second();
+      ASSERT_TRUE(scaling.run([&] { saved.set_value(); }));
+      saved.get_future().wait();
+    }
+  }
+  ScalingOptions few = options();
+  few.services_max = 5;
+  Scaling scaling(few, disk);
+  EXPECT_EQ(scaling.counters().left_out, 2u);
+  std::vector<std::string> names;
+  for (const auto& one : scaling.services(minute(1), 10)) names.push_back(one.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"d4", "d3", "s3", "s2", "s1"}));
+}
+
+TEST(Scaling, AServiceThatWasLeftOutIsReadWhenSomebodyAsksForIt) {
+  files::MemoryFileSystem disk;
+  {
+    Scaling scaling(options(), disk);
+    for (const char* name : {"a", "b"}) ASSERT_TRUE(scaling.set_options(name, {.replicas_min = 5}));
+    ASSERT_TRUE(told(scaling, report("a", 0, 70)));
+  }
+  ScalingOptions few = options();
+  few.services_max = 1;
+  {
+    Scaling scaling(few, disk);
+    const std::string out = scaling.services(minute(1), 10).front().name == "a" ? "b" : "a";
+    EXPECT_EQ(scaling.state(out)->options.replicas_min, 5u);
+    EXPECT_TRUE(scaling.advice(out, minute(71)));
+    EXPECT_EQ(told(scaling, report(out, 70, 1)).error().code, ErrorCode::kTooLarge);
+    EXPECT_EQ(scaling.set_options(out, {}).error().code, ErrorCode::kTooLarge);
+    disk.faults.fail_reads = true;
+    EXPECT_EQ(told(scaling, report(out, 70, 1)).error().code, ErrorCode::kUnavailable);
+    disk.faults = {};
+    EXPECT_TRUE(scaling.forget(out == "a" ? "b" : "a"));
+    EXPECT_TRUE(told(scaling, report(out, 70, 1)));
+    EXPECT_EQ(scaling.state(out)->options.replicas_min, 5u);
+    EXPECT_EQ(scaling.counters().left_out, 0u);
+  }
+  EXPECT_EQ(disk.list("scaling")->size(), 1u);
 }
 
 TEST(Scaling, RefusesWorkWhenTooMuchWaits) {
