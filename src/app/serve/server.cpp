@@ -492,6 +492,8 @@ void Server::stop(Duration patience) {
   if (models_) models_->finish();
   if (scaling_) scaling_->finish();
   if (webhook_) webhook_->drain(std::chrono::milliseconds{1000});
+  // Who waits for the store is told while there is still somebody to tell.
+  if (store_) store_->close();
   http_.reset();
   service_.reset();
   backend_.reset();
