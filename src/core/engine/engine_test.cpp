@@ -395,6 +395,50 @@ TEST(Engine, AMessageInPiecesIsAViolationOnce) {
   EXPECT_EQ(violations(), 2);
 }
 
+/// A rule of kMessageFlood that speaks at each message from the third on.
+Options which_drops(traffic::Mode mode) {
+  Options options;
+  options.limits.mode = traffic::Mode::kEnforce;
+  for (detect::RuleOptions& rule : options.detect.rules) {
+    if (rule.type != FindingType::kMessageFlood) continue;
+    rule.mode = mode;
+    rule.action = traffic::Action::kDrop;
+    rule.threshold = 2;
+    rule.ordinary_factor = rule.messages_min = 0;
+    rule.cool_down = Duration::zero();
+  }
+  EXPECT_TRUE(validate(options).empty());
+  return options;
+}
+
+TEST(Engine, AMessageThatARuleSpeaksAboutIsAViolationAtItsEndAllTheSame) {
+  for (const auto mode : {traffic::Mode::kObserve, traffic::Mode::kShadow}) {
+    Driver driver(which_drops(mode));
+    for (int i = 0; i < 4; ++i) driver.feed({.t = i * 1., .user = "amy"});
+    const Line line{.t = 5, .user = "amy"};
+    const traffic::Verdict begun = driver.feed(line).verdict;
+    EXPECT_EQ(begun.decision, traffic::Decision::kAllow);
+    EXPECT_EQ(
+        begun.shadow,
+        mode == traffic::Mode::kShadow ? traffic::Decision::kDrop : traffic::Decision::kAllow);
+    EXPECT_EQ(begun.observed, traffic::Decision::kDrop);
+    EXPECT_FALSE(begun.violated);
+    const Name channel(line.channel);
+    Event rest = event_of(line, channel);
+    rest.kind = EventKind::kContinued;
+    rest.counted = line.bytes;
+    rest.bytes = 70 * 1024;
+    rest.begun = traffic::Beginning(begun);
+    Effects effects;
+    driver.engine.feed(rest, effects);
+    EXPECT_EQ(effects.verdict.decision, traffic::Decision::kClose);
+    EXPECT_EQ(driver.engine.shard_of_user("amy")
+                  .view("amy")
+                  ->features[traffic::FeatureId::kRateLimitViolations],
+              1);
+  }
+}
+
 TEST(Engine, ReadsSnapshotsOfTheVersionBefore) {
   const auto settings = std::make_shared<const Settings>(Options{});
   Writer out;
