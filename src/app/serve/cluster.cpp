@@ -98,7 +98,8 @@ std::function<std::optional<std::string>(const std::string&)> cluster_limits(
   ClusterLimits::Ports ports;
   ports.in_force = [backend] {
     limits::Options present;
-    backend()->limits([&present](Result<limits::Options> held) { present = std::move(*held); });
+    backend()->limits(
+        [&present](Result<api::HeldLimits> held) { present = std::move(held->options); });
     return present;
   };
   ports.set = [backend](limits::Options wanted, std::function<void(Result<void>)> done) {
