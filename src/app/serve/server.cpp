@@ -467,6 +467,11 @@ void Server::reload(const Configuration& configuration) {
   log_.configure(configuration.log.level, configuration.log.format);
   for (const std::string& key : needs_restart(configuration_, configuration))
     log_.write(LogLevel::kWarning, site, "reload.needs_restart", {{"key", key}});
+  for (const Problem& each : missing_scaling_credentials(configuration))
+    log_.write(LogLevel::kWarning,
+               site,
+               "reload.restart_would_fail",
+               {{"key", each.key}, {"error", each.text}});
   scaling_->take_modes(configuration_, configuration);
   (void)store_->put(
       traffic::AuditEntry{clock_->now(), "configuration", "reload", "configuration", ""});
