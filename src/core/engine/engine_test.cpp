@@ -2,6 +2,8 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -449,6 +451,34 @@ TEST(Engine, ReadsSnapshotsOfTheVersionBefore) {
     Reader in(bytes);
     EXPECT_EQ(Shard(ShardId{3}, settings, SteadyTime{}).load(in).has_value(), known) << version;
   }
+}
+
+/// Written by a shard of version 5 after a connect and two messages, at 1000, 1001 and 1002 s.
+TEST(Engine, GoesOnFromASnapshotThatTheVersionBeforeWrote) {
+  std::ifstream file(LIMINAL_SOURCE "/src/core/engine/shard_version_5.bin", std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(file), {});
+  ASSERT_FALSE(bytes.empty());
+  const ShardId id = shard_of(Name("amy").hash);
+  const auto settings = std::make_shared<const Settings>(Options{});
+  Shard shard(id, settings, SteadyTime{});
+  Reader in(bytes);
+  ASSERT_TRUE(shard.load(in));
+  EXPECT_TRUE(in.at_end());
+  const auto amy = shard.view("amy");
+  ASSERT_TRUE(amy);
+  EXPECT_EQ(amy->address, "10.0.0.1");
+  EXPECT_EQ(amy->last_seen, SteadyTime{std::chrono::seconds{1002}});
+  EXPECT_EQ(amy->features[traffic::FeatureId::kOpenConnections], 1);
+  EXPECT_EQ(amy->limit.connections, 1U);
+  EXPECT_EQ(shard.crowd().most_crowded(1).at(0).text, "10.0.0.1");
+  EXPECT_EQ(shard.crowd().most_crowded(1).at(0).users, 1);
+
+  Writer saved;
+  shard.save(saved);
+  Shard again(id, settings, SteadyTime{});
+  Reader as_now(saved.bytes());
+  ASSERT_TRUE(again.load(as_now));
+  EXPECT_EQ(again.state_hash(), shard.state_hash());
 }
 
 TEST(Engine, AnAddressLimitHoldsOverUsersOfAllShards) {
