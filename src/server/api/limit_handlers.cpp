@@ -16,8 +16,7 @@ http::Response override_response(const Override& decision, unsigned status) {
   return json_response(std::move(out), status);
 }
 
-http::Response limits_response(const HeldLimits& limits,
-                               const std::vector<Override>& overrides) {
+http::Response limits_response(const HeldLimits& limits, const std::vector<Override>& overrides) {
   json::Writer out;
   out.begin_object();
   out.key("policies");

@@ -300,7 +300,8 @@ TEST_F(ServiceTest, ShowsAndReplacesThePolicies) {
 
   const auto response = ask("PUT", "/ml/limits", R"({"policies":)" + changed + "}");
 
-  EXPECT_EQ(response.body, R"({"policies":)" + changed + R"(,"set":true,"overrides":[],"count":0})");
+  EXPECT_EQ(response.body,
+            R"({"policies":)" + changed + R"(,"set":true,"overrides":[],"count":0})");
   EXPECT_EQ(backend.policies.mode, traffic::Mode::kEnforce);
   EXPECT_EQ(backend.policies.user.messages_sustained.mode, traffic::Mode::kObserve);
   EXPECT_THAT(backend.policies.allow_users, ElementsAre("root"));

@@ -37,8 +37,8 @@ struct Following {
 };
 
 /// Has the cluster carry a training out, on its rows, waits for its end and fetches what came of
-/// it. One that is cancelled here is cancelled there, which is asked for once. kUnavailable, with the cluster's words, when
-/// it refuses, fails or answers no more.
+/// it. One that is cancelled here is cancelled there, which is asked for once. kUnavailable, with
+/// the cluster's words, when it refuses, fails or answers no more.
 [[nodiscard]] learn::Asked<Trained> train_there(const learn::TrainRequest& request,
                                                 const Following& following);
 
