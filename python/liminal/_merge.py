@@ -89,6 +89,8 @@ def _audit(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
 
 
 def _limits(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+    """The policies of an owner that knows of some that were set: one that began anew has its own."""
+    told = sorted(told, key=lambda one: not one["set"])
     return _first("overrides", lambda one, _: one["created"], 100)(told, query)
 
 

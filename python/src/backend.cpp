@@ -265,18 +265,23 @@ void EngineBackend::crowd(Done<features::CrowdSummary> done) {
   done(engine_->look([](const engine::LocalEngine& engine) { return crowd_of(engine); }));
 }
 
-void EngineBackend::limits(Done<limits::Options> done) {
-  done(engine_->settings()->options.limits);
+void EngineBackend::limits(Done<api::HeldLimits> done) {
+  done(api::HeldLimits{engine_->settings()->options.limits, limits_set_});
 }
 
 void EngineBackend::set_limits(limits::Options options, Done<void> done) {
   json::Writer text;
   api::write_policies(options, text);
   engine_->audit("limits.set", "policies", text.text());
+  restore_limits(std::move(options));
+  done({});
+}
+
+void EngineBackend::restore_limits(limits::Options options) {
   engine::Options all = engine_->settings()->options;
   all.limits = std::move(options);
   engine_->set_options(std::move(all));
-  done({});
+  limits_set_ = true;
 }
 
 void EngineBackend::reset_limits(Done<void> done) {
@@ -284,6 +289,7 @@ void EngineBackend::reset_limits(Done<void> done) {
   engine::Options all = engine_->settings()->options;
   all.limits = engine_->configured_limits();
   engine_->set_options(std::move(all));
+  limits_set_ = false;
   done({});
 }
 

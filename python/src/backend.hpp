@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -71,9 +72,11 @@ class EngineBackend final : public api::Backend {
   void users(api::UserQuery query, Done<std::vector<api::UserSummary>> done) override;
   void user(std::string user, Done<api::UserView> done) override;
   void crowd(Done<features::CrowdSummary> done) override;
-  void limits(Done<limits::Options> done) override;
+  void limits(Done<api::HeldLimits> done) override;
   void set_limits(limits::Options options, Done<void> done) override;
   void reset_limits(Done<void> done) override;
+  /// As `set_limits`, without a line in the audit log.
+  void restore_limits(limits::Options options);
   void overrides(std::size_t limit, Done<std::vector<traffic::Override>> done) override;
   void override_of(std::string user, Done<traffic::Override> done) override;
   void set_override(traffic::Override decision, Done<bool> done) override;
@@ -95,6 +98,7 @@ class EngineBackend final : public api::Backend {
   const std::shared_ptr<Engine> engine_;
   Divert divert_;
   ModelsOf* models_ = nullptr;
+  std::atomic<bool> limits_set_{false};
   SalienceOf salience_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };

@@ -1,8 +1,15 @@
 #include "cluster.hpp"
 
 #include <array>
+#include <cstdint>
 
 namespace liminal::python {
+namespace {
+
+/// Of what owners tell of their crowds: during a deployment some may be of another release.
+constexpr std::uint8_t kCrowdVersion = 1;
+
+}  // namespace
 
 CommonsOwner::CommonsOwner(detect::Profile profile) : commons_(profile) {
   options_.profile = profile;
@@ -41,6 +48,7 @@ Result<void> CommonsOwner::load(std::string_view bytes) {
 
 std::string encode_crowd(const features::CrowdSummary& crowd) {
   Writer out;
+  out.put(kCrowdVersion);
   out.put(crowd.active_users);
   out.put(crowd.messages_per_minute);
   out.put(crowd.connections_per_minute);
@@ -60,6 +68,7 @@ std::string encode_crowd(const features::CrowdSummary& crowd) {
 Result<features::CrowdSummary> decode_crowd(std::string_view bytes) {
   features::CrowdSummary crowd;
   Reader in(bytes);
+  if (in.get<std::uint8_t>() != kCrowdVersion) return failure(ErrorCode::kUnsupported, 0);
   in.get(crowd.active_users);
   in.get(crowd.messages_per_minute);
   in.get(crowd.connections_per_minute);

@@ -127,14 +127,14 @@ void HttpService::open_models(const ServiceOptions& options) {
 }
 
 std::string HttpService::restore_limits(std::string_view policies) {
-  engine::Options all = engine_->settings()->options;
+  limits::Options options = engine_->settings()->options.limits;
   const Result<json::Value> value = json::parse(policies);
   if (!value) return "is no JSON";
   Problems problems;
-  api::read_policies(json::Fields(*value, "", problems), all.limits);
-  if (problems.empty()) problems = limits::validate(all.limits);
+  api::read_policies(json::Fields(*value, "", problems), options);
+  if (problems.empty()) problems = limits::validate(options);
   if (!problems.empty()) return problems.front().key + " " + problems.front().text;
-  engine_->set_options(std::move(all));
+  backend_.restore_limits(std::move(options));
   return {};
 }
 

@@ -136,8 +136,10 @@ def test_events_come_in_and_a_repetition_changes_nothing():
 
 def test_what_was_enforced_and_changed_is_in_the_audit_log():
     engine, client = client_of(engine=liminal.FeatureExtractor(mode="enforce"))
-    policies = client.get("/ml/limits").json()["policies"]
-    assert client.put("/ml/limits", json={"policies": policies}).status_code == 200
+    limits = client.get("/ml/limits").json()
+    policies = limits["policies"]
+    assert limits["set"] is False
+    assert client.put("/ml/limits", json={"policies": policies}).json()["set"] is True
     assert client.put("/ml/limits/ann", json={"kind": "block", "reason": "a test"}).status_code == 201
     assert not engine.track_user_activity("ann", 10).allowed
     assert client.delete("/ml/limits/ann").status_code == 204

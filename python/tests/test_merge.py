@@ -57,6 +57,18 @@ def test_what_was_set_for_all_is_one_line_of_the_audit_log():
     assert [one["subject"] for one in merged["entries"]] == ["policies", "bob"]
 
 
+def test_policies_are_those_of_an_owner_that_knows_of_some_that_were_set():
+    def told(burst, is_set):
+        return 200, HEADERS, json.dumps({"policies": burst, "set": is_set, "overrides": [{"created": str(burst)}],
+                                         "count": 1}).encode()
+
+    merge = _merge.MERGES["GET", "/ml/limits"]
+    for answers in ([told(20, False), told(7, True)], [told(7, True), told(20, False)]):
+        merged = json.loads(merge(answers, "/ml/limits")[2])
+        assert merged["policies"] == 7 and merged["set"] is True and merged["count"] == 2
+    assert json.loads(merge([told(20, False)] * 2, "/ml/limits")[2])["set"] is False
+
+
 OWNERS = [{"place": place, "shards": 32, "epoch": 3, "events_accepted": 10, "events_lost": place,
            "snapshots_damaged": 0} for place in range(2)]
 

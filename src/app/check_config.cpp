@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <utility>
+
 #include "app/command.hpp"
 #include "app/configuration/report.hpp"
 #include "app/configuration_options.hpp"
@@ -21,7 +23,9 @@ void add_check_config(CLI::App& parent, Run& chosen) {
     chosen = [options] {
       const auto loaded = load_or_complain(*options);
       if (!loaded) return ExitCode::kUsage;
-      const Problems missing = missing_credentials(loaded->configuration);
+      Problems missing = missing_credentials(loaded->configuration);
+      for (Problem& each : missing_scaling_credentials(loaded->configuration))
+        missing.push_back(std::move(each));
       for (const Problem& each : missing)
         fmt::print(stderr, "liminal: {}: {}\n", each.key, each.text);
       if (!missing.empty()) return ExitCode::kUsage;

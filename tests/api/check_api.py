@@ -260,9 +260,11 @@ def check_limits(api):
         limits["policies"]
     other = json.loads(json.dumps(limits["policies"]))
     other["user"]["messages"] = {"per_second": 123, "burst": 456, "mode": None}
-    assert api.ask("PUT", "/ml/limits", 200, {"policies": other})["policies"] == other
+    changed = api.ask("PUT", "/ml/limits", 200, {"policies": other})
+    assert changed["policies"] == other and changed["set"] is True
     for _ in range(2):  # there is nothing to take back the second time
-        assert api.ask("DELETE", "/ml/limits", 200)["policies"] == limits["policies"]
+        again = api.ask("DELETE", "/ml/limits", 200)
+        assert again["policies"] == limits["policies"] and again["set"] is False
     log = api.ask("GET", "/ml/audit?limit=10&subject=policies", 200)["entries"]
     assert {"limits.set", "limits.reset"} <= {one["action"] for one in log}, log
     assert api.ask("GET", "/ml/limits", 200)["policies"] == limits["policies"]

@@ -105,6 +105,15 @@ def a_reload_that_cannot_read_a_token_changes_nothing(server):
         assert len(server.logged("reload.done")) == done, server.logged("reload.done")
 
 
+def a_reload_warns_of_files_that_only_a_start_reads(server):
+    done = len(server.logged("reload.done"))
+    [warned] = server.reload(CONFIGURATION + "[[scaling.actors]]\nservice = 'hook'\nurl = 'http://127.0.0.1:1'\n"
+                             "token_file = '/nowhere/token'\n", "reload.restart_would_fail")
+    assert warned["level"] == "WARNING" and warned["key"] == "scaling.actors[0].token_file", warned
+    until("reload.done", lambda: server.logged("reload.done")[done:])
+    server.reload(CONFIGURATION)
+
+
 def check_config_names_every_file_that_a_start_would_stop_at(program, folder):
     file, nonsense = folder / "files.toml", folder / "nonsense"
     nonsense.write_text("nonsense")
@@ -201,6 +210,7 @@ def main():
             a_second_server_fails(program, server, folder)
             a_broken_configuration_is_told_in_the_log(server)
             a_reload_that_cannot_read_a_token_changes_nothing(server)
+            a_reload_warns_of_files_that_only_a_start_reads(server)
             check_config_names_every_file_that_a_start_would_stop_at(program, folder)
             limits_that_were_put_hold_and_say_so(server)
             a_strangers_name_is_not_served(server)

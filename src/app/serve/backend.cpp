@@ -231,7 +231,14 @@ void ServerBackend::user(std::string user, Done<api::UserView> done) {
   if (!asked) unavailable(question->done);
 }
 
-void ServerBackend::limits(Done<limits::Options> done) { done(settings()->options.limits); }
+void ServerBackend::limits(Done<api::HeldLimits> done) {
+  api::HeldLimits held;
+  {
+    const std::lock_guard lock(mutex_);
+    held = {limits_.in_force(), limits_.set()};
+  }
+  done(std::move(held));
+}
 
 void ServerBackend::set_limits(limits::Options options, Done<void> done) {
   set_limits_by("api", std::move(options), std::move(done));

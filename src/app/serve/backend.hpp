@@ -77,7 +77,7 @@ class ServerBackend final : public api::Backend {
   void crowd(Done<features::CrowdSummary> done) override;
   void users(api::UserQuery query, Done<std::vector<api::UserSummary>> done) override;
   void user(std::string user, Done<api::UserView> done) override;
-  void limits(Done<limits::Options> done) override;
+  void limits(Done<api::HeldLimits> done) override;
   void set_limits(limits::Options options, Done<void> done) override;
   /// As those without an actor; the audit log says whose word it was.
   void set_limits_by(std::string actor, limits::Options options, Done<void> done);

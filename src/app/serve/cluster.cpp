@@ -22,6 +22,9 @@ using prometheus::Family;
 /// So often a training there is looked at, and whether it was cancelled here.
 constexpr Duration kLook = std::chrono::seconds{1}, kGlance = std::chrono::milliseconds{50};
 
+/// So long the cluster has to take note that a training is cancelled here.
+constexpr Duration kLeave = std::chrono::seconds{2};
+
 /// More than there can be.
 constexpr std::size_t kOverridesMax = std::numeric_limits<std::size_t>::max();
 
@@ -95,7 +98,8 @@ std::function<std::optional<std::string>(const std::string&)> cluster_limits(
   ClusterLimits::Ports ports;
   ports.in_force = [backend] {
     limits::Options present;
-    backend()->limits([&present](Result<limits::Options> held) { present = std::move(*held); });
+    backend()->limits(
+        [&present](Result<api::HeldLimits> held) { present = std::move(held->options); });
     return present;
   };
   ports.set = [backend](limits::Options wanted, std::function<void(Result<void>)> done) {
@@ -126,17 +130,31 @@ std::function<learn::Asked<uplink::Trained>(const learn::TrainRequest&, const tr
 cluster_trainings(uplink::Options options) {
   return [options = std::move(options)](const learn::TrainRequest& request,
                                         const training::Telling& telling) {
-    http::Client client(uplink::client_options(options));
+    uplink::Options hurried = options;
+    hurried.timeout = std::min(options.timeout, kLeave);
+    http::Client beginning(uplink::client_options(options)),
+        looking(uplink::client_options(options)), leaving(uplink::client_options(hurried));
     const auto ask = [&](const std::string& method, const std::string& target, std::string body) {
+      http::Client& client = method == "GET" ? looking : method == "POST" ? beginning : leaving;
       return uplink::ask(client, options, method, target, std::move(body));
     };
+    // What is asked when it is cancelled waits no longer; only a job that begins is waited for, as
+    // it could not be ended without its number.
+    const std::jthread watch([&](const std::stop_token& stop) {
+      while (!stop.stop_requested() && !telling.cancelled()) std::this_thread::sleep_for(kGlance);
+      if (telling.cancelled()) looking.cancel();
+    });
     const auto pause = [&telling] {
       for (auto left = kLook; left > Duration::zero() && !telling.cancelled(); left -= kGlance)
         std::this_thread::sleep_for(kGlance);
     };
-    return uplink::train_there(
-        request,
-        {.ask = ask, .cancelled = telling.cancelled, .tell = telling.tell, .pause = pause});
+    const auto now = [] { return SteadyTime{std::chrono::steady_clock::now().time_since_epoch()}; };
+    return uplink::train_there(request,
+                               {.ask = ask,
+                                .cancelled = telling.cancelled,
+                                .tell = telling.tell,
+                                .pause = pause,
+                                .now = now});
   };
 }
 

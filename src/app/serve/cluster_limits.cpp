@@ -67,6 +67,7 @@ std::optional<Override> read_override(json::Fields in) {
 
 struct Told {
   limits::Options policies;
+  bool set = false;
   std::vector<Override> overrides;
 };
 
@@ -80,6 +81,7 @@ Problems read(const std::string& answer, Told& told) {
   if (auto policies = fields.object("policies", Need::kRequired))
     api::read_policies(std::move(*policies), told.policies);
   told.policies.mode = mode;
+  told.set = fields.flag("set", Need::kRequired).value_or(false);
   if (const auto* list = fields.array("overrides", Need::kRequired, 0, kOverridesMax)) {
     for (std::size_t i = 0; i < list->size(); ++i) {
       if (auto one = read_override(fields.element("overrides", i, (*list)[i])))
@@ -131,10 +133,15 @@ void ClusterLimits::Taken::forget(std::string Taken::*what, const std::string& t
 
 std::optional<std::string> ClusterLimits::take(const std::string& answer) {
   const limits::Options present = ports_->in_force();
-  Told told{present, {}};
+  Told told{present, false, {}};
   if (const Problems problems = read(answer, told); !problems.empty())
     return problems.front().key + ": " + problems.front().text;
-  take_policies(std::move(told.policies), present);
+  if (told.set) {
+    take_policies(std::move(told.policies), present);
+  } else {
+    // The next ones are news, whichever they are.
+    (void)taken_->renew(&Taken::policies, "");
+  }
   take_overrides(std::move(told.overrides));
   return std::nullopt;
 }

@@ -15,10 +15,11 @@
 namespace liminal::app {
 
 /// Has the limits that are set on a cluster hold here whenever they become others there: its
-/// policies, but for their mode (whether this gateway enforces is its own, and so are allow lists
-/// and the controller), and its overrides, whose reason says here that they are the cluster's.
-/// Who has an override of this gateway's own keeps it. What is set here in between holds until the
-/// cluster's become others. Thread-safe.
+/// policies where somebody set them there (its own defaults are never taken), but for their mode
+/// (whether this gateway enforces is its own, and so are allow lists and the controller), and its
+/// overrides, whose reason says here that they are the cluster's. Who has an override of this
+/// gateway's own keeps it. What is set here in between holds until the cluster's become others.
+/// Thread-safe.
 class ClusterLimits {
  public:
   template <class T>

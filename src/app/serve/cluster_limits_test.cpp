@@ -28,7 +28,8 @@ traffic::Override block(std::string user, std::string reason = "spam") {
 /// As the cluster tells its limits.
 std::string told(std::uint32_t burst,
                  Mode mode = Mode::kShadow,
-                 const std::vector<traffic::Override>& overrides = {}) {
+                 const std::vector<traffic::Override>& overrides = {},
+                 bool set = true) {
   limits::Options options;
   options.mode = mode;
   options.user.messages.burst = burst;
@@ -36,6 +37,7 @@ std::string told(std::uint32_t burst,
   out.begin_object();
   out.key("policies");
   api::write_policies(options, out);
+  out.field("set", set);
   out.key("overrides");
   out.begin_array();
   for (const traffic::Override& one : overrides) json::write(one, out);
@@ -115,6 +117,19 @@ TEST_F(ClusterLimitsTest, AreSetWhenTheyBecomeOthersAndNotAgain) {
   EXPECT_EQ(limits.take(told(8)), std::nullopt);
   EXPECT_EQ(present.user.messages.burst, 8U);
   EXPECT_EQ(set, 2U);
+}
+
+TEST_F(ClusterLimitsTest, AreTheClustersOwnWhereNobodySetThem) {
+  present.user.messages.burst = 3;  // the configuration's
+  EXPECT_EQ(limits.take(told(20, Mode::kShadow, {block("ann")}, false)), std::nullopt);
+  EXPECT_EQ(set, 0U);
+  EXPECT_TRUE(overrides.contains("ann")) << "overrides are always somebody's";
+  EXPECT_EQ(limits.take(told(7)), std::nullopt);
+  EXPECT_EQ(limits.take(told(20, Mode::kShadow, {}, false)), std::nullopt);
+  EXPECT_EQ(present.user.messages.burst, 7U) << "taken back there, it stays here";
+  present.user.messages.burst = 3;
+  EXPECT_EQ(limits.take(told(7)), std::nullopt);
+  EXPECT_EQ(present.user.messages.burst, 7U) << "and is news when it is set again";
 }
 
 TEST_F(ClusterLimitsTest, ThatHoldHereAlreadyChangeNothing) {

@@ -46,6 +46,16 @@ tl::expected<std::string, std::string> token_in(std::string_view key, const std:
   return text;
 }
 
+template <class... Had>
+Problems problems_of(const Had&... had) {
+  Problems problems;
+  const auto take = [&problems](const auto& one) {
+    if (!one) problems.push_back(as_problem(one.error()));
+  };
+  (take(had), ...);
+  return problems;
+}
+
 }  // namespace
 
 std::optional<std::string> read_file(const std::filesystem::path& path) {
@@ -138,16 +148,12 @@ Problem as_problem(const std::string& error) {
 }
 
 Problems missing_credentials(const Configuration& configuration) {
-  Problems missing;
-  const auto take = [&missing](const auto& had) {
-    if (!had) missing.push_back(as_problem(had.error()));
-  };
-  take(token_verifier(configuration));
-  take(gateway_ciphers(configuration));
-  take(api_token(configuration));
-  take(grpc_options(configuration));
-  take(actors_with_tokens(configuration));
-  return missing;
+  return problems_of(
+      token_verifier(configuration), gateway_ciphers(configuration), api_token(configuration));
+}
+
+Problems missing_scaling_credentials(const Configuration& configuration) {
+  return problems_of(grpc_options(configuration), actors_with_tokens(configuration));
 }
 
 }  // namespace liminal::app

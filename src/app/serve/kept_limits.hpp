@@ -23,6 +23,8 @@ class KeptLimits {
 
   /// The configuration alone where what is kept cannot be read or does not fit it.
   [[nodiscard]] const limits::Options& in_force() const { return in_force_; }
+  /// Whether what is kept is in force.
+  [[nodiscard]] bool set() const { return text_ && readable_; }
   /// What the store should have. It changes when the configuration overrules a mode, which would
   /// else be back as soon as the configuration is what it was.
   [[nodiscard]] const std::optional<std::string>& text() const { return text_; }

@@ -500,6 +500,11 @@ void Server::reload(const Configuration& configuration) {
   log_.configure(configuration.log.level, configuration.log.format);
   for (const std::string& key : needs_restart(configuration_, configuration))
     log_.write(LogLevel::kWarning, site, "reload.needs_restart", {{"key", key}});
+  for (const Problem& each : missing_scaling_credentials(configuration))
+    log_.write(LogLevel::kWarning,
+               site,
+               "reload.restart_would_fail",
+               {{"key", each.key}, {"error", each.text}});
   scaling_->take_modes(configuration_, configuration);
   (void)store_->put(
       traffic::AuditEntry{clock_->now(), "configuration", "reload", "configuration", ""});
@@ -525,6 +530,8 @@ void Server::stop(Duration patience) {
   if (models_) models_->finish();
   if (scaling_) scaling_->finish();
   if (webhook_) webhook_->drain(std::chrono::milliseconds{1000});
+  // Who waits for the store is told while there is still somebody to tell.
+  if (store_) store_->close();
   http_.reset();
   service_.reset();
   backend_.reset();

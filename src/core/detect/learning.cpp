@@ -45,7 +45,8 @@ void UserStatistics::correct_size(double counted,
   now.log_bytes += static_cast<float>(weight * (whole - counted));
   now.log_bytes_squared += static_cast<float>(weight * (whole * whole - counted * counted));
   // What was contributed may have been learnt by now. Where the beginning was a sample the whole is
-  // one, too: a population that sends in pieces has both sizes.
+  // one, too: a population that sends in pieces has both sizes. It may miss one where another
+  // message of the user, over a second connection, came in between.
   const Stamp began = stamp(last_message_);
   const bool was_sample =
       std::any_of(contributed_at_.begin(), contributed_at_.end(), [began](Stamp at) {

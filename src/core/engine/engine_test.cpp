@@ -2,6 +2,8 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -395,6 +397,50 @@ TEST(Engine, AMessageInPiecesIsAViolationOnce) {
   EXPECT_EQ(violations(), 2);
 }
 
+/// A rule of kMessageFlood that speaks at each message from the third on.
+Options which_drops(traffic::Mode mode) {
+  Options options;
+  options.limits.mode = traffic::Mode::kEnforce;
+  for (detect::RuleOptions& rule : options.detect.rules) {
+    if (rule.type != FindingType::kMessageFlood) continue;
+    rule.mode = mode;
+    rule.action = traffic::Action::kDrop;
+    rule.threshold = 2;
+    rule.ordinary_factor = rule.messages_min = 0;
+    rule.cool_down = Duration::zero();
+  }
+  EXPECT_TRUE(validate(options).empty());
+  return options;
+}
+
+TEST(Engine, AMessageThatARuleSpeaksAboutIsAViolationAtItsEndAllTheSame) {
+  for (const auto mode : {traffic::Mode::kObserve, traffic::Mode::kShadow}) {
+    Driver driver(which_drops(mode));
+    for (int i = 0; i < 4; ++i) driver.feed({.t = i * 1., .user = "amy"});
+    const Line line{.t = 5, .user = "amy"};
+    const traffic::Verdict begun = driver.feed(line).verdict;
+    EXPECT_EQ(begun.decision, traffic::Decision::kAllow);
+    EXPECT_EQ(
+        begun.shadow,
+        mode == traffic::Mode::kShadow ? traffic::Decision::kDrop : traffic::Decision::kAllow);
+    EXPECT_EQ(begun.observed, traffic::Decision::kDrop);
+    EXPECT_FALSE(begun.violated);
+    const Name channel(line.channel);
+    Event rest = event_of(line, channel);
+    rest.kind = EventKind::kContinued;
+    rest.counted = line.bytes;
+    rest.bytes = 70 * 1024;
+    rest.begun = traffic::Beginning(begun);
+    Effects effects;
+    driver.engine.feed(rest, effects);
+    EXPECT_EQ(effects.verdict.decision, traffic::Decision::kClose);
+    EXPECT_EQ(driver.engine.shard_of_user("amy")
+                  .view("amy")
+                  ->features[traffic::FeatureId::kRateLimitViolations],
+              1);
+  }
+}
+
 TEST(Engine, ReadsSnapshotsOfTheVersionBefore) {
   const auto settings = std::make_shared<const Settings>(Options{});
   Writer out;
@@ -405,6 +451,34 @@ TEST(Engine, ReadsSnapshotsOfTheVersionBefore) {
     Reader in(bytes);
     EXPECT_EQ(Shard(ShardId{3}, settings, SteadyTime{}).load(in).has_value(), known) << version;
   }
+}
+
+/// Written by a shard of version 5 after a connect and two messages, at 1000, 1001 and 1002 s.
+TEST(Engine, GoesOnFromASnapshotThatTheVersionBeforeWrote) {
+  std::ifstream file(LIMINAL_SOURCE "/src/core/engine/shard_version_5.bin", std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(file), {});
+  ASSERT_FALSE(bytes.empty());
+  const ShardId id = shard_of(Name("amy").hash);
+  const auto settings = std::make_shared<const Settings>(Options{});
+  Shard shard(id, settings, SteadyTime{});
+  Reader in(bytes);
+  ASSERT_TRUE(shard.load(in));
+  EXPECT_TRUE(in.at_end());
+  const auto amy = shard.view("amy");
+  ASSERT_TRUE(amy);
+  EXPECT_EQ(amy->address, "10.0.0.1");
+  EXPECT_EQ(amy->last_seen, SteadyTime{std::chrono::seconds{1002}});
+  EXPECT_EQ(amy->features[traffic::FeatureId::kOpenConnections], 1);
+  EXPECT_EQ(amy->limit.connections, 1U);
+  EXPECT_EQ(shard.crowd().most_crowded(1).at(0).text, "10.0.0.1");
+  EXPECT_EQ(shard.crowd().most_crowded(1).at(0).users, 1);
+
+  Writer saved;
+  shard.save(saved);
+  Shard again(id, settings, SteadyTime{});
+  Reader as_now(saved.bytes());
+  ASSERT_TRUE(again.load(as_now));
+  EXPECT_EQ(again.state_hash(), shard.state_hash());
 }
 
 TEST(Engine, AnAddressLimitHoldsOverUsersOfAllShards) {

@@ -53,7 +53,8 @@ void Shard::step(const Event& event, Effects& out) {
                                connection_of(event));
   const bool counted = out.verdict.decision < Decision::kDrop;
   // A message is a violation once, at its beginning or at its end.
-  const bool violates = limits::violates(out.verdict) && event.begun.observed == Decision::kAllow;
+  out.verdict.violated = limits::violates(out.verdict);
+  const bool violates = out.verdict.violated && !event.begun.violated;
   crowd_.learn(event, now, user.features.learn(event, now, violates));
   const bool near = judge(user, event, now, out);
   ask_model(user, event, near, now, out);
@@ -163,8 +164,8 @@ void Shard::act(const Finding& finding, const Event& event, Verdict& verdict) co
   const Decision wanted = drops                                       ? Decision::kDrop
                           : finding.action == traffic::Action::kClose ? Decision::kClose
                                                                       : Decision::kAllow;
-  if (finding.mode == Mode::kObserve) return;
   verdict.observed = std::max(verdict.observed, wanted);
+  if (finding.mode == Mode::kObserve) return;
   if (wanted <= verdict.shadow) return;
   if (finding.mode == Mode::kEnforce && !event.reported) {
     verdict.decision = std::max(verdict.decision, wanted);

@@ -31,23 +31,25 @@ constexpr std::uint8_t kBegunFlag = 16;
 
 bool would_differ(const Beginning& begun) { return begun != Beginning{}; }
 
-/// Two bits each.
+/// Two bits, two bits and one.
 std::uint8_t packed(const Beginning& begun) {
   return static_cast<std::uint8_t>(static_cast<unsigned>(begun.shadow) |
-                                   static_cast<unsigned>(begun.observed) << 2);
+                                   static_cast<unsigned>(begun.observed) << 2 |
+                                   (begun.violated ? 16U : 0U));
 }
 
 Beginning unpacked(std::uint8_t bits) {
   Beginning begun;
   begun.shadow = Decision{static_cast<std::uint8_t>(bits & 3)};
   begun.observed = Decision{static_cast<std::uint8_t>(bits >> 2 & 3)};
+  begun.violated = (bits & 16) != 0;
   return begun;
 }
 
 /// Only the rest of a message has a beginning, and what is enforced at least is no milder.
 bool is_beginning(std::uint8_t bits, EventKind kind) {
   const Beginning begun = unpacked(bits);
-  return kind == EventKind::kContinued && bits < 16 && would_differ(begun) &&
+  return kind == EventKind::kContinued && bits < 32 && would_differ(begun) &&
          begun.shadow <= begun.observed;
 }
 }  // namespace

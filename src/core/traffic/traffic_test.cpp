@@ -73,6 +73,7 @@ RC_GTEST_PROP(
     event.counted = bytes / 3;
     event.begun.observed = Decision{static_cast<std::uint8_t>(bytes % 4)};
     event.begun.shadow = std::min(event.begun.observed, Decision::kDelay);
+    event.begun.violated = bytes % 8 > 3;
   }
   if (event.kind == EventKind::kConnect) event.address_connections = bytes;
   if (error) event.content_hash = content;
@@ -111,7 +112,8 @@ TEST(Event, OnlyTheRestOfAMessageHasABeginning) {
   EXPECT_TRUE(read(good, EventKind::kContinued, 2 | 3 << 2));
   EXPECT_FALSE(read(good, EventKind::kContinued, 2 | 1 << 2)) << "milder where more is enforced";
   EXPECT_FALSE(read(good, EventKind::kContinued, 0));
-  EXPECT_FALSE(read(good, EventKind::kContinued, 2 | 3 << 2 | 16));
+  EXPECT_TRUE(read(good, EventKind::kContinued, 2 | 3 << 2 | 16)) << "and was a violation";
+  EXPECT_FALSE(read(good, EventKind::kContinued, 2 | 3 << 2 | 32));
   EXPECT_FALSE(read(good, EventKind::kMessage, 2 | 2 << 2));
 }
 

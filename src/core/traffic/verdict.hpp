@@ -40,17 +40,21 @@ struct Verdict {
   Reason reason = Reason::kNone;  ///< of `decision`, or of `shadow` when that is allow
   FindingType finding{};          ///< when the reason is `kFinding`
   Duration retry_after{};         ///< exact; zero when allowed; `Duration::max()` for never
+  bool violated = false;          ///< a limit was exceeded, whatever findings came to
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 
 /// What the beginning of a message came to where more were enforced: a message that goes on was let
-/// through, but of one that would have been refused nothing more would have come.
+/// through, but of one that would have been refused nothing more would have come. And whether it
+/// counted as a violation.
 struct Beginning {
   Decision shadow = Decision::kAllow;
   Decision observed = Decision::kAllow;
+  bool violated = false;
 
   Beginning() = default;
-  explicit Beginning(const Verdict& verdict) : shadow(verdict.shadow), observed(verdict.observed) {}
+  explicit Beginning(const Verdict& verdict)
+      : shadow(verdict.shadow), observed(verdict.observed), violated(verdict.violated) {}
   friend bool operator==(const Beginning&, const Beginning&) = default;
 };
 

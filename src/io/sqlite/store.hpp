@@ -61,10 +61,15 @@ class Store {
   /// cannot be opened now is a matter of `health()`. `options` must be valid.
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(const Options& options);
 
-  /// Commits what waits (when that fails, for at most `close_patience`) and closes.
+  /// As `close`.
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
+
+  /// Commits what waits (when that fails, for at most `close_patience`), and takes nothing more.
+  /// After it no `done` is called: what they refer to may go. Reading goes on. Of the owner's
+  /// thread, once; it must not be one that is called with a `done`.
+  void close() { writer_.close(); }
 
   // --- Writing -------------------------------------------------------------------------------
 

@@ -80,6 +80,21 @@ TEST_F(StoreFaultTest, KeepsEverythingThroughAFullDisk) {
   recovers_from(SQLITE_FULL, StoreState::kFull);
 }
 
+TEST_F(StoreFaultTest, WhoWaitsIsToldWhenItClosesAndNobodyAfterwards) {
+  open();
+  ASSERT_TRUE(store_->commit({an_alert(1, 1)}).get());
+  faults_.fail_writes(SQLITE_FULL);
+  auto told = std::make_unique<std::vector<ErrorCode>>();
+  ASSERT_TRUE(store_->put(
+      an_alert(1, 2), [&told](Result<void> outcome) { told->push_back(outcome.error().code); }));
+  store_->close();
+  EXPECT_EQ(*told, std::vector{ErrorCode::kUnavailable});
+  told.reset();
+  EXPECT_EQ(store_->commit({an_alert(1, 3)}).get().error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(store_->alert(ShardId{1}, 1)->has_value());
+  store_.reset();
+}
+
 TEST_F(StoreFaultTest, KeepsEverythingThroughInputOutputErrors) {
   recovers_from(SQLITE_IOERR_WRITE, StoreState::kIo);
 }

@@ -92,9 +92,9 @@ Writer::Writer(Options options, WriteQueue& queue, HealthKeeper& health)
   thread_ = std::thread([this] { run(); });
 }
 
-Writer::~Writer() {
+void Writer::close() {
   queue_.close();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 /// More is known to be left to do.

@@ -55,11 +55,13 @@ class Writer {
 
   /// Starts the thread. `queue` and `health` outlive the writer.
   Writer(Options options, WriteQueue& queue, HealthKeeper& health);
-  /// Closes the queue, commits what waits, and tells who waits for what could not be.
-  ~Writer();
+  ~Writer() { close(); }
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
+  /// Closes the queue, commits what waits, and tells who waits for what could not be. Nobody is
+  /// told anything after it. The owner's thread; a second time does nothing.
+  void close();
   /// Thread-safe. Says what time the engine has.
   void advance(SteadyTime now) { now_ns_.store(nanoseconds(now), std::memory_order_relaxed); }
   /// Thread-safe. Holds from the next time that something is removed.

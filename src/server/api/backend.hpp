@@ -170,6 +170,11 @@ struct RememberedAnswer {
   std::string body;
 };
 
+struct HeldLimits {
+  limits::Options options;
+  bool set = false;  ///< its policies by somebody while running; else they are the configuration's
+};
+
 /// What the API needs from the rest of the program: shards, store, gateway. Whoever owns these
 /// implements it.
 ///
@@ -223,7 +228,7 @@ class Backend {
   virtual void users(UserQuery query, Done<std::vector<UserSummary>> done) = 0;
   virtual void user(std::string user, Done<UserView> done) = 0;
 
-  virtual void limits(Done<limits::Options> done) = 0;
+  virtual void limits(Done<HeldLimits> done) = 0;
   /// The options are valid (`limits::validate`); controller and allow lists are as `limits` gave
   /// them.
   virtual void set_limits(limits::Options options, Done<void> done) = 0;

@@ -20,6 +20,7 @@ class FakeBackend : public Backend {
   std::vector<traffic::AuditEntry> audited{
       {SteadyTime{kNow}, "engine", "drop", "ann", "message: blocked"}};
   limits::Options policies;
+  bool policies_set = false;
   traffic::Alert flood = make_alert();
   std::string note;
   std::optional<ClusterStatus> cluster;
@@ -149,12 +150,15 @@ class FakeBackend : public Backend {
     give_if(user == "ann", std::move(done), view);
   }
 
-  void limits(Done<limits::Options> done) override { give(std::move(done), policies); }
+  void limits(Done<HeldLimits> done) override {
+    give(std::move(done), HeldLimits{policies, policies_set});
+  }
 
   void set_limits(limits::Options options, Done<void> done) override {
     if (failure) return done(tl::unexpected(*failure));
     audited.push_back({SteadyTime{kNow}, "api", "limits.set", "policies", ""});
     policies = std::move(options);
+    policies_set = true;
     done({});
   }
 
@@ -162,6 +166,7 @@ class FakeBackend : public Backend {
     if (failure) return done(tl::unexpected(*failure));
     audited.push_back({SteadyTime{kNow}, "api", "limits.reset", "policies", ""});
     policies = {};
+    policies_set = false;
     done({});
   }
 

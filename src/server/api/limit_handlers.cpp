@@ -16,12 +16,12 @@ http::Response override_response(const Override& decision, unsigned status) {
   return json_response(std::move(out), status);
 }
 
-http::Response limits_response(const limits::Options& options,
-                               const std::vector<Override>& overrides) {
+http::Response limits_response(const HeldLimits& limits, const std::vector<Override>& overrides) {
   json::Writer out;
   out.begin_object();
   out.key("policies");
-  write_policies(options, out);
+  write_policies(limits.options, out);
+  out.field("set", limits.set);
   out.key("overrides");
   out.begin_array();
   for (const Override& decision : overrides) json::write(decision, out);
@@ -34,15 +34,15 @@ http::Response limits_response(const limits::Options& options,
 }  // namespace
 
 void Service::answer_limits(const CallPtr& call, std::size_t overrides_max) {
-  const auto with_policies = [this, call, overrides_max](const limits::Options& options) {
+  const auto with_policies = [this, call, overrides_max](const HeldLimits& limits) {
     backend_.overrides(
         overrides_max,
         Call::then<std::vector<Override>>(
-            call, "the overrides", [call, options](const std::vector<Override>& overrides) {
-              call->answer(limits_response(options, overrides));
+            call, "the overrides", [call, limits](const std::vector<Override>& overrides) {
+              call->answer(limits_response(limits, overrides));
             }));
   };
-  backend_.limits(Call::then<limits::Options>(call, "the limits", with_policies));
+  backend_.limits(Call::then<HeldLimits>(call, "the limits", with_policies));
 }
 
 void Service::get_limits(const CallPtr& call) {
@@ -56,7 +56,8 @@ void Service::put_limits(const CallPtr& call) {
   Query query(call->query);
   if (!right(*call, query)) return;
   // What the request does not speak of stays as it is now.
-  const auto with_present = [this, call](limits::Options options) {
+  const auto with_present = [this, call](HeldLimits present) {
+    limits::Options options = std::move(present.options);
     const auto read = [&options](json::Fields& in) {
       if (in.is_null("policies")) return in.wrong("policies", "must be a JSON object");
       if (auto policies = in.object("policies", json::Need::kRequired))
@@ -69,7 +70,7 @@ void Service::put_limits(const CallPtr& call) {
                           answer_limits(call, kOverridesListed);
                         }));
   };
-  backend_.limits(Call::then<limits::Options>(call, "the limits", with_present));
+  backend_.limits(Call::then<HeldLimits>(call, "the limits", with_present));
 }
 
 void Service::delete_limits(const CallPtr& call) {

@@ -289,7 +289,8 @@ constexpr const char* kDefaultPolicies =
 
 TEST_F(ServiceTest, ShowsAndReplacesThePolicies) {
   EXPECT_EQ(ask("GET", "/ml/limits").body,
-            R"({"policies":)" + std::string(kDefaultPolicies) + R"(,"overrides":[],"count":0})");
+            R"({"policies":)" + std::string(kDefaultPolicies) +
+                R"(,"set":false,"overrides":[],"count":0})");
   std::string changed = kDefaultPolicies;
   changed.replace(changed.find("shadow"), 6, "enforce");
   changed.replace(changed.find(R"("messages_sustained":null)"),
@@ -299,10 +300,12 @@ TEST_F(ServiceTest, ShowsAndReplacesThePolicies) {
 
   const auto response = ask("PUT", "/ml/limits", R"({"policies":)" + changed + "}");
 
-  EXPECT_EQ(response.body, R"({"policies":)" + changed + R"(,"overrides":[],"count":0})");
+  EXPECT_EQ(response.body,
+            R"({"policies":)" + changed + R"(,"set":true,"overrides":[],"count":0})");
   EXPECT_EQ(backend.policies.mode, traffic::Mode::kEnforce);
   EXPECT_EQ(backend.policies.user.messages_sustained.mode, traffic::Mode::kObserve);
   EXPECT_THAT(backend.policies.allow_users, ElementsAre("root"));
+  EXPECT_THAT(ask("DELETE", "/ml/limits").body, HasSubstr(R"("set":false)"));
 }
 
 TEST_F(ServiceTest, NamesWhatIsWrongWithPolicies) {

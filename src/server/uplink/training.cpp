@@ -135,6 +135,18 @@ learn::NamedFigures metrics_of(const std::string& model, std::uint64_t number) {
   return figures;
 }
 
+/// Asks until there is an answer, even a refusal, or it was cancelled or took too long.
+Result<http::Response> ask_until_answered(const std::string& target, const Following& following) {
+  const SteadyTime begun = following.now();
+  for (;;) {
+    auto answer = following.ask("GET", target, "");
+    const bool waits = http::outcome_of(answer).kind == Kind::kRetry;
+    if (!waits || following.now() - begun >= following.unanswered_max) return answer;
+    following.pause();
+    if (following.cancelled()) return answer;
+  }
+}
+
 Asked<Trained> fetch(const std::string& model, Job job, const Following& following) {
   const std::string of_model = "/ml/models/" + model;
   const std::string of_version = of_model + "/versions/" + std::to_string(job.version);
@@ -143,7 +155,7 @@ Asked<Trained> fetch(const std::string& model, Job job, const Following& followi
   for (const auto& [target, into] : {std::pair{of_version + "/file", &trained.file},
                                      std::pair{of_version + "/report", &trained.report},
                                      std::pair{of_model, &about}}) {
-    auto answer = following.ask("GET", target, "");
+    auto answer = ask_until_answered(target, following);
     if (http::outcome_of(answer).kind != Kind::kDone)
       return refused("trained it; " + target + " " + words_of(answer));
     *into = std::move(answer->body);
@@ -173,20 +185,16 @@ Asked<Trained> train_there(const learn::TrainRequest& request, const Following& 
   const auto id = begin(request, following);
   if (!id) return tl::unexpected(id.error());
   const std::string target = "/ml/jobs/" + *id;
-  for (std::uint32_t unanswered = 0; unanswered <= following.unanswered_max;) {
+  for (;;) {
     following.pause();
+    const auto answer = ask_until_answered(target, following);
     if (following.cancelled()) {
       (void)following.ask("DELETE", target, "");
       return refused("was told to end it");
     }
-    const auto answer = following.ask("GET", target, "");
     const Kind kind = http::outcome_of(answer).kind;
     if (kind == Kind::kRejected) return refused("knows nothing of it: " + refusal_of(answer));
-    if (kind == Kind::kRetry) {
-      ++unanswered;
-      continue;
-    }
-    unanswered = 0;
+    if (kind == Kind::kRetry) return refused("answers no more");
     auto job = read_job(answer->body);
     if (!job) return refused("tells of its job what makes no sense");
     const auto state = learn::job_state_by_name(job->state);
@@ -199,7 +207,6 @@ Asked<Trained> train_there(const learn::TrainRequest& request, const Following& 
       return fetch(request.model, std::move(*job), following);
     return refused(job->state + " it: " + job->problem);
   }
-  return refused("answers no more");
 }
 
 }  // namespace liminal::uplink

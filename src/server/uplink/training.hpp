@@ -1,10 +1,11 @@
 #pragma once
 
-#include <cstdint>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "core/base/time.hpp"
 #include "core/learn/registered.hpp"
 #include "io/http/message.hpp"
 
@@ -30,13 +31,14 @@ struct Following {
   std::function<void(double progress, std::vector<learn::JobLine>)> tell;
   /// Between two looks; returns soon after it was cancelled.
   std::function<void()> pause;
-  /// So many looks in a row may go without an answer.
-  std::uint32_t unanswered_max = 60;
+  std::function<SteadyTime()> now;
+  /// So long each question of the job and of what came of it is repeated without an answer.
+  Duration unanswered_max = std::chrono::minutes{1};
 };
 
 /// Has the cluster carry a training out, on its rows, waits for its end and fetches what came of
-/// it. One that is cancelled here is cancelled there. kUnavailable, with the cluster's words, when
-/// it refuses, fails or answers no more.
+/// it. One that is cancelled here is cancelled there, which is asked for once. kUnavailable, with
+/// the cluster's words, when it refuses, fails or answers no more.
 [[nodiscard]] learn::Asked<Trained> train_there(const learn::TrainRequest& request,
                                                 const Following& following);
 

@@ -54,8 +54,9 @@ class TrainThere : public ::testing::Test {
          .cancelled = [this] { return cancelled; },
          .tell = [this](double progress,
                         const std::vector<learn::JobLine>&) { told.push_back(progress); },
-         .pause = [] {},
-         .unanswered_max = 2});
+         .pause = [this] { time += std::chrono::seconds{1}; },
+         .now = [this] { return time; },
+         .unanswered_max = std::chrono::seconds{2}});
   }
 
   learn::TrainRequest request;
@@ -64,6 +65,7 @@ class TrainThere : public ::testing::Test {
   std::string posted;
   std::vector<double> told;
   bool cancelled = false;
+  SteadyTime time{};
 };
 
 TEST_F(TrainThere, FollowsTheJobAndFetchesWhatCameOfIt) {
@@ -102,6 +104,7 @@ TEST_F(TrainThere, SaysWhatTheClusterSays) {
 TEST_F(TrainThere, GivesUpWhenNobodyAnswersOrWhatComesMakesNoSense) {
   answers["GET /ml/jobs/7"] = {{200, job("running", "0.5")}, {503, ""}};
   EXPECT_EQ(train().error().text, "the cluster answers no more");
+  EXPECT_EQ(asked.size(), 5U) << "the job, a look at it, and three for two seconds";
   for (const std::string& nonsense : {std::string("x"), job("running", "2"), job("odd", "0")}) {
     answers["GET /ml/jobs/7"] = {{200, nonsense}};
     EXPECT_THAT(train().error().text, HasSubstr("makes no sense")) << nonsense;
@@ -110,12 +113,33 @@ TEST_F(TrainThere, GivesUpWhenNobodyAnswersOrWhatComesMakesNoSense) {
   EXPECT_EQ(train().error().text, "the cluster names no job");
 }
 
+TEST_F(TrainThere, AsksAgainForWhatCameOfIt) {
+  answers["GET /ml/jobs/7"] = {{200, job("succeeded", "1", R"({"version":3,"reasons":[]})")}};
+  answers["GET /ml/models/churn/versions/3/file"] = {{503, ""}, {0, ""}, {200, "onnx"}};
+  answers["GET /ml/models/churn"].push_front({502, ""});
+  const auto trained = train();
+  ASSERT_TRUE(trained) << trained.error().text;
+  EXPECT_EQ(trained->file, "onnx");
+  EXPECT_THAT(trained->metrics, ElementsAre(Pair("auc", .9)));
+
+  answers["GET /ml/models/churn/versions/3/report"] = {{503, ""}};
+  EXPECT_THAT(train().error().text, HasSubstr("versions/3/report answered 503"));
+  answers["GET /ml/models/churn/versions/3/file"] = {{404, ""}};
+  asked.clear();
+  EXPECT_THAT(train().error().text, HasSubstr("versions/3/file answered 404"));
+  EXPECT_EQ(asked.size(), 3U) << "a refusal is an answer";
+}
+
 TEST_F(TrainThere, IsCancelledThereToo) {
   answers["GET /ml/jobs/7"] = {{200, job("running", "0.5")}};
   answers["DELETE /ml/jobs/7"] = {{200, "{}"}};
   cancelled = true;
   EXPECT_FALSE(train());
   EXPECT_EQ(asked.back(), "DELETE /ml/jobs/7");
+  answers["GET /ml/jobs/7"] = {{0, ""}};
+  asked.clear();
+  EXPECT_THAT(train().error().text, HasSubstr("was told to end it"));
+  EXPECT_THAT(asked, ElementsAre("POST /ml/models/train", "GET /ml/jobs/7", "DELETE /ml/jobs/7"));
 }
 
 }  // namespace
