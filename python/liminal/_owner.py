@@ -23,7 +23,7 @@ from typing import Any
 import ray
 
 from liminal import _engine
-from liminal._actors import Gone, Named, owner_parts, used
+from liminal._actors import BEAT, Gone, Named, owner_parts, used
 from liminal._epochs import Epochs, Losses, Snapshots
 from liminal._fits import RayFits
 from liminal._journal import Journal, read_journal
@@ -306,12 +306,14 @@ class UserShards:
     def count_feedback(self, kind: str, verdict: str, replaces: bool = False) -> None:
         _engine.count_feedback(self._engine, kind, verdict, replaces)
 
+    @ray.method(concurrency_group=BEAT)
     def tick(self, now: float) -> bytes:
         with self._lock:
             told = _engine.tick(self._engine, now, self._owned)
             self._note(_TICK, _TIME.pack(now))
         return told
 
+    @ray.method(concurrency_group=BEAT)
     def absorb(self, exchange: bytes) -> None:
         with self._lock:
             _engine.absorb(self._engine, exchange)
