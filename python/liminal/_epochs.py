@@ -35,9 +35,12 @@ class Epochs:
                 break
             except FileExistsError:
                 self.number += 1
+        sync_folder(folder)
 
     def _all(self) -> list[int]:
-        return [int(path.name[6:]) for path in self.folder.glob("epoch-*") if path.name[6:].isdigit()]
+        # Asked for every request that is answered: no paths are made.
+        return [int(name[6:]) for name in os.listdir(self.folder)
+                if name.startswith("epoch-") and name[6:].isdigit()]
 
     def of(self, number: int) -> pathlib.Path:
         return self.folder / f"epoch-{number:09d}"
@@ -85,8 +88,18 @@ class Epochs:
                 out.flush()
                 os.fsync(out.fileno())
             partial.rename(target)
+            sync_folder(self.mine)
             for number in [n for n in sorted(self._all()) if n <= self.number][:-_EPOCHS_KEPT]:
                 shutil.rmtree(self.of(number), ignore_errors=True)
+
+
+def sync_folder(folder: pathlib.Path) -> None:
+    """What was made in a folder, or renamed, outlives the machine."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)
 
 
 def read_snapshot(folder: pathlib.Path) -> tuple[dict[str, Any], bytes]:
