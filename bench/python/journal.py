@@ -40,12 +40,17 @@ def measure(threads, batch, journal, snapshot_s):
             ticks.append(time.perf_counter() - begin)
             time.sleep(.02)
 
+    def save(owner, until):
+        while (left := until - time.perf_counter()) > snapshot_s:
+            time.sleep(min(left, snapshot_s))
+            owner.save()
+
     with tempfile.TemporaryDirectory(dir=sys.argv[1]) as folder:
         owner = _owner.UserShards(0, settings_of({
-            "folder": folder, "owners": 1, "beat": False, "journal": journal, "snapshot_s": snapshot_s}))
+            "folder": folder, "owners": 1, "beat": False, "journal": journal, "snapshot_s": 3600.0}))
         until = time.perf_counter() + SECONDS
         working = [threading.Thread(target=ask, args=(owner, until)) for _ in range(threads)]
-        working.append(threading.Thread(target=tick, args=(owner, until)))
+        working += [threading.Thread(target=one, args=(owner, until)) for one in (tick, save)]
         for thread in working:
             thread.start()
         for thread in working:

@@ -288,7 +288,9 @@ class UserShards:
     def _kept(self, record: int) -> bool:
         """Waits for the disk: whether it has the record. Raises Moving when a later incarnation has begun, which may
         have read the journal before this was in it."""
-        kept = self._journal is not None and self._journal.sync(record)
+        if self._journal is None:
+            return False
+        kept = self._journal.sync(record)
         if self._epochs.over():
             raise Moving
         return kept
