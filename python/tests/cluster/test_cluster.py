@@ -55,6 +55,28 @@ def test_owners_are_in_the_states_of_one_engine(cluster, tmp_path):
     assert end_owners(settings) == 4
 
 
+def test_a_second_waits_behind_no_request(cluster, tmp_path):
+    from liminal._actors import end_owners, make_owners
+    from liminal.serve import settings_of
+
+    settings = settings_of({"name": "busy", "owners": 1, "folder": str(tmp_path / "busy"), "beat": False})
+    [owner], commons = make_owners(settings)
+    over = tmp_path / "over"
+
+    def wait(self):
+        while not over.exists():
+            time.sleep(.01)
+
+    waiting = [owner.__ray_call__.remote(wait) for _ in range(100)]
+    for second in range(3):
+        cluster.get(commons.second.remote(1_800_000_000.0 + second), timeout=60)
+    done, _ = cluster.wait(waiting, timeout=0)
+    assert not done
+    over.touch()
+    cluster.get(waiting)
+    assert end_owners(settings) == 2
+
+
 def test_every_answer_is_as_described(application):
     base, _ = application
     done = subprocess.run(
