@@ -101,7 +101,7 @@ class Journal:
 
     def sync(self, record: int) -> bool:
         """Returns when a record, and all before it, will outlive this process and its machine, or when the disk
-        refused it: False."""
+        refused it, then or right after it: False."""
         with self._changed:
             while self._synced < record:
                 if self._writing:
@@ -134,9 +134,7 @@ class Journal:
             if number in self._sizes:  # else a snapshot has it meanwhile
                 self._sizes[number] += sum(map(len, records))
         self._synced = max(self._synced, upto)
-        if wrong is not None:
-            self._refused = upto
-        elif sum(self._sizes.values()) > BYTES_MAX:
+        if wrong is None and sum(self._sizes.values()) > BYTES_MAX:
             wrong = OSError(f"{BYTES_MAX} bytes wait for a snapshot")
         if wrong is not None:
             self._give_up(wrong)
@@ -147,9 +145,9 @@ class Journal:
             _tell(_path(self._folder, self._number), wrong)
             os.close(self._file)
             self._file = None
-        if self._pending:
-            self._pending, self._refused = [], self._appended
-            self._synced = self._appended
+        # What would follow in a file that may have a hole now could not be read.
+        self._pending, self._ending = [], [(file, number, []) for file, number, _ in self._ending]
+        self._refused = self._synced = self._appended
 
 
 def _tell(path: pathlib.Path, wrong: OSError) -> None:

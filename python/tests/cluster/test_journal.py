@@ -282,3 +282,32 @@ def test_another_file_is_begun_while_the_disk_works_on_this_one(slow_disk, tmp_p
     assert [content for _, content in read_journal(tmp_path, 2)] == [b"three"]
     journal.forget_before(2)
     assert files(tmp_path) == ["journal-000000002"]
+
+
+def test_what_follows_a_hole_is_refused(slow_disk, tmp_path, monkeypatch):
+    """Also where another file was begun while the disk failed at this one."""
+    journal, entered, leave, _ = slow_disk
+    kept = []
+    writer = threading.Thread(target=lambda: kept.append(journal.sync(journal.append(b"E", b"one"))))
+    with monkeypatch.context() as disk:
+        disk.setattr(_journal, "sync_folder", lambda folder: None)
+        journal.prepare()
+
+        def failing(file):
+            entered.set()
+            assert leave.wait(60)
+            raise OSError("the disk is full")
+
+        disk.setattr(_journal.os, "fsync", failing)
+        writer.start()
+        assert entered.wait(60)
+        second = journal.append(b"E", b"two")
+        journal.begin()
+        third = journal.append(b"E", b"three")
+        leave.set()
+        writer.join()
+    assert kept == [False] and not journal.sync(second) and not journal.sync(third)
+    assert not journal.writes
+    journal.prepare()
+    journal.begin()
+    assert journal.sync(journal.append(b"E", b"four"))
