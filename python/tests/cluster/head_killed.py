@@ -1,4 +1,4 @@
-"""The head killed under load, and its cluster begun again: a minute and a half, and so by hand and not a part of ./test.
+"""The head killed under load, and its cluster begun again: two minutes, and so by hand and not a part of ./test.
 
     (cd python/tests/cluster && ../../../build/ray-venv/bin/python -m pytest head_killed.py)
 """
