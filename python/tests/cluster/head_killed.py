@@ -27,7 +27,8 @@ def test_a_head_that_is_killed_is_begun_again_with_what_owners_knew(nodes, deplo
         ready_s = time.monotonic() - begin
         load.more(500)
     with capsys.disabled():
-        print(f"\n  head killed: everything ready {ready_s:.1f} s after the command to begin it again was given; {load}")
+        print(f"\n  head killed: everything ready {ready_s:.1f} s after the command to begin it again was given; "
+              f"{load}")
     # What was acknowledged right before is in the journals, and what was repeated with its key counts once.
     assert sum(one["events_accepted"] for one in owners(base)) == load.acknowledged
     wait_for("no losses", lambda: sum(one["events_lost"] for one in owners(base)) == 0, 10)

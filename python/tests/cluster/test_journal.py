@@ -221,7 +221,7 @@ def test_without_a_journal_there_is_none(owner_of):
 
 @pytest.fixture
 def slow_disk(tmp_path, monkeypatch):
-    """A journal whose `fsync` waits until it is told to go on: it, whether one waits, what lets it go, and the files."""
+    """A journal whose `fsync` waits until it is told to: it, whether one waits, what lets it go, and the files."""
     writes, entered, leave = [], threading.Event(), threading.Event()
     real = os.fsync
 
