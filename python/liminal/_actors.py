@@ -23,6 +23,11 @@ _ABOUT_PATIENCE_S = 20.0
 _RETIRING_PATIENCE_S = 30.0
 _RENEWED_PATIENCE_S = 120.0
 _ROUNDS = 5
+# Requests that an actor has under way at once. Of an owner more, since each waits for the disk and one write serves
+# whoever waits.
+_THREADS, _OWNER_THREADS = 4, 32
+# Of an owner, for the seconds and what the commons tell, in their order: never behind requests.
+BEAT = "beat"
 
 
 class Gone(Exception):
@@ -76,11 +81,12 @@ def make(part: str, settings: dict[str, Any]) -> Any:
     from liminal import _owner
 
     kind = {"commons": _owner.Commons, "models": _owner.Models}.get(part, _owner.UserShards)
-    place = [int(part[6:])] if kind is _owner.UserShards else []
-    return ray.remote(kind).options(
+    is_owner = kind is _owner.UserShards
+    place = [int(part[6:])] if is_owner else []
+    return ray.remote(concurrency_groups={BEAT: 1} if is_owner else {})(kind).options(
         name=_name(settings, part), namespace=NAMESPACE, lifetime="detached", get_if_exists=True,
-        max_restarts=-1, max_task_retries=0, max_concurrency=4, num_cpus=settings["owner_cpus"],
-        scheduling_strategy="SPREAD",
+        max_restarts=-1, max_task_retries=0, max_concurrency=_OWNER_THREADS if is_owner else _THREADS,
+        num_cpus=settings["owner_cpus"], scheduling_strategy="SPREAD",
     ).remote(*place, settings)
 
 

@@ -5,6 +5,7 @@ and what an earlier one still writes is never read.
 """
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pathlib
@@ -35,9 +36,12 @@ class Epochs:
                 break
             except FileExistsError:
                 self.number += 1
+        sync_folder(folder)
 
     def _all(self) -> list[int]:
-        return [int(path.name[6:]) for path in self.folder.glob("epoch-*") if path.name[6:].isdigit()]
+        # Asked for every request that is answered: no paths are made.
+        return [int(name[6:]) for name in os.listdir(self.folder)
+                if name.startswith("epoch-") and name[6:].isdigit()]
 
     def of(self, number: int) -> pathlib.Path:
         return self.folder / f"epoch-{number:09d}"
@@ -85,8 +89,21 @@ class Epochs:
                 out.flush()
                 os.fsync(out.fileno())
             partial.rename(target)
+            sync_folder(self.mine)
             for number in [n for n in sorted(self._all()) if n <= self.number][:-_EPOCHS_KEPT]:
                 shutil.rmtree(self.of(number), ignore_errors=True)
+
+
+def sync_folder(folder: pathlib.Path) -> None:
+    """What was made in a folder, or renamed, outlives the machine, where the file system has a word for it."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    except OSError as wrong:
+        if wrong.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(held)
 
 
 def read_snapshot(folder: pathlib.Path) -> tuple[dict[str, Any], bytes]:

@@ -23,7 +23,7 @@ from typing import Any
 import ray
 
 from liminal import _engine
-from liminal._actors import Gone, Named, owner_parts, used
+from liminal._actors import BEAT, Gone, Named, owner_parts, used
 from liminal._epochs import Epochs, Losses, Snapshots
 from liminal._fits import RayFits
 from liminal._journal import Journal, read_journal
@@ -31,7 +31,7 @@ from liminal.engine import Engine
 
 MISMATCH = "mismatch"
 # Kinds of the journal's records; of events: lengths of key and fingerprint, these, and the events.
-_EVENTS, _TICK, _EXCHANGE = b"E", b"T", b"X"
+_EVENTS, _TICK, _EXCHANGE, _DECISION, _WORD = b"E", b"T", b"X", b"D", b"W"
 _LENGTHS, _TIME = struct.Struct("<HH"), struct.Struct("<d")
 _KEYS_KEPT = 10_000
 # So long the folder of models may still be held by an incarnation that is ending.
@@ -115,8 +115,14 @@ def _unpacked(content: bytes) -> tuple[bytes, str | None, str]:
 
 
 def _is_a_decision(method: str, path: str) -> bool:
-    """Whether somebody decided something of a user or an alert: rare, and no journal has it."""
-    return method not in ("GET", "HEAD") and (path.startswith("/ml/limits/") or path.endswith("/feedback"))
+    """Whether somebody decides something of a user or an alert, or has users forgotten."""
+    return method not in ("GET", "HEAD") and (
+        path.startswith("/ml/limits/") or path.endswith("/feedback") or path == "/ml/features/cleanup")
+
+
+def _decision(method: str, target: str, headers: Any, body: bytes) -> bytes:
+    key = next((value.decode("latin-1") for name, value in headers if name.lower() == b"idempotency-key"), None)
+    return json.dumps([method, target, key]).encode() + b"\n" + body
 
 
 class UserShards:
@@ -190,19 +196,46 @@ class UserShards:
             _engine.tick(self._engine, *_TIME.unpack(content), self._owned)
         elif kind == _EXCHANGE:
             _engine.absorb(self._engine, content)
+        elif kind == _WORD:
+            _engine.count_feedback(self._engine, *json.loads(content))
+        elif kind == _DECISION:
+            self._decide_again(content)
+
+    def _decide_again(self, content: bytes) -> None:
+        told, _, body = content.partition(b"\n")
+        method, target, key = json.loads(told)
+        # Who asked was let in then; the token may be another now.
+        headers = [(b"host", b"localhost"), (b"content-type", b"application/json"),
+                   (b"authorization", f"Bearer {self._settings['token']}".encode())]
+        if key is not None:
+            headers.append((b"idempotency-key", key.encode("latin-1")))
+        status, _, said = self._service.handle(method, target, headers, body, "127.0.0.1", True)
+        _engine.take_words(self._engine)  # the others were told then
+        if status >= 300:
+            print(f"owner {self._place}: {method} {target} did not come back: {said!r}"[:500], flush=True)
 
     def save(self) -> None:
         with self._saving:
-            with self._lock:
-                journal = self._journal.begin() if self._journal else None
-                header = {"epoch": self._epochs.number, "accepted": self._accepted,
-                          "keys": dict(self._keys), "losses": self._losses.header(),
-                          "limits": self._limits, "mode": self._settings["mode"], "journal": journal}
-                state = self._engine.save()
-            self._service.save()
-            self._epochs.save(header, state)
-            if self._journal:
-                self._journal.forget_before(journal)
+            self._save()
+            if self._journal and not self._journal.writes:
+                self._save()  # the first made room
+
+    def _save(self) -> None:
+        if self._journal:
+            self._journal.prepare()
+        with self._lock:
+            journal = self._journal.begin() if self._journal else None
+            noted = self._journal.appended if self._journal else 0
+            header = {"epoch": self._epochs.number, "accepted": self._accepted,
+                      "keys": dict(self._keys), "losses": self._losses.header(),
+                      "limits": self._limits, "mode": self._settings["mode"], "journal": journal}
+            state = self._engine.save()
+        if self._journal:
+            self._journal.sync(noted)
+        self._service.save()
+        self._epochs.save(header, state)
+        if self._journal:
+            self._journal.forget_before(journal)
 
     def retire(self) -> None:
         """Takes nothing more and saves itself: the next incarnation knows everything that was acknowledged.
@@ -238,8 +271,7 @@ class UserShards:
                     self._note(_EVENTS, _packed(events, key, fingerprint))
                 told = self._epochs.number, self._accepted
                 noted = self._journal.appended if self._journal else 0
-            if self._journal:
-                self._journal.sync(noted)
+            self._kept(noted)
             return told
 
     def _count(self, events: bytes, key: str | None, fingerprint: str) -> None:
@@ -249,22 +281,40 @@ class UserShards:
             if len(self._keys) > _KEYS_KEPT:
                 self._keys.popitem(last=False)
 
-    def _note(self, kind: bytes, content: bytes) -> None:
-        """What changes the engine goes into the journal in the order in which it did, under the lock."""
-        if self._journal:
-            self._journal.append(kind, content)
+    def _note(self, kind: bytes, content: bytes) -> int:
+        """What changes the engine goes into the journal in the order in which it did, under the lock: the record."""
+        return self._journal.append(kind, content) if self._journal else 0
+
+    def _kept(self, record: int) -> bool:
+        """Waits for the disk: whether it has the record. Raises Moving when a later incarnation has begun, which may
+        have read the journal before this was in it."""
+        if self._journal is None:
+            return False
+        kept = self._journal.sync(record)
+        if self._epochs.over():
+            raise Moving
+        return kept
 
     def ask(self, *request: Any) -> _Answer:
         with self._gate.inside():
             path = request[1].partition("?")[0]
             if path == "/ml/limits" and request[0] in ("PUT", "DELETE"):
                 return self._set_limits(*request)
+            if _is_a_decision(request[0], path):
+                return self._decide(*request)
+            return self._service.handle(*request)
+
+    def _decide(self, *request: Any) -> _Answer:
+        """Carries out a decision: in the journal, or where that cannot be in a snapshot, before the answer."""
+        with self._lock:
             answer = self._service.handle(*request)
-            if path.endswith("/feedback") and (words := _engine.take_words(self._engine)):
-                self._telling.submit(self._spread, words)
-            if answer[0] < 300 and _is_a_decision(request[0], path):
-                self.save()
-            return answer
+            words = _engine.take_words(self._engine)
+            record = self._note(_DECISION, _decision(*request[:4])) if answer[0] < 300 else None
+        if words:
+            self._telling.submit(self._spread, words)
+        if record is not None and not self._kept(record):
+            self.save()
+        return answer
 
     def _set_limits(self, *request: Any) -> _Answer:
         # One after the other, so that what is kept is what was answered last.
@@ -304,14 +354,20 @@ class UserShards:
                 "snapshots_damaged": self._damaged}
 
     def count_feedback(self, kind: str, verdict: str, replaces: bool = False) -> None:
-        _engine.count_feedback(self._engine, kind, verdict, replaces)
+        word = kind, verdict, replaces
+        with self._lock:
+            _engine.count_feedback(self._engine, *word)
+            record = self._note(_WORD, json.dumps(word).encode())
+        self._kept(record)
 
+    @ray.method(concurrency_group=BEAT)
     def tick(self, now: float) -> bytes:
         with self._lock:
             told = _engine.tick(self._engine, now, self._owned)
             self._note(_TICK, _TIME.pack(now))
         return told
 
+    @ray.method(concurrency_group=BEAT)
     def absorb(self, exchange: bytes) -> None:
         with self._lock:
             _engine.absorb(self._engine, exchange)

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 import types
 
 import pytest
@@ -43,6 +44,21 @@ def fake(tmp_path):
                                  if not line.startswith("status")]
 
 
+def kill(environment, name):
+    """Kills a node; returns when nothing of it looks as if it ran."""
+    pid = int((pathlib.Path(environment["RAY_WORKERS_FOLDER"]) / f"{name}.pid").read_text())
+    os.killpg(pid, signal.SIGKILL)
+    until = time.monotonic() + 60
+    while True:
+        try:
+            if not pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                return
+        except OSError:
+            return
+        assert time.monotonic() < until, name
+        time.sleep(.01)
+
+
 @pytest.mark.parametrize("given, told", [
     ({}, ["get-auth-token mode=token token=none", "start mode=token token=none"]),
     ({"RAY_AUTH_TOKEN": "abc"}, ["start mode=token token=abc"]),
@@ -76,14 +92,12 @@ def test_workers_are_begun_taken_away_and_begun_again(fake):
         assert workers("status") == "head runs\nworker-1 runs\nworker-2 runs\n"
         assert "nodes=2" in workers("start", "1")
         assert workers("status") == "head runs\nworker-1 runs\n"
-        victim = int((pathlib.Path(environment["RAY_WORKERS_FOLDER"]) / "worker-1.pid").read_text())
-        os.killpg(victim, signal.SIGKILL)
+        kill(environment, "worker-1")
         assert "nodes=2" in workers("start", "1")
         assert [line.split()[0] for line in notes()] == ["get-auth-token", *["start"] * 2, "get-auth-token", "start",
                                                          *["get-auth-token"] * 2, "start"]
         # A head takes its cluster along.
-        victim = int((pathlib.Path(environment["RAY_WORKERS_FOLDER"]) / "head.pid").read_text())
-        os.killpg(victim, signal.SIGKILL)
+        kill(environment, "head")
         assert "nodes=2" in workers("start", "1")
         assert [line.split()[0] for line in notes()][-3:] == ["get-auth-token", *["start"] * 2]
     finally:

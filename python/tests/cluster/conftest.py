@@ -9,7 +9,7 @@ import socket
 import tempfile
 
 import pytest
-from clients import ask, wait_until_ready
+from clients import ask, wait_for, wait_until_ready
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 # Requests, of four clients with one under way each: what was at it, and what came until HAProxy knew.
@@ -96,6 +96,13 @@ def processes(command: str, environment: str = "") -> list[int]:
         except OSError:
             continue
     return found
+
+
+def kill_node(folder: pathlib.Path, name: str) -> None:
+    """Kills a node of docker/ray-workers.sh with all that it runs; returns when the script sees it gone."""
+    pid = int((folder / f"{name}.pid").read_text())
+    os.killpg(pid, signal.SIGKILL)
+    wait_for(f"the end of {name}", lambda: pid not in processes(""), 60)
 
 
 def kill_haproxy(folder: str) -> int:

