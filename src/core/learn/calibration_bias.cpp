@@ -66,11 +66,11 @@ CalibrationBias calibration_bias(std::span<const float> probabilities,
   LIMINAL_CHECK(users.empty() || users.size() == labels.size());
   const Sums sums = sums_of(probabilities, labels, users);
   CalibrationBias bias;
-  bias.ratio = sums.p / sums.y - 1;
   if (!(sums.y > 0)) {
     bias.ratio = std::numeric_limits<double>::quiet_NaN();
     return bias;
   }
+  bias.ratio = sums.p / sums.y - 1;
   bias.users = sums.y * sums.y / sums.yy;
   const double t = student_tail_quantile(kTail, bias.users - 1), t2 = t * t;
   // (P − R·Y)² ≤ t²·Σ(p − R·y)², a quadratic in R = 1 + r.

@@ -71,8 +71,12 @@ std::string words_of(const CalibrationBias& bias, const char* whose) {
   const auto percent = [](double ratio) {
     return (ratio < 0 ? "−" : "+") + in_words(100 * std::abs(ratio), 0);
   };
-  return percent(bias.ratio) + " % of the share of positives, by " + in_words(bias.users, 0) +
-         whose + " within " + percent(bias.low) + " to " + percent(bias.high) + " %";
+  const std::string off = percent(bias.ratio) + " % of the share of positives, ";
+  if (!bias.known())
+    return off + "which are as of " + in_words(bias.users, 1) + whose +
+           " alike, and it takes some seven";
+  return off + "by " + in_words(bias.users, 0) + whose + " within " + percent(bias.low) + " to " +
+         percent(bias.high) + " %";
 }
 
 /// Whether the mean probability is what it says. `text` says what else speaks for it.
@@ -81,23 +85,18 @@ void judge_bias(const GateInput& input,
                 const CalibrationBias& bias,
                 const std::string& text,
                 Verdict& verdict) {
+  const bool first = input.champion.empty();
   double most = options.calibration_ratio_max;
-  if (!input.champion.empty())
+  if (!first)
     most =
         std::max(most, std::abs(calibration_bias(input.champion, input.labels, input.users).ratio));
   const char* const whose = input.users.empty() ? " rows" : " users";
-  const std::string untold =
-      std::string("not enough") + whose + " to tell whether it is calibrated: ";
-  if (!bias.known()) {
-    verdict.against(untold + "the positives are as of " + in_words(bias.users, 1) + whose +
-                    " alike, and it takes some seven");
-    return;
-  }
   const std::string off = words_of(bias, whose);
   if (bias.low > most || bias.high < -most) {
     verdict.against("badly calibrated: the mean probability is off by " + off);
-  } else if (std::abs(bias.ratio) > most) {
-    verdict.against(untold + "the mean probability is off by " + off);
+  } else if (!(std::abs(bias.ratio) <= most) || (first && !bias.known())) {
+    verdict.against(std::string("not enough") + whose +
+                    " to tell whether it is calibrated: the mean probability is off by " + off);
   } else {
     verdict.in_favour("calibrated: " + text + ", their mean by " + off);
   }
@@ -247,8 +246,10 @@ GateDecision judge_classifier(const GateInput& input, const GateOptions& options
     decision.positives_needed = positives_needed(decision.test, options.least);
     judge_difference(input, options, decision, verdict);
     if (!first) judge_slices(input, options, verdict);
-    decision.bias = calibration_bias(input.challenger, input.labels, input.users);
-    judge_calibration(input, options, decision.bias, verdict);
+    if (options.probabilities) {
+      decision.bias = calibration_bias(input.challenger, input.labels, input.users);
+      judge_calibration(input, options, decision.bias, verdict);
+    }
   }
   judge_cost(input, options, verdict);
   std::move(verdict).write(decision);

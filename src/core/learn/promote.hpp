@@ -40,6 +40,8 @@ struct GateOptions {
   double slice_positives_min = 20;  ///< smaller slices are not judged
   double latency_us_max = 5;
   double memory_bytes_max = 8. * 1024 * 1024;
+  /// Whether scores are probabilities. Else only their order counts, and calibration is not judged.
+  bool probabilities = true;
   double calibration_error_max = .05;  ///< or no worse than the champion's
   /// Mean probability against the share of positives, in parts of that share: what counts where
   /// positives are rare. Or no worse than the champion's.
@@ -54,7 +56,7 @@ struct GateDecision {
   std::vector<std::string> reasons;
   PairedAuc test;               ///< of classification
   PairedBootstrap bootstrap;    ///< of regression, of −MAE
-  CalibrationBias bias;         ///< of the challenger's probabilities
+  CalibrationBias bias;         ///< of the challenger's probabilities, where they are judged
   double positives_needed = 0;  ///< to tell `least`; 0 when not known
 };
 
@@ -63,9 +65,11 @@ struct GateDecision {
 /// rows of both classes, no slice lost much, it is within its budget of time and memory, and its
 /// probabilities are what they say. Without a champion: better than chance by the same test.
 ///
-/// Whether their mean is what it says (`calibration_ratio_max`) is told by users: beyond their
-/// interval it is badly calibrated; within it, but off by more, or of too few users for any
-/// interval, there are not enough users to tell, and nothing is promoted either.
+/// Their mean may be off by `calibration_ratio_max`, or as far as the champion's on the same rows:
+/// that line decides, not the interval by users, which says in the reasons whether what lies beyond
+/// is badly calibrated or of too few users to tell. Without a champion, nothing is promoted by
+/// positives of too few users for any interval; with one, which is known as little, the line alone
+/// decides.
 ///
 /// Why not simply the better one: of equal challengers that would promote half, of ten on one set a
 /// fifth even by an uncorrected test. With options that are not valid nothing is promoted, and the

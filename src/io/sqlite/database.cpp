@@ -52,6 +52,7 @@ std::string_view bytes(const void* data, int size) {
 
 }  // namespace
 
+int Row::columns() const { return sqlite3_column_count(statement_); }
 bool Row::null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 std::int64_t Row::integer(int column) const { return sqlite3_column_int64(statement_, column); }
 double Row::real(int column) const { return sqlite3_column_double(statement_, column); }

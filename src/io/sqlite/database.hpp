@@ -65,6 +65,7 @@ class Value {
 class Row {
  public:
   explicit Row(sqlite3_stmt* statement) : statement_(statement) {}
+  [[nodiscard]] int columns() const;
   [[nodiscard]] bool null(int column) const;
   [[nodiscard]] std::int64_t integer(int column) const;
   [[nodiscard]] double real(int column) const;

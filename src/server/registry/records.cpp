@@ -38,6 +38,11 @@ ModelVersion version_of(const Row& row) {
   return version;
 }
 
+/// A column that a registry of an older version, opened to be read only, may not have.
+bool is_set(const Row& row, int column) {
+  return column < row.columns() && row.integer(column) != 0;
+}
+
 /// Columns in the order of the table.
 TrainingJob job_of(const Row& row) {
   TrainingJob job;
@@ -60,9 +65,9 @@ TrainingJob job_of(const Row& row) {
   if (!row.null(16)) job.alias = learn::alias_by_name(row.text(16));
   job.reasons = list_of(row.text(17));
   job.problem = row.text(18);
-  job.request.unsupervised = row.integer(19) != 0;
-  job.request.leave_out_incidents = row.integer(20) != 0;
-  job.request.injected_abuse = row.integer(21) != 0;
+  job.request.unsupervised = is_set(row, 19);
+  job.request.leave_out_incidents = is_set(row, 20);
+  job.request.injected_abuse = is_set(row, 21);
   return job;
 }
 

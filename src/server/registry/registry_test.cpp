@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include "io/sqlite/database.hpp"
+#include "server/registry/records.hpp"
 #include "server/registry/test_registry.hpp"
 
 namespace liminal::registry {
@@ -243,6 +246,30 @@ TEST(Registry, IsReadBesideAServerThatRuns) {
       Registry::open(system, {.folder = folder.path(), .read_only = true}, at_second(0));
   ASSERT_TRUE(reader) << reader.error();
   EXPECT_EQ((*reader)->model(kModel)->champion, 1U);
+}
+
+TEST(Registry, OfAnOlderVersionIsReadAsWhatItSays) {
+  const TestFolder folder;
+  {
+    auto records = Records::open(folder.path(), false);
+    ASSERT_TRUE(records);
+    auto job = job_of(kModel);
+    job.request.unsupervised = job.request.injected_abuse = true;
+    ASSERT_TRUE(records->add(job));
+    auto older = sqlite::Database::open((std::filesystem::path(folder.path()) / kRecordsFile), {});
+    ASSERT_TRUE(older);
+    ASSERT_TRUE(
+        older->script("ALTER TABLE jobs DROP COLUMN injected_abuse;"
+                      "ALTER TABLE jobs DROP COLUMN leave_out_incidents;"));
+  }
+  auto records = Records::open(folder.path(), true);
+  ASSERT_TRUE(records);
+  const auto jobs = records->jobs(5);
+  ASSERT_TRUE(jobs);
+  ASSERT_THAT(*jobs, SizeIs(1));
+  EXPECT_TRUE((*jobs)[0].request.unsupervised);
+  EXPECT_FALSE((*jobs)[0].request.leave_out_incidents);
+  EXPECT_FALSE((*jobs)[0].request.injected_abuse);
 }
 
 TEST(Registry, NobodyIsWithoutAnAnswerWhileTheChampionChanges) {

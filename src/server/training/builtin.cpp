@@ -353,6 +353,7 @@ class Training {
                                    &report.figures.calibration_error})
         *figure = NAN;
       report.calibration.clear();
+      report.gate.bias = {};
     }
     learn::TrainedModel made = std::move(elsewhere.made);
     remember(held_out_, made.model.metadata);

@@ -1,6 +1,8 @@
 #include "server/training/prior.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -11,7 +13,9 @@
 namespace liminal::training {
 namespace {
 
-constexpr std::ptrdiff_t kPositivesMin = 20;
+constexpr double kPositivesMin = 20;
+/// Of log odds, to be measured on rows: what a share of a half becomes .0025 by.
+constexpr double kShiftMax = 6;
 
 /// Rows of either kind, by number or by weight; half a row of each is there before.
 struct Odds {
@@ -21,6 +25,7 @@ struct Odds {
     (learn::is_positive(label) ? positive : negative) += weight;
   }
   [[nodiscard]] double logarithm() const { return log(positive / negative); }
+  [[nodiscard]] double share() const { return positive / (positive + negative); }
 };
 
 double log_odds(std::span<const float> labels) {
@@ -29,10 +34,10 @@ double log_odds(std::span<const float> labels) {
   return odds.logarithm();
 }
 
-double log_odds(const learn::Table& table, const std::vector<std::uint32_t>& rows) {
+Odds odds_of(const learn::Table& table, const std::vector<std::uint32_t>& rows) {
   Odds odds;
   for (const std::uint32_t row : rows) odds.add(table.labels[row], 1);
-  return odds.logarithm();
+  return odds;
 }
 
 void add_by_weight(const learn::Table& table, Odds& odds) {
@@ -50,10 +55,15 @@ double moved_by_refit(const PriorRows& rows) {
   return after.logarithm() - before.logarithm();
 }
 
-/// What is to be added to margins so that so many of their rows are positive in the mean.
-double shift_to(std::span<const double> margins, double positive) {
-  constexpr double kFarthest = 40;
-  double low = -kFarthest, high = kFarthest;
+/// What is to be added to margins so that their mean probability is `share`, as far as
+/// kShiftMax; nothing where they are not finite.
+std::optional<double> shift_to(std::span<const double> margins, double share) {
+  if (margins.empty() || !std::all_of(margins.begin(), margins.end(), [](double margin) {
+        return std::isfinite(margin);
+      }))
+    return std::nullopt;
+  const double positive = share * static_cast<double>(margins.size());
+  double low = -kShiftMax, high = kShiftMax;
   for (int i = 0; i < 50; ++i) {
     const double middle = (low + high) / 2;
     double sum = 0;
@@ -75,16 +85,16 @@ void add_to_margin(models::Predictor& predictor, double shift) {
 }  // namespace
 
 void shift_prior(const PriorRows& rows, learn::Trained& trained) {
-  const auto& between = rows.held_out.between;
-  const auto positive = std::count_if(between.begin(), between.end(), [&](std::uint32_t row) {
-    return learn::is_positive(rows.all.labels[row]);
-  });
-  const bool known = positive >= kPositivesMin && rows.margins.size() == between.size();
-  const double shift = known ? shift_to(rows.margins, static_cast<double>(positive))
-                             : log_odds(rows.all, rows.held_out.train) - log_odds(rows.calibrated);
-  add_to_margin(trained.predictor, shift);
-  trained.recipes.intercept += shift;
+  const Odds between = odds_of(rows.all, rows.held_out.between);
+  const bool known = between.positive > kPositivesMin;  // half a row is there before
+  const Odds wanted = known ? between : odds_of(rows.all, rows.held_out.train);
+  const double prior = wanted.logarithm() - log_odds(rows.calibrated);
+  trained.recipes.intercept += prior;
   if (known) trained.recipes.intercept -= trained.recipes.slope * moved_by_refit(rows);
+  std::optional<double> measured;
+  if (known && rows.margins.size() == rows.held_out.between.size())
+    measured = shift_to(rows.margins, between.share());
+  add_to_margin(trained.predictor, measured.value_or(prior));
 }
 
 std::vector<double> margins_of(const models::Predictor& predictor,

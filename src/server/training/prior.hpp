@@ -26,11 +26,18 @@ struct PriorRows {
 /// which neither model nor verdict knows anything else; with fewer than 20 positives among them, of
 /// the rows that were learnt from, without what was injected.
 ///
-/// `trained.predictor` is shifted so that its mean probability among the rows in between is the
-/// share there, or, where they do not say how often, by the difference of the log odds, which is
-/// the same while rows of either kind look as before; `trained.recipes` by that less what the
-/// margins move by themselves when the model is made again of all rows, where the rows in between
-/// say how often.
+/// `trained.predictor`, which has seen none of the rows in between, is shifted so that its mean
+/// probability among them is the share there, by 6 at most: rows of either kind may look otherwise
+/// than before. Where they do not say how often, or its margins are not known and finite, it is
+/// shifted by the difference of the log odds, which is the same while they look as before.
+///
+/// `trained.recipes` are always shifted by the difference of the log odds, less what the margins
+/// move by themselves when the model is made again of all rows: what rows in between look like such
+/// a model learns from them, and would be corrected for twice. Nothing judges its mean.
+///
+/// Deviation: rows in between are of users that were learnt from, those that judge of others. A
+/// model that knows users by heart has its mean corrected for the wrong ones.
+/// A half row of either kind is added, so that a share is never 0 or 1.
 ///
 /// Source: prior correction, King and Zeng 2001, section 4.1.
 void shift_prior(const PriorRows& rows, learn::Trained& trained);

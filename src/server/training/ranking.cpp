@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/learn/metrics.hpp"
 #include "server/training/asked.hpp"
@@ -120,8 +119,7 @@ Asked<learn::TrainedModel> train_ranking(const Rows& rows, const BuiltinOptions&
   input.memory_bytes = report.memory_bytes;
   input.seed = options.request.seed;
   learn::GateOptions gate = options.gate;
-  // Only the order counts: salience is no probability of what operators say.
-  gate.calibration_error_max = gate.calibration_ratio_max = std::numeric_limits<double>::max();
+  gate.probabilities = false;  // salience is no probability of what operators say
   report.gate = learn::judge_classifier(input, gate);
   if (!comparable)
     report.gate.reasons.emplace_back("without a champion it is compared with the stated prior");

@@ -42,6 +42,8 @@ TEST(TrainRanking, IsPromotedWhenItOrdersHeldOutAlertsBetterThanThePrior) {
   ASSERT_TRUE(made.has_value()) << made.error().text;
   EXPECT_TRUE(made->better) << made->reasons.front();
   EXPECT_THAT(made->reasons, Contains(HasSubstr("stated prior")));
+  EXPECT_THAT(made->reasons, testing::Not(Contains(HasSubstr("calibrated"))));
+  EXPECT_THAT(made->report, testing::Not(HasSubstr("mean_probability_off")));
   const auto weights = weights_of(made->model);
   ASSERT_TRUE(weights.has_value());
   EXPECT_GT(weights->of[0], 1.5);

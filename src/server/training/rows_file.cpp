@@ -72,7 +72,8 @@ class Filler {
       if (!time) return complain(kTime, "is no time: RFC 3339 or seconds since the epoch");
       table.times_s.push_back(*time);
     }
-    if (const auto field = find(kUser)) table.groups.push_back(hash64(*field));
+    if (const auto field = find(kUser); field && !field->empty())
+      table.groups.push_back(hash64(*field));
     if (sizeof(float) * table.values.size() > bytes_max_)
       return fmt::format("{}:{}: the rows so far take more than {} MiB, which is what may be read",
                          name_,
@@ -91,7 +92,14 @@ class Filler {
           fmt::format("{} rows without {} are left out", left_out_, definition_.target));
     // Known of some rows only is not known.
     if (table.times_s.size() != table.rows()) table.times_s.clear();
-    if (table.groups.size() != table.rows()) table.groups.clear();
+    if (table.groups.size() != table.rows()) {
+      if (!table.groups.empty())
+        rows_.notes.push_back(
+            fmt::format("{} rows without {}: all are taken for users of their own",
+                        table.rows() - table.groups.size(),
+                        kUser));
+      table.groups.clear();
+    }
     return std::move(rows_);
   }
 

@@ -173,6 +173,14 @@ TEST_F(Files, AreReadAsCsvAndAsLinesOfJson) {
   EXPECT_TRUE(lines->table.times_s.empty());
 }
 
+TEST_F(Files, AnEmptyUserIsNoUser) {
+  write("data/some.csv", "y,user_id,a,b\n1,ann,2,1\n0,,3,4\n0,,5,6\n");
+  const auto some = read_rows(definition_, root_ + "/data/some.csv");
+  ASSERT_TRUE(some) << some.error();
+  EXPECT_TRUE(some->table.groups.empty()) << "known of some rows only is not known";
+  EXPECT_THAT(some->notes, testing::Contains(HasSubstr("2 rows without user_id")));
+}
+
 TEST_F(Files, SayWhereTheyAreWrong) {
   const auto bad = read_rows(definition_, root_ + "/data/bad.csv");
   ASSERT_FALSE(bad);
