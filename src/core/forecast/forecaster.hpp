@@ -47,6 +47,8 @@ class Forecaster {
  public:
   /// Fewer values than this say nothing of what comes.
   static constexpr std::size_t kValuesMin = 8;
+  /// What is beyond is taken for missing: squares of scaled values must stay finite.
+  static constexpr double kValueMax = 1e300;
 
   explicit Forecaster(const Options& options = {});
 
@@ -71,6 +73,7 @@ class Forecaster {
   /// The newest points that are kept, missing ones as NaN.
   [[nodiscard]] std::span<const double> values() const { return values_; }
 
+  /// Cheap: the model's part is known since it was fitted or loaded.
   [[nodiscard]] std::size_t memory_bytes() const;
   [[nodiscard]] std::uint64_t state_hash() const;
 
@@ -80,12 +83,15 @@ class Forecaster {
   Result<void> load(Reader& in);
 
  private:
+  void measure_model();
+
   Options options_;
   std::uint64_t first_ = 0;  ///< absolute number of values_[0]
   std::vector<double> values_;
   double low_ = 0, high_ = 0;  ///< of all values since the last refit's history began
   std::size_t known_ = 0;      ///< values among the points kept
   std::optional<Model> model_;
+  std::size_t model_bytes_ = 0;
 };
 
 }  // namespace liminal::forecast

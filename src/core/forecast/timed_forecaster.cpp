@@ -9,7 +9,8 @@ namespace liminal::forecast {
 namespace {
 
 constexpr std::uint32_t kFormat = 1;
-/// Steps from the epoch that are loaded: 142 years, so that no difference of times overflows.
+/// Steps from the epoch that are told or loaded: 142 years, so that no difference of times
+/// overflows.
 constexpr std::int64_t kStepMax = 15'000'000;
 constexpr Duration kStep = TimedForecaster::Step{1};
 
@@ -31,6 +32,7 @@ std::int64_t TimedForecaster::step_of(EventTime at) {
 EventTime TimedForecaster::begin_of(std::int64_t step) { return EventTime{Step{step}}; }
 
 bool TimedForecaster::observe(double value, EventTime at) {
+  if (std::abs(step_of(at)) > kStepMax) return false;
   if (last_ && at <= *last_) {
     if (*last_ - at < kSetBack) return false;
     *this = TimedForecaster();
@@ -57,7 +59,7 @@ bool TimedForecaster::observe(double value, EventTime at) {
 }
 
 void TimedForecaster::add(double value, Duration time) {
-  if (!std::isfinite(value)) return;
+  if (!(std::abs(value) <= Forecaster::kValueMax)) return;
   sum_ += value * seconds(time);
   known_ += time;
 }

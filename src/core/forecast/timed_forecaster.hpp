@@ -38,7 +38,8 @@ struct Outlook {
 /// it back by `take`.
 ///
 /// Cost: `observe` some 50 ns, and a refit of all that is kept some 20 ms. Memory: 103 KB after
-/// sixteen days, its model included.
+/// sixteen days, its model included; at most 130 KB, as half as much again is kept before it is
+/// cut.
 class TimedForecaster {
  public:
   using Step = std::chrono::duration<std::int64_t, std::ratio<300>>;
@@ -50,7 +51,8 @@ class TimedForecaster {
 
   TimedForecaster();
 
-  /// True when a step ended. A value that is not finite leaves the time that it speaks of unknown.
+  /// True when a step ended. A value that is not finite, or beyond `Forecaster::kValueMax`, leaves
+  /// the time that it speaks of unknown. A time further than 142 years from the epoch is left.
   bool observe(double value, EventTime at);
 
   [[nodiscard]] const Forecaster& forecaster() const { return forecaster_; }
@@ -61,8 +63,9 @@ class TimedForecaster {
   /// How much time must be told of until there is enough for a forecast; zero when there is.
   [[nodiscard]] Duration lacks() const;
 
-  /// Goes on with a copy that was refitted, and with what was learnt since it was taken. One of
-  /// before the series began anew is left.
+  /// Goes on with a copy that was refitted, and with what was learnt since it was taken. It must be
+  /// one of this series since it began anew last: that the caller knows. One of more points is
+  /// left.
   void take(Forecaster refitted);
 
   /// Format version 1. What is loaded knows nothing of the time until it is told again. `load`

@@ -106,6 +106,8 @@ struct Advice {
 /// Cost: 5 µs a minute, 30 µs an advice. Memory: at most 260 KB (horizon 10 min).
 class Service {
  public:
+  enum class LoadKind : std::uint8_t { kUnknown, kRequests, kCpu };
+
   explicit Service(std::uint32_t horizon_minutes = 10) : model_(horizon_minutes) {}
 
   /// Checked values only (see `Observation`). False, and nothing is learnt, when the minute was
@@ -125,6 +127,7 @@ class Service {
   /// Learns the week that is known anew for another horizon.
   void change_horizon(std::uint32_t minutes);
 
+  [[nodiscard]] LoadKind load_kind() const { return kind_; }
   [[nodiscard]] const LoadModel& model() const { return model_; }
   [[nodiscard]] const CapacityModel& capacity() const { return capacity_; }
   [[nodiscard]] const ResourceUse& cpu() const { return cpu_; }
@@ -161,7 +164,6 @@ class Service {
       return count > 0 ? std::optional(sum / count) : std::nullopt;
     }
   };
-  enum class LoadKind : std::uint8_t { kUnknown, kRequests, kCpu };
 
   [[nodiscard]] std::optional<double> open_load() const;
   void close_minute(const ServiceOptions& options);

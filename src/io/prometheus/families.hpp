@@ -108,6 +108,7 @@ enum class Family : std::uint8_t {
   kForecastSeries,
   kForecastMemory,
   kForecastRefits,
+  kForecastRefitsFailed,
   kForecastRefitSeconds,
   kForecastRefused,
   kRemoteWrite,

@@ -112,6 +112,7 @@ gauge liminal_metric_forecast{source,metric,horizon_s,quantile}
 gauge liminal_metric_forecast_series
 gauge liminal_metric_forecast_memory_bytes
 counter liminal_metric_forecast_refits_total
+counter liminal_metric_forecast_refits_failed_total
 counter liminal_metric_forecast_refit_seconds_total
 counter liminal_metric_forecast_refused_total
 counter liminal_remote_write_samples_total{result}

@@ -84,7 +84,8 @@ class AnomalyPort {
   [[nodiscard]] virtual Result<SeriesView> series(const std::string& source,
                                                   const std::string& metric) const = 0;
 
-  /// Those that are forecast without being asked, by source and metric: none where nothing is.
+  /// Those that are forecast without being asked, the program's own first, then by source and
+  /// metric: none where nothing is.
   [[nodiscard]] virtual std::vector<ForecastSeries> forecasts() const { return {}; }
   /// kMissing when it is none of them.
   [[nodiscard]] virtual Result<ForecastSeries> forecast(const std::string& /*source*/,

@@ -5,12 +5,12 @@
 
 namespace liminal::signals {
 
-void Forecasts::observe(const novelty::Batch& batch) {
+void Forecasts::observe(const novelty::Batch& batch, EventTime now) {
   {
     const std::lock_guard lock(mutex_);
     for (const novelty::Batch::Row& row : batch.rows) {
       for (const novelty::Source::Value& value : row.values) {
-        if (Entry* const entry = find_or_add({batch.source, batch.metrics[value.metric]}, row.at))
+        if (Entry* const entry = find_or_add({batch.source, batch.metrics[value.metric]}, now))
           learn(*entry, {row.at, value.value});
       }
     }
@@ -21,13 +21,14 @@ void Forecasts::observe(const novelty::Batch& batch) {
 void Forecasts::observe(const std::string& source,
                         const std::string& metric,
                         std::span<const Point> points,
-                        bool anew) {
+                        bool anew,
+                        EventTime now) {
   if (points.empty()) return;
   {
     const std::lock_guard lock(mutex_);
-    Entry* const entry = find_or_add({source, metric}, points.back().at);
+    Entry* const entry = find_or_add({source, metric}, now);
     if (entry == nullptr) return;
-    if (anew) *entry = {};
+    if (anew) *entry = {.own = entry->own, .life = ++lives_, .heard = now};
     for (const Point& point : points) {
       if (!entry->series.last() || point.at > *entry->series.last()) learn(*entry, point);
     }
@@ -35,35 +36,51 @@ void Forecasts::observe(const std::string& source,
   wake();
 }
 
-Forecasts::Entry* Forecasts::find_or_add(const Name& name, EventTime at) {
+void Forecasts::forget(const std::string& source, const std::string& metric) {
+  const std::lock_guard lock(mutex_);
+  if (series_.erase({source, metric}) > 0) changed_ = true;
+}
+
+Forecasts::Entry* Forecasts::find_or_add(const Name& name, EventTime now) {
   const auto found = series_.find(name);
-  if (found != series_.end()) return &found->second;
-  if (series_.size() >= options_.series_max && !make_room(at)) {
+  if (found != series_.end()) {
+    found->second.heard = now;
+    return &found->second;
+  }
+  const bool own = is_own(name.first);
+  if (!make_room(own, now)) {
     ++counters_.refused;
     return nullptr;
   }
-  return &series_[name];
+  return &(series_[name] = {.own = own, .life = ++lives_, .heard = now});
 }
 
-bool Forecasts::make_room(EventTime at) {
-  const auto silent =
-      std::min_element(series_.begin(), series_.end(), [](const auto& a, const auto& b) {
-        return a.second.series.last() < b.second.series.last();
-      });
-  if (silent == series_.end()) return false;
-  const auto& last = silent->second.series.last();
-  if (last && at - *last < options_.silent) return false;
+bool Forecasts::make_room(bool own, EventTime now) {
+  std::size_t alike = 0;
+  auto silent = series_.end();
+  for (auto one = series_.begin(); one != series_.end(); ++one) {
+    if (one->second.own != own) continue;
+    ++alike;
+    if (silent == series_.end() || one->second.heard < silent->second.heard) silent = one;
+  }
+  if (alike < (own ? options_.own_max : options_.series_max)) return true;
+  if (silent == series_.end() || now - silent->second.heard < options_.silent) return false;
   series_.erase(silent);
   return true;
 }
 
 void Forecasts::learn(Entry& entry, const Point& point) {
   changed_ = true;
-  if (!entry.series.observe(point.value, point.at)) return;
-  ++counters_.points;
   const forecast::Forecaster& forecaster = entry.series.forecaster();
-  // Without a model it has just begun, or begun anew.
+  const std::uint64_t before = forecaster.points();
+  const bool ended = entry.series.observe(point.value, point.at);
+  if (forecaster.points() < before) {  // it began anew by itself
+    entry.life = ++lives_;
+    entry.due = false;
+  }
   if (!forecaster.model()) entry.outlook = nullptr;
+  if (!ended) return;
+  ++counters_.points;
   entry.due = forecaster.model() || forecaster.refit_due();
 }
 
@@ -83,15 +100,9 @@ void Forecasts::wake() {
 /// One series a task, so that others who compute have their turn in between.
 void Forecasts::work() {
   if (std::optional<Task> task = next()) {
-    double took_s = 0;
-    if (task->forecaster.refit_due()) {
-      const auto begun = std::chrono::steady_clock::now();
-      // What fails has too few values among those that are kept, and goes on as it was.
-      (void)task->forecaster.refit();
-      took_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-    }
+    if (task->forecaster.refit_due()) refit(*task);
     const auto outlook = outlook_of(task->forecaster, task->begins);
-    finish(std::move(*task), outlook, took_s);
+    finish(std::move(*task), outlook);
   }
   {
     const std::lock_guard lock(mutex_);
@@ -100,31 +111,34 @@ void Forecasts::work() {
   wake();
 }
 
+/// What fails has too few values among those that are kept, and goes on as it was.
+void Forecasts::refit(Task& task) const {
+  const auto begun = std::chrono::steady_clock::now();
+  task.refitted = options_.refit(task.forecaster).has_value();
+  task.refit_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+}
+
 std::optional<Forecasts::Task> Forecasts::next() {
   const std::lock_guard lock(mutex_);
   const auto due =
       std::find_if(series_.begin(), series_.end(), [](const auto& one) { return one.second.due; });
   if (due == series_.end()) return std::nullopt;
   due->second.due = false;
-  return Task{due->first, due->second.series.forecaster(), due->second.series.begins()};
+  const Entry& entry = due->second;
+  return Task{due->first, entry.life, entry.series.forecaster(), entry.series.begins()};
 }
 
-void Forecasts::finish(Task task, const Result<forecast::Outlook>& outlook, double refit_seconds) {
+void Forecasts::finish(Task task, const Result<forecast::Outlook>& outlook) {
   const auto made = outlook ? std::make_shared<const forecast::Outlook>(*outlook) : nullptr;
-  const std::size_t bytes =
-      task.forecaster.memory_bytes() + sizeof(Entry) +
-      (made ? made->ahead.mean.size() * (1 + made->ahead.quantiles.size()) * sizeof(double) : 0);
   const std::lock_guard lock(mutex_);
-  if (refit_seconds > 0) ++counters_.refits;
-  counters_.refit_seconds += refit_seconds;
+  if (task.refitted) ++(*task.refitted ? counters_.refits : counters_.refits_failed);
+  counters_.refit_seconds += task.refit_seconds;
   const auto found = series_.find(task.name);
   // It may have gone, or begun anew, meanwhile.
-  if (found == series_.end() ||
-      found->second.series.forecaster().points() < task.forecaster.points())
-    return;
-  if (refit_seconds > 0) found->second.series.take(std::move(task.forecaster));
+  if (found == series_.end() || found->second.life != task.life) return;
+  if (task.refitted.value_or(false)) found->second.series.take(std::move(task.forecaster));
   found->second.outlook = made;
-  found->second.bytes = bytes;
 }
 
 Result<std::uint64_t> Forecasts::save(EventTime now) {
@@ -164,6 +178,10 @@ Result<std::uint64_t> Forecasts::save(EventTime now) {
 
 Result<void> Forecasts::load() {
   auto loaded = file_.load([this](std::string_view bytes, std::uint64_t) { return take(bytes); });
+  if (loaded) {
+    const std::lock_guard lock(mutex_);
+    for (auto& one : series_) one.second.heard = *loaded;
+  }
   wake();
   return loaded.map([](EventTime) {});
 }
@@ -171,11 +189,13 @@ Result<void> Forecasts::load() {
 Result<void> Forecasts::take(std::string_view bytes) {
   Reader in(bytes);
   std::map<Name, Entry> read;
+  std::uint64_t lives = 0;
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
     std::string source(in.get_text());
     std::string metric(in.get_text());
-    if (read.size() >= options_.series_max) return failure(ErrorCode::kTooLarge, in.position());
-    Entry entry;
+    if (read.size() >= options_.series_max + options_.own_max)
+      return failure(ErrorCode::kTooLarge, in.position());
+    Entry entry{.own = is_own(source), .life = ++lives};
     if (auto loaded = entry.series.load(in); !loaded) return loaded;
     const forecast::Forecaster& forecaster = entry.series.forecaster();
     entry.due = forecaster.model() || forecaster.refit_due();
@@ -185,6 +205,7 @@ Result<void> Forecasts::take(std::string_view bytes) {
   if (!in.at_end()) return failure(ErrorCode::kMalformed, in.position());
   const std::lock_guard lock(mutex_);
   series_ = std::move(read);
+  lives_ = lives;
   return {};
 }
 
@@ -193,7 +214,18 @@ Forecasts::Line Forecasts::line_of(const Name& name, const Entry& entry) {
           name.second,
           entry.series.lacks(),
           entry.series.forecaster().values().size(),
-          entry.outlook};
+          entry.outlook,
+          entry.heard};
+}
+
+std::size_t Forecasts::bytes_of(const Entry& entry) {
+  std::size_t bytes = sizeof entry + entry.series.forecaster().memory_bytes();
+  if (entry.outlook) {
+    const forecast::Forecast& ahead = entry.outlook->ahead;
+    bytes +=
+        sizeof *entry.outlook + ahead.mean.size() * (1 + ahead.quantiles.size()) * sizeof(double);
+  }
+  return bytes;
 }
 
 std::optional<Forecasts::Line> Forecasts::line(const std::string& source,
@@ -208,7 +240,11 @@ std::vector<Forecasts::Line> Forecasts::lines() const {
   const std::lock_guard lock(mutex_);
   std::vector<Line> out;
   out.reserve(series_.size());
-  for (const auto& [name, entry] : series_) out.push_back(line_of(name, entry));
+  for (const bool own : {true, false}) {
+    for (const auto& [name, entry] : series_) {
+      if (entry.own == own) out.push_back(line_of(name, entry));
+    }
+  }
   return out;
 }
 
@@ -216,7 +252,7 @@ Forecasts::Counters Forecasts::counters() const {
   const std::lock_guard lock(mutex_);
   Counters out = counters_;
   out.series = series_.size();
-  for (const auto& one : series_) out.bytes += one.second.bytes;
+  for (const auto& one : series_) out.bytes += bytes_of(one.second);
   return out;
 }
 

@@ -46,9 +46,10 @@ novelty::Batch row(EventTime at) {
 struct Told {
   explicit Told(std::int64_t days) {
     for (std::int64_t step = 0; step <= days * kDay; ++step)
-      forecasts.observe(row(EventTime{Step{kBegin + step}}));
+      observe(row(EventTime{Step{kBegin + step}}));
     next = EventTime{Step{kBegin + days * kDay}};
   }
+  void observe(const novelty::Batch& batch) { forecasts.observe(batch, batch.rows[0].at); }
   void work() {
     while (task) std::exchange(task, nullptr)();
   }
@@ -72,7 +73,7 @@ void observe(benchmark::State& state) {
     for (novelty::Batch::Row& one : rows[i % rows.size()].rows) {
       one.at = told.next += std::chrono::seconds{5};
     }
-    told.forecasts.observe(rows[i++ % rows.size()]);
+    told.observe(rows[i++ % rows.size()]);
   }
   state.counters["values"] = benchmark::Counter(static_cast<double>(kSeries),
                                                 benchmark::Counter::kIsIterationInvariantRate);
@@ -88,7 +89,7 @@ void forecast_forty(benchmark::State& state) {
   for (auto _ : state) {
     state.PauseTiming();
     told.next += Step{1};
-    told.forecasts.observe(row(told.next));
+    told.observe(row(told.next));
     state.ResumeTiming();
     told.work();
   }
@@ -107,7 +108,7 @@ void save(benchmark::State& state) {
   (void)told.disk.create_folder("data");
   for (auto _ : state) {
     state.PauseTiming();
-    told.forecasts.observe(row(told.next += std::chrono::seconds{5}));
+    told.observe(row(told.next += std::chrono::seconds{5}));
     state.ResumeTiming();
     state.counters["bytes"] = static_cast<double>(told.forecasts.save(told.next).value_or(0));
   }

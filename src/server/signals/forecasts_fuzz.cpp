@@ -46,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)disk.create_folder("data");
   Worker worker;
   const auto run = [&worker](std::function<void()> task) { return worker.take(std::move(task)); };
-  Forecasts forecasts({.series_max = 4, .folder = "data"}, disk, run);
+  Forecasts forecasts({.series_max = 4, .own_max = 0, .folder = "data"}, disk, run);
   LIMINAL_CHECK(signals::StateFile(disk, "data", Forecasts::kFile, Forecasts::kFormat)
                     .write(EventTime{}, {reinterpret_cast<const char*>(data), size}));
   const bool loaded = forecasts.load().has_value();
@@ -57,13 +57,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (std::int64_t step = 0; step < 3; ++step) {
     const EventTime at{forecast::TimedForecaster::Step{5'900'000 + step}};
     for (const Forecasts::Line& line : lines)
-      forecasts.observe({line.source, {line.metric}, {{at, {{0, 1}}}}, {}});
+      forecasts.observe({line.source, {line.metric}, {{at, {{0, 1}}}}, {}}, at);
     worker.work();
   }
   check_are_sane(forecasts.lines());
   if (lines.empty()) return 0;
   LIMINAL_CHECK(forecasts.save(EventTime{}));
-  Forecasts again({.series_max = 4, .folder = "data"}, disk, run);
+  Forecasts again({.series_max = 4, .own_max = 0, .folder = "data"}, disk, run);
   LIMINAL_CHECK(again.load());
   LIMINAL_CHECK(again.lines().size() == lines.size());
   return 0;

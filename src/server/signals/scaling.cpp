@@ -89,6 +89,7 @@ Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool&
     entry = *kept;
     if (entry == nullptr) {
       entry = std::make_shared<Entry>(service);
+      entry->begun = true;
       entry->said = Said{};  // nothing is known yet
       entry->said->summary.name = service;
     }
@@ -108,13 +109,18 @@ Result<Scaling::EntryPtr> Scaling::find_or_peek(const std::string& service) cons
   return entry;
 }
 
+/// Of an entry that is in the table no more: nothing is kept of it from now on.
+void Scaling::tell_forgotten(Entry& entry) {
+  const std::lock_guard lock(entry.mutex);
+  entry.forgotten = true;
+  // Another one of that name tells its load anew itself.
+  if (on_load_ && !find(entry.name)) on_load_(entry.name, {}, true);
+}
+
 /// Removes the file of an entry that is in the table no more.
 void Scaling::remove_file(Entry& entry) {
   const std::lock_guard file(file_mutex_);
-  {
-    const std::lock_guard lock(entry.mutex);
-    entry.forgotten = true;
-  }
+  tell_forgotten(entry);
   const std::string here = path(options_.folder, entry.name);
   // It may be another entry's by now, of the same name.
   if (!find(entry.name) && !left_alone_.contains(here)) (void)files_.remove(here);
@@ -130,7 +136,7 @@ scaling::Advice Scaling::learn(Entry& entry, const scaling::Report& report) {
   rows_ += learnt.rows;
   rows_late_ += learnt.late;
   entry.changed = true;
-  if (on_load_) tell_load(entry);
+  if (on_load_ && !entry.forgotten) tell_load(entry);
   const EventTime now = report.rows.empty() ? EventTime{} : report.rows.back().at;
   scaling::Advice advice = entry.service.advise(now, entry.options);
   if (learnt.past > 0)
@@ -166,10 +172,12 @@ void Scaling::tell_load(Entry& entry) const {
   if (history.minutes() == 0) return;
   const std::int64_t last = history.last_minute();
   const std::int64_t first = last + 1 - static_cast<std::int64_t>(history.minutes());
-  // Its past was told of later, or its load is of another kind from now on.
-  const bool anew = entry.told && (first < entry.told->first || first > entry.told->second);
-  const std::int64_t from = entry.told && !anew ? entry.told->second + 1 : first;
-  entry.told.emplace(first, last);
+  const scaling::Service::LoadKind kind = entry.service.load_kind();
+  const auto told = std::exchange(entry.told, Entry::Told{first, last, kind});
+  // Its past was told of later, or its load is of another kind from now on. After a pause of more
+  // than the week that the service keeps, it is the same load still.
+  const bool anew = told ? first < told->first || kind != told->kind : entry.begun;
+  const std::int64_t from = told && !anew ? std::max(first, told->last + 1) : first;
   std::vector<LoadMinute> minutes;
   for (std::int64_t minute = std::max(from, last - std::int64_t{scaling::LoadHistory::kWeek});
        minute <= last;
@@ -177,7 +185,7 @@ void Scaling::tell_load(Entry& entry) const {
     if (const auto load = history.load_before(static_cast<std::uint32_t>(last - minute)))
       minutes.push_back({EventTime{std::chrono::minutes{minute + 1}}, *load});
   }
-  if (!minutes.empty()) on_load_(entry.name, minutes, anew);
+  if (!minutes.empty() || anew) on_load_(entry.name, minutes, anew);
 }
 
 void Scaling::advise(scaling::Report report, Done<scaling::Advice> done) {
@@ -344,8 +352,9 @@ Result<void> Scaling::forget(const std::string& service) {
     }
   }
   if (entry) {
-    const std::lock_guard lock(entry->mutex);
-    entry->forgotten = true;
+    tell_forgotten(*entry);
+  } else if (on_load_) {
+    on_load_(service, {}, true);
   }
   return sync_folder() ? Result<void>() : failure(ErrorCode::kIo);
 }

@@ -77,8 +77,9 @@ class Scaling {
     double load = 0;
   };
   /// Called with the minutes of a service's load that were not told before, in order, under the
-  /// service's lock; `anew` when they take the place of what was told. After a start the first time
-  /// with all that are known.
+  /// service's lock; `anew` when they take the place of what was told, now or of a service of that
+  /// name that is forgotten: none when it was just forgotten. After a start the first time with all
+  /// that are known.
   using OnLoad =
       std::function<void(const std::string& service, std::span<const LoadMinute>, bool anew)>;
 
@@ -157,8 +158,12 @@ class Scaling {
     bool configured = false;  ///< somebody set options
     bool changed = false;
     bool forgotten = false;
-    /// The first and last minute of the history that `on_load_` was told of.
-    std::optional<std::pair<std::int64_t, std::int64_t>> told;
+    bool begun = false;  ///< since the start, with no file of it
+    struct Told {
+      std::int64_t first, last;  ///< minutes
+      scaling::Service::LoadKind kind;
+    };
+    std::optional<Told> told;  ///< the history that `on_load_` was told of
     std::chrono::steady_clock::time_point saved_at{};
     mutable std::mutex said_mutex;         ///< of what follows, held for a copy
     mutable std::optional<Said> said;      ///< the latest
@@ -177,6 +182,7 @@ class Scaling {
   [[nodiscard]] static Said said_by(const Entry& entry, EventTime now);
   scaling::Advice learn(Entry& entry, const scaling::Report& report);
   void tell_load(Entry& entry) const;
+  void tell_forgotten(Entry& entry);
   void remove_file(Entry& entry);
   void drop(Entry& entry);
   [[nodiscard]] EntryPtr read(std::string_view bytes) const;

@@ -60,7 +60,7 @@ TEST(Scaling, TellsOfEachMinutesLoadOnceAndAnewWhenItsPastWasTold) {
   files::MemoryFileSystem disk;
   struct Heard {
     std::size_t minutes = 0;
-    EventTime first;
+    EventTime first{};
     double load = 0;
     bool anew = false;
   };
@@ -69,6 +69,7 @@ TEST(Scaling, TellsOfEachMinutesLoadOnceAndAnewWhenItsPastWasTold) {
                              std::span<const Scaling::LoadMinute> minutes,
                              bool anew) {
     EXPECT_EQ(service, "web");
+    if (minutes.empty()) return heard.push_back({.anew = anew});
     heard.push_back({minutes.size(), minutes.front().ends, minutes.front().load, anew});
   };
   {
@@ -84,6 +85,7 @@ TEST(Scaling, TellsOfEachMinutesLoadOnceAndAnewWhenItsPastWasTold) {
   EXPECT_NEAR(heard[0].load, 100 + 50 * std::sin(.5), .01);
   EXPECT_EQ(heard[1].minutes, 5U);
   EXPECT_EQ(heard[1].first, minute(120));
+  EXPECT_TRUE(heard[0].anew) << "nothing is known of it";
   EXPECT_FALSE(heard[1].anew);
   EXPECT_TRUE(heard[2].anew);
   EXPECT_EQ(heard[2].minutes, 124U);
@@ -95,6 +97,18 @@ TEST(Scaling, TellsOfEachMinutesLoadOnceAndAnewWhenItsPastWasTold) {
   ASSERT_EQ(heard.size(), 1U);
   EXPECT_EQ(heard[0].minutes, 126U) << "all that it knows, after a start";
   EXPECT_FALSE(heard[0].anew);
+  heard.clear();
+  ASSERT_TRUE(told(again, report("web", 200 + 8 * 1440, 3)));
+  ASSERT_EQ(heard.size(), 1U);
+  EXPECT_FALSE(heard[0].anew) << "a pause is no other load";
+  heard.clear();
+  ASSERT_TRUE(again.forget("web"));
+  ASSERT_TRUE(told(again, report("web", 20'000, 3)));
+  ASSERT_EQ(heard.size(), 2U);
+  EXPECT_EQ(heard[0].minutes, 0U) << "gone";
+  EXPECT_TRUE(heard[0].anew);
+  EXPECT_EQ(heard[1].minutes, 2U);
+  EXPECT_TRUE(heard[1].anew) << "another one of that name";
 }
 
 TEST(Scaling, ALongHistoryIsLearntOnItsOwnThreadToTheSameState) {
