@@ -81,7 +81,7 @@ Result<std::vector<novelty::RowScore>> MetricsOf::score(const novelty::Batch& ba
 novelty::Intake MetricsOf::learn(const novelty::Batch& batch) {
   if (owns_ && !owns_(batch.source)) return {};
   limits_.observe(batch);
-  return anomaly_.learn(batch);
+  return anomaly_.learn(batch, now());
 }
 
 void MetricsOf::declare(std::string source,

@@ -119,7 +119,7 @@ Result<std::vector<novelty::RowScore>> MetricStreams::score(const novelty::Batch
 novelty::Intake MetricStreams::learn(const novelty::Batch& batch) {
   if (heard_) heard_(batch);
   limits_.observe(batch);
-  return anomaly_.learn(batch);
+  return anomaly_.learn(batch, EventTime{clock_.date()});
 }
 
 void MetricStreams::declare(std::string source,

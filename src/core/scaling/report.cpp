@@ -63,6 +63,7 @@ Learnt learn(Service& service, const Report& report, const ServiceOptions& optio
     if (unknown > service.model().history().known_minutes() &&
         service.begin_with(learnt_in_time(service, rows.first(late), options), options)) {
       out.rows = late;
+      out.anew = true;
     } else {
       out.past = unknown;
     }

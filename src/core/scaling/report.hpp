@@ -24,6 +24,7 @@ struct Learnt {
   std::uint64_t rows = 0;
   std::uint64_t late = 0;  ///< not learnt: of minutes that were closed
   std::uint64_t past = 0;  ///< of these, of minutes that nothing is known of
+  bool anew = false;       ///< from the first minute on, with some that were not known before
 };
 /// Tells the service. Of minutes that have passed, those of which nothing is known are learnt when
 /// they are more than what is known: the service is then learnt anew (`Service::begin_with`), so a

@@ -41,7 +41,9 @@ ClockState EngineClock::state() const { return {now(), source_.wall()}; }
 
 Duration EngineClock::follow() {
   const Duration step = -ahead();
-  if (step <= kStepMin) return Duration::zero();
+  far_looks_ = step > kFollowedAtOnce ? far_looks_ + 1 : 0;
+  if (step <= kStepMin || (far_looks_ > 0 && far_looks_ < kLooks)) return Duration::zero();
+  far_looks_ = 0;
   followed_.fetch_add(step.count(), std::memory_order_relaxed);
   return step;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -44,9 +45,12 @@ class EngineClock {
 
   /// Since the Unix epoch, as the machine has it now.
   [[nodiscard]] Duration date() const { return source_.wall(); }
-  /// Goes forward to the date when that is ahead by more than a second, at scale 1. Gives by how
-  /// much it went. To be called once a second, by one thread.
+  /// Goes forward to the date when that is ahead by more than a second, at scale 1; by more than
+  /// `kFollowedAtOnce` when it was at `kLooks` calls in a row, since a date that is wrong for a
+  /// moment would stay. Gives by how much it went. To be called once a second, by one thread.
   Duration follow();
+  static constexpr Duration kFollowedAtOnce = std::chrono::hours{24};
+  static constexpr unsigned kLooks = 60;
   /// All that it went forward so: who lives second by second has a gap where this changed.
   [[nodiscard]] Duration followed() const;
   /// By how much it is ahead of the date, as when that was wrong once; zero at another scale.
@@ -60,6 +64,7 @@ class EngineClock {
   Duration steady_start_;
   SteadyTime engine_start_;
   std::atomic<Duration::rep> followed_{0};
+  unsigned far_looks_ = 0;  ///< in a row at which the date was farther ahead than a day
 };
 
 }  // namespace liminal::shards

@@ -247,6 +247,8 @@ TEST(EngineClock, FollowsTheDateForwardAndNeverBack) {
   EXPECT_EQ(clock.now(), SteadyTime{machine.wall});
   EXPECT_EQ(clock.follow(), Duration::zero());
   machine.wall += std::chrono::hours{24 * 30};  // wrong,
+  for (unsigned look = 1; look < EngineClock::kLooks; ++look)
+    ASSERT_EQ(clock.follow(), Duration::zero()) << "it may be right in a moment";
   EXPECT_EQ(clock.follow(), std::chrono::hours{24 * 30});
   machine.wall -= std::chrono::hours{24 * 30};  // and right again
   const SteadyTime before = clock.now();
@@ -255,6 +257,21 @@ TEST(EngineClock, FollowsTheDateForwardAndNeverBack) {
   EXPECT_EQ(clock.now(), before + seconds{1});
   EXPECT_EQ(clock.ahead(), std::chrono::hours{24 * 30});
   EXPECT_EQ(clock.followed(), clock.now() - SteadyTime{kDate + seconds{11}});
+}
+
+TEST(EngineClock, IsNotMovedByADateThatIsFarAheadForAMoment) {
+  SetClock machine;
+  EngineClock clock(1, std::nullopt, machine.source());
+  for (int again = 0; again < 3; ++again) {
+    machine.wall += std::chrono::hours{24 * 365};
+    for (unsigned look = 1; look < EngineClock::kLooks; ++look)
+      ASSERT_EQ(clock.follow(), Duration::zero());
+    machine.wall -= std::chrono::hours{24 * 365};
+    EXPECT_EQ(clock.follow(), Duration::zero());
+  }
+  EXPECT_EQ(clock.now(), SteadyTime{kDate});
+  machine.wall += EngineClock::kFollowedAtOnce;
+  EXPECT_EQ(clock.follow(), EngineClock::kFollowedAtOnce) << "at once";
 }
 
 TEST(EngineClock, LeavesTheDateAtAnotherScale) {
@@ -296,6 +313,7 @@ TEST(Runtime, LivesAGapThatTheClockFollowedInOneStepThatIsRecorded) {
       ASSERT_LT(std::chrono::steady_clock::now(), give_up);
       wait_for([&](auto done) { runtime.wake(done); });
     }
+    wait_for([&](auto done) { runtime.wake(done); });  // it has looked at the clock since
   };
   live_one(Duration::zero());
   live_one(std::chrono::minutes{30});

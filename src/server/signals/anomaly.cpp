@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -90,25 +91,34 @@ void Anomaly::evict(const Kept& keep) {
   }
 }
 
-/// Whether a series may give its place to another: silent for a day, by its source's time.
+/// Whether a series may give its place to another: silent for a day, by its source's time, or not
+/// told of since its clock was set back.
 bool Anomaly::may_go(const Kept& kept, std::uint32_t metric) const {
   const auto last = kept.source.series(metric).last();
-  return last && *last < kept.source.last() - kSilence &&
+  return (!last || *last < kept.source.last() - kSilence) &&
          !settings_.contains(SettingsName{kept.name, kept.source.name(metric)});
 }
 
-/// Lets the longest silent series of a full source go, as many as one more takes.
-void Anomaly::make_room(Kept& kept) {
-  while (kept.source.metrics() >= options_.metrics_max) {
-    std::optional<std::uint32_t> gone;
-    for (std::uint32_t i = 0; i < kept.source.metrics(); ++i) {
-      if (!may_go(kept, i)) continue;
-      if (!gone || kept.source.series(i).last() < kept.source.series(*gone).last()) gone = i;
-    }
-    if (!gone) return;
-    drop(kept, *gone);
-    ++counters_.series_evicted;
-  }
+/// Lets the longest silent series of a full source go, as many as one more takes, but none that the
+/// batch names; whether there is room then.
+bool Anomaly::make_room(Kept& kept, const novelty::Batch& batch) {
+  if (kept.source.metrics() < options_.metrics_max) return true;
+  const std::size_t excess = kept.source.metrics() + 1 - options_.metrics_max;
+  const std::set<std::string_view> named(batch.metrics.begin(), batch.metrics.end());
+  std::vector<std::uint32_t> silent;
+  for (std::uint32_t i = 0; i < kept.source.metrics(); ++i)
+    if (may_go(kept, i) && !named.contains(kept.source.name(i))) silent.push_back(i);
+  if (silent.size() < excess) return false;
+  std::sort(silent.begin(), silent.end(), [&](std::uint32_t one, std::uint32_t other) {
+    const auto of = [&](std::uint32_t i) { return std::pair(kept.source.series(i).last(), i); };
+    return of(one) < of(other);
+  });
+  silent.resize(excess);
+  // The last one takes the number of one that goes: from behind, those to go keep theirs.
+  std::sort(silent.begin(), silent.end(), std::greater<>());
+  for (const std::uint32_t gone : silent) drop(kept, gone);
+  counters_.series_evicted += excess;
+  return true;
 }
 
 bool Anomaly::has_room(const Kept& kept, const novelty::Batch& batch) const {
@@ -125,7 +135,6 @@ bool Anomaly::has_room(const Kept& kept, const novelty::Batch& batch) const {
 Anomaly::Place Anomaly::place(Kept& kept, const novelty::Batch& batch, std::uint32_t metric) {
   const std::string& name = batch.metrics[metric];
   const bool known = kept.source.find(name).has_value();
-  if (!known) make_room(kept);
   const auto series = kept.source.find_or_add(name);
   if (!series) return {kNowhere, kNowhere};
   if (!known) {
@@ -158,7 +167,12 @@ void Anomaly::find_places(Kept& kept, const Turn& turn, Places& places) {
     std::sort(needed.begin(), needed.end());
     needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
     if (before == 0) kept.source.reserve(needed.size());
-    for (const std::uint32_t metric : needed) places.of[metric] = place(kept, turn.batch, metric);
+    bool has_room = true;  // or might be made
+    for (const std::uint32_t metric : needed) {
+      if (has_room && !kept.source.find(turn.batch.metrics[metric]))
+        has_room = make_room(kept, turn.batch);
+      places.of[metric] = place(kept, turn.batch, metric);
+    }
     // Once more when one metric took another's place among those that are watched.
   } while (places.moves != moves_);
   if (kept.source.metrics() == before) return;
@@ -312,18 +326,18 @@ Result<std::vector<novelty::RowScore>> Anomaly::score(const novelty::Batch& batc
   return scores;
 }
 
-/// Whether one of the row's series was late for so long that its sender's clock was set back. Told
-/// by each series' own values: those of others may come on another way, or be new.
-bool Anomaly::is_set_back(Kept& kept, const novelty::Batch::Row& row, const Places& places) {
-  bool set_back = false;
-  for (const novelty::Source::Value& value : row.values) {
+/// Whether one of the row's series was told of times that are still to come, and this is none. Told
+/// by the date: what comes again, or late on another way, lies behind what is past.
+bool Anomaly::is_set_back(const Kept& kept,
+                          const novelty::Batch::Row& row,
+                          const Places& places,
+                          EventTime date) {
+  if (row.at > date + kAheadMax) return false;
+  return std::any_of(row.values.begin(), row.values.end(), [&](const auto& value) {
     const std::uint32_t series = places.of[value.metric].series;
     const auto last = series == kNowhere ? std::nullopt : kept.source.series(series).last();
-    if (!last || (row.at >= *last && kept.of_series.empty())) continue;
-    if (series >= kept.of_series.size()) kept.of_series.resize(kept.source.metrics());
-    set_back |= kept.of_series[series].take(row.at, *last) == Lateness::Verdict::kClockSetBack;
-  }
-  return set_back;
+    return last && *last > date + kAheadMax;
+  });
 }
 
 bool Anomaly::is_news(const Kept& kept,
@@ -339,7 +353,7 @@ bool Anomaly::is_news(const Kept& kept,
   return true;
 }
 
-novelty::Intake Anomaly::learn(const novelty::Batch& batch) {
+novelty::Intake Anomaly::learn(const novelty::Batch& batch, EventTime date) {
   novelty::Intake count;
   std::vector<novelty::RowScore> scores;
   novelty::Batch::Row row;
@@ -354,7 +368,7 @@ novelty::Intake Anomaly::learn(const novelty::Batch& batch) {
       for (std::size_t i = begin; i < end; ++i) {
         row.at = batch.rows[i].at;
         row.values.clear();
-        if (is_set_back(kept, batch.rows[i], places)) kept.source.restart_clock(row.at);
+        if (is_set_back(kept, batch.rows[i], places, date)) kept.source.restart_clock(row.at);
         for (const novelty::Source::Value& value : batch.rows[i].values) {
           if (is_news(kept, places.of[value.metric], value, row.at, count))
             row.values.push_back(value);

@@ -108,9 +108,11 @@ class Anomaly {
 
   /// Judges and learns rows whose sender repeats itself and whose metrics come on several ways, as
   /// Prometheus' shards do: a value is learnt when it is after the last one of its own series.
-  /// Of one series as many late values in order as `score` takes rows are a clock that was set
-  /// back. Metrics for which the source has no room are left out.
-  novelty::Intake learn(const novelty::Batch& batch);
+  /// A value that is late for a series whose last one lies more than `kAheadMax` after `date`, the
+  /// machine's, comes of a clock that was set back: the source's time goes on from there. Metrics
+  /// for which the source has no room are left out.
+  novelty::Intake learn(const novelty::Batch& batch, EventTime date);
+  static constexpr Duration kAheadMax = std::chrono::minutes{5};
 
   /// Sets what an owner tells of a series, or that nothing is told of it any more; true when
   /// nothing was told before. Blocks on the disk. kTooLarge: too many were told.
@@ -150,8 +152,7 @@ class Anomaly {
     std::string name;
     novelty::Source source;
     Lateness lateness{};
-    std::vector<Lateness> of_series{};  ///< of those that `learn` was told of; empty: none was late
-    std::size_t bytes = 0;              ///< of it, as far as `counters_` has them
+    std::size_t bytes = 0;  ///< of it, as far as `counters_` has them
   };
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   using Order = std::list<Kept>;  ///< the longest silent last
@@ -194,16 +195,17 @@ class Anomaly {
   void drop(Order::iterator gone);
   void drop(Kept& kept, std::uint32_t metric);
   [[nodiscard]] bool may_go(const Kept& kept, std::uint32_t metric) const;
-  void make_room(Kept& kept);
+  [[nodiscard]] bool make_room(Kept& kept, const novelty::Batch& batch);
   [[nodiscard]] std::uint64_t evicted() const;
   [[nodiscard]] bool has_room(const Kept& kept, const novelty::Batch& batch) const;
   [[nodiscard]] Place place(Kept& kept, const novelty::Batch& batch, std::uint32_t metric);
   void find_places(Kept& kept, const Turn& turn, Places& places);
   void weigh(Kept& kept);
   void forget_if_empty(const Kept& kept);
-  [[nodiscard]] static bool is_set_back(Kept& kept,
+  [[nodiscard]] static bool is_set_back(const Kept& kept,
                                         const novelty::Batch::Row& row,
-                                        const Places& places);
+                                        const Places& places,
+                                        EventTime date);
   void judge(Kept& kept,
              const novelty::Batch::Row& row,
              const Places& places,

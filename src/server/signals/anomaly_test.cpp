@@ -130,7 +130,7 @@ TEST_F(AnomalyTest, AFullSourceForgetsTheSeriesThatIsSilentForLongest) {
   ASSERT_TRUE(anomaly.score(row(kDay + 12, {"new", "live"}), false));
   EXPECT_FALSE(anomaly.describe("web", "old"));
   EXPECT_TRUE(anomaly.describe("web", "older"));
-  EXPECT_EQ(anomaly.learn(row(kDay + 13, {"newer", "newest"})).beyond, 1U);
+  EXPECT_EQ(anomaly.learn(row(kDay + 13, {"newer", "newest"}), second(kDay + 13)).beyond, 1U);
   EXPECT_FALSE(anomaly.describe("web", "older"));
   EXPECT_EQ(anomaly.describe("web", "told")->points, 1U);
   EXPECT_EQ(anomaly.counters().series_evicted, 2U);
@@ -248,7 +248,7 @@ TEST_F(AnomalyTest, KeepsWhatASourceHadUnderALargerBoundAndTakesNoMore) {
   wide.rows[0] = {second(1), {{0, 1}, {6, 1}}};
   EXPECT_EQ(anomaly.admits(wide).error().code, ErrorCode::kTooLarge);
   EXPECT_EQ(anomaly.score(wide, false).error().code, ErrorCode::kTooLarge);
-  const novelty::Intake taken = anomaly.learn(wide);
+  const novelty::Intake taken = anomaly.learn(wide, second(0));
   EXPECT_EQ(taken.learnt, 1U);
   EXPECT_EQ(taken.beyond, 1U);
 }
@@ -278,7 +278,7 @@ TEST_F(AnomalyTest, GoesOnFromAClockThatWasSetBack) {
 TEST_F(AnomalyTest, LearnsWhatComesAgainOrOnSeveralWaysOnce) {
   Anomaly anomaly = make();
   const auto one = [&](std::uint32_t metric, std::int64_t at, double value = 1) {
-    return anomaly.learn({"web", {"a", "b"}, {{second(at), {{metric, value}}}}, {}});
+    return anomaly.learn({"web", {"a", "b"}, {{second(at), {{metric, value}}}}, {}}, second(at));
   };
   EXPECT_EQ(one(0, 100).learnt, 1U);
   EXPECT_EQ(one(1, 85).learnt, 1U) << "late for the source, not for the series";
@@ -293,32 +293,44 @@ TEST_F(AnomalyTest, LearnsWhatComesAgainOrOnSeveralWaysOnce) {
 
 TEST_F(AnomalyTest, LearnsAgainFromAClockThatWasSetBack) {
   Anomaly anomaly = make();
-  // Two ways, a sample of each by turns, and a series that is new since: it is in time.
-  const auto one = [&](std::uint32_t metric, std::int64_t at) {
-    return anomaly.learn({"web", {"a", "b", "c"}, {{second(at), {{metric, 1}}}}, {}});
+  const auto one = [&](std::uint32_t metric, std::int64_t at, std::int64_t date) {
+    return anomaly.learn({"web", {"a", "b"}, {{second(at), {{metric, 1}}}}, {}}, second(date));
   };
-  for (const std::uint32_t metric : {0U, 1U}) EXPECT_EQ(one(metric, 2'600'000).learnt, 1U);
-  for (std::int64_t i = 0; i < 100; ++i) {
-    EXPECT_EQ(one(0, 15 * i).late, 1U) << i;
-    EXPECT_EQ(one(1, 15 * i - 7).late, 1U) << i;
-    EXPECT_EQ(one(2, 15 * i).learnt, 1U) << i;
-  }
-  for (std::int64_t i = 100; i < 110; ++i) {
-    EXPECT_EQ(one(0, 15 * i).learnt, 1U) << i;
-    EXPECT_EQ(one(1, 15 * i + 7).learnt, 1U) << "its clock is the same";
+  // The date was wrong, then it is right again; two ways, a sample of each by turns.
+  for (const std::uint32_t metric : {0U, 1U})
+    EXPECT_EQ(one(metric, 2'600'000, 2'600'000).learnt, 1U);
+  for (std::int64_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(one(0, 15 * i, 15 * i).learnt, 1U) << i;
+    EXPECT_EQ(one(1, 15 * i + 7, 15 * i + 7).learnt, 1U) << "its clock is the same";
+    EXPECT_EQ(one(0, 15 * i - 7, 15 * i).late, 1U) << "of the second Prometheus";
   }
 }
 
-TEST_F(AnomalyTest, TakesAWayThatLagsBehindForNoClockThatWasSetBack) {
+TEST_F(AnomalyTest, TakesWhatComesAgainForNoClockThatWasSetBack) {
   Anomaly anomaly = make();
-  const auto one = [&](std::int64_t at) {
-    return anomaly.learn({"web", {"a"}, {{second(at), {{0, 1}}}}, {}});
+  const auto backlog = [&] { return anomaly.learn(batch("web", 0, 1000), second(1000)); };
+  EXPECT_EQ(backlog().late, 0U);
+  const novelty::Intake again = backlog();
+  EXPECT_EQ(again.learnt, 0U);
+  EXPECT_EQ(anomaly.counters().rows, 1000U);
+}
+
+TEST_F(AnomalyTest, KeepsWhatABatchNamesWhenOthersHaveToGo) {
+  Anomaly anomaly = make();
+  const auto learn = [&](std::vector<std::string> metrics, std::int64_t at) {
+    novelty::Batch::Row row{second(at), {}};
+    for (std::uint32_t i = 0; i < metrics.size(); ++i) row.values.push_back({i, 1});
+    return anomaly.learn({"web", std::move(metrics), {row}, {}}, second(at));
   };
-  EXPECT_EQ(one(-15).learnt, 1U);
-  for (std::int64_t i = 0; i < 500; ++i) {
-    EXPECT_EQ(one(15 * i).learnt, 1U) << i;
-    EXPECT_EQ(one(15 * i - 600).late, 1U) << "of the second Prometheus";
-  }
+  learn({"x"}, 0);
+  learn({"y", "z"}, 10);
+  learn({"live"}, 20);
+  const std::int64_t later = 2 * 86'400;
+  learn({"live"}, later);
+  EXPECT_EQ(learn({"new", "x", "live"}, later + 1).learnt, 3U) << "there are four places";
+  EXPECT_EQ(anomaly.counters().series_evicted, 1U);
+  EXPECT_EQ(anomaly.describe("web", "x")->points, 2U) << "the longest silent, but it came";
+  EXPECT_EQ(anomaly.counters().series, 4U);
 }
 
 TEST_F(AnomalyTest, LearnsWhatItHasRoomFor) {
@@ -327,7 +339,8 @@ TEST_F(AnomalyTest, LearnsWhatItHasRoomFor) {
       anomaly.learn({"web",
                      {"a", "b", "c", "d", "e"},
                      {{second(0), {{4, 1}, {0, 1}, {1, 1}, {2, 1}, {3, 1}}}},
-                     {}});
+                     {}},
+                    second(0));
   EXPECT_EQ(count.learnt, 4U);
   EXPECT_EQ(count.beyond, 1U);
   EXPECT_EQ(anomaly.counters().series, 4U);
@@ -339,7 +352,8 @@ TEST_F(AnomalyTest, TakesForACounterWhatTheBatchSaysUnlessItsOwnerSaidOtherwise)
   for (int i = 0; i < 300; ++i) {
     const double total = 10. * i;
     anomaly.learn(
-        {"web", {"requests_total", "told"}, {{second(i), {{0, total}, {1, total}}}}, {true, true}});
+        {"web", {"requests_total", "told"}, {{second(i), {{0, total}, {1, total}}}}, {true, true}},
+        second(i));
   }
   const auto shown = anomaly.exported();
   ASSERT_EQ(shown.size(), 2U);
@@ -351,9 +365,9 @@ TEST_F(AnomalyTest, TakesForACounterWhatTheBatchSaysUnlessItsOwnerSaidOtherwise)
 
 TEST_F(AnomalyTest, TellsOfAnomaliesInWhatItLearns) {
   Anomaly anomaly = make();
-  anomaly.learn(batch("web", 0, 1000));
+  anomaly.learn(batch("web", 0, 1000), second(1000));
   alarmed.clear();
-  anomaly.learn(batch("web", 1000, 1, 3));
+  anomaly.learn(batch("web", 1000, 1, 3), second(1000));
   EXPECT_EQ(alarmed, std::vector<std::string>{"web"});
 }
 

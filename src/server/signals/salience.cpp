@@ -129,16 +129,13 @@ void Salience::take(const Noted& noted) {
     judged.open = true;
     state_.open.push_back({noted.id, type, source, noted.user, noted.time, noted.fields});
   }
-  const auto said = std::find_if(state_.said.begin(), state_.said.end(), [&](const auto& one) {
-    return one.first == noted.id;
-  });
   state_.incidents.add({noted.id,
                         traffic::info(noted.type).name,
                         noted.user,
                         noted.time,
                         salience::judge(noted.fields, item, confidence, weights_).log_odds(),
                         item.type_excess,
-                        said != state_.said.end() && !said->second.relevant});
+                        state_.dismissed.contains(noted.id)});
 }
 
 /// The open minute has ended: its alerts get their final item, unless an earlier minute was more.
@@ -191,7 +188,15 @@ bool Salience::feedback(const traffic::Alert& alert, traffic::FeedbackVerdict ve
   } else {
     state_.said.push_back(
         {id, {salience::values_of(terms), relevant, hash64(alert.user), alert.last_seen}});
-    if (state_.said.size() > options_.judged_max) state_.said.pop_front();
+    if (state_.said.size() > options_.judged_max) {
+      state_.dismissed.erase(state_.said.front().first);
+      state_.said.pop_front();
+    }
+  }
+  if (relevant) {
+    state_.dismissed.erase(id);
+  } else {
+    state_.dismissed.insert(id);
   }
   state_.ranker.feedback(hash_of(alert.type), relevant);
   return replaces;
@@ -378,7 +383,9 @@ Result<void> Salience::load(std::string_view bytes) {
   if (version > 1) load_said(read, options_.judged_max, in);
   if (!in.at_end()) return failure(ErrorCode::kTruncated, in.position());
   for (const auto& [id, said] : read.said) {
-    if (!said.relevant) read.incidents.dismiss(id, true);
+    if (said.relevant) continue;
+    read.incidents.dismiss(id, true);
+    read.dismissed.insert(id);
   }
   const std::lock_guard lock(mutex_);
   state_ = std::move(read);

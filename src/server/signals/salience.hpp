@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/base/result.hpp"
@@ -128,6 +129,7 @@ class Salience {
     SteadyTime settled;
     /// By alert, oldest first.
     std::deque<std::pair<std::uint64_t, salience::JudgedTerms>> said;
+    std::unordered_set<std::uint64_t> dismissed;  ///< of these, those that are nothing
   };
   [[nodiscard]] salience::Judgement judge_now(const State& state,
                                               const traffic::Alert& alert,

@@ -136,7 +136,7 @@ scaling::Advice Scaling::learn(Entry& entry, const scaling::Report& report) {
   rows_ += learnt.rows;
   rows_late_ += learnt.late;
   entry.changed = true;
-  if (on_load_ && !entry.forgotten) tell_load(entry);
+  if (on_load_ && !entry.forgotten) tell_load(entry, learnt.anew);
   const EventTime now = report.rows.empty() ? EventTime{} : report.rows.back().at;
   scaling::Advice advice = entry.service.advise(now, entry.options);
   if (learnt.past > 0)
@@ -167,7 +167,7 @@ Scaling::Said Scaling::said_by(const Entry& entry, EventTime now) {
   return say(entry, entry.service.advise(now, entry.options));
 }
 
-void Scaling::tell_load(Entry& entry) const {
+void Scaling::tell_load(Entry& entry, bool learnt_anew) const {
   const scaling::LoadHistory& history = entry.service.model().history();
   if (history.minutes() == 0) return;
   const std::int64_t last = history.last_minute();
@@ -176,7 +176,8 @@ void Scaling::tell_load(Entry& entry) const {
   const auto told = std::exchange(entry.told, Entry::Told{first, last, kind});
   // Its past was told of later, or its load is of another kind from now on. After a pause of more
   // than the week that the service keeps, it is the same load still.
-  const bool anew = told ? first < told->first || kind != told->kind : entry.begun;
+  const bool anew =
+      learnt_anew || (told ? first < told->first || kind != told->kind : entry.begun);
   const std::int64_t from = told && !anew ? std::max(first, told->last + 1) : first;
   std::vector<LoadMinute> minutes;
   for (std::int64_t minute = std::max(from, last - std::int64_t{scaling::LoadHistory::kWeek});

@@ -181,7 +181,7 @@ class Scaling {
   [[nodiscard]] static Said say(const Entry& entry, scaling::Advice advice);
   [[nodiscard]] static Said said_by(const Entry& entry, EventTime now);
   scaling::Advice learn(Entry& entry, const scaling::Report& report);
-  void tell_load(Entry& entry) const;
+  void tell_load(Entry& entry, bool learnt_anew) const;
   void tell_forgotten(Entry& entry);
   void remove_file(Entry& entry);
   void drop(Entry& entry);

@@ -111,6 +111,22 @@ TEST(Scaling, TellsOfEachMinutesLoadOnceAndAnewWhenItsPastWasTold) {
   EXPECT_TRUE(heard[1].anew) << "another one of that name";
 }
 
+TEST(Scaling, TellsOfTheLoadAnewWhenAGapWasFilled) {
+  files::MemoryFileSystem disk;
+  Scaling scaling(options(), disk);
+  std::vector<std::pair<std::size_t, bool>> heard;
+  scaling.on_load([&](const std::string&, std::span<const Scaling::LoadMinute> minutes, bool anew) {
+    heard.emplace_back(minutes.size(), anew);
+  });
+  ASSERT_TRUE(told(scaling, report("web", 0, 10)));
+  ASSERT_TRUE(told(scaling, report("web", 200, 10)));
+  ASSERT_TRUE(told(scaling, report("web", 10, 190)));
+  ASSERT_EQ(heard.size(), 3U);
+  EXPECT_FALSE(heard[1].second);
+  EXPECT_TRUE(heard[2].second);
+  EXPECT_EQ(heard[2].first, 209U) << "all but the open minute";
+}
+
 TEST(Scaling, ALongHistoryIsLearntOnItsOwnThreadToTheSameState) {
   files::MemoryFileSystem disk;
   Scaling scaling(options(), disk);
