@@ -176,8 +176,7 @@ void Scaling::tell_load(Entry& entry, bool learnt_anew) const {
   const auto told = std::exchange(entry.told, Entry::Told{first, last, kind});
   // Its past was told of later, or its load is of another kind from now on. After a pause of more
   // than the week that the service keeps, it is the same load still.
-  const bool anew =
-      learnt_anew || (told ? first < told->first || kind != told->kind : entry.begun);
+  const bool anew = learnt_anew || (told ? first < told->first || kind != told->kind : entry.begun);
   const std::int64_t from = told && !anew ? std::max(first, told->last + 1) : first;
   std::vector<LoadMinute> minutes;
   for (std::int64_t minute = std::max(from, last - std::int64_t{scaling::LoadHistory::kWeek});
