@@ -67,10 +67,14 @@ MetricStreams::MetricStreams(const signals::Anomaly::Options& options,
           static_cast<std::uint64_t>(std::clamp(kOwnSeconds / clock.scale(), 1., kOwnSeconds))),
       computing_(kComputationsMax, signals::kNiceOfLongWork) {
   // Before those that were declared are read, so that these find room and those hold.
+  declare_own();
+  load();
+}
+
+void MetricStreams::declare_own() {
   constexpr stats::Limit kNothingLeft{0, stats::Trend::Side::kBelow};
   for (const char* metric : {kDataFree, kCertificateLeft})
     limits_.declare_own(std::string(api::kOwnName), metric, kNothingLeft);
-  load();
 }
 
 void MetricStreams::load() {
@@ -147,6 +151,7 @@ void MetricStreams::forget(std::string source, std::optional<std::string> metric
   const bool taken = disk_ && disk_->run([=, this] {
     const Result<bool> limited = limits_.forget(source, metric);
     if (!limited) return (*shared)(tl::unexpected(limited.error()));
+    declare_own();
     const Result<void> forgotten = anomaly_.forget(source, metric);
     if (!forgotten && !(*limited && forgotten.error().code == ErrorCode::kMissing))
       return (*shared)(forgotten);

@@ -98,6 +98,8 @@ class MetricStreams final : public api::AnomalyPort {
   void load();
   void add_forecasts(prometheus::Snapshot& out) const;
   void report_evictions();
+  /// The limits of what the program tells of itself, where none is told.
+  void declare_own();
 
   shards::EngineClock& clock_;
   Log& log_;

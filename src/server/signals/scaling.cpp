@@ -76,7 +76,9 @@ Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool&
       recent_.splice(recent_.begin(), recent_, found->second);
       return *found->second;
     }
-    is_new = *kept == nullptr;
+    // It may have been forgotten while it was read.
+    if (left_out_.contains(path(options_.folder, service))) entry = *kept;
+    is_new = entry == nullptr;
     if (recent_.size() >= options_.services_max) {
       const auto last = std::find_if(
           recent_.rbegin(), recent_.rend(), [this](const auto& one) { return !is_kept(*one); });
@@ -86,8 +88,7 @@ Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool&
       recent_.erase(std::next(last).base());
       ++evicted_;
     }
-    entry = *kept;
-    if (entry == nullptr) {
+    if (is_new) {
       entry = std::make_shared<Entry>(service);
       entry->begun = true;
       entry->said = Said{};  // nothing is known yet

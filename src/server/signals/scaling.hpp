@@ -204,9 +204,9 @@ class Scaling {
   std::unordered_set<std::string> left_out_;  ///< files that lie there and were not loaded
   /// Files that could be neither read nor set aside at the start; not written later.
   std::unordered_set<std::string> left_alone_;
-  std::mutex options_mutex_;  // one changes options at a time; taken before the others
-  std::mutex file_mutex_;  // held while a file is written or removed; taken before the table's and
-                           // an entry's
+  std::mutex options_mutex_;       // one changes options at a time; taken before the others
+  mutable std::mutex file_mutex_;  // held while a file is written or removed; taken before the
+                                   // table's and an entry's
   std::atomic<std::uint64_t> evicted_{0}, rows_{0}, rows_late_{0}, saved_{0}, save_errors_{0};
   mutable std::atomic<std::uint64_t> load_errors_{0};
   std::atomic<std::uint64_t> advices_[4] = {};

@@ -48,10 +48,11 @@ void get(scaling::ServiceOptions& options, Reader& in) {
 /// has been set aside. kUnavailable: it lies there still.
 Result<Scaling::EntryPtr> Scaling::read_left_out(const std::string& service) const {
   const std::string here = path(options_.folder, service);
-  {
+  const auto is_left_out = [&] {
     const std::lock_guard lock(mutex_);
-    if (!left_out_.contains(here)) return EntryPtr();
-  }
+    return left_out_.contains(here);
+  };
+  if (!is_left_out()) return EntryPtr();
   const auto bytes = files_.read(here, kFileBytesMax);
   if (!bytes && bytes.error().code == ErrorCode::kMissing) return EntryPtr();
   if (!bytes && bytes.error().code != ErrorCode::kTooLarge) {
@@ -61,7 +62,9 @@ Result<Scaling::EntryPtr> Scaling::read_left_out(const std::string& service) con
   EntryPtr entry = bytes ? read(*bytes) : nullptr;
   if (entry != nullptr && entry->name == service) return entry;
   ++load_errors_;
-  if (!files::set_aside(files_, here)) return failure(ErrorCode::kUnavailable);
+  const std::lock_guard file(file_mutex_);
+  // It may be a new service's file by now.
+  if (is_left_out() && !files::set_aside(files_, here)) return failure(ErrorCode::kUnavailable);
   return EntryPtr();
 }
 
