@@ -5,6 +5,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "core/base/check.hpp"
 #include "core/base/random.hpp"
 
 namespace nab {
@@ -17,7 +18,8 @@ using liminal::novelty::MetricDetector;
 constexpr double kFarthest = 8;  ///< times smaller or larger than the shipped constant
 constexpr double kStep = .3;     ///< deviation of the logarithm of a change
 
-/// By how much each constant that a detector of undeclared range uses is changed.
+/// By how much each constant that a detector of undeclared range uses is changed, but for `enough`,
+/// which trades false alarms of the first hours for NAB's score.
 constexpr std::size_t kFactors = 19;
 using Factors = std::array<double, kFactors>;
 
@@ -48,6 +50,7 @@ Constants of(const Factors& by) {
   made.line.prior_points = scaled(plain.line.prior_points);
   made.line.decay_points = scaled(plain.line.decay_points);
   made.line.budget = scaled(plain.line.budget);
+  LIMINAL_CHECK(next == kFactors);
   return made;
 }
 

@@ -15,8 +15,8 @@ struct Half {
 };
 [[nodiscard]] std::vector<Half> halves(const std::vector<Series>& all);
 
-/// Constants that are good on some series (range not told), at the fixed line and at the best one
-/// in equal parts, over the three profiles. A third of the rounds draws them anew, each up to eight
+/// Constants that are good on some series (range not told) at the fixed line, by the sum of the
+/// three profiles. A third of the rounds draws them anew, each up to eight
 /// times smaller or larger than the shipped one; the rest changes one to three of the best so far.
 [[nodiscard]] liminal::novelty::Constants search(std::span<const Series> tuned,
                                                  unsigned rounds,

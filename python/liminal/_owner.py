@@ -120,9 +120,13 @@ def _is_a_decision(method: str, path: str) -> bool:
         path.startswith("/ml/limits/") or path.endswith("/feedback") or path == "/ml/features/cleanup")
 
 
+def idempotency_key(headers: Any) -> str | None:
+    """Of a request's headers, pairs of bytes."""
+    return next((value.decode("latin-1") for name, value in headers if name.lower() == b"idempotency-key"), None)
+
+
 def _decision(method: str, target: str, headers: Any, body: bytes) -> bytes:
-    key = next((value.decode("latin-1") for name, value in headers if name.lower() == b"idempotency-key"), None)
-    return json.dumps([method, target, key]).encode() + b"\n" + body
+    return json.dumps([method, target, idempotency_key(headers)]).encode() + b"\n" + body
 
 
 class UserShards:

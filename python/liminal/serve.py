@@ -40,7 +40,7 @@ from starlette.responses import Response
 from liminal import _engine, _merge
 from liminal._actors import Gone, Named, ensure, make, owner_parts
 from liminal._fits import FIT_CPUS
-from liminal._owner import MISMATCH, Moving, names_onnxruntime, onnxruntime_of
+from liminal._owner import MISMATCH, Moving, idempotency_key, names_onnxruntime, onnxruntime_of
 from liminal.api import (
     BODY_BYTES_MAX,
     ROWS,
@@ -309,8 +309,7 @@ class Ingress:
 
     async def _events(self, asked: tuple) -> _Answer:
         headers = asked[2]
-        key = next((value.decode("latin-1") for name, value in headers
-                    if name.lower() == b"idempotency-key"), None)
+        key = idempotency_key(headers)
         # Owners keep the keys: another replica may be asked the next time. A wrong one is told of here.
         if key is not None and 0 < len(key) <= 255:
             asked = (*asked[:2], [one for one in headers if one[0].lower() != b"idempotency-key"],

@@ -89,23 +89,12 @@ void MetricsOf::declare(std::string source,
                         std::optional<novelty::SeriesSettings> settings,
                         std::optional<stats::Limit> limit,
                         Done<bool> done) {
-  const bool was_limited = limits_.line(source, metric).has_value();
-  Result<bool> fresh = false;
-  const Result<void> declared = limits_.declare(source, metric, limit, [&]() -> Result<void> {
-    fresh = anomaly_.declare(source, metric, settings);
-    if (!fresh) return tl::unexpected(fresh.error());
-    return {};
-  });
-  if (!declared) return done(tl::unexpected(declared.error()));
-  done(*fresh && !was_limited && (settings || limit));
+  done(signals::declare(anomaly_, limits_, source, metric, settings, limit));
 }
 
 void MetricsOf::forget(std::string source, std::optional<std::string> metric, Done<void> done) {
-  const Result<bool> limited = limits_.forget(source, metric);
-  if (!limited) return done(tl::unexpected(limited.error()));
-  const Result<void> forgotten = anomaly_.forget(source, metric);
-  if (!forgotten && !(*limited && forgotten.error().code == ErrorCode::kMissing))
-    return done(forgotten);
+  if (const auto gone = signals::forget(anomaly_, limits_, source, metric); !gone)
+    return done(gone);
   engine_.audit("series.forget", source, metric.value_or("all its series"));
   done({});
 }

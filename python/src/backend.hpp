@@ -16,6 +16,7 @@
 #include "server/signals/anomaly.hpp"
 #include "server/signals/limits.hpp"
 #include "server/signals/scaling.hpp"
+#include "server/signals/told.hpp"
 
 namespace liminal::python {
 

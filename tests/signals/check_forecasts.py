@@ -49,7 +49,7 @@ def check_ahead(said, low, high):
 
 
 def wait_for_metrics(server):
-    """Mean and ends for an hour and for four; hidden while nothing is told for an hour, here 7 s."""
+    """Median and ends for an hour and for four; hidden while nothing is told for an hour, here 7 s."""
     name = 'liminal_metric_forecast{source="liminal",metric="messages_per_second",'
     end = time.monotonic() + PATIENCE_S
     while True:

@@ -112,8 +112,8 @@ void add_outside(Settings& all) {
                  .help =
                      "Where models are trained beside here: local, or ray=http://HOST:PORT (or "
                      "https) of the application on a Ray cluster. Feature rows and metric streams "
-                     "are sent there and its champions taken over; messages are decided here, "
-                     "whatever the cluster does (docs/scale.md).",
+                     "are sent there, its champions taken over, and trainings by ray carried out "
+                     "there; messages are decided here, whatever the cluster does (docs/scale.md).",
                  .change = Change::kRestart,
                  .flag = "--engine",
                  .placeholder = "ENGINE"});

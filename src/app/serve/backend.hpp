@@ -62,6 +62,8 @@ class ServerBackend final : public api::Backend {
   void status(Done<api::Status> done) override;
   void readiness(Done<std::vector<api::Check>> done) override;
   void metrics(Done<prometheus::Snapshot> done) override;
+  /// The same without what is told of streams of metrics: what they are told themselves.
+  void totals(Done<prometheus::Snapshot> done);
   void submit(std::vector<traffic::StoredEvent> events, Done<void> done) override;
   void rows(api::RowQuery query, Done<std::vector<traffic::FeatureRow>> done) override;
   void take_rows(std::vector<traffic::FeatureRow> rows, Done<void> done) override;

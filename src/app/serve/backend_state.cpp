@@ -127,6 +127,13 @@ void ServerBackend::crowd(Done<features::CrowdSummary> done) {
 }
 
 void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
+  totals([this, done = std::move(done)](Result<prometheus::Snapshot> out) {
+    if (out) parts_.metric_streams.add_metrics(*out);
+    done(std::move(out));
+  });
+}
+
+void ServerBackend::totals(Done<prometheus::Snapshot> done) {
   struct Part {
     api::EngineTotals totals;
     CrowdParts crowd;
@@ -150,7 +157,6 @@ void ServerBackend::metrics(Done<prometheus::Snapshot> done) {
         add_store_metrics(out);
         add_gateway_metrics(out);
         parts_.scaling.add_metrics(now(), out);
-        parts_.metric_streams.add_metrics(out);
         if (parts_.models != nullptr) parts_.models->add_metrics(out);
         if (parts_.journal != nullptr) {
           const journal::Counters kept = parts_.journal->counters();

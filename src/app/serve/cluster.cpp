@@ -26,7 +26,7 @@ constexpr Duration kLook = std::chrono::seconds{1}, kGlance = std::chrono::milli
 constexpr Duration kLeave = std::chrono::seconds{2};
 
 /// More than there can be.
-constexpr std::size_t kOverridesMax = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
 api::Uplinked as_told(const uplink::Counters& counters) {
   return {counters.waiting, counters.sent, counters.dropped, counters.rejected};
@@ -106,7 +106,7 @@ std::function<std::optional<std::string>(const std::string&)> cluster_limits(
     backend()->set_limits_by("cluster", std::move(wanted), std::move(done));
   };
   ports.overrides = [backend](api::Backend::Done<std::vector<traffic::Override>> done) {
-    backend()->overrides(kOverridesMax, std::move(done));
+    backend()->overrides(kAll, std::move(done));
   };
   ports.set_override = [backend](traffic::Override decision, api::Backend::Done<bool> done) {
     backend()->set_override_by("cluster", std::move(decision), std::move(done));

@@ -19,7 +19,6 @@ using json::Need;
 using traffic::Override;
 
 /// What the API lists at most.
-constexpr std::size_t kOverridesMax = 10'000;
 constexpr std::size_t kReasonBytesMax = 4096;
 /// Before the reason of an override that is the cluster's.
 constexpr std::string_view kOfCluster = "cluster: ";
@@ -82,7 +81,7 @@ Problems read(const std::string& answer, Told& told) {
     api::read_policies(std::move(*policies), told.policies);
   told.policies.mode = mode;
   told.set = fields.flag("set", Need::kRequired).value_or(false);
-  if (const auto* list = fields.array("overrides", Need::kRequired, 0, kOverridesMax)) {
+  if (const auto* list = fields.array("overrides", Need::kRequired, 0, api::kOverridesListMax)) {
     for (std::size_t i = 0; i < list->size(); ++i) {
       if (auto one = read_override(fields.element("overrides", i, (*list)[i])))
         told.overrides.push_back(std::move(*one));
@@ -165,7 +164,8 @@ void ClusterLimits::take_overrides(std::vector<Override> wanted) {
   ports_->overrides([ports = ports_, failed, wanted = std::move(wanted)](
                         Result<std::vector<Override>> here) {
     if (!here) return failed(here.error());
-    OverrideChanges changes = override_changes(wanted, wanted.size() < kOverridesMax, *here);
+    OverrideChanges changes =
+        override_changes(wanted, wanted.size() < api::kOverridesListMax, *here);
     if (changes.set.empty() && changes.remove.empty()) return;
     ports->note(
         true,

@@ -22,9 +22,15 @@ constexpr std::uint64_t kTrimBytes = 1U << 20;
 constexpr std::uint64_t kLimitsSeconds = 60;
 /// Between two rows of the own totals, by the engine's time; at least a second of life.
 constexpr double kOwnSeconds = 5;
-/// Ends of the steps whose forecast is a metric, and the levels of it.
-constexpr std::size_t kForecastSteps[]{12, 48};
-constexpr std::size_t kForecastLevels[]{1, 3, 5};
+/// A number of a forecast's steps or levels, and the label that it has as a metric.
+struct Labelled {
+  std::size_t number;
+  const char* label;
+};
+/// Of those of five minutes, counted from 1: the forecast for an hour and for four.
+constexpr Labelled kForecastSteps[]{{12, "3600"}, {48, "14400"}};
+/// Places in `TimedForecaster::kLevels`.
+constexpr Labelled kForecastLevels[]{{1, "0.1"}, {3, "0.5"}, {5, "0.9"}};
 /// Of so many series, the program's own first, of those that are told of still.
 constexpr std::size_t kForecastsShown = 100;
 constexpr Duration kForecastStale = std::chrono::hours{1};
@@ -133,15 +139,7 @@ void MetricStreams::declare(std::string source,
                             Done<bool> done) {
   const auto shared = std::make_shared<Done<bool>>(std::move(done));
   const bool taken = disk_ && disk_->run([=, this] {
-    const bool was_limited = limits_.line(source, metric).has_value();
-    Result<bool> fresh = false;
-    const Result<void> limited = limits_.declare(source, metric, limit, [&]() -> Result<void> {
-      fresh = anomaly_.declare(source, metric, settings);
-      if (!fresh) return tl::unexpected(fresh.error());
-      return {};
-    });
-    if (!limited) return (*shared)(tl::unexpected(limited.error()));
-    (*shared)(*fresh && !was_limited && (settings || limit));
+    (*shared)(signals::declare(anomaly_, limits_, source, metric, settings, limit));
   });
   if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
 }
@@ -149,12 +147,9 @@ void MetricStreams::declare(std::string source,
 void MetricStreams::forget(std::string source, std::optional<std::string> metric, Done<void> done) {
   const auto shared = std::make_shared<Done<void>>(std::move(done));
   const bool taken = disk_ && disk_->run([=, this] {
-    const Result<bool> limited = limits_.forget(source, metric);
-    if (!limited) return (*shared)(tl::unexpected(limited.error()));
+    const Result<void> gone = signals::forget(anomaly_, limits_, source, metric);
     declare_own();
-    const Result<void> forgotten = anomaly_.forget(source, metric);
-    if (!forgotten && !(*limited && forgotten.error().code == ErrorCode::kMissing))
-      return (*shared)(forgotten);
+    if (!gone) return (*shared)(gone);
     if (forgotten_) forgotten_(source, metric);
     (*shared)({});
   });
@@ -258,6 +253,7 @@ void MetricStreams::save_limits() {
 
 void MetricStreams::save_forecasts() {
   const Result<std::uint64_t> saved = forecasts_.save(now());
+  if (saved && *saved > kTrimBytes) malloc_trim(0);
   static LogSite site;
   if (!saved)
     log_.write(LogLevel::kError, site, "forecasts.not_saved", {{"error", words(saved.error())}});
@@ -326,19 +322,16 @@ void MetricStreams::add_forecasts(prometheus::Snapshot& out) const {
   out.add(Family::kForecastRefitSeconds, counters.refit_seconds);
   out.add(Family::kForecastRefused, counters.refused);
   std::size_t shown = 0;
+  const EventTime fresh_since = now() - kForecastStale;
   for (const signals::Forecasts::Line& one : forecasts_.lines()) {
-    if (!one.outlook || now() - one.heard > kForecastStale) continue;
+    if (!one.outlook || one.heard < fresh_since) continue;
     if (++shown > kForecastsShown) return;
-    for (const std::size_t step : kForecastSteps) {
-      const std::string ahead = fmt::format(
-          "{:.0f}", seconds(forecast::TimedForecaster::Step{static_cast<std::int64_t>(step)}));
-      for (const std::size_t level : kForecastLevels)
+    for (const auto& [step, ahead] : kForecastSteps) {
+      for (const auto& [level, quantile] : kForecastLevels) {
         out.add(Family::kMetricForecast,
                 one.outlook->ahead.quantiles[level][step - 1],
-                {one.source,
-                 one.metric,
-                 ahead,
-                 fmt::format("{}", forecast::TimedForecaster::kLevels[level])});
+                {one.source, one.metric, ahead, quantile});
+      }
     }
   }
 }
@@ -352,6 +345,7 @@ void MetricStreams::add_metrics(prometheus::Snapshot& out) const {
   out.add(Family::kMetricSeries, counters.series);
   out.add(Family::kMetricMemory, counters.bytes);
   out.add(Family::kMetricSourcesEvicted, counters.sources_evicted);
+  out.add(Family::kMetricSeriesEvicted, counters.series_evicted);
   for (const signals::Limits::Line& one : limits_.lines(kLimitsShown, std::string(api::kOwnName))) {
     if (!one.passage) continue;
     out.add(Family::kLimitProbability, one.passage->probability, {one.source, one.metric});

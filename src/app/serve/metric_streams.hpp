@@ -18,6 +18,7 @@
 #include "server/signals/forecasts.hpp"
 #include "server/signals/limits.hpp"
 #include "server/signals/scaling.hpp"
+#include "server/signals/told.hpp"
 #include "server/signals/work_thread.hpp"
 
 namespace liminal::app {

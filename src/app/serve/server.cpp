@@ -471,7 +471,7 @@ void Server::housekeep() {
   });
   snapshots_->second(*runtime_);
   if (metric_streams_->second()) {
-    backend_->metrics([this](Result<prometheus::Snapshot> totals) {
+    backend_->totals([this](Result<prometheus::Snapshot> totals) {
       if (totals) metric_streams_->told(std::move(*totals));
     });
   }

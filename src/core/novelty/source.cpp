@@ -73,8 +73,10 @@ void Source::reserve(std::size_t metrics) {
 
 void Source::remove(std::uint32_t metric) {
   LIMINAL_CHECK(metric < series_.size());
-  series_[metric] = series_.back();
-  if (metric + 1 < names_.size()) names_[metric] = std::move(names_.back());
+  if (metric + 1 < series_.size()) {
+    series_[metric] = std::move(series_.back());
+    names_[metric] = std::move(names_.back());
+  }
   series_.pop_back();
   names_.pop_back();
   std::fill(slots_.begin(), slots_.end(), kFree);

@@ -275,6 +275,18 @@ void Incidents::dismiss(std::uint64_t id, bool is_nothing) {
   }
 }
 
+void Incidents::dismiss(const std::unordered_set<std::uint64_t>& ids) {
+  for (Book& book : books_) {
+    for (auto& [number, incident] : book.incidents) {
+      incident.dismissed.clear();
+      std::copy_if(incident.ids.begin(),
+                   incident.ids.end(),
+                   std::back_inserter(incident.dismissed),
+                   [&](std::uint64_t id) { return ids.contains(id); });
+    }
+  }
+}
+
 void Incidents::forget(SteadyTime before) {
   for (Book& book : books_) {
     for (auto at = book.incidents.begin(); at != book.incidents.end();)

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/base/codec.hpp"
@@ -126,6 +127,8 @@ class Incidents {
 
   /// Somebody judged a member to be nothing, or took that back.
   void dismiss(std::uint64_t id, bool is_nothing);
+  /// All that were judged to be nothing, of incidents that were just loaded.
+  void dismiss(const std::unordered_set<std::uint64_t>& ids);
   /// Forgets what was last seen before that.
   void forget(SteadyTime before);
 

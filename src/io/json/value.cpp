@@ -44,6 +44,14 @@ Value own(dom::element element) {
 
 }  // namespace
 
+const Value* member(const Value& value, std::string_view name) {
+  const auto* members = value.as<Value::Object>();
+  if (members == nullptr) return nullptr;
+  for (const auto& [key, held] : *members)
+    if (key == name) return &held;
+  return nullptr;
+}
+
 Result<Value> parse(std::string_view json) {
   // One for small documents stays with its thread.
   thread_local dom::parser small;

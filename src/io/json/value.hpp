@@ -28,6 +28,9 @@ struct Value {
   }
 };
 
+/// A member of an object, the first of its name; null when there is none, or no object.
+[[nodiscard]] const Value* member(const Value& value, std::string_view name);
+
 inline constexpr std::size_t kDepthMax = 64;
 
 /// Reads one JSON document. kMalformed for what is none, kTooLarge for more than `kDepthMax`

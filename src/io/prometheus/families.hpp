@@ -100,6 +100,7 @@ enum class Family : std::uint8_t {
   kMetricSeries,
   kMetricMemory,
   kMetricSourcesEvicted,
+  kMetricSeriesEvicted,
   kMetricScore,
   kMetricValue,
   kMetricExpectedLow,

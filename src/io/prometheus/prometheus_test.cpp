@@ -104,6 +104,7 @@ counter liminal_metric_anomalies_total
 gauge liminal_metric_series
 gauge liminal_metric_memory_bytes
 counter liminal_metric_sources_evicted_total
+counter liminal_metric_series_evicted_total
 gauge liminal_metric_score{source,metric}
 gauge liminal_metric_value{source,metric}
 gauge liminal_metric_expected_low{source,metric}

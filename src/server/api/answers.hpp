@@ -7,6 +7,9 @@
 
 namespace liminal::api {
 
+/// Overrides that one answer has at most.
+inline constexpr std::size_t kOverridesListMax = 10'000;
+
 /// The bodies of answers, as api/openapi.yaml describes them.
 void write(const Status& status, std::string_view version, json::Writer& out);
 void write(const Explanation& explanation, const SaliencePort& salience, json::Writer& out);

@@ -8,7 +8,6 @@ namespace {
 using traffic::Override;
 
 constexpr std::size_t kOverridesListed = 1000;
-constexpr std::size_t kListMax = 10'000;
 
 http::Response override_response(const Override& decision, unsigned status) {
   json::Writer out;
@@ -47,7 +46,7 @@ void Service::answer_limits(const CallPtr& call, std::size_t overrides_max) {
 
 void Service::get_limits(const CallPtr& call) {
   Query query(call->query);
-  const std::size_t overrides_max = query.whole("limit", kOverridesListed, 1, kListMax);
+  const std::size_t overrides_max = query.whole("limit", kOverridesListed, 1, kOverridesListMax);
   if (!right(*call, query)) return;
   answer_limits(call, overrides_max);
 }

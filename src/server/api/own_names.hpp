@@ -1,10 +1,7 @@
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <string_view>
-
-#include "core/wire/utf8.hpp"
 
 namespace liminal::api {
 
@@ -17,14 +14,6 @@ inline constexpr std::string_view kOwnUpstream = "upstream:";
 [[nodiscard]] constexpr bool is_own_name(std::string_view name) {
   return name == kOwnName || name.starts_with(kOwnUpstream);
 }
-
-/// Whether a service may be called so: UTF-8 without control characters, so that paths, logs and
-/// lists show the same.
-[[nodiscard]] inline bool is_name(std::string_view name) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  return wire::is_utf8(name) && std::none_of(name.begin(), name.end(), is_control);
-}
-inline constexpr std::string_view kNameRule = "must be UTF-8 without control characters";
 
 [[nodiscard]] inline std::string own_name_of_upstream(std::string_view url) {
   return std::string(kOwnUpstream) + std::string(url);

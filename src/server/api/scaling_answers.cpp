@@ -1,10 +1,12 @@
 #include "server/api/scaling_answers.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <limits>
 
+#include "core/wire/utf8.hpp"
 #include "io/svg/chart.hpp"
 #include "server/api/own_names.hpp"
 
@@ -184,13 +186,18 @@ void write_limit(std::string_view metric, const scaling::ResourceUse& use, json:
 
 }  // namespace
 
+bool is_service_name(std::string_view name) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  return wire::is_utf8(name) && std::none_of(name.begin(), name.end(), is_control);
+}
+
 scaling::Report read_report(json::Fields& in, EventTime now) {
   scaling::Report report;
   report.service = "default";
   if (!in.is_null("service"))
     report.service = in.text("service", json::Need::kOptional, 1, scaling::kServiceNameMax)
                          .value_or(std::move(report.service));
-  if (!is_name(report.service)) in.wrong("service", std::string(kNameRule));
+  if (!is_service_name(report.service)) in.wrong("service", std::string(kServiceNameRule));
   if (is_own_name(report.service))
     in.wrong("service",
              "\"liminal\" and \"upstream:…\" are for Liminal's own load: take another name");

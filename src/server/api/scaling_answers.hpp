@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "core/scaling/backtest.hpp"
 #include "core/scaling/report.hpp"
@@ -11,6 +12,10 @@ namespace liminal::api {
 
 /// What answers name as the model.
 inline constexpr std::string_view kScalingModel = "peak-quantile/1";
+
+/// Whether a service may be called so, so that paths, logs and lists show the same.
+[[nodiscard]] bool is_service_name(std::string_view name);
+inline constexpr std::string_view kServiceNameRule = "must be UTF-8 without control characters";
 
 /// Schema `ScalingRequest`: the present last of the rows, at `now`. What is wrong is reported.
 [[nodiscard]] scaling::Report read_report(json::Fields& in, EventTime now);

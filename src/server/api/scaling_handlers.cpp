@@ -109,8 +109,8 @@ void Service::get_scaling(const CallPtr& call) {
 void Service::put_scaling(const CallPtr& call) {
   ScalingPort* const port = scaling_of(call);
   if (port == nullptr) return;
-  if (!is_name(call->captured[0]))
-    return call->answer(invalid("path", {{"service", std::string(kNameRule)}}));
+  if (!is_service_name(call->captured[0]))
+    return call->answer(invalid("path", {{"service", std::string(kServiceNameRule)}}));
   scaling::ChangeOptions change;
   const auto read = [&change](json::Fields& in) { change = read_settings(in); };
   if (!read_body(*call, read)) return;

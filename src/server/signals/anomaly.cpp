@@ -99,36 +99,39 @@ bool Anomaly::may_go(const Kept& kept, std::uint32_t metric) const {
          !settings_.contains(SettingsName{kept.name, kept.source.name(metric)});
 }
 
-/// Lets the longest silent series of a full source go, as many as one more takes, but none that the
-/// batch names; whether there is room then.
-bool Anomaly::make_room(Kept& kept, const novelty::Batch& batch) {
-  if (kept.source.metrics() < options_.metrics_max) return true;
-  const std::size_t excess = kept.source.metrics() + 1 - options_.metrics_max;
+/// Which series may go for others that the batch names, and are not named by it.
+std::vector<std::uint32_t> Anomaly::silent(const Kept& kept, const novelty::Batch& batch) const {
   const std::set<std::string_view> named(batch.metrics.begin(), batch.metrics.end());
-  std::vector<std::uint32_t> silent;
+  std::vector<std::uint32_t> all;
   for (std::uint32_t i = 0; i < kept.source.metrics(); ++i)
-    if (may_go(kept, i) && !named.contains(kept.source.name(i))) silent.push_back(i);
-  if (silent.size() < excess) return false;
-  std::sort(silent.begin(), silent.end(), [&](std::uint32_t one, std::uint32_t other) {
+    if (may_go(kept, i) && !named.contains(kept.source.name(i))) all.push_back(i);
+  return all;
+}
+
+/// Lets the longest silent series of a source go, as many as it takes for `fresh` new ones, or for
+/// some of them.
+void Anomaly::make_room(Kept& kept, const novelty::Batch& batch, std::size_t fresh) {
+  const std::size_t wanted = kept.source.metrics() + fresh;
+  if (fresh == 0 || wanted <= options_.metrics_max) return;
+  std::vector<std::uint32_t> gone = silent(kept, batch);
+  // Of a source that was saved larger: not in vain.
+  if (kept.source.metrics() - gone.size() >= options_.metrics_max) return;
+  std::sort(gone.begin(), gone.end(), [&](std::uint32_t one, std::uint32_t other) {
     const auto of = [&](std::uint32_t i) { return std::pair(kept.source.series(i).last(), i); };
     return of(one) < of(other);
   });
-  silent.resize(excess);
+  gone.resize(std::min(gone.size(), wanted - options_.metrics_max));
   // The last one takes the number of one that goes: from behind, those to go keep theirs.
-  std::sort(silent.begin(), silent.end(), std::greater<>());
-  for (const std::uint32_t gone : silent) drop(kept, gone);
-  counters_.series_evicted += excess;
-  return true;
+  std::sort(gone.begin(), gone.end(), std::greater<>());
+  for (const std::uint32_t one : gone) drop(kept, one);
+  counters_.series_evicted += gone.size();
 }
 
 bool Anomaly::has_room(const Kept& kept, const novelty::Batch& batch) const {
   std::size_t wanted = kept.source.metrics();
   for (const std::string& metric : batch.metrics) wanted += kept.source.find(metric) ? 0U : 1U;
   if (wanted <= std::max<std::size_t>(options_.metrics_max, kept.source.metrics())) return true;
-  const std::set<std::string_view> named(batch.metrics.begin(), batch.metrics.end());
-  for (std::uint32_t i = 0; i < kept.source.metrics() && wanted > options_.metrics_max; ++i)
-    wanted -= may_go(kept, i) && !named.contains(kept.source.name(i)) ? 1U : 0U;
-  return wanted <= options_.metrics_max;
+  return wanted - silent(kept, batch).size() <= options_.metrics_max;
 }
 
 /// Where one of the batch's metrics is, made known if there is room.
@@ -154,6 +157,7 @@ Anomaly::Place Anomaly::place(Kept& kept, const novelty::Batch& batch, std::uint
 /// Finds the places that the turn's rows need; other ones were found before, or are never needed.
 void Anomaly::find_places(Kept& kept, const Turn& turn, Places& places) {
   const std::size_t before = kept.source.metrics();
+  const std::uint64_t moves_before = moves_;
   do {
     if (places.moves != moves_) std::fill(places.of.begin(), places.of.end(), Place{});
     places.moves = moves_;
@@ -167,15 +171,14 @@ void Anomaly::find_places(Kept& kept, const Turn& turn, Places& places) {
     std::sort(needed.begin(), needed.end());
     needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
     if (before == 0) kept.source.reserve(needed.size());
-    bool has_room = true;  // or might be made
-    for (const std::uint32_t metric : needed) {
-      if (has_room && !kept.source.find(turn.batch.metrics[metric]))
-        has_room = make_room(kept, turn.batch);
-      places.of[metric] = place(kept, turn.batch, metric);
-    }
+    const auto fresh = std::count_if(needed.begin(), needed.end(), [&](std::uint32_t metric) {
+      return !kept.source.find(turn.batch.metrics[metric]);
+    });
+    make_room(kept, turn.batch, static_cast<std::size_t>(fresh));
+    for (const std::uint32_t metric : needed) places.of[metric] = place(kept, turn.batch, metric);
     // Once more when one metric took another's place among those that are watched.
   } while (places.moves != moves_);
-  if (kept.source.metrics() == before) return;
+  if (kept.source.metrics() == before && moves_ == moves_before) return;
   weigh(kept);
   evict(kept);
   places.moves = moves_;  // others had to go
@@ -247,7 +250,7 @@ void Anomaly::judge(Kept& kept,
     out.parts[k].metric = row.values[k].metric;
     const std::uint32_t watched = places.of[row.values[k].metric].watched;
     if (watched == kNowhere) continue;
-    const bool suppressed = kept.source.series(row.values[k].metric).suppressed(row.at);
+    const bool suppressed = kept.source.series(row_[k].metric).suppressed(row.at);
     watched_[watched].score = suppressed ? 0 : static_cast<double>(out.parts[k].own.rarity);
   }
 }

@@ -195,7 +195,9 @@ class Anomaly {
   void drop(Order::iterator gone);
   void drop(Kept& kept, std::uint32_t metric);
   [[nodiscard]] bool may_go(const Kept& kept, std::uint32_t metric) const;
-  [[nodiscard]] bool make_room(Kept& kept, const novelty::Batch& batch);
+  [[nodiscard]] std::vector<std::uint32_t> silent(const Kept& kept,
+                                                  const novelty::Batch& batch) const;
+  void make_room(Kept& kept, const novelty::Batch& batch, std::size_t fresh);
   [[nodiscard]] std::uint64_t evicted() const;
   [[nodiscard]] bool has_room(const Kept& kept, const novelty::Batch& batch) const;
   [[nodiscard]] Place place(Kept& kept, const novelty::Batch& batch, std::uint32_t metric);

@@ -61,29 +61,28 @@ Result<bool> Anomaly::declare(const std::string& source,
 
 Result<void> Anomaly::forget(const std::string& source, const std::optional<std::string>& metric) {
   const std::lock_guard declaring(declaring_);
-  Settings before;
+  Settings gone;
   std::string bytes;
   {
     const std::lock_guard lock(mutex_);
     const auto kept = by_name_.find(source);
     const bool known =
         kept != by_name_.end() && (!metric || kept->second->source.find(*metric).has_value());
-    before = settings_;
-    std::erase_if(settings_, [&](const auto& told) {
-      return told.first.first == source && (!metric || told.first.second == *metric);
-    });
-    if (!known && settings_.size() == before.size()) return failure(ErrorCode::kMissing);
-    if (settings_.size() < before.size()) bytes = settings_bytes();
+    auto at = settings_.lower_bound(SettingsName{source, metric.value_or("")});
+    while (at != settings_.end() && at->first.first == source &&
+           (!metric || at->first.second == *metric))
+      gone.insert(settings_.extract(at++));
+    if (!known && gone.empty()) return failure(ErrorCode::kMissing);
+    if (!gone.empty()) bytes = settings_bytes();
   }
   const Result<void> written = bytes.empty() ? Result<void>{} : settings_file_.write({}, bytes);
   const std::lock_guard lock(mutex_);
   if (!written) {
-    settings_ = std::move(before);
+    settings_.merge(gone);
     return written;
   }
-  for (const auto& [key, told] : before) {
-    const auto shown = watched_at_.find(key);
-    if (shown != watched_at_.end() && !settings_.contains(key))
+  for (const auto& [key, told] : gone) {
+    if (const auto shown = watched_at_.find(key); shown != watched_at_.end())
       watched_[shown->second].told = false;
   }
   ++learnt_;

@@ -146,7 +146,8 @@ class Forecasts {
   std::uint64_t lives_ = 0;
   bool working_ = false;  ///< a task waits or is under way
   bool changed_ = false;
-  Counters counters_;  ///< but for series and bytes
+  std::uint64_t saved_bytes_ = 0;  ///< of the thread that saves
+  Counters counters_;              ///< but for series and bytes
 };
 
 }  // namespace liminal::signals

@@ -383,10 +383,9 @@ Result<void> Salience::load(std::string_view bytes) {
   if (version > 1) load_said(read, options_.judged_max, in);
   if (!in.at_end()) return failure(ErrorCode::kTruncated, in.position());
   for (const auto& [id, said] : read.said) {
-    if (said.relevant) continue;
-    read.incidents.dismiss(id, true);
-    read.dismissed.insert(id);
+    if (!said.relevant) read.dismissed.insert(id);
   }
+  read.incidents.dismiss(read.dismissed);
   const std::lock_guard lock(mutex_);
   state_ = std::move(read);
   return {};

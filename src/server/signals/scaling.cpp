@@ -66,7 +66,7 @@ void Scaling::keep(std::vector<std::string> names) {
 
 Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool& is_new) {
   EntryPtr forgotten, entry;
-  const auto kept = read_left_out(service);
+  const auto kept = find(service) ? Result<EntryPtr>(EntryPtr()) : read_left_out(service);
   if (!kept) return tl::unexpected(kept.error());
   {
     const std::lock_guard lock(mutex_);
@@ -76,16 +76,15 @@ Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool&
       recent_.splice(recent_.begin(), recent_, found->second);
       return *found->second;
     }
+    const std::string here = path(options_.folder, service);
     // It may have been forgotten while it was read.
-    if (left_out_.contains(path(options_.folder, service))) entry = *kept;
+    if (left_out_.contains(here)) entry = *kept;
     is_new = entry == nullptr;
     if (recent_.size() >= options_.services_max) {
       const auto last = std::find_if(
           recent_.rbegin(), recent_.rend(), [this](const auto& one) { return !is_kept(*one); });
       if (last == recent_.rend()) return failure(ErrorCode::kTooLarge);
-      forgotten = *last;
-      by_name_.erase(forgotten->name);
-      recent_.erase(std::next(last).base());
+      forgotten = take_out((*last)->name);
       ++evicted_;
     }
     if (is_new) {
@@ -94,11 +93,21 @@ Result<Scaling::EntryPtr> Scaling::find_or_add(const std::string& service, bool&
       entry->said = Said{};  // nothing is known yet
       entry->said->summary.name = service;
     }
-    left_out_.erase(path(options_.folder, service));
+    left_out_.erase(here);
     recent_.push_front(entry);
     by_name_.emplace(service, recent_.begin());
   }
   if (forgotten) remove_file(*forgotten);
+  return entry;
+}
+
+/// Out of the table, which is locked; null when it is not there.
+Scaling::EntryPtr Scaling::take_out(const std::string& service) {
+  const auto found = by_name_.find(service);
+  if (found == by_name_.end()) return nullptr;
+  EntryPtr entry = *found->second;
+  recent_.erase(found->second);
+  by_name_.erase(found);
   return entry;
 }
 
@@ -284,8 +293,10 @@ Result<scaling::OptionsChanged> Scaling::change_options(const std::string& servi
                                                         const scaling::ChangeOptions& change) {
   const std::lock_guard one_at_a_time(options_mutex_);
   scaling::OptionsChanged out;
-  const auto seen = state(service);
-  if (seen) out.options = seen->options;
+  if (const auto seen = find_or_peek(service)) {
+    const std::lock_guard lock((*seen)->mutex);
+    out.options = (*seen)->options;
+  }
   change(out.options);
   out.problems = scaling::validate(out.options);
   if (!out.problems.empty()) return out;
@@ -322,8 +333,7 @@ void Scaling::drop(Entry& entry) {
     const std::lock_guard lock(mutex_);
     const auto found = by_name_.find(entry.name);
     if (found == by_name_.end() || found->second->get() != &entry) return;
-    recent_.erase(found->second);
-    by_name_.erase(found);
+    (void)take_out(entry.name);
   }
   remove_file(entry);
 }
@@ -346,11 +356,7 @@ Result<void> Scaling::forget(const std::string& service) {
   {
     const std::lock_guard lock(mutex_);
     left_out_.erase(here);
-    if (const auto found = by_name_.find(service); found != by_name_.end()) {
-      entry = *found->second;
-      recent_.erase(found->second);
-      by_name_.erase(found);
-    }
+    entry = take_out(service);
   }
   if (entry) {
     tell_forgotten(*entry);

@@ -174,6 +174,7 @@ class Scaling {
 
   [[nodiscard]] EntryPtr find(const std::string& service) const;
   Result<EntryPtr> find_or_add(const std::string& service, bool& is_new);
+  EntryPtr take_out(const std::string& service);
   Result<EntryPtr> find_or_peek(const std::string& service) const;
   Result<EntryPtr> read_left_out(const std::string& service) const;
   [[nodiscard]] bool is_kept(const Entry& entry) const;  ///< the table is locked

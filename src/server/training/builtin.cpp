@@ -422,8 +422,7 @@ class Training {
     if (!outcome) return against("skill without the rules' own features could not be told");
     models::Model model;
     model.metadata.task = models::Task::kClassification;
-    for (const learn::Feature& feature : less.features)
-      model.metadata.features.push_back({feature.name, feature.unit});
+    describe(less, model.metadata);
     model.predictor = outcome->best.predictor;
     const auto evaluator = models::Evaluator::create(model);
     if (!evaluator) return against("skill without the rules' own features could not be told");

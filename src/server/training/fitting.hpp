@@ -24,8 +24,8 @@ using Fitting = std::function<MakeFitter(const FitSource& source)>;
 
 /// What a process that is no part of a cluster says to who asks it for the trainer ray.
 inline constexpr std::string_view kRayIsElsewhere =
-    "ray trains where the application runs on a Ray cluster (docs/scale.md), not here; builtin is "
-    "always there";
+    "ray trains where the application runs on a Ray cluster, or at a gateway that joined one "
+    "(docs/scale.md), not here; builtin is always there";
 
 /// In the thread that asks, boosted trees by XGBoost.
 [[nodiscard]] Fitting fitting_here();

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -195,10 +194,8 @@ void remember(const HeldOut& held_out, models::Metadata& judged) {
 std::vector<std::uint32_t> unseen_by(const models::Metadata& judged, const learn::Table& table) {
   const bool users = !fact(judged, kUsersFact).empty() && !table.groups.empty();
   const bool values = !fact(judged, kValuesFact).empty();
-  const std::string_view text = fact(judged, kUntilFact);
-  double until = std::numeric_limits<double>::infinity();
-  if (!text.empty() && !table.times_s.empty())
-    std::from_chars(text.data(), text.data() + text.size(), until);
+  const double until =
+      number_fact(judged, kUntilFact).value_or(std::numeric_limits<double>::infinity());
   std::vector<std::uint32_t> places;
   for (std::uint32_t i = 0; i < table.rows(); ++i) {
     if ((users && user_judges(table.groups[i])) || (values && row_judges(table, i)) ||

@@ -9,6 +9,7 @@
 #include "core/base/math.hpp"
 #include "core/learn/metrics.hpp"
 #include "core/models/evaluator.hpp"
+#include "server/training/model_facts.hpp"
 
 namespace liminal::training {
 namespace {
@@ -102,8 +103,7 @@ std::vector<double> margins_of(const models::Predictor& predictor,
                                std::span<const std::uint32_t> rows) {
   models::Model model;
   model.metadata.task = models::Task::kClassification;
-  for (const learn::Feature& feature : table.features)
-    model.metadata.features.push_back({feature.name, feature.unit});
+  describe(table, model.metadata);
   model.predictor = predictor;
   const auto evaluator = models::Evaluator::create(model);
   std::vector<double> margins;

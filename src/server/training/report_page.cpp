@@ -17,12 +17,7 @@ namespace {
 using json::Value;
 
 const Value* member(const Value* object, std::string_view name) {
-  if (object == nullptr) return nullptr;
-  const auto* members = object->as<Value::Object>();
-  if (members == nullptr) return nullptr;
-  for (const auto& [key, value] : *members)
-    if (key == name) return &value;
-  return nullptr;
+  return object == nullptr ? nullptr : json::member(*object, name);
 }
 
 const Value::Array* list(const Value* value) {

@@ -1,7 +1,7 @@
 #include "server/uplink/champions.hpp"
 
 #include "io/json/fields.hpp"
-#include "server/uplink/members.hpp"
+#include "io/json/value.hpp"
 
 namespace liminal::uplink {
 namespace {

@@ -20,7 +20,7 @@ struct Options {
   std::size_t rows_max = 20'000;
   std::size_t metric_rows_max = 20'000;
   Duration send = std::chrono::seconds{1};   ///< so often what waits is sent
-  Duration poll = std::chrono::seconds{30};  ///< so often champions are looked for
+  Duration poll = std::chrono::seconds{30};  ///< so often champions and limits are looked for
   /// Of one request. What waits meanwhile waits longer; nothing else does.
   Duration timeout = std::chrono::seconds{10};
   /// The first retry comes about so long after a failure, each next one twice as long, up to the

@@ -6,9 +6,9 @@
 
 #include "io/http/retry.hpp"
 #include "io/json/fields.hpp"
+#include "io/json/value.hpp"
 #include "io/json/writer.hpp"
 #include "server/uplink/ask.hpp"
-#include "server/uplink/members.hpp"
 
 namespace liminal::uplink {
 namespace {
@@ -65,11 +65,11 @@ std::string refusal_of(const Result<http::Response>& answer) {
 }
 
 struct Job {
-  std::string state;
+  learn::JobState state{};
   double progress = 0;
   std::vector<learn::JobLine> leaderboard;
   std::uint64_t version = 0;  ///< 0: none
-  std::string alias;
+  bool champion = false;
   std::vector<std::string> reasons;
   std::string problem;
 };
@@ -88,7 +88,8 @@ learn::JobLine read_line(json::Fields in) {
 
 void read_result(json::Fields in, Job& job) {
   job.version = in.whole("version", Need::kRequired, 1).value_or(0);
-  if (in.has("alias")) job.alias = in.text("alias", Need::kRequired, 1, 64).value_or("");
+  if (in.has("alias"))
+    job.champion = in.text("alias", Need::kRequired, 1, 64) == learn::name(learn::Alias::kChampion);
   const auto* reasons = in.array("reasons", Need::kRequired, 0, kLinesMax);
   if (reasons == nullptr) return;
   for (const json::Value& reason : *reasons)
@@ -102,7 +103,10 @@ std::optional<Job> read_job(const std::string& body) {
   Problems problems;
   json::Fields in(*value, "", problems);
   Job job;
-  job.state = in.text("state", Need::kRequired, 1, 64).value_or("");
+  const auto state =
+      learn::job_state_by_name(in.text("state", Need::kRequired, 1, 64).value_or(""));
+  if (!state) return std::nullopt;
+  job.state = *state;
   job.progress = in.number("progress", Need::kRequired, 0, 1).value_or(0);
   if (const auto* lines = in.array("leaderboard", Need::kRequired, 0, kLinesMax)) {
     for (std::size_t i = 0; i < lines->size(); ++i)
@@ -161,7 +165,7 @@ Asked<Trained> fetch(const std::string& model, Job job, const Following& followi
     *into = std::move(answer->body);
   }
   trained.metrics = metrics_of(about, job.version);
-  trained.champion = job.alias == learn::name(learn::Alias::kChampion);
+  trained.champion = job.champion;
   trained.reasons = std::move(job.reasons);
   trained.leaderboard = std::move(job.leaderboard);
   return trained;
@@ -197,15 +201,13 @@ Asked<Trained> train_there(const learn::TrainRequest& request, const Following& 
     if (kind == Kind::kRetry) return refused("answers no more");
     auto job = read_job(answer->body);
     if (!job) return refused("tells of its job what makes no sense");
-    const auto state = learn::job_state_by_name(job->state);
-    if (!state) return refused("tells of its job what makes no sense");
-    if (!learn::ended(*state)) {
+    if (!learn::ended(job->state)) {
       following.tell(job->progress, std::move(job->leaderboard));
       continue;
     }
-    if (*state == learn::JobState::kSucceeded && job->version > 0)
+    if (job->state == learn::JobState::kSucceeded && job->version > 0)
       return fetch(request.model, std::move(*job), following);
-    return refused(job->state + " it: " + job->problem);
+    return refused(std::string(learn::name(job->state)) + " it: " + job->problem);
   }
 }
 
