@@ -47,12 +47,9 @@ void UserStatistics::correct_size(double counted,
   // What was contributed may have been learnt by now. Where the beginning was a sample the whole is
   // one, too: a population that sends in pieces has both sizes. It may miss one where another
   // message of the user, over a second connection, came in between.
-  const Stamp began = stamp(last_message_);
-  const bool was_sample =
-      std::any_of(contributed_at_.begin(), contributed_at_.end(), [began](Stamp at) {
-        return at.until(began) == 0 && began.until(at) == 0;
-      });
-  if (was_sample) contribute_size(whole, suspicion, population, learnt);
+  const auto sample =
+      std::find(contributed_at_.begin(), contributed_at_.end(), stamp(last_message_));
+  if (sample != contributed_at_.end()) contribute_size(whole, suspicion, population, learnt);
 }
 
 void UserStatistics::contribute_size(double log_bytes,

@@ -34,6 +34,8 @@ class Stamp {
     return later;
   }
 
+  friend bool operator==(Stamp, Stamp) = default;
+
   void save(Writer& out) const { out.put(value_); }
   void load(Reader& in) { in.get(value_); }
 

@@ -1,110 +1,15 @@
 #include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
-#include "core/base/random.hpp"
-#include "core/engine/local_engine.hpp"
-#include "core/traffic/codec.hpp"
+#include "core/engine/testing.hpp"
 
 namespace liminal::engine {
 namespace {
 
-using traffic::Event;
-using traffic::EventKind;
-using traffic::FindingType;
-using traffic::Name;
-
-/// A recorded event, for logs that are fed twice.
-struct Line {
-  double t = 0;
-  std::string user;
-  EventKind kind = EventKind::kMessage;
-  std::uint32_t bytes = 40;
-  std::string address = "10.0.0.1";
-  std::string channel = "general";
-  bool error = false;
-  std::uint64_t content = 0;
-  std::uint64_t connection = 0;
-  bool reported = false;
-};
-
-constexpr std::int64_t kStart = 1'700'000'000;
-
-/// Borrows from the line and its channel's name.
-Event event_of(const Line& line, const Name& channel) {
-  Event event;
-  event.user = Name(line.user);
-  event.address = Name(line.address);
-  event.channels = {&channel, 1};
-  event.kind = line.kind;
-  event.bytes = line.bytes;
-  event.error = line.error;
-  event.connection = line.connection;
-  event.reported = line.reported;
-  if (line.content != 0) event.content_hash = line.content;
-  event.time = EventTime{std::chrono::seconds{kStart} + from_seconds(line.t)};
-  return event;
-}
-
-class Driver {
- public:
-  explicit Driver(const Options& options = {}) : engine(options) {}
-
-  /// Feeds a line; what it caused, besides what went before.
-  const Effects& feed(const Line& line) {
-    effects.clear();
-    const Name channel(line.channel);
-    engine.feed(event_of(line, channel), effects);
-    for (const AlertChange& change : effects.alerts) {
-      if (change.kind == AlertChange::Kind::kRaised) raised.push_back(change.alert);
-      told.put(change.kind);
-      save(change.alert, told);
-    }
-    told.put(effects.verdict.decision);
-    told.put(effects.verdict.shadow);
-    return effects;
-  }
-
-  [[nodiscard]] bool raised_about(std::string_view user, FindingType type) const {
-    return std::any_of(raised.begin(), raised.end(), [&](const traffic::Alert& alert) {
-      return alert.user == user && alert.type == type;
-    });
-  }
-
-  LocalEngine engine;
-  Effects effects;
-  std::vector<traffic::Alert> raised;
-  Writer told;
-};
-
-/// People who talk: each a message every half minute or so.
-std::vector<Line> talk(int users, double duration_s, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<Line> lines;
-  for (int u = 0; u < users; ++u) {
-    const std::string user = "user" + std::to_string(u);
-    double t = random.uniform(0, 30);
-    lines.push_back({.t = t,
-                     .user = user,
-                     .kind = EventKind::kConnect,
-                     .bytes = 0,
-                     .address = "10.0.0." + std::to_string(u)});
-    while ((t += 30 * random.exponential()) < duration_s) {
-      lines.push_back({.t = t,
-                       .user = user,
-                       .bytes = static_cast<std::uint32_t>(exp(3.6 + random.normal())),
-                       .address = "10.0.0." + std::to_string(u),
-                       .content = random.bits() | 1U});
-    }
-  }
-  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.t < b.t; });
-  return lines;
-}
+using namespace testing;
 
 TEST(Engine, LetsPeopleTalkInPeace) {
   Driver driver;
@@ -371,30 +276,17 @@ TEST(Engine, KnowsWhatGoesOnAmongAllUsers) {
 
 TEST(Engine, AMessageInPiecesIsAViolationOnce) {
   Driver driver;
-  const auto violations = [&] {
-    return driver.engine.shard_of_user("amy")
-        .view("amy")
-        ->features[traffic::FeatureId::kRateLimitViolations];
-  };
   const auto send_in_pieces = [&](double t) {
     const Line line{.t = t, .user = "amy"};
     const traffic::Verdict begun = driver.feed(line).verdict;
-    const Name channel(line.channel);
-    Event rest = event_of(line, channel);
-    rest.kind = EventKind::kContinued;
-    rest.counted = line.bytes;
-    rest.bytes = 70 * 1024;
-    rest.begun = traffic::Beginning(begun);
-    Effects effects;
-    driver.engine.feed(rest, effects);
-    return effects.verdict;
+    return driver.feed_rest(line, begun, 70 * 1024).verdict;
   };
   for (int i = 0; i < 20; ++i) driver.feed({.t = 0, .user = "amy"});
-  EXPECT_EQ(violations(), 0);
+  EXPECT_EQ(driver.violations("amy"), 0);
   EXPECT_EQ(send_in_pieces(.01).shadow, traffic::Decision::kClose);
-  EXPECT_EQ(violations(), 1) << "delayed, and too large at last";
+  EXPECT_EQ(driver.violations("amy"), 1) << "delayed, and too large at last";
   EXPECT_EQ(send_in_pieces(5).shadow, traffic::Decision::kClose);
-  EXPECT_EQ(violations(), 2);
+  EXPECT_EQ(driver.violations("amy"), 2);
 }
 
 /// A rule of kMessageFlood that speaks at each message from the third on.
@@ -425,60 +317,9 @@ TEST(Engine, AMessageThatARuleSpeaksAboutIsAViolationAtItsEndAllTheSame) {
         mode == traffic::Mode::kShadow ? traffic::Decision::kDrop : traffic::Decision::kAllow);
     EXPECT_EQ(begun.observed, traffic::Decision::kDrop);
     EXPECT_FALSE(begun.violated);
-    const Name channel(line.channel);
-    Event rest = event_of(line, channel);
-    rest.kind = EventKind::kContinued;
-    rest.counted = line.bytes;
-    rest.bytes = 70 * 1024;
-    rest.begun = traffic::Beginning(begun);
-    Effects effects;
-    driver.engine.feed(rest, effects);
-    EXPECT_EQ(effects.verdict.decision, traffic::Decision::kClose);
-    EXPECT_EQ(driver.engine.shard_of_user("amy")
-                  .view("amy")
-                  ->features[traffic::FeatureId::kRateLimitViolations],
-              1);
+    EXPECT_EQ(driver.feed_rest(line, begun, 70 * 1024).verdict.decision, traffic::Decision::kClose);
+    EXPECT_EQ(driver.violations("amy"), 1);
   }
-}
-
-TEST(Engine, ReadsSnapshotsOfTheVersionBefore) {
-  const auto settings = std::make_shared<const Settings>(Options{});
-  Writer out;
-  Shard(ShardId{3}, settings, SteadyTime{}).save(out);
-  for (const auto& [version, known] : {std::pair{4, false}, {5, true}, {6, true}, {7, false}}) {
-    std::string bytes(out.bytes());
-    bytes[0] = static_cast<char>(version);
-    Reader in(bytes);
-    EXPECT_EQ(Shard(ShardId{3}, settings, SteadyTime{}).load(in).has_value(), known) << version;
-  }
-}
-
-/// Written by a shard of version 5 after a connect and two messages, at 1000, 1001 and 1002 s.
-TEST(Engine, GoesOnFromASnapshotThatTheVersionBeforeWrote) {
-  std::ifstream file(LIMINAL_SOURCE "/src/core/engine/shard_version_5.bin", std::ios::binary);
-  const std::string bytes(std::istreambuf_iterator<char>(file), {});
-  ASSERT_FALSE(bytes.empty());
-  const ShardId id = shard_of(Name("amy").hash);
-  const auto settings = std::make_shared<const Settings>(Options{});
-  Shard shard(id, settings, SteadyTime{});
-  Reader in(bytes);
-  ASSERT_TRUE(shard.load(in));
-  EXPECT_TRUE(in.at_end());
-  const auto amy = shard.view("amy");
-  ASSERT_TRUE(amy);
-  EXPECT_EQ(amy->address, "10.0.0.1");
-  EXPECT_EQ(amy->last_seen, SteadyTime{std::chrono::seconds{1002}});
-  EXPECT_EQ(amy->features[traffic::FeatureId::kOpenConnections], 1);
-  EXPECT_EQ(amy->limit.connections, 1U);
-  EXPECT_EQ(shard.crowd().most_crowded(1).at(0).text, "10.0.0.1");
-  EXPECT_EQ(shard.crowd().most_crowded(1).at(0).users, 1);
-
-  Writer saved;
-  shard.save(saved);
-  Shard again(id, settings, SteadyTime{});
-  Reader as_now(saved.bytes());
-  ASSERT_TRUE(again.load(as_now));
-  EXPECT_EQ(again.state_hash(), shard.state_hash());
 }
 
 TEST(Engine, AnAddressLimitHoldsOverUsersOfAllShards) {
@@ -541,143 +382,6 @@ TEST(Engine, WhatConnectionsUsedUpIsPartOfTheState) {
   EXPECT_EQ(again.engine.state_hash(), driver.engine.state_hash());
   const Line next{.t = .1, .user = "amy", .connection = 7};
   EXPECT_EQ(again.feed(next).verdict.reason, traffic::Reason::kConnectionMessages);
-}
-
-std::string drive(Driver& driver, const std::vector<Line>& lines) {
-  driver.told.clear();
-  for (const Line& line : lines) driver.feed(line);
-  return driver.told.bytes();
-}
-
-std::vector<Line> mixed(std::uint64_t seed) {
-  Random random(seed);
-  auto lines = talk(8, 900, seed);
-  for (int i = 0; i < 400; ++i) {
-    Line line;
-    line.t = random.uniform(0, 900);
-    line.user = "user" + std::to_string(random.below(12));
-    line.kind = EventKind{static_cast<std::uint8_t>(random.below(traffic::kEventKinds))};
-    line.bytes = static_cast<std::uint32_t>(random.below(100'000));
-    line.address = "10.0.0." + std::to_string(random.below(4));
-    line.channel = "c" + std::to_string(random.below(40));
-    line.error = random.chance(.3);
-    line.content = random.below(5);
-    lines.push_back(line);
-  }
-  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.t < b.t; });
-  for (std::size_t i = 0; i < 50; ++i) std::swap(lines[random.below(lines.size())].t, lines[i].t);
-  return lines;
-}
-
-TEST(Engine, TheSameLogGivesTheSameBits) {
-  Driver a, b;
-  EXPECT_EQ(drive(a, mixed(6)), drive(b, mixed(6)));
-  EXPECT_EQ(a.engine.state_hash(), b.engine.state_hash());
-}
-
-TEST(Engine, SavedAndLoadedHasTheSameFuture) {
-  for (std::uint64_t seed = 0; seed < 25; ++seed) {
-    Driver driver;
-    drive(driver, mixed(seed));
-    Writer saved;
-    driver.engine.save(saved);
-    Driver loaded;
-    Reader in(saved.bytes());
-    ASSERT_TRUE(loaded.engine.load(in).has_value()) << seed;
-    EXPECT_TRUE(in.at_end()) << seed;
-    EXPECT_EQ(loaded.engine.state_hash(), driver.engine.state_hash()) << seed;
-    auto future = mixed(seed + 1000);
-    for (Line& line : future) line.t += 900;
-    EXPECT_TRUE(drive(driver, future) == drive(loaded, future)) << seed;
-    EXPECT_EQ(loaded.engine.state_hash(), driver.engine.state_hash()) << seed;
-  }
-}
-
-TEST(Engine, ASnapshotThatIsCutOrChangedIsRefusedAndLeavesAShardAsNew) {
-  Driver driver;
-  drive(driver, mixed(7));
-  const Shard& shard = driver.engine.shard_of_user("user1");
-  Writer saved;
-  shard.save(saved);
-  const auto settings = std::make_shared<const Settings>(Options{});
-  Random random(8);
-  for (int i = 0; i < 300; ++i) {
-    Shard loaded(shard.id(), settings, {});
-    const std::string cut = saved.bytes().substr(0, random.below(saved.bytes().size()));
-    Reader in(cut);
-    EXPECT_FALSE(loaded.load(in).has_value());
-    EXPECT_EQ(loaded.users(), 0u);
-  }
-  for (int i = 0; i < 300; ++i) {  // whatever a changed byte makes of it, it does not crash
-    Shard loaded(shard.id(), settings, {});
-    std::string changed = saved.bytes();
-    changed[random.below(changed.size())] = static_cast<char>(random.below(256));
-    Reader in(changed);
-    (void)loaded.load(in);
-  }
-}
-
-TEST(LocalEngine, SeveralThatShareTheShardsAreInTheStatesOfOne) {
-  constexpr std::size_t kMembers = 3;
-  Driver whole;
-  std::vector<LocalEngine> members;
-  for (std::size_t i = 0; i < kMembers; ++i) members.emplace_back(Options{});
-  Commons commons(Options{}.detect.profile);
-  Effects effects;
-  Exchange exchange;
-  SteadyTime now{};
-
-  const auto second = [&](SteadyTime next) {
-    now = next;
-    Second told;
-    for (std::size_t i = 0; i < kMembers; ++i) {
-      const Second& member = members[i].begin_second(now, effects);
-      for (std::size_t shard = i; shard < kShards; shard += kMembers) {
-        Writer out;
-        member.save(ShardId{static_cast<std::uint8_t>(shard)}, out);
-        Reader in(out.bytes());
-        told.load(ShardId{static_cast<std::uint8_t>(shard)}, in);
-        ASSERT_TRUE(in.at_end());
-      }
-    }
-    commons.advance(told, now, Options{}.detect, exchange);
-    for (LocalEngine& member : members) member.end_second(exchange, effects);
-  };
-  for (const Line& line : mixed(21)) {
-    const Name channel(line.channel);
-    const Event event = event_of(line, channel);
-    const SteadyTime time{event.time.time_since_epoch()};
-    whole.feed(line);
-    if (now == SteadyTime{}) second(time);
-    while (now + std::chrono::seconds{1} <= time) second(now + std::chrono::seconds{1});
-    members[index(shard_of(event.user.hash)) % kMembers]
-        .shard(shard_of(event.user.hash))
-        .step(event, effects);
-    effects.clear();
-  }
-  EXPECT_EQ(commons.state_hash(), whole.engine.commons().state_hash());
-  for (std::size_t i = 0; i < kShards; ++i) {
-    const ShardId shard{static_cast<std::uint8_t>(i)};
-    EXPECT_EQ(members[i % kMembers].shard(shard).state_hash(),
-              whole.engine.shard(shard).state_hash());
-  }
-}
-
-TEST(LocalEngine, TakesOtherSettingsForWhatComesNext) {
-  LocalEngine engine{Options{}};
-  Effects effects;
-  traffic::Event event;
-  event.user = traffic::Name("ann");
-  event.bytes = 100;
-  event.time = EventTime{std::chrono::seconds{1'700'000'000}};
-  engine.feed(event, effects);
-  EXPECT_EQ(effects.verdict.shadow, traffic::Decision::kAllow);
-  Options options;
-  options.limits.message_bytes.max = 50;
-  engine.set_settings(std::make_shared<const Settings>(options));
-  engine.feed(event, effects);
-  EXPECT_EQ(effects.verdict.reason, traffic::Reason::kMessageSize);
-  EXPECT_EQ(engine.settings()->options.limits.message_bytes.max, 50u);
 }
 
 TEST(Engine, AUserCostsAboutAKibibyte) { EXPECT_LE(sizeof(Shard::UserState), 1024u); }

@@ -158,15 +158,13 @@ void Shard::raise(const Finding& finding,
 
 /// What a finding does to the message at hand. Slowing a user down is the limits' controller's.
 void Shard::act(const Finding& finding, const Event& event, Verdict& verdict) const {
-  // What passed before cannot be dropped any more.
-  const bool drops =
-      finding.action == traffic::Action::kDrop && event.kind != EventKind::kContinued;
-  const Decision wanted = drops                                       ? Decision::kDrop
+  // What has passed cannot be dropped any more: no rule with that action speaks of it.
+  LIMINAL_DCHECK(finding.action != traffic::Action::kDrop || event.kind != EventKind::kContinued);
+  const Decision wanted = finding.action == traffic::Action::kDrop    ? Decision::kDrop
                           : finding.action == traffic::Action::kClose ? Decision::kClose
                                                                       : Decision::kAllow;
   verdict.observed = std::max(verdict.observed, wanted);
-  if (finding.mode == Mode::kObserve) return;
-  if (wanted <= verdict.shadow) return;
+  if (finding.mode == Mode::kObserve || wanted <= verdict.shadow) return;
   if (finding.mode == Mode::kEnforce && !event.reported) {
     verdict.decision = std::max(verdict.decision, wanted);
     verdict.retry_after = Duration::zero();

@@ -28,7 +28,8 @@ void CrowdSummary::merge(const CrowdSummary& other) {
     merged.push_back(theirs);
     if (mine == addresses.end() || mine->hash != theirs.hash) continue;
     merged.back().users += mine->users;
-    merged.back().connections_per_minute += mine++->connections_per_minute;
+    merged.back().connections_per_minute += mine->connections_per_minute;
+    ++mine;
   }
   merged.insert(merged.end(), mine, addresses.end());
   addresses = std::move(merged);
@@ -48,15 +49,21 @@ double CrowdSummary::address_entropy_bits() const {
 namespace {
 
 /// Those with the most of something, which must be there at all.
-std::vector<CrowdSummary::Address> most(std::vector<CrowdSummary::Address> addresses,
+std::vector<CrowdSummary::Address> most(const std::vector<CrowdSummary::Address>& addresses,
                                         double CrowdSummary::Address::*of,
                                         std::size_t limit) {
-  std::erase_if(addresses, [of](const auto& address) { return !(address.*of > 0); });
-  std::sort(addresses.begin(), addresses.end(), [of](const auto& a, const auto& b) {
-    return a.*of != b.*of ? a.*of > b.*of : a.hash < b.hash;
+  std::vector<const CrowdSummary::Address*> found;
+  for (const CrowdSummary::Address& address : addresses)
+    if (address.*of > 0) found.push_back(&address);
+  limit = std::min(limit, found.size());
+  const auto end = found.begin() + static_cast<std::ptrdiff_t>(limit);
+  std::partial_sort(found.begin(), end, found.end(), [of](const auto* a, const auto* b) {
+    return a->*of != b->*of ? a->*of > b->*of : a->hash < b->hash;
   });
-  if (addresses.size() > limit) addresses.resize(limit);
-  return addresses;
+  std::vector<CrowdSummary::Address> out;
+  out.reserve(limit);
+  for (std::size_t i = 0; i < limit; ++i) out.push_back(*found[i]);
+  return out;
 }
 
 /// What tells more of a message that was counted before.

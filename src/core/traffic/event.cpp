@@ -29,8 +29,6 @@ constexpr std::uint8_t kReportedFlag = 4;
 constexpr std::uint8_t kConnectionsFlag = 8;
 constexpr std::uint8_t kBegunFlag = 16;
 
-bool would_differ(const Beginning& begun) { return begun != Beginning{}; }
-
 /// Two bits, two bits and one.
 std::uint8_t packed(const Beginning& begun) {
   return static_cast<std::uint8_t>(static_cast<unsigned>(begun.shadow) |
@@ -38,36 +36,32 @@ std::uint8_t packed(const Beginning& begun) {
                                    (begun.violated ? 16U : 0U));
 }
 
-Beginning unpacked(std::uint8_t bits) {
+/// None when that differs in nothing from a message that all let through, or cannot be: where more
+/// is enforced it is no milder.
+std::optional<Beginning> unpacked(std::uint8_t bits) {
   Beginning begun;
   begun.shadow = Decision{static_cast<std::uint8_t>(bits & 3)};
   begun.observed = Decision{static_cast<std::uint8_t>(bits >> 2 & 3)};
   begun.violated = (bits & 16) != 0;
+  if (bits >= 32 || begun == Beginning{} || begun.shadow > begun.observed) return std::nullopt;
   return begun;
-}
-
-/// Only the rest of a message has a beginning, and what is enforced at least is no milder.
-bool is_beginning(std::uint8_t bits, EventKind kind) {
-  const Beginning begun = unpacked(bits);
-  return kind == EventKind::kContinued && bits < 32 && would_differ(begun) &&
-         begun.shadow <= begun.observed;
 }
 }  // namespace
 
 void encode(const Event& event, Writer& out) {
+  const bool has_begun = event.begun != Beginning{};
   out.put(event.kind);
-  out.put(static_cast<std::uint8_t>((event.error ? kErrorFlag : 0) |
-                                    (event.content_hash ? kHashFlag : 0) |
-                                    (event.reported ? kReportedFlag : 0) |
-                                    (event.address_connections != 0 ? kConnectionsFlag : 0) |
-                                    (would_differ(event.begun) ? kBegunFlag : 0)));
+  out.put(static_cast<std::uint8_t>(
+      (event.error ? kErrorFlag : 0) | (event.content_hash ? kHashFlag : 0) |
+      (event.reported ? kReportedFlag : 0) |
+      (event.address_connections != 0 ? kConnectionsFlag : 0) | (has_begun ? kBegunFlag : 0)));
   out.put_text(event.user.text);
   out.put_text(event.address.text);
   out.put_varint(event.channels.size());
   for (const Name& channel : event.channels) out.put_text(channel.text);
   out.put_varint(event.bytes);
   if (event.kind == EventKind::kContinued) out.put_varint(event.counted);
-  if (would_differ(event.begun)) out.put(packed(event.begun));
+  if (has_begun) out.put(packed(event.begun));
   if (event.content_hash) out.put(*event.content_hash);
   if (event.address_connections != 0) out.put_varint(event.address_connections);
   out.put_varint(event.connection);
@@ -125,10 +119,11 @@ Result<StoredEvent> StoredEvent::decode(Reader& in) {
   if (event.kind_ == EventKind::kContinued)
     event.counted_ = static_cast<std::uint32_t>(in.get_varint());
   if ((flags & kBegunFlag) != 0) {
-    const auto begun = in.get<std::uint8_t>();
+    const auto begun = unpacked(in.get<std::uint8_t>());
     if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
-    if (!is_beginning(begun, event.kind_)) return failure(ErrorCode::kMalformed, in.position());
-    event.begun_ = unpacked(begun);
+    if (!begun || event.kind_ != EventKind::kContinued)  // only the rest of a message has one
+      return failure(ErrorCode::kMalformed, in.position());
+    event.begun_ = *begun;
   }
   if ((flags & kHashFlag) != 0) event.content_hash_ = in.get<std::uint64_t>();
   if ((flags & kConnectionsFlag) != 0)

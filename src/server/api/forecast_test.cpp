@@ -7,35 +7,30 @@
 
 #include "io/json/fields.hpp"
 #include "server/api/fake_anomalies.hpp"
-#include "server/api/fake_backend.hpp"
 #include "server/api/forecast_answers.hpp"
-#include "server/api/service.hpp"
+#include "server/api/testing.hpp"
 
 namespace liminal::api {
 namespace {
 
+using testing::answer_of;
 using ::testing::HasSubstr;
+using testing::request;
 
 class ForecastTest : public ::testing::Test {
  protected:
   ForecastTest() { service.attach(metrics); }
 
-  http::Response ask(std::string body) { return send("POST", "/forecast", std::move(body)); }
-  http::Response send(std::string method, std::string target, std::string body = {}) {
-    http::Request request;
-    request.method = std::move(method);
-    request.target = std::move(target);
-    request.headers = {{"Host", "localhost"}};
-    request.body = std::move(body);
-    request.peer_is_local = true;
-    http::Response answer;
-    service.handle(std::move(request), [&](http::Response given) { answer = std::move(given); });
-    return answer;
+  http::Response ask(std::string_view body) { return send("POST", "/forecast", body); }
+  http::Response send(std::string_view method,
+                      std::string_view target,
+                      std::string_view body = {}) {
+    return answer_of(service, request(method, target, body));
   }
 
   /// The answer's member of this name; it must be there.
-  json::Value good(std::string body, std::string_view member) {
-    const http::Response answer = ask(std::move(body));
+  json::Value good(std::string_view body, std::string_view member) {
+    const http::Response answer = ask(body);
     EXPECT_EQ(answer.status, 200U) << answer.body;
     const auto value = json::parse(answer.body);
     if (const auto* object = value ? value->as<json::Value::Object>() : nullptr) {
@@ -46,15 +41,15 @@ class ForecastTest : public ::testing::Test {
     ADD_FAILURE() << answer.body << " has no " << member;
     return {};
   }
-  std::vector<double> mean(std::string body) {
+  std::vector<double> mean(std::string_view body) {
     std::vector<double> numbers;
-    const json::Value held = good(std::move(body), "mean");
+    const json::Value held = good(body, "mean");
     for (const json::Value& one : *held.as<json::Value::Array>())
       numbers.push_back(*json::as_number(one));
     return numbers;
   }
-  void wrong(std::string body, const std::string& path, const std::string& detail) {
-    const http::Response answer = ask(std::move(body));
+  void wrong(std::string_view body, const std::string& path, const std::string& detail) {
+    const http::Response answer = ask(body);
     EXPECT_EQ(answer.status, 422U) << answer.body;
     EXPECT_THAT(answer.body, HasSubstr("\"path\":\"" + path + "\",\"detail\":\"" + detail));
   }
@@ -224,12 +219,10 @@ TEST_F(ForecastTest, RefusesMoreThanAFewAtOnce) {
   metrics.waits = true;
   std::vector<unsigned> answers;
   const auto post = [&] {
-    service.handle({"POST",
-                    "/forecast",
-                    {{"Host", "localhost"}, {"Content-Type", "application/json"}},
-                    "{" + days(20) + "}",
-                    "",
-                    true},
+    service.handle(request("POST",
+                           "/forecast",
+                           "{" + days(20) + "}",
+                           {{"Host", "localhost"}, {"Content-Type", "application/json"}}),
                    [&](const http::Response& given) { answers.push_back(given.status); });
   };
   for (int i = 0; i < 6; ++i) post();

@@ -3,39 +3,33 @@
 
 #include "io/json/value.hpp"
 #include "server/api/fake_anomalies.hpp"
-#include "server/api/fake_backend.hpp"
-#include "server/api/service.hpp"
+#include "server/api/testing.hpp"
 
 namespace liminal::api {
 namespace {
 
+using testing::answer_of;
 using ::testing::HasSubstr;
+using testing::request;
 
 class MetricHandlersTest : public ::testing::Test {
  protected:
   MetricHandlersTest() { service.attach(metrics); }
 
-  http::Response ask(std::string_view method, std::string_view target, std::string body) {
-    return ask(method, target, std::move(body), {{"Host", "localhost"}}, false);
+  http::Response ask(std::string_view method, std::string_view target, std::string_view body) {
+    return answer_of(service, request(method, target, body));
   }
   http::Response ask(std::string_view method,
                      std::string_view target,
-                     std::string body,
+                     std::string_view body,
                      std::vector<http::Header> headers,
                      bool takes_pieces) {
-    http::Request request;
-    request.method = method;
-    request.target = target;
-    request.body = std::move(body);
-    request.headers = std::move(headers);
-    request.peer_is_local = true;
-    request.takes_pieces = takes_pieces;
-    http::Response answer;
-    service.handle(std::move(request), [&](http::Response given) { answer = std::move(given); });
-    return answer;
+    http::Request asked = request(method, target, body, std::move(headers));
+    asked.takes_pieces = takes_pieces;
+    return answer_of(service, std::move(asked));
   }
-  void wrong(std::string body, const std::string& path, const std::string& detail) {
-    const http::Response answer = ask("POST", "/anomaly", std::move(body));
+  void wrong(std::string_view body, const std::string& path, const std::string& detail) {
+    const http::Response answer = ask("POST", "/anomaly", body);
     EXPECT_EQ(answer.status, 422U) << answer.body;
     EXPECT_THAT(answer.body, HasSubstr("\"path\":\"" + path + "\",\"detail\":\"" + detail));
   }

@@ -4,15 +4,16 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "server/api/fake_backend.hpp"
 #include "server/api/fake_models.hpp"
-#include "server/api/service.hpp"
+#include "server/api/testing.hpp"
 
 namespace liminal::api {
 namespace {
 
 using nlohmann::json;
+using testing::answer_of;
 using ::testing::HasSubstr;
+using testing::request;
 
 class ModelHandlers : public ::testing::Test {
  protected:
@@ -20,20 +21,11 @@ class ModelHandlers : public ::testing::Test {
 
   http::Response ask(std::string_view method,
                      std::string_view target,
-                     std::string body = {},
+                     std::string_view body = {},
                      const std::string& accept = {}) {
-    std::optional<http::Response> answer;
-    http::Request request;
-    request.method = method;
-    request.target = target;
-    request.body = std::move(body);
-    request.headers = {{"Host", "localhost"}};
-    if (!accept.empty()) request.headers.push_back({"Accept", accept});
-    request.peer = "127.0.0.1";
-    request.peer_is_local = true;
-    service.handle(std::move(request), [&](http::Response response) { answer = response; });
-    if (!answer) ADD_FAILURE() << "no answer";
-    return answer.value_or(http::Response{});
+    http::Request asked = request(method, target, body);
+    if (!accept.empty()) asked.headers.push_back({"Accept", accept});
+    return answer_of(service, std::move(asked));
   }
   static std::vector<std::string> wrong_paths(const http::Response& response) {
     std::vector<std::string> paths;
@@ -242,11 +234,11 @@ TEST_F(ModelHandlers, NamesMissingAndUnknownFeatures) {
           R"({"model_name":"anomaly_detection","features":{"messages_per_minute":"x","size":1}})");
   EXPECT_EQ(answer.status, 422U);
   EXPECT_THAT(wrong_paths(answer),
-              testing::UnorderedElementsAre("features.messages_per_minute",
-                                            "features.size",
-                                            "features.avg_message_size",
-                                            "features.error_rate",
-                                            "features.rate_limit_violations"));
+              ::testing::UnorderedElementsAre("features.messages_per_minute",
+                                              "features.size",
+                                              "features.avg_message_size",
+                                              "features.error_rate",
+                                              "features.rate_limit_violations"));
   EXPECT_EQ(ask("POST",
                 "/ml/models/predict",
                 R"({"model_name":"user_behavior","features":{"channels_count":1}})")
@@ -303,10 +295,10 @@ TEST_F(ModelHandlers, TrainsTheFirstModelsWithOneCallAndTellsOfEach) {
   EXPECT_EQ(none.status, 409U);
   EXPECT_EQ(json::parse(none.body)["rows_missing"], 12);
   EXPECT_THAT(none.body,
-              testing::HasSubstr("load_prediction: too few rows; user_behavior: too few"));
+              ::testing::HasSubstr("load_prediction: too few rows; user_behavior: too few"));
   const auto file = ask(
       "POST", "/ml/models/train", R"({"model_name":"all","data_source":"file","file":"x.csv"})");
-  EXPECT_THAT(wrong_paths(file), testing::ElementsAre("data_source"));
+  EXPECT_THAT(wrong_paths(file), ::testing::ElementsAre("data_source"));
 }
 
 TEST_F(ModelHandlers, SaysHowManyRowsAreMissing) {
@@ -318,7 +310,7 @@ TEST_F(ModelHandlers, SaysHowManyRowsAreMissing) {
   const auto unknown =
       ask("POST", "/ml/models/train", R"({"model_name":"nobody","data_source":"store"})");
   EXPECT_EQ(unknown.status, 422U);
-  EXPECT_THAT(wrong_paths(unknown), testing::ElementsAre("model_name"));
+  EXPECT_THAT(wrong_paths(unknown), ::testing::ElementsAre("model_name"));
   for (const char* wrong :
        {R"({"model_name":"anomaly_detection","data_source":"cloud"})",
         R"({"model_name":"anomaly_detection","data_source":"file"})",
@@ -404,7 +396,7 @@ TEST_F(ModelHandlers, NamesWhatIsWrongWithTensors) {
         std::pair{R"({})", "inputs"}}) {
     const auto answer = ask("POST", infer, body);
     EXPECT_EQ(answer.status, 422U) << body;
-    EXPECT_THAT(wrong_paths(answer), testing::Contains(path)) << answer.body;
+    EXPECT_THAT(wrong_paths(answer), ::testing::Contains(path)) << answer.body;
   }
 }
 
@@ -448,16 +440,7 @@ TEST_F(ModelHandlers, ComparesVersionsInExperiments) {
 
 TEST_F(ModelHandlers, WithoutAKeeperItIsNotThere) {
   Service bare({}, backend);
-  std::optional<http::Response> answer;
-  http::Request request;
-  request.method = "GET";
-  request.target = "/ml/models";
-  request.headers = {{"Host", "localhost"}};
-  request.peer = "127.0.0.1";
-  request.peer_is_local = true;
-  bare.handle(std::move(request), [&](http::Response response) { answer = response; });
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->status, 503U);
+  EXPECT_EQ(answer_of(bare, request("GET", "/ml/models")).status, 503U);
 }
 
 }  // namespace

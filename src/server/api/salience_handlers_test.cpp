@@ -4,15 +4,16 @@
 #include <nlohmann/json.hpp>
 
 #include "core/salience/alert.hpp"
-#include "server/api/fake_backend.hpp"
-#include "server/api/service.hpp"
+#include "server/api/testing.hpp"
 
 namespace liminal::api {
 namespace {
 
 using nlohmann::json;
+using testing::answer_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::request;
 
 /// Two incidents, and a history of one type.
 class FakeSalience final : public SaliencePort {
@@ -47,23 +48,14 @@ class SalienceHandlers : public ::testing::Test {
 
   http::Response ask(std::string_view method,
                      std::string_view target,
-                     std::string body = {},
+                     std::string_view body = {},
                      bool takes_pieces = false) {
-    std::optional<http::Response> answer;
-    http::Request request;
-    request.method = method;
-    request.target = target;
-    request.body = std::move(body);
-    request.headers = {{"Host", "localhost"}};
-    request.peer = "127.0.0.1";
-    request.peer_is_local = true;
-    request.takes_pieces = takes_pieces;
-    service.handle(std::move(request), [&](http::Response response) { answer = response; });
-    EXPECT_TRUE(answer);
-    return answer.value_or(http::Response{});
+    http::Request asked = request(method, target, body);
+    asked.takes_pieces = takes_pieces;
+    return answer_of(service, std::move(asked));
   }
-  json good(std::string_view method, std::string_view target, std::string body = {}) {
-    const http::Response response = ask(method, target, std::move(body));
+  json good(std::string_view method, std::string_view target, std::string_view body = {}) {
+    const http::Response response = ask(method, target, body);
     EXPECT_EQ(response.status, 200u) << response.body;
     return json::parse(response.body);
   }

@@ -1,36 +1,25 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <optional>
-
 #include "io/json/fields.hpp"
 #include "io/json/value.hpp"
-#include "server/api/fake_backend.hpp"
 #include "server/api/fake_scaling.hpp"
 #include "server/api/scaling_answers.hpp"
-#include "server/api/service.hpp"
+#include "server/api/testing.hpp"
 
 namespace liminal::api {
 namespace {
 
+using testing::answer_of;
 using ::testing::HasSubstr;
+using testing::request;
 
 class ScalingApi : public ::testing::Test {
  protected:
   ScalingApi() { service.attach(scaling); }
 
   http::Response ask(std::string_view method, std::string_view target, std::string_view body = {}) {
-    http::Request request;
-    request.method = method;
-    request.target = target;
-    request.body = body;
-    request.headers = {{"Host", "localhost"}};
-    request.peer = "127.0.0.1";
-    request.peer_is_local = true;
-    std::optional<http::Response> answer;
-    service.handle(std::move(request), [&](http::Response response) { answer = response; });
-    EXPECT_TRUE(answer) << method << " " << target;
-    return answer.value_or(http::Response{});
+    return answer_of(service, request(method, target, body));
   }
 
   FakeBackend backend;
@@ -247,14 +236,7 @@ TEST_F(ScalingApi, SettingsAreCheckedKeptAndShown) {
 
 TEST_F(ScalingApi, WithoutAKeeperTheCallsAreNotThere) {
   Service alone{Options{}, backend};
-  http::Request request;
-  request.method = "GET";
-  request.target = "/scaling";
-  request.headers = {{"Host", "localhost"}};
-  request.peer_is_local = true;
-  unsigned status = 0;
-  alone.handle(request, [&](const http::Response& response) { status = response.status; });
-  EXPECT_EQ(status, 503u);
+  EXPECT_EQ(answer_of(alone, request("GET", "/scaling")).status, 503u);
 }
 
 }  // namespace

@@ -4,76 +4,18 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
-#include "server/api/fake_backend.hpp"
+#include "server/api/testing.hpp"
 
 namespace liminal::api {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::answer_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::request;
+using testing::ServiceTest;
 using ::testing::StartsWith;
-
-/// A service over the fake backend, asked without a network.
-class ServiceTest : public ::testing::Test {
- protected:
-  http::Response ask(std::string_view method,
-                     std::string_view target,
-                     std::string_view body = {},
-                     std::vector<http::Header> headers = {}) {
-    std::optional<http::Response> answer;
-    begin(method, target, body, std::move(headers), [&answer](http::Response response) {
-      EXPECT_FALSE(answer) << "answered twice";
-      answer = std::move(response);
-    });
-    EXPECT_TRUE(answer) << method << " " << target;
-    if (!answer) return {};
-    const auto type = answer->header("Content-Type").value_or("");
-    if (answer->status >= 400) {
-      EXPECT_EQ(type, "application/problem+json");
-    }
-    if (type.find("json") != std::string_view::npos) {
-      simdjson::dom::parser parser;
-      EXPECT_EQ(parser.parse(answer->body).error(), simdjson::SUCCESS) << answer->body;
-    }
-    return *answer;
-  }
-
-  void begin(std::string_view method,
-             std::string_view target,
-             std::string_view body,
-             std::vector<http::Header> headers,
-             http::Reply reply) {
-    http::Request request;
-    request.method = method;
-    request.target = target;
-    request.body = body;
-    request.headers = std::move(headers);
-    request.headers.push_back({"Host", "localhost"});
-    request.peer = "127.0.0.1";
-    request.peer_is_local = true;
-    service.handle(std::move(request), std::move(reply));
-  }
-
-  /// "path: detail" of each error of a 422.
-  static std::vector<std::string> errors(const http::Response& response) {
-    EXPECT_EQ(response.status, 422U) << response.body;
-    simdjson::dom::parser parser;
-    std::vector<std::string> out;
-    simdjson::dom::array list;
-    if (parser.parse(response.body)["errors"].get(list) != simdjson::SUCCESS) return out;
-    for (const simdjson::dom::element one : list) {
-      out.push_back(std::string(std::string_view(one["path"])) + ": " +
-                    std::string(std::string_view(one["detail"])));
-    }
-    return out;
-  }
-
-  Options options{.access = {.requests_per_second = 10, .requests_burst = 200}, .version = "1.2.3"};
-  FakeBackend backend;
-  std::chrono::steady_clock::time_point now{};
-  Service service{options, backend, [this] { return now; }};
-};
 
 TEST_F(ServiceTest, TellsItsStatus) {
   const auto response = ask("GET", "/ml/status");
@@ -276,100 +218,6 @@ TEST_F(ServiceTest, ListsAndShowsUsers) {
   EXPECT_EQ(ask("GET", "/ml/users/" + std::string(200, 'a')).status, 404U);
 }
 
-constexpr const char* kDefaultPolicies =
-    R"({"mode":"shadow",)"
-    R"("user":{"messages":{"per_second":10,"burst":20,"mode":null},)"
-    R"("messages_sustained":null,"bytes":null,"bytes_sustained":null},)"
-    R"("address":{"messages":{"per_second":100,"burst":200,"mode":null},)"
-    R"("messages_sustained":null,"bytes":null,"bytes_sustained":null},)"
-    R"("connection":{"messages":null,"messages_sustained":null,"bytes":null,)"
-    R"("bytes_sustained":null},"user_connections":{"max":10,"mode":null},)"
-    R"("address_connections":{"max":50,"mode":null},"message_bytes":{"max":65536,"mode":null},)"
-    R"("delay_max_s":1,"close_after":{"per_second":1,"burst":100,"mode":null}})";
-
-TEST_F(ServiceTest, ShowsAndReplacesThePolicies) {
-  EXPECT_EQ(ask("GET", "/ml/limits").body,
-            R"({"policies":)" + std::string(kDefaultPolicies) +
-                R"(,"set":false,"overrides":[],"count":0})");
-  std::string changed = kDefaultPolicies;
-  changed.replace(changed.find("shadow"), 6, "enforce");
-  changed.replace(changed.find(R"("messages_sustained":null)"),
-                  25,
-                  R"("messages_sustained":{"per_second":1.5,"burst":100,"mode":"observe"})");
-  backend.policies.allow_users = {"root"};
-
-  const auto response = ask("PUT", "/ml/limits", R"({"policies":)" + changed + "}");
-
-  EXPECT_EQ(response.body,
-            R"({"policies":)" + changed + R"(,"set":true,"overrides":[],"count":0})");
-  EXPECT_EQ(backend.policies.mode, traffic::Mode::kEnforce);
-  EXPECT_EQ(backend.policies.user.messages_sustained.mode, traffic::Mode::kObserve);
-  EXPECT_THAT(backend.policies.allow_users, ElementsAre("root"));
-  EXPECT_THAT(ask("DELETE", "/ml/limits").body, HasSubstr(R"("set":false)"));
-}
-
-TEST_F(ServiceTest, NamesWhatIsWrongWithPolicies) {
-  std::string wrong = kDefaultPolicies;
-  wrong.replace(wrong.find(R"("burst":20)"), 10, R"("burst":0)");
-  wrong.replace(wrong.find(R"("messages_sustained":null)"), 25, R"("messages_sustainde":null)");
-  wrong.replace(wrong.find(R"("connection":{)"), 14, R"("connection":null,"more":{)");
-  EXPECT_THAT(
-      errors(ask("PUT", "/ml/limits", R"({"policies":)" + wrong + "}")),
-      ElementsAre("policies.user.messages.burst: must be a whole number from 1 to 4294967295",
-                  "policies.user.messages_sustained: is missing",
-                  "policies.user.messages_sustainde: unknown field",
-                  "policies.connection: must be a JSON object",
-                  "policies.more: unknown field"));
-  EXPECT_THAT(errors(ask("PUT", "/ml/limits", "{}")), ElementsAre("policies: is missing"));
-  EXPECT_EQ(ask("GET", "/ml/audit?subject=ann").body,
-            R"({"entries":[{"time":"2027-01-15T08:00:00.000Z","actor":"engine","action":"drop",)"
-            R"("subject":"ann","detail":"message: blocked"}],"count":1,"limit":100})");
-  EXPECT_THAT(ask("GET", "/ml/audit?subject=bob&limit=7").body,
-              HasSubstr(R"("entries":[],"count":0,"limit":7)"));
-  std::string contradictory = kDefaultPolicies;
-  contradictory.replace(
-      contradictory.find(R"("bytes":null)"), 12, R"("bytes":{"per_second":10,"burst":20})");
-  EXPECT_THAT(errors(ask("PUT", "/ml/limits", R"({"policies":)" + contradictory + "}")),
-              ElementsAre(StartsWith("policies.user.bytes.burst: must hold the largest message")));
-  EXPECT_EQ(backend.policies.user.messages.burst, 20U);
-}
-
-TEST_F(ServiceTest, KeepsOverrides) {
-  const char* rate =
-      R"({"kind":"rate","messages_per_second":2.5,"burst":5,"reason":"loud","expires":1900000000})";
-  const char* answer =
-      R"({"user_id":"a b","kind":"rate","messages_per_second":2.5,"burst":5,"reason":"loud",)"
-      R"("created":"2027-01-15T08:00:00.000Z","expires":"2030-03-17T17:46:40.000Z"})";
-  EXPECT_EQ(ask("GET", "/ml/limits/a%20b").status, 404U);
-  const auto created = ask("PUT", "/ml/limits/a%20b", rate);
-  EXPECT_EQ(created.status, 201U);
-  EXPECT_EQ(created.body, answer);
-  EXPECT_EQ(ask("PUT", "/ml/limits/a%20b", rate).status, 200U);
-  EXPECT_EQ(ask("GET", "/ml/limits/a%20b").body, answer);
-  EXPECT_THAT(ask("GET", "/ml/limits").body,
-              HasSubstr(R"("overrides":[)" + std::string(answer) + R"(],"count":1)"));
-  const auto deleted = ask("DELETE", "/ml/limits/a%20b");
-  EXPECT_EQ(deleted.status, 204U);
-  EXPECT_TRUE(deleted.body.empty());
-  EXPECT_EQ(ask("DELETE", "/ml/limits/a%20b").status, 404U);
-}
-
-TEST_F(ServiceTest, NamesWhatIsWrongWithAnOverride) {
-  const auto wrong = [this](const char* body) {
-    return errors(ask("PUT", "/ml/limits/ann", body));
-  };
-  EXPECT_THAT(
-      wrong(R"({"kind":"rate"})"),
-      ElementsAre("messages_per_second: is missing", "burst: is missing", "reason: is missing"));
-  EXPECT_THAT(wrong(R"({"kind":"block","burst":5,"reason":"x","expires":1})"),
-              ElementsAre("burst: belongs to kind rate only", "expires: is not in the future"));
-  EXPECT_THAT(wrong(R"({"kind":"hush","reason":"","ttl":1})"),
-              ElementsAre("kind: must be allow, block or rate",
-                          "reason: must be text of 1 to 1000 bytes",
-                          "ttl: unknown field"));
-  EXPECT_TRUE(backend.decided.empty());
-}
-
 TEST_F(ServiceTest, SaysWhetherItIsAliveAndReady) {
   EXPECT_EQ(ask("GET", "/livez").body, R"({"status":"ok"})");
   EXPECT_EQ(ask("GET", "/readyz").body, R"({"status":"ok"})");
@@ -450,11 +298,8 @@ TEST_F(ServiceTest, AnswersARepetitionAfterARestart) {
 
   Service restarted(options, backend, [this] { return now; });
   const auto ask_again = [&](const char* body) {
-    http::Request request{"POST", "/ml/events", key, body, "127.0.0.1", true};
-    request.headers.push_back({"Host", "localhost"});
-    http::Response answer;
-    restarted.handle(std::move(request), [&answer](http::Response r) { answer = std::move(r); });
-    return answer;
+    return answer_of(restarted,
+                     request("POST", "/ml/events", body, {{"Host", "localhost"}, key[0]}));
   };
 
   EXPECT_EQ(ask_again(R"({"user_id":"bob","kind":"message"})").status, 422U);

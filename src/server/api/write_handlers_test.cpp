@@ -3,34 +3,28 @@
 
 #include "io/remote_write/testing.hpp"
 #include "server/api/fake_anomalies.hpp"
-#include "server/api/fake_backend.hpp"
-#include "server/api/service.hpp"
+#include "server/api/testing.hpp"
 
 namespace liminal::api {
 namespace {
 
 namespace written = remote_write::testing;
 using prometheus::Family;
+using testing::answer_of;
 using ::testing::HasSubstr;
+using testing::request;
 
 class WriteHandlersTest : public ::testing::Test {
  protected:
   WriteHandlersTest() { service.attach(metrics); }
 
-  http::Response post(std::string body,
+  http::Response post(std::string_view body,
                       const std::string& type = "application/x-protobuf",
                       const std::string& encoding = "snappy") {
-    http::Request request;
-    request.method = "POST";
-    request.target = "/api/v1/write";
-    request.body = std::move(body);
-    request.headers = {{"Host", "localhost"}};
-    if (!type.empty()) request.headers.push_back({"Content-Type", type});
-    if (!encoding.empty()) request.headers.push_back({"Content-Encoding", encoding});
-    request.peer_is_local = true;
-    http::Response answer;
-    service.handle(std::move(request), [&](http::Response given) { answer = std::move(given); });
-    return answer;
+    http::Request asked = request("POST", "/api/v1/write", body);
+    if (!type.empty()) asked.headers.push_back({"Content-Type", type});
+    if (!encoding.empty()) asked.headers.push_back({"Content-Encoding", encoding});
+    return answer_of(service, std::move(asked));
   }
   double count(std::string_view result) {
     return service.own_metrics().value(Family::kRemoteWrite, {result});
@@ -66,8 +60,8 @@ TEST_F(WriteHandlersTest, TakesVersionOneOnly) {
 }
 
 TEST_F(WriteHandlersTest, SaysWhyABodyIsWrong) {
-  const auto wrong = [&](std::string body, unsigned status, const char* why) {
-    const http::Response answer = post(std::move(body));
+  const auto wrong = [&](std::string_view body, unsigned status, const char* why) {
+    const http::Response answer = post(body);
     EXPECT_EQ(answer.status, status) << answer.body;
     EXPECT_THAT(answer.body, HasSubstr(why));
     EXPECT_EQ(answer.header("Content-Type"), "application/problem+json");
@@ -128,8 +122,7 @@ TEST(WaitingWork, IsBoundedByItsBytesAndLeftUndoneWhenItWaitedTooLong) {
   service.attach(metrics);
   std::vector<unsigned> answers;
   const auto post = [&] {
-    http::Request request{"POST", "/api/v1/write", {{"Host", "localhost"}}, body, "", true};
-    service.handle(std::move(request),
+    service.handle(request("POST", "/api/v1/write", body),
                    [&](const http::Response& given) { answers.push_back(given.status); });
   };
   metrics.waits = true;

@@ -31,13 +31,12 @@ Duration EngineClock::steady() const {
   return source_.steady ? source_.steady() : std::chrono::steady_clock::now().time_since_epoch();
 }
 
-SteadyTime EngineClock::now() const {
+EngineClock::Moment EngineClock::moment() const {
+  const Duration went = followed();
   const Duration lived = steady() - steady_start_;
-  if (scale_ == 1) return engine_start_ + lived + followed();
-  return engine_start_ + from_seconds(seconds(lived) * scale_);
+  if (scale_ == 1) return {engine_start_ + lived + went, went};
+  return {engine_start_ + from_seconds(seconds(lived) * scale_), went};
 }
-
-ClockState EngineClock::state() const { return {now(), source_.wall()}; }
 
 Duration EngineClock::follow() {
   const Duration step = -ahead();
@@ -55,8 +54,8 @@ Duration EngineClock::followed() const {
 Duration EngineClock::ahead() const {
   if (scale_ != 1) return Duration::zero();
   // The date first: who is held up in between follows by too little, not by too much.
-  const Duration date = source_.wall();
-  return now().time_since_epoch() - date;
+  const Duration wall = date();
+  return now().time_since_epoch() - wall;
 }
 
 }  // namespace liminal::shards

@@ -38,9 +38,15 @@ class EngineClock {
                        const std::optional<ClockState>& resumed = std::nullopt,
                        Source source = {});
 
-  [[nodiscard]] SteadyTime now() const;
+  [[nodiscard]] SteadyTime now() const { return moment().now; }
+  struct Moment {
+    SteadyTime now;
+    Duration followed;  ///< as `followed()`
+  };
+  /// Both of one moment, while another thread follows.
+  [[nodiscard]] Moment moment() const;
   /// What to keep, so that another one can resume.
-  [[nodiscard]] ClockState state() const;
+  [[nodiscard]] ClockState state() const { return {now(), date()}; }
   [[nodiscard]] double scale() const { return scale_; }
 
   /// Since the Unix epoch, as the machine has it now.

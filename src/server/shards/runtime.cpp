@@ -209,10 +209,7 @@ void Runtime::stop() {
 /// after.
 void Runtime::beat() {
   if (busy_) return;  // the end of the second calls again
-  Duration followed = clock_.followed();
-  SteadyTime now = clock_.now();
-  // Of one moment: what was followed in between is a gap of the next second.
-  for (; followed != clock_.followed(); now = clock_.now()) followed = clock_.followed();
+  const auto [now, followed] = clock_.moment();
   if (now >= second_ + kSecond) {
     // In one step: seconds that fly by would grant a limit's whole rate where a gap grants a burst.
     const bool jumped = std::exchange(followed_, followed) != followed;

@@ -134,10 +134,13 @@ TEST(Runtime, AShardTakesUpWhereItWasSaved) {
   EXPECT_TRUE(known);
 }
 
-/// Notes the calls that are recorded.
-struct CallNotes : Recorder {
+/// Notes the calls that are recorded, and when the first shard's ticks were.
+struct Notes : Recorder {
   void event(ShardId, std::uint64_t, const traffic::Event&) override {}
-  void tick(ShardId, std::uint64_t, SteadyTime) override {}
+  void tick(ShardId shard, std::uint64_t, SteadyTime now) override {
+    const std::lock_guard lock(mutex);
+    if (index(shard) == 0) ticks.push_back(now - SteadyTime{kDate});
+  }
   void absorb(ShardId, std::uint64_t, const engine::Exchange&) override {}
   void call(ShardId, std::uint64_t input, const engine::Call& call) override {
     const std::lock_guard lock(mutex);
@@ -147,13 +150,14 @@ struct CallNotes : Recorder {
   std::mutex mutex;
   std::map<std::size_t, int> calls;
   std::uint64_t first = 0;
+  std::vector<Duration> ticks;
 };
 
 TEST(Runtime, WhatIsDecidedAboutAShardIsRecorded) {
   HandClock hand;
   const EngineClock clock(1, std::nullopt, hand.source());
   Collector sink;
-  CallNotes notes;
+  Notes notes;
   Runtime runtime({.threads = 2}, settings(), clock, sink, &notes);
   runtime.resume(77);
   (void)runtime.carry_out(ShardId{3}, engine::RemoveOverrides{});
@@ -203,131 +207,26 @@ TEST(Runtime, TooManySubmittedEventsAreRefusedAsAWhole) {
   for (bool taken = false; !taken;) taken = runtime.submit({message("c", 0)}, nullptr);
 }
 
-/// A date and a steady clock that the test sets.
-struct SetClock {
-  [[nodiscard]] EngineClock::Source source() {
-    return {.wall = [this] { return wall; }, .steady = [this] { return steady; }};
-  }
-  void pass(Duration time) {
-    wall += time;
-    steady += time;
-  }
-  Duration wall = kDate, steady = seconds{5};
-};
-
-TEST(EngineClock, GoesOnOverARestartAndNeverBack) {
-  SetClock machine;
-  const EngineClock first(1, std::nullopt, machine.source());
-  EXPECT_EQ(first.now(), SteadyTime{kDate});
-  machine.steady += seconds{10};
-  machine.wall -= seconds{1000};  // somebody sets the date
-  EXPECT_EQ(first.now(), SteadyTime{kDate + seconds{10}});
-  EXPECT_EQ(first.ahead(), seconds{1010});
-  const ClockState kept = first.state();
-
-  machine.pass(seconds{300});
-  const EngineClock second(1, kept, machine.source());
-  EXPECT_EQ(second.now(), kept.engine) << "it waits for the date";
-  EXPECT_EQ(second.ahead(), seconds{710});
-  machine.pass(seconds{1000});
-  EXPECT_EQ(EngineClock(1, kept, machine.source()).now(), SteadyTime{machine.wall});
-  EXPECT_EQ(EngineClock(60, kept, machine.source()).now(), kept.engine + seconds{1300})
-      << "one that is not the date's goes on by what has passed";
-}
-
-TEST(EngineClock, FollowsTheDateForwardAndNeverBack) {
-  SetClock machine;
-  EngineClock clock(1, std::nullopt, machine.source());
-  machine.pass(seconds{10});
-  EXPECT_EQ(clock.follow(), Duration::zero());
-  machine.wall += milliseconds{900};
-  EXPECT_EQ(clock.follow(), Duration::zero()) << "that is jitter";
-  machine.wall += std::chrono::hours{1};  // it slept: its steady clock stood still
-  EXPECT_EQ(clock.follow(), std::chrono::hours{1} + milliseconds{900});
-  EXPECT_EQ(clock.now(), SteadyTime{machine.wall});
-  EXPECT_EQ(clock.follow(), Duration::zero());
-  machine.wall += std::chrono::hours{24 * 30};  // wrong,
-  for (unsigned look = 1; look < EngineClock::kLooks; ++look)
-    ASSERT_EQ(clock.follow(), Duration::zero()) << "it may be right in a moment";
-  EXPECT_EQ(clock.follow(), std::chrono::hours{24 * 30});
-  machine.wall -= std::chrono::hours{24 * 30};  // and right again
-  const SteadyTime before = clock.now();
-  EXPECT_EQ(clock.follow(), Duration::zero());
-  machine.pass(seconds{1});
-  EXPECT_EQ(clock.now(), before + seconds{1});
-  EXPECT_EQ(clock.ahead(), std::chrono::hours{24 * 30});
-  EXPECT_EQ(clock.followed(), clock.now() - SteadyTime{kDate + seconds{11}});
-}
-
-TEST(EngineClock, IsNotMovedByADateThatIsFarAheadForAMoment) {
-  SetClock machine;
-  EngineClock clock(1, std::nullopt, machine.source());
-  for (int again = 0; again < 3; ++again) {
-    machine.wall += std::chrono::hours{24 * 365};
-    for (unsigned look = 1; look < EngineClock::kLooks; ++look)
-      ASSERT_EQ(clock.follow(), Duration::zero());
-    machine.wall -= std::chrono::hours{24 * 365};
-    EXPECT_EQ(clock.follow(), Duration::zero());
-  }
-  EXPECT_EQ(clock.now(), SteadyTime{kDate});
-  machine.wall += EngineClock::kFollowedAtOnce;
-  EXPECT_EQ(clock.follow(), EngineClock::kFollowedAtOnce) << "at once";
-}
-
-TEST(EngineClock, LeavesTheDateAtAnotherScale) {
-  SetClock machine;
-  EngineClock clock(2, std::nullopt, machine.source());
-  machine.wall += std::chrono::hours{1};
-  EXPECT_EQ(clock.follow(), Duration::zero());
-  EXPECT_EQ(clock.ahead(), Duration::zero());
-  EXPECT_EQ(clock.now(), SteadyTime{kDate});
-}
-
-/// Writes down when ticks were.
-struct Ticks : Recorder {
-  void event(ShardId, std::uint64_t, const Event&) override {}
-  void absorb(ShardId, std::uint64_t, const engine::Exchange&) override {}
-  void call(ShardId, std::uint64_t, const engine::Call&) override {}
-  void tick(ShardId shard, std::uint64_t, SteadyTime now) override {
-    if (index(shard) == 0) times.push_back(now - SteadyTime{kDate});
-  }
-  std::vector<Duration> times;
-};
-
 TEST(Runtime, LivesAGapThatTheClockFollowedInOneStepThatIsRecorded) {
-  std::atomic<Duration::rep> steady{0}, wall{kDate.count()};
-  EngineClock clock(1,
-                    std::nullopt,
-                    {.wall = [&] { return Duration{wall.load()}; },
-                     .steady = [&] { return Duration{steady.load()}; }});
+  HandClock hand;
+  EngineClock clock(1, std::nullopt, hand.source());
   Collector sink;
-  Ticks ticks;
-  Runtime runtime({.threads = 1}, settings(), clock, sink, &ticks);
+  Notes notes;
+  Runtime runtime({.threads = 1}, settings(), clock, sink, &notes);
   runtime.start();
   const auto live_one = [&](Duration date) {
-    steady += Duration{seconds{1}}.count();
-    wall += Duration{seconds{1} + date}.count();
+    const std::uint64_t before = runtime.seconds_lived();
+    hand.pass(seconds{1});
+    hand.move_date(date);
     clock.follow();
-    const auto give_up = std::chrono::steady_clock::now() + kPatience;
-    for (const auto before = runtime.seconds_lived(); runtime.seconds_lived() == before;) {
-      ASSERT_LT(std::chrono::steady_clock::now(), give_up);
-      wait_for([&](auto done) { runtime.wake(done); });
-    }
+    ASSERT_NO_FATAL_FAILURE(wait_for_second_after(runtime, before));
     wait_for([&](auto done) { runtime.wake(done); });  // it has looked at the clock since
   };
   live_one(Duration::zero());
   live_one(std::chrono::minutes{30});
   live_one(Duration::zero());
   runtime.stop();
-  EXPECT_EQ(ticks.times, (std::vector<Duration>{seconds{1}, seconds{1802}, seconds{1803}}));
-}
-
-TEST(EngineClock, LivesAsFastAsItsScale) {
-  Duration steady{};
-  const EngineClock clock(
-      60, std::nullopt, {.wall = [] { return kDate; }, .steady = [&] { return steady; }});
-  steady += seconds{2};
-  EXPECT_EQ(clock.now(), SteadyTime{kDate + std::chrono::minutes{2}});
+  EXPECT_EQ(notes.ticks, (std::vector<Duration>{seconds{1}, seconds{1802}, seconds{1803}}));
 }
 
 TEST(ShardsOptions, AllProblemsAreNamed) {

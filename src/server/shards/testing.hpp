@@ -25,12 +25,23 @@ using traffic::Name;
 inline constexpr Duration kDate = seconds{1'700'000'000};
 inline constexpr auto kPatience = seconds{20};
 
-/// A clock that the test moves; threads read it.
-struct HandClock {
+/// A date and a steady clock that the test moves; threads read them.
+class HandClock {
+ public:
   [[nodiscard]] EngineClock::Source source() {
-    return {.wall = [] { return kDate; }, .steady = [this] { return Duration{steady.load()}; }};
+    return {.wall = [this] { return date(); },
+            .steady = [this] { return Duration{steady_.load()}; }};
   }
-  std::atomic<Duration::rep> steady{0};
+  [[nodiscard]] Duration date() const { return Duration{date_.load()}; }
+  void move_date(Duration by) { date_ += by.count(); }
+  void move_steady(Duration by) { steady_ += by.count(); }
+  void pass(Duration time) {
+    move_steady(time);
+    move_date(time);
+  }
+
+ private:
+  std::atomic<Duration::rep> date_{kDate.count()}, steady_{Duration{seconds{5}}.count()};
 };
 
 struct Collector : Sink {
@@ -68,17 +79,22 @@ void wait_for(Ask&& ask) {
   ASSERT_EQ(called->get_future().wait_for(kPatience), std::future_status::ready);
 }
 
+/// Waits until the engine has lived more than these seconds.
+inline void wait_for_second_after(Runtime& runtime, std::uint64_t lived) {
+  const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  while (runtime.seconds_lived() == lived) {
+    ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+    // The beat sleeps by the machine's clock; a question wakes it for the test's.
+    wait_for([&](auto done) { runtime.wake(done); });
+  }
+}
+
 /// Lets the engine live `count` seconds more.
 inline void live(Runtime& runtime, HandClock& clock, int count) {
   for (int i = 0; i < count; ++i) {
     const std::uint64_t before = runtime.seconds_lived();
-    clock.steady += Duration{seconds{1}}.count();
-    const auto give_up = std::chrono::steady_clock::now() + kPatience;
-    while (runtime.seconds_lived() == before) {
-      ASSERT_LT(std::chrono::steady_clock::now(), give_up);
-      // The beat sleeps by the machine's clock; a question wakes it for the test's.
-      wait_for([&](auto done) { runtime.wake(done); });
-    }
+    clock.move_steady(seconds{1});
+    ASSERT_NO_FATAL_FAILURE(wait_for_second_after(runtime, before));
   }
 }
 
