@@ -43,7 +43,7 @@ token_verifier(const Configuration& configuration);
 /// Of such an error.
 [[nodiscard]] Problem as_problem(const std::string& error);
 
-/// All that cannot be had of the gateway's and the API's: what a start or a reload would stop at.
+/// All that cannot be had of the gateway's and the API's: what a start would stop at.
 [[nodiscard]] Problems missing_credentials(const Configuration& configuration);
 /// Of scaling's, which a reload does not take: what only a start would stop at.
 [[nodiscard]] Problems missing_scaling_credentials(const Configuration& configuration);

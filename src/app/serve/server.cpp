@@ -297,19 +297,21 @@ void Server::load_state() {
   runtime_->resume(static_cast<std::uint64_t>(now.count()));
 }
 
-tl::expected<std::shared_ptr<const gateway::Settings>, std::string> Server::gateway_settings(
-    const Configuration& configuration) {
+std::shared_ptr<const gateway::Settings> Server::gateway_settings(
+    const Configuration& configuration, Problems& problems) {
   auto upstreams = gateway::Upstreams::make(configuration.upstreams, upstreams_.get());
   if (!upstreams) {
     const std::size_t which = std::min(static_cast<std::size_t>(upstreams.error().position),
                                        configuration.upstreams.size() - 1);
-    return Failed("upstreams: \"" + configuration.upstreams[which] +
-                  "\" cannot be used: " + std::string(name(upstreams.error().code)));
+    problems.push_back({"upstreams",
+                        "\"" + configuration.upstreams[which] +
+                            "\" cannot be used: " + std::string(name(upstreams.error().code))});
   }
   auto tokens = token_verifier(configuration);
-  if (!tokens) return Failed(tokens.error());
+  if (!tokens) problems.push_back(as_problem(tokens.error()));
   auto ciphers = gateway_ciphers(configuration);
-  if (!ciphers) return Failed(ciphers.error());
+  if (!ciphers) problems.push_back(as_problem(ciphers.error()));
+  if (!upstreams || !tokens || !ciphers) return nullptr;
   return std::make_shared<const gateway::Settings>(gateway_options(configuration),
                                                    std::move(*upstreams),
                                                    std::move(*tokens),
@@ -328,9 +330,10 @@ void Server::use_gateway_settings(const std::shared_ptr<const gateway::Settings>
 }
 
 tl::expected<void, std::string> Server::listen() {
-  auto settings = gateway_settings(configuration_);
-  if (!settings) return Failed(settings.error());
-  use_gateway_settings(*settings, configuration_);
+  Problems problems;
+  const auto settings = gateway_settings(configuration_, problems);
+  if (!settings) return Failed(problems.front().key + ": " + problems.front().text);
+  use_gateway_settings(settings, configuration_);
   const auto at = epoll::resolve(configuration_.listen);
   if (!at || at->empty()) return Failed("listen: \"" + configuration_.listen + "\" is no address");
   const auto where = gateways_->listen(at->front());
@@ -396,11 +399,10 @@ void Server::housekeep() {
 void Server::reload(const Configuration& configuration) {
   static LogSite site;
   // Whatever can fail comes first, so that a reload is whole or not at all.
-  Problems problems = missing_credentials(configuration);
-  const auto settings = gateway_settings(configuration);
+  Problems problems;
+  const auto settings = gateway_settings(configuration, problems);
   auto token = api_token(configuration);
-  if (problems.empty() && !settings) problems.push_back(as_problem(settings.error()));
-  if (problems.empty() && !token) problems.push_back(as_problem(token.error()));
+  if (!token) problems.push_back(as_problem(token.error()));
   if (!problems.empty()) {
     reload_failed();
     for (const Problem& each : problems)
@@ -408,7 +410,7 @@ void Server::reload(const Configuration& configuration) {
           LogLevel::kError, site, "reload.failed", {{"key", each.key}, {"error", each.text}});
     return;
   }
-  use_gateway_settings(*settings, configuration);
+  use_gateway_settings(settings, configuration);
   backend_->reload(engine_options(configuration));
   store_->set_retention(store_options(configuration).retention);
   service_->set_token(std::move(*token));

@@ -91,8 +91,9 @@ class Server {
   void load_state();
   [[nodiscard]] tl::expected<void, std::string> listen();
   [[nodiscard]] tl::expected<void, std::string> start_api();
-  [[nodiscard]] tl::expected<std::shared_ptr<const gateway::Settings>, std::string>
-  gateway_settings(const Configuration& configuration);
+  /// Null when something cannot be had; `problems` then says all of it.
+  [[nodiscard]] std::shared_ptr<const gateway::Settings> gateway_settings(
+      const Configuration& configuration, Problems& problems);
   void use_gateway_settings(const std::shared_ptr<const gateway::Settings>& settings,
                             const Configuration& configuration);
 
