@@ -397,7 +397,8 @@ void Server::housekeep() {
 }
 
 void Server::reload(const Configuration& configuration) {
-  static LogSite site;
+  // Apart: many warnings must not hide how it went.
+  static LogSite failed, warned, done;
   // Whatever can fail comes first, so that a reload is whole or not at all.
   Problems problems;
   const auto settings = gateway_settings(configuration, problems);
@@ -407,7 +408,7 @@ void Server::reload(const Configuration& configuration) {
     reload_failed();
     for (const Problem& each : problems)
       log_.write(
-          LogLevel::kError, site, "reload.failed", {{"key", each.key}, {"error", each.text}});
+          LogLevel::kError, failed, "reload.failed", {{"key", each.key}, {"error", each.text}});
     return;
   }
   use_gateway_settings(settings, configuration);
@@ -417,17 +418,17 @@ void Server::reload(const Configuration& configuration) {
   if (models_) models_->reload(configuration);
   log_.configure(configuration.log.level, configuration.log.format);
   for (const std::string& key : needs_restart(configuration_, configuration))
-    log_.write(LogLevel::kWarning, site, "reload.needs_restart", {{"key", key}});
+    log_.write(LogLevel::kWarning, warned, "reload.needs_restart", {{"key", key}});
   for (const Problem& each : missing_scaling_credentials(configuration))
     log_.write(LogLevel::kWarning,
-               site,
+               warned,
                "reload.restart_would_fail",
                {{"key", each.key}, {"error", each.text}});
   scaling_->take_modes(configuration_, configuration);
   (void)store_->put(
       traffic::AuditEntry{clock_->now(), "configuration", "reload", "configuration", ""});
   ++measures_.reloads_done;
-  log_.write(LogLevel::kInfo, site, "reload.done");
+  log_.write(LogLevel::kInfo, done, "reload.done");
 }
 
 void Server::stop(Duration patience) {
