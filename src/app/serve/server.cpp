@@ -71,11 +71,11 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   auto settings = std::make_shared<const engine::Settings>(std::move(options));
   server->start_webhook();
   server->join_cluster();
-  signals::SalienceOptions salience;
-  salience.incidents.calm = configuration.alerts.calm;
-  salience.age_max = configuration.store.retention.alerts_age;
-  server->salience_ = std::make_unique<SalienceKeeper>(
-      server->file_system_, log, configuration.data, salience, configuration.time_scale);
+  server->salience_ = std::make_unique<SalienceKeeper>(server->file_system_,
+                                                       log,
+                                                       configuration.data,
+                                                       salience_options(configuration),
+                                                       configuration.time_scale);
   server->salience_->load(*server->store_);
   server->sink_ = std::make_unique<EffectsSink>(*server->store_,
                                                 log,
