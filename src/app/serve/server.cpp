@@ -308,9 +308,9 @@ std::shared_ptr<const gateway::Settings> Server::gateway_settings(
                             "\" cannot be used: " + std::string(name(upstreams.error().code))});
   }
   auto tokens = token_verifier(configuration);
-  if (!tokens) problems.push_back(as_problem(tokens.error()));
+  if (!tokens) problems.push_back(tokens.error());
   auto ciphers = gateway_ciphers(configuration);
-  if (!ciphers) problems.push_back(as_problem(ciphers.error()));
+  if (!ciphers) problems.push_back(ciphers.error());
   if (!upstreams || !tokens || !ciphers) return nullptr;
   return std::make_shared<const gateway::Settings>(gateway_options(configuration),
                                                    std::move(*upstreams),
@@ -332,7 +332,7 @@ void Server::use_gateway_settings(const std::shared_ptr<const gateway::Settings>
 tl::expected<void, std::string> Server::listen() {
   Problems problems;
   const auto settings = gateway_settings(configuration_, problems);
-  if (!settings) return Failed(problems.front().key + ": " + problems.front().text);
+  if (!settings) return Failed(words(problems.front()));
   use_gateway_settings(settings, configuration_);
   const auto at = epoll::resolve(configuration_.listen);
   if (!at || at->empty()) return Failed("listen: \"" + configuration_.listen + "\" is no address");
@@ -352,14 +352,14 @@ tl::expected<void, std::string> Server::start_api() {
   options.http.threads = kApiThreads;
   options.version = version();
   auto token = api_token(configuration_);
-  if (!token) return Failed(token.error());
+  if (!token) return Failed(words(token.error()));
   options.access.token = std::move(*token);
   options.access.hosts = configuration_.api.hosts;
   options.access.trust_proxy = configuration_.api.trust_proxy;
   options.access.requests_per_second = configuration_.api.requests_per_second;
   options.access.requests_burst = configuration_.api.requests_burst;
   if (const Problems problems = api::validate(options); !problems.empty())
-    return Failed(problems.front().key + ": " + problems.front().text);
+    return Failed(words(problems.front()));
   service_ = std::make_unique<api::Service>(options, *backend_);
   service_->attach(scaling_->port());
   service_->attach(*salience_);
@@ -403,7 +403,7 @@ void Server::reload(const Configuration& configuration) {
   Problems problems;
   const auto settings = gateway_settings(configuration, problems);
   auto token = api_token(configuration);
-  if (!token) problems.push_back(as_problem(token.error()));
+  if (!token) problems.push_back(token.error());
   if (!problems.empty()) {
     reload_failed();
     for (const Problem& each : problems)
