@@ -76,7 +76,14 @@ signals::Anomaly::Options metric_options(const Configuration& configuration) {
   options.folder = configuration.data;
   options.series_max = configuration.metrics.series_max;
   options.metrics_max = configuration.metrics.source_series_max;
-  options.is_own = [](std::string_view source) { return api::is_own_name(source); };
+  options.is_own = api::is_own_name;
+  return options;
+}
+
+signals::SalienceOptions salience_options(const Configuration& configuration) {
+  signals::SalienceOptions options;
+  options.incidents.calm = configuration.alerts.calm;
+  options.age_max = configuration.store.retention.alerts_age;
   return options;
 }
 

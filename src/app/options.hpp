@@ -6,6 +6,7 @@
 #include "server/actor/options.hpp"
 #include "server/gateway/options.hpp"
 #include "server/signals/anomaly.hpp"
+#include "server/signals/salience.hpp"
 #include "server/uplink/options.hpp"
 #include "server/webhook/options.hpp"
 
@@ -22,6 +23,7 @@ namespace liminal::app {
 /// Without what lies in files: tokens.
 [[nodiscard]] actor::Options actor_options(const Configuration& configuration);
 [[nodiscard]] signals::Anomaly::Options metric_options(const Configuration& configuration);
+[[nodiscard]] signals::SalienceOptions salience_options(const Configuration& configuration);
 [[nodiscard]] sqlite::Store::Options store_options(const Configuration& configuration);
 
 }  // namespace liminal::app

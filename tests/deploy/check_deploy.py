@@ -24,7 +24,7 @@ import yaml
 
 KEPT_OFF = {
     "liminal_start_time_seconds": "process_start_time_seconds says it",
-    "liminal_engine_time_seconds": "differs from the wall clock only in demonstrations",
+    "liminal_engine_time_seconds": "liminal_engine_ahead_seconds says by how much it differs from the date",
     "liminal_engine_ahead_seconds": "near zero unless the date was wrong; the alerting rule says when",
     "liminal_hub_channels": "the built-in hub is for who has no server yet",
     "liminal_hub_subscriptions": "the built-in hub is for who has no server yet",

@@ -105,6 +105,15 @@ def a_reload_that_cannot_read_a_token_changes_nothing(server):
         assert len(server.logged("reload.done")) == done, server.logged("reload.done")
 
 
+def a_reload_names_each_file_that_cannot_be_read_once(server):
+    before = len(server.logged("reload.failed"))
+    server.reload(CONFIGURATION.replace("[api]", '[identity]\njwt_algorithm = "ES256"\njwt_key_file = "/nowhere/key"\n'
+                                        '[api]\ntoken_file = "/nowhere/token"'), "reload.failed")
+    server.reload(CONFIGURATION)
+    failed = [problem["key"] for problem in server.logged("reload.failed")[before:]]
+    assert failed == ["identity.jwt_key_file", "api.token_file"], failed
+
+
 def a_reload_warns_of_files_that_only_a_start_reads(server):
     done = len(server.logged("reload.done"))
     [warned] = server.reload(CONFIGURATION + "[[scaling.actors]]\nservice = 'hook'\nurl = 'http://127.0.0.1:1'\n"
@@ -210,6 +219,7 @@ def main():
             a_second_server_fails(program, server, folder)
             a_broken_configuration_is_told_in_the_log(server)
             a_reload_that_cannot_read_a_token_changes_nothing(server)
+            a_reload_names_each_file_that_cannot_be_read_once(server)
             a_reload_warns_of_files_that_only_a_start_reads(server)
             check_config_names_every_file_that_a_start_would_stop_at(program, folder)
             limits_that_were_put_hold_and_say_so(server)

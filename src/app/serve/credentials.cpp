@@ -15,7 +15,7 @@
 namespace liminal::app {
 namespace {
 
-using Failed = tl::unexpected<std::string>;
+using Failed = tl::unexpected<Problem>;
 
 /// What the gateway asks about tokens.
 class JwtVerifier final : public gateway::TokenVerifier {
@@ -30,19 +30,20 @@ class JwtVerifier final : public gateway::TokenVerifier {
 };
 
 /// A whole file that a key names.
-tl::expected<std::string, std::string> text_in(std::string_view key, const std::string& file) {
-  auto text = read_file(file);
-  if (!text) return Failed(fmt::format("{}: \"{}\" cannot be read", key, file));
-  return std::move(*text);
+tl::expected<std::string, Problem> text_in(std::string_view key, const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return Failed(Problem{std::string(key), fmt::format("\"{}\" cannot be read", file)});
+  return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
 /// The first line of one.
-tl::expected<std::string, std::string> token_in(std::string_view key, const std::string& file) {
+tl::expected<std::string, Problem> token_in(std::string_view key, const std::string& file) {
   auto text = text_in(key, file);
   if (!text) return text;
   text->resize(std::min(text->size(), text->find_first_of("\r\n")));
   if (text->empty() || !api::is_visible_ascii(*text))
-    return Failed(fmt::format("{}: \"{}\" must hold visible ASCII, without blanks", key, file));
+    return Failed(Problem{std::string(key),
+                          fmt::format("\"{}\" must hold visible ASCII, without blanks", file)});
   return text;
 }
 
@@ -50,7 +51,7 @@ template <class... Had>
 Problems problems_of(const Had&... had) {
   Problems problems;
   const auto take = [&problems](const auto& one) {
-    if (!one) problems.push_back(as_problem(one.error()));
+    if (!one) problems.push_back(one.error());
   };
   (take(had), ...);
   return problems;
@@ -58,13 +59,7 @@ Problems problems_of(const Had&... had) {
 
 }  // namespace
 
-std::optional<std::string> read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-tl::expected<std::shared_ptr<const gateway::TokenVerifier>, std::string> token_verifier(
+tl::expected<std::shared_ptr<const gateway::TokenVerifier>, Problem> token_verifier(
     const Configuration& configuration) {
   const Configuration::Identity& identity = configuration.identity;
   if (identity.jwt_secret.empty() && identity.jwt_key_file.empty()) return nullptr;
@@ -80,34 +75,34 @@ tl::expected<std::shared_ptr<const gateway::TokenVerifier>, std::string> token_v
     options.key = std::move(*key);
   }
   if (const Problems problems = jwt_tokens::validate(options); !problems.empty())
-    return Failed("identity.jwt: " + problems.front().key + " " + problems.front().text);
+    return Failed(Problem{"identity.jwt", problems.front().key + " " + problems.front().text});
   return std::make_shared<const JwtVerifier>(std::move(options));
 }
 
-tl::expected<gateway::Settings::Ciphers, std::string> gateway_ciphers(
+tl::expected<gateway::Settings::Ciphers, Problem> gateway_ciphers(
     const Configuration& configuration) {
   const Configuration::Tls& tls = configuration.tls;
   gateway::Settings::Ciphers ciphers;
   if (!tls.certificate.empty()) {
     auto made = Ciphers::server(tls.certificate, tls.key);
-    if (!made) return Failed("tls: " + made.error());
+    if (!made) return Failed(Problem{"tls", made.error()});
     ciphers.clients = std::move(*made);
   }
   const auto ciphered = [](const std::string& url) { return url.starts_with("wss://"); };
   if (std::any_of(configuration.upstreams.begin(), configuration.upstreams.end(), ciphered)) {
     auto made = Ciphers::client(tls.upstream_authorities);
-    if (!made) return Failed("tls.upstream_authorities: " + made.error());
+    if (!made) return Failed(Problem{"tls.upstream_authorities", made.error()});
     ciphers.upstreams = std::move(*made);
   }
   return ciphers;
 }
 
-tl::expected<std::string, std::string> api_token(const Configuration& configuration) {
+tl::expected<std::string, Problem> api_token(const Configuration& configuration) {
   if (configuration.api.token_file.empty()) return configuration.api.token;
   return token_in("api.token_file", configuration.api.token_file);
 }
 
-tl::expected<grpc::Options, std::string> grpc_options(const Configuration& configuration) {
+tl::expected<grpc::Options, Problem> grpc_options(const Configuration& configuration) {
   const Configuration::Scaling& scaling = configuration.scaling;
   grpc::Options options;
   options.address = scaling.grpc;
@@ -125,11 +120,11 @@ tl::expected<grpc::Options, std::string> grpc_options(const Configuration& confi
   // What gRPC would only refuse to listen with.
   if (scaling.grpc_certificate.empty()) return options;
   if (auto pair = Ciphers::server(scaling.grpc_certificate, scaling.grpc_key); !pair)
-    return Failed("scaling.grpc_certificate: " + pair.error());
+    return Failed(Problem{"scaling.grpc_certificate", pair.error()});
   return options;
 }
 
-tl::expected<actor::Options, std::string> actors_with_tokens(const Configuration& configuration) {
+tl::expected<actor::Options, Problem> actors_with_tokens(const Configuration& configuration) {
   actor::Options options = actor_options(configuration);
   for (std::size_t i = 0; i < options.targets.size(); ++i) {
     const std::string& file = configuration.scaling.actors[i].token_file;
@@ -139,12 +134,6 @@ tl::expected<actor::Options, std::string> actors_with_tokens(const Configuration
     options.targets[i].token = std::move(*token);
   }
   return options;
-}
-
-Problem as_problem(const std::string& error) {
-  const std::size_t key = error.find(": ");
-  if (key == std::string::npos) return {"", error};
-  return {error.substr(0, key), error.substr(key + 2)};
 }
 
 Problems missing_credentials(const Configuration& configuration) {

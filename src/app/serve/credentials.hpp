@@ -1,8 +1,6 @@
 #pragma once
 
-#include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "app/configuration/configuration.hpp"
@@ -15,35 +13,28 @@
 namespace liminal::app {
 
 /// What a configuration says of keys, certificates and tokens, read from their files: at a reload
-/// again, so that new ones of the gateway and the API count from then on. What cannot be had is an
-/// error in words, "KEY: what is wrong".
-
-/// Nothing when it cannot be read.
-[[nodiscard]] std::optional<std::string> read_file(const std::filesystem::path& path);
+/// again, so that new ones of the gateway and the API count from then on. What cannot be had is a
+/// problem of its key.
 
 /// Null when there is nothing to verify users' tokens with.
-[[nodiscard]] tl::expected<std::shared_ptr<const gateway::TokenVerifier>, std::string>
-token_verifier(const Configuration& configuration);
+[[nodiscard]] tl::expected<std::shared_ptr<const gateway::TokenVerifier>, Problem> token_verifier(
+    const Configuration& configuration);
 
 /// The gateway's certificate, and whom it believes of upstreams.
-[[nodiscard]] tl::expected<gateway::Settings::Ciphers, std::string> gateway_ciphers(
+[[nodiscard]] tl::expected<gateway::Settings::Ciphers, Problem> gateway_ciphers(
     const Configuration& configuration);
 
 /// The API's bearer token; empty: none.
-[[nodiscard]] tl::expected<std::string, std::string> api_token(const Configuration& configuration);
+[[nodiscard]] tl::expected<std::string, Problem> api_token(const Configuration& configuration);
 
 /// How KEDA is listened to, where it is.
-[[nodiscard]] tl::expected<grpc::Options, std::string> grpc_options(
-    const Configuration& configuration);
+[[nodiscard]] tl::expected<grpc::Options, Problem> grpc_options(const Configuration& configuration);
 
 /// Who is told to scale, with their tokens.
-[[nodiscard]] tl::expected<actor::Options, std::string> actors_with_tokens(
+[[nodiscard]] tl::expected<actor::Options, Problem> actors_with_tokens(
     const Configuration& configuration);
 
-/// Of such an error.
-[[nodiscard]] Problem as_problem(const std::string& error);
-
-/// All that cannot be had of the gateway's and the API's: what a start or a reload would stop at.
+/// All that cannot be had of the gateway's and the API's: what a start would stop at.
 [[nodiscard]] Problems missing_credentials(const Configuration& configuration);
 /// Of scaling's, which a reload does not take: what only a start would stop at.
 [[nodiscard]] Problems missing_scaling_credentials(const Configuration& configuration);

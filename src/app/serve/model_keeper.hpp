@@ -37,7 +37,7 @@ class ModelKeeper final : public api::ModelsPort {
  public:
   struct Parts {
     sqlite::Store& store;
-    shards::EngineClock& clock;
+    const shards::EngineClock& clock;
     /// The newest feature rows, at most so many.
     std::function<std::vector<traffic::FeatureRow>(std::size_t limit)> recent;
     /// Alerts that operators judged, with what they were ranked by.

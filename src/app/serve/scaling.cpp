@@ -9,6 +9,7 @@
 #include "app/configuration/changes.hpp"
 #include "app/options.hpp"
 #include "app/serve/credentials.hpp"
+#include "app/serve/words.hpp"
 #include "io/http/client.hpp"
 #include "server/api/own_names.hpp"
 
@@ -139,7 +140,7 @@ tl::expected<void, std::string> ScalingKeeper::listen(const Configuration& confi
   const std::string& address = configuration.scaling.grpc;
   if (address.empty()) return {};
   const auto options = grpc_options(configuration);
-  if (!options) return Failed(options.error());
+  if (!options) return Failed(words(options.error()));
   auto started = grpc::Server::start(*options, advised_by(scaling_, parts_.clock));
   if (!started)
     return Failed("scaling.grpc: " + address +
@@ -152,10 +153,10 @@ tl::expected<void, std::string> ScalingKeeper::listen(const Configuration& confi
 
 tl::expected<void, std::string> ScalingKeeper::make_actor(const Configuration& configuration) {
   auto options = actors_with_tokens(configuration);
-  if (!options) return Failed(options.error());
+  if (!options) return Failed(words(options.error()));
   if (options->targets.empty()) return {};
   if (const Problems problems = actor::validate(*options, "scaling.actors"); !problems.empty())
-    return Failed(problems.front().key + ": " + problems.front().text);
+    return Failed(words(problems.front()));
   warn_of_clear_tokens(*options);
   actor_ = std::make_unique<actor::Actor>(
       std::move(*options),

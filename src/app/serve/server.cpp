@@ -23,29 +23,10 @@
 namespace liminal::app {
 namespace {
 
-constexpr std::string_view kClockMeta = "clock";
-/// Alerts that may be open at a restart: all shards' at their default.
-constexpr std::size_t kOpenAlertsMax = 64 * 4096;
-
-/// The engine's time may be ahead of the date by this much unnoticed; then it is said so often.
-constexpr std::chrono::minutes kApartMax{1};
-constexpr std::uint32_t kApartSeconds = 60;
-
 /// That read requests and rank events.
 constexpr unsigned kApiThreads = 2;
 
 using Failed = tl::unexpected<std::string>;
-
-/// "ENGINE_NS WALL_NS", as `save_clock` writes it.
-std::optional<shards::ClockState> parse_clock(const std::string& text) {
-  std::int64_t engine = 0, wall = 0;
-  const char* end = text.data() + text.size();
-  const auto first = std::from_chars(text.data(), end, engine);
-  if (first.ec != std::errc{} || first.ptr == end) return std::nullopt;
-  const auto second = std::from_chars(first.ptr + 1, end, wall);
-  if (second.ec != std::errc{} || second.ptr != end) return std::nullopt;
-  return shards::ClockState{SteadyTime{Duration{engine}}, Duration{wall}};
-}
 
 /// Hands alerts on to their ranking and, if there is one, to the webhook.
 std::function<void(const engine::AlertChange&)> pusher(SalienceKeeper& salience,
@@ -82,18 +63,19 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                                                  Log& log) {
   std::unique_ptr<Server> server(new Server(configuration, log));
   if (auto opened = server->open_store(); !opened) return Failed(opened.error());
-  server->resume_clock();
+  server->clock_ = std::make_unique<ClockKeeper>(*server->store_, configuration.time_scale, log);
+  shards::EngineClock& clock = server->clock_->clock();
   engine::Options options = engine_options(configuration);
   KeptLimits limits = server->load_limits(options.limits);
   options.limits = limits.in_force();
   auto settings = std::make_shared<const engine::Settings>(std::move(options));
   server->start_webhook();
   server->join_cluster();
-  signals::SalienceOptions salience;
-  salience.incidents.calm = configuration.alerts.calm;
-  salience.age_max = configuration.store.retention.alerts_age;
-  server->salience_ = std::make_unique<SalienceKeeper>(
-      server->file_system_, log, configuration.data, salience, configuration.time_scale);
+  server->salience_ = std::make_unique<SalienceKeeper>(server->file_system_,
+                                                       log,
+                                                       configuration.data,
+                                                       salience_options(configuration),
+                                                       configuration.time_scale);
   server->salience_->load(*server->store_);
   server->sink_ = std::make_unique<EffectsSink>(*server->store_,
                                                 log,
@@ -103,19 +85,19 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->open_journal();
   server->open_snapshots();
   server->runtime_ = std::make_unique<shards::Runtime>(
-      server->shard_options(), settings, *server->clock_, *server->sink_, server->recorder_.get());
+      server->shard_options(), settings, clock, *server->sink_, server->recorder_.get());
   server->gateways_ =
       std::make_unique<GatewayThreads>(*server->runtime_, server->operator_log_, configuration.hub);
   server->load_state();
-  server->adopt_what_was_shown();
-  auto scaling = ScalingKeeper::open(configuration,
-                                     {server->file_system_, *server->clock_, *server->store_, log});
+  adopt_what_was_shown(*server->store_, *server->runtime_, clock.now());
+  auto scaling =
+      ScalingKeeper::open(configuration, {server->file_system_, clock, *server->store_, log});
   if (!scaling) return Failed(scaling.error());
   server->scaling_ = std::move(*scaling);
   server->runtime_->start();
   server->running_ = true;
   server->metric_streams_ = std::make_unique<MetricStreams>(
-      metric_options(configuration), server->file_system_, *server->clock_, log);
+      metric_options(configuration), server->file_system_, clock, log);
   server->scaling_->on_load([streams = server->metric_streams_.get()](
                                 const std::string& service,
                                 std::span<const signals::Scaling::LoadMinute> minutes,
@@ -124,8 +106,8 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
     server->metric_streams_->on_batch(
         [uplink = server->uplink_.get()](const novelty::Batch& batch) { uplink->push(batch); });
   server->metric_streams_->on_forgotten(
-      [&store = *server->store_, &clock = *server->clock_](
-          const std::string& source, const std::optional<std::string>& metric) {
+      [&store = *server->store_, &clock](const std::string& source,
+                                         const std::optional<std::string>& metric) {
         (void)store.put(traffic::AuditEntry{
             clock.now(), "api", "series.forget", source, metric.value_or("all its series")});
       });
@@ -192,14 +174,6 @@ tl::expected<void, std::string> Server::open_store() {
   }
   store_ = std::move(*opened);
   return {};
-}
-
-void Server::resume_clock() {
-  std::optional<shards::ClockState> before;
-  if (const auto kept = store_->meta(std::string(kClockMeta)); kept && *kept)
-    before = parse_clock(**kept);
-  clock_ = std::make_unique<shards::EngineClock>(configuration_.time_scale, before);
-  store_->advance(clock_->now());
 }
 
 /// Without a journal decisions cannot be replayed; everything else goes on.
@@ -279,7 +253,7 @@ void Server::open_models() {
   auto opened = ModelKeeper::open(configuration_,
                                   file_system_,
                                   {*store_,
-                                   *clock_,
+                                   clock_->clock(),
                                    [this](std::size_t limit) { return sink_->rows(limit, ""); },
                                    [this] { return salience_->signals().judged(); },
                                    log_,
@@ -323,49 +297,21 @@ void Server::load_state() {
   runtime_->resume(static_cast<std::uint64_t>(now.count()));
 }
 
-/// The store may know of more than the snapshots: what was acknowledged after they were made.
-void Server::adopt_what_was_shown() {
-  if (const auto numbers = store_->alert_numbers()) {
-    for (std::uint32_t i = 0; i < kShards; ++i) {
-      if ((*numbers)[i] == 0) continue;
-      traffic::Alert last;
-      last.shard = ShardId{static_cast<std::uint8_t>(i)};
-      last.number = (*numbers)[i];
-      last.status = traffic::AlertStatus::kResolved;
-      (void)runtime_->carry_out(last.shard, engine::Adopt{last});
-    }
-  }
-  if (auto open =
-          store_->alerts({.limit = kOpenAlertsMax, .status = traffic::AlertStatus::kOpen})) {
-    for (traffic::Alert& alert : *open) {
-      const ShardId shard = alert.shard;
-      (void)runtime_->carry_out(shard, engine::Adopt{std::move(alert)});
-    }
-  }
-  // The store's overrides are the truth: a snapshot may have one that was removed since.
-  if (auto overrides = store_->overrides(clock_->now())) {
-    for (std::uint32_t i = 0; i < kShards; ++i)
-      (void)runtime_->carry_out(ShardId{static_cast<std::uint8_t>(i)}, engine::RemoveOverrides{});
-    for (traffic::Override& decision : *overrides) {
-      const ShardId shard = shard_of(traffic::Name(decision.user).hash);
-      (void)runtime_->carry_out(shard, engine::SetOverride{std::move(decision)});
-    }
-  }
-}
-
-tl::expected<std::shared_ptr<const gateway::Settings>, std::string> Server::gateway_settings(
-    const Configuration& configuration) {
+std::shared_ptr<const gateway::Settings> Server::gateway_settings(
+    const Configuration& configuration, Problems& problems) {
   auto upstreams = gateway::Upstreams::make(configuration.upstreams, upstreams_.get());
   if (!upstreams) {
     const std::size_t which = std::min(static_cast<std::size_t>(upstreams.error().position),
                                        configuration.upstreams.size() - 1);
-    return Failed("upstreams: \"" + configuration.upstreams[which] +
-                  "\" cannot be used: " + std::string(name(upstreams.error().code)));
+    problems.push_back({"upstreams",
+                        "\"" + configuration.upstreams[which] +
+                            "\" cannot be used: " + std::string(name(upstreams.error().code))});
   }
   auto tokens = token_verifier(configuration);
-  if (!tokens) return Failed(tokens.error());
+  if (!tokens) problems.push_back(tokens.error());
   auto ciphers = gateway_ciphers(configuration);
-  if (!ciphers) return Failed(ciphers.error());
+  if (!ciphers) problems.push_back(ciphers.error());
+  if (!upstreams || !tokens || !ciphers) return nullptr;
   return std::make_shared<const gateway::Settings>(gateway_options(configuration),
                                                    std::move(*upstreams),
                                                    std::move(*tokens),
@@ -384,9 +330,10 @@ void Server::use_gateway_settings(const std::shared_ptr<const gateway::Settings>
 }
 
 tl::expected<void, std::string> Server::listen() {
-  auto settings = gateway_settings(configuration_);
-  if (!settings) return Failed(settings.error());
-  use_gateway_settings(*settings, configuration_);
+  Problems problems;
+  const auto settings = gateway_settings(configuration_, problems);
+  if (!settings) return Failed(words(problems.front()));
+  use_gateway_settings(settings, configuration_);
   const auto at = epoll::resolve(configuration_.listen);
   if (!at || at->empty()) return Failed("listen: \"" + configuration_.listen + "\" is no address");
   const auto where = gateways_->listen(at->front());
@@ -405,14 +352,14 @@ tl::expected<void, std::string> Server::start_api() {
   options.http.threads = kApiThreads;
   options.version = version();
   auto token = api_token(configuration_);
-  if (!token) return Failed(token.error());
+  if (!token) return Failed(words(token.error()));
   options.access.token = std::move(*token);
   options.access.hosts = configuration_.api.hosts;
   options.access.trust_proxy = configuration_.api.trust_proxy;
   options.access.requests_per_second = configuration_.api.requests_per_second;
   options.access.requests_burst = configuration_.api.requests_burst;
   if (const Problems problems = api::validate(options); !problems.empty())
-    return Failed(problems.front().key + ": " + problems.front().text);
+    return Failed(words(problems.front()));
   service_ = std::make_unique<api::Service>(options, *backend_);
   service_->attach(scaling_->port());
   service_->attach(*salience_);
@@ -433,36 +380,8 @@ tl::expected<void, std::string> Server::start_api() {
   return {};
 }
 
-void Server::save_clock() {
-  const shards::ClockState state = clock_->state();
-  store_->advance(state.engine);
-  (void)store_->put(
-      sqlite::Meta{std::string(kClockMeta),
-                   fmt::format("{} {}", nanoseconds(state.engine), state.wall.count())});
-}
-
-void Server::look_at_clock() {
-  static LogSite site;
-  if (const Duration step = clock_->follow(); step > Duration::zero()) {
-    log_.write(
-        LogLevel::kInfo, site, "clock.followed", {{"s", fmt::format("{:.3f}", seconds(step))}});
-  }
-  if (clock_->ahead() <= kApartMax) {
-    seconds_until_apart_ = 0;
-  } else if (seconds_until_apart_ > 0) {
-    --seconds_until_apart_;
-  } else {
-    seconds_until_apart_ = kApartSeconds;
-    log_.write(LogLevel::kWarning,
-               site,
-               "clock.apart",
-               {{"ahead_s", fmt::format("{:.3f}", seconds(clock_->ahead()))}});
-  }
-}
-
 void Server::housekeep() {
-  look_at_clock();
-  save_clock();
+  clock_->second();
   salience_->second(clock_->now());
   backend_->observe_second();
   scaling_->second(backend_->now(), [this] {
@@ -478,38 +397,38 @@ void Server::housekeep() {
 }
 
 void Server::reload(const Configuration& configuration) {
-  static LogSite site;
+  // Apart: many warnings must not hide how it went.
+  static LogSite failed, warned, done;
   // Whatever can fail comes first, so that a reload is whole or not at all.
-  Problems problems = missing_credentials(configuration);
-  const auto settings = gateway_settings(configuration);
+  Problems problems;
+  const auto settings = gateway_settings(configuration, problems);
   auto token = api_token(configuration);
-  if (problems.empty() && !settings) problems.push_back(as_problem(settings.error()));
-  if (problems.empty() && !token) problems.push_back(as_problem(token.error()));
+  if (!token) problems.push_back(token.error());
   if (!problems.empty()) {
     reload_failed();
     for (const Problem& each : problems)
       log_.write(
-          LogLevel::kError, site, "reload.failed", {{"key", each.key}, {"error", each.text}});
+          LogLevel::kError, failed, "reload.failed", {{"key", each.key}, {"error", each.text}});
     return;
   }
-  use_gateway_settings(*settings, configuration);
+  use_gateway_settings(settings, configuration);
   backend_->reload(engine_options(configuration));
   store_->set_retention(store_options(configuration).retention);
   service_->set_token(std::move(*token));
   if (models_) models_->reload(configuration);
   log_.configure(configuration.log.level, configuration.log.format);
   for (const std::string& key : needs_restart(configuration_, configuration))
-    log_.write(LogLevel::kWarning, site, "reload.needs_restart", {{"key", key}});
+    log_.write(LogLevel::kWarning, warned, "reload.needs_restart", {{"key", key}});
   for (const Problem& each : missing_scaling_credentials(configuration))
     log_.write(LogLevel::kWarning,
-               site,
+               warned,
                "reload.restart_would_fail",
                {{"key", each.key}, {"error", each.text}});
   scaling_->take_modes(configuration_, configuration);
   (void)store_->put(
       traffic::AuditEntry{clock_->now(), "configuration", "reload", "configuration", ""});
   ++measures_.reloads_done;
-  log_.write(LogLevel::kInfo, site, "reload.done");
+  log_.write(LogLevel::kInfo, done, "reload.done");
 }
 
 void Server::stop(Duration patience) {
@@ -523,7 +442,7 @@ void Server::stop(Duration patience) {
     snapshots_->stop();
     snapshots_->save_all(*runtime_);
     salience_->stop(clock_->now());
-    save_clock();
+    clock_->save();
   }
   if (uplink_) uplink_->stop();
   if (metric_streams_) metric_streams_->finish();

@@ -7,6 +7,7 @@
 #include "app/configuration/configuration.hpp"
 #include "app/log.hpp"
 #include "app/serve/backend.hpp"
+#include "app/serve/clock_keeper.hpp"
 #include "app/serve/effects_sink.hpp"
 #include "app/serve/gateway_threads.hpp"
 #include "app/serve/measures.hpp"
@@ -21,7 +22,6 @@
 #include "io/sqlite/store.hpp"
 #include "server/api/service.hpp"
 #include "server/journal/journal.hpp"
-#include "server/shards/clock.hpp"
 #include "server/shards/runtime.hpp"
 #include "server/uplink/uplink.hpp"
 #include "server/webhook/webhook.hpp"
@@ -81,7 +81,6 @@ class Server {
   Server(const Configuration& configuration, Log& log);
   [[nodiscard]] tl::expected<void, std::string> open_store();
   [[nodiscard]] shards::Options shard_options();
-  void resume_clock();
   void start_webhook();
   void join_cluster();
   void open_journal();
@@ -90,22 +89,20 @@ class Server {
   void open_models();
   void ask_of_users(const registry::Served* champion);
   void load_state();
-  void adopt_what_was_shown();
   [[nodiscard]] tl::expected<void, std::string> listen();
   [[nodiscard]] tl::expected<void, std::string> start_api();
-  [[nodiscard]] tl::expected<std::shared_ptr<const gateway::Settings>, std::string>
-  gateway_settings(const Configuration& configuration);
+  /// Null when something cannot be had; `problems` then says all of it.
+  [[nodiscard]] std::shared_ptr<const gateway::Settings> gateway_settings(
+      const Configuration& configuration, Problems& problems);
   void use_gateway_settings(const std::shared_ptr<const gateway::Settings>& settings,
                             const Configuration& configuration);
-  void look_at_clock();
-  void save_clock();
 
   Configuration configuration_;
   Log& log_;
   OperatorLog operator_log_{log_};
   Measures measures_;  ///< outlives whoever writes into it
   std::unique_ptr<sqlite::Store> store_;
-  std::unique_ptr<shards::EngineClock> clock_;
+  std::unique_ptr<ClockKeeper> clock_;
   std::unique_ptr<webhook::Webhook> webhook_;  ///< null: nothing is pushed
   std::unique_ptr<uplink::Uplink> uplink_;     ///< null: the engine is here alone
   files::PosixFileSystem file_system_;
@@ -125,7 +122,6 @@ class Server {
   std::unique_ptr<Snapshots> snapshots_;
   std::string listen_address_, api_address_;
   bool running_ = false;
-  std::uint32_t seconds_until_apart_ = 0;  ///< is said again
 };
 
 }  // namespace liminal::app

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kTurnsPerSecond = (kShards + 4) / 5;
 constexpr std::size_t kBytesPerSecond = std::size_t{16} << 20;
+/// Alerts that may be open at a restart: all shards' at their default.
+constexpr std::size_t kOpenAlertsMax = 64 * 4096;
 
 }  // namespace
 
@@ -232,6 +234,34 @@ Snapshots::Counters Snapshots::counters() const {
     counters.current = std::min(counters.current, saved.current);
   }
   return counters;
+}
+
+void adopt_what_was_shown(sqlite::Store& store, shards::Runtime& runtime, SteadyTime now) {
+  if (const auto numbers = store.alert_numbers()) {
+    for (std::uint32_t i = 0; i < kShards; ++i) {
+      if ((*numbers)[i] == 0) continue;
+      traffic::Alert last;
+      last.shard = ShardId{static_cast<std::uint8_t>(i)};
+      last.number = (*numbers)[i];
+      last.status = traffic::AlertStatus::kResolved;
+      (void)runtime.carry_out(last.shard, engine::Adopt{last});
+    }
+  }
+  if (auto open = store.alerts({.limit = kOpenAlertsMax, .status = traffic::AlertStatus::kOpen})) {
+    for (traffic::Alert& alert : *open) {
+      const ShardId shard = alert.shard;
+      (void)runtime.carry_out(shard, engine::Adopt{std::move(alert)});
+    }
+  }
+  // The store's overrides are the truth: a snapshot may have one that was removed since.
+  if (auto overrides = store.overrides(now)) {
+    for (std::uint32_t i = 0; i < kShards; ++i)
+      (void)runtime.carry_out(ShardId{static_cast<std::uint8_t>(i)}, engine::RemoveOverrides{});
+    for (traffic::Override& decision : *overrides) {
+      const ShardId shard = shard_of(traffic::Name(decision.user).hash);
+      (void)runtime.carry_out(shard, engine::SetOverride{std::move(decision)});
+    }
+  }
 }
 
 }  // namespace liminal::app

@@ -14,6 +14,7 @@
 #include "app/serve/blocking_thread.hpp"
 #include "io/files/snapshot_folder.hpp"
 #include "io/prometheus/histogram.hpp"
+#include "io/sqlite/store.hpp"
 #include "server/shards/runtime.hpp"
 
 namespace liminal::app {
@@ -107,5 +108,10 @@ class Snapshots {
   prometheus::LiveHistogram save_seconds_;  ///< written by the thread, and when it is gone
   std::unique_ptr<BlockingThread> thread_;
 };
+
+/// Gives the shards what the store has of alerts and overrides: it may know of more than the
+/// snapshots, as what was acknowledged after they were made. After `Snapshots::load`, before the
+/// runtime starts.
+void adopt_what_was_shown(sqlite::Store& store, shards::Runtime& runtime, SteadyTime now);
 
 }  // namespace liminal::app

@@ -10,4 +10,6 @@ std::string words(const Error& error) {
   return std::string(name(error.code));
 }
 
+std::string words(const Problem& problem) { return problem.key + ": " + problem.text; }
+
 }  // namespace liminal::app
