@@ -28,7 +28,7 @@ function(liminal_install_module TARGET FOLDER NAME)
           COMPONENT development)
   install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/liminal/${FOLDER} COMPONENT development
-          FILES_MATCHING PATTERN "*.hpp" PATTERN "*_corpus" EXCLUDE)
+          FILES_MATCHING PATTERN "*.hpp" PATTERN "testing.hpp" EXCLUDE PATTERN "*_corpus" EXCLUDE)
   get_target_property(type ${TARGET} TYPE)
   if(NOT type STREQUAL "INTERFACE_LIBRARY")
     add_dependencies(liminal_system_tests ${TARGET})  # tests/package installs it

@@ -358,6 +358,17 @@ TEST_F(AnomalyTest, KeepsQuietUntilTheTimeThatItsOwnerSaid) {
   EXPECT_FALSE(alarmed.empty());
 }
 
+TEST_F(AnomalyTest, ShowsTheScoresOfABatchThatNamesSomeSeries) {
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.score(batch("web", 0, 1000), false));
+  ASSERT_TRUE(anomaly.declare("web", "cpu", {{.suppress_until = second(2000)}}));
+  const novelty::Batch one{"web", {"memory"}, {{second(1000), {{0, 9}}}}, {}};
+  ASSERT_TRUE(anomaly.score(one, false));
+  const auto shown = anomaly.exported();
+  ASSERT_EQ(shown.size(), 2U);
+  for (const auto& one_shown : shown) EXPECT_EQ(one_shown.score > 1, one_shown.metric == "memory");
+}
+
 TEST_F(AnomalyTest, ShowsTheFirstSeriesWithTheirBands) {
   Anomaly anomaly = make();
   ASSERT_TRUE(anomaly.score(batch("a", 0, 500), false));
