@@ -11,7 +11,7 @@ namespace liminal::detect {
 /// Finds the content that a client says by a timer of its own: the same short one, at least 4 s
 /// apart, three times about as long after the last time as that was after the one before. Follows
 /// the last three that are repeated, and who keeps time for as long as it stays away for less than
-/// ten minutes. Memory: 36 bytes.
+/// ten minutes. Memory: 28 bytes.
 class Pulse {
  public:
   /// A short content was said again. True when it is the timer's.
@@ -23,13 +23,14 @@ class Pulse {
  private:
   struct Timer {
     Stamp last;
-    float interval_s = 0;  // 0: not known yet
+    std::uint16_t interval = 0;  // sixteenths of a second; 0: not known yet
     std::uint16_t content = 0;
-    std::uint8_t steady = 0;  // intervals like the one before
   };
-  [[nodiscard]] Timer& replaceable(Stamp now);
+  static constexpr std::size_t kTimers = 3;
+  [[nodiscard]] std::size_t replaceable(Stamp now) const;
 
-  std::array<Timer, 3> timers_;
+  std::array<Timer, kTimers> timers_;
+  std::array<std::uint8_t, kTimers> steady_{};  // intervals like the one before
 };
 
 }  // namespace liminal::detect

@@ -9,7 +9,7 @@
 
 namespace liminal::detect {
 
-static_assert(sizeof(UserStatistics) <= 512);
+static_assert(sizeof(UserStatistics) <= 504);
 
 namespace {
 
@@ -293,7 +293,9 @@ void UserStatistics::accumulate_repeats(const Message& message, const Population
            (30 + static_cast<double>(usual.weight));
   }
   // A client's timer needs six times to be told from its user.
-  const double least = is_short(message.content) ? .1 : .02;
+  constexpr double kFastSeconds = 1;
+  const bool may_be_timer = is_short(message.content) && message.pause_s >= kFastSeconds;
+  const double least = may_be_timer ? .1 : .02;
   good = std::clamp(good, least, .35);
   if (message.repeated || repeat_cusum_ > 0)
     repeat_cusum_ = bernoulli(repeat_cusum_, message.repeated, good, kBad);

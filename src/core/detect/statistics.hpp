@@ -34,7 +34,7 @@ namespace liminal::detect {
 /// Guarantees: the same events, populations and options give the same bits. Time that stands still
 /// or goes back decays nothing. No input makes a NaN or an infinity.
 ///
-/// Memory: 512 bytes at most. Cost: `statistics_bench.cpp`. Owned by a shard.
+/// Memory: 504 bytes at most. Cost: `statistics_bench.cpp`. Owned by a shard.
 /// Source: docs/detections.md; every constant was measured on real chat with injected abuse.
 class UserStatistics {
  public:
