@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -25,7 +26,7 @@ using namespace liminal::bench;
 
 constexpr const char* kUsage = R"(bench_abuse [--data DIR] [--half tuning|reported|both] [--seeds N]
             [--part whole|rules|statistics|all] [--games N] [--mistakes] [--confidence]
-            [--fits N] [--false N]
+            [--fits N] [--false N] [--chatter none|heartbeats|named|all]
             [--write DIR] [--alerts DIR] [--tolerance S]
 
   --data      folder of chat traces (default ../shared/data/chat)
@@ -33,6 +34,8 @@ constexpr const char* kUsage = R"(bench_abuse [--data DIR] [--half tuning|report
   --fits      trains a model on the chat of the tuning half by so many fits, and judges the reported
               half by it too: alone, and with everything (default 0: no model)
   --false     held-out false alarms of the model per 1,000 user-hours that set its line (default .2)
+  --chatter   with what clients say by themselves: heartbeats; and marks that somebody types, named as
+              signals, or as contents like any (default none)
   --write     writes the injected traces, for `liminal replay` and for peers
   --alerts    scores alerts from files of that folder, NAME.ndjson.alerts each, instead of judging
   --tolerance seconds by which the clock of those alerts may be wrong (default 0)
@@ -44,6 +47,7 @@ struct Arguments {
   int seeds = 6, games = 3, fits = 0;
   double false_alarms = .2, tolerance_s = 0;
   bool mistakes = false, confidence = false;
+  Chatter chatter = Chatter::kNone;
   std::string profile = "chat";
 };
 
@@ -56,11 +60,15 @@ struct Case {
 
 bool tuning(const std::string& name) { return (hash64(name) & 1) == 0; }
 
-Case chat_case(const std::filesystem::path& file, const Trace& original, int seed) {
+Case chat_case(const std::filesystem::path& file,
+               const Trace& original,
+               int seed,
+               Chatter chatter) {
   constexpr int kPerTrace = 4;
   Case made{fmt::format("{}-{}.ndjson", file.stem().string(), seed), original, {}};
   Random random(hash64(made.name));
   enrich(made.trace, random);
+  add_chatter(made.trace, chatter, random);
   const double end = made.trace.back().t;
   std::array<Abuse, kAbuses> kinds{};
   for (std::size_t i = 0; i < kAbuses; ++i) kinds[i] = static_cast<Abuse>(i);
@@ -194,7 +202,12 @@ bool parse(int count, char** values, Arguments& to) {
     }
     if (i + 1 == count) return false;
     const std::string value = values[++i];
-    if (flag == "--data")
+    if (flag == "--chatter") {
+      constexpr std::array<std::string_view, 4> kNames{"none", "heartbeats", "named", "all"};
+      const auto found = std::find(kNames.begin(), kNames.end(), value);
+      if (found == kNames.end()) return false;
+      to.chatter = static_cast<Chatter>(found - kNames.begin());
+    } else if (flag == "--data")
       to.data = value;
     else if (flag == "--half")
       to.half = value;
@@ -251,7 +264,7 @@ int main(int count, char** values) {
           return 1;
         }
         for (int seed = 0; seed < arguments.seeds; ++seed)
-          cases.push_back(chat_case(file, *trace, seed));
+          cases.push_back(chat_case(file, *trace, seed, arguments.chatter));
       }
       if (teaches) model = learn_from(cases, arguments).champion;
       if (wanted) run("chat, " + half + " half", cases, arguments);

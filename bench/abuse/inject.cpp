@@ -65,6 +65,52 @@ void enrich(Trace& trace, Random& random) {
   sort(trace);
 }
 
+void add_chatter(Trace& trace, Chatter chatter, Random& random) {
+  if (chatter == Chatter::kNone) return;
+  constexpr double kHeartbeatSeconds = 25, kJitterSeconds = .05, kTypingSeconds = 3;
+  constexpr std::uint64_t kHeartbeats = 1'000'000, kTyping = 2'000'000;
+  constexpr std::uint32_t kHeartbeatBytes = 16, kTypingBytes = 38;
+  struct Stay {
+    std::uint64_t version = 0;
+    double begin = 0, end = 0;
+    std::string address;
+  };
+  std::map<std::string, std::vector<Stay>> stays;
+  Trace said;
+  for (const TraceEvent& event : trace) {
+    std::vector<Stay>& of = stays[event.user];
+    if (of.empty() || event.kind == EventKind::kConnect) {
+      const double one_of = random.uniform();
+      of.push_back({one_of < .6 ? 0U : one_of < .9 ? 1U : 2U, event.t, event.t, event.address});
+    }
+    of.back().end = event.t;
+    if (event.kind != EventKind::kMessage || chatter == Chatter::kHeartbeats || !random.chance(.5))
+      continue;
+    TraceEvent mark = event;
+    mark.bytes = kTypingBytes;
+    mark.content = chatter == Chatter::kNamed ? traffic::kSignalContent : kTyping + event.channel;
+    mark.error = false;
+    for (std::uint64_t left = 1 + random.below(3); left > 0; --left) {
+      mark.t = std::max(of.back().begin, event.t - static_cast<double>(left) * kTypingSeconds);
+      said.push_back(mark);
+    }
+  }
+  for (const auto& [user, of] : stays) {
+    for (const Stay& stay : of) {
+      TraceEvent beat;
+      beat.user = user;
+      beat.address = stay.address;
+      beat.bytes = kHeartbeatBytes;
+      beat.content = kHeartbeats + stay.version;
+      for (beat.t = stay.begin + kHeartbeatSeconds; beat.t < stay.end;
+           beat.t += kHeartbeatSeconds + kJitterSeconds * random.normal())
+        said.push_back(beat);
+    }
+  }
+  trace.insert(trace.end(), said.begin(), said.end());
+  sort(trace);
+}
+
 Trace game(int players, double duration_s, Random& random) {
   Trace trace;
   for (int p = 0; p < players; ++p) {

@@ -21,6 +21,16 @@ using abuse::kAbuses;
 /// server fails for three minutes. Adds a subscription when a user arrives.
 void enrich(Trace& trace, Random& random);
 
+/// What clients say by themselves.
+enum class Chatter : std::uint8_t {
+  kNone,
+  kHeartbeats,  ///< everybody who is there, every 25 s, of one of three versions (60, 30, 10 %)
+  kNamed,       ///< and marks that somebody types, which the gateway is told to be signals
+  kAll,         ///< and these, of the channel, as contents like any
+};
+/// Adds it to such a trace. Of marks there are up to three before every other message.
+void add_chatter(Trace& trace, Chatter chatter, Random& random);
+
 /// Game traffic: `players` clients that send 5 to 20 messages a second on a jittering tick, in
 /// sessions of 15 to 25 minutes, with calm and busy phases, one channel a match.
 [[nodiscard]] Trace game(int players, double duration_s, Random& random);

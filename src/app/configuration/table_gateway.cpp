@@ -217,6 +217,15 @@ void add_looking(Settings& all) {
                  .help =
                      "Where JSON text messages name their channel: keys joined by points, a number "
                      "for a place in an array. Empty: nowhere."});
+  all.push_back({.key = "gateway.signal_path",
+                 .slot = [](C& c) -> Slot { return &c.gateway.signal_path; },
+                 .help = "Where short JSON text messages say what they are. Empty: nowhere."});
+  all.push_back({.key = "gateway.signal_values",
+                 .slot = [](C& c) -> Slot { return &c.gateway.signal_values; },
+                 .help =
+                     "What a message says there that clients send by themselves: who repeats it "
+                     "is no spammer, and no machine by its rhythm. What many users repeat is "
+                     "found without being named."});
   all.push_back({.key = "gateway.error_path",
                  .slot = [](C& c) -> Slot { return &c.gateway.error_path; },
                  .help = "Where the upstream's answers say what they are."});

@@ -7,7 +7,7 @@
 namespace liminal::detect {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;  // 1: without contents
 constexpr std::size_t kNoteBytesMin = 8 + 8 + 4 + 4 + 1;
 
 /// Visits every number once, in the order of the format.
@@ -39,7 +39,7 @@ void numbers(Self& self, Visit&& visit) {
 }  // namespace
 
 bool Contribution::empty() const {
-  return messages == 0 && active == 0 && rejoins == 0 && notes.empty();
+  return messages == 0 && active == 0 && rejoins == 0 && repeated.empty() && notes.empty();
 }
 
 void Contribution::note(const AddressNote& note) {
@@ -49,11 +49,24 @@ void Contribution::note(const AddressNote& note) {
     ++notes_dropped;
 }
 
+void Contribution::note_repeated(std::uint16_t content) {
+  const auto known = std::find_if(repeated.begin(), repeated.end(), [content](const auto& each) {
+    return each.content == content;
+  });
+  if (known != repeated.end())
+    ++known->users;
+  else if (repeated.size() < kContentsMax)
+    repeated.push_back({content, 1});
+}
+
 void Contribution::clear() {
-  std::vector<AddressNote> kept = std::move(notes);
-  kept.clear();
+  std::vector<AddressNote> kept_notes = std::move(notes);
+  std::vector<RepeatedContent> kept_contents = std::move(repeated);
+  kept_notes.clear();
+  kept_contents.clear();
   *this = {};
-  notes = std::move(kept);
+  notes = std::move(kept_notes);
+  repeated = std::move(kept_contents);
 }
 
 void Contribution::save(Writer& out) const {
@@ -69,11 +82,18 @@ void Contribution::save(Writer& out) const {
     out.put(note.content);
     out.put(note.first);
   }
+  out.put(repeating);
+  out.put_varint(repeated.size());
+  for (const RepeatedContent& each : repeated) {
+    out.put(each.content);
+    out.put_varint(each.users);
+  }
 }
 
 void Contribution::load(Reader& in) {
   clear();
-  if (in.get<std::uint8_t>() != kVersion) in.fail();
+  const auto version = in.get<std::uint8_t>();
+  if (version < 1 || version > kVersion) in.fail();
   numbers(*this, NumberReader{in});
   for (std::uint32_t& count : sizes)
     count = static_cast<std::uint32_t>(std::min<std::uint64_t>(in.get_varint(), 1U << 30));
@@ -87,6 +107,16 @@ void Contribution::load(Reader& in) {
     note.log_bytes = get_number(in);
     in.get(note.content);
     note.first = in.get<std::uint8_t>() != 0;
+  }
+  if (version == 1) return;
+  repeating = get_amount<double>(in);
+  const std::uint64_t contents = in.get_varint();
+  if (contents > kContentsMax) return in.fail();
+  for (std::uint64_t left = contents; left > 0 && in.ok(); --left) {
+    RepeatedContent& each = repeated.emplace_back();
+    in.get(each.content);
+    each.users = static_cast<std::uint32_t>(std::min<std::uint64_t>(in.get_varint(), 1U << 30));
+    if (each.content == 0) in.fail();
   }
 }
 

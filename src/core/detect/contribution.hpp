@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/codec.hpp"
+#include "core/detect/common_contents.hpp"
 #include "core/detect/habits.hpp"
 
 namespace liminal::detect {
@@ -45,9 +46,10 @@ struct AddressNote {
 /// What one shard learnt within a second about what spans users. The population and the rings learn
 /// only from these, merged in the shards' order, so that answers do not depend on the number of
 /// threads. An input of the engine like any other: saved in its journal.
-/// Memory: at most 1 KiB + 40 KiB of notes (`kNotesMax`; further ones are dropped and counted).
+/// Memory: at most 1 KiB, 40 KiB of notes (`kNotesMax`; further ones are dropped and counted) and
+/// half a KiB of contents (`kContentsMax` of a second; of further ones others will tell).
 struct Contribution {
-  static constexpr std::size_t kNotesMax = 1024;
+  static constexpr std::size_t kNotesMax = 1024, kContentsMax = 64;
 
   // Of ordinary behaviour, each user at most once in half a window, each value clamped.
   std::array<Moments, kWindows> counts{};  ///< decayed counts less one; squares about the mean
@@ -63,13 +65,16 @@ struct Contribution {
   double rejoins = 0;                           ///< users that came back, each about once a minute
   double active = 0;                            ///< users, each once in two minutes
   std::array<double, kRateStatistics> over{};   ///< of these, who exceeds a statistic
+  double repeating = 0;                         ///< and who repeats contents beyond the alarm line
 
+  std::vector<RepeatedContent> repeated;  ///< each once
   std::vector<AddressNote> notes;
   std::uint64_t notes_dropped = 0;
 
   [[nodiscard]] bool empty() const;
   void note(const AddressNote& note);
-  void clear();  ///< keeps the notes' capacity
+  void note_repeated(std::uint16_t content);  ///< by one user more
+  void clear();                               ///< keeps the lists' capacity
   void save(Writer& out) const;
   void load(Reader& in);
 };

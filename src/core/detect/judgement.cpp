@@ -145,7 +145,7 @@ void UserStatistics::judge_evidence(Judgement& judgement,
     }
   };
   judge(Detector::kErrorCusum, error_cusum_, lasts);
-  judge(Detector::kRepeatCusum, repeat_cusum_, true);
+  judge(Detector::kRepeatCusum, repeat_cusum_, !population.repeats_shifted());
   judge(Detector::kSizeUp, size_up_, true);
 }
 
@@ -175,7 +175,7 @@ void UserStatistics::judge_takeover(Judgement& judgement,
   const std::array<double, kTakeoverParts> parts{
       beyond(rate, 8),
       beyond(static_cast<double>(error_cusum_), 6),
-      beyond(static_cast<double>(repeat_cusum_), 6),
+      population.repeats_shifted() ? 0 : beyond(static_cast<double>(repeat_cusum_), 6),
       beyond(size, 8),
       beyond(static_cast<double>(unseen_channels_), 5),
       beyond(regular, 5),

@@ -2,13 +2,16 @@
 
 #include "core/base/hash.hpp"
 #include "core/base/math.hpp"
+#include "core/detect/lines.hpp"
 #include "core/detect/loading.hpp"
 #include "core/detect/statistics.hpp"
 
 namespace liminal::detect {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;  // 1: without common contents
+
+constexpr std::uint8_t kRepeating = 1U << kRateStatistics;  // a bit of `over_`, beside those
 
 /// From .7 of the alarm line on a message counts less, at the line nothing.
 float trust(float suspicion) {
@@ -71,6 +74,34 @@ void UserStatistics::contribute_size(double log_bytes,
   }
 }
 
+/// What the client says by itself: that the user is there, and nothing of what it does.
+void UserStatistics::learn_signal(const traffic::Event& event,
+                                  Stamp now,
+                                  const Message& message,
+                                  const Population& population,
+                                  Contribution& learnt) {
+  learnt.messages += 1;
+  contribute_activity(event, now, message, population, learnt);
+}
+
+void UserStatistics::contribute_activity(const traffic::Event& event,
+                                         Stamp now,
+                                         const Message& message,
+                                         const Population& population,
+                                         Contribution& learnt) {
+  if (population.ringing(event.address.hash)) return;
+  constexpr double kActiveSeconds = 120;
+  if (active_at_.until(now) > kActiveSeconds) {
+    active_at_ = now;
+    over_ = 0;
+    learnt.active += 1;
+    contribute_contents(learnt);
+  } else if (message.repeated &&
+             std::count(contents_.begin(), contents_.end(), message.content) == 2) {
+    learnt.note_repeated(message.content);
+  }
+}
+
 void UserStatistics::contribute(const traffic::Event& event,
                                 Stamp now,
                                 const Message& message,
@@ -86,18 +117,18 @@ void UserStatistics::contribute(const traffic::Event& event,
     light_errors_ += static_cast<float>(light);
   }
 
-  constexpr double kActiveSeconds = 120;
-  if (active_at_.until(now) > kActiveSeconds && !population.ringing(event.address.hash)) {
-    active_at_ = now;
-    over_ = 0;
-    learnt.active += 1;
-  }
+  contribute_activity(event, now, message, population, learnt);
   for (std::size_t i = 0; i < kRateStatistics; ++i) {
     const auto bit = static_cast<std::uint8_t>(1U << i);
     if (judgement.rates[i] < 1 || (over_ & bit) != 0 || population.ringing(event.address.hash))
       continue;
     over_ = static_cast<std::uint8_t>(over_ | bit);
     learnt.over[i] += 1;
+  }
+  if (static_cast<double>(repeat_cusum_) >= line(traffic::Detector::kRepeatCusum) &&
+      (over_ & kRepeating) == 0 && !population.ringing(event.address.hash)) {
+    over_ = static_cast<std::uint8_t>(over_ | kRepeating);
+    learnt.repeating += 1;
   }
   contribute_ordinary(event, now, message, judgement, population, learnt);
 
@@ -109,6 +140,19 @@ void UserStatistics::contribute(const traffic::Event& event,
                  .content = event.content_hash
                                 ? static_cast<std::uint32_t>(mix64(*event.content_hash) >> 32 | 1)
                                 : 0});
+  }
+}
+
+/// What the user repeats at present.
+void UserStatistics::contribute_contents(Contribution& learnt) const {
+  auto sorted = contents_;
+  std::sort(sorted.begin(), sorted.end());
+  const auto* first = sorted.data();
+  for (const auto* const end = sorted.data() + sorted.size(); first != end;) {
+    const auto* const last =
+        std::find_if(first, end, [first](auto each) { return each != *first; });
+    if (*first != 0 && last - first > 1) learnt.note_repeated(*first);
+    first = last;
   }
 }
 
@@ -144,10 +188,10 @@ void UserStatistics::contribute_ordinary(const traffic::Event& event,
   if (!any) return;
 
   contribute_size(message.log_bytes, judgement.suspicion, population, learnt);
-  if (judgement.suspicion < .7F) {
-    learnt.errors.add(event.error ? 1 : 0, 0);
-    if (message.content != 0)
-      (message.brief ? learnt.brief_repeats : learnt.repeats).add(message.repeated ? 1 : 0, 0);
+  const bool ordinary = judgement.suspicion < .7F;
+  if (ordinary) learnt.errors.add(event.error ? 1 : 0, 0);
+  if (message.content != 0 && (ordinary || population.repeats_shifted())) {
+    (message.brief ? learnt.brief_repeats : learnt.repeats).add(message.repeated ? 1 : 0, 0);
   }
   // Who sends like a machine moves what is regular ten times more slowly, but moves it: there are
   // populations of machines.
@@ -204,11 +248,16 @@ void UserStatistics::save(Writer& out) const {
   for (const Stamp& at : contributed_at_) at.save(out);
   for (const std::uint8_t hours : hours_) out.put(hours);
   out.put(over_);
+  out.put(nanoseconds(last_own_));
+  out.put(signals_);
+  pulse_.save(out);
+  out.put(pulsed_);
 }
 
 void UserStatistics::load(Reader& in) {
   *this = {};
-  if (in.get<std::uint8_t>() != kVersion) in.fail();
+  const auto version = in.get<std::uint8_t>();
+  if (version < 1 || version > kVersion) in.fail();
   const auto flags = in.get<std::uint8_t>();
   seen_ = (flags & 1U) != 0;
   sent_ = (flags & 2U) != 0;
@@ -233,6 +282,13 @@ void UserStatistics::load(Reader& in) {
   for (Stamp& at : contributed_at_) at.load(in);
   for (std::uint8_t& hours : hours_) in.get(hours);
   in.get(over_);
+  last_own_ = last_message_;
+  if (version > 1) {
+    last_own_ = SteadyTime{Duration{in.get<std::int64_t>()}};
+    signals_ = get_amount(in);
+    pulse_.load(in);
+    pulsed_ = in.get<std::uint8_t>() != 0;
+  }
   if (!in.ok()) *this = {};
 }
 

@@ -9,7 +9,7 @@
 namespace liminal::detect {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;  // 1: without common contents
 constexpr double kStepsPerNat = 5;
 
 /// How fast something is learnt: a memory of that many values, and at least that long.
@@ -111,7 +111,10 @@ void Population::decay(double elapsed_s) {
   light_errors_ *= errors;
   rejoins_ *= minute;
   active_ *= two_minutes;
+  common_contents_.decay(two_minutes);
   for (double& over : over_) over *= two_minutes;
+  repeating_ *= two_minutes;
+  repeats_shifted_for_s_ = std::max(0., repeats_shifted_for_s_ - elapsed_s);
   for (double& left : shifted_for_s_) left = std::max(0., left - elapsed_s);
   if (!any_shifted_) silent_for_s_ = std::max(0., silent_for_s_ - elapsed_s);
 }
@@ -125,7 +128,10 @@ void Population::count_present(std::span<const Contribution> shards) {
     rejoins_ += amount(shard.rejoins);
     active_ += amount(shard.active);
     for (std::size_t i = 0; i < kRateStatistics; ++i) over_[i] += amount(shard.over[i]);
+    repeating_ += amount(shard.repeating);
+    for (const RepeatedContent& repeated : shard.repeated) common_contents_.count(repeated);
   }
+  common_contents_.settle(active_);
 }
 
 void Population::learn_ordinary(const Contribution& all, double elapsed_s) {
@@ -145,11 +151,12 @@ void Population::learn_ordinary(const Contribution& all, double elapsed_s) {
        weight(kSlow, all.log_bytes_within.count, elapsed_s));
   move(error_rate_, nullptr, all.errors, weight(kSlow, all.errors.count, elapsed_s));
   error_rate_ = std::max(error_rate_, .003);
-  move(repeat_rate_, nullptr, all.repeats, weight(kSlow, all.repeats.count, elapsed_s));
+  const Pace& pace = repeats_shifted() ? kFast : kSlow;
+  move(repeat_rate_, nullptr, all.repeats, weight(pace, all.repeats.count, elapsed_s));
   move(brief_repeat_rate_,
        nullptr,
        all.brief_repeats,
-       weight(kSlow, all.brief_repeats.count, elapsed_s));
+       weight(pace, all.brief_repeats.count, elapsed_s));
   move(gap_spread_mean_,
        &gap_spread_variance_,
        all.gap_spread,
@@ -177,6 +184,9 @@ void Population::find_shifts() {
       shifted_for_s_[i] = i == kWindows - 1 || i == kRateCusum ? 900 : 60;
     shifted_[i] = shifted_for_s_[i] > 0;
   }
+  constexpr double kManyRepeat = .25, kRepeatsShiftedSeconds = 900;
+  if (active_ >= static_cast<double>(kActiveMin) && repeating_ >= kManyRepeat * active_)
+    repeats_shifted_for_s_ = kRepeatsShiftedSeconds;
   // The CUSUM sums up what the longest window expects.
   constexpr std::size_t kLongest = kWindows - 1;
   shifted_[kRateCusum] = shifted_[kRateCusum] || shifted_[kLongest];
@@ -280,11 +290,15 @@ void Population::save(Writer& out) const {
     out.put(time ? nanoseconds(*time) : 0);
   }
   out.put(warming_up_);
+  common_contents_.save(out);
+  out.put(repeating_);
+  out.put(repeats_shifted_for_s_);
 }
 
 void Population::load(Reader& in) {
   *this = Population{};
-  if (in.get<std::uint8_t>() != kVersion) in.fail();
+  const auto version = in.get<std::uint8_t>();
+  if (version < 1 || version > kVersion) in.fail();
   numbers(*this, NumberReader{in});
   second_ = static_cast<std::uint8_t>(in.get<std::uint8_t>() % messages_.size());
   for (std::uint64_t& address : ringing_) in.get(address);
@@ -294,6 +308,11 @@ void Population::load(Reader& in) {
     if (known) *time = at;
   }
   warming_up_ = in.get<std::uint8_t>() != 0;
+  if (version > 1) {
+    common_contents_.load(in);
+    repeating_ = get_amount<double>(in);
+    repeats_shifted_for_s_ = get_amount<double>(in);
+  }
   if (!in.ok()) {
     *this = Population{};
     return;

@@ -7,6 +7,7 @@
 
 #include "core/base/codec.hpp"
 #include "core/base/time.hpp"
+#include "core/detect/common_contents.hpp"
 #include "core/detect/contribution.hpp"
 #include "core/detect/gaps.hpp"
 #include "core/detect/habits.hpp"
@@ -21,7 +22,8 @@ namespace liminal::detect {
 /// Learning is slow (a weight of 400 values, and no faster than in five minutes) because a fast
 /// learner lets attackers shift a small population. When half of at least eight active users exceed
 /// one rate statistic, that is the population and not a user: that one statistic is suppressed
-/// while the population is learnt anew, fast.
+/// while the population is learnt anew, fast. The same when a quarter of them repeat contents
+/// beyond the alarm line.
 ///
 /// Memory: below 2 KiB. Cost: about a microsecond a second and shard.
 class Population {
@@ -41,6 +43,9 @@ class Population {
   /// Suppressed at present, because about everybody exceeds it.
   [[nodiscard]] bool shifted(std::size_t rate_statistic) const { return shifted_[rate_statistic]; }
   [[nodiscard]] bool shifted() const { return any_shifted_; }
+
+  /// So many repeat contents at present that it accuses nobody.
+  [[nodiscard]] bool repeats_shifted() const { return repeats_shifted_for_s_ > 0; }
 
   /// Asks users for their counts every few seconds instead of every half window.
   [[nodiscard]] bool learns_fast(std::size_t window) const { return fast_[window]; }
@@ -69,6 +74,8 @@ class Population {
   /// Share of messages whose content is among the user's last 16; of brief ones apart.
   [[nodiscard]] double repeat_rate() const { return repeat_rate_; }
   [[nodiscard]] double brief_repeat_rate() const { return brief_repeat_rate_; }
+  /// What clients say by themselves.
+  [[nodiscard]] const CommonContents& common_contents() const { return common_contents_; }
   [[nodiscard]] double log_bytes_mean() const { return log_bytes_mean_; }
   [[nodiscard]] double log_bytes_variance() const { return log_bytes_variance_; }
   [[nodiscard]] double log_bytes_variance_within() const { return log_bytes_variance_within_; }
@@ -118,11 +125,13 @@ class Population {
   double light_messages_ = 0, light_errors_ = 0, rejoins_ = 0, active_ = 0;
   std::array<double, kRateStatistics> over_{};
   std::array<double, kRateStatistics> shifted_for_s_{};  // how long each is still suppressed
-  double silent_for_s_ = 0;                              // until a shift may be said again
-  double unlearnt_s_ = 0;                                // since ordinary behaviour was learnt
+  double repeating_ = 0, repeats_shifted_for_s_ = 0;
+  double silent_for_s_ = 0;  // until a shift may be said again
+  double unlearnt_s_ = 0;    // since ordinary behaviour was learnt
   std::optional<SteadyTime> started_, last_;
 
   std::array<std::uint64_t, kRingingMax> ringing_{};
+  CommonContents common_contents_;
 
   // Derived from the above.
   std::array<float, kSizeSteps> size_surprise_{};

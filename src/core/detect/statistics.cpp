@@ -9,7 +9,7 @@
 
 namespace liminal::detect {
 
-static_assert(sizeof(UserStatistics) <= 500);
+static_assert(sizeof(UserStatistics) <= 504);
 
 namespace {
 
@@ -80,7 +80,7 @@ float UserStatistics::analyze(SteadyTime now,
   if (sent_) {
     const double pause_s = std::max(0., seconds(now - last_message_));
     then.let_time_pass(pause_s, population);
-    then.accumulate_rate(0, pause_s, then.expect(population));
+    then.accumulate_rate(0, std::max(0., seconds(now - last_own_)), then.expect(population));
     // A rhythm that stopped a while ago says nothing about now.
     if (pause_s > kWindowSeconds.back()) {
       then.gaps_ = {};
@@ -125,15 +125,24 @@ float UserStatistics::learn_message(const Event& event,
   message.pause_s = sent_ ? std::max(0., seconds(now - last_message_)) : 0;
   message.log_bytes = log_size(event.bytes);
 
-  const bool new_hour = hour_of_day(now) != hour_of_day(last_message_) || message.first;
-  const bool new_channel = count_new_channels(event, at);
   let_time_pass(message.pause_s, population);
+  look_at_content(event, at, message, population);
+  if (message.common) {
+    learn_signal(event, at, message, population, learnt);
+    if (message.first) last_own_ = now;
+    sent_ = true;
+    last_message_ = std::max(last_message_, now);
+    return 0;
+  }
+  const double own_pause_s = message.first ? 0 : std::max(0., seconds(now - last_own_));
+  const bool new_hour = hour_of_day(now) != hour_of_day(last_own_) || message.first;
+  const bool new_channel = count_new_channels(event, at);
   for (float& count : counts_) count += 1;
-  if (!message.first) accumulate_gaps(message.pause_s, population);
+  if (!message.first) accumulate_gaps(own_pause_s, population);
   const Expected expected = expect(population);
-  accumulate_rate(1, message.pause_s, expected);
+  accumulate_rate(1, own_pause_s, expected);
   accumulate_errors(event.error, at, population);
-  accumulate_repeats(event, message, population);
+  accumulate_repeats(message, population);
   accumulate_sizes(surprise_of(message.log_bytes, population));
   accumulate_channels(event);
 
@@ -144,13 +153,15 @@ float UserStatistics::learn_message(const Event& event,
   if (new_hour) judge_hour(judgement, now, options);
   report(judgement, options, population, message.log_bytes, out);
 
+  if (population.repeats_shifted())
+    repeat_cusum_ = std::min(repeat_cusum_, static_cast<float>(.5 * line(Detector::kRepeatCusum)));
   if (population.shifted(kWindows))
     rate_cusum_ = std::min(rate_cusum_, static_cast<float>(.5 * line(Detector::kRateCusum)));
   if (new_hour) note_hour(now);
   note_habits(event, message, judgement.suspicion);
   contribute(event, at, message, judgement, population, learnt);
   sent_ = true;
-  last_message_ = std::max(last_message_, now);
+  last_own_ = last_message_ = std::max(last_message_, now);
   return judgement.highest();
 }
 
@@ -187,6 +198,7 @@ void UserStatistics::let_time_pass(double pause_s, const Population& population)
   const std::array<double, kWindows> decays{by_10, by_60, by_300, by_900};
   for (std::size_t i = 0; i < kWindows; ++i)
     counts_[i] = static_cast<float>(static_cast<double>(counts_[i]) * decays[i]);
+  signals_ = static_cast<float>(static_cast<double>(signals_) * by_60);
   // As the population's, which forgets faster where users send many.
   const double present = population.mean(1) > 30 ? by_10 : by_60;
   for (float* own : {&light_messages_, &light_errors_})
@@ -243,27 +255,48 @@ void UserStatistics::learn_failure(Stamp now, const Population& population, Cont
   learnt.errors.sum += std::min(1., 12 * light);
 }
 
-void UserStatistics::accumulate_repeats(const Event& event,
-                                        Message& message,
-                                        const Population& population) {
+void UserStatistics::look_at_content(const Event& event,
+                                     Stamp now,
+                                     Message& message,
+                                     const Population& population) {
   if (!event.content_hash) return;
-  // 16 of its bits, never 0: another content looks like one of 16 with a probability of .0002.
-  message.content = static_cast<std::uint16_t>(mix64(*event.content_hash) >> 48 | 1);
+  message.content = content_mark(*event.content_hash, event.bytes);
   message.repeated =
       std::find(contents_.begin(), contents_.end(), message.content) != contents_.end();
   contents_[next_content_ % contents_.size()] = message.content;
   next_content_ = static_cast<std::uint8_t>((next_content_ + 1) % contents_.size());
-
   constexpr std::uint32_t kBriefBytes = 12;
-  constexpr double kBad = .5;
   message.brief = event.bytes < kBriefBytes;
+  const bool known = *event.content_hash == traffic::kSignalContent ||
+                     population.common_contents().holds(message.content);
+  const bool signal =
+      known || (message.repeated && is_short(message.content) && pulse_.beat(message.content, now));
+  if (!signal) return;
+  // Who says it more often than a client would says it himself.
+  constexpr float kSignalsMax = 30;  // within about a minute
+  signals_ += 1;
+  message.common = signals_ <= kSignalsMax;
+  if (pulsed_) return;
+  // Until now it was taken for the user's own.
+  pulsed_ = true;
+  gaps_ = {};
+  steady_cusum_ = repeat_cusum_ = 0;
+}
+
+void UserStatistics::accumulate_repeats(const Message& message, const Population& population) {
+  if (message.content == 0) return;
+  constexpr double kBad = .5;
   double good = std::max(.08, population.brief_repeat_rate());
   if (!message.brief) {
     const Habits& usual = reference_.settled();
     good = (30 * population.repeat_rate() + 1.5 * static_cast<double>(usual.repeats)) /
            (30 + static_cast<double>(usual.weight));
   }
-  good = std::clamp(good, .02, .35);
+  // A client's timer needs six times to be told from its user.
+  constexpr double kFastSeconds = 1;
+  const bool may_be_timer = is_short(message.content) && message.pause_s >= kFastSeconds;
+  const double least = may_be_timer ? .1 : .02;
+  good = std::clamp(good, least, .35);
   if (message.repeated || repeat_cusum_ > 0)
     repeat_cusum_ = bernoulli(repeat_cusum_, message.repeated, good, kBad);
 }

@@ -12,6 +12,7 @@
 #include "core/detect/habits.hpp"
 #include "core/detect/options.hpp"
 #include "core/detect/population.hpp"
+#include "core/detect/pulse.hpp"
 #include "core/detect/stamp.hpp"
 #include "core/traffic/event.hpp"
 
@@ -33,7 +34,7 @@ namespace liminal::detect {
 /// Guarantees: the same events, populations and options give the same bits. Time that stands still
 /// or goes back decays nothing. No input makes a NaN or an infinity.
 ///
-/// Memory: 500 bytes at most. Cost: `statistics_bench.cpp`. Owned by a shard.
+/// Memory: 504 bytes at most. Cost: `statistics_bench.cpp`. Owned by a shard.
 /// Source: docs/detections.md; every constant was measured on real chat with injected abuse.
 class UserStatistics {
  public:
@@ -106,7 +107,8 @@ class UserStatistics {
     double pause_s = 0;         ///< since the last one
     std::uint16_t content = 0;  ///< fingerprint; 0: not known
     bool repeated = false;
-    bool brief = false;  ///< "ok", "yes", "lol": what everybody repeats
+    bool brief = false;   ///< "ok", "yes", "lol": what everybody repeats
+    bool common = false;  ///< what clients say by themselves: nothing of the user's own
   };
 
   [[nodiscard]] Stamp stamp(SteadyTime now) const { return {born_, now}; }
@@ -128,9 +130,11 @@ class UserStatistics {
   [[nodiscard]] ErrorRates error_rates(const Population& population) const;
   void learn_failure(Stamp now, const Population& population, Contribution& learnt);
   void accumulate_errors(bool error, Stamp now, const Population& population);
-  void accumulate_repeats(const traffic::Event& event,
-                          Message& message,
-                          const Population& population);
+  void look_at_content(const traffic::Event& event,
+                       Stamp now,
+                       Message& message,
+                       const Population& population);
+  void accumulate_repeats(const Message& message, const Population& population);
   struct SizeSurprise {
     double surprising;  ///< to user and population, nat
     double z;           ///< from the user's mean, deviations
@@ -169,6 +173,17 @@ class UserStatistics {
                   const Judgement& judgement,
                   const Population& population,
                   Contribution& learnt);
+  void learn_signal(const traffic::Event& event,
+                    Stamp now,
+                    const Message& message,
+                    const Population& population,
+                    Contribution& learnt);
+  void contribute_activity(const traffic::Event& event,
+                           Stamp now,
+                           const Message& message,
+                           const Population& population,
+                           Contribution& learnt);
+  void contribute_contents(Contribution& learnt) const;
   void contribute_ordinary(const traffic::Event& event,
                            Stamp now,
                            const Message& message,
@@ -222,17 +237,20 @@ class UserStatistics {
   static void numbers(Self& self, Visit&& visit);
 
   SteadyTime born_{}, last_message_{};
+  SteadyTime last_own_{};  // the last message that was not what clients say by themselves
   Reference reference_;
   std::array<float, kWindows> counts_{};
   float rate_cusum_ = 0, error_cusum_ = 0, repeat_cusum_ = 0;
   float size_up_ = 0;               // against the user and the population
   float larger_ = 0, smaller_ = 0;  // against the user alone
   float steady_cusum_ = 0;          // gaps near the median one
+  float signals_ = 0;               // decayed count of what clients say by themselves
   float unseen_channels_ = 0;
   float new_channels_ = 0;
   float light_messages_ = 0, light_errors_ = 0;  // own share of the population's present rate
   float rejoins_60s_ = 0, rejoins_300s_ = 0;
   std::array<std::uint16_t, 16> contents_{};  // a ring of fingerprints
+  Pulse pulse_;
   Gaps gaps_;
   ChannelFilter channels_;
   std::uint32_t address_ = 0, last_address_ = 0;  // the lower halves of their hashes
@@ -243,6 +261,7 @@ class UserStatistics {
   std::uint8_t next_content_ = 0;
   std::uint8_t over_ = 0;  // bits: rate statistics exceeded since `active_at_`
   bool seen_ = false, sent_ = false, connected_ = false;
+  bool pulsed_ = false;  // sent something common since it is known to be
 };
 
 }  // namespace liminal::detect

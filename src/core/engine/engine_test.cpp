@@ -395,5 +395,21 @@ TEST(Options, DefaultsAreValidAndProblemsAreNamed) {
   EXPECT_GE(validate(wrong).size(), 3u);
 }
 
+TEST(Engine, WhatEverybodysClientSaysIsNoContentForARule) {
+  Driver driver;
+  // Twelve people whose clients say something every 4 s, and who talk twice a minute.
+  std::vector<Line> lines = talk(12, 1200, 3);
+  for (int user = 0; user < 12; ++user) {
+    for (double t = 31 + .3 * user; t < 1200; t += 4)
+      lines.push_back({.t = t, .user = "user" + std::to_string(user), .bytes = 30, .content = 77});
+  }
+  std::stable_sort(
+      lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.t < b.t; });
+  drive(driver, lines);
+  EXPECT_TRUE(driver.raised.empty());
+  const auto view = driver.engine.shard_of_user("user1").view("user1");
+  EXPECT_LT(view->features[traffic::FeatureId::kSameContentRatio], .2F);
+}
+
 }  // namespace
 }  // namespace liminal::engine

@@ -55,7 +55,7 @@ void Shard::step(const Event& event, Effects& out) {
   // A message is a violation once, at its beginning or at its end.
   out.verdict.violated = limits::violates(out.verdict);
   const bool violates = out.verdict.violated && !event.begun.violated;
-  crowd_.learn(event, now, user.features.learn(event, now, violates));
+  crowd_.learn(event, now, learn_features(user, event, now, violates));
   const bool near = judge(user, event, now, out);
   ask_model(user, event, near, now, out);
   if (event.kind == EventKind::kConnect && out.verdict.decision >= Decision::kDrop) {
@@ -116,6 +116,20 @@ limits::ConnectionLimits* Shard::connection_of(const Event& event) {
     connections_.erase(newest_is_oldest ? std::next(found) : connections_.begin());
   }
   return &found->second;
+}
+
+/// Of what clients say by themselves the features see no content.
+features::Learnt Shard::learn_features(UserState& user,
+                                       const Event& event,
+                                       SteadyTime now,
+                                       bool violates) const {
+  const bool signal =
+      event.content_hash &&
+      population_.common_contents().holds(detect::content_mark(*event.content_hash, event.bytes));
+  if (!signal) return user.features.learn(event, now, violates);
+  Event seen = event;
+  seen.content_hash = traffic::kSignalContent;
+  return user.features.learn(seen, now, violates);
 }
 
 bool Shard::judge(UserState& user, const Event& event, SteadyTime now, Effects& out) {

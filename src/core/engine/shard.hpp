@@ -166,6 +166,10 @@ class Shard {
   UserState& meet(const traffic::Event& event, SteadyTime& now);
   [[nodiscard]] AddressState* address_of(const traffic::Event& event);
   [[nodiscard]] limits::ConnectionLimits* connection_of(const traffic::Event& event);
+  [[nodiscard]] features::Learnt learn_features(UserState& user,
+                                                const traffic::Event& event,
+                                                SteadyTime now,
+                                                bool violates) const;
   /// Whether a rule is near.
   bool judge(UserState& user, const traffic::Event& event, SteadyTime now, Effects& out);
   void ask_model(

@@ -94,7 +94,8 @@ void UserFeatures::roll(std::uint64_t bucket) {
 
 void UserFeatures::learn_message(const Event& event, SteadyTime now) {
   learn_gap(now);
-  if (event.content_hash) learn_content(*event.content_hash);
+  if (event.content_hash && *event.content_hash != traffic::kSignalContent)
+    learn_content(*event.content_hash);
   messages_5m_.add(1);
   messages_1h_.add(1);
   if (messages_[0] == std::numeric_limits<std::uint16_t>::max()) return;

@@ -49,6 +49,10 @@ inline constexpr std::size_t kEventKinds = 7;
 /// "message", "connect", "disconnect", "subscribe", "rate_limited", "failed", "continued".
 [[nodiscard]] std::string_view name(EventKind kind);
 
+/// Stands for what clients say by themselves, as heartbeats: who repeats it repeats nothing, and
+/// when it comes says nothing of how regularly the user sends.
+inline constexpr std::uint64_t kSignalContent = 0x7369'676e'616c'7321;
+
 /// One thing that a user did. Borrows its texts: valid during one call of `step`.
 struct Event {
   Name user;     ///< never empty
@@ -64,8 +68,9 @@ struct Event {
   /// Of `kConnect`: connections of the address that are open now in this process, this one with
   /// them, whoever's users they are; 0 when not known.
   std::uint32_t address_connections = 0;
-  std::optional<std::uint64_t> content_hash;  ///< none: no evidence about the content
-  std::uint64_t connection = 0;               ///< 0 when not known
+  /// None: no evidence about the content. `kSignalContent`: nothing that the user said.
+  std::optional<std::uint64_t> content_hash;
+  std::uint64_t connection = 0;  ///< 0 when not known
   EventTime time;
 
   /// What of `bytes` was not counted before.

@@ -191,9 +191,10 @@ traffic::Verdict Connection::judge(wire::Opcode opcode,
   if (plain && !plain->empty()) {
     message.content_hash = hash64(*plain);
     if (opcode == wire::Opcode::kText) {
-      const std::string_view text = thread_.channel_of(*plain);
-      if (!text.empty() && text.size() <= traffic::kChannelBytesMax) {
-        channel = traffic::Name(text);
+      const Thread::Said said = thread_.said_in(*plain);
+      if (said.signal) message.content_hash = traffic::kSignalContent;
+      if (!said.channel.empty() && said.channel.size() <= traffic::kChannelBytesMax) {
+        channel = traffic::Name(said.channel);
         message.channels = {&channel, 1};
       }
     }

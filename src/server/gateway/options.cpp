@@ -83,6 +83,7 @@ Problems validate(const Options& options) {
           "must be between 4 KiB and 64 MiB");
   check_health(options.health, problems);
   check_path(options.channel_path, "channel_path", problems);
+  check_path(options.signal_path, "signal_path", problems);
   check_path(options.error_path, "error_path", problems);
   return problems;
 }

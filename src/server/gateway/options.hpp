@@ -94,6 +94,11 @@ struct Options {
   /// Where JSON text messages name their channel (`wire::JsonPeek` says how paths look); empty:
   /// nowhere.
   std::string channel_path = "channel";
+  /// A JSON text message of at most `kSignalBytesMax` bytes whose text at `signal_path` is one of
+  /// `signal_values` is said by the client itself: it is counted, but what it says is no content.
+  std::string signal_path = "type";
+  std::vector<std::string> signal_values = {"ping", "pong", "heartbeat", "keepalive", "typing"};
+  static constexpr std::size_t kSignalBytesMax = 256;
   /// An answer of the upstream is an error when the text at `error_path` is one of `error_values`.
   std::string error_path = "type";
   std::vector<std::string> error_values = {};

@@ -48,6 +48,30 @@ TEST_F(Relay, AsksTheEngineAboutEachMessageByItsContent) {
   EXPECT_EQ(seen[1].content_hash, hash64("abc"));
 }
 
+TEST_F(Relay, TakesWhatAClientSaysByItselfForNoContent) {
+  start({.channel_path = "room", .signal_path = "op", .signal_values = {"hb", "typing"}});
+  TestClient& client = connected();
+  const std::string typing = R"({"op":"typing","room":"7"})";
+  const std::vector<std::pair<std::string, bool>> cases = {
+      {R"({"op":"hb"})", true},
+      {typing, true},
+      {R"({"op":"say","room":"7","content":"hb"})", false},
+      {R"({"op":"hb","room":")" + std::string(300, 'x') + R"("})", false},
+      {"hb", false},
+  };
+  for (const auto& each : cases) client.text(each.first);
+  client.send(Opcode::kBinary, typing);
+  ASSERT_TRUE(until([&] { return client.messages.size() == cases.size() + 1; }));
+  const auto seen = engine.messages();
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const std::uint64_t content =
+        cases[i].second ? traffic::kSignalContent : hash64(cases[i].first);
+    EXPECT_EQ(seen.at(i).content_hash, content) << cases[i].first;
+  }
+  EXPECT_EQ(seen.at(1).channel, "7");
+  EXPECT_EQ(seen.back().content_hash, hash64(typing)) << "binary is not looked into";
+}
+
 TEST_F(Relay, ReadsAChannelAsTheServerWould) {
   start({.channel_path = "data.room"});
   TestClient& client = connected();

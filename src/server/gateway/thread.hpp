@@ -79,9 +79,14 @@ struct Thread {
 
   /// Takes settings over, with what looks into messages as they say.
   void configure(std::shared_ptr<const Settings> what);
-  /// The text at the configured place of a JSON message; empty when there is none. Valid until the
-  /// next message.
-  [[nodiscard]] std::string_view channel_of(std::string_view message);
+  /// What the texts at the configured places of a client's JSON message say. Valid until the next
+  /// message.
+  struct Said {
+    std::string_view channel;  ///< empty when there is none
+    bool signal = false;       ///< the client says it by itself
+  };
+  [[nodiscard]] Said said_in(std::string_view message);
+  /// The same of the upstream's answers; empty when there is none.
   [[nodiscard]] std::string_view error_of(std::string_view message);
 
   std::vector<char> buffer = std::vector<char>(kReadBytes);
@@ -94,7 +99,7 @@ struct Thread {
   prometheus::LiveHistogram message_seconds;
   prometheus::LiveHistogram connection_seconds;  ///< of those that are over
 
-  std::unique_ptr<wire::JsonPeek> channel_peek, error_peek;  ///< null: nothing is looked for
+  std::unique_ptr<wire::JsonPeek> message_peek, error_peek;  ///< null: nothing is looked for
 
   std::vector<std::unique_ptr<epoll::Retired>> handshakes;  ///< each knows its place
   std::vector<std::unique_ptr<Connection>> connections;     ///< each knows its place
