@@ -1,11 +1,10 @@
 #include <fmt/core.h>
 
-#include <utility>
+#include <memory>
 
 #include "app/command.hpp"
 #include "app/configuration/report.hpp"
 #include "app/configuration_options.hpp"
-#include "app/serve/credentials.hpp"
 
 namespace liminal::app {
 
@@ -21,14 +20,7 @@ void add_check_config(CLI::App& parent, Run& chosen) {
       "each problem names its place and its key.\n");
   command->callback([&chosen, options] {
     chosen = [options] {
-      const auto loaded = load_or_complain(*options);
-      if (!loaded) return ExitCode::kUsage;
-      Problems missing = missing_credentials(loaded->configuration);
-      for (Problem& each : missing_scaling_credentials(loaded->configuration))
-        missing.push_back(std::move(each));
-      for (const Problem& each : missing)
-        fmt::print(stderr, "liminal: {}: {}\n", each.key, each.text);
-      if (!missing.empty()) return ExitCode::kUsage;
+      if (!load_for_server_or_complain(*options)) return ExitCode::kUsage;
       fmt::print("the configuration is valid\n");
       return ExitCode::kDone;
     };

@@ -121,17 +121,17 @@ void add_completion(CLI::App& parent, Run& chosen) {
   static const std::map<std::string, Shell> kShells{
       {"bash", Shell::kBash}, {"zsh", Shell::kZsh}, {"fish", Shell::kFish}};
   auto* command = parent.add_subcommand("completion", "Print a script that completes this command");
-  auto shell = std::make_shared<Shell>(Shell::kBash);
+  auto shell = std::make_shared<std::string>();
   command->add_option("shell", *shell, "bash, zsh or fish")
       ->required()
-      ->transform(CLI::CheckedTransformer(kShells).description(""))
+      ->check(CLI::IsMember(kShells).description(""))
       ->type_name("SHELL");
   command->footer(
       "For this shell alone:\n"
       "  source <(liminal completion bash)\n");
   command->callback([&parent, &chosen, shell] {
     chosen = [&parent, shell] {
-      fmt::print("{}", completion_script(parent, *shell));
+      fmt::print("{}", completion_script(parent, kShells.at(*shell)));
       return ExitCode::kDone;
     };
   });

@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "app/configuration/table.hpp"
+#include "app/serve/credentials.hpp"
 
 namespace liminal::app {
 namespace {
@@ -91,6 +92,17 @@ std::optional<Loaded> load_or_complain(const ConfigurationOptions& options) {
   for (const Complaint& problem : loaded.problems)
     fmt::print(stderr, "liminal: {}\n", text(problem));
   if (!loaded.problems.empty()) return std::nullopt;
+  return loaded;
+}
+
+std::optional<Loaded> load_for_server_or_complain(const ConfigurationOptions& options) {
+  auto loaded = load_or_complain(options);
+  if (!loaded) return loaded;
+  Problems missing = missing_credentials(loaded->configuration);
+  for (Problem& each : missing_scaling_credentials(loaded->configuration))
+    missing.push_back(std::move(each));
+  for (const Problem& each : missing) fmt::print(stderr, "liminal: {}: {}\n", each.key, each.text);
+  if (!missing.empty()) loaded.reset();
   return loaded;
 }
 

@@ -30,4 +30,8 @@ class ConfigurationOptions {
 /// problems: the command then ends with `ExitCode::kUsage`.
 [[nodiscard]] std::optional<Loaded> load_or_complain(const ConfigurationOptions& options);
 
+/// The same for a server: the keys, certificates and tokens that it names must be there too.
+[[nodiscard]] std::optional<Loaded> load_for_server_or_complain(
+    const ConfigurationOptions& options);
+
 }  // namespace liminal::app

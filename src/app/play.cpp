@@ -21,12 +21,18 @@ namespace {
 // A signal handler can reach nothing but a global.
 std::atomic<bool> interrupted{false};  // NOLINT
 
+const std::map<std::string, PlayFormat>& formats() {
+  static const std::map<std::string, PlayFormat> kFormats{{"hub", PlayFormat::kHub},
+                                                          {"text", PlayFormat::kText}};
+  return kFormats;
+}
+
 struct PlayArguments {
   std::vector<std::string> files;
   bool synthetic = false;
   std::string target, out, authorities;
   double speed = 1;
-  PlayFormat format = PlayFormat::kHub;
+  std::string format = "hub";
   SyntheticOptions day;
   std::string length = "24 h";
 };
@@ -46,16 +52,12 @@ std::unique_ptr<EventSource> open_source(const PlayArguments& arguments) {
   auto source = std::make_unique<TraceSource>(
       [](const std::string& what) { fmt::print(stderr, "liminal: {}\n", what); });
   for (const std::string& file : arguments.files) {
-    if (file == "-") {
-      source->add("standard input", std::make_unique<std::istream>(std::cin.rdbuf()));
-      continue;
-    }
-    auto text = std::make_unique<std::ifstream>(file, std::ios::binary);
-    if (!*text) {
-      fmt::print(stderr, "liminal: {}: cannot be opened\n", file);
+    auto text = open_trace(file);
+    if (!text) {
+      fmt::print(stderr, "liminal: {}: {}\n", file, text.error());
       return nullptr;
     }
-    source->add(file, std::move(text));
+    source->add(file == "-" ? "standard input" : file, std::move(*text));
   }
   return source;
 }
@@ -101,6 +103,7 @@ std::string troubles(const player::CrowdCounts& counts) {
     text += fmt::format("  {} refused ({})", count, status);
   for (const auto& [code, count] : counts.closed_codes)
     text += fmt::format("  {} closed by the server ({})", count, code);
+  if (counts.unreachable > 0) text += fmt::format("  {} not answered", counts.unreachable);
   if (counts.broken > 0) text += fmt::format("  {} broken off", counts.broken);
   if (counts.unsent > 0) text += fmt::format("  {} not sent", counts.unsent);
   return text;
@@ -161,8 +164,10 @@ ExitCode play(const PlayArguments& arguments, const PlayOptions& options, EventS
              counts.received,
              troubles(counts));
   if (counts.opened > 0 || player.progress().events == 0) return ExitCode::kDone;
+  const bool answered = counts.broken > 0 || !counts.refused.empty();
   fmt::print(stderr,
-             "liminal: nobody was let in at {}{}\n",
+             "liminal play: {} {}{}\n",
+             answered ? "nobody was let in at" : "nothing answers at",
              url,
              counts.problem.empty() ? "" : ": TLS: " + counts.problem);
   return ExitCode::kFailed;
@@ -185,14 +190,13 @@ ExitCode run(const PlayArguments& given) {
   const std::unique_ptr<EventSource> source = open_source(arguments);
   if (!source) return ExitCode::kFailed;
   if (!arguments.out.empty()) return write_trace(*source, arguments.out);
-  return play(arguments, {.speed = arguments.speed, .format = arguments.format}, *source);
+  return play(
+      arguments, {.speed = arguments.speed, .format = formats().at(arguments.format)}, *source);
 }
 
 }  // namespace
 
 void add_play(CLI::App& parent, Run& chosen) {
-  static const std::map<std::string, PlayFormat> kFormats{{"hub", PlayFormat::kHub},
-                                                          {"text", PlayFormat::kText}};
   auto* command =
       parent.add_subcommand("play", "Play traces, or a made-up day of chat, as WebSocket clients");
   auto arguments = std::make_shared<PlayArguments>();
@@ -215,7 +219,7 @@ void add_play(CLI::App& parent, Run& chosen) {
       ->add_option("--format",
                    arguments->format,
                    "hub: JSON of the built-in hub; text: plain text of exactly the traced size")
-      ->transform(CLI::CheckedTransformer(kFormats).description(""))
+      ->check(CLI::IsMember(formats()).description(""))
       ->type_name("hub|text");
   command
       ->add_option("--out",

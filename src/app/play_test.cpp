@@ -5,6 +5,7 @@
 
 #include "app/event_source.hpp"
 #include "app/play_message.hpp"
+#include "app/trace.hpp"
 
 namespace liminal::app {
 namespace {
@@ -13,6 +14,12 @@ using testing::ElementsAre;
 
 std::unique_ptr<std::istream> text(const std::string& lines) {
   return std::make_unique<std::istringstream>(lines);
+}
+
+TEST(Trace, OfADirectoryIsNone) {
+  EXPECT_EQ(open_trace("/").error(), "is a directory: name the files in it");
+  EXPECT_EQ(open_trace("/nowhere/day.ndjson").error(), "cannot be opened");
+  EXPECT_TRUE(open_trace("/dev/null"));
 }
 
 TEST(TraceSource, MergesTracesByTimeAndNamesBadLines) {

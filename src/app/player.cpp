@@ -78,7 +78,7 @@ bool Player::nobody_answers() const {
   const player::CrowdCounts& counts = crowd_.counts();
   std::uint64_t refused = 0;
   for (const auto& [status, count] : counts.refused) refused += count;
-  return counts.opened == 0 && counts.broken + refused >= kFailuresMax;
+  return counts.opened == 0 && counts.unreachable + counts.broken + refused >= kFailuresMax;
 }
 
 }  // namespace liminal::app

@@ -4,12 +4,11 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
-#include <iostream>
 
 #include "app/command.hpp"
 #include "app/configuration_options.hpp"
 #include "app/options.hpp"
+#include "app/trace.hpp"
 
 namespace liminal::app {
 namespace {
@@ -25,16 +24,12 @@ struct ReplayArguments {
 std::vector<replay::Trace> open_all(const std::vector<std::string>& files) {
   std::vector<replay::Trace> inputs;
   for (const std::string& file : files) {
-    if (file == "-") {
-      inputs.push_back({"standard input", std::make_unique<std::istream>(std::cin.rdbuf())});
-      continue;
-    }
-    auto text = std::make_unique<std::ifstream>(file, std::ios::binary);
-    if (!*text) {
-      fmt::print(stderr, "liminal: {}: cannot be opened\n", file);
+    auto text = open_trace(file);
+    if (!text) {
+      fmt::print(stderr, "liminal: {}: {}\n", file, text.error());
       return {};
     }
-    inputs.push_back({file, std::move(text)});
+    inputs.push_back({file == "-" ? "standard input" : file, std::move(*text)});
   }
   return inputs;
 }

@@ -66,7 +66,7 @@ void reload(Server& server, const Loaded& loaded, Log& log) {
 }
 
 ExitCode serve(const ConfigurationOptions& options) {
-  const auto loaded = load_or_complain(options);
+  const auto loaded = load_for_server_or_complain(options);
   if (!loaded) return ExitCode::kUsage;
   const Configuration& configuration = loaded->configuration;
   const Signals signals;  // before any thread begins

@@ -119,7 +119,7 @@ void show_status(const json& status, Frame& frame) {
                          value<std::string>(status, "time", "?")),
              kBold);
   frame.line(
-      fmt::format("{} users   {} connections   {} events ({}/s)   {} alerts open   {} MiB",
+      fmt::format("{} users active   {} connections   {} events ({}/s)   {} alerts open   {} MiB",
                   count_text(value(part(status, "feature_extractor"), "active_users", 0.)),
                   count_text(value(traffic, "connections", 0.)),
                   count_text(value(traffic, "events_total", 0.)),

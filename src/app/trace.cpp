@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iostream>
 #include <iterator>
+#include <system_error>
 
 namespace liminal::app {
 namespace {
@@ -34,6 +38,17 @@ void write_text(std::string_view text, std::string& out) {
 }
 
 }  // namespace
+
+tl::expected<std::unique_ptr<std::istream>, std::string_view> open_trace(const std::string& file) {
+  if (file == "-") return std::make_unique<std::istream>(std::cin.rdbuf());
+  std::error_code error;
+  // Which opens, and then cannot be read.
+  if (std::filesystem::is_directory(file, error))
+    return tl::unexpected<std::string_view>("is a directory: name the files in it");
+  auto text = std::make_unique<std::ifstream>(file, std::ios::binary);
+  if (!*text) return tl::unexpected<std::string_view>("cannot be opened");
+  return text;
+}
 
 void write_trace_line(const traffic::Event& event, std::string& out) {
   const auto microseconds =

@@ -46,8 +46,9 @@ json users() {
 
 TEST(TopView, ShowsStatusAlertsUsersAndLimits) {
   const std::string frame = render_top(status(), alerts(), incidents(), users(), 140, 30, false);
-  EXPECT_THAT(frame,
-              HasSubstr("132 users   140 connections   1235k events (210/s)   2 alerts open"));
+  EXPECT_THAT(
+      frame,
+      HasSubstr("132 users active   140 connections   1235k events (210/s)   2 alerts open"));
   EXPECT_THAT(frame, HasSubstr("0.91          7     3    5s  account_takeover and 2 more kinds"));
   EXPECT_THAT(frame, HasSubstr("critical message_flood          eve"));
   EXPECT_THAT(frame, HasSubstr("7s  far more messages"));

@@ -4,10 +4,11 @@
   check_metrics.py LIMINAL
 
 A server whose hub answers and which keeps next to nothing, and one in front of it that enforces, are
-played to. Every family of the documentation must be there and have moved, but for those few that only
+played to, and post their alerts to a receiver that verifies them. Every family of the documentation must be there and have moved, but for those few that only
 rare trouble moves: they are named here and must be there. Nothing undocumented may be there. The server's
 own load and that of its upstream are services and series.
 """
+import base64
 import http.server
 import json
 import pathlib
@@ -24,7 +25,9 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "remote_write"))
+sys.path.insert(0, str(ROOT / "tests" / "api"))
 import remote_write  # noqa: E402
+from described import DOCUMENT, Api  # noqa: E402
 
 PATIENCE_S = 120
 
@@ -54,11 +57,15 @@ ELSEWHERE = {"liminal_grpc_calls_total", "liminal_grpc_streams",
              "liminal_metric_limit_probability_ratio", "liminal_metric_limit_seconds"}
 
 
+SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four.").decode()
+
+
 class Receiver(http.server.BaseHTTPRequestHandler):
     """Takes what a webhook posts."""
+    posted = []
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.posted.append((self.headers, self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(204)
         self.end_headers()
 
@@ -141,6 +148,21 @@ def flood(user):
     return "".join(f'{{"user_id":"{user}","kind":"message"}}\n' for _ in range(500))
 
 
+def check_posted(posted):
+    """As api/openapi.yaml describes it, and signed as the lines in docs/api.md verify it."""
+    section = (ROOT / "docs/api.md").read_text().split("## Alerts by webhook")[1]
+    documented_lines = {}
+    exec(re.search("```python\n(.*?)```", section, re.S)[1], documented_lines)
+    verified = documented_lines["verified"]
+    assert posted, "no alert was posted"
+    for headers, body in posted:
+        Api.validate(DOCUMENT["components"]["schemas"]["AlertNews"], json.loads(body), body)
+        assert verified(SECRET, headers, body) and not verified(SECRET, headers, body + b" "), headers
+        assert not verified("another secret", headers, body), headers
+    kinds = {json.loads(body)["type"] for _, body in posted}
+    assert "alert.raised" in kinds, kinds
+
+
 def main():
     program = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -153,7 +175,7 @@ def main():
         front = Server(program, folders[1], "--upstream", f"ws://{hub.listen}", "--upstream",
                        "ws://127.0.0.1:9", "--mode", "enforce",  # nobody is at the discard port
                        "--set", f"webhook.url=http://127.0.0.1:{receiver.server_port}/",
-                       "--set", "webhook.min_severity=low",
+                       "--set", "webhook.min_severity=low", "--set", f"webhook.secret={SECRET}",
                        "--set", "gateway.error_values=error")
         found = {}
 
@@ -222,6 +244,7 @@ def main():
                 time.sleep(0.5)
         finally:
             codes = [front.stop(), hub.stop()]
+    check_posted(Receiver.posted)
     problems = [f"{name} has not moved" for name in sorted(still)]
     problems += [f"{name} is missing" for name in sorted(TROUBLE - found.keys())]
     problems += [f"{name} is not documented" for name in sorted(found.keys() - documented())]

@@ -140,10 +140,24 @@ def check_config_names_every_file_that_a_start_would_stop_at(program, folder):
     assert code == 2, words
     assert 'liminal: scaling.grpc_certificate: "/nowhere/certificate" cannot be read' in words, words
     assert 'liminal: scaling.actors[0].token_file: "/nowhere/token" cannot be read' in words, words
-    for command, failed in (("check-config", 2), ("serve", 1)):
+    for command in "check-config", "serve":
         code, words = run(command, nonsense, nonsense)
-        assert code == failed and "liminal: scaling.grpc_certificate: " in words, words
+        assert code == 2 and "liminal: scaling.grpc_certificate: " in words, words
         assert "token_file" not in words, words
+
+
+def a_start_refuses_what_check_config_does(program, folder):
+    for flags, key in ((["--upstream", "ws://h:9000/path"], "upstreams"),
+                       (["--set", "identity.jwt_secret=short"], "identity.jwt_secret"),
+                       (["--listen", "127.0.0.1:9", "--api", "127.0.0.1:9"], "api.address")):
+        said = []
+        for command in "check-config", "serve":
+            ended = subprocess.run([program, command, "--data", str(folder / "refused"), *flags],
+                                   capture_output=True, text=True, timeout=PATIENCE_S)
+            assert ended.returncode == 2 and f"{key}: " in ended.stderr, ended
+            said.append(ended.stderr)
+        assert said[0] == said[1], said
+    assert not (folder / "refused").exists()
 
 
 def limits_that_were_put_hold_and_say_so(server):
@@ -162,6 +176,9 @@ def limits_that_were_put_hold_and_say_so(server):
     assert server.status()["mode"] == "enforce"
     [kept] = server.logged("limits.kept")
     assert kept["level"] == "WARNING" and "DELETE /ml/limits" in kept["why"], kept
+    until("the audit entry", lambda: [
+        one for one in json.loads(server.ask("GET", "/ml/audit?limit=100")[1])["entries"]
+        if one["action"] == "reload" and 'mode: "shadow" -> "enforce"' in one["detail"]])
 
     def violations(user):
         lines = f'{{"user_id":"{user}","kind":"message"}}\n' * 100
@@ -222,6 +239,7 @@ def main():
             a_reload_names_each_file_that_cannot_be_read_once(server)
             a_reload_warns_of_files_that_only_a_start_reads(server)
             check_config_names_every_file_that_a_start_would_stop_at(program, folder)
+            a_start_refuses_what_check_config_does(program, folder)
             limits_that_were_put_hold_and_say_so(server)
             a_strangers_name_is_not_served(server)
             early_answers_carry_an_id_and_packed_bodies_are_refused(server)

@@ -39,5 +39,24 @@ TEST(Changes, OfActorsNeedARestartButForTheirModes) {
   EXPECT_THAT(needs_restart(present, moved), ElementsAre("scaling.actors"));
 }
 
+TEST(Changes, AreDescribedWithoutSecrets) {
+  Configuration before;
+  Configuration after = before;
+  EXPECT_EQ(describe_changes(before, after), "");
+  after.limits.user.messages.per_second = 5;
+  after.api.token = "hunter2";
+  after.detect.rules[0].threshold += 1;
+  after.scaling.actors.resize(1);
+  EXPECT_EQ(describe_changes(before, after),
+            "api.token, limits.user.messages.per_second: 10 -> 5, detect.rules, scaling.actors");
+  after.limits.allow_users.assign(500, "somebody");
+  EXPECT_THAT(describe_changes(before, after), ::testing::HasSubstr(" limits.allow_users,"));
+  for (detect::StatisticOptions& each : after.detect.statistics) each.line_factor = 2;
+  after.identity.order = after.identity.trusted_proxies = {std::string(90, 'x')};
+  after.data = after.listen = std::string(90, 'x');
+  EXPECT_LE(describe_changes(before, after).size(), 1'000u);
+  EXPECT_THAT(describe_changes(before, after), ::testing::EndsWith(", …"));
+}
+
 }  // namespace
 }  // namespace liminal::app

@@ -12,23 +12,35 @@
 #include "app/configuration/quantity.hpp"
 #include "app/options.hpp"
 #include "core/learn/registered.hpp"
+#include "server/api/guard.hpp"
+#include "server/gateway/upstream_url.hpp"
 
 namespace liminal::app {
 namespace {
 
-/// The port of "HOST:PORT" or "[IPV6]:PORT"; nothing for other text.
+/// The host of "HOST:PORT" or "[IPV6]:PORT"; nothing for other text.
 std::optional<std::string_view> host_of(std::string_view address) {
   const std::size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  if (colon == std::string_view::npos) return std::nullopt;
   const std::string_view host = address.substr(0, colon);
   const std::string_view port = address.substr(colon + 1);
   const bool digits =
       !port.empty() && port.size() <= 5 &&
       std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits || std::stoul(std::string(port)) > 65'535) return std::nullopt;
-  const bool bracketed = host.front() == '[' && host.back() == ']';
-  if (!bracketed && host.find(':') != std::string_view::npos) return std::nullopt;
+  if (!digits || std::stoul(std::string(port)) > 65'535 || !gateway::is_host(host))
+    return std::nullopt;
   return host;
+}
+
+bool is_every_address(std::string_view host) { return host == "0.0.0.0" || host == "[::]"; }
+
+/// Whether only one can listen on both. Port 0 is any that is free.
+bool is_taken_by(std::string_view address, std::string_view other) {
+  const auto host = host_of(address), other_host = host_of(other);
+  if (!host || !other_host) return false;
+  const std::string_view port = address.substr(host->size() + 1);
+  return port == other.substr(other_host->size() + 1) && port != "0" &&
+         (*host == *other_host || is_every_address(*host) || is_every_address(*other_host));
 }
 
 bool is_loopback(std::string_view host) {
@@ -70,22 +82,43 @@ void check_addresses(const Configuration& c, Checks& checks) {
                    "api.hosts",
                    fmt::format("\"{}\" is no name without a port", host));
   }
+  checks.require(!is_taken_by(c.api.address, c.listen),
+                 "api.address",
+                 "is where clients are listened to (listen): the API needs a port of its own");
+  checks.require(
+      !is_taken_by(c.scaling.grpc, c.listen) && !is_taken_by(c.scaling.grpc, c.api.address),
+      "scaling.grpc",
+      "is listened to already (listen or api.address): KEDA needs a port of its own");
+  checks.require(
+      api::is_visible_ascii(c.api.token), "api.token", "must be visible ASCII, without blanks");
   checks.require(!c.data.empty(), "data", "must not be empty");
-  for (const std::string& upstream : c.upstreams) {
-    const bool known = upstream.starts_with("ws://") || upstream.starts_with("wss://") ||
-                       upstream.starts_with("unix:");
-    checks.require(
-        known, "upstreams", fmt::format("\"{}\" is not ws://, wss:// or unix:", upstream));
+}
+
+void check_upstreams(const Configuration& c, Checks& checks) {
+  for (auto upstream = c.upstreams.begin(); upstream != c.upstreams.end(); ++upstream) {
+    const auto read = gateway::parse_upstream(*upstream);
+    if (!read)
+      checks.require(false, "upstreams", fmt::format("\"{}\" {}", *upstream, read.error()));
+    checks.require(std::find(c.upstreams.begin(), upstream, *upstream) == upstream,
+                   "upstreams",
+                   fmt::format("\"{}\" is there twice", *upstream));
   }
 }
 
 void check_identity(const Configuration& c, Checks& checks) {
   constexpr std::array<std::string_view, 4> kWays{"jwt", "header", "cookie", "address"};
+  bool all_known = true;
   for (const std::string& way : c.identity.order) {
-    checks.require(std::find(kWays.begin(), kWays.end(), way) != kWays.end(),
+    const bool known = std::find(kWays.begin(), kWays.end(), way) != kWays.end();
+    all_known = all_known && known;
+    checks.require(known,
                    "identity.order",
                    fmt::format("\"{}\" is not one of jwt, header, cookie, address", way));
   }
+  checks.require(!all_known || !gateway_options(c).identity.empty(),
+                 "identity.order",
+                 "names nobody: add address, or set what it needs (jwt identity.jwt_secret or "
+                 "identity.jwt_key_file, header identity.header, cookie identity.cookie)");
   constexpr std::array<std::string_view, 3> kAlgorithms{"HS256", "RS256", "ES256"};
   checks.require(std::find(kAlgorithms.begin(), kAlgorithms.end(), c.identity.jwt_algorithm) !=
                      kAlgorithms.end(),
@@ -99,7 +132,38 @@ void check_identity(const Configuration& c, Checks& checks) {
                  "is of RS256 and ES256; HS256 takes identity.jwt_secret");
 }
 
+/// An address as the gateway writes it, "2001:db8::1" for "2001:DB8:0::1"; nothing for other text.
+std::optional<std::string> written_address(const std::string& text) {
+  if (text.starts_with("unix:")) return text;
+  const bool six = text.find(':') != std::string::npos;
+  const auto address = epoll::Address::parse((six ? "[" + text + "]" : text) + ":0");
+  if (!address) return std::nullopt;
+  return address->host();
+}
+
+/// Limits compare texts, so that another spelling would never be met.
+void check_allowed(const Configuration& c, Checks& checks) {
+  for (const std::string& address : c.limits.allow_addresses) {
+    if (address.empty()) continue;  // which the limits themselves complain of
+    const auto written = written_address(address);
+    if (!written)
+      checks.require(false,
+                     "limits.allow_addresses",
+                     fmt::format("\"{}\" is no address; networks are not known here: name each "
+                                 "address, as 10.1.2.3",
+                                 address));
+    else
+      checks.require(*written == address,
+                     "limits.allow_addresses",
+                     fmt::format("\"{}\" must be written {}", address, *written));
+  }
+}
+
 void check_proxies(const Configuration& c, Checks& checks) {
+  checks.require(!c.gateway.proxy_protocol || !c.identity.trusted_proxies.empty(),
+                 "gateway.proxy_protocol",
+                 "does nothing without identity.trusted_proxies: only their connections begin with "
+                 "its header");
   for (const std::string& network : c.identity.trusted_proxies) {
     checks.require(epoll::Network::parse(network).has_value(),
                    "identity.trusted_proxies",
@@ -111,6 +175,19 @@ void check_outside(const Configuration& c, Checks& checks) {
   checks.require(c.tls.certificate.empty() == c.tls.key.empty(),
                  c.tls.key.empty() ? "tls.key" : "tls.certificate",
                  "is missing: TLS needs tls.certificate and tls.key");
+}
+
+/// Under the keys that its options have here.
+void check_gateway(const gateway::Options& options, Checks& checks) {
+  for (const Problem& problem : gateway::validate(options)) {
+    // `check_identity` says why there is none.
+    if (problem.key == "identity" && options.identity.empty()) continue;
+    const std::string key = problem.key == "identity"          ? "identity.order"
+                            : problem.key == "trusted_proxies" ? "identity.trusted_proxies"
+                            : problem.key == "head_bytes_max"  ? "gateway.request_bytes_max"
+                                                               : "gateway." + problem.key;
+    checks.require(false, key, problem.text);
+  }
 }
 
 void check_scaling(const Configuration::Scaling& c, Checks& checks) {
@@ -162,6 +239,8 @@ Problems validate(const Configuration& configuration) {
   Problems found;
   Checks checks(found);
   check_addresses(configuration, checks);
+  check_upstreams(configuration, checks);
+  check_allowed(configuration, checks);
   check_identity(configuration, checks);
   check_proxies(configuration, checks);
   check_outside(configuration, checks);
@@ -171,7 +250,7 @@ Problems validate(const Configuration& configuration) {
                  "metrics.series_max",
                  "must not be below metrics.source_series_max");
   check_scaling(configuration.scaling, checks);
-  checks.take(gateway::validate(gateway_options(configuration)), "gateway");
+  check_gateway(gateway_options(configuration), checks);
   checks.take(hub::validate(configuration.hub), "hub");
   if (const auto cluster = uplink_options(configuration))
     checks.take(uplink::validate(*cluster, "cluster"), "");

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "app/configuration/actors.hpp"
+#include "app/configuration/choices.hpp"
 #include "app/configuration/headers.hpp"
 #include "app/configuration/rules.hpp"
 #include "app/configuration/suggestion.hpp"
@@ -114,13 +115,9 @@ class Loading {
   void spread_mode() {
     places_ = apply_rules(rules_, out_);
     apply_actors(actors_, out_);
+    const std::string general(traffic::name(out_.configuration.mode));
     for (const Setting& setting : settings()) {
-      if (setting.key == "mode" || out_.origins.count(setting.key) != 0) continue;
-      // Limits inherit by themselves, from limits.mode.
-      if (setting.key.ends_with(".mode") && value_text(setting, {}) != "\"inherit\"")
-        (void)assign(setting,
-                     out_.configuration,
-                     {std::string(traffic::name(out_.configuration.mode)), true});
+      if (follows_mode(setting, out_)) (void)assign(setting, out_.configuration, {general, true});
     }
   }
 
@@ -264,6 +261,12 @@ Loaded load(const Sources& sources) {
   loading.sort();
   loading.check();
   return loaded;
+}
+
+bool follows_mode(const Setting& setting, const Loaded& loaded) {
+  // What has the word inherits by itself: limits, from limits.mode.
+  return setting.key.ends_with(".mode") && loaded.origins.count(setting.key) == 0 &&
+         value_text(setting, loaded.configuration) != toml_text(kInherit);
 }
 
 std::vector<std::pair<std::string, std::string>> liminal_environment() {

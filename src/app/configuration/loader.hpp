@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/configuration/configuration.hpp"
+#include "app/configuration/setting.hpp"
 
 namespace liminal::app {
 
@@ -45,6 +46,9 @@ struct Loaded {
 /// Reads all sources and checks the result. Never stops at the first problem. Unknown keys are
 /// problems, unknown variables of the environment warnings: others may use the prefix too.
 [[nodiscard]] Loaded load(const Sources& sources);
+
+/// Whether a setting is a mode that nobody gave: it then is the general one.
+[[nodiscard]] bool follows_mode(const Setting& setting, const Loaded& loaded);
 
 /// The LIMINAL_… variables of this process.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> liminal_environment();

@@ -106,6 +106,72 @@ TEST(Configuration, TakesNamesOfTheApiWithoutPorts) {
                           "a.toml:2: api.hosts: \"\" is no name without a port"));
 }
 
+TEST(Configuration, JudgesUpstreamsAsTheGatewayReadsThem) {
+  EXPECT_THAT(texts(load_file("upstreams = ['ws://a:1', 'wss://b/', 'unix:/c']\n").problems),
+              IsEmpty());
+  EXPECT_THAT(
+      texts(load_file("upstreams = ['ws://a:1', 'ws://h:9000/path', 'ws://h:99999', 'ws://u:p@h', "
+                      "'http://h', 'ws://a:1']\n")
+                .problems),
+      ElementsAre(
+          "a.toml:1: upstreams: \"ws://h:9000/path\" has a path: leave it out, since clients ask "
+          "for theirs",
+          "a.toml:1: upstreams: \"ws://h:99999\" has a port that is not 1 to 65535",
+          "a.toml:1: upstreams: \"ws://u:p@h\" has a user name, which no upstream is told: leave "
+          "it out",
+          "a.toml:1: upstreams: \"http://h\" is not ws://, wss:// or unix:",
+          "a.toml:1: upstreams: \"ws://a:1\" is there twice"));
+}
+
+TEST(Configuration, KeepsTheApiOffThePortOfClients) {
+  const auto problems = [](const std::string& listen, const std::string& api) {
+    return texts(load_file("listen = '" + listen + "'\napi.address = '" + api + "'\n").problems);
+  };
+  for (const char* listen : {"127.0.0.1:80", "0.0.0.0:80", "[::]:80"})
+    EXPECT_THAT(problems(listen, "127.0.0.1:80"),
+                ElementsAre("a.toml:2: api.address: is where clients are listened to (listen): the "
+                            "API needs a port of its own"));
+  EXPECT_THAT(problems("0.0.0.0:0", "127.0.0.1:0"), IsEmpty());
+  EXPECT_THAT(problems("10.0.0.1:80", "127.0.0.1:80"), IsEmpty());
+  EXPECT_THAT(problems("0.0.0.0:80", "127.0.0.1:8"), IsEmpty());
+  EXPECT_THAT(problems("999.1.1.1:80", "127.0.0.1:8"),
+              ElementsAre("a.toml:1: listen: must be HOST:PORT, as 127.0.0.1:8080 or [::1]:8080"));
+  EXPECT_THAT(texts(load_file("[scaling]\ngrpc = '127.0.0.1:8000'\n").problems),
+              ElementsAre("a.toml:2: scaling.grpc: is listened to already (listen or api.address): "
+                          "KEDA needs a port of its own"));
+}
+
+TEST(Configuration, NamesKeysThatThereAre) {
+  EXPECT_THAT(
+      texts(load_file("identity.order = ['jwt', 'cookie']\n").problems),
+      ElementsAre("a.toml:1: identity.order: names nobody: add address, or set what it needs "
+                  "(jwt identity.jwt_secret or identity.jwt_key_file, header "
+                  "identity.header, cookie identity.cookie)"));
+  EXPECT_THAT(texts(load_file("[identity]\norder = ['header']\n").problems),
+              ElementsAre("default: identity.trusted_proxies: nobody is trusted to set X-User-Id"));
+  EXPECT_THAT(
+      texts(load_file("gateway.proxy_protocol = true\n").problems),
+      ElementsAre("a.toml:1: gateway.proxy_protocol: does nothing without "
+                  "identity.trusted_proxies: only their connections begin with its header"));
+  EXPECT_THAT(texts(load_file("api.token = 'two words'\n").problems),
+              ElementsAre("a.toml:1: api.token: must be visible ASCII, without blanks"));
+}
+
+TEST(Configuration, AllowsAddressesAsTheyAreMet) {
+  const auto problems = [](const std::string& addresses) {
+    return texts(load_file("limits.allow_addresses = [" + addresses + "]\n").problems);
+  };
+  EXPECT_THAT(problems("'10.1.2.3', '2001:db8::1', 'unix:', 'unix:/run/a'"), IsEmpty());
+  EXPECT_THAT(problems("'10.0.0.0/8', '999'"),
+              ElementsAre(AllOf(HasSubstr("limits.allow_addresses: \"10.0.0.0/8\" is no address; "
+                                          "networks are not known here")),
+                          HasSubstr("\"999\" is no address")));
+  EXPECT_THAT(
+      problems("'2001:DB8:0::1'"),
+      ElementsAre(
+          "a.toml:1: limits.allow_addresses: \"2001:DB8:0::1\" must be written 2001:db8::1"));
+}
+
 TEST(Configuration, OfBrokenTomlSaysTheLine) {
   const Loaded loaded = load_file("listen = '1.1.1.1:1'\nshards = = 3\n");
   ASSERT_EQ(loaded.problems.size(), 1u);

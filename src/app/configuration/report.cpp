@@ -48,21 +48,36 @@ constexpr std::string_view kActorsHelp =
     "Actors: who is told how many instances of a service are advised. Nobody is, unless a "
     "[[scaling.actors]] says so; each service has one at most.";
 
+constexpr std::string_view kFollows = "  # follows `mode`";
+
 bool is_set(const Setting& secret, const Configuration& configuration) {
   return value_text(secret, configuration) != "\"\"";
 }
 
+/// Whether what follows the general mode is printed so that it still does, when the file that was
+/// printed is given another one.
+enum class Modes : std::uint8_t { kFollow, kFixed };
+
+std::string origin_of(const Loaded& loaded, const std::string& key) {
+  const auto origin = loaded.origins.find(key);
+  return origin == loaded.origins.end() ? "default" : origin->second;
+}
+
 /// Every rule in force, and every default rule that is not.
-std::string print_rules(const Loaded& loaded) {
+std::string print_rules(const Loaded& loaded, Modes modes) {
   const std::vector<detect::RuleOptions>& rules = loaded.configuration.detect.rules;
   std::string out = "\n" + comment(kRulesHelp);
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    const auto origin = loaded.origins.find(fmt::format("detect.rules[{}]", i));
-    const std::string_view where =
-        origin == loaded.origins.end() ? std::string_view("default") : origin->second;
-    out += fmt::format("\n[[detect.rules]]  # {}\n", where);
-    for (const Setting& field : rule_settings(i))
-      out += fmt::format("{} = {}\n", name_of(field.key), value_text(field, loaded.configuration));
+    out += fmt::format("\n[[detect.rules]]  # {}\n",
+                       origin_of(loaded, fmt::format("detect.rules[{}]", i)));
+    for (const Setting& field : rule_settings(i)) {
+      const bool follows = modes == Modes::kFollow && follows_mode(field, loaded);
+      out += fmt::format("{}{} = {}{}\n",
+                         follows ? "# " : "",
+                         name_of(field.key),
+                         value_text(field, loaded.configuration),
+                         follows ? kFollows : "");
+    }
   }
   for (const detect::RuleOptions& usual : detect::default_rules()) {
     const bool kept = std::any_of(rules.begin(), rules.end(), [&](const detect::RuleOptions& rule) {
@@ -80,10 +95,9 @@ std::string print_rules(const Loaded& loaded) {
 std::string print_actors(const Loaded& loaded) {
   std::string out;
   for (std::size_t i = 0; i < loaded.configuration.scaling.actors.size(); ++i) {
-    const auto origin = loaded.origins.find(fmt::format("scaling.actors[{}]", i));
     out += i == 0 ? "\n" + comment(kActorsHelp) : "";
     out += fmt::format("\n[[scaling.actors]]  # {}\n",
-                       origin == loaded.origins.end() ? std::string("default") : origin->second);
+                       origin_of(loaded, fmt::format("scaling.actors[{}]", i)));
     for (const Setting& field : actor_settings(i)) {
       if (!field.secret)
         out +=
@@ -151,7 +165,8 @@ std::string reference_of_rules() {
 std::string print(const Loaded& loaded) {
   std::string out = fmt::format(
       "# The configuration of Liminal {} that is in force; after each value, where it comes "
-      "from.\n",
+      "from.\n"
+      "# A mode behind a # follows the general one; without the # it would be one of its own.\n",
       version());
   std::string_view table;
   for (const Setting& setting : settings()) {
@@ -159,9 +174,7 @@ std::string print(const Loaded& loaded) {
       table = table_of(setting.key);
       out += fmt::format("\n[{}]\n", table);
     }
-    const auto origin = loaded.origins.find(setting.key);
-    const std::string_view where =
-        origin == loaded.origins.end() ? std::string_view("default") : origin->second;
+    const std::string where = origin_of(loaded, setting.key);
     out += "\n" + comment(setting.help);
     if (setting.secret) {
       const bool set = is_set(setting, loaded.configuration);
@@ -170,13 +183,15 @@ std::string print(const Loaded& loaded) {
                          set ? "set, and not shown" : "not set",
                          where);
     } else {
-      out += fmt::format("{} = {}  # {}\n",
+      const bool follows = follows_mode(setting, loaded);
+      out += fmt::format("{}{} = {}{}\n",
+                         follows ? "# " : "",
                          name_of(setting.key),
                          value_text(setting, loaded.configuration),
-                         where);
+                         follows ? std::string(kFollows) : "  # " + where);
     }
   }
-  return out + print_rules(loaded) + print_actors(loaded);
+  return out + print_rules(loaded, Modes::kFollow) + print_actors(loaded);
 }
 
 std::string print_values(const Loaded& loaded) {
@@ -191,7 +206,7 @@ std::string print_values(const Loaded& loaded) {
     out +=
         fmt::format("{} = {}\n", name_of(setting.key), value_text(setting, loaded.configuration));
   }
-  return out + print_rules(loaded) + print_actors(loaded);
+  return out + print_rules(loaded, Modes::kFixed) + print_actors(loaded);
 }
 
 std::string reference() {

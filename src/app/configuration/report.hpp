@@ -7,7 +7,8 @@
 namespace liminal::app {
 
 /// The configuration in force as a file that would give it again: every key with its help, and
-/// where its value comes from. Secrets are not shown.
+/// where its value comes from. Secrets are not shown. A mode that follows the general one is a
+/// comment, so that it follows still when the general one is given another way.
 [[nodiscard]] std::string print(const Loaded& loaded);
 
 /// The same without a comment: values alone.

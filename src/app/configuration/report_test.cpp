@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 namespace liminal::app {
 namespace {
@@ -33,6 +34,45 @@ TEST(PrintedConfiguration, IsAFileThatGivesTheSameConfigurationAgain) {
   EXPECT_EQ(second.configuration.detect.rules[0].threshold, 250);
   EXPECT_EQ(second.configuration.detect.rules[0].mode, traffic::Mode::kEnforce);
   EXPECT_THAT(printed, HasSubstr("calm = \"90 s\"  # a.toml:4\n"));
+}
+
+/// Values alone: each line without what says where it comes from.
+std::string values(const Loaded& loaded) {
+  EXPECT_THAT(loaded.problems, IsEmpty());
+  std::istringstream lines(print(loaded));
+  std::string out;
+  for (std::string line; std::getline(lines, line);)
+    out += line.substr(0, line.find("  # ")) + '\n';
+  return out;
+}
+
+Loaded load_with_mode(std::string file, const std::string& mode) {
+  return load({.file_name = "a.toml",
+               .file_text = std::move(file),
+               .environment = {},
+               .flags = {{"mode", mode, "--mode"}}});
+}
+
+TEST(PrintedConfiguration, StillFollowsTheGeneralModeWhenThatBecomesAnother) {
+  const std::string own =
+      "[limits]\nuser.bytes.mode = 'observe'\n[detect.ring]\nmode = 'shadow'\n"
+      "[[detect.rules]]\ntype = 'error_spike'\nmode = 'shadow'\n";
+  for (const std::string& file : {std::string(), own}) {
+    const std::string printed = print(load_with_mode(file, "shadow"));
+    const Loaded enforced = load_with_mode(printed, "enforce");
+    EXPECT_EQ(values(enforced), values(load_with_mode(file, "enforce")));
+    EXPECT_EQ(values(enforced), values(load_with_mode(print(enforced), "enforce")));
+  }
+  const std::string printed = print(load_with_mode(own, "shadow"));
+  EXPECT_THAT(printed, HasSubstr("\nmode = \"shadow\"  # a.toml:4\n")) << "a mode of its own";
+  const Loaded enforced = load_with_mode(printed, "enforce");
+  EXPECT_EQ(enforced.configuration.limits.mode, traffic::Mode::kEnforce);
+  EXPECT_EQ(enforced.configuration.detect.ring.mode, traffic::Mode::kShadow);
+  for (const detect::RuleOptions& rule : enforced.configuration.detect.rules)
+    EXPECT_EQ(rule.mode,
+              rule.type == traffic::FindingType::kErrorSpike ? traffic::Mode::kShadow
+                                                             : traffic::Mode::kEnforce)
+        << traffic::info(rule.type).name;
 }
 
 TEST(PrintedConfiguration, ShowsNoSecret) {

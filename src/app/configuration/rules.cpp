@@ -17,7 +17,7 @@ constexpr std::string_view kRemove = "remove";
 struct Draft {
   std::string where;                 ///< empty: as by default
   std::optional<std::size_t> place;  ///< in the file
-  bool has_mode = false;
+  std::string mode_where;            ///< empty: it follows the general one
   bool removed = false;
 };
 
@@ -49,9 +49,12 @@ class Rules {
     std::vector<std::optional<std::size_t>> places;
     for (std::size_t i = 0; i < drafts_.size(); ++i) {
       if (drafts_[i].removed) continue;
-      if (!drafts_[i].has_mode) rules()[i].mode = loaded_.configuration.mode;
-      if (!drafts_[i].where.empty())
-        loaded_.origins[fmt::format("detect.rules[{}]", left.size())] = drafts_[i].where;
+      const std::string key = fmt::format("detect.rules[{}]", left.size());
+      if (!drafts_[i].where.empty()) loaded_.origins[key] = drafts_[i].where;
+      if (drafts_[i].mode_where.empty())
+        rules()[i].mode = loaded_.configuration.mode;
+      else
+        loaded_.origins[key + ".mode"] = drafts_[i].mode_where;
       left.push_back(rules()[i]);
       places.push_back(drafts_[i].place);
     }
@@ -123,7 +126,7 @@ class Rules {
       if (names.back() != name) continue;
       if (const auto trouble = assign(setting, loaded_.configuration, field.written))
         complain(name, *trouble, field.where, field.line);
-      if (name == "mode") drafts_[rule].has_mode = true;
+      if (name == "mode") drafts_[rule].mode_where = field.where;
       return;
     }
     const std::vector<std::string_view> words(names.begin(), names.end());

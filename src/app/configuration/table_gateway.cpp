@@ -15,7 +15,8 @@ void add_identity(Settings& all) {
       {.key = "identity.order",
        .slot = [](C& c) -> Slot { return &c.identity.order; },
        .help = "Where the user of a connection is looked for, first to last: jwt, "
-               "header (of a trusted proxy), cookie, address. What names the user is passed on "
+               "header (of a trusted proxy), cookie, address. By address all who share one, as "
+               "in an office, are one user to the limits. What names the user is passed on "
                "to the upstream as it came: of a token in the query (?token=) its access "
                "log holds a copy, unless it is told not to."});
   all.push_back({.key = "identity.jwt_algorithm",

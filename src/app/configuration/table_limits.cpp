@@ -197,7 +197,8 @@ void add_limit_settings(Settings& all) {
                  .help = "Never limited, whatever is found. Exact names."});
   all.push_back({.key = "limits.allow_addresses",
                  .slot = [](C& c) -> Slot { return &c.limits.allow_addresses; },
-                 .help = "Never limited, whatever is found. Exact addresses."});
+                 .help = "Never limited, whatever is found. Addresses one by one, as the "
+                         "log shows them; no networks."});
   add_subject(all, "user", [](C& c) -> limits::SubjectOptions& { return c.limits.user; });
   add_subject(all, "address", [](C& c) -> limits::SubjectOptions& { return c.limits.address; });
   add_subject(

@@ -74,8 +74,13 @@ tl::expected<std::shared_ptr<const gateway::TokenVerifier>, Problem> token_verif
     if (!key) return Failed(key.error());
     options.key = std::move(*key);
   }
-  if (const Problems problems = jwt_tokens::validate(options); !problems.empty())
-    return Failed(Problem{"identity.jwt", problems.front().key + " " + problems.front().text});
+  if (const Problems problems = jwt_tokens::validate(options); !problems.empty()) {
+    const Problem& first = problems.front();
+    const std::string key = first.key != "key"              ? "identity.jwt_" + first.key
+                            : identity.jwt_key_file.empty() ? "identity.jwt_secret"
+                                                            : "identity.jwt_key_file";
+    return Failed(Problem{key, first.text});
+  }
   return std::make_shared<const JwtVerifier>(std::move(options));
 }
 
@@ -85,7 +90,7 @@ tl::expected<gateway::Settings::Ciphers, Problem> gateway_ciphers(
   gateway::Settings::Ciphers ciphers;
   if (!tls.certificate.empty()) {
     auto made = Ciphers::server(tls.certificate, tls.key);
-    if (!made) return Failed(Problem{"tls", made.error()});
+    if (!made) return Failed(Problem{"tls.certificate", made.error()});
     ciphers.clients = std::move(*made);
   }
   const auto ciphered = [](const std::string& url) { return url.starts_with("wss://"); };

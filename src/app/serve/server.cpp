@@ -55,7 +55,7 @@ std::function<void(const std::vector<traffic::FeatureRow>&)> rows_to(uplink::Upl
 }  // namespace
 
 Server::Server(const Configuration& configuration, Log& log)
-    : configuration_(configuration), log_(log) {}
+    : configuration_(configuration), latest_(configuration), log_(log) {}
 
 Server::~Server() { stop(Duration::zero()); }
 
@@ -425,8 +425,12 @@ void Server::reload(const Configuration& configuration) {
                "reload.restart_would_fail",
                {{"key", each.key}, {"error", each.text}});
   scaling_->take_modes(configuration_, configuration);
-  (void)store_->put(
-      traffic::AuditEntry{clock_->now(), "configuration", "reload", "configuration", ""});
+  (void)store_->put(traffic::AuditEntry{clock_->now(),
+                                        "configuration",
+                                        "reload",
+                                        "configuration",
+                                        describe_changes(latest_, configuration)});
+  latest_ = configuration;
   ++measures_.reloads_done;
   log_.write(LogLevel::kInfo, done, "reload.done");
 }

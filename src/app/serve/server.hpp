@@ -97,7 +97,8 @@ class Server {
   void use_gateway_settings(const std::shared_ptr<const gateway::Settings>& settings,
                             const Configuration& configuration);
 
-  Configuration configuration_;
+  Configuration configuration_;  ///< of the start
+  Configuration latest_;         ///< of the last reload
   Log& log_;
   OperatorLog operator_log_{log_};
   Measures measures_;  ///< outlives whoever writes into it

@@ -228,6 +228,10 @@ TEST(Engine, CleanUpForgetsSessionsAndKeepsWhatWasLearnt) {
   Driver driver;
   for (const Line& line : talk(10, 1800, 4)) driver.feed(line);
   driver.feed({.t = 30'000, .user = "newcomer"});
+  double seen = 0;
+  for (std::uint32_t i = 0; i < kShards; ++i)
+    seen += driver.engine.shard(ShardId{static_cast<std::uint8_t>(i)}).users_seen_recently();
+  EXPECT_EQ(seen, 1) << "of eleven in the table";
   std::size_t forgotten = 0, active = 0;
   for (std::uint32_t i = 0; i < kShards; ++i)
     forgotten +=

@@ -117,8 +117,12 @@ class Shard {
   [[nodiscard]] SteadyTime now() const { return now_; }
   /// Inputs so far: the number of the last one.
   [[nodiscard]] std::uint64_t inputs() const { return inputs_; }
+  /// In the table.
   [[nodiscard]] std::size_t users() const { return users_.size(); }
+  /// With a session, which lasts until it is cleaned up or the user evicted.
   [[nodiscard]] std::size_t active_users() const { return active_users_; }
+  /// Seen within five minutes.
+  [[nodiscard]] double users_seen_recently() const { return crowd_.active_users(now_); }
   [[nodiscard]] const AlertBook& alerts() const { return alerts_; }
   [[nodiscard]] const std::map<std::string, traffic::Override, std::less<>>& overrides() const {
     return overrides_;

@@ -161,10 +161,14 @@ double Crowd::users_of(const traffic::Name& address, SteadyTime now) const {
   return place == nullptr ? 0 : place->users_at(now);
 }
 
+double Crowd::active_users(SteadyTime now) const {
+  return active_.sum({.later = kBucket.position(bucket_, now).later, .elapsed = 0});
+}
+
 CrowdSummary Crowd::summary(SteadyTime now) const {
   CrowdSummary summary;
   const stats::WindowPosition at = kBucket.position(bucket_, now);
-  summary.active_users = active_.sum({.later = at.later, .elapsed = 0});
+  summary.active_users = active_users(now);
   summary.messages_per_minute = messages_.sum(at);
   summary.connections_per_minute = connections_.sum(at);
   summary.address_evictions = addresses_.evictions();

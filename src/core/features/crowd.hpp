@@ -82,6 +82,8 @@ class Crowd {
   void learn(const traffic::Event& event, SteadyTime now, const Learnt& learnt);
 
   [[nodiscard]] CrowdSummary summary(SteadyTime now) const;
+  /// That of the summary, without the rest of it.
+  [[nodiscard]] double active_users(SteadyTime now) const;
   /// Users of one address in this shard; 0 when it is not known.
   [[nodiscard]] double users_of(const traffic::Name& address, SteadyTime now) const;
 

@@ -202,6 +202,7 @@ void write(const Status& status, std::string_view version, json::Writer& out) {
   out.key("feature_extractor");
   out.begin_object();
   out.field("active_users", status.active_users);
+  out.field("users_remembered", status.users_remembered);
   out.field("buffer_size", status.row_buffer_size);
   out.field("buffered", status.rows_buffered);
   out.end_object();

@@ -44,8 +44,9 @@ struct Status {
   traffic::Mode mode = traffic::Mode::kShadow;
   std::uint32_t threads = 0;
   std::uint64_t engine_bytes = 0;
-  std::uint64_t active_users = 0;
-  std::uint64_t row_buffer_size = 0;  ///< recent feature rows kept at hand
+  std::uint64_t active_users = 0;      ///< seen within five minutes
+  std::uint64_t users_remembered = 0;  ///< whose state is kept
+  std::uint64_t row_buffer_size = 0;   ///< recent feature rows kept at hand
   std::uint64_t rows_buffered = 0;
   std::uint64_t open_alerts = 0;
   std::uint64_t rules = 0;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,8 +43,8 @@ struct Call : std::enable_shared_from_this<Call> {
   std::string_view route = "unknown";
   std::vector<std::string> captured;
   Query::Pairs query;
-  ClientLimiter::Verdict limit;
-  std::string idempotency_key;  ///< empty: nothing is remembered
+  std::optional<ClientLimiter::Verdict> limit;  ///< none: it is not limited
+  std::string idempotency_key;                  ///< empty: nothing is remembered
   std::uint64_t request_hash = 0;
   std::chrono::steady_clock::time_point begun;
   /// Counts its body among those that wait, for as long as somebody has it.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 
 #include "core/base/math.hpp"
@@ -259,7 +260,7 @@ void add_counters(const engine::Counters& counters, prometheus::Snapshot& out) {
 void EngineTotals::add(const engine::Shard& shard) {
   counters += shard.counters();
   users += shard.users();
-  active_users += shard.active_users();
+  active_users += shard.users_seen_recently();
   baselines += api::baselines(shard);
   memory_bytes += shard.memory_bytes();
   for (std::size_t i = 0; i < open_alerts.size(); ++i)
@@ -270,7 +271,8 @@ void EngineTotals::add(const engine::Shard& shard) {
 
 void tell(const EngineTotals& totals, Status& status) {
   status.engine_bytes = totals.memory_bytes;
-  status.active_users = totals.active_users;
+  status.active_users = static_cast<std::uint64_t>(std::llround(totals.active_users));
+  status.users_remembered = totals.users;
   status.open_alerts =
       std::accumulate(totals.open_alerts.begin(), totals.open_alerts.end(), std::uint64_t{0});
   status.baselines = totals.baselines;

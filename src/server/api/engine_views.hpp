@@ -41,7 +41,8 @@ void add_users(const engine::Shard& shard,
 /// What shards have together, for status and metrics.
 struct EngineTotals {
   engine::Counters counters;
-  std::uint64_t users = 0, active_users = 0, baselines = 0, memory_bytes = 0;
+  std::uint64_t users = 0, baselines = 0, memory_bytes = 0;
+  double active_users = 0;                     ///< seen within five minutes
   std::array<std::uint64_t, 4> open_alerts{};  ///< by severity
   std::array<std::uint64_t, 3> overrides{};    ///< by kind
 

@@ -41,6 +41,7 @@ class FakeBackend : public Backend {
     status.threads = 2;
     status.engine_bytes = 1 << 20;
     status.active_users = 1;
+    status.users_remembered = 3;
     status.row_buffer_size = 1000;
     status.rows_buffered = 1;
     status.open_alerts = 1;

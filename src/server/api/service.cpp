@@ -296,11 +296,11 @@ void Service::dispatch(const CallPtr& call) {
 }
 
 std::optional<http::Response> Service::refuse_call(Call& call, const Route& route) {
-  if (route.access != Access::kOpen) {
+  if (route.access != Access::kOpen && !limiter_.unlimited()) {
     call.limit = limiter_.take(call.request.peer, call.begun);
-    if (!call.limit.allowed) {
+    if (!call.limit->allowed) {
       http::Response response = problem(429, "too many requests from this address");
-      response.headers.push_back({"Retry-After", std::to_string(call.limit.reset_after.count())});
+      response.headers.push_back({"Retry-After", std::to_string(call.limit->reset_after.count())});
       return response;
     }
   }
@@ -417,11 +417,11 @@ void Service::send(Call& call, http::Response response) {
   if (!reply) return;
   auto& headers = response.headers;
   add_common_headers(call.id, response);
-  if (!limiter_.unlimited()) {
+  if (call.limit) {
     headers.push_back({"RateLimit-Policy", limiter_.policy()});
     headers.push_back({"RateLimit",
-                       "\"default\";r=" + std::to_string(call.limit.remaining) +
-                           ";t=" + std::to_string(call.limit.reset_after.count())});
+                       "\"default\";r=" + std::to_string(call.limit->remaining) +
+                           ";t=" + std::to_string(call.limit->reset_after.count())});
   }
   count(call, response.status);
   reply(std::move(response));

@@ -25,7 +25,8 @@ TEST_F(ServiceTest, TellsItsStatus) {
                          R"("mode":"shadow","shards":64,"threads":2,)"));
   EXPECT_THAT(
       response.body,
-      HasSubstr(R"("feature_extractor":{"active_users":1,"buffer_size":1000,"buffered":1},)"
+      HasSubstr(R"("feature_extractor":{"active_users":1,"users_remembered":3,"buffer_size":1000,)"
+                R"("buffered":1},)"
                 R"("anomaly_detector":{"open_alerts":1,"rules":8,"baselines":1},)"
                 R"("model_manager":{"models":[],"jobs":0,"load_prediction":null},)"
                 R"("upstreams":[{"url":"ws://chat-1:9000","up":true,"connections":1}],)"
@@ -332,6 +333,10 @@ TEST_F(ServiceTest, LimitsItsOwnRequests) {
   EXPECT_EQ(response.status, 429U);
   EXPECT_EQ(response.header("Retry-After"), "1");
   EXPECT_EQ(ask("GET", "/livez").status, 200U) << "probes are never limited";
+  for (const char* path : {"/livez", "/readyz", "/healthz", "/v2/health/live", "/nothing/here"}) {
+    EXPECT_FALSE(ask("GET", path).header("RateLimit")) << path;
+    EXPECT_FALSE(ask("GET", path).header("RateLimit-Policy")) << path;
+  }
   now += 1s;
   EXPECT_EQ(ask("GET", "/ml/status").status, 200U);
 }

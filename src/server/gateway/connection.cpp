@@ -287,9 +287,10 @@ void Connection::count(const wire::FramePart& part, Direction direction) {
 Connection::Ending Connection::ending(const traffic::Verdict& verdict) {
   if (verdict.reason == traffic::Reason::kMessageSize)
     return {wire::CloseCode::kMessageTooBig, "message too large", Closing::kMessageTooLarge};
-  const bool for_now = verdict.reason != traffic::Reason::kBlocked &&
-                       verdict.reason != traffic::Reason::kFinding &&
-                       verdict.retry_after != Duration::max();
+  if (verdict.reason == traffic::Reason::kFinding)
+    return {wire::CloseCode::kPolicyViolation, "policy violation", Closing::kFinding};
+  const bool for_now =
+      verdict.reason != traffic::Reason::kBlocked && verdict.retry_after != Duration::max();
   if (for_now) return {wire::CloseCode::kTryAgainLater, "rate limit", Closing::kRateLimited};
   return {wire::CloseCode::kPolicyViolation, "policy violation", Closing::kBlocked};
 }

@@ -30,7 +30,7 @@ inline constexpr std::size_t kRejections = 11;
 /// Why the gateway itself ended a connection: labels of `websocket_closes_total`.
 enum class Closing : std::uint8_t {
   kRateLimited,
-  kBlocked,
+  kBlocked,  ///< the user may not send: an override, or a limit that never lets this pass
   kProtocolError,
   kMessageTooLarge,
   kInvalidContent,
@@ -40,8 +40,9 @@ enum class Closing : std::uint8_t {
   kShuttingDown,
   kService,  ///< the built-in service wanted it
   kClient,   ///< the client took leave of the built-in service
+  kFinding,  ///< a rule that closes
 };
-inline constexpr std::size_t kClosings = 11;
+inline constexpr std::size_t kClosings = 12;
 [[nodiscard]] std::string_view name(Closing reason);
 
 enum class Direction : std::uint8_t { kIn, kOut };  ///< from the client; to the client

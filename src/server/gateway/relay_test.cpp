@@ -252,13 +252,22 @@ TEST_F(Relay, ClosesWith1013ForNowAnd1008ForGood) {
   second.text("x");
   ASSERT_TRUE(until([&] { return second.ended; }));
   EXPECT_EQ(second.close_code, 1008);
+  EXPECT_EQ(ended(Closing::kBlocked), 1u);
+
+  reason = Reason::kFinding;
+  TestClient& found = connected();
+  found.text("x");
+  ASSERT_TRUE(until([&] { return found.ended; }));
+  EXPECT_EQ(found.close_code, 1008);
+  EXPECT_EQ(ended(Closing::kFinding), 1u) << "nobody blocked him";
+  EXPECT_EQ(ended(Closing::kBlocked), 1u);
 
   reason = Reason::kMessageSize;
   TestClient& third = connected();
   third.text("x");
   ASSERT_TRUE(until([&] { return third.ended; }));
   EXPECT_EQ(third.close_code, 1009);
-  for (TestClient* const one : {&first, &second, &third}) one->socket.close();
+  for (TestClient* const one : {&first, &second, &found, &third}) one->socket.close();
   EXPECT_TRUE(until([&] { return gateway.connections() == 0; }));
 }
 

@@ -2,42 +2,20 @@
 
 #include <algorithm>
 
+#include "server/gateway/upstream_url.hpp"
+
 namespace liminal::gateway {
 namespace {
 
 constexpr Duration kFirstPause = std::chrono::milliseconds{250};
 constexpr std::uint32_t kDoublingsMax = 6;
 
-/// What follows `prefix`, when `text` begins with it.
-bool strip(std::string_view& text, std::string_view prefix) {
-  if (text.substr(0, prefix.size()) != prefix) return false;
-  text.remove_prefix(prefix.size());
-  return true;
-}
-
-/// "chat-1" of "chat-1:9000", "::1" of "[::1]:9000".
-std::string host_of(std::string_view target) {
-  if (target.substr(0, 1) == "[") return std::string(target.substr(1, target.find(']') - 1));
-  return std::string(target.substr(0, target.find(':')));
-}
-
 Result<std::shared_ptr<Upstream>> open(const std::string& url) {
-  std::string_view rest = url;
-  const bool ciphered = strip(rest, "wss://");
-  const bool tcp = ciphered || strip(rest, "ws://");
-  if (!tcp && rest.substr(0, 5) != "unix:") return failure(ErrorCode::kUnsupported);
-  if (tcp && !rest.empty() && rest.back() == '/') rest.remove_suffix(1);
-  std::string target(rest);
-  // A bare host has its scheme's port; the colons of an IPv6 address stand in brackets.
-  if (tcp && target.find(':', target.find(']') == std::string::npos ? 0 : target.find(']')) ==
-                 std::string::npos)
-    target += ciphered ? ":443" : ":80";
-  const std::string host = tcp ? host_of(target) : std::string();
-  // Without a host there is no telling whose certificate it must be.
-  if (ciphered && host.empty()) return failure(ErrorCode::kMalformed);
-  const Result<std::vector<epoll::Address>> addresses = epoll::resolve(target);
+  const auto read = parse_upstream(url);
+  if (!read) return failure(ErrorCode::kMalformed);
+  const Result<std::vector<epoll::Address>> addresses = epoll::resolve(read->target);
   if (!addresses) return tl::unexpected<Error>(addresses.error());
-  return std::make_shared<Upstream>(url, host, *addresses, ciphered);
+  return std::make_shared<Upstream>(url, read->host, *addresses, read->ciphered);
 }
 
 }  // namespace

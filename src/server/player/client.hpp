@@ -85,6 +85,7 @@ class Client final : public epoll::Handler, public epoll::Retired {
 
   /// For the owner's use: where it keeps what it knows of this client.
   std::uint64_t key = 0;
+  std::uint64_t waiting = 0;  ///< messages that it was given before it was open
 
   void on_ready(epoll::Ready ready) override;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 namespace liminal::player {
@@ -37,7 +38,7 @@ Client* Crowd::find_or_connect(const traffic::Event& event) {
   client->key = key;
   ++counts_.connections;
   if (!client->start(target_, {fields.data(), event.address.empty() ? 1U : 2U})) {
-    ++counts_.broken;
+    ++counts_.unreachable;
     return nullptr;
   }
   return clients_.emplace(key, std::move(client)).first->second.get();
@@ -49,7 +50,10 @@ void Crowd::connect(const traffic::Event& event) {
 
 void Crowd::say(const traffic::Event& event, std::string_view text) {
   Client* const client = find_or_connect(event);
-  ++(client != nullptr && client->send(text) ? counts_.sent : counts_.unsent);
+  if (client == nullptr || !client->send(text))
+    ++counts_.unsent;
+  else
+    ++(client->state() == Client::State::kOpen ? counts_.sent : client->waiting);
 }
 
 void Crowd::leave(const traffic::Event& event) {
@@ -72,12 +76,19 @@ void Crowd::leave_all() {
   for (Client* const client : all) client->close();
 }
 
-void Crowd::opened(Client&) { ++counts_.opened; }
+void Crowd::opened(Client& client) {
+  ++counts_.opened;
+  counts_.sent += std::exchange(client.waiting, 0);
+}
 
 void Crowd::received(Client&, const wire::Message&) { ++counts_.received; }
 
 void Crowd::closed(Client& client) {
+  counts_.unsent += client.waiting;
   switch (client.why()) {
+    case Client::End::kUnreachable:
+      ++counts_.unreachable;
+      break;
     case Client::End::kRefused:
       ++counts_.refused[client.status()];
       break;

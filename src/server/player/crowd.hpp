@@ -18,12 +18,13 @@ namespace liminal::player {
 struct CrowdCounts {
   std::uint64_t connections = 0;  ///< begun
   std::uint64_t opened = 0;
-  std::uint64_t sent = 0;      ///< messages handed to a connection
-  std::uint64_t unsent = 0;    ///< events that no connection could be had for
-  std::uint64_t received = 0;  ///< messages of the server
-  std::uint64_t broken = 0;    ///< connections that ended without a word, or never opened
-  std::string problem;         ///< of the last one whose TLS failed
-  std::map<unsigned, std::uint64_t> refused;            ///< by status of the answer
+  std::uint64_t sent = 0;                     ///< messages handed to a connection that was let in
+  std::uint64_t unsent = 0;                   ///< events that no connection could be had for
+  std::uint64_t received = 0;                 ///< messages of the server
+  std::uint64_t unreachable = 0;              ///< connections that nobody answered
+  std::uint64_t broken = 0;                   ///< that ended without a word
+  std::string problem;                        ///< of the last one whose TLS failed
+  std::map<unsigned, std::uint64_t> refused;  ///< by status of the answer
   std::map<std::uint16_t, std::uint64_t> closed_codes;  ///< of closes that the server began
 };
 

@@ -81,6 +81,19 @@ TEST_F(CrowdTest, RefusalsAreCountedByStatus) {
   crowd.say(of("ann"), "one");
   ASSERT_TRUE(until_empty());
   EXPECT_EQ(crowd.counts().refused.at(503), 1u);
+  EXPECT_EQ(crowd.counts().sent, 0u) << "nobody took it";
+  EXPECT_EQ(crowd.counts().unsent, 1u);
+}
+
+TEST_F(CrowdTest, WhatNobodyAnswersIsNotSent) {
+  Crowd lost(loop, Target::parse("unix:/nowhere/liminal.sock").value(), {.seed = 1});
+  lost.say(of("ann"), "one");
+  lost.say(of("bob"), "two");
+  ASSERT_TRUE(server.until([&] { return lost.empty(); }));
+  EXPECT_EQ(lost.counts().unreachable, 2u);
+  EXPECT_EQ(lost.counts().unsent, 2u);
+  EXPECT_EQ(lost.counts().sent, 0u);
+  EXPECT_EQ(lost.counts().broken, 0u);
 }
 
 }  // namespace

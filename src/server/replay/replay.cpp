@@ -14,7 +14,13 @@ namespace {
 /// Complaints about single lines; a broken file would otherwise bury its first mistake.
 constexpr std::uint64_t kComplaintsMax = 10;
 
-double seconds_of(SteadyTime time) { return seconds(time.time_since_epoch()); }
+/// As a trace writes it: with no digits but those of its microseconds.
+template <class Time>
+double seconds_of(Time time) {
+  constexpr double kPerSecond = 1e6;
+  const auto whole = std::chrono::round<std::chrono::microseconds>(time.time_since_epoch());
+  return static_cast<double>(whole.count()) / kPerSecond;
+}
 
 }  // namespace
 
@@ -55,7 +61,7 @@ Summary Replay::run(std::vector<Trace> inputs) {
       if (!source.done && (next == nullptr || source.event.time < next->event.time)) next = &source;
     }
     if (next == nullptr) break;
-    const double t = seconds(next->event.time.time_since_epoch());
+    const double t = seconds_of(next->event.time);
     if (summary_.events++ == 0) summary_.first_s = t;
     summary_.last_s = std::max(summary_.last_s, t);
     effects.clear();

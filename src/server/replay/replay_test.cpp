@@ -67,6 +67,21 @@ TEST(Replay, WritesEachAlertOnceAsItStoodInTheEndAndThenASummary) {
   EXPECT_EQ(summary["state_hash"].get<std::string>().size(), 16u);
 }
 
+TEST(Replay, WritesTimesAsTheTraceHasThem) {
+  // 59,625 s in nanoseconds times 1e-9 is 59625.00000000001.
+  std::string trace;
+  for (int i = 0; i < 400; ++i)
+    trace += message(59'625 + i * .05, "eve") + (i == 200 ? message(59'635.000001, "bob") : "");
+  const Outcome outcome = outcome_of({trace});
+  ASSERT_GE(outcome.lines.size(), 2u);
+  EXPECT_EQ(outcome.lines.back()["summary"]["first_s"].dump(), "59625");
+  EXPECT_EQ(outcome.lines.back()["summary"]["last_s"].dump(), "59644.95");
+  for (const char* key : {"t", "t_last"}) {
+    const std::string digits = outcome.lines[0][key].dump();
+    EXPECT_LE(digits.size(), std::string("59634.123456").size()) << digits;
+  }
+}
+
 TEST(Replay, MergesFilesInTheOrderOfTime) {
   const std::string a = message(1, "a") + message(3, "b"), b = message(2, "b") + message(4, "a");
   const Outcome two = outcome_of({a, b});
