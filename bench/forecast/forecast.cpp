@@ -1,6 +1,5 @@
 // Forecast quality and time on M4's hourly series; README.md has the method.
 #include <fmt/core.h>
-#include <time.h>
 
 #include <cmath>
 #include <fstream>
@@ -9,11 +8,16 @@
 
 #include "core/base/random.hpp"
 #include "core/forecast/forecaster.hpp"
+#include "five_minutes.hpp"
 #include "io/csv/table.hpp"
+#include "measures.hpp"
 
 namespace {
 
 using namespace liminal;
+using bench::cpu_seconds;
+using bench::measure;
+using bench::Measures;
 
 struct Series {
   std::string name;
@@ -37,58 +41,6 @@ std::vector<Series> read(const std::string& path) {
     found.push_back(std::move(series));
   }
   return found;
-}
-
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-/// M4's measures (Makridakis, Spiliotis, Assimakopoulos, 2020), with a day of 24 points.
-struct Measures {
-  double smape = 0, mase = 0, msis = 0, coverage = 0, coverage80 = 0, seconds = 0;
-
-  void add(const Measures& other) {
-    smape += other.smape;
-    mase += other.mase;
-    msis += other.msis;
-    coverage += other.coverage;
-    coverage80 += other.coverage80;
-    seconds += other.seconds;
-  }
-  void print(const std::string& name, double count) const {
-    fmt::print("{:<24} {:7.3f} {:6.3f} {:6.3f}  {:.4f}  {:.4f}  {:6.2f} ms\n",
-               name,
-               smape / count,
-               mase / count,
-               msis / count,
-               coverage / count,
-               coverage80 / count,
-               1000 * seconds / count);
-  }
-};
-
-Measures measure(const std::vector<double>& past,
-                 const std::vector<double>& actual,
-                 const forecast::Forecast& said) {
-  constexpr std::size_t kDay = 24;
-  double scale = 0;
-  for (std::size_t i = kDay; i < past.size(); ++i) scale += std::abs(past[i] - past[i - kDay]);
-  scale /= static_cast<double>(past.size() - kDay);
-  const auto steps = static_cast<double>(actual.size());
-  Measures m;
-  for (std::size_t h = 0; h < actual.size(); ++h) {
-    const double y = actual[h], f = said.mean[h];
-    const double low = said.quantiles[0][h], high = said.quantiles[1][h];
-    if (y != f) m.smape += 200 * std::abs(y - f) / (std::abs(y) + std::abs(f)) / steps;
-    m.mase += std::abs(y - f) / scale / steps;
-    const double outside = std::max(0., low - y) + std::max(0., y - high);
-    m.msis += (high - low + 2 / .05 * outside) / scale / steps;
-    m.coverage += (y >= low && y <= high ? 1 : 0) / steps;
-    m.coverage80 += (y >= said.quantiles[2][h] && y <= said.quantiles[3][h] ? 1 : 0) / steps;
-  }
-  return m;
 }
 
 /// Requests an hour of a file of requests a minute.
@@ -301,7 +253,7 @@ int run_shifts() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string folder, load;
+  std::string folder, load, five;
   bool detect = false, verbose = false, shifts = false;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
@@ -309,6 +261,8 @@ int main(int argc, char** argv) {
       detect = true;
     } else if (argument == "--load" && i + 1 < argc) {
       load = argv[++i];
+    } else if (argument == "--five" && i + 1 < argc) {
+      five = argv[++i];
     } else if (argument == "--shifts") {
       shifts = true;
     } else if (argument == "-v") {
@@ -318,10 +272,13 @@ int main(int argc, char** argv) {
     }
   }
   if (!load.empty()) return run_load(load);
+  if (!five.empty()) return bench::run_five_minutes(five, verbose);
   if (shifts) return run_shifts();
   if (folder.empty()) {
-    fmt::print(stderr,
-               "usage: bench_forecast FOLDER [--detect] [-v] | --load FILE.csv | --shifts\n");
+    fmt::print(
+        stderr,
+        "usage: bench_forecast FOLDER [--detect] [-v] | --load FILE.csv | --five DATA [-v] | "
+        "--shifts\n");
     return 2;
   }
   return run(folder, detect, verbose);

@@ -71,11 +71,15 @@ actor::Options actor_options(const Configuration& configuration) {
   return options;
 }
 
+signals::Anomaly::Bounds metric_bounds(const Configuration& configuration) {
+  return {configuration.metrics.source_series_max, configuration.metrics.source_alarms_per_week};
+}
+
 signals::Anomaly::Options metric_options(const Configuration& configuration) {
   signals::Anomaly::Options options;
   options.folder = configuration.data;
   options.series_max = configuration.metrics.series_max;
-  options.metrics_max = configuration.metrics.source_series_max;
+  options.bounds = metric_bounds(configuration);
   options.is_own = api::is_own_name;
   return options;
 }

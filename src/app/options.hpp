@@ -22,6 +22,7 @@ namespace liminal::app {
 [[nodiscard]] std::optional<uplink::Options> uplink_options(const Configuration& configuration);
 /// Without what lies in files: tokens.
 [[nodiscard]] actor::Options actor_options(const Configuration& configuration);
+[[nodiscard]] signals::Anomaly::Bounds metric_bounds(const Configuration& configuration);
 [[nodiscard]] signals::Anomaly::Options metric_options(const Configuration& configuration);
 [[nodiscard]] signals::SalienceOptions salience_options(const Configuration& configuration);
 [[nodiscard]] sqlite::Store::Options store_options(const Configuration& configuration);

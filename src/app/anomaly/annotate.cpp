@@ -71,6 +71,7 @@ tl::expected<void, std::string> Annotator::choose(const csv::Table& table) {
     }
   }
   if (names.empty()) return Failed("no column holds numbers");
+  source_.set_alarms_per_week(options_.alarms_per_week);
   for (const std::string& name : names) {
     const auto place = column(table, name);
     if (!place) return Failed(place.error());
@@ -80,7 +81,6 @@ tl::expected<void, std::string> Annotator::choose(const csv::Table& table) {
             columns_.begin(), columns_.end(), [&](const Column& c) { return c.metric == *metric; }))
       return Failed("column \"" + name + "\" is named twice");
     novelty::SeriesSettings settings;
-    settings.alarms_per_week = options_.alarms_per_week;
     settings.counter = std::find(options_.counters.begin(), options_.counters.end(), name) !=
                        options_.counters.end();
     if (const auto range = options_.ranges.find(name); range != options_.ranges.end())

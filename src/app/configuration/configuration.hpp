@@ -111,6 +111,7 @@ struct Configuration {
   struct Metrics {
     std::uint32_t series_max = 100'000;
     std::uint32_t source_series_max = 1024;
+    double source_alarms_per_week = 0;
   } metrics;
   struct Scaling {
     std::uint32_t services_max = 256;

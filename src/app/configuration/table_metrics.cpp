@@ -17,10 +17,16 @@ void add_metric_settings(std::vector<Setting>& all) {
   all.push_back({.key = "metrics.source_series_max",
                  .slot = [](C& c) -> Slot { return &c.metrics.source_series_max; },
                  .help = "Series of one source. A request that needs more is refused; of what "
-                         "Prometheus writes, series beyond it are passed over and counted.",
+                         "Prometheus writes, series beyond it are passed over and counted. When "
+                         "it becomes smaller, the series that are silent for longest leave.",
                  .low = 64,
-                 .high = novelty::Source::kMetricsMax,
-                 .change = Change::kRestart});
+                 .high = novelty::Source::kMetricsMax});
+  all.push_back({.key = "metrics.source_alarms_per_week",
+                 .slot = [](C& c) -> Slot { return &c.metrics.source_alarms_per_week; },
+                 .help = "Alarms that are wanted of a source as a whole: its alarm line moves to "
+                         "where it would have given as many. 0: about one in 540 rows at most.",
+                 .low = 0,
+                 .high = 10'000});
 }
 
 }  // namespace liminal::app

@@ -166,6 +166,8 @@ Result<api::SeriesView> MetricStreams::series(const std::string& source,
     out.settings = known->settings;
     out.points = known->points;
     out.expected = known->expected;
+    out.source_alarms_per_week = known->source_alarms_per_week;
+    out.source_line = known->source_line;
   }
   if (!limited) return out;
   out.limit = limited->limit;

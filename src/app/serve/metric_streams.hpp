@@ -40,6 +40,9 @@ class MetricStreams final : public api::AnomalyPort {
   /// Saves.
   ~MetricStreams() override;
 
+  /// What a reload says.
+  void set_bounds(const signals::Anomaly::Bounds& bounds) { anomaly_.set_bounds(bounds); }
+
   /// Who hears of every batch that is judged or learnt, and of the program's own rows; must not
   /// block. Before the first one.
   void on_batch(std::function<void(const novelty::Batch&)> heard) { heard_ = std::move(heard); }

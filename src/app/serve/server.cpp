@@ -413,6 +413,9 @@ void Server::reload(const Configuration& configuration) {
   }
   use_gateway_settings(settings, configuration);
   backend_->reload(engine_options(configuration));
+  const signals::SalienceOptions salience = salience_options(configuration);
+  salience_->signals().set_ages(salience.incidents.calm, salience.age_max);
+  metric_streams_->set_bounds(metric_bounds(configuration));
   store_->set_retention(store_options(configuration).retention);
   service_->set_token(std::move(*token));
   if (models_) models_->reload(configuration);

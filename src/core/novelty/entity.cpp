@@ -13,9 +13,24 @@ double prior_of(std::uint32_t metrics) {
   return kConstants.prior_novelty * exp(kConstants.prior_exponent * log(metrics));
 }
 
+/// What is emitted changes the line at once; the time that goes by, at so many rows.
+constexpr std::uint32_t kLineEvery = 256;
+
 }  // namespace
 
-EntityScore Entity::step(const EntityRow& row) {
+void Entity::count(double emitted, double weeks, double alarms_per_week) {
+  by_rows_.learn(emitted, 1 / kConstants.budget_rows);
+  by_time_.learn(emitted, weeks);
+  const auto wished = static_cast<float>(alarms_per_week);
+  if (!(emitted > 0) && rows_ % kLineEvery != 0 && wished == wished_) return;
+  wished_ = wished;
+  raised_ = static_cast<float>(
+      alarms_per_week > 0
+          ? by_time_.line(alarms_per_week)
+          : std::max(1., by_rows_.line(kConstants.budget_rows / kConstants.budget)));
+}
+
+EntityScore Entity::step(const EntityRow& row, double alarms_per_week) {
   if (row.metrics != metrics_) {
     metrics_ = row.metrics;
     prior_ = prior_of(row.metrics);
@@ -29,9 +44,11 @@ EntityScore Entity::step(const EntityRow& row) {
   const double known_max = score_max(rows_, row.deviation, kConstants.enough_rows);
   const double score = line_.score(row.evidence, shape);
   line_.learn(row.evidence + row.doubtful, shape);
-  const float emitted = hold_.emit(score, kConstants.hold_rows);
-  return {static_cast<float>(std::min(score, known_max)),
-          static_cast<float>(std::min(static_cast<double>(emitted), known_max))};
+  const auto held = static_cast<double>(hold_.emit(score, kConstants.hold_rows));
+  const double emitted = std::min(held, known_max);
+  count(emitted, row.weeks, alarms_per_week);
+  return {static_cast<float>(std::min(score, known_max)) / raised_,
+          static_cast<float>(emitted) / raised_};
 }
 
 bool Entity::is_known() const { return rows_ >= kConstants.enough_rows; }
@@ -40,14 +57,24 @@ void Entity::save(Writer& out) const {
   line_.save(out);
   hold_.save(out);
   out.put(rows_);
+  by_rows_.save(out);
+  by_time_.save(out);
+  out.put(raised_);
+  out.put(wished_);
 }
 
-void Entity::load(Reader& in) {
+void Entity::load(Reader& in, bool counted) {
   line_.load(in);
   hold_.load(in);
   in.get(rows_);
   if (rows_ > 1U << 30) in.fail();
   metrics_ = 0;
+  if (!counted) return;
+  by_rows_.load(in);
+  by_time_.load(in);
+  in.get(raised_);
+  in.get(wished_);
+  if (!(raised_ > .01F && raised_ < 1e3F) || !(wished_ >= 0 && wished_ <= 1e4F)) in.fail();
 }
 
 }  // namespace liminal::novelty

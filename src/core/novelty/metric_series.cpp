@@ -6,19 +6,13 @@
 namespace liminal::novelty {
 namespace {
 
-constexpr double kGapIntervals = 20;
-/// The usual interval moves by this share of the difference with each point.
-constexpr double kIntervalGain = .05;
-/// More time than so many intervals was not observed.
-constexpr double kObservedIntervalsMax = 10;
-constexpr double kWeekSeconds = 7 * 86'400;
 /// Ordinary points between two incidents, and how often an equal one is told.
 constexpr std::uint16_t kCalmPoints = 5;
 constexpr std::uint8_t kRepeatsMax = 3;
 /// Where the saved number of repeats has whether the incident was told.
 constexpr std::uint8_t kToldBit = 0x80;
 /// What follows in the saved state, and how it is meant.
-constexpr std::uint8_t kCounterBit = 1, kSilentBit = 2;
+constexpr std::uint8_t kCounterBit = 1, kSilentBit = 2, kSentBit = 4;
 /// An incident may come back for so many units of belief.
 constexpr double kIncidentMemory = 1;
 
@@ -66,11 +60,7 @@ SeriesSettings MetricSeries::settings() const {
 }
 
 double MetricSeries::seconds_since_last(EventTime at) const {
-  const std::int64_t now = at.time_since_epoch().count();
-  if (last_ns_ == kNever || now <= last_ns_) return 0;
-  // As unsigned, because times from outside may lie further apart than a signed number holds.
-  const auto apart = static_cast<std::uint64_t>(now) - static_cast<std::uint64_t>(last_ns_);
-  return static_cast<double>(apart) * 1e-9;
+  return last_ns_ == kNever ? 0 : seconds_between(EventTime{Duration{last_ns_}}, at);
 }
 
 double MetricSeries::seen(double value, EventTime at) const {
@@ -83,13 +73,11 @@ double MetricSeries::seen(double value, EventTime at) const {
 
 void MetricSeries::pass_time(EventTime at) {
   const double elapsed = seconds_since_last(at);
-  const auto usual = static_cast<double>(interval_s_);
-  if (usual > 0 && elapsed > kGapIntervals * usual) {
+  if (interval_.is_gap(elapsed)) {
     detector_.interrupt();
     incident_ = {};
-  } else if (elapsed > 0) {
-    interval_s_ += static_cast<float>(usual > 0 ? kIntervalGain * (elapsed - usual) : elapsed);
   }
+  interval_.learn(elapsed);
   if (elapsed > 0 || last_ns_ == kNever) last_ns_ = at.time_since_epoch().count();
 }
 
@@ -128,15 +116,14 @@ void MetricSeries::begin_incident(double value, const std::optional<Range>& ordi
   incident_.depth = static_cast<float>(out);
 }
 
-SeriesScore MetricSeries::step(double value, EventTime at) {
+SeriesScore MetricSeries::step(double value, EventTime at, double alarms_per_week) {
   SeriesScore out;
   if (!std::isfinite(value)) {
     if (points() > 0 && detector_.expected()) out.state = MetricScore::State::kNormal;
     return out;
   }
   const double elapsed = seconds_since_last(at);
-  const double observed =
-      std::min(elapsed, kObservedIntervalsMax * static_cast<double>(interval_s_)) / kWeekSeconds;
+  const double observed = interval_.observed_weeks(elapsed);
   const bool first = last_ns_ == kNever;
   const double point =
       first && counter_ ? std::numeric_limits<double>::quiet_NaN() : seen(value, at);
@@ -154,8 +141,12 @@ SeriesScore MetricSeries::step(double value, EventTime at) {
     emitted = std::max(emitted, incident_.score);
   }
   if (!silent) budget_.learn(static_cast<double>(emitted), observed);
-  if (alarms_per_week_ > 0 && (emitted > 0 || points() % 256 == 0))
-    line_ = static_cast<float>(budget_.line(alarms_per_week_));
+  const double wished = alarms_per_week_ > 0 ? alarms_per_week_ : alarms_per_week;
+  if (wished == 0) {
+    line_ = 1;
+  } else if (emitted > 0 || points() % 256 == 0) {
+    line_ = static_cast<float>(budget_.line(wished));
+  }
 
   out.state = judged.state;
   out.novelty = judged.novelty;
@@ -209,12 +200,16 @@ void MetricSeries::save(Writer& out) const {
                              incident_.ordinary.high})
     out.put(value);
   out.put(last_ns_);
-  for (const float value : {incident_.score, incident_.depth, interval_s_, line_}) out.put(value);
+  out.put(incident_.score);
+  out.put(incident_.depth);
+  interval_.save(out);
+  out.put(line_);
   out.put(incident_.age);
   out.put(incident_.calm);
   out.put(static_cast<std::uint8_t>(incident_.repeats | (incident_.told ? kToldBit : 0)));
   const bool silent = suppress_until_ns_ != kNever;
-  out.put(static_cast<std::uint8_t>((counter_ ? kCounterBit : 0) | (silent ? kSilentBit : 0)));
+  out.put(static_cast<std::uint8_t>((counter_ ? kCounterBit : 0) | (silent ? kSilentBit : 0) |
+                                    (sent_as_counter_ ? kSentBit : 0)));
   if (silent) out.put(suppress_until_ns_);
   budget_.save(out);
   detector_.save(out);
@@ -233,9 +228,10 @@ Result<void> MetricSeries::load(Reader& in) {
     in.get(*value);
   if (ranged) read.range_ = range;
   in.get(read.last_ns_);
-  for (float* value :
-       {&read.incident_.score, &read.incident_.depth, &read.interval_s_, &read.line_})
-    in.get(*value);
+  in.get(read.incident_.score);
+  in.get(read.incident_.depth);
+  read.interval_.load(in);
+  in.get(read.line_);
   in.get(read.incident_.age);
   in.get(read.incident_.calm);
   const auto repeats = in.get<std::uint8_t>();
@@ -243,14 +239,14 @@ Result<void> MetricSeries::load(Reader& in) {
   read.incident_.repeats = repeats & static_cast<std::uint8_t>(~kToldBit);
   const auto flags = in.get<std::uint8_t>();
   read.counter_ = (flags & kCounterBit) != 0;
+  read.sent_as_counter_ = (flags & kSentBit) != 0;
   if ((flags & kSilentBit) != 0) in.get(read.suppress_until_ns_);
   read.budget_.load(in);
   if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
   const bool sane = validate(read.settings()).empty() && std::isfinite(read.last_value_) &&
                     read.incident_.score >= 0 && std::isfinite(read.incident_.score) &&
                     read.incident_.ordinary.low <= read.incident_.ordinary.high &&
-                    !std::isnan(read.incident_.depth) && read.interval_s_ >= 0 &&
-                    std::isfinite(read.interval_s_) && read.line_ > .01F && read.line_ < 1e3F;
+                    !std::isnan(read.incident_.depth) && read.line_ > .01F && read.line_ < 1e3F;
   if (!sane) return failure(ErrorCode::kMalformed, in.position());
   if (auto loaded = read.detector_.load(in); !loaded) return loaded;
   *this = read;

@@ -8,6 +8,7 @@
 #include "core/base/problem.hpp"
 #include "core/base/time.hpp"
 #include "core/novelty/alarm_budget.hpp"
+#include "core/novelty/interval.hpp"
 #include "core/novelty/metric_detector.hpp"
 
 namespace liminal::novelty {
@@ -62,12 +63,21 @@ class MetricSeries {
   /// Takes other settings; what was learnt stays.
   void configure(const SeriesSettings& settings);
   [[nodiscard]] SeriesSettings settings() const;
+  /// Its sender says that it is a counter: `untold` has that from now on.
+  void mark_as_counter() { sent_as_counter_ = true; }
+  /// What holds while its owner tells nothing.
+  [[nodiscard]] SeriesSettings untold() const {
+    SeriesSettings settings;
+    settings.counter = sent_as_counter_;
+    return settings;
+  }
 
   /// What is judged of a point: its value, or a counter's rate; NaN when there is none.
   [[nodiscard]] double seen(double value, EventTime at) const;
 
   /// Scores a point, then learns it. A missing one (NaN, infinite) changes nothing.
-  SeriesScore step(double value, EventTime at);
+  /// `alarms_per_week`: how many are wanted while the settings say nothing; 0: neither.
+  SeriesScore step(double value, EventTime at, double alarms_per_week = 0);
 
   /// Whether nothing is to be told of a point of this time.
   [[nodiscard]] bool suppressed(EventTime at) const {
@@ -94,6 +104,8 @@ class MetricSeries {
   }
   /// How far the detector is trusted, 0 to 1: grows with the points seen.
   [[nodiscard]] double trust() const { return detector_.trust(); }
+  /// By what the latest score was divided to keep to its budget.
+  [[nodiscard]] float line() const { return line_; }
 
   void save(Writer& out) const;
   [[nodiscard]] Result<void> load(Reader& in);
@@ -122,9 +134,10 @@ class MetricSeries {
   std::int64_t suppress_until_ns_ = kNever;
   double last_value_ = 0;  ///< of a counter
   Incident incident_;
-  float interval_s_ = 0;  ///< usual, between two points
+  Interval interval_;
   float line_ = 1;
   bool counter_ = false;
+  bool sent_as_counter_ = false;
 
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
 };

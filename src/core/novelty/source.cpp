@@ -88,6 +88,11 @@ void Source::configure(std::uint32_t metric, const SeriesSettings& settings) {
   series_[metric].configure(settings);
 }
 
+void Source::mark_as_counter(std::uint32_t metric) {
+  LIMINAL_CHECK(metric < series_.size());
+  series_[metric].mark_as_counter();
+}
+
 void Source::restart_clock(EventTime at) {
   last_ = at;
   for (MetricSeries& series : series_) {
@@ -107,13 +112,16 @@ bool Source::is_by_itself(const RowScore::Part& part) const {
 }
 
 void Source::step(std::span<const Value> row, EventTime at, bool expected, RowScore& out) {
+  EntityRow whole;
+  const double elapsed = last_ == EventTime{} ? 0 : seconds_between(last_, at);
+  whole.weeks = interval_.observed_weeks(elapsed);
+  interval_.learn(elapsed);
   last_ = std::max(last_, at);
   out.parts.clear();
   out.state = State::kLearning;
   out.score = out.rarity = out.novelty = 0;
-  EntityRow whole;
   double trust = 0;
-  float own_score = 0;
+  float own_score = 0, largest = 0;
   bool ongoing = false;
   for (const Value& value : row) {
     LIMINAL_CHECK(value.metric < series_.size());
@@ -121,7 +129,7 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
     RowScore::Part& part = out.parts.emplace_back();
     part.metric = value.metric;
     if (expected) part.expected = series.expected(value.value, at);
-    part.own = series.step(value.value, at);
+    part.own = series.step(value.value, at, series_.size() == 1 ? alarms_per_week_ : 0);
     if (part.own.state == State::kLearning) continue;
     out.state = State::kNormal;
     ++whole.metrics;
@@ -132,7 +140,9 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
     }
     trust = std::max(trust, series.trust());
     if (part.own.state != State::kNormal) ongoing = true;
-    if ((is_by_itself(part) || part.own.again) && speaks(part, at)) {
+    if (!speaks(part, at)) continue;
+    largest = std::max(largest, part.own.evidence);
+    if (is_by_itself(part) || part.own.again) {
       own_score = std::max(own_score, part.own.score);
       out.rarity = std::max(out.rarity, part.own.rarity);
     }
@@ -145,15 +155,17 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
   if (series_.size() == 1) {
     out.novelty = out.parts.front().own.novelty;
   } else {
-    const EntityScore judged = entity_.step(whole);
+    const EntityScore judged = entity_.step(whole, alarms_per_week_);
     out.novelty = static_cast<float>(whole.evidence);
     out.score = std::max(out.score, judged.score);
     out.rarity = std::max(out.rarity, judged.rarity);
   }
   for (RowScore::Part& part : out.parts) {
     const bool counted = speaks(part, at);
+    // What the whole alarmed at is what much of its evidence came from: of many metrics some always
+    // have an incident of their own.
     if (out.rarity >= 1 && !series_[part.metric].suppressed(at) &&
-        (entity_.is_known() || is_by_itself(part)))
+        (is_by_itself(part) || (entity_.is_known() && part.own.evidence >= largest / 2)))
       series_[part.metric].tell();
     const double share =
         whole.evidence > 0 && counted ? static_cast<double>(part.own.evidence) / whole.evidence : 0;
@@ -178,6 +190,7 @@ std::size_t Source::memory_bytes() const {
 void Source::save(Writer& out) const {
   out.put(last_.time_since_epoch().count());
   entity_.save(out);
+  interval_.save(out);
   out.put_varint(series_.size());
   for (std::size_t i = 0; i < series_.size(); ++i) {
     out.put_text(names_[i]);
@@ -185,10 +198,11 @@ void Source::save(Writer& out) const {
   }
 }
 
-Result<void> Source::load(Reader& in) {
+Result<void> Source::load(Reader& in, bool counted) {
   Source read;
   read.last_ = EventTime{Duration{in.get<Duration::rep>()}};
-  read.entity_.load(in);
+  read.entity_.load(in, counted);
+  if (counted) read.interval_.load(in);
   const std::uint64_t count = in.get_varint();
   if (!in.ok()) return failure(ErrorCode::kTruncated, in.position());
   if (count > read.metrics_max_) return failure(ErrorCode::kTooLarge, in.position());
@@ -203,6 +217,7 @@ Result<void> Source::load(Reader& in) {
     read.series_[*number] = series;
   }
   read.metrics_max_ = metrics_max_;
+  read.alarms_per_week_ = alarms_per_week_;
   *this = std::move(read);
   return {};
 }

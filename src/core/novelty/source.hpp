@@ -10,6 +10,7 @@
 #include "core/base/codec.hpp"
 #include "core/base/time.hpp"
 #include "core/novelty/entity.hpp"
+#include "core/novelty/interval.hpp"
 #include "core/novelty/metric_series.hpp"
 
 namespace liminal::novelty {
@@ -41,8 +42,9 @@ struct RowScore {
 /// A source of one metric is judged by that metric's line; one of several by the line of the whole
 /// (entity.hpp), and by the own line of each metric whose owner said how often it may alarm; in its
 /// first 1,500 rows, of which the whole can tell little, by that of each metric that lies far out.
-/// What the whole alarmed at is an alarm again when a metric's own incident comes back
-/// (metric_series.hpp): by then its levels are known to the whole.
+/// What the whole alarmed at is an alarm again when the own incident of a metric that gave at least
+/// half as much evidence as any comes back (metric_series.hpp): by then its levels are known to the
+/// whole.
 ///
 /// What a metric whose owner suppresses it does is no evidence for the whole, which learns it as
 /// little as if it were missing; the metric learns it.
@@ -53,7 +55,12 @@ struct RowScore {
 /// before that metric's last. Metrics may come and go; a missing value changes nothing. Bounded by
 /// `metrics_max`: what was saved when that was larger, up to `kMetricsMax`, is loaded and stays.
 ///
-/// Memory: some 850 bytes and its name a metric, and 400 bytes. Cost: about 190 ns a metric and
+/// A source keeps to a budget of alarms: of its own accord (entity.hpp), or to as many a week as
+/// were told; one of a single metric to what was told of that, then to what was told of the source.
+/// What a metric says by itself is beside it: by a budget of its own, early, or of an incident that
+/// comes back.
+///
+/// Memory: some 850 bytes and its name a metric, and 650 bytes. Cost: about 190 ns a metric and
 /// row, 1 µs more with expected ranges.
 class Source {
  public:
@@ -75,10 +82,21 @@ class Source {
   [[nodiscard]] const std::string& name(std::uint32_t metric) const { return names_[metric]; }
   [[nodiscard]] const MetricSeries& series(std::uint32_t metric) const { return series_[metric]; }
 
+  /// How many there may be from now on; those that are there stay.
+  void set_metrics_max(std::uint32_t metrics_max) { metrics_max_ = metrics_max; }
+
   /// Forgets a metric; the last one gets its number.
   void remove(std::uint32_t metric);
 
   void configure(std::uint32_t metric, const SeriesSettings& settings);
+  /// MetricSeries::mark_as_counter.
+  void mark_as_counter(std::uint32_t metric);
+  /// How many alarms a week are wanted of the whole; 0: the source's own line. Not saved.
+  void set_alarms_per_week(double wanted) { alarms_per_week_ = wanted; }
+  /// The score that the whole's rows must reach, in units of the line of all, by its budget.
+  [[nodiscard]] double line() const {
+    return static_cast<double>(series_.size() == 1 ? series_.front().line() : entity_.line());
+  }
 
   /// The sender's clock was ahead of `at`, which is now the latest row's: time goes on from there.
   void restart_clock(EventTime at);
@@ -92,7 +110,8 @@ class Source {
   [[nodiscard]] std::size_t memory_bytes() const;
 
   void save(Writer& out) const;
-  [[nodiscard]] Result<void> load(Reader& in);
+  /// `counted`: what was emitted was saved with it, as `save` does now.
+  [[nodiscard]] Result<void> load(Reader& in, bool counted = true);
   [[nodiscard]] std::uint64_t state_hash() const;
 
  private:
@@ -109,6 +128,8 @@ class Source {
   std::vector<std::uint32_t> slots_;  ///< numbers by their name's hash, open addressing
   Entity entity_;
   EventTime last_{};
+  Interval interval_;
+  double alarms_per_week_ = 0;
 };
 
 }  // namespace liminal::novelty

@@ -39,7 +39,11 @@ void check_comes_back(const Source& source) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Reader in({reinterpret_cast<const char*>(data), size});
   Source source;
-  const bool loaded = source.load(in).has_value();
+  bool loaded = source.load(in).has_value();
+  if (!loaded) {
+    Reader before({reinterpret_cast<const char*>(data), size});
+    loaded = source.load(before, false).has_value();
+  }
   LIMINAL_CHECK(loaded || source.metrics() == 0);
   if (loaded) check_comes_back(source);
   (void)source.find_or_add("more");

@@ -108,6 +108,38 @@ TEST(Source, WhatOneMetricToldEarlyMakesNoOthersSpeak) {
   EXPECT_LE(count, 20);
 }
 
+TEST(Source, WideSourcesOfPlainNoiseKeepToTheirBudget) {
+  Source source;
+  Random random(1);
+  RowScore score;
+  std::vector<Source::Value> row;
+  for (std::uint32_t i = 0; i < 60; ++i)
+    row.push_back({*source.find_or_add("m" + std::to_string(i)), 0});
+  int count = 0;
+  for (int i = 0; i < 4000; ++i) {
+    for (Source::Value& value : row) value.value = random.normal();
+    source.step(row, minute(i), false, score);
+    count += i >= 2000 && score.is_anomaly() ? 1 : 0;
+  }
+  EXPECT_LE(count, 10) << "of 2,000; there were 40";
+  row[7].value += 40;
+  source.step(row, minute(4000), false, score);
+  EXPECT_TRUE(score.is_anomaly());
+}
+
+TEST(Source, OfOneMetricKeepsToWhatWasToldOfTheSource) {
+  Host plain(1, 4), told(1, 4);
+  told.source.set_alarms_per_week(1);
+  int plainly = 0, seldom = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    plainly += plain.next().is_anomaly() ? 1 : 0;
+    seldom += told.next().is_anomaly() ? 1 : 0;
+  }
+  EXPECT_LT(seldom, plainly / 2);
+  EXPECT_EQ(plain.source.line(), 1);
+  EXPECT_GT(told.source.line(), 1);
+}
+
 TEST(Source, FindsEarlyWhatLiesFarOut) {
   for (const std::uint32_t metrics : {1U, 2U, 10U, 38U}) {
     Host host(metrics, metrics);

@@ -129,6 +129,8 @@ class Incidents {
   void dismiss(std::uint64_t id, bool is_nothing);
   /// All that were judged to be nothing, of incidents that were just loaded.
   void dismiss(const std::unordered_set<std::uint64_t>& ids);
+  /// How long after its last alert an incident is open, from now on.
+  void set_calm(Duration calm) { options_.calm = calm; }
   /// Forgets what was last seen before that.
   void forget(SteadyTime before);
 

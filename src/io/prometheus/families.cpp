@@ -279,7 +279,8 @@ constexpr std::array<FamilyInfo, kFamilies> kTable{{
     {kMetricSeriesEvicted,
      "liminal_metric_series_evicted_total",
      kCounter,
-     "Series, silent for a day, that gave their place in a full source to others."},
+     "Series, silent for a day, that gave their place in a full source to others, and those "
+     "beyond a bound that became smaller."},
     {kMetricScore,
      "liminal_metric_score",
      kGauge,

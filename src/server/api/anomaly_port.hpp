@@ -22,6 +22,8 @@ struct SeriesView {
   std::optional<stats::Limit> limit{};
   std::optional<stats::Trend::Passage> passage{};  ///< through the limit; none before two hours
   double within_s = 0;                             ///< of the passage's probability
+  double source_alarms_per_week = 0;               ///< wanted of its source as a whole; 0: untold
+  double source_line = 1;                          ///< where its budget has the source's alarm line
 };
 
 /// A series that is forecast as it goes.

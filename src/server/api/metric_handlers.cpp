@@ -278,6 +278,8 @@ void Service::get_series(const CallPtr& call) {
   out.begin_object();
   write_series(source, metric, series->settings, series->limit, out);
   out.field("points", series->points);
+  out.field("source_alarms_per_week", series->source_alarms_per_week);
+  out.field("source_line", series->source_line);
   out.key("expected");
   if (series->expected) {
     out.begin_array();

@@ -6,6 +6,7 @@
 #include <functional>
 #include <set>
 #include <thread>
+#include <tuple>
 
 namespace liminal::signals {
 namespace {
@@ -30,15 +31,27 @@ std::size_t turn_end(const novelty::Batch& batch, std::size_t begin) {
 Anomaly::Anomaly(Options options, files::FileSystem& system, OnAnomaly on_anomaly)
     : options_(std::move(options)),
       settings_file_(system, options_.folder, kSettingsFile, kSettingsFormat, {kSettingsFormat1}),
-      sources_file_(system, options_.folder, kSourcesFile, kSourcesFormat),
-      on_anomaly_(std::move(on_anomaly)) {}
+      sources_file_(system, options_.folder, kSourcesFile, kSourcesFormat, {kSourcesFormat1}),
+      on_anomaly_(std::move(on_anomaly)),
+      bounds_(options_.bounds) {}
+
+void Anomaly::set_bounds(const Bounds& bounds) {
+  const std::lock_guard lock(mutex_);
+  bounds_ = bounds;
+  for (Kept& kept : order_) {
+    kept.source.set_metrics_max(bounds.metrics_max);
+    kept.source.set_alarms_per_week(bounds.alarms_per_week);
+    shrink(kept);
+  }
+}
 
 Anomaly::Kept& Anomaly::touch(const std::string& name) {
   if (const auto found = by_name_.find(name); found != by_name_.end()) {
     order_.splice(order_.begin(), order_, found->second);
     return order_.front();
   }
-  order_.push_front({name, novelty::Source(options_.metrics_max)});
+  order_.push_front({name, novelty::Source(bounds_.metrics_max)});
+  order_.front().source.set_alarms_per_week(bounds_.alarms_per_week);
   by_name_.emplace(order_.front().name, order_.begin());
   return order_.front();
 }
@@ -112,26 +125,48 @@ std::vector<std::uint32_t> Anomaly::silent(const Kept& kept, const novelty::Batc
 /// some of them.
 void Anomaly::make_room(Kept& kept, const novelty::Batch& batch, std::size_t fresh) {
   const std::size_t wanted = kept.source.metrics() + fresh;
-  if (fresh == 0 || wanted <= options_.metrics_max) return;
+  if (fresh == 0 || wanted <= bounds_.metrics_max) return;
   std::vector<std::uint32_t> gone = silent(kept, batch);
   // Of a source that was saved larger: not in vain.
-  if (kept.source.metrics() - gone.size() >= options_.metrics_max) return;
+  if (kept.source.metrics() - gone.size() >= bounds_.metrics_max) return;
   std::sort(gone.begin(), gone.end(), [&](std::uint32_t one, std::uint32_t other) {
     const auto of = [&](std::uint32_t i) { return std::pair(kept.source.series(i).last(), i); };
     return of(one) < of(other);
   });
-  gone.resize(std::min(gone.size(), wanted - options_.metrics_max));
+  gone.resize(std::min(gone.size(), wanted - bounds_.metrics_max));
+  let_go(kept, std::move(gone));
+}
+
+void Anomaly::let_go(Kept& kept, std::vector<std::uint32_t> gone) {
   // The last one takes the number of one that goes: from behind, those to go keep theirs.
   std::sort(gone.begin(), gone.end(), std::greater<>());
   for (const std::uint32_t one : gone) drop(kept, one);
   counters_.series_evicted += gone.size();
 }
 
+/// Lets go what is beyond a bound that became smaller.
+void Anomaly::shrink(Kept& kept) {
+  const std::size_t metrics = kept.source.metrics();
+  if (metrics <= bounds_.metrics_max) return;
+  std::vector<std::tuple<bool, std::optional<EventTime>, std::uint32_t>> all;
+  for (std::uint32_t i = 0; i < metrics; ++i) {
+    const bool told = settings_.contains(SettingsName{kept.name, kept.source.name(i)});
+    all.emplace_back(told, kept.source.series(i).last(), i);
+  }
+  std::sort(all.begin(), all.end());
+  std::vector<std::uint32_t> gone;
+  for (std::size_t i = 0; i < metrics - bounds_.metrics_max; ++i)
+    gone.push_back(std::get<2>(all[i]));
+  let_go(kept, std::move(gone));
+  weigh(kept);
+  ++learnt_;
+}
+
 bool Anomaly::has_room(const Kept& kept, const novelty::Batch& batch) const {
   std::size_t wanted = kept.source.metrics();
   for (const std::string& metric : batch.metrics) wanted += kept.source.find(metric) ? 0U : 1U;
-  if (wanted <= std::max<std::size_t>(options_.metrics_max, kept.source.metrics())) return true;
-  return wanted - silent(kept, batch).size() <= options_.metrics_max;
+  if (wanted <= std::max<std::size_t>(bounds_.metrics_max, kept.source.metrics())) return true;
+  return wanted - silent(kept, batch).size() <= bounds_.metrics_max;
 }
 
 /// Where one of the batch's metrics is, made known if there is room.
@@ -145,10 +180,15 @@ Anomaly::Place Anomaly::place(Kept& kept, const novelty::Batch& batch, std::uint
     const auto told = settings_.find(SettingsName{kept.name, name});
     if (told != settings_.end()) {
       kept.source.configure(*series, told->second);
-    } else if (metric < batch.counters.size() && batch.counters[metric]) {
-      kept.source.configure(*series, {.counter = true});
     }
     watch(kept.name, name, told != settings_.end());
+  }
+  const bool sent_as_counter = metric < batch.counters.size() && batch.counters[metric];
+  if (sent_as_counter && !kept.source.series(*series).untold().counter) {
+    kept.source.mark_as_counter(*series);
+    // It holds as long as its owner tells nothing.
+    if (!settings_.contains(SettingsName{kept.name, name}))
+      kept.source.configure(*series, kept.source.series(*series).untold());
   }
   const auto watched = watched_at_.find(SettingsName{kept.name, name});
   return {*series, watched == watched_at_.end() ? kNowhere : watched->second};
@@ -266,7 +306,7 @@ Result<void> Anomaly::admits(const novelty::Batch& batch) const {
   const std::lock_guard lock(mutex_);
   const auto found = by_name_.find(batch.source);
   if (found == by_name_.end()) {
-    if (batch.metrics.size() > options_.metrics_max) return failure(ErrorCode::kTooLarge);
+    if (batch.metrics.size() > bounds_.metrics_max) return failure(ErrorCode::kTooLarge);
     return {};
   }
   const Kept& kept = *found->second;
@@ -389,6 +429,7 @@ std::optional<Anomaly::Described> Anomaly::describe(const std::string& source,
                                                     const std::string& metric) const {
   const std::lock_guard lock(mutex_);
   Described out;
+  out.source_alarms_per_week = bounds_.alarms_per_week;
   const auto told = settings_.find(SettingsName{source, metric});
   if (told != settings_.end()) out.settings = told->second;
   const auto kept = by_name_.find(source);
@@ -398,6 +439,7 @@ std::optional<Anomaly::Described> Anomaly::describe(const std::string& source,
   out.settings = series.settings();
   out.points = series.points();
   out.expected = series.expected();
+  out.source_line = kept->second->source.line();
   return out;
 }
 

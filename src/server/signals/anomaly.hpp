@@ -25,11 +25,13 @@ namespace liminal::signals {
 ///
 /// Bounded: when there are more than `series_max` series, the sources that sent nothing for the
 /// longest time are forgotten and counted; those of which something was told, and then the
-/// program's own, only when there is no other. A source that was saved with more than `metrics_max`
-/// keeps them and gets no more. In a full source the series that is silent for longest, a day at
-/// least while others came, gives its place to a new one, unless something was told of it. Settings
-/// that were declared are kept in a file of their own, durable when `declare` returns; what was
-/// learnt goes into a snapshot (`save`), so that a crash loses what was learnt since.
+/// program's own, only when there is no other. When `metrics_max` becomes smaller, by a reload or
+/// while the program did not run, the series of a source that are silent for longest leave, those
+/// of which something was told last, and are counted. In a full source the series that is silent
+/// for longest, a day at least while others came, gives its place to a new one, unless something
+/// was told of it. Settings that were declared are kept in a file of their own, durable when
+/// `declare` returns; what was learnt goes into a snapshot (`save`), so that a crash loses what was
+/// learnt since.
 ///
 /// Thread-safe by its own lock, which is held for some hundred values at a time: a large batch does
 /// not hold up others. Time is given by the callers.
@@ -38,15 +40,24 @@ namespace liminal::signals {
 class Anomaly {
  public:
   static constexpr std::string_view kSourcesFile = "anomaly.snapshot";
-  static constexpr std::uint64_t kSourcesFormat = 0x6c696d2d616e6f31ULL;
+  static constexpr std::uint64_t kSourcesFormat = 0x6c696d2d616e6f32ULL;  ///< as it is written
+  /// Read still: it had not counted what sources emitted.
+  static constexpr std::uint64_t kSourcesFormat1 = 0x6c696d2d616e6f31ULL;
   static constexpr std::string_view kSettingsFile = "anomaly-settings.snapshot";
   static constexpr std::uint64_t kSettingsFormat = 0x6c696d2d73657432ULL;  ///< as it is written
   /// Read still: it had no `suppress_until`.
   static constexpr std::uint64_t kSettingsFormat1 = 0x6c696d2d73657431ULL;
 
+  /// What a reload may change.
+  struct Bounds {
+    std::uint32_t metrics_max = 1024;  ///< of one source
+    /// Alarms a week that are wanted of a source as a whole; 0: as many as its own line means.
+    double alarms_per_week = 0;
+  };
+
   struct Options {
     std::size_t series_max = 100'000;
-    std::uint32_t metrics_max = 1024;  ///< of one source
+    Bounds bounds{};
     std::size_t settings_max = 10'000;
     /// Series whose values `exported` shows: those of which something was told, then those that
     /// came first.
@@ -81,6 +92,8 @@ class Anomaly {
     novelty::SeriesSettings settings{};
     std::uint32_t points = 0;
     std::optional<novelty::Range> expected{};  ///< around its last point; of a counter, of its rate
+    double source_alarms_per_week = 0;         ///< wanted of its source as a whole; 0: untold
+    double source_line = 1;  ///< where its budget has the source's line, in those of all
   };
 
   /// Called with every row that alarms, under no lock.
@@ -98,6 +111,9 @@ class Anomaly {
   /// Whether `score` would take these rows as things are: its errors, found before anything is
   /// learnt. Of a batch that is scored in parts, this is asked of the whole.
   [[nodiscard]] Result<void> admits(const novelty::Batch& batch) const;
+
+  /// Holds from now on.
+  void set_bounds(const Bounds& bounds);
 
   /// Judges and learns rows in order; `RowScore::Part::metric` is a place in `batch.metrics`.
   /// kTooLarge: the source would have too many metrics, and nothing was learnt. kConflict: a
@@ -198,6 +214,8 @@ class Anomaly {
   [[nodiscard]] std::vector<std::uint32_t> silent(const Kept& kept,
                                                   const novelty::Batch& batch) const;
   void make_room(Kept& kept, const novelty::Batch& batch, std::size_t fresh);
+  void let_go(Kept& kept, std::vector<std::uint32_t> gone);
+  void shrink(Kept& kept);
   [[nodiscard]] std::uint64_t evicted() const;
   [[nodiscard]] bool has_room(const Kept& kept, const novelty::Batch& batch) const;
   [[nodiscard]] Place place(Kept& kept, const novelty::Batch& batch, std::uint32_t metric);
@@ -221,7 +239,7 @@ class Anomaly {
   void tell(const novelty::Batch& batch, std::span<const novelty::RowScore> scores) const;
   void watch(const std::string& source, const std::string& metric, bool told);
   [[nodiscard]] Result<void> take_settings(std::string_view bytes, std::uint64_t format);
-  [[nodiscard]] Result<void> take_sources(std::string_view bytes);
+  [[nodiscard]] Result<void> take_sources(std::string_view bytes, std::uint64_t format);
   [[nodiscard]] std::string settings_bytes() const;
 
   const Options options_;
@@ -229,6 +247,7 @@ class Anomaly {
   const OnAnomaly on_anomaly_;
   std::mutex declaring_;  ///< taken before `mutex_`, while the settings are written
   mutable std::mutex mutex_;
+  Bounds bounds_;
   Order order_;
   std::unordered_map<std::string_view, Order::iterator> by_name_;  ///< names are those in `order_`
   Settings settings_;

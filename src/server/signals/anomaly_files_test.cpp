@@ -77,6 +77,33 @@ TEST_F(AnomalyTest, ReadsSettingsOfTheFormatBefore) {
   EXPECT_EQ(again.describe("web", "cpu")->settings, told);
 }
 
+TEST_F(AnomalyTest, ReadsSourcesOfTheFormatBefore) {
+  novelty::Source source;
+  const novelty::Source::Value row[] = {{*source.find_or_add("cpu"), .5},
+                                        {*source.find_or_add("memory"), .3}};
+  novelty::RowScore score;
+  for (int i = 0; i < 100; ++i) source.step(row, second(i), false, score);
+  Writer saved, entity;
+  source.save(saved);
+  novelty::Entity().save(entity);
+  // It ends with what is counted: two budgets of 26 numbers, the line and what it is for; the usual
+  // interval comes after it.
+  constexpr std::size_t kCounted = (2 * 26 + 2 + 1) * sizeof(float);
+  std::string bytes = saved.take();
+  bytes.erase(sizeof(std::int64_t) + entity.bytes().size() + sizeof(float) - kCounted, kCounted);
+  Writer out;
+  out.put_varint(1);
+  out.put_text("web");
+  ASSERT_TRUE(StateFile(files, "data", Anomaly::kSourcesFile, Anomaly::kSourcesFormat1)
+                  .write(second(0), out.take() + bytes));
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.load());
+  EXPECT_EQ(anomaly.describe("web", "memory")->points, 100U);
+  ASSERT_TRUE(anomaly.score(batch("web", 200, 1), false));
+  ASSERT_TRUE(anomaly.save(second(0)));
+  EXPECT_TRUE(make().load());
+}
+
 TEST_F(AnomalyTest, SetsDamagedFilesAsideAndNamesEach) {
   Anomaly anomaly = make();
   ASSERT_TRUE(anomaly.declare("web", "cpu", {{.alarms_per_week = 2}}));

@@ -51,7 +51,8 @@ Result<bool> Anomaly::declare(const std::string& source,
   }
   if (const auto found = by_name_.find(source); found != by_name_.end()) {
     if (const auto place = found->second->source.find(metric)) {
-      found->second->source.configure(*place, settings.value_or(novelty::SeriesSettings{}));
+      novelty::Source& of = found->second->source;
+      of.configure(*place, settings.value_or(of.series(*place).untold()));
       watch(source, metric, settings.has_value());
     }
   }
@@ -125,14 +126,15 @@ Result<void> Anomaly::take_settings(std::string_view bytes, std::uint64_t format
   return {};
 }
 
-Result<void> Anomaly::take_sources(std::string_view bytes) {
+Result<void> Anomaly::take_sources(std::string_view bytes, std::uint64_t format) {
   Reader in(bytes);
   const std::lock_guard lock(mutex_);
   // Saved with the longest silent first: what is touched last is in front again.
   for (std::uint64_t left = in.get_varint(); left > 0; --left) {
     const std::string name(in.get_text());
-    novelty::Source source(options_.metrics_max);
-    if (auto loaded = source.load(in); !loaded) return loaded;
+    novelty::Source source(bounds_.metrics_max);
+    source.set_alarms_per_week(bounds_.alarms_per_week);
+    if (auto loaded = source.load(in, format != kSourcesFormat1); !loaded) return loaded;
     if (source.metrics() == 0) continue;
     Kept& kept = touch(name);
     if (kept.source.metrics() > 0) return failure(ErrorCode::kMalformed, in.position());
@@ -141,9 +143,15 @@ Result<void> Anomaly::take_sources(std::string_view bytes) {
     for (std::uint32_t i = 0; i < kept.source.metrics(); ++i) {
       // Settings may have been told after the snapshot was written.
       const auto told = settings_.find(SettingsName{name, kept.source.name(i)});
-      if (told != settings_.end()) kept.source.configure(i, told->second);
+      if (told != settings_.end()) {
+        kept.source.configure(i, told->second);
+      } else if (kept.source.series(i).settings().counter) {
+        // Its sender said so, which states did not tell apart.
+        kept.source.mark_as_counter(i);
+      }
       watch(name, kept.source.name(i), told != settings_.end());
     }
+    shrink(kept);
     weigh(kept);
     evict(kept);
   }
@@ -162,8 +170,8 @@ Result<void> Anomaly::load(const OnUnreadable& on_unreadable) {
         return take_settings(bytes, format);
       });
   const auto sources =
-      load_one(sources_file_, kSourcesFile, [this](std::string_view bytes, std::uint64_t) {
-        return take_sources(bytes);
+      load_one(sources_file_, kSourcesFile, [this](std::string_view bytes, std::uint64_t format) {
+        return take_sources(bytes, format);
       });
   if (!sources && sources.error().code != ErrorCode::kMissing) return sources;
   if (!settings && settings.error().code != ErrorCode::kMissing) return settings;

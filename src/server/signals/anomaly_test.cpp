@@ -198,26 +198,46 @@ TEST_F(AnomalyTest, RefusesTooManyMetricsOfASourceAndLearnsNothing) {
   EXPECT_EQ(anomaly.counters().rows, 0U);
 }
 
-TEST_F(AnomalyTest, KeepsWhatASourceHadUnderALargerBoundAndTakesNoMore) {
-  novelty::Batch wide{"web", {"a", "b", "c", "d", "e", "f"}, {{second(0), {}}}, {}};
-  for (std::uint32_t metric = 0; metric < 6; ++metric) wide.rows[0].values.push_back({metric, 1});
+/// A row a second of "f", "e" … "a", one each.
+novelty::Batch six() {
+  novelty::Batch wide{"web", {"a", "b", "c", "d", "e", "f"}, {}, {}};
+  for (std::uint32_t i = 0; i < 6; ++i) wide.rows.push_back({second(i), {{5 - i, 1}}});
+  return wide;
+}
+
+TEST_F(AnomalyTest, LetsTheLongestSilentSeriesGoWhenTheBoundBecomesSmaller) {
   Anomaly::Options options;
   options.folder = "data";
-  options.metrics_max = 6;
+  options.bounds.metrics_max = 6;
   Anomaly before(options, files);
-  ASSERT_TRUE(before.score(wide, false));
+  ASSERT_TRUE(before.score(six(), false));
+  ASSERT_TRUE(before.declare("web", "f", novelty::SeriesSettings{}));
   ASSERT_TRUE(before.save(second(0)));
-  Anomaly anomaly = make();  // of four a source
-  ASSERT_TRUE(anomaly.load());
-  EXPECT_EQ(anomaly.counters().series, 6U);
-  EXPECT_TRUE(anomaly.score(wide, false));
-  wide.metrics.emplace_back("g");
-  wide.rows[0] = {second(1), {{0, 1}, {6, 1}}};
-  EXPECT_EQ(anomaly.admits(wide).error().code, ErrorCode::kTooLarge);
-  EXPECT_EQ(anomaly.score(wide, false).error().code, ErrorCode::kTooLarge);
-  const novelty::Intake taken = anomaly.learn(wide, second(0));
-  EXPECT_EQ(taken.learnt, 1U);
-  EXPECT_EQ(taken.beyond, 1U);
+  Anomaly restarted = make();  // of four a source
+  ASSERT_TRUE(restarted.load());
+  before.set_bounds({.metrics_max = 4});
+  for (Anomaly* const one : {&restarted, &before}) {
+    EXPECT_EQ(one->counters().series, 4U);
+    EXPECT_EQ(one->counters().series_evicted, 2U);
+    for (const char* kept : {"a", "b", "c", "f"}) EXPECT_TRUE(one->describe("web", kept)) << kept;
+    for (const char* gone : {"d", "e"}) EXPECT_FALSE(one->describe("web", gone)) << gone;
+    EXPECT_EQ(one->score(six(), false).error().code, ErrorCode::kTooLarge);
+  }
+  before.set_bounds({.metrics_max = 6});
+  EXPECT_TRUE(before.score(six(), false));
+  EXPECT_EQ(before.counters().series, 6U);
+}
+
+TEST_F(AnomalyTest, KeepsToTheAlarmsAWeekThatAreWantedOfASource) {
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.score(batch("web", 0, 10), false));
+  EXPECT_EQ(anomaly.describe("web", "cpu")->source_alarms_per_week, 0);
+  EXPECT_EQ(anomaly.describe("web", "cpu")->source_line, 1);
+  anomaly.set_bounds({.metrics_max = 4, .alarms_per_week = .01});
+  ASSERT_TRUE(anomaly.score(batch("web", 10, 3000), false));
+  ASSERT_TRUE(anomaly.score(batch("web", 3010, 1, 9.), false));
+  EXPECT_EQ(anomaly.describe("web", "cpu")->source_alarms_per_week, .01);
+  EXPECT_GT(anomaly.describe("web", "cpu")->source_line, 1);
 }
 
 TEST_F(AnomalyTest, CountsLateRowsAtTheLastTimeAndRefusesAFloodOfThem) {
@@ -328,6 +348,31 @@ TEST_F(AnomalyTest, TakesForACounterWhatTheBatchSaysUnlessItsOwnerSaidOtherwise)
   EXPECT_TRUE(shown[0].expected->holds(10)) << "a rate";
   EXPECT_EQ(shown[0].value, 10) << "a rate too";
   EXPECT_EQ(shown[1].value, 2990);
+}
+
+TEST_F(AnomalyTest, WhatItsSenderCallsACounterIsOneAgainWhenItsOwnerTellsNothingMore) {
+  Anomaly anomaly = make();
+  const auto learn = [](Anomaly& by, int from, int to) {
+    for (int i = from; i < to; ++i)
+      (void)by.learn({"web", {"requests_total"}, {{second(i), {{0, 10. * i}}}}, {true}}, second(i));
+  };
+  const auto is_counter = [](const Anomaly& of) {
+    return of.describe("web", "requests_total")->settings.counter;
+  };
+  learn(anomaly, 0, 100);
+  ASSERT_TRUE(anomaly.declare("web", "requests_total", novelty::SeriesSettings{.counter = true}));
+  ASSERT_TRUE(anomaly.declare("web", "requests_total", std::nullopt));
+  EXPECT_TRUE(is_counter(anomaly));
+  EXPECT_EQ(anomaly.describe("web", "requests_total")->points, 99U) << "nothing was lost";
+  ASSERT_TRUE(anomaly.declare("web", "requests_total", novelty::SeriesSettings{}));
+  EXPECT_FALSE(is_counter(anomaly)) << "its owner knows better";
+  learn(anomaly, 100, 110);
+  EXPECT_FALSE(is_counter(anomaly));
+  ASSERT_TRUE(anomaly.save(second(0)));
+  Anomaly again = make();
+  ASSERT_TRUE(again.load());
+  ASSERT_TRUE(again.declare("web", "requests_total", std::nullopt));
+  EXPECT_TRUE(is_counter(again));
 }
 
 TEST_F(AnomalyTest, TellsOfAnomaliesInWhatItLearns) {

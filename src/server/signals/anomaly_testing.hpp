@@ -38,7 +38,7 @@ class AnomalyTest : public ::testing::Test {
   Anomaly make(std::size_t series_max = 1000) {
     Anomaly::Options options;
     options.series_max = series_max;
-    options.metrics_max = 4;
+    options.bounds.metrics_max = 4;
     options.settings_max = 3;
     options.exported_max = 3;
     options.folder = "data";

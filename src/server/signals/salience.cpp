@@ -66,7 +66,14 @@ salience::Item load_item(Reader& in) {
 
 }  // namespace
 
-Salience::Salience(const SalienceOptions& options) : options_(options), state_(options) {}
+Salience::Salience(const SalienceOptions& options)
+    : options_(options), age_max_(options.age_max), state_(options) {}
+
+void Salience::set_ages(Duration calm, Duration age_max) {
+  const std::lock_guard lock(mutex_);
+  state_.incidents.set_calm(calm);
+  age_max_ = age_max;
+}
 
 void Salience::note(const traffic::Alert& alert) {
   Noted noted{salience::member_id(alert.shard, alert.number),
@@ -103,7 +110,7 @@ void Salience::advance(SteadyTime now) {
   state_.ranker.tick(until, finals);
   finish(finals);
   state_.settled = std::max(state_.settled, until);
-  state_.incidents.forget(state_.settled - options_.age_max);
+  state_.incidents.forget(state_.settled - age_max_);
 }
 
 void Salience::take(const Noted& noted) {

@@ -47,6 +47,9 @@ class Salience {
  public:
   explicit Salience(const SalienceOptions& options = {});
 
+  /// From now on: how long an alert without findings is open, and for how long what ended is kept.
+  void set_ages(Duration calm, Duration age_max);
+
   /// An alert was raised, escalated or has grown.
   void note(const traffic::Alert& alert);
 
@@ -150,6 +153,7 @@ class Salience {
   mutable std::mutex waiting_mutex_;  // of what follows
   std::vector<Noted> waiting_;
   mutable std::mutex mutex_;  // of what follows
+  Duration age_max_;
   State state_;
   salience::TermWeights weights_;
 };

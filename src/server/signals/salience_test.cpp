@@ -136,6 +136,18 @@ TEST(Salience, ForgetsIncidentsThatAreTooOld) {
   EXPECT_TRUE(salience.incidents({}, at(61min)).empty());
 }
 
+TEST(Salience, GoesByOtherAgesFromTheMomentTheyAreTold) {
+  Salience salience;
+  salience.note(alert(1, 1, "ann", kMessageFlood, 10s));
+  salience.advance(at(15s));
+  const auto status = [&] { return salience.incidents({}, at(10min)).front().status; };
+  EXPECT_EQ(status(), salience::IncidentStatus::kOpen);
+  salience.set_ages(1min, 1h);
+  EXPECT_EQ(status(), salience::IncidentStatus::kEnded);
+  salience.advance(at(61min));
+  EXPECT_TRUE(salience.incidents({}, at(61min)).empty());
+}
+
 TEST(Salience, FeedbackMovesATypeAtOnce) {
   Salience salience;
   const auto all = story();
