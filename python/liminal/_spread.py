@@ -87,8 +87,7 @@ class SpreadHere:
         rows = learning.count()
         workers = max(1, min(wish.workers, rows // _WORKER_ROWS_MIN))
         threads = max(1, int(wish.cpus))
-        parts = learning.split_at_indices([rows * part // workers for part in range(1, workers)])
-        config = {"blocks": [part.to_arrow_refs() for part in parts], "classes": wish.classes, "seed": wish.seed, "threads": threads, "rounds_max": wish.rounds_max,
+        config = {"blocks": _spread_rows.dealt(learning, workers), "classes": wish.classes, "seed": wish.seed, "threads": threads, "rounds_max": wish.rounds_max,
                   "left_s": max(1.0, wish.budget_s - (time.monotonic() - self._begun)), "told": told}
         XGBoostTrainer(
             _spread_trees.work, train_loop_config=config,

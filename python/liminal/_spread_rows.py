@@ -239,3 +239,10 @@ def _learning(rows: pa.Table, parting: dict[str, Any]) -> pa.Table:
     columns = unpacked(rows)
     learnt = _engine.learnt_from(columns["x"], columns["t"], columns["u"], **parting).astype(bool)
     return rows.filter(pa.array(learnt & ~np.isnan(columns["y"])))
+
+
+def dealt(rows: Any, workers: int) -> list[list[Any]]:
+    """References of blocks, for each worker as many rows as for any other, in their order."""
+    count = rows.count()
+    cuts = [count * part // workers for part in range(1, workers)]
+    return [part.to_arrow_refs() for part in (rows.split_at_indices(cuts) if cuts else [rows])]

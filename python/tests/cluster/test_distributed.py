@@ -211,6 +211,15 @@ def test_a_distributed_job_is_cancelled_at_once(parts):
     print(f"cancelled within {time.monotonic() - begun:.1f} s")
 
 
+def test_rows_are_dealt_out_evenly(cluster):
+    rows = cluster.data.from_arrow([pa.table({"id": range(at, at + 33)}) for at in (0, 33, 66)])
+    for workers in (1, 2, 7):
+        dealt = [[one for block in cluster.get(part) for one in block["id"].to_pylist()]
+                 for part in _spread_rows.dealt(rows, workers)]
+        assert len(dealt) == workers and sum(dealt, []) == list(range(99))
+        assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
+
+
 def test_what_is_wrong_with_the_rows_is_said(cluster, tmp_path):
     def sample(rows, **changed):
         wish = WISH | {"files": [str(write(tmp_path / "rows.csv", rows, ["a", "b", "y"]))]} | changed
