@@ -473,7 +473,7 @@ class Models:
             try:
                 self._service = _engine.Service(
                     Engine(), folder=str(self._folder), token=settings["token"], models="apart",
-                    definitions=settings["models"], fits=RayFits(settings["fit_cpus"]),
+                    definitions=settings["models"], fits=RayFits(settings["fit_cpus"], str(self._folder)),
                     onnxruntime=onnxruntime_of(settings), threads=settings["threads"])
                 return
             except RuntimeError:  # an earlier incarnation still holds the folder

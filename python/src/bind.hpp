@@ -13,5 +13,6 @@ void bind_forecasts(nb::module_& module);
 void bind_models(nb::module_& module);
 void bind_replay(nb::module_& module);
 void bind_training(nb::module_& module);
+void bind_spread(nb::module_& module);
 
 }  // namespace liminal::python

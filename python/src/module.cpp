@@ -12,4 +12,5 @@ NB_MODULE(_engine, module) {
   bind_models(module);
   bind_replay(module);
   bind_training(module);
+  bind_spread(module);
 }

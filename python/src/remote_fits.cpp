@@ -6,20 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "held.hpp"
+#include "remote_spread.hpp"
 #include "server/training/fits_apart.hpp"
 
 namespace liminal::python {
 namespace {
-
-/// An object that threads of this process hold without the interpreter.
-using Held = std::shared_ptr<nb::object>;
-
-Held held(nb::object object) {
-  return {new nb::object(std::move(object)), [](nb::object* held) {
-            const nb::gil_scoped_acquire acquire;
-            delete held;
-          }};
-}
 
 nb::object as_array(const std::string& bytes) {
   return nb::cast(to_array(std::vector<std::uint8_t>(bytes.begin(), bytes.end())));
@@ -106,7 +98,10 @@ std::shared_ptr<const training::Cluster> RemoteFits::cluster() const {
   return std::make_shared<const training::Cluster>(
       training::Cluster{[fits = *this] { return fits.at_once(); },
                         fitting(),
-                        [fits = *this] { return fits.complaint(); }});
+                        [fits = *this] { return fits.complaint(); },
+                        [state = state_](const training::SpreadWish& wish) {
+                          return begin_remote_spread(*state->place, wish);
+                        }});
 }
 
 std::string RemoteFits::complaint() const {

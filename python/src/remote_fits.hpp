@@ -13,7 +13,8 @@ namespace liminal::python {
 /// Fits that a callable of Python has carried out, where it likes: `place(source)` is given the
 /// bytes of a search's source as an array, and gives `fit(job, left_s, stopped)`, which gives the
 /// bytes of a fit, or None when `stopped()`; `place.at_once()` says how many may run at a time.
-/// `fit` is called by several threads at once. Thread-safe; may be used and let go without the
+/// `fit` is called by several threads at once. `place.spread` begins a distributed training
+/// (remote_spread.hpp). Thread-safe; may be used and let go without the
 /// interpreter.
 class RemoteFits {
  public:

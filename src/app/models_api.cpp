@@ -26,10 +26,10 @@ struct TrainArguments {
   ClientOptions server;
   std::vector<std::string> names;
   bool all = false, detach = false, keep = false, unsupervised = false, leave_out = false,
-       injected = false;
+       injected = false, distributed = false;
   std::string source, file, trainer;
   std::optional<double> budget_s;
-  std::optional<std::uint32_t> fits_max;
+  std::optional<std::uint32_t> fits_max, workers;
   std::optional<std::uint64_t> seed;
 };
 
@@ -75,6 +75,8 @@ json wish(const TrainArguments& arguments, const std::string& name) {
   if (arguments.unsupervised) body["unsupervised"] = true;
   if (arguments.leave_out) body["leave_out_incidents"] = true;
   if (arguments.injected) body["injected_abuse"] = true;
+  if (arguments.distributed) body["distributed"] = true;
+  if (arguments.workers) body["workers"] = *arguments.workers;
   return body;
 }
 
@@ -249,6 +251,9 @@ void add_train_call(CLI::App& models, Run& chosen) {
   verb->add_flag("--unsupervised", own->unsupervised, "Learn what is usual, without labels");
   verb->add_flag("--leave-out-incidents", own->leave_out, "Not from rows that abuse spoilt");
   verb->add_flag("--injected-abuse", own->injected, "From abuse that nobody committed, too");
+  auto* distributed = verb->add_flag(
+      "--distributed", own->distributed, "By ray, of a file or folder that no search would hold");
+  verb->add_option("--workers", own->workers, "Of a distributed training")->needs(distributed);
   verb->add_flag("--detach", own->detach, "Do not wait for the end");
   verb->footer(
       "\nWaits for the end and says what came of each, and why; what is interrupted goes on in "

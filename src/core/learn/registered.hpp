@@ -126,6 +126,10 @@ struct TrainRequest {
   bool leave_out_incidents = false;
   /// Classification: abuse that nobody committed is learnt from, too (training/injected.hpp).
   bool injected_abuse = false;
+  /// Of the trainer ray: grown over the cluster from files that no search holds
+  /// (training/spread.hpp).
+  bool distributed = false;
+  std::uint32_t workers = 0;  ///< of such a training; 0: as many as there is room for
 };
 
 enum class JobState : std::uint8_t { kQueued, kRunning, kSucceeded, kFailed, kCancelled };

@@ -79,6 +79,15 @@ class TreeReader {
   std::vector<Step> waiting_;
 };
 
+/// A number as text, since version 3.1 in a list of one for each output.
+double base_score(const json& learner) {
+  std::string text = learner.at("learner_model_param").at("base_score").get<std::string>();
+  if (!text.starts_with('[')) return std::stod(text);
+  if (text.find(',') != std::string::npos)
+    throw json::other_error::create(0, "more than one output", nullptr);
+  return std::stod(text.substr(1));
+}
+
 models::Trees read(const json& document,
                    std::uint32_t rounds,
                    std::span<const std::uint8_t> indicators) {
@@ -86,8 +95,7 @@ models::Trees read(const json& document,
   const json& model = learner.at("gradient_booster").at("model");
   models::Trees trees;
   const bool logistic = learner.at("objective").at("name").get<std::string>() == "binary:logistic";
-  const double base =
-      std::stod(learner.at("learner_model_param").at("base_score").get<std::string>());
+  const double base = base_score(learner);
   trees.link = logistic ? models::Link::kLogistic : models::Link::kIdentity;
   trees.base = static_cast<float>(logistic ? log(base / (1 - base)) : base);
   const json& all = model.at("trees");

@@ -41,9 +41,9 @@ class Trainer final : public learn::Booster {
   std::string complaint_;
 };
 
-/// The trees of a model as XGBoost saves it (UBJSON of versions 1.6 and 1.7, objectives with a
-/// logistic or an identity link), the first `rounds` rounds of it (0: all). `kMalformed` for what
-/// is no such model. What XGBoost pruned away is left out.
+/// The trees of a model as XGBoost saves it (UBJSON of versions 1.6 to 3.2, one output, objectives
+/// with a logistic or an identity link), the first `rounds` rounds of it (0: all). `kMalformed` for
+/// what is no such model. What XGBoost pruned away is left out.
 ///
 /// Columns marked in `indicators` were given to XGBoost as 1 or missing; in the trees they are 1 or
 /// 0.

@@ -208,6 +208,8 @@ void write(const learn::TrainingJob& job, json::Writer& out) {
   out.field("unsupervised", request.unsupervised);
   out.field("leave_out_incidents", request.leave_out_incidents);
   out.field("injected_abuse", request.injected_abuse);
+  out.field("distributed", request.distributed);
+  out.field("workers", request.workers);
   out.field("state", learn::name(job.state));
   out.field("created", job.created);
   out.field("started", job.started);
@@ -270,6 +272,11 @@ learn::TrainRequest read_train_request(json::Fields& in) {
   request.unsupervised = in.flag("unsupervised", Need::kOptional).value_or(false);
   request.leave_out_incidents = in.flag("leave_out_incidents", Need::kOptional).value_or(false);
   request.injected_abuse = in.flag("injected_abuse", Need::kOptional).value_or(false);
+  request.distributed = in.flag("distributed", Need::kOptional).value_or(false);
+  request.workers =
+      static_cast<std::uint32_t>(in.whole("workers", Need::kOptional, 1, 64).value_or(0));
+  if (request.workers > 0 && !request.distributed)
+    in.wrong("workers", "is for a distributed training");
   if (request.source == learn::DataSource::kFile && request.file.empty())
     in.wrong("file", "is needed when data_source is file");
   if (request.source != learn::DataSource::kFile && !request.file.empty())

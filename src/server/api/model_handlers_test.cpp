@@ -272,11 +272,18 @@ TEST_F(ModelHandlers, AJobTellsWhatItLearnsFromBesideWhatIsStored) {
   const auto answer = ask("POST",
                           "/ml/models/train",
                           R"({"model_name":"anomaly_detection","data_source":"store",)"
-                          R"("injected_abuse":true,"leave_out_incidents":true})");
+                          R"("injected_abuse":true,"leave_out_incidents":true,)"
+                          R"("distributed":true,"workers":3})");
   ASSERT_EQ(answer.status, 202U);
   const json job = json::parse(ask("GET", "/ml/jobs/1").body);
   EXPECT_EQ(job["injected_abuse"], true);
   EXPECT_EQ(job["leave_out_incidents"], true);
+  EXPECT_EQ(job["distributed"], true);
+  EXPECT_EQ(job["workers"], 3);
+  EXPECT_THAT(
+      wrong_paths(ask(
+          "POST", "/ml/models/train", R"({"model_name":"x","data_source":"store","workers":3})")),
+      ::testing::ElementsAre("workers"));
 }
 
 TEST_F(ModelHandlers, TrainsTheFirstModelsWithOneCallAndTellsOfEach) {

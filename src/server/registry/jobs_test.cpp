@@ -80,7 +80,8 @@ TEST_F(Fixture, AJobKeepsWhatWasAskedOverARestart) {
   wish.fits_max = 12;
   wish.seed = 7;
   wish.auto_deploy = false;
-  wish.leave_out_incidents = wish.injected_abuse = true;
+  wish.leave_out_incidents = wish.injected_abuse = wish.distributed = true;
+  wish.workers = 3;
   std::uint64_t id = 0;
   {
     const auto all = jobs();
@@ -97,6 +98,8 @@ TEST_F(Fixture, AJobKeepsWhatWasAskedOverARestart) {
   EXPECT_FALSE(job->request.unsupervised);
   EXPECT_TRUE(job->request.leave_out_incidents);
   EXPECT_TRUE(job->request.injected_abuse);
+  EXPECT_TRUE(job->request.distributed);
+  EXPECT_EQ(job->request.workers, 3U);
 }
 
 TEST_F(Fixture, TwoTrainingsOfOneModelNeverRunAtOnce) {

@@ -68,6 +68,8 @@ TrainingJob job_of(const Row& row) {
   job.request.unsupervised = is_set(row, 19);
   job.request.leave_out_incidents = is_set(row, 20);
   job.request.injected_abuse = is_set(row, 21);
+  job.request.distributed = is_set(row, 22);
+  job.request.workers = is_set(row, 23) ? static_cast<std::uint32_t>(row.integer(23)) : 0;
   return job;
 }
 
@@ -234,7 +236,8 @@ Result<std::uint64_t> Records::add(const TrainingJob& job) {
   const auto added = database_.run(
       "INSERT INTO jobs(model, source, file, trainer, budget_s, fits_max, seed, auto_deploy, "
       "state, created_ns, progress, leaderboard, reasons, problem, unsupervised, "
-      "leave_out_incidents, injected_abuse) VALUES(?,?,?,?,?,?,?,?,?,?,0,'[]','[]','',?,?,?)",
+      "leave_out_incidents, injected_abuse, distributed, workers) "
+      "VALUES(?,?,?,?,?,?,?,?,?,?,0,'[]','[]','',?,?,?,?,?)",
       {request.model,
        learn::name(request.source),
        request.file,
@@ -247,7 +250,9 @@ Result<std::uint64_t> Records::add(const TrainingJob& job) {
        job.created,
        request.unsupervised ? 1 : 0,
        request.leave_out_incidents ? 1 : 0,
-       request.injected_abuse ? 1 : 0});
+       request.injected_abuse ? 1 : 0,
+       request.distributed ? 1 : 0,
+       request.workers});
   if (!added) return tl::unexpected(added.error());
   return database_.integer("SELECT last_insert_rowid()").map([](auto id) {
     return static_cast<std::uint64_t>(id.value_or(0));

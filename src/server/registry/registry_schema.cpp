@@ -6,7 +6,7 @@ namespace liminal::registry {
 namespace {
 
 // Times are nanoseconds since the Unix epoch, by the engine's clock.
-constexpr std::array<sqlite::Migration, 7> kMigrations{R"sql(
+constexpr std::array<sqlite::Migration, 8> kMigrations{R"sql(
 CREATE TABLE versions(
   model       TEXT NOT NULL CHECK (model <> ''),
   number      INTEGER NOT NULL CHECK (number > 0),
@@ -190,6 +190,12 @@ ALTER TABLE jobs ADD COLUMN leave_out_incidents INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN injected_abuse INTEGER NOT NULL DEFAULT 0;
 
 PRAGMA user_version = 7;
+)sql",
+                                                       R"sql(
+ALTER TABLE jobs ADD COLUMN distributed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN workers INTEGER NOT NULL DEFAULT 0;
+
+PRAGMA user_version = 8;
 )sql"};
 
 }  // namespace

@@ -260,7 +260,9 @@ TEST(Registry, OfAnOlderVersionIsReadAsWhatItSays) {
     ASSERT_TRUE(older);
     ASSERT_TRUE(
         older->script("ALTER TABLE jobs DROP COLUMN injected_abuse;"
-                      "ALTER TABLE jobs DROP COLUMN leave_out_incidents;"));
+                      "ALTER TABLE jobs DROP COLUMN leave_out_incidents;"
+                      "ALTER TABLE jobs DROP COLUMN distributed;"
+                      "ALTER TABLE jobs DROP COLUMN workers;"));
   }
   auto records = Records::open(folder.path(), true);
   ASSERT_TRUE(records);
@@ -270,6 +272,8 @@ TEST(Registry, OfAnOlderVersionIsReadAsWhatItSays) {
   EXPECT_TRUE((*jobs)[0].request.unsupervised);
   EXPECT_FALSE((*jobs)[0].request.leave_out_incidents);
   EXPECT_FALSE((*jobs)[0].request.injected_abuse);
+  EXPECT_FALSE((*jobs)[0].request.distributed);
+  EXPECT_EQ((*jobs)[0].request.workers, 0U);
 }
 
 TEST(Registry, NobodyIsWithoutAnAnswerWhileTheChampionChanges) {

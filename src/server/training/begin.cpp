@@ -83,6 +83,21 @@ std::optional<learn::Refusal> trainer_refusal(const learn::ModelDefinition& defi
   return std::nullopt;
 }
 
+std::optional<learn::Refusal> spread_refusal(const learn::TrainRequest& request,
+                                             const Source& source) {
+  Problems problems;
+  if (!request.distributed) return std::nullopt;
+  if (request.trainer != "ray") problems.push_back({"distributed", "is for the trainer ray"});
+  if (request.source != learn::DataSource::kFile)
+    problems.push_back({"data_source", "must be file: what is kept fits into the search"});
+  if (request.fits_max > 0)
+    problems.push_back({"fits_max", "counts the fits of a search: distributed is one fit"});
+  if (problems.empty() && source.ray && !source.there && !source.ray->spread)
+    problems.push_back({"distributed", "is not for this cluster"});
+  if (problems.empty()) return std::nullopt;
+  return learn::Refusal{ErrorCode::kOutOfRange, "", std::move(problems)};
+}
+
 Asked<learn::TrainedModel> train_on(const Cluster& cluster,
                                     Rows rows,
                                     BuiltinOptions options,
@@ -94,6 +109,27 @@ Asked<learn::TrainedModel> train_on(const Cluster& cluster,
   if (const std::string last = cluster.complaint(); !last.empty())
     made.error().text += "; the cluster said last: " + last;
   return made;
+}
+
+void compare_with(const Incumbent& incumbent, BuiltinOptions& options) {
+  options.champion = incumbent.scorer;
+  options.champion_trained_s = incumbent.made_s;
+  options.champion_judged = incumbent.judged;
+  options.looks = incumbent.compared + 1;
+  options.champion_reference = incumbent.reference;
+}
+
+Asked<Work> spread_work(BuiltinOptions options, const Source& source) {
+  FilesInside files = files_inside(source.folder, options.request.file);
+  if (!files.wrong.empty()) return wrong("file", std::move(files.wrong));
+  return Work(
+      [options = std::move(options),
+       paths = std::move(files.paths),
+       bytes_max = source.file_bytes_max,
+       begin = source.ray->spread](const Incumbent& incumbent, const Telling& telling) mutable {
+        compare_with(incumbent, options);
+        return train_spread(paths, bytes_max, options, begin, telling);
+      });
 }
 
 void teach_abuse(const learn::ModelDefinition& definition, std::uint64_t seed, Rows& rows) {
@@ -153,13 +189,12 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
                  "labels by builtin or ray");
   if (auto refused = trainer_refusal(*definition, request, source))
     return tl::unexpected(std::move(*refused));
+  if (auto refused = spread_refusal(request, source)) return tl::unexpected(std::move(*refused));
   if (request.trainer == "ray" && source.there)
     return Work([there = source.there, definition = *definition, request](const Incumbent&,
                                                                           const Telling& telling) {
       return there(definition, request, telling);
     });
-  auto give = rows_of_source(*definition, request, source);
-  if (!give) return tl::unexpected(std::move(give.error()));
   BuiltinOptions options;
   options.definition = *definition;
   options.request = request;
@@ -169,6 +204,9 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
   const learn::Cost& budget = messages ? source.budgets.message : source.budgets.call;
   options.gate.latency_us_max = budget.us_row;
   options.gate.memory_bytes_max = budget.memory_bytes;
+  if (request.distributed) return spread_work(std::move(options), source);
+  auto give = rows_of_source(*definition, request, source);
+  if (!give) return tl::unexpected(std::move(give.error()));
   return Work([options,
                give = std::move(*give),
                ranks,
@@ -180,11 +218,7 @@ Asked<Work> prepare_training(const learn::ModelDefinition* definition,
     if (!rows) return tl::unexpected(std::move(rows.error()));
     if (options.request.injected_abuse)
       teach_abuse(options.definition, options.request.seed, *rows);
-    options.champion = incumbent.scorer;
-    options.champion_trained_s = incumbent.made_s;
-    options.champion_judged = incumbent.judged;
-    options.looks = incumbent.compared + 1;
-    options.champion_reference = incumbent.reference;
+    compare_with(incumbent, options);
     if (kenning) {
       KenningOptions how = *kenning;
       how.folder += "/" + options.definition.name;

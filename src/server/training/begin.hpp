@@ -13,6 +13,7 @@
 #include "server/training/builtin.hpp"
 #include "server/training/kenning.hpp"
 #include "server/training/rows.hpp"
+#include "server/training/spread.hpp"
 
 namespace liminal::training {
 
@@ -37,6 +38,7 @@ struct Cluster {
   std::function<std::uint32_t()> at_once;  ///< how many
   Fitting fitting;
   std::function<std::string()> complaint;  ///< what went wrong last; empty: nothing
+  BeginSpread spread{};                    ///< of distributed trainings; empty: there are none
 };
 
 using TrainThere = std::function<learn::Asked<learn::TrainedModel>(

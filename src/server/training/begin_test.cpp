@@ -224,6 +224,39 @@ TEST(PrepareTraining, CarriesFitsOutWhereTheClusterIs) {
   EXPECT_GE(prepared, 1);
 }
 
+TEST_F(FileTraining, SpreadsItOverTheClusterWhereThatIsAskedFor) {
+  write(300);
+  request_.distributed = true;
+  EXPECT_EQ(field(prepare_training(&model_, request_, source_)), "distributed") << "by builtin";
+  request_.trainer = "ray";
+  source_.ray = std::make_shared<const Cluster>(
+      Cluster{[] { return 2U; }, fitting_here(), [] { return std::string(); }});
+  EXPECT_EQ(field(prepare_training(&model_, request_, source_)), "fits_max");
+  request_.fits_max = 0;
+  EXPECT_EQ(field(prepare_training(&model_, request_, source_)), "distributed") << "not there";
+  class Nothing final : public Spread {
+   public:
+    explicit Nothing(std::vector<std::string> files) : files_(std::move(files)) {}
+    learn::Asked<SpreadSample> sample(const Telling&) override {
+      return learn::refusal(ErrorCode::kMalformed, files_.at(0) + " is no table");
+    }
+    learn::Asked<SpreadFit> grow(const Parting&, const Telling&) override { return SpreadFit{}; }
+
+   private:
+    std::vector<std::string> files_;
+  };
+  source_.ray = std::make_shared<const Cluster>(
+      Cluster{[] { return 2U; },
+              fitting_here(),
+              [] { return std::string(); },
+              [](const SpreadWish& wish) { return std::make_unique<Nothing>(wish.files); }});
+  EXPECT_THAT(run().error().text, HasSubstr("rows.csv is no table"));
+  request_.file = "../" + source_.folder;
+  EXPECT_EQ(field(prepare_training(&model_, request_, source_)), "file");
+  request_.source = learn::DataSource::kStore;
+  EXPECT_EQ(field(prepare_training(&model_, request_, source_)), "data_source");
+}
+
 TEST(PrepareTraining, HasAClusterElsewhereTrainOnItsOwnRows) {
   const auto classes = defined(models::Task::kClassification);
   learn::TrainRequest request;

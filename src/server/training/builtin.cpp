@@ -73,7 +73,7 @@ class Training {
       return refusal(ErrorCode::kConflict, "too few rows are left to learn from");
     teach_injected(train);
     if (elsewhere) {
-      auto made = elsewhere(train);
+      auto made = elsewhere(train, held_out_);
       if (!made) return tl::unexpected(made.error());
       return judge(train, std::move(*made));
     }
@@ -357,12 +357,20 @@ class Training {
     }
     learn::TrainedModel made = std::move(elsewhere.made);
     remember(held_out_, made.model.metadata);
+    if (!classes_) tell_half_widths(said, made.model.metadata);
     made.reference = watched(options_.definition.task, rows_, held_out_, test_, said);
     if (options_.request.source != learn::DataSource::kFile)
       made.model.metadata.schema = traffic::schema_hash();
     if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
     finish(report, made);
     return made;
+  }
+
+  void tell_half_widths(std::span<const float> said, models::Metadata& metadata) const {
+    for (const double coverage : {.8, .9, .95})
+      metadata.facts.emplace_back(
+          fmt::format("half_width.{}", coverage),
+          fmt::format("{:.9g}", learn::conformal_half_width(said, test_.labels, coverage)));
   }
 
   [[nodiscard]] learn::Measure measure() const {

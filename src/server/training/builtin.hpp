@@ -54,10 +54,11 @@ struct Elsewhere {
   /// Its answers are 0 or 1 and no probabilities: they are reported by what was decided.
   bool decides = false;
 };
-using TrainElsewhere = std::function<learn::Asked<Elsewhere>(const learn::Table& train)>;
+using TrainElsewhere =
+    std::function<learn::Asked<Elsewhere>(const learn::Table& train, const HeldOut& held_out)>;
 
-/// The same for classes where somebody else trains: the rows are parted, the result is judged by
-/// the same figures, guard and gate, and answers as it came.
+/// The same for classes and values where somebody else trains: the rows are parted, the result is
+/// judged by the same figures, guard and gate, and answers as it came.
 [[nodiscard]] learn::Asked<learn::TrainedModel> train_elsewhere(Rows rows,
                                                                 const BuiltinOptions& options,
                                                                 const TrainElsewhere& elsewhere,

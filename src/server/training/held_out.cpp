@@ -69,11 +69,9 @@ std::optional<double> latest(const learn::Table& table, const std::vector<std::u
   return found;
 }
 
-/// Where time parts the rows: what judges begins there, and what is learnt from ends so long
-/// before.
-struct Cut {
-  double begin_s = 0, gap_s = 0;
-};
+using Cut = Parting::Cut;
+
+bool before(const Cut& cut, double time_s) { return time_s + cut.gap_s < cut.begin_s; }
 
 /// Rows by user, by time, or both. What judges is of other users, or later, or both; what is learnt
 /// from is neither.
@@ -84,11 +82,11 @@ HeldOut parted(const learn::Table& table,
   HeldOut parts;
   parts.how = how;
   parts.users = users;
+  parts.parting = Parting{users, cut, false};
   for (std::uint32_t i = 0; i < table.rows(); ++i) {
     const bool other = users && user_judges(table.groups[i]);
     const bool later = cut && table.times_s[i] >= cut->begin_s;
-    const bool before = !cut || table.times_s[i] + cut->gap_s < cut->begin_s;
-    if (!other && before) parts.train.push_back(i);
+    if (!other && (!cut || before(*cut, table.times_s[i]))) parts.train.push_back(i);
     if (other == users && later == cut.has_value()) parts.test.push_back(i);
     if (users && !other && later) parts.between.push_back(i);
   }
@@ -99,6 +97,7 @@ HeldOut by_values(const learn::Table& table, std::string_view how) {
   HeldOut parts;
   parts.how = how;
   parts.values = true;
+  parts.parting = Parting{false, {}, true};
   for (std::uint32_t i = 0; i < table.rows(); ++i)
     (row_judges(table, i) ? parts.test : parts.train).push_back(i);
   return parts;
@@ -183,6 +182,17 @@ HeldOut hold_out_values(const learn::Table& table, double gap_s, std::uint64_t s
   };
   way.folds = [&] { return learn::blocked_folds(table.labels, 4, seed); };
   return hold_out(table, way);
+}
+
+std::vector<std::uint8_t> learnt_from(const Parting& parting, const learn::Table& table) {
+  std::vector<std::uint8_t> learnt(table.rows());
+  for (std::uint32_t i = 0; i < learnt.size(); ++i) {
+    const bool judges = (parting.users && user_judges(table.groups[i])) ||
+                        (parting.cut && !before(*parting.cut, table.times_s[i])) ||
+                        (parting.values && row_judges(table, i));
+    learnt[i] = judges ? 0 : 1;
+  }
+  return learnt;
 }
 
 void remember(const HeldOut& held_out, models::Metadata& judged) {

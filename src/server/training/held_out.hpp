@@ -10,6 +10,17 @@
 
 namespace liminal::training {
 
+/// What parts rows that learn from rows that judge, wherever they lie.
+struct Parting {
+  /// Where time parts them: what judges begins there, what is learnt from ends so long before.
+  struct Cut {
+    double begin_s = 0, gap_s = 0;
+  };
+  bool users = false;        ///< a third of the users judges
+  std::optional<Cut> cut{};  ///< later rows judge
+  bool values = false;       ///< a quarter of the rows judges, by what they say; alone
+};
+
 /// Rows to learn from and rows that only judge, both by their place in the table.
 struct HeldOut {
   std::vector<std::uint32_t> train, test;
@@ -20,7 +31,8 @@ struct HeldOut {
   /// What is never learnt from, in this training and any other: a third of the users, or a quarter
   /// of the rows by what they say.
   bool users = false, values = false;
-  std::optional<double> until_s{};  ///< nothing after that was learnt from
+  std::optional<double> until_s{};   ///< nothing after that was learnt from
+  std::optional<Parting> parting{};  ///< none: they are parted by their place alone
 };
 
 // Which users (or, without users and times, which rows) judge is the same in every training, so
@@ -36,6 +48,11 @@ struct HeldOut {
 /// known and enough rows are left; else other users alone, then the last quarter alone, then a
 /// quarter by chance.
 [[nodiscard]] HeldOut hold_out_values(const learn::Table& table, double gap_s, std::uint64_t seed);
+
+/// Of each row of a table with the same columns, 1 where it is learnt from: of other rows the same
+/// as of those that `parting` was found for. Users and times must be known where it asks for them.
+[[nodiscard]] std::vector<std::uint8_t> learnt_from(const Parting& parting,
+                                                    const learn::Table& table);
 
 /// Writes into a judged model's facts what it has not learnt.
 void remember(const HeldOut& held_out, models::Metadata& judged);

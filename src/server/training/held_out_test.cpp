@@ -78,6 +78,26 @@ TEST(HeldOut, ValuesOfUsersArePartedByUser) {
   EXPECT_EQ(both.until_s, 599.);
 }
 
+TEST(HeldOut, WhatPartsThemHoldsOfAllRowsAlike) {
+  learn::Table table = made_up(false, true).table;
+  const auto expect_parted = [&](const HeldOut& parts) {
+    ASSERT_TRUE(parts.parting) << parts.how;
+    std::vector<std::uint32_t> train;
+    const auto learnt = learnt_from(*parts.parting, table);
+    for (std::uint32_t i = 0; i < learnt.size(); ++i)
+      if (learnt[i] != 0) train.push_back(i);
+    EXPECT_EQ(train, parts.train) << parts.how;
+  };
+  expect_parted(hold_out_classes(table, 1));
+  expect_parted(hold_out_values(table, 90, 1));
+  const auto groups = std::exchange(table.groups, {});
+  expect_parted(hold_out_values(table, 90, 1));
+  table.times_s.clear();
+  expect_parted(hold_out_classes(table, 1));
+  table.groups = groups;
+  expect_parted(hold_out_classes(table, 1));
+}
+
 TEST(HeldOut, SaysWhatItCouldNotPart) {
   learn::Table table = made_up(false, true).table;
   table.times_s.clear();

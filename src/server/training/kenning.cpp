@@ -187,7 +187,7 @@ Asked<learn::TrainedModel> train_kenning(Rows rows,
   return train_elsewhere(
       std::move(rows),
       options,
-      [&](const learn::Table& table) {
+      [&](const learn::Table& table, const HeldOut&) {
         return KenningTraining(table, options, kenning, telling).run();
       },
       telling);

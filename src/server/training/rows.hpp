@@ -83,6 +83,19 @@ inline constexpr std::uint64_t kRowsBytesMax = std::uint64_t{256} << 20;
 [[nodiscard]] std::optional<std::string> path_inside(const std::string& folder,
                                                      const std::string& name);
 
+/// The forms of files that a distributed training reads.
+inline constexpr std::string_view kSpreadForms[]{".csv", ".ndjson", ".jsonl", ".parquet"};
+/// The same, or of a folder inside a folder the files in it, by name; those whose names begin with
+/// "." or "_" are nobody's rows. `wrong` says what keeps them from being read together.
+struct FilesInside {
+  std::vector<std::string> paths;
+  std::string wrong;
+};
+[[nodiscard]] FilesInside files_inside(const std::string& folder, const std::string& name);
+
+/// An empty table of a definition's features.
+[[nodiscard]] learn::Table columns_of(const learn::ModelDefinition& definition);
+
 /// Why these rows are too few; nothing when they are enough. Classification: 40 of each class;
 /// regression: 60; clustering: 40; anomaly: 200.
 [[nodiscard]] std::optional<learn::Refusal> too_few(const learn::ModelDefinition& definition,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "core/base/hash.hpp"
 #include "core/traffic/schema.hpp"
@@ -15,6 +16,8 @@
 
 namespace liminal::training {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::string_view kTime = "timestamp";
 constexpr std::string_view kUser = "user_id";
@@ -33,11 +36,7 @@ class Filler {
          std::uint64_t bytes_max,
          const std::function<bool()>& cancelled)
       : definition_(definition), name_(name), bytes_max_(bytes_max), cancelled_(cancelled) {
-    for (const std::string& feature : definition.features) {
-      const auto id = traffic::feature_by_name(feature);
-      rows_.table.features.push_back(
-          {feature, id ? std::string(traffic::info(*id).unit) : std::string(), {}});
-    }
+    rows_.table = columns_of(definition);
   }
 
   /// `find(column)` gives a field's text, nothing where the row has none.
@@ -75,10 +74,12 @@ class Filler {
     if (const auto field = find(kUser); field && !field->empty())
       table.groups.push_back(hash64(*field));
     if (sizeof(float) * table.values.size() > bytes_max_)
-      return fmt::format("{}:{}: the rows so far take more than {} MiB, which is what may be read",
-                         name_,
-                         line,
-                         bytes_max_ >> 20);
+      return fmt::format(
+          "{}:{}: the rows so far take more than {} MiB, which is what may be read; "
+          "the trainer ray with \"distributed\": true reads more",
+          name_,
+          line,
+          bytes_max_ >> 20);
     if (table.rows() > learn::Table::kRowsMax)
       return fmt::format("{}: has more than {} rows", name_, learn::Table::kRowsMax);
     return std::nullopt;
@@ -177,6 +178,27 @@ std::optional<std::string> read_lines(std::istream& in, const std::string& name,
   return std::nullopt;
 }
 
+/// A path that is there and inside a folder.
+std::optional<fs::path> inside(const std::string& folder, const std::string& name) {
+  if (name.find('\0') != std::string::npos) return std::nullopt;
+  std::error_code error;
+  const auto root = fs::canonical(folder, error);
+  if (error) return std::nullopt;
+  auto wanted = fs::canonical(root / name, error);
+  if (error) return std::nullopt;
+  const auto [in_root, in_wanted] =
+      std::mismatch(root.begin(), root.end(), wanted.begin(), wanted.end());
+  if (in_root != root.end() || in_wanted == wanted.end()) return std::nullopt;
+  return wanted;
+}
+
+/// Of `kSpreadForms`, by the name; empty for others.
+std::string_view form_of(std::string_view file) {
+  for (const std::string_view form : kSpreadForms)
+    if (file.ends_with(form)) return form;
+  return {};
+}
+
 }  // namespace
 
 tl::expected<Rows, std::string> read_rows(const learn::ModelDefinition& definition,
@@ -195,16 +217,51 @@ tl::expected<Rows, std::string> read_rows(const learn::ModelDefinition& definiti
 }
 
 std::optional<std::string> path_inside(const std::string& folder, const std::string& name) {
-  if (name.find('\0') != std::string::npos) return std::nullopt;
+  auto wanted = inside(folder, name);
   std::error_code error;
-  const auto root = std::filesystem::canonical(folder, error);
-  if (error) return std::nullopt;
-  const auto wanted = std::filesystem::canonical(root / name, error);
-  if (error || !std::filesystem::is_regular_file(wanted, error)) return std::nullopt;
-  const auto [in_root, in_wanted] =
-      std::mismatch(root.begin(), root.end(), wanted.begin(), wanted.end());
-  if (in_root != root.end() || in_wanted == wanted.end()) return std::nullopt;
-  return wanted.string();
+  if (!wanted || !fs::is_regular_file(*wanted, error)) return std::nullopt;
+  return wanted->string();
+}
+
+FilesInside files_inside(const std::string& folder, const std::string& name) {
+  if (auto file = path_inside(folder, name))
+    return {{*file}, form_of(*file).empty() ? "is no .csv, .ndjson, .jsonl or .parquet" : ""};
+  FilesInside found;
+  std::error_code error;
+  const auto wanted = inside(folder, name);
+  if (!wanted || !fs::is_directory(*wanted, error)) {
+    found.wrong = "is no file or folder inside the folder of files to train from";
+    return found;
+  }
+  std::set<std::string_view> forms;
+  for (fs::directory_iterator each(*wanted, error), end; !error && each != end;
+       each.increment(error)) {
+    const std::string own = each->path().filename().string();
+    if (own.starts_with('.') || own.starts_with('_')) continue;
+    const auto form = form_of(own);
+    const auto file = path_inside(folder, each->path().string());
+    if (form.empty() || !file) {
+      found.wrong = "has " + own + ", which is no file of rows inside the folder to train from";
+      return found;
+    }
+    forms.insert(form == ".jsonl" ? ".ndjson" : form);
+    found.paths.push_back(*file);
+  }
+  if (error) found.wrong = "cannot be read: " + error.message();
+  if (found.paths.empty() && !error) found.wrong = "has no file of rows";
+  if (forms.size() > 1) found.wrong = "has files of more than one form";
+  std::sort(found.paths.begin(), found.paths.end());
+  return found;
+}
+
+learn::Table columns_of(const learn::ModelDefinition& definition) {
+  learn::Table table;
+  for (const std::string& feature : definition.features) {
+    const auto id = traffic::feature_by_name(feature);
+    table.features.push_back(
+        {feature, id ? std::string(traffic::info(*id).unit) : std::string(), {}});
+  }
+  return table;
 }
 
 }  // namespace liminal::training

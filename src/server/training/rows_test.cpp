@@ -158,6 +158,26 @@ TEST_F(Files, AreFoundInsideTheirFolderAlone) {
   EXPECT_FALSE(path_inside(folder, root_ + "/secret.csv"));
 }
 
+TEST_F(Files, OfAFolderAreReadTogetherWhereTheyAreAllRowsOfOneForm) {
+  const std::string folder = root_ + "/data";
+  EXPECT_THAT(files_inside(folder, "rows.csv").paths, ElementsAre(HasSubstr("data/rows.csv")));
+  write("data/sub/more.jsonl", "");
+  write("data/sub/_SUCCESS", "");
+  const auto found = files_inside(folder, "sub");
+  EXPECT_EQ(found.wrong, "");
+  EXPECT_THAT(found.paths, ElementsAre(HasSubstr("more.jsonl"), HasSubstr("rows.ndjson")));
+  for (const char* wrong : {"../secret.csv", "link.csv", ".", "", "nothing", "/etc"})
+    EXPECT_THAT(files_inside(folder, wrong).wrong, HasSubstr("inside")) << wrong;
+  write("data/sub/a.csv", "");
+  EXPECT_THAT(files_inside(folder, "sub").wrong, HasSubstr("more than one form"));
+  std::filesystem::create_symlink(root_ + "/secret.csv", root_ + "/data/sub/link.csv");
+  EXPECT_THAT(files_inside(folder, "sub").wrong, HasSubstr("link.csv"));
+  std::filesystem::create_directory(folder + "/empty");
+  EXPECT_THAT(files_inside(folder, "empty").wrong, HasSubstr("no file"));
+  write("data/notes.txt", "");
+  EXPECT_THAT(files_inside(folder, "notes.txt").wrong, HasSubstr(".parquet"));
+}
+
 TEST_F(Files, AreReadAsCsvAndAsLinesOfJson) {
   const auto csv = read_rows(definition_, root_ + "/data/rows.csv");
   ASSERT_TRUE(csv) << csv.error();

@@ -39,6 +39,8 @@ std::string body_of(const learn::TrainRequest& request) {
   out.field("unsupervised", request.unsupervised);
   out.field("leave_out_incidents", request.leave_out_incidents);
   out.field("injected_abuse", request.injected_abuse);
+  if (request.distributed) out.field("distributed", true);
+  if (request.workers > 0) out.field("workers", request.workers);
   out.end_object();
   return out.take();
 }
