@@ -15,7 +15,7 @@ using liminal::app::ExitCode;
 ExitCode run(int argc, char** argv) {
   CLI::App program{
       "Liminal stands in front of a WebSocket service: it learns what each user normally does,\n"
-      "finds abuse within a message or two, and limits it.",
+      "finds abuse within about ten messages, and limits it.",
       "liminal"};
   program.set_version_flag("--version", std::string(liminal::app::version()));
   program.require_subcommand(1);
