@@ -500,7 +500,7 @@ TEST(Search, SaysHowManyRowsAreMissing) {
 
 TEST(Portfolio, MovesRecipesWithinTheirBounds) {
   Random random(1);
-  for (BoosterRecipe recipe : portfolio()) {
+  for (BoosterRecipe recipe : portfolio(Loss{})) {
     for (int i = 0; i < 200; ++i) {
       recipe = moved(recipe, Direction::drawn(random), .8);
       ASSERT_TRUE(recipe.eta >= .01 && recipe.eta <= .4);

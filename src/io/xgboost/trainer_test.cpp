@@ -8,6 +8,7 @@
 
 #include "core/base/random.hpp"
 #include "core/learn/metrics.hpp"
+#include "core/learn/search.hpp"
 #include "core/models/evaluator.hpp"
 
 namespace liminal::xgboost {
@@ -88,7 +89,10 @@ TEST(Trainer, PredictsAsXgboostDoes) {
   BoosterRecipe shallow{.eta = .1, .depth = 4, .rows_ratio = .8, .columns_ratio = .8};
   BoosterRecipe leaves{.eta = .1, .leaves = 18, .child_weight = .8, .l1 = .1, .gain_min = .5};
   BoosterRecipe parallel{.eta = .2, .depth = 8, .columns_ratio = .6, .parallel = 4};
-  for (const Loss loss : {Loss{}, Loss{Loss::Kind::kSquared, .5}, Loss{Loss::Kind::kPinball, .9}}) {
+  for (const Loss loss : {Loss{},
+                          Loss{Loss::Kind::kSquared, .5},
+                          Loss{Loss::Kind::kPinball, .5},
+                          Loss{Loss::Kind::kPinball, .9}}) {
     const Material material = made_up(1, loss);
     Trainer trainer;
     for (const BoosterRecipe& recipe : {shallow, leaves, parallel}) {
@@ -121,6 +125,62 @@ TEST(Trainer, FindsTheQuantileThatIsAskedFor) {
   double below = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) below += labels[i] < fit->margins[i];
   EXPECT_NEAR(below / static_cast<double>(labels.size()), .9, .05);
+}
+
+// Steps are as long as residuals are, whatever unit they have. By the slope of the loss alone,
+// below 1 everywhere, labels in thousands were never reached.
+TEST(Trainer, FindsQuantilesInAnyUnit) {
+  for (const double level : {.5, .9}) {
+    const Material material = made_up(2, Loss{Loss::Kind::kPinball, level}, 1500);
+    Material scaled = material;
+    for (float& label : scaled.table.labels) label *= 4096;
+    const auto labels = material.labels(1);
+    const std::vector<float> start(labels.size(), level == .5 ? 10.2F : 12.5F);
+    const double without = learn::pinball(start, labels, level);
+    for (const double blunt : {.1, 1.}) {
+      const BoosterRecipe recipe{.eta = .2, .depth = 4, .l1 = .1, .gain_min = .1, .blunt = blunt};
+      Trainer trainer;
+      const auto fit = trainer.train(material, job_of(recipe), recipe, never);
+      const auto large = trainer.train(scaled, job_of(recipe), recipe, never);
+      ASSERT_TRUE(fit && large) << trainer.complaint();
+      const double error = learn::pinball(fit->margins, labels, level);
+      EXPECT_LT(error, .6 * without) << level << " " << blunt;
+      const double error_large = learn::pinball(large->margins, scaled.labels(1), level) / 4096;
+      EXPECT_NEAR(error_large, error, .02 * error);
+    }
+  }
+}
+
+/// A search by XGBoost, one fit at a time.
+Result<learn::Outcome> searched(const Material& material, const learn::SearchOptions& options) {
+  learn::Search search(material.table, material.loss, options);
+  Trainer trainer;
+  while (const auto job = search.next(0))
+    search.told(job->id, run_fit(search.material(), *job, trainer, never), 0, 0);
+  return search.finish();
+}
+
+// The noise has no variance, and no line finds what there is to find.
+TEST(Trainer, LetsASearchFindMediansUnderHeavyTails) {
+  Material material = made_up(4, Loss{Loss::Kind::kPinball, .5}, 800);
+  Random random(5);
+  std::vector<float> noise;
+  for (float& label : material.table.labels) {
+    const double tail = .2 * random.normal() / std::pow(random.uniform() + 1e-9, .7);
+    label = static_cast<float>(1000 * (static_cast<double>(label) + tail));
+    noise.push_back(static_cast<float>(1000 * tail));
+  }
+  learn::SearchOptions options;
+  options.objective = learn::Objective::kPinball;
+  options.fits_max = 8;
+  options.stop_early = false;
+  const auto outcome = searched(material, options);
+  ASSERT_TRUE(outcome);
+  double least = 0;
+  for (const std::uint32_t row : outcome->rows)
+    least += std::abs(static_cast<double>(noise[row])) / static_cast<double>(outcome->rows.size());
+  EXPECT_LT(outcome->best.figures.mae, least + 500);
+  std::fprintf(stderr, "mae %g least %g\n", outcome->best.figures.mae, least);
 }
 
 TEST(Trainer, GivesTheSameTreesForTheSameJob) {
