@@ -5,10 +5,11 @@
 #include <xgboost/c_api.h>
 
 #include <cmath>
+#include <limits>
 
 #include "core/base/random.hpp"
 #include "core/learn/metrics.hpp"
-#include "core/learn/search.hpp"
+#include "core/learn/portfolio.hpp"
 #include "core/models/evaluator.hpp"
 
 namespace liminal::xgboost {
@@ -137,50 +138,53 @@ TEST(Trainer, FindsQuantilesInAnyUnit) {
     const auto labels = material.labels(1);
     const std::vector<float> start(labels.size(), level == .5 ? 10.2F : 12.5F);
     const double without = learn::pinball(start, labels, level);
-    for (const double blunt : {.1, 1.}) {
-      const BoosterRecipe recipe{.eta = .2, .depth = 4, .l1 = .1, .gain_min = .1, .blunt = blunt};
+    for (const double blunt : {.3, 1.}) {
+      const BoosterRecipe recipe{.eta = .3, .depth = 4, .l1 = .1, .gain_min = .1, .blunt = blunt};
       Trainer trainer;
       const auto fit = trainer.train(material, job_of(recipe), recipe, never);
       const auto large = trainer.train(scaled, job_of(recipe), recipe, never);
       ASSERT_TRUE(fit && large) << trainer.complaint();
       const double error = learn::pinball(fit->margins, labels, level);
-      EXPECT_LT(error, .6 * without) << level << " " << blunt;
+      EXPECT_LT(error, .7 * without) << level << " " << blunt;
       const double error_large = learn::pinball(large->margins, scaled.labels(1), level) / 4096;
       EXPECT_NEAR(error_large, error, .02 * error);
     }
   }
 }
 
-/// A search by XGBoost, one fit at a time.
-Result<learn::Outcome> searched(const Material& material, const learn::SearchOptions& options) {
-  learn::Search search(material.table, material.loss, options);
-  Trainer trainer;
-  while (const auto job = search.next(0))
-    search.told(job->id, run_fit(search.material(), *job, trainer, never), 0, 0);
-  return search.finish();
-}
-
-// The noise has no variance, and no line finds what there is to find.
-TEST(Trainer, LetsASearchFindMediansUnderHeavyTails) {
-  Material material = made_up(4, Loss{Loss::Kind::kPinball, .5}, 800);
+// The noise has no variance: a mean follows its largest values.
+TEST(Trainer, FindsMediansUnderHeavyTails) {
+  Material material = made_up(4, Loss{Loss::Kind::kPinball, .5}, 1500);
   Random random(5);
-  std::vector<float> noise;
+  std::vector<double> noise;
   for (float& label : material.table.labels) {
-    const double tail = .2 * random.normal() / std::pow(random.uniform() + 1e-9, .7);
-    label = static_cast<float>(1000 * (static_cast<double>(label) + tail));
-    noise.push_back(static_cast<float>(1000 * tail));
+    noise.push_back(200 * random.normal() / std::pow(random.uniform() + 1e-9, .7));
+    label = static_cast<float>(1000 * static_cast<double>(label) + noise.back());
   }
-  learn::SearchOptions options;
-  options.objective = learn::Objective::kPinball;
-  options.fits_max = 8;
-  options.stop_early = false;
-  const auto outcome = searched(material, options);
-  ASSERT_TRUE(outcome);
+  const auto error_of = [&](const Loss& loss, const std::vector<BoosterRecipe>& recipes) {
+    material.loss = loss;
+    double least = std::numeric_limits<double>::infinity();
+    for (const BoosterRecipe& recipe : recipes) {
+      Trainer trainer;
+      const auto fit = trainer.train(material, job_of(recipe), recipe, never);
+      if (fit)
+        least = std::min(least, learn::mean_absolute_error(fit->margins, material.labels(1)));
+    }
+    return least;
+  };
+  const Loss median{Loss::Kind::kPinball, .5}, mean{Loss::Kind::kSquared, .5};
+  // Those of the portfolio that come far in so few rounds.
+  std::vector<BoosterRecipe> quick = learn::portfolio(median);
+  std::erase_if(quick,
+                [](const BoosterRecipe& recipe) { return recipe.eta < .08 || recipe.depth > 11; });
+  ASSERT_GE(quick.size(), 2U);
   double least = 0;
-  for (const std::uint32_t row : outcome->rows)
-    least += std::abs(static_cast<double>(noise[row])) / static_cast<double>(outcome->rows.size());
-  EXPECT_LT(outcome->best.figures.mae, least + 500);
-  std::fprintf(stderr, "mae %g least %g\n", outcome->best.figures.mae, least);
+  for (const std::uint32_t row : material.set(1))
+    least += std::abs(noise[row]) / static_cast<double>(material.set(1).size());
+  const double error = error_of(median, quick);
+  EXPECT_LT(error, least + 500);
+  EXPECT_LT(error, .95 * error_of(mean, quick));
+  std::fprintf(stderr, "error %g least %g mean %g\n", error, least, error_of(mean, quick));
 }
 
 TEST(Trainer, GivesTheSameTreesForTheSameJob) {
