@@ -5,11 +5,9 @@
 #include <xgboost/c_api.h>
 
 #include <cmath>
-#include <limits>
 
 #include "core/base/random.hpp"
 #include "core/learn/metrics.hpp"
-#include "core/learn/portfolio.hpp"
 #include "core/models/evaluator.hpp"
 
 namespace liminal::xgboost {
@@ -145,46 +143,33 @@ TEST(Trainer, FindsQuantilesInAnyUnit) {
       const auto large = trainer.train(scaled, job_of(recipe), recipe, never);
       ASSERT_TRUE(fit && large) << trainer.complaint();
       const double error = learn::pinball(fit->margins, labels, level);
-      EXPECT_LT(error, .7 * without) << level << " " << blunt;
+      EXPECT_LT(error, .75 * without) << level << " " << blunt;
       const double error_large = learn::pinball(large->margins, scaled.labels(1), level) / 4096;
       EXPECT_NEAR(error_large, error, .02 * error);
     }
   }
 }
 
-// The noise has no variance: a mean follows its largest values.
+// The noise has no variance, and labels are in thousands.
 TEST(Trainer, FindsMediansUnderHeavyTails) {
   Material material = made_up(4, Loss{Loss::Kind::kPinball, .5}, 1500);
   Random random(5);
-  std::vector<double> noise;
+  std::vector<float> truth;
   for (float& label : material.table.labels) {
-    noise.push_back(200 * random.normal() / std::pow(random.uniform() + 1e-9, .7));
-    label = static_cast<float>(1000 * static_cast<double>(label) + noise.back());
+    truth.push_back(1000 * label);
+    const double noise = 200 * random.normal() / std::pow(random.uniform() + 1e-9, .7);
+    label = static_cast<float>(static_cast<double>(truth.back()) + noise);
   }
-  const auto error_of = [&](const Loss& loss, const std::vector<BoosterRecipe>& recipes) {
-    material.loss = loss;
-    double least = std::numeric_limits<double>::infinity();
-    for (const BoosterRecipe& recipe : recipes) {
-      Trainer trainer;
-      const auto fit = trainer.train(material, job_of(recipe), recipe, never);
-      if (fit)
-        least = std::min(least, learn::mean_absolute_error(fit->margins, material.labels(1)));
-    }
-    return least;
-  };
-  const Loss median{Loss::Kind::kPinball, .5}, mean{Loss::Kind::kSquared, .5};
-  // Those of the portfolio that come far in so few rounds.
-  std::vector<BoosterRecipe> quick = learn::portfolio(median);
-  std::erase_if(quick,
-                [](const BoosterRecipe& recipe) { return recipe.eta < .08 || recipe.depth > 11; });
-  ASSERT_GE(quick.size(), 2U);
-  double least = 0;
-  for (const std::uint32_t row : material.set(1))
-    least += std::abs(noise[row]) / static_cast<double>(material.set(1).size());
-  const double error = error_of(median, quick);
-  EXPECT_LT(error, least + 500);
-  EXPECT_LT(error, .95 * error_of(mean, quick));
-  std::fprintf(stderr, "error %g least %g mean %g\n", error, least, error_of(mean, quick));
+  const auto labels = material.labels(1);
+  std::vector<float> best, start(labels.size(), 10'200.F);
+  for (const std::uint32_t row : material.set(1)) best.push_back(truth[row]);
+  const BoosterRecipe recipe{.eta = .1, .depth = 4, .blunt = 1};
+  Trainer trainer;
+  const auto fit = trainer.train(material, job_of(recipe), recipe, never);
+  ASSERT_TRUE(fit) << trainer.complaint();
+  const double least = learn::mean_absolute_error(best, labels);
+  const double most = learn::mean_absolute_error(start, labels);
+  EXPECT_LT(learn::mean_absolute_error(fit->margins, labels), least + .7 * (most - least));
 }
 
 TEST(Trainer, GivesTheSameTreesForTheSameJob) {
