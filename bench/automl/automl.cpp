@@ -86,7 +86,7 @@ void report(const char* what,
   for (const auto& one : said) scores.push_back(static_cast<float>(one.score));
   const learn::Figures figures = learn::figures_of(scores, test.labels, loss);
   const bool classes = loss.classes();
-  fmt::print("{},{},{:.5f},{:.5f},{:.5f},{:.2f},{:.2f},{:.3f},{:.3f},{:.5f}\n",
+  fmt::print("{},{},{:.6g},{:.6g},{:.5f},{:.2f},{:.2f},{:.3f},{:.3f},{:.6g}\n",
              name,
              what,
              classes ? figures.roc_auc : figures.mae,

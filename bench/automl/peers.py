@@ -12,8 +12,22 @@ import pandas as pd  # noqa: E402
 from flaml import AutoML  # noqa: E402
 from sklearn.metrics import (  # noqa: E402
     average_precision_score, log_loss, mean_absolute_error, mean_squared_error, roc_auc_score)
+from xgboost import XGBRegressor  # noqa: E402
 
 METRIC = {"classes": "roc_auc", "absolute": "mae", "squared": "rmse"}
+
+
+def told_the_loss(name, train, test, target):
+    """XGBoost's defaults, told to make the absolute error small."""
+    columns = pd.get_dummies(pd.concat([train, test]).drop(columns=target))
+    begun, cpu = time.time(), time.process_time()
+    learner = XGBRegressor(objective="reg:absoluteerror", n_jobs=1)
+    learner.fit(columns[:len(train)], train[target])
+    took, cpu = time.time() - begun, time.process_time() - cpu
+    said, truth = learner.predict(columns[len(train):]), test[target]
+    figures = mean_absolute_error(truth, said), mean_squared_error(truth, said) ** .5, float("nan")
+    print(",".join([name, "xgboost by absolute error", *(f"{one:.6g}" for one in figures),
+                    f"{took:.2f}", f"{cpu:.2f}", "nan", "nan", "nan"]))
 
 
 def main():
@@ -40,8 +54,10 @@ def main():
     else:
         figures = (mean_absolute_error(truth, said), mean_squared_error(truth, said) ** .5, float("nan"))
     promised = 1 - learner.best_loss if classes else learner.best_loss
-    print(",".join([name, "flaml", *(f"{one:.5f}" for one in figures), f"{took:.2f}", f"{cpu:.2f}",
-                    f"{us:.3f}", "nan", f"{promised:.5f}"]))
+    if task == "absolute":
+        told_the_loss(name, train, test, target)
+    print(",".join([name, "flaml", *(f"{one:.6g}" for one in figures), f"{took:.2f}", f"{cpu:.2f}",
+                    f"{us:.3f}", "nan", f"{promised:.6g}"]))
 
 
 main()

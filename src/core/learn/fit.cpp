@@ -6,34 +6,24 @@
 #include "core/base/math.hpp"
 #include "core/learn/extra_trees.hpp"
 #include "core/learn/linear.hpp"
+#include "core/learn/quantile_leaves.hpp"
 #include "core/models/machine.hpp"
 
 namespace liminal::learn {
 namespace {
-
-float leaf_value(const models::Tree& tree, std::span<const float> row) {
-  std::uint32_t at = 0;
-  for (;;) {
-    const models::TreeNode& node = tree.nodes[at];
-    if (node.leaf()) return node.value;
-    const float x = row[static_cast<std::size_t>(node.feature)];
-    const bool left = std::isnan(x) ? node.missing_left : x < node.value;
-    at = left ? node.left : node.right;
-  }
-}
 
 Result<Fit> fit_forest(const Material& material,
                        const FitJob& job,
                        const ForestRecipe& recipe,
                        const Stop& stop) {
   Fit fit;
-  models::Trees trees = grow_extra_trees(material.matrix(material.encoding.filled, job.train),
-                                         material.labels(job.train),
-                                         material.weights(job.train),
-                                         recipe,
-                                         job.seed,
-                                         stop);
+  const bool quantile = material.loss.kind == Loss::Kind::kPinball;
+  const Matrix train = material.matrix(material.encoding.filled, job.train);
+  const auto labels = material.labels(job.train), weights = material.weights(job.train);
+  models::Trees trees = grow_extra_trees(
+      train, quantile ? places_of(labels) : labels, weights, recipe, job.seed, stop);
   if (trees.trees.empty()) return failure(ErrorCode::kUnavailable);
+  if (quantile) settle_leaves(trees, train, labels, weights, material.loss.level);
   trees.inputs = material.encoding.filled;
   trees.link = material.loss.classes() ? models::Link::kProbability : models::Link::kIdentity;
   fit.rounds = fit.built = static_cast<std::uint32_t>(trees.trees.size());
@@ -96,9 +86,21 @@ double link_margin(models::Link link, double sum) {
   return link == models::Link::kProbability ? models::clipped_logit(sum) : sum;
 }
 
+std::uint32_t leaf_of(const models::Tree& tree, std::span<const float> row) {
+  std::uint32_t at = 0;
+  for (;;) {
+    const models::TreeNode& node = tree.nodes[at];
+    if (node.leaf()) return at;
+    const float x = row[static_cast<std::size_t>(node.feature)];
+    const bool left = std::isnan(x) ? node.missing_left : x < node.value;
+    at = left ? node.left : node.right;
+  }
+}
+
 double tree_sum(const models::Trees& trees, std::span<const float> row) {
   double sum = 0;
-  for (const models::Tree& tree : trees.trees) sum += static_cast<double>(leaf_value(tree, row));
+  for (const models::Tree& tree : trees.trees)
+    sum += static_cast<double>(tree.nodes[leaf_of(tree, row)].value);
   if (trees.mean) sum /= static_cast<double>(std::max<std::size_t>(trees.trees.size(), 1));
   return static_cast<double>(trees.base) + sum;
 }

@@ -65,6 +65,9 @@ using Fitter = std::function<Result<Fit>(
 /// A margin from what a model adds up to: of forests of classes log(p/(1 − p)), else itself.
 [[nodiscard]] double link_margin(models::Link link, double sum);
 
+/// The node of a tree at which a row that is encoded already ends.
+[[nodiscard]] std::uint32_t leaf_of(const models::Tree& tree, std::span<const float> row);
+
 /// The sum (or mean) that trees give a row that is encoded already.
 [[nodiscard]] double tree_sum(const models::Trees& trees, std::span<const float> row);
 

@@ -106,7 +106,9 @@ std::vector<Request> FoldPlan::forest(Ledger& ledger, const Spent& now, bool sec
   if (ledger.options.counted() && ledger.options.fits_max < least) return {};
   if (second && !ledger.options.counted() && now.ratio - forest_begin_ > .12) return {};
   forest_begin_ = now.ratio;
-  const ForestRecipe recipe{120, second ? 3U : 1U, second ? .6 : 0.};
+  // The quantile of one row is that row.
+  const std::uint32_t more = ledger.material->loss.kind == Loss::Kind::kPinball ? 2 : 0;
+  const ForestRecipe recipe{120, more + (second ? 3U : 1U), second ? .6 : 0.};
   return on_all_folds(ledger, ledger.add(recipe), now.ratio + .12);
 }
 
@@ -121,7 +123,7 @@ std::vector<Request> FoldPlan::first_fold(Ledger& ledger, const Spent& now) {
   begin_ = std::min(now.ratio, .6);
   std::vector<Request> wanted;
   const std::size_t most = affordable(ledger, now, ledger.splits.size());
-  for (const BoosterRecipe& recipe : portfolio()) {
+  for (const BoosterRecipe& recipe : portfolio(ledger.material->loss)) {
     if (wanted.size() == most) break;
     const bool early = wanted.size() < 2;
     wanted.push_back({ledger.add(recipe), 0, end(early ? .6 : .33)});

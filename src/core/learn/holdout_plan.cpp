@@ -78,7 +78,7 @@ std::vector<Request> HoldoutPlan::batch(Ledger& ledger, const Spent& now) {
 }
 
 std::vector<Request> HoldoutPlan::first(Ledger& ledger) {
-  std::vector<BoosterRecipe> recipes(portfolio().begin(), portfolio().end());
+  std::vector<BoosterRecipe> recipes = portfolio(ledger.material->loss);
   // The expensive ones last: what does not fit into the time is not missed most.
   std::stable_sort(recipes.begin(), recipes.end(), [](const auto& a, const auto& b) {
     const auto burden = [](const BoosterRecipe& r) { return (r.parallel > 1) + (r.eta < .03); };

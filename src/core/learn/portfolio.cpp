@@ -21,6 +21,10 @@ constexpr std::array<BoosterRecipe, 9> kPortfolio{{
     {.015, 8, 0, .02, .63, .92, .6, 0, 0, 1},
 }};
 
+/// How blunt each is at the level .5: what suits best differs from column to column, and different
+/// ones blend best.
+constexpr std::array<double, kPortfolio.size()> kBlunt{1, .3, 1, 1, 3, .3, 1, .1, 1};
+
 enum Parameter { kEta, kChildWeight, kL2, kRows, kColumns, kSize, kL1 };
 
 double scaled(double value, double by, double low, double high) {
@@ -29,7 +33,12 @@ double scaled(double value, double by, double low, double high) {
 
 }  // namespace
 
-std::span<const BoosterRecipe> portfolio() { return kPortfolio; }
+std::vector<BoosterRecipe> portfolio(const Loss& loss) {
+  std::vector<BoosterRecipe> recipes(kPortfolio.begin(), kPortfolio.end());
+  if (loss.kind != Loss::Kind::kPinball || loss.lopsided()) return recipes;
+  for (std::size_t i = 0; i < recipes.size(); ++i) recipes[i].blunt = kBlunt[i];
+  return recipes;
+}
 
 Direction Direction::drawn(Random& random) {
   Direction direction;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <span>
+#include <vector>
 
 #include "core/base/random.hpp"
 #include "core/learn/recipe.hpp"
@@ -8,8 +8,8 @@
 namespace liminal::learn {
 
 /// The recipes that a search tries first: of 48, the nine that together leave the least regret on
-/// ten tables, the one that helps most first.
-[[nodiscard]] std::span<const BoosterRecipe> portfolio();
+/// ten tables, the one that helps most first. For the pinball loss they differ in bluntness too.
+[[nodiscard]] std::vector<BoosterRecipe> portfolio(const Loss& loss);
 
 /// A direction in the space of a recipe's seven parameters, of length 1.
 struct Direction {

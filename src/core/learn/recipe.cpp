@@ -51,6 +51,7 @@ Problems problems_of(const BoosterRecipe& recipe) {
   bounds.within(recipe.l1, 0, 1000, "l1");
   bounds.within(recipe.gain_min, 0, 1000, "gain_min");
   bounds.within(recipe.parallel, 1, 1000, "parallel");
+  bounds.within(recipe.blunt, .01, 1000, "blunt");
   return std::move(bounds).found();
 }
 

@@ -9,7 +9,7 @@
 namespace liminal::learn {
 
 /// How boosted trees are grown. Bounds: eta .001–1, depth 1–16, leaves 2–4,096, ratios in (0, 1],
-/// weights and penalties 0–1,000.
+/// weights and penalties 0–1,000, bluntness .01–1,000.
 struct BoosterRecipe {
   double eta = .3;
   std::uint32_t depth = 6;     ///< not used when `leaves` is set
@@ -20,6 +20,9 @@ struct BoosterRecipe {
   double l2 = 1, l1 = 0;       ///< penalties on leaves
   double gain_min = 0;         ///< a split must gain as much
   std::uint32_t parallel = 1;  ///< trees grown at once in each round
+  /// For the pinball loss: residuals smaller than so many times the middle one count as squares.
+  /// Large: all do, which at the level .5 is squared error, if ended and judged by the absolute.
+  double blunt = .3;
   friend bool operator==(const BoosterRecipe&, const BoosterRecipe&) = default;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <set>
 
 #include "core/base/random.hpp"
 #include "core/learn/extra_trees.hpp"
@@ -498,9 +499,34 @@ TEST(Search, SaysHowManyRowsAreMissing) {
   EXPECT_EQ(Search::rows_missing(made_up(1, 500), Loss{}), 0U);
 }
 
+TEST(Portfolio, DiffersInBluntnessForMediansAlone) {
+  const auto medians = portfolio({Loss::Kind::kPinball, .5});
+  EXPECT_GT(std::set<double>({medians[0].blunt, medians[1].blunt, medians[4].blunt}).size(), 2U);
+  EXPECT_EQ(portfolio({Loss::Kind::kPinball, .9}), portfolio({Loss::Kind::kSquared, .5}));
+}
+
+TEST(Search, TakesQuantilesInTheLeavesOfForests) {
+  Table table = made_up(12, 1500, false);
+  Random random(13);
+  for (float& label : table.labels)
+    if (random.chance(.2)) label += 1e4F;
+  Search search(std::move(table), {Loss::Kind::kPinball, .5}, counted(30));
+  FitJob job;
+  job.recipe = ForestRecipe{30, 5, .6};
+  job.train = 0;
+  job.valid = 1;
+  SmallBooster booster;
+  const auto fit = run_fit(search.material(), job, booster, never);
+  ASSERT_TRUE(fit);
+  double mean = 0;
+  for (const float said : fit->margins)
+    mean += static_cast<double>(said) / static_cast<double>(fit->margins.size());
+  EXPECT_LT(mean, 1000) << "that of the labels is 2,000";
+}
+
 TEST(Portfolio, MovesRecipesWithinTheirBounds) {
   Random random(1);
-  for (BoosterRecipe recipe : portfolio()) {
+  for (BoosterRecipe recipe : portfolio(Loss{})) {
     for (int i = 0; i < 200; ++i) {
       recipe = moved(recipe, Direction::drawn(random), .8);
       ASSERT_TRUE(recipe.eta >= .01 && recipe.eta <= .4);

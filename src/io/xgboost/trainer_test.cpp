@@ -88,7 +88,10 @@ TEST(Trainer, PredictsAsXgboostDoes) {
   BoosterRecipe shallow{.eta = .1, .depth = 4, .rows_ratio = .8, .columns_ratio = .8};
   BoosterRecipe leaves{.eta = .1, .leaves = 18, .child_weight = .8, .l1 = .1, .gain_min = .5};
   BoosterRecipe parallel{.eta = .2, .depth = 8, .columns_ratio = .6, .parallel = 4};
-  for (const Loss loss : {Loss{}, Loss{Loss::Kind::kSquared, .5}, Loss{Loss::Kind::kPinball, .9}}) {
+  for (const Loss loss : {Loss{},
+                          Loss{Loss::Kind::kSquared, .5},
+                          Loss{Loss::Kind::kPinball, .5},
+                          Loss{Loss::Kind::kPinball, .9}}) {
     const Material material = made_up(1, loss);
     Trainer trainer;
     for (const BoosterRecipe& recipe : {shallow, leaves, parallel}) {
@@ -121,6 +124,52 @@ TEST(Trainer, FindsTheQuantileThatIsAskedFor) {
   double below = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) below += labels[i] < fit->margins[i];
   EXPECT_NEAR(below / static_cast<double>(labels.size()), .9, .05);
+}
+
+// Steps are as long as residuals are, whatever unit they have. By the slope of the loss alone,
+// below 1 everywhere, labels in thousands were never reached.
+TEST(Trainer, FindsQuantilesInAnyUnit) {
+  for (const double level : {.5, .9}) {
+    const Material material = made_up(2, Loss{Loss::Kind::kPinball, level}, 1500);
+    Material scaled = material;
+    for (float& label : scaled.table.labels) label *= 4096;
+    const auto labels = material.labels(1);
+    const std::vector<float> start(labels.size(), level == .5 ? 10.2F : 12.5F);
+    const double without = learn::pinball(start, labels, level);
+    for (const double blunt : {.3, 1.}) {
+      const BoosterRecipe recipe{.eta = .3, .depth = 4, .l1 = .1, .gain_min = .1, .blunt = blunt};
+      Trainer trainer;
+      const auto fit = trainer.train(material, job_of(recipe), recipe, never);
+      const auto large = trainer.train(scaled, job_of(recipe), recipe, never);
+      ASSERT_TRUE(fit && large) << trainer.complaint();
+      const double error = learn::pinball(fit->margins, labels, level);
+      EXPECT_LT(error, .75 * without) << level << " " << blunt;
+      const double error_large = learn::pinball(large->margins, scaled.labels(1), level) / 4096;
+      EXPECT_NEAR(error_large, error, .02 * error);
+    }
+  }
+}
+
+// The noise has no variance, and labels are in thousands.
+TEST(Trainer, FindsMediansUnderHeavyTails) {
+  Material material = made_up(4, Loss{Loss::Kind::kPinball, .5}, 1500);
+  Random random(5);
+  std::vector<float> truth;
+  for (float& label : material.table.labels) {
+    truth.push_back(1000 * label);
+    const double noise = 200 * random.normal() / std::pow(random.uniform() + 1e-9, .7);
+    label = static_cast<float>(static_cast<double>(truth.back()) + noise);
+  }
+  const auto labels = material.labels(1);
+  std::vector<float> best, start(labels.size(), 10'200.F);
+  for (const std::uint32_t row : material.set(1)) best.push_back(truth[row]);
+  const BoosterRecipe recipe{.eta = .1, .depth = 4, .blunt = 1};
+  Trainer trainer;
+  const auto fit = trainer.train(material, job_of(recipe), recipe, never);
+  ASSERT_TRUE(fit) << trainer.complaint();
+  const double least = learn::mean_absolute_error(best, labels);
+  const double most = learn::mean_absolute_error(start, labels);
+  EXPECT_LT(learn::mean_absolute_error(fit->margins, labels), least + .7 * (most - least));
 }
 
 TEST(Trainer, GivesTheSameTreesForTheSameJob) {

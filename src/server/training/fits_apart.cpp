@@ -14,7 +14,7 @@ using learn::Fit;
 using learn::FitJob;
 using learn::Material;
 
-constexpr std::uint8_t kFormat = 2;
+constexpr std::uint8_t kFormat = 3;
 constexpr std::size_t kNodeBytes = 21, kTreeBytes = 1 + kNodeBytes, kFeatureBytes = 3;
 
 template <class T>
@@ -123,6 +123,7 @@ void put(const learn::BoosterRecipe& recipe, Writer& out) {
   out.put(recipe.l1);
   out.put(recipe.gain_min);
   out.put(recipe.parallel);
+  out.put(recipe.blunt);
 }
 void get(learn::BoosterRecipe& recipe, Reader& in) {
   in.get(recipe.eta);
@@ -135,6 +136,7 @@ void get(learn::BoosterRecipe& recipe, Reader& in) {
   in.get(recipe.l1);
   in.get(recipe.gain_min);
   in.get(recipe.parallel);
+  in.get(recipe.blunt);
 }
 
 void put(const learn::ForestRecipe& recipe, Writer& out) {
