@@ -165,7 +165,8 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
     // What the whole alarmed at is what much of its evidence came from: of many metrics some always
     // have an incident of their own.
     if (out.rarity >= 1 && !series_[part.metric].suppressed(at) &&
-        (is_by_itself(part) || (entity_.is_known() && part.own.evidence >= largest / 2)))
+        (is_by_itself(part) ||
+         (entity_.is_known() && part.own.evidence > 0 && part.own.evidence >= largest / 2)))
       series_[part.metric].tell();
     const double share =
         whole.evidence > 0 && counted ? static_cast<double>(part.own.evidence) / whole.evidence : 0;
