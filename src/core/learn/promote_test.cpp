@@ -199,7 +199,7 @@ TEST(Promotion, OfTooFewUsersIsTakenAfterAChampionThatIsKnownAsLittle) {
   Rows rows = abusers(5, .01, 1);
   rows.champion = rows.challenger;
   Random random(2);
-  for (float& p : rows.champion) p = random.chance(.05) ? .5F : p;
+  for (float& p : rows.champion) p = random.chance(.4) ? .5F : p;
   const auto users = users_of(rows);
   GateInput input = input_of(rows);
   input.users = users;
