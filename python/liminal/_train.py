@@ -143,11 +143,15 @@ def train(
     for place, values in enumerate(parts.values()):
         matrix[:, place] = rest(floats(values))
     groups, codes = _groups(columns, group)
+    codes = rest(codes)
+    if codes is not None and (nobody := sum(code < 0 or not groups[code] for code in codes)):
+        notes.append(f"{nobody} rows without {group if isinstance(group, str) else 'group'}: each is "
+                     "taken for one of a user of its own")
     return Trained(_engine._train(
         matrix, list(parts),
         [values.levels if isinstance(values, Texts) else [] for values in parts.values()],
         labels, classes, rest(_weights(columns, weight)), rest(_times(columns, time)),
-        groups, rest(codes), notes,
+        groups, codes, notes,
         {"name": name, "target": used[0] or ("" if target is None else "target"), "task": task,
          "objective": objective, "quantile": quantile or 0.0, "alert_ratio": alert_ratio,
          "time_budget_s": float(time_budget_s), "fits_max": fits_max or 0, "seed": seed,

@@ -63,9 +63,11 @@ training::CsvTable table_of(const Rows& values,
   take(times, rows, "time", table.times_s);
   std::vector<std::int32_t> places;
   take(group, rows, "group", places);
-  for (const std::int32_t place : places)
-    table.groups.push_back(place < 0 ? hash64("")
-                                     : hash64(groups[static_cast<std::size_t>(place)]));
+  for (const std::int32_t place : places) {
+    const bool nobody = place < 0 || groups[static_cast<std::size_t>(place)].empty();
+    table.groups.push_back(nobody ? learn::Table::group_of_its_own(table.groups.size())
+                                  : hash64(groups[static_cast<std::size_t>(place)]));
+  }
   if (classes) {
     read.classes = true;
     read.negative = classes->first;

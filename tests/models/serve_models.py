@@ -61,8 +61,8 @@ class Server:
         assert self.process.wait(timeout=60) == 0
 
 
-def chat(random_):
-    """(seconds, user, bytes, channel, address) of an hour."""
+def chat(random_, hour=0, skipped=0):
+    """(seconds, user, bytes, channel, address) of an hour, the first or a later one, of twelve traces."""
     traces = sorted((ROOT.parent / "shared" / "data" / "chat").glob("*.ndjson"))
     if not traces:
         print("without ../shared/data/chat: made-up chat instead")
@@ -73,16 +73,16 @@ def chat(random_):
                 t += random_.expovariate(1 / random_.choice([20, 60, 300]))
         return
     users = 0
-    for trace in traces[:12]:
+    for trace in traces[skipped:skipped + 12]:
         seen = set()
         for line in trace.open():
             event = json.loads(line)
-            if event["t"] > 3600:
+            if event["t"] > 3600 * (hour + 1):
                 break
-            if event["kind"] != "message":
+            if event["kind"] != "message" or event["t"] < 3600 * hour:
                 continue
             seen.add(event["user"])
-            yield (event["t"], f"{trace.stem}-{event['user']}", event["bytes"],
+            yield (event["t"] - 3600 * hour, f"{trace.stem}-{event['user']}", event["bytes"],
                    str(event.get("channel", 0)), event.get("ip") or "10.0.0.1")
         users += len(seen)
 
@@ -96,10 +96,12 @@ def abuse(random_, number):
                    f"10.9.0.{abuser}")
 
 
-def post_traffic(server, random_, abusers=160, run=""):
-    """Ends all users' names with `run`: by their names a third of them judges."""
-    now = time.time() - 3600
-    events = sorted([*chat(random_), *abuse(random_, abusers)])
+def post_traffic(server, random_, abusers=160, run="", hour=0, hours=1, skipped=0):
+    """Posts one of so many hours until now. Ends all users' names with `run`: by their names a third of
+    them judges."""
+    now = time.time() - 3600 * (hours - hour)
+    floods = ((t, f"{user}-{hour}" if hour else user, *rest) for t, user, *rest in abuse(random_, abusers))
+    events = sorted([*chat(random_, hour, skipped), *floods])
     lines = [json.dumps({"user_id": user + run, "kind": "message", "message_size": size,
                          "channel": channel, "ip_address": address, "timestamp": now + t})
              for t, user, size, channel, address in events]
@@ -112,10 +114,13 @@ def post_traffic(server, random_, abusers=160, run=""):
     print(f"{len(lines)} events of {len({e[1] for e in events})} users posted")
 
 
-def judge_alerts(server):
+def judge_alerts(server, known=()):
+    """Judges half of the alerts, without those that were `known` before; all alerts' ids."""
     alerts = []
     for _ in range(100):
-        alerts = server.ask("GET", "/ml/anomalies/recent?limit=10000&min_severity=medium")["alerts"]
+        alerts = [alert for alert in server.ask(
+            "GET", "/ml/anomalies/recent?limit=10000&min_severity=medium")["alerts"]
+            if alert["id"] not in known]
         if len(alerts) >= 40:
             break
         time.sleep(.1)
@@ -125,6 +130,7 @@ def judge_alerts(server):
         server.ask("POST", f"/ml/anomalies/{alert['id']}/feedback", 200, {"verdict": verdict})
         judged += 1
     print(f"{len(alerts)} alerts, {judged} judged")
+    return {alert["id"] for alert in alerts}
 
 
 def train(server, **more):

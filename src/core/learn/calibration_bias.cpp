@@ -1,12 +1,13 @@
 #include "core/learn/calibration_bias.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "core/base/check.hpp"
 #include "core/base/math.hpp"
 #include "core/learn/metrics.hpp"
+#include "core/learn/owners.hpp"
+#include "core/learn/tails.hpp"
 
 namespace liminal::learn {
 namespace {
@@ -29,41 +30,23 @@ struct Sums {
 Sums sums_of(std::span<const float> probabilities,
              std::span<const float> labels,
              std::span<const std::uint64_t> users) {
-  std::vector<std::uint32_t> order(labels.size());
-  std::iota(order.begin(), order.end(), 0U);
-  if (!users.empty())
-    std::stable_sort(
-        order.begin(), order.end(), [&](auto a, auto b) { return users[a] < users[b]; });
-  Sums sums;
-  double said = 0, came = 0;
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const std::uint32_t row = order[i];
-    said += static_cast<double>(probabilities[row]);
-    came += is_positive(labels[row]) ? 1 : 0;
-    const bool same = !users.empty() && i + 1 < order.size() && users[order[i + 1]] == users[row];
-    if (same) continue;
-    sums.add(said, came);
-    said = came = 0;
+  const Owners owners(users, labels.size());
+  std::vector<double> said(owners.count), came(owners.count);
+  for (std::size_t row = 0; row < labels.size(); ++row) {
+    said[owners.of[row]] += static_cast<double>(probabilities[row]);
+    came[owners.of[row]] += is_positive(labels[row]) ? 1 : 0;
   }
+  Sums sums;
+  for (std::size_t owner = 0; owner < owners.count; ++owner) sums.add(said[owner], came[owner]);
   return sums;
 }
 
 }  // namespace
 
-double student_tail_quantile(double probability, double degrees) {
-  if (!(degrees >= 3)) return std::numeric_limits<double>::infinity();
-  const double z = normal_tail_quantile(probability), z2 = z * z;
-  const double first = z * (z2 + 1) / 4;
-  const double second = z * ((5 * z2 + 16) * z2 + 3) / 96;
-  const double third = z * (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384;
-  return z + (first + (second + third / degrees) / degrees) / degrees;
-}
-
 CalibrationBias calibration_bias(std::span<const float> probabilities,
                                  std::span<const float> labels,
                                  std::span<const std::uint64_t> users) {
   LIMINAL_CHECK(probabilities.size() == labels.size());
-  LIMINAL_CHECK(users.empty() || users.size() == labels.size());
   const Sums sums = sums_of(probabilities, labels, users);
   CalibrationBias bias;
   if (!(sums.y > 0)) {

@@ -34,10 +34,4 @@ struct CalibrationBias {
                                                std::span<const float> labels,
                                                std::span<const std::uint64_t> users);
 
-/// The t that Student's variable with so many degrees of freedom exceeds with `probability`, in
-/// (0, .5]; infinite below three degrees, else to 1 %.
-///
-/// Source: Abramowitz and Stegun 1964, 26.7.5, three terms.
-[[nodiscard]] double student_tail_quantile(double probability, double degrees);
-
 }  // namespace liminal::learn

@@ -131,16 +131,5 @@ RC_GTEST_PROP(CalibrationBias, LiesWithinItsIntervalInWhateverOrderTheRowsCome, 
   RC_ASSERT(std::abs(calibration_bias(rows.said, rows.is, rows.users).low - bias.low) < 1e-9);
 }
 
-// By the tables: 2.571, 2.228, 2.042 and 1.984.
-TEST(StudentTailQuantile, IsThatOfTheTables) {
-  for (const auto& [degrees, t] : {std::pair{5., 2.5706},
-                                   std::pair{10., 2.2281},
-                                   std::pair{30., 2.0423},
-                                   std::pair{100., 1.9840}})
-    EXPECT_NEAR(student_tail_quantile(.025, degrees) / t, 1, .002) << degrees;
-  EXPECT_NEAR(student_tail_quantile(.025, 3), 3.182, .03);
-  EXPECT_TRUE(std::isinf(student_tail_quantile(.025, 2)));
-}
-
 }  // namespace
 }  // namespace liminal::learn

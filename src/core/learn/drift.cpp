@@ -8,7 +8,7 @@
 
 #include "core/base/check.hpp"
 #include "core/base/math.hpp"
-#include "core/learn/metrics.hpp"
+#include "core/learn/tails.hpp"
 
 namespace liminal::learn {
 namespace {

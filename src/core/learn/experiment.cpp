@@ -8,7 +8,7 @@
 #include "core/base/hash.hpp"
 #include "core/base/math.hpp"
 #include "core/base/random.hpp"
-#include "core/learn/metrics.hpp"
+#include "core/learn/tails.hpp"
 
 namespace liminal::learn {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <functional>
 #include <span>
 #include <vector>
@@ -58,59 +58,7 @@ struct CalibrationBin {
 [[nodiscard]] double calibration_error(std::span<const float> probabilities,
                                        std::span<const float> labels);
 
-/// Two scores of the same rows.
-struct PairedAuc {
-  double champion = 0;    ///< ROC-AUC
-  double challenger = 0;  ///< ROC-AUC
-  double difference = 0;  ///< challenger − champion
-  double variance = 0;    ///< of the difference
-  double z = 0;           ///< difference in its standard errors
-  /// The same variance by its two parts: `variance` = positive_part / positives + negative_part /
-  /// negatives.
-  double positive_part = 0, negative_part = 0;
-  std::size_t positives = 0, negatives = 0;
-};
-
-/// DeLong's test of two correlated areas. NaN throughout with fewer than two rows of a class. A
-/// variance of zero (both order all pairs alike, or both perfectly) becomes what it would be if one
-/// pair were tied by one of them: the sample cannot show less. Cost: n log n.
-///
-/// Source: DeLong, DeLong, Clarke-Pearson 1988, equations 3–7, by the mid-ranks of Sun and Xu 2014.
-[[nodiscard]] PairedAuc delong(std::span<const float> champion,
-                               std::span<const float> challenger,
-                               std::span<const float> labels);
-
-/// The variance of one area, by the same method.
-[[nodiscard]] double auc_variance(std::span<const float> scores, std::span<const float> labels);
-
-/// The z that a standard normal variable exceeds with `probability`, in (0, .5]; to 1e-9.
-///
-/// Source: Newton's method on the tail by Mills' ratio as a continued fraction (Laplace).
-[[nodiscard]] double normal_tail_quantile(double probability);
-
-/// How many positives a held-out set with the same share of negatives needs to tell a difference of
-/// `least` at z > 1.645 with a power of .8: (1.645 + .842)²·variance·positives / least².
-[[nodiscard]] double positives_needed(const PairedAuc& seen, double least);
-
 /// A measure of scores and labels; larger is better.
 using Measure = std::function<double(std::span<const float>, std::span<const float>)>;
-
-struct PairedBootstrap {
-  double difference = 0;  ///< challenger − champion on all rows
-  double low = 0;         ///< 5 % quantile of the resampled differences
-  double high = 0;        ///< 95 % quantile
-  /// Resamples in which the challenger was not better, and one more, as a share of their number and
-  /// one more: never zero, so that few resamples do not show what takes many.
-  double worse = 0;
-};
-
-/// Draws rows with replacement `rounds` times and measures both on the same draw. Draws in which
-/// the measure is not defined are left out. Deterministic for a seed.
-[[nodiscard]] PairedBootstrap paired_bootstrap(const Measure& measure,
-                                               std::span<const float> champion,
-                                               std::span<const float> challenger,
-                                               std::span<const float> labels,
-                                               std::size_t rounds,
-                                               std::uint64_t seed);
 
 }  // namespace liminal::learn

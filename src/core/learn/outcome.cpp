@@ -7,6 +7,7 @@
 #include "core/base/math.hpp"
 #include "core/learn/metrics.hpp"
 #include "core/learn/mixer.hpp"
+#include "core/learn/paired.hpp"
 #include "core/models/evaluator.hpp"
 
 namespace liminal::learn {
@@ -148,11 +149,15 @@ void choose_rows(const Ledger& ledger, const Pool& pool, Outcome& outcome) {
 
 /// Between the blend and the best single model: two models as alike as a champion and its
 /// challenger are.
-double positives_to_tell(const Pool& pool) {
+double positives_to_tell(const Ledger& ledger, const Pool& pool) {
   if (pool.margins.empty()) return 0;
   const auto mixed = blended(pool.margins, pool.weights);
   if (mixed == pool.margins.front()) return 0;
-  const PairedAuc test = delong(pool.margins.front(), mixed, pool.labels);
+  std::vector<std::uint64_t> users;
+  const auto& groups = ledger.material->table.groups;
+  if (!groups.empty())
+    for (const std::uint32_t row : pool.rows) users.push_back(groups[row]);
+  const PairedAuc test = delong(pool.margins.front(), mixed, pool.labels, users);
   return test.variance > 0 ? positives_needed(test, kLeast) : 0;
 }
 
@@ -207,7 +212,7 @@ Result<Outcome> assemble(const Ledger& ledger,
       outcome.champion = std::move(*found);
     }
   }
-  if (ledger.material->loss.classes()) outcome.positives_needed = positives_to_tell(pool);
+  if (ledger.material->loss.classes()) outcome.positives_needed = positives_to_tell(ledger, pool);
   return outcome;
 }
 

@@ -5,14 +5,16 @@
 
 #include "core/base/check.hpp"
 #include "core/base/math.hpp"
+#include "core/learn/calibration_noise.hpp"
+#include "core/learn/tails.hpp"
 #include "core/learn/words.hpp"
-#include "core/stats/moments.hpp"
 
 namespace liminal::learn {
 namespace {
 
 constexpr double kBytesMiB = 1024. * 1024;
 constexpr double kRoundsMin = 1000, kRoundsMax = 20'000;
+constexpr double kSliceTail = .02275;  ///< two standard errors, where users are many
 
 /// Collects what speaks against a promotion; what speaks for it stands behind.
 class Verdict {
@@ -43,8 +45,10 @@ void judge_cost(const GateInput& input, const GateOptions& options, Verdict& ver
   if (input.memory_bytes > options.memory_bytes_max) verdict.against("too large: " + memory);
 }
 
-std::vector<float> chosen(std::span<const float> values, const Slice& slice) {
-  std::vector<float> found;
+template <class T>
+std::vector<T> chosen(std::span<const T> values, const Slice& slice) {
+  std::vector<T> found;
+  if (values.empty()) return found;
   for (const std::uint32_t row : slice.rows) {
     LIMINAL_CHECK(row < values.size());
     found.push_back(values[row]);
@@ -56,10 +60,11 @@ void judge_slices(const GateInput& input, const GateOptions& options, Verdict& v
   for (const Slice& slice : input.slices) {
     const PairedAuc test = delong(chosen(input.champion, slice),
                                   chosen(input.challenger, slice),
-                                  chosen(input.labels, slice));
+                                  chosen(input.labels, slice),
+                                  chosen(input.users, slice));
     if (static_cast<double>(std::min(test.positives, test.negatives)) < options.slice_positives_min)
       continue;
-    if (test.difference + 2 * sqrt(test.variance) < -options.slice_loss_max) {
+    if (test.difference + test.line(kSliceTail) * sqrt(test.variance) < -options.slice_loss_max) {
       verdict.against("slice " + slice.name + " is much worse: AUC " + in_words(test.champion, 4) +
                       " to " + in_words(test.challenger, 4));
     }
@@ -104,24 +109,24 @@ void judge_bias(const GateInput& input,
 
 void judge_calibration(const GateInput& input,
                        const GateOptions& options,
-                       const CalibrationBias& bias,
+                       GateDecision& decision,
                        Verdict& verdict) {
+  decision.bias = calibration_bias(input.challenger, input.labels, input.users);
   const double error = calibration_error(input.challenger, input.labels);
   const double most =
       std::max(options.calibration_error_max,
                input.champion.empty() ? 0 : calibration_error(input.champion, input.labels));
-  const std::string text = "probabilities are off by " + in_words(error, 3) + " on average";
+  std::string text = "probabilities are off by " + in_words(error, 3) + " on average";
   if (error > most) {
+    decision.calibration_noise =
+        calibration_noise(input.challenger, input.labels, input.users, input.seed);
+    text += ", and by chance by up to " + in_words(decision.calibration_noise, 3);
+  }
+  if (error > std::max(most, decision.calibration_noise)) {
     verdict.against("badly calibrated: " + text);
   } else {
-    judge_bias(input, options, bias, text, verdict);
+    judge_bias(input, options, decision.bias, text, verdict);
   }
-}
-
-/// The challenger against chance, as a paired test against a constant.
-PairedAuc against_chance(const GateInput& input) {
-  const std::vector<float> constant(input.labels.size(), 0.F);
-  return delong(constant, input.challenger, input.labels);
 }
 
 void judge_difference(const GateInput& input,
@@ -129,10 +134,18 @@ void judge_difference(const GateInput& input,
                       GateDecision& decision,
                       Verdict& verdict) {
   const PairedAuc& test = decision.test;
-  const double line = normal_tail_quantile(options.false_ratio / std::max<double>(input.looks, 1));
-  const std::string figures = "AUC " + in_words(test.champion, 4) + " to " +
-                              in_words(test.challenger, 4) + ", z = " + in_words(test.z, 2) +
-                              ", line " + in_words(line, 2);
+  const double line = test.line(options.false_ratio / std::max<double>(input.looks, 1));
+  const std::string areas =
+      "AUC " + in_words(test.champion, 4) + " to " + in_words(test.challenger, 4);
+  if (!std::isfinite(line)) {
+    verdict.against("not enough users to tell whether it is better: " + areas +
+                    ", by rows of one class that are as of " + in_words(test.users, 1) +
+                    " users alike, and it takes four");
+    return;
+  }
+  const std::string figures =
+      areas + ", z = " + in_words(test.z, 2) + ", line " + in_words(line, 2) +
+      (input.users.empty() ? "" : " by " + in_words(test.users, 0) + " users");
   if (test.z > line) {
     verdict.in_favour("better: " + figures);
     return;
@@ -156,18 +169,21 @@ void judge_value_slices(const GateInput& input,
                         Verdict& verdict) {
   for (const Slice& slice : input.slices) {
     if (static_cast<double>(slice.rows.size()) < 2 * options.slice_positives_min) continue;
-    stats::Moments before, grown;
+    std::vector<double> grown;
+    double before = 0;
     for (const std::uint32_t row : slice.rows) {
       LIMINAL_CHECK(row < input.labels.size());
       const double old = absolute_error(champion[row], input.labels[row]);
-      before.add(old);
-      grown.add(absolute_error(input.challenger[row], input.labels[row]) - old);
+      before += old / static_cast<double>(slice.rows.size());
+      grown.push_back(absolute_error(input.challenger[row], input.labels[row]) - old);
     }
-    const double error = sqrt(grown.variance() / (static_cast<double>(grown.count()) - 1));
-    if (grown.mean() - 2 * error <= options.slice_loss_max * before.mean()) continue;
+    const Owners owners(chosen(input.users, slice), slice.rows.size());
+    const MeanByUser more = mean_by_user(grown, owners);
+    const double errors =
+        owners.widening(kSliceTail, more.users) * normal_tail_quantile(kSliceTail);
+    if (more.mean - errors * more.error <= options.slice_loss_max * before) continue;
     verdict.against("slice " + slice.name + " is worse: mean absolute error " +
-                    in_words(before.mean(), 4) + " to " +
-                    in_words(before.mean() + grown.mean(), 4));
+                    in_words(before, 4) + " to " + in_words(before + more.mean, 4));
   }
 }
 
@@ -193,8 +209,8 @@ void judge_error(const GateInput& input,
   const double allowed = options.false_ratio / std::max<double>(input.looks, 1);
   const auto rounds = static_cast<std::size_t>(std::clamp(10 / allowed, kRoundsMin, kRoundsMax));
   const Measure measure = [](auto said, auto is) { return -mean_absolute_error(said, is); };
-  decision.bootstrap =
-      paired_bootstrap(measure, champion, input.challenger, input.labels, rounds, input.seed);
+  decision.bootstrap = paired_bootstrap(
+      measure, champion, input.challenger, input.labels, input.users, rounds, input.seed);
   const std::string figures = "mean absolute error " +
                               in_words(mean_absolute_error(champion, input.labels), 4) + " to " +
                               in_words(mean_absolute_error(input.challenger, input.labels), 4) +
@@ -234,8 +250,8 @@ GateDecision judge_classifier(const GateInput& input, const GateOptions& options
   if (refuse_options(options, decision)) return decision;
   Verdict verdict;
   const bool first = input.champion.empty();
-  decision.test =
-      first ? against_chance(input) : delong(input.champion, input.challenger, input.labels);
+  decision.test = first ? against_chance(input.challenger, input.labels, input.users)
+                        : delong(input.champion, input.challenger, input.labels, input.users);
   const std::size_t positive = positives(input.labels);
   const std::size_t fewest = std::min(positive, input.labels.size() - positive);
   if (static_cast<double>(fewest) < options.positives_min) {
@@ -246,10 +262,7 @@ GateDecision judge_classifier(const GateInput& input, const GateOptions& options
     decision.positives_needed = positives_needed(decision.test, options.least);
     judge_difference(input, options, decision, verdict);
     if (!first) judge_slices(input, options, verdict);
-    if (options.probabilities) {
-      decision.bias = calibration_bias(input.challenger, input.labels, input.users);
-      judge_calibration(input, options, decision.bias, verdict);
-    }
+    if (options.probabilities) judge_calibration(input, options, decision, verdict);
   }
   judge_cost(input, options, verdict);
   std::move(verdict).write(decision);
@@ -259,6 +272,7 @@ GateDecision judge_classifier(const GateInput& input, const GateOptions& options
 GateDecision judge_regressor(const GateInput& input, const GateOptions& options) {
   LIMINAL_CHECK(input.challenger.size() == input.labels.size());
   LIMINAL_CHECK(input.champion.empty() || input.champion.size() == input.labels.size());
+  LIMINAL_CHECK(input.users.empty() || input.users.size() == input.labels.size());
   GateDecision decision;
   if (refuse_options(options, decision)) return decision;
   Verdict verdict;

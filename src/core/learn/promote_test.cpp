@@ -199,7 +199,8 @@ TEST(Promotion, OfTooFewUsersIsTakenAfterAChampionThatIsKnownAsLittle) {
   Rows rows = abusers(5, .01, 1);
   rows.champion = rows.challenger;
   Random random(2);
-  for (float& p : rows.champion) p = random.chance(.05) ? .5F : p;
+  for (std::size_t row = 0; row < rows.labels.size(); ++row)
+    if (is_positive(rows.labels[row]) && random.chance(.4)) rows.champion[row] = .005F;
   const auto users = users_of(rows);
   GateInput input = input_of(rows);
   input.users = users;

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "core/base/check.hpp"
+#include "core/base/hash.hpp"
 #include "core/models/inputs.hpp"
 
 namespace liminal::learn {
@@ -61,6 +62,11 @@ Table Table::chosen(std::span<const std::uint32_t> which) const {
   choose(times_s, which, part.times_s);
   choose(groups, which, part.groups);
   return part;
+}
+
+std::uint64_t Table::group_of_its_own(std::size_t row) {
+  constexpr std::uint64_t kSalt = 0x6e6f'626f'6479'2773;
+  return mix64(mix64(row) ^ kSalt);
 }
 
 void Table::drop_infinities() {

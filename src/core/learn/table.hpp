@@ -40,6 +40,8 @@ struct Table {
   [[nodiscard]] float weight(std::size_t index) const {
     return weights.empty() ? 1.F : weights[index];
   }
+  /// The group of a row whose user is not known: one of its own.
+  [[nodiscard]] static std::uint64_t group_of_its_own(std::size_t row);
   /// Makes infinite values missing (NaN): thresholds, means and other programs cannot hold them.
   void drop_infinities();
   /// Some of its rows, in the order given.

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <utility>
 
-#include "core/base/math.hpp"
 #include "core/learn/calibrate.hpp"
 #include "core/learn/metrics.hpp"
 #include "core/learn/remake.hpp"
@@ -15,6 +14,7 @@
 #include "io/onnx/write.hpp"
 #include "server/training/asked.hpp"
 #include "server/training/comparison.hpp"
+#include "server/training/cross_fit.hpp"
 #include "server/training/injected.hpp"
 #include "server/training/model_facts.hpp"
 #include "server/training/prior.hpp"
@@ -34,7 +34,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kTold{200};
 /// Share of the budget that goes to the search without the rules' features.
 constexpr double kWithoutShare = .15;
-constexpr double kBetterThanChance = 1.645;
+constexpr double kByChance = .05;  ///< skill is told so often where there is none
 /// Shares of the budget: of the search where the guard takes its own, and where not. The rest is
 /// for fitting once more and for judging.
 constexpr double kSearchShare = .7, kSearchShareAlone = .85;
@@ -84,8 +84,10 @@ class Training {
   }
 
  private:
-  [[nodiscard]] double seconds_since_begin() const {
-    return std::chrono::duration<double>(Clock::now() - begun_).count();
+  /// Whether what takes so long fits in the budget of seconds, if there is one.
+  [[nodiscard]] bool in_time(double seconds) const {
+    const double since = std::chrono::duration<double>(Clock::now() - begun_).count();
+    return options_.request.fits_max > 0 || since + seconds < options_.request.budget_s;
   }
 
   /// Adds made-up rows to what is learnt from, and says whether the search judges by them.
@@ -227,8 +229,9 @@ class Training {
     made.model = std::move(*model);
     report.served = fmt::format(
         "What answers was fitted once more, as chosen, on all {} rows; the figures are of the "
-        "model that had not seen those that judge",
-        rows_.table.rows());
+        "model that had not seen those that judge{}",
+        rows_.table.rows(),
+        cross_fit_in_words(made.model.metadata));
     std::optional<Blend> blend;
     if (outcome.champion && !outcome.best_is_champion)
       blend = keep_for_batches(train, facts, outcome, said, report, made);
@@ -257,11 +260,18 @@ class Training {
                                 const learn::Outcome& outcome,
                                 learn::Trained chosen,
                                 const Measured& judged) {
-    auto remade = remake(chosen.recipes);
-    if (!remade) return tl::unexpected(remade.error());
-    chosen.predictor = std::move(*remade);
+    auto again = fit_again(
+        rows_.table,
+        held_out_,
+        options_.request.seed,
+        classes_,
+        [&](auto rows) { return remake(chosen.recipes, rows_.table.chosen(rows)); },
+        [&](double seconds) { return in_time(seconds); });
+    if (!again) return tl::unexpected(again.error());
+    chosen.predictor = std::move(again->predictor);
     facts.rows = rows_.table.rows();
     models::Model model = described(train, facts, outcome, std::move(chosen), judged);
+    if (again->cross) remember(*again->cross, model.metadata);
     model.metadata.facts.emplace_back("fitted", "as chosen, once more on all rows");
     return model;
   }
@@ -306,9 +316,7 @@ class Training {
                             ? measure()(judged.said, test_.labels) > measure()(said, test_.labels)
                             : judged.figures.mae < report.figures.mae;
     if (!better) return none("the best one is not better on the held-out rows");
-    const bool again =
-        options_.request.fits_max > 0 ||
-        seconds_since_begin() + seconds_of_blend(outcome.leaderboard) < options_.request.budget_s;
+    const bool again = in_time(seconds_of_blend(outcome.leaderboard));
     learn::BatchModel batches;
     batches.us_row = judged.cost.us_row;
     if (again) {
@@ -354,6 +362,7 @@ class Training {
         *figure = NAN;
       report.calibration.clear();
       report.gate.bias = {};
+      report.gate.calibration_noise = 0;
     }
     learn::TrainedModel made = std::move(elsewhere.made);
     remember(held_out_, made.model.metadata);
@@ -387,20 +396,19 @@ class Training {
     return report;
   }
 
-  /// All that there is to learn from: what was held out is too dear to stay unused.
-  [[nodiscard]] learn::Table all_rows() const {
-    learn::Table table = rows_.table;
+  /// Rows with what was made up, to be fitted to.
+  [[nodiscard]] learn::Table with_injected(learn::Table table) const {
     if (!timed_) table.times_s.clear();
     if (!grouped_) table.groups.clear();
     append(table, rows_.injected);
     return table;
   }
 
-  /// The chosen configuration, fitted to all rows.
-  Asked<models::Predictor> remake(const learn::Recipes& recipes) {
+  /// The chosen configuration, fitted to rows that came.
+  Asked<models::Predictor> remake(const learn::Recipes& recipes, learn::Table rows) const {
     learn::SearchOptions options;
     options.seed = options_.request.seed;
-    learn::Table table = all_rows();
+    learn::Table table = with_injected(std::move(rows));
     const learn::Fitter fitter = options_.fitting({table, loss_, options, true})();
     const learn::Material all = learn::material_of_all(std::move(table), loss_, options);
     auto made = learn::remake(all, recipes, options.seed, fitter, telling_.cancelled);
@@ -435,11 +443,11 @@ class Training {
     const auto evaluator = models::Evaluator::create(model);
     if (!evaluator) return against("skill without the rules' own features could not be told");
     const auto said = scores(*evaluator, without(test_, rows_.rule_features));
-    const double auc = learn::roc_auc(said, test_.labels);
-    report.without_rule_features = auc;
-    const double error = liminal::sqrt(learn::auc_variance(said, test_.labels));
-    const std::string text = fmt::format("without what the rules look at, AUC is {:.3f}", auc);
-    if (auc - .5 > kBetterThanChance * error) {
+    const learn::PairedAuc test = learn::against_chance(said, test_.labels, test_.groups);
+    report.without_rule_features = test.challenger;
+    const std::string text =
+        fmt::format("without what the rules look at, AUC is {:.3f}", test.challenger);
+    if (test.z > test.line(kByChance)) {
       report.gate.reasons.push_back(text);
     } else {
       against("it may only repeat the rules that gave the labels: " + text);

@@ -148,7 +148,7 @@ std::vector<std::string> next_steps(const RunReport& report) {
         "difference of .005 of AUC",
         positives,
         needed));
-  if (report.figures.calibration_error > kCalibrationMax)
+  if (report.figures.calibration_error > std::max(kCalibrationMax, report.gate.calibration_noise))
     steps.emplace_back(
         "Do not read the scores as probabilities yet: they are off by more than .05");
   for (std::size_t i = 0; i < report.drift.size() && i < kNamed; ++i) {
@@ -316,6 +316,8 @@ std::string report_json(const learn::TrainRequest& request,
     out.field("users", bias.users);
     out.end_object();
   }
+  if (const double noise = report.gate.calibration_noise; noise > 0 && std::isfinite(noise))
+    out.field("calibration_error_by_chance", noise);
   out.key("reasons");
   write_strings(report.gate.reasons, out);
   out.end_object();

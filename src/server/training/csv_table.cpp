@@ -51,6 +51,10 @@ class Loader {
       result_.notes.push_back(std::to_string(rows_left_out_) + " rows without " + choice_.target +
                               " are left out");
     }
+    if (rows_of_nobody_ > 0) {
+      result_.notes.push_back(std::to_string(rows_of_nobody_) + " rows without " + choice_.group +
+                              ": each is taken for one of a user of its own");
+    }
     return std::move(result_);
   }
 
@@ -185,13 +189,20 @@ class Loader {
         return at(table, *weight_, "is no weight above 0 and below 1e9");
       to.weights.push_back(static_cast<float>(*weight));
     }
-    if (group_) to.groups.push_back(hash64(table.field(*group_)));
+    if (group_) add_group(table.field(*group_));
     if (time_) {
       const auto time = seconds_of(table.field(*time_));
       if (!time) return at(table, *time_, "is no time: RFC 3339 or seconds since the epoch");
       to.times_s.push_back(*time);
     }
     return std::nullopt;
+  }
+
+  void add_group(std::string_view user) {
+    std::vector<std::uint64_t>& groups = result_.table.groups;
+    const bool nobody = csv::is_missing(user);
+    rows_of_nobody_ += nobody ? 1U : 0U;
+    groups.push_back(nobody ? learn::Table::group_of_its_own(groups.size()) : hash64(user));
   }
 
   [[nodiscard]] float value(const csv::Table& table, std::size_t feature) const {
@@ -220,7 +231,7 @@ class Loader {
   std::optional<std::size_t> target_, time_, group_, weight_;
   std::vector<std::size_t> columns_;  ///< of the features
   std::vector<std::unordered_map<std::string, float>> codes_;
-  std::size_t rows_left_out_ = 0;
+  std::size_t rows_left_out_ = 0, rows_of_nobody_ = 0;
   CsvTable result_;
 };
 

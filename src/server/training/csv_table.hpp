@@ -13,7 +13,7 @@ namespace liminal::training {
 struct CsvChoice {
   std::string target{};
   std::string time{};    ///< RFC 3339 or seconds: splits by time
-  std::string group{};   ///< a user or host: splits by it
+  std::string group{};   ///< a user or host: splits by it; a row without one is of its own
   std::string weight{};  ///< of a row
   std::vector<std::string> ignored{};
 };

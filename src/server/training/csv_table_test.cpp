@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
+#include <set>
 #include <sstream>
+#include <vector>
 
 namespace liminal::training {
 namespace {
@@ -51,6 +54,18 @@ TEST(CsvTable, ReadsValuesTimesGroupsAndWeights) {
   EXPECT_EQ(table->table.times_s[1] - table->table.times_s[0], 60);
   EXPECT_EQ(table->table.groups[0], table->table.groups[1]);
   EXPECT_THAT(table->notes, ElementsAre("1 rows without y are left out"));
+}
+
+TEST(CsvTable, TakesARowWithoutUserForOneOfItsOwn) {
+  const auto table =
+      read("user,a,y\nu,1,0\n,2,1\n,3,0\nu,4,1\nNA,5,1\n", {.target = "y", .group = "user"});
+  ASSERT_TRUE(table) << table.error();
+  const std::vector<std::uint64_t>& groups = table->table.groups;
+  ASSERT_EQ(groups.size(), 5U);
+  EXPECT_EQ(groups[0], groups[3]);
+  EXPECT_EQ(std::set<std::uint64_t>(groups.begin(), groups.end()).size(), 4U);
+  EXPECT_THAT(table->notes,
+              ElementsAre("3 rows without user: each is taken for one of a user of its own"));
 }
 
 TEST(CsvTable, LeavesOutWhatCannotBeLearntFrom) {

@@ -14,7 +14,6 @@
 namespace liminal::training {
 namespace {
 
-constexpr double kPositivesMin = 20;
 /// Of log odds, to be measured on rows: what a share of a half becomes .0025 by.
 constexpr double kShiftMax = 6;
 
@@ -56,8 +55,8 @@ double moved_by_refit(const PriorRows& rows) {
   return after.logarithm() - before.logarithm();
 }
 
-/// What is to be added to margins so that their mean probability is `share`, as far as
-/// kShiftMax; nothing where they are not finite.
+}  // namespace
+
 std::optional<double> shift_to(std::span<const double> margins, double share) {
   if (margins.empty() || !std::all_of(margins.begin(), margins.end(), [](double margin) {
         return std::isfinite(margin);
@@ -74,7 +73,6 @@ std::optional<double> shift_to(std::span<const double> margins, double share) {
   return (low + high) / 2;
 }
 
-/// Adds to the margin of what a search makes.
 void add_to_margin(models::Predictor& predictor, double shift) {
   if (auto* trees = std::get_if<models::Trees>(&predictor)) {
     trees->base += static_cast<float>(shift);
@@ -83,11 +81,9 @@ void add_to_margin(models::Predictor& predictor, double shift) {
   }
 }
 
-}  // namespace
-
 void shift_prior(const PriorRows& rows, learn::Trained& trained) {
   const Odds between = odds_of(rows.all, rows.held_out.between);
-  const bool known = between.positive > kPositivesMin;  // half a row is there before
+  const bool known = between.positive > kPositivesToShift;  // half a row is there before
   const Odds wanted = known ? between : odds_of(rows.all, rows.held_out.train);
   const double prior = wanted.logarithm() - log_odds(rows.calibrated);
   trained.recipes.intercept += prior;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -33,7 +34,7 @@ struct PriorRows {
 ///
 /// `trained.recipes` are always shifted by the difference of the log odds, less what the margins
 /// move by themselves when the model is made again of all rows: what rows in between look like such
-/// a model learns from them, and would be corrected for twice. Nothing judges its mean.
+/// a model learns from them, and would be corrected for twice. Its mean is for `cross_fit` to tell.
 ///
 /// Deviation: rows in between are of users that were learnt from, those that judge of others. A
 /// model that knows users by heart has its mean corrected for the wrong ones.
@@ -41,6 +42,16 @@ struct PriorRows {
 ///
 /// Source: prior correction, King and Zeng 2001, section 4.1.
 void shift_prior(const PriorRows& rows, learn::Trained& trained);
+
+/// Positive rows from which on the mean of what is said of them is believed.
+inline constexpr double kPositivesToShift = 20;
+
+/// What is to be added to margins so that their mean probability is `share`, as far as 6; nothing
+/// where there are none or one is not finite.
+[[nodiscard]] std::optional<double> shift_to(std::span<const double> margins, double share);
+
+/// Adds to the margin of what a search makes.
+void add_to_margin(models::Predictor& predictor, double shift);
 
 /// The margins of a model of classes for some rows of a table; none when it cannot be computed.
 [[nodiscard]] std::vector<double> margins_of(const models::Predictor& predictor,
