@@ -41,7 +41,9 @@ void add_identity(Settings& all) {
                          "another would be believed."});
   all.push_back({.key = "identity.header",
                  .slot = [](C& c) -> Slot { return &c.identity.header; },
-                 .help = "The header in which a trusted proxy names the user."});
+                 .help = "The header in which a trusted proxy names the user. A request of such a "
+                         "proxy that has it more than once (`_` is `-` there) is refused with 400: "
+                         "a proxy must set it, not add one behind the client's."});
   all.push_back({.key = "identity.cookie",
                  .slot = [](C& c) -> Slot { return &c.identity.cookie; },
                  .help = "The cookie that names the user; empty: none does."});

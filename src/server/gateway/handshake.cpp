@@ -186,6 +186,8 @@ void Handshake::read_request() {
 void Handshake::identify(const wire::UpgradeRequest& request) {
   const Claim claim =
       gateway::identify(request, arrival_.peer, settings_->options, settings_->tokens.get());
+  if (claim.ambiguous)
+    return refuse(400, Rejection::kBadRequest, "an identity header stands there more than once");
   if (claim.user.empty())
     return refuse(401, Rejection::kUnauthorized, "who this is was not said, or not believed");
   arrival_.trusted = claim.trusted;

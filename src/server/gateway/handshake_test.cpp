@@ -294,6 +294,24 @@ TEST_F(Handshake, HeadersAreBelievedFromTrustedProxiesOnly) {
   EXPECT_EQ(engine.seen.back().address, "10.1.1.1");
 }
 
+TEST_F(Handshake, AnIdentityHeaderThatStandsThereTwiceIsRefused) {
+  start({.trusted_proxies = {network("127.0.0.1")}});
+  const std::string forged = "X-User-Id: admin\r\n";
+  for (const std::string added : {"X-User-Id: mallory\r\n", "x_user_id: mallory\r\n"}) {
+    TestClient& one = client();
+    one.upgrade("/", forged + added);
+    ASSERT_TRUE(until([&] { return one.ended; }));
+    EXPECT_EQ(one.status(), 400u) << added;
+  }
+  EXPECT_EQ(rejected(Rejection::kBadRequest), 2u);
+  EXPECT_TRUE(engine.seen.empty());
+
+  // Of somebody who is not trusted neither is believed, so there is nothing to doubt.
+  configure({});
+  connected("/", forged + forged);
+  EXPECT_EQ(engine.seen.back().user, "127.0.0.1");
+}
+
 TEST_F(Handshake, ACookieOrATokenNamesTheUserAndABadTokenIsRefused) {
   struct Verifier : TokenVerifier {
     std::optional<std::string> user(std::string_view token) const override {
