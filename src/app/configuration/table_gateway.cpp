@@ -113,6 +113,12 @@ void add_timeouts(Settings& all) {
       [](C& c) -> Slot { return &c.gateway.close_timeout; },
       "How long a connection that is closing may take.");
   add(
+      "drain_timeout",
+      [](C& c) -> Slot { return &c.gateway.drain_timeout; },
+      "How long connections may stay at an upstream that a reload took away: then they are closed "
+      "with 1001. 0 s: as long as they like.",
+      0);
+  add(
       "hold_time_max",
       [](C& c) -> Slot { return &c.gateway.hold_time_max; },
       "How long the rest of a message is waited for, to judge it whole.",

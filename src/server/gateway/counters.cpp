@@ -25,7 +25,8 @@ constexpr std::array<std::string_view, kClosings> kClosingNames = {"rate_limited
                                                                    "upstream_fault",
                                                                    "shutting_down",
                                                                    "service",
-                                                                   "client"};
+                                                                   "client",
+                                                                   "upstream_drained"};
 
 constexpr std::array<std::string_view, kMessageTypes> kTypeNames = {
     "text", "binary", "ping", "pong", "close"};
