@@ -37,6 +37,7 @@ TROUBLE = {
     "liminal_queue_depth", "liminal_queue_dropped_total", "liminal_store_errors_total",
     "liminal_snapshot_errors_total", "websocket_slow_readers_total", "liminal_scaling_errors_total",
     "websocket_delays_exceeded_total",  # tests/serve/enforcing.py
+    "websocket_upstream_draining",  # tests/serve/check_serve.py
     "liminal_metric_sources_evicted_total", "liminal_metric_series_evicted_total",
     "liminal_metric_forecast_refused_total",
     "liminal_metric_forecast_refits_failed_total",

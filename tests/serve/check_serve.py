@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Operates a server: starts a second one in its place, breaks its configuration, asks as a stranger.
+"""Operates a server: starts a second one in its place, breaks its configuration, moves its
+upstreams, asks as a stranger.
 
   check_serve.py LIMINAL
 """
@@ -8,6 +9,7 @@ import json
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -160,6 +162,68 @@ def a_start_refuses_what_check_config_does(program, folder):
     assert not (folder / "refused").exists()
 
 
+class Client:
+    """A WebSocket whose request was answered with `status`."""
+
+    def __init__(self, address, status=101):
+        host, port = address.rsplit(":", 1)
+        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+        self.socket.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        self.head = b""
+        while not self.head.endswith(b"\r\n\r\n"):
+            self.head += self.socket.recv(1)
+        assert self.head.startswith(b"HTTP/1.1 %d " % status), self.head
+
+    def close_code(self):
+        """That of the close frame, which comes first."""
+        frame = b""
+        while len(frame) < 4:
+            frame += self.socket.recv(4 - len(frame))
+        assert frame[0] == 0x88, frame
+        return int.from_bytes(frame[2:4], "big")
+
+
+def upstreams_come_by_name_and_go_when_they_are_empty(program, server, folder):
+    (folder / "behind").mkdir()
+    behind = Server(program, folder / "behind")
+    try:
+        # No name server needs to be asked about a label of 70 bytes.
+        url, unknown = f"ws://{behind.listen}", f"ws://{'x' * 70}:80"
+
+        def with_upstreams(*urls, more=""):
+            return CONFIGURATION.replace("shards = 2", f"shards = 2\nupstreams = {list(urls)}") + more
+
+        server.reload(with_upstreams(url, unknown))
+        assert [(one["url"], one["up"]) for one in server.status()["upstreams"]] == [
+            (url, True), (unknown, False)], server.status()
+        [told] = [line for line in server.logged("upstream.unresolved") if line["upstream"] == unknown][:1]
+        assert told["level"] == "ERROR", told
+        client = Client(server.listen)
+        server.reload(CONFIGURATION)
+        assert server.status()["upstreams"] == [
+            {"url": url, "up": False, "connections": 1, "draining": True}], server.status()
+        metrics = server.ask("GET", "/metrics")[1]
+        for line in (f'websocket_upstream_draining{{upstream="{url}"}} 1',
+                     f'websocket_upstream_connections{{upstream="{url}"}} 1'):
+            assert line in metrics, line
+        assert f'websocket_upstream_up{{upstream="{url}"}}' not in metrics
+        server.reload(CONFIGURATION + '[gateway]\ndrain_timeout = "100 ms"\n')
+        assert client.close_code() == 1001
+        until("nothing is left of it", lambda: not server.status()["upstreams"])
+        server.reload(with_upstreams("ws://127.0.0.1:9"))  # nobody is at the discard port
+        Client(server.listen, 502)
+        assert 'liminal_events_total{kind="not_served"} 1' in server.ask("GET", "/metrics")[1]
+        server.reload(CONFIGURATION)
+        checked = subprocess.run([program, "serve", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--data",
+                                  str(folder / "none"), "--upstream", unknown],
+                                 capture_output=True, text=True, timeout=PATIENCE_S)
+        assert checked.returncode == 1 and f'"{unknown}" cannot be used' in checked.stderr, checked
+    finally:
+        behind.process.send_signal(signal.SIGTERM)
+        assert behind.process.wait(timeout=PATIENCE_S) == 0
+
+
 def limits_that_were_put_hold_and_say_so(server):
     def policies(method="GET", body=None):
         answer, text = server.ask(method, "/ml/limits", body, Content_Type="application/json")
@@ -240,6 +304,7 @@ def main():
             a_reload_warns_of_files_that_only_a_start_reads(server)
             check_config_names_every_file_that_a_start_would_stop_at(program, folder)
             a_start_refuses_what_check_config_does(program, folder)
+            upstreams_come_by_name_and_go_when_they_are_empty(program, server, folder)
             limits_that_were_put_hold_and_say_so(server)
             a_strangers_name_is_not_served(server)
             early_answers_carry_an_id_and_packed_bodies_are_refused(server)

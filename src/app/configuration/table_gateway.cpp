@@ -42,7 +42,9 @@ void add_identity(Settings& all) {
                          "another would be believed."});
   all.push_back({.key = "identity.header",
                  .slot = [](C& c) -> Slot { return &c.identity.header; },
-                 .help = "The header in which a trusted proxy names the user."});
+                 .help = "The header in which a trusted proxy names the user. A request of such a "
+                         "proxy that has it more than once (`_` is `-` there) is refused with 400: "
+                         "a proxy must set it, not add one behind the client's."});
   all.push_back({.key = "identity.cookie",
                  .slot = [](C& c) -> Slot { return &c.identity.cookie; },
                  .help = "The cookie that names the user; empty: none does."});
@@ -111,6 +113,12 @@ void add_timeouts(Settings& all) {
       "close_timeout",
       [](C& c) -> Slot { return &c.gateway.close_timeout; },
       "How long a connection that is closing may take.");
+  add(
+      "drain_timeout",
+      [](C& c) -> Slot { return &c.gateway.drain_timeout; },
+      "How long connections may stay at an upstream that a reload took away: then they are closed "
+      "with 1001. 0 s: as long as they like.",
+      0);
   add(
       "hold_time_max",
       [](C& c) -> Slot { return &c.gateway.hold_time_max; },

@@ -412,6 +412,8 @@ void ServerBackend::status(Done<api::Status> done) {
         if (const auto upstreams = parts_.gateways.upstreams()) {
           for (const auto& each : upstreams->all())
             status.upstreams.push_back({each->name(), each->healthy(now), each->connections()});
+          for (const auto& each : upstreams->draining())
+            status.upstreams.push_back({each->name(), false, each->connections(), true});
         }
         if (parts_.uplink != nullptr) status.cluster = cluster_status(*parts_.uplink, cluster_);
         status.connections = parts_.gateways.connections();

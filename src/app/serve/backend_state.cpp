@@ -218,12 +218,17 @@ void ServerBackend::add_store_metrics(prometheus::Snapshot& out) const {
 void ServerBackend::add_gateway_metrics(prometheus::Snapshot& out) const {
   const Duration now = std::chrono::steady_clock::now().time_since_epoch();
   if (const auto upstreams = parts_.gateways.upstreams()) {
+    const auto add = [&out](const gateway::Upstream& upstream, bool draining) {
+      out.add(Family::kUpstreamDraining, draining ? 1 : 0, {upstream.name()});
+      out.add(Family::kUpstreamConnections, upstream.connections(), {upstream.name()});
+      out.add(Family::kUpstreamErrors, upstream.errors(), {upstream.name()});
+      add_totals(upstream.name(), upstream.totals(), out);
+    };
     for (const auto& upstream : upstreams->all()) {
       out.add(Family::kUpstreamUp, upstream->healthy(now) ? 1 : 0, {upstream->name()});
-      out.add(Family::kUpstreamConnections, upstream->connections(), {upstream->name()});
-      out.add(Family::kUpstreamErrors, upstream->errors(), {upstream->name()});
-      add_totals(upstream->name(), upstream->totals(), out);
+      add(*upstream, false);
     }
+    for (const auto& upstream : upstreams->draining()) add(*upstream, true);
   }
   const hub::Counts hub = parts_.gateways.hub_counts();
   out.add(Family::kHubChannels, hub.channels);

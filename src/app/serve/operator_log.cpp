@@ -16,4 +16,22 @@ void OperatorLog::upstream_changed(const std::string& upstream, bool up, const s
   }
 }
 
+void OperatorLog::upstream_resolved(const std::string& upstream,
+                                    bool known,
+                                    const std::string& addresses) {
+  static LogSite found, unknown;
+  if (known) {
+    log_.write(LogLevel::kInfo,
+               found,
+               "upstream.resolved",
+               {{"upstream", upstream}, {"addresses", addresses}});
+  } else {
+    log_.write(
+        LogLevel::kError,
+        unknown,
+        "upstream.unresolved",
+        {{"upstream", upstream}, {"error", "its name is not known"}, {"addresses", addresses}});
+  }
+}
+
 }  // namespace liminal::app

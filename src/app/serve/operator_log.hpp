@@ -11,6 +11,9 @@ class OperatorLog final : public gateway::Reporter {
   explicit OperatorLog(Log& log) : log_(log) {}
   void upstream_failed(const std::string& upstream, const std::string& why) override;
   void upstream_changed(const std::string& upstream, bool up, const std::string& why) override;
+  void upstream_resolved(const std::string& upstream,
+                         bool known,
+                         const std::string& addresses) override;
 
  private:
   Log& log_;

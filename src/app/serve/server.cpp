@@ -299,7 +299,11 @@ void Server::load_state() {
 
 std::shared_ptr<const gateway::Settings> Server::gateway_settings(
     const Configuration& configuration, Problems& problems) {
-  auto upstreams = gateway::Upstreams::make(configuration.upstreams, upstreams_.get());
+  std::vector<gateway::Lookup> news;
+  auto upstreams =
+      gateway::Upstreams::make(configuration.upstreams, upstreams_.get(), epoll::resolve, &news);
+  for (const gateway::Lookup& each : news)
+    operator_log_.upstream_resolved(each.upstream, each.known, each.addresses);
   if (!upstreams) {
     const std::size_t which = std::min(static_cast<std::size_t>(upstreams.error().position),
                                        configuration.upstreams.size() - 1);
@@ -327,6 +331,8 @@ void Server::use_gateway_settings(const std::shared_ptr<const gateway::Settings>
       ends ? std::chrono::floor<std::chrono::seconds>(ends->time_since_epoch()).count() : 0;
   upstreams_ = settings->upstreams;
   gateways_->configure(settings);
+  if (!names_ && !upstreams_->empty()) names_ = std::make_unique<gateway::NameWatch>(operator_log_);
+  if (names_) names_->watch(upstreams_);
 }
 
 tl::expected<void, std::string> Server::listen() {
@@ -441,6 +447,7 @@ void Server::reload(const Configuration& configuration) {
 void Server::stop(Duration patience) {
   // First: nobody is told to scale on a load that falls because connections take their leave.
   if (scaling_) scaling_->stop_telling();
+  names_.reset();
   if (http_) http_->stop(std::chrono::milliseconds{500});
   if (gateways_ && running_) gateways_->drain(patience);
   if (runtime_ && running_) {

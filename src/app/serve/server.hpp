@@ -21,6 +21,7 @@
 #include "io/http/server.hpp"
 #include "io/sqlite/store.hpp"
 #include "server/api/service.hpp"
+#include "server/gateway/name_watch.hpp"
 #include "server/journal/journal.hpp"
 #include "server/shards/runtime.hpp"
 #include "server/uplink/uplink.hpp"
@@ -100,8 +101,8 @@ class Server {
   Configuration configuration_;  ///< of the start
   Configuration latest_;         ///< of the last reload
   Log& log_;
-  OperatorLog operator_log_{log_};
-  Measures measures_;  ///< outlives whoever writes into it
+  OperatorLog operator_log_{log_};  ///< outlives whoever reports to it
+  Measures measures_;               ///< outlives whoever writes into it
   std::unique_ptr<sqlite::Store> store_;
   std::unique_ptr<ClockKeeper> clock_;
   std::unique_ptr<webhook::Webhook> webhook_;  ///< null: nothing is pushed
@@ -114,6 +115,7 @@ class Server {
   std::unique_ptr<shards::Runtime> runtime_;
   std::unique_ptr<GatewayThreads> gateways_;
   std::shared_ptr<const gateway::Upstreams> upstreams_;
+  std::unique_ptr<gateway::NameWatch> names_;  ///< null: there never was an upstream
   std::unique_ptr<ScalingKeeper> scaling_;
   std::unique_ptr<MetricStreams> metric_streams_;
   std::unique_ptr<ModelKeeper> models_;

@@ -53,6 +53,7 @@ float UserStatistics::step(const Event& event,
   }
   if (event.kind == EventKind::kConnect && count_connect(at, learnt))
     judge_reconnects(judgement, options, population);
+  if (event.kind == EventKind::kNotServed) take_back_connect(at);
   if (event.kind == EventKind::kSubscribe && count_new_channels(event, at))
     judge_channels(judgement, options);
   report(judgement, options, population, 0, out);
@@ -395,6 +396,18 @@ bool UserStatistics::count_connect(Stamp now, Contribution& learnt) {
   // Only the first of a series is news about the population.
   if (rejoins_60s_ < 1.5F) learnt.rejoins += 1;
   return true;
+}
+
+/// Leaves a little less than if it had never been counted, since it has decayed a little by now.
+void UserStatistics::take_back_connect(Stamp now) {
+  const double elapsed_s = rejoined_at_.until(now);
+  const auto less = [elapsed_s](float& count, double constant_s) {
+    const double rest = static_cast<double>(count) * exp(-elapsed_s / constant_s) - 1;
+    count = static_cast<float>(std::max(0., rest));
+  };
+  less(rejoins_60s_, 60);
+  less(rejoins_300s_, 300);
+  rejoined_at_ = now;
 }
 
 void UserStatistics::note_hour(SteadyTime now) {

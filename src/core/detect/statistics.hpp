@@ -153,6 +153,7 @@ class UserStatistics {
   void accumulate_channels(const traffic::Event& event);
   bool count_new_channels(const traffic::Event& event, Stamp now);
   bool count_connect(Stamp now, Contribution& learnt);
+  void take_back_connect(Stamp now);
   void note_hour(SteadyTime now);
 
   // learning.cpp: what the user's reference and the population learn.

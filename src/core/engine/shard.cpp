@@ -108,7 +108,8 @@ Shard::AddressState* Shard::address_of(const Event& event) {
 /// What the event's connection has used up; null where that limits nothing.
 limits::ConnectionLimits* Shard::connection_of(const Event& event) {
   if (event.connection == 0 || !settings_->policies.connection.limit_anything()) return nullptr;
-  if (event.kind == EventKind::kDisconnect) connections_.erase(event.connection);
+  if (event.kind == EventKind::kDisconnect || event.kind == EventKind::kNotServed)
+    connections_.erase(event.connection);
   if (event.kind != EventKind::kMessage && event.kind != EventKind::kContinued) return nullptr;
   const auto [found, added] = connections_.try_emplace(event.connection);
   if (added && connections_.size() > kConnectionsMax) {

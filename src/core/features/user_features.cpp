@@ -47,6 +47,10 @@ Learnt UserFeatures::learn(const Event& event, SteadyTime now, bool violation) {
     case EventKind::kDisconnect:
       connections_.close(event.connection);
       break;
+    case EventKind::kNotServed:
+      connections_.close(event.connection);
+      take_back_reconnect();
+      break;
     case EventKind::kFailed:
       if (errors_[0] != std::numeric_limits<std::uint16_t>::max()) errors_.add(1);
       break;
@@ -157,6 +161,15 @@ void UserFeatures::learn_connect(const Event& event, SteadyTime now) {
   if (!connections_.open(event.connection, now)) return;
   if ((flags_ & kConnected) != 0) reconnects_.add(1);
   flags_ |= kConnected;
+}
+
+/// The latest of the window's: whose it was is not kept, and their sum is what counts.
+void UserFeatures::take_back_reconnect() {
+  for (std::size_t age = 0; age < decltype(reconnects_)::kBuckets; ++age) {
+    if (reconnects_[age] == 0) continue;
+    --reconnects_[age];
+    return;
+  }
 }
 
 double UserFeatures::size_spread(stats::WindowPosition at) const {

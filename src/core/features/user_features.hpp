@@ -95,6 +95,7 @@ class UserFeatures {
   void learn_gap(SteadyTime now);
   void learn_content(std::uint64_t content_hash);
   void learn_connect(const traffic::Event& event, SteadyTime now);
+  void take_back_reconnect();
   [[nodiscard]] double size_spread(stats::WindowPosition at) const;
   [[nodiscard]] double hour_unusual(SteadyTime now) const;
 

@@ -500,6 +500,27 @@ TEST(UserFeatures, TheFirstConnectionIsNoReconnect) {
   EXPECT_EQ(user.read(FeatureId::kOpenConnections, kStart), 0);
 }
 
+TEST(UserFeatures, WhatWasNotServedIsNoReconnect) {
+  UserFeatures user;
+  user.learn(connection(EventKind::kConnect, 1), kStart, false);
+  user.learn(connection(EventKind::kDisconnect, 1), kStart, false);
+  user.learn(connection(EventKind::kConnect, 2), kStart + seconds{1}, false);
+  for (std::uint64_t id = 3; id < 20; ++id) {
+    const SteadyTime then = kStart + seconds{id};
+    user.learn(connection(EventKind::kConnect, id), then, false);
+    EXPECT_EQ(user.read(FeatureId::kReconnectsPerMinute, then), 2);
+    EXPECT_EQ(user.read(FeatureId::kOpenConnections, then), 2);
+    user.learn(connection(EventKind::kNotServed, id), then + seconds{1}, false);
+    EXPECT_EQ(user.read(FeatureId::kReconnectsPerMinute, then + seconds{1}), 1);
+  }
+  EXPECT_EQ(user.read(FeatureId::kOpenConnections, kStart + seconds{21}), 1);
+  // Nothing is left of what was never counted.
+  UserFeatures newcomer;
+  newcomer.learn(connection(EventKind::kConnect, 1), kStart, false);
+  newcomer.learn(connection(EventKind::kNotServed, 1), kStart, false);
+  EXPECT_EQ(newcomer.read(FeatureId::kReconnectsPerMinute, kStart), 0);
+}
+
 TEST(UserFeatures, DurationIsThatOfTheOldestOpenConnection) {
   UserFeatures user;
   user.learn(connection(EventKind::kConnect, 1), kStart, false);

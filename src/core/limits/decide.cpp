@@ -313,7 +313,8 @@ Verdict decide(const Policies& policies,
   const bool asks = event.kind == EventKind::kMessage || event.kind == EventKind::kConnect ||
                     event.kind == EventKind::kContinued;
   if (!asks) {
-    if (event.kind == EventKind::kDisconnect) decider.closed();
+    if (event.kind == EventKind::kDisconnect || event.kind == EventKind::kNotServed)
+      decider.closed();
     return {};
   }
   const Override* order = in_force(override, now) ? override : nullptr;

@@ -18,6 +18,8 @@ std::string_view name(EventKind kind) {
       return "failed";
     case EventKind::kContinued:
       return "continued";
+    case EventKind::kNotServed:
+      return "not_served";
   }
   return "unknown";
 }

@@ -43,10 +43,14 @@ enum class EventKind : std::uint8_t {
   kRateLimited,  ///< somebody else refused a message of the user: a violation, not a message
   kFailed,       ///< a message that was counted before turned out to have failed: an error only
   kContinued,    ///< a message that was judged before it was whole is whole now: no message more
+  /// A connection that was told of by `kConnect` ended before it was let in, because the server
+  /// failed: it is open no more, and was no reconnect of the user's.
+  kNotServed,
 };
-inline constexpr std::size_t kEventKinds = 7;
+inline constexpr std::size_t kEventKinds = 8;
 
-/// "message", "connect", "disconnect", "subscribe", "rate_limited", "failed", "continued".
+/// "message", "connect", "disconnect", "subscribe", "rate_limited", "failed", "continued",
+/// "not_served".
 [[nodiscard]] std::string_view name(EventKind kind);
 
 /// Stands for what clients say by themselves, as heartbeats: who repeats it repeats nothing, and

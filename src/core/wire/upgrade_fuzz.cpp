@@ -1,7 +1,9 @@
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/base/check.hpp"
+#include "core/wire/body_reader.hpp"
 #include "core/wire/upgrade_request.hpp"
 #include "core/wire/upgrade_response.hpp"
 
@@ -57,6 +59,29 @@ Outcome run_response(std::string_view bytes, std::size_t piece_bytes) {
       bytes, piece_bytes, [&](std::string_view in) { return reader.read(in, kOffer, kLimits); });
 }
 
+/// The body of an answer that is no 101, as its bytes arrive, and then the end.
+std::pair<BodyReader::State, std::string> run_body(const UpgradeResponse& head,
+                                                   std::string_view bytes,
+                                                   std::size_t piece_bytes) {
+  BodyReader reader(head, 256);
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(piece_bytes, bytes.size())))
+    (void)reader.take(bytes.substr(0, piece_bytes));
+  LIMINAL_CHECK(reader.body().size() <= 256);
+  return {reader.end(), reader.body()};
+}
+
+void check_body(std::string_view bytes, std::size_t piece_bytes) {
+  UpgradeResponseReader reader;
+  const auto head = reader.read(bytes, kOffer, kLimits);
+  if (!head || !*head || (*head)->switched()) return;
+  const std::string_view body = bytes.substr((*head)->head_bytes);
+  const auto whole = run_body(**head, body, bytes.size());
+  LIMINAL_CHECK(whole.first != BodyReader::State::kMore);
+  LIMINAL_CHECK(run_body(**head, body, piece_bytes).first == whole.first);
+  LIMINAL_CHECK(whole.first == BodyReader::State::kUnusable ||
+                run_body(**head, body, 1).second == whole.second);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -77,6 +102,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
 
   const Outcome response = run_response(bytes, bytes.size());
+  check_body(bytes, piece_bytes);
   LIMINAL_CHECK(run_response(bytes, 1) == response);
   LIMINAL_CHECK(run_response(bytes, piece_bytes) == response);
   return 0;

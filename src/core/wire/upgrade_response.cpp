@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <vector>
 
 #include "core/wire/handshake_key.hpp"
 
@@ -67,6 +68,27 @@ std::optional<UpgradeFault> check_switching(const Fields& fields, const UpgradeO
   return kFine;
 }
 
+/// What a client acts on, and how to read a body.
+constexpr std::string_view kForClients[] = {"Location", "Retry-After", "WWW-Authenticate"};
+constexpr std::string_view kOfBodies[] = {"Content-Type", "Content-Encoding"};
+
+template <std::size_t N>
+std::vector<Field> chosen(const Fields& fields, const std::string_view (&names)[N]) {
+  std::vector<Field> found;
+  for (const Field& field : fields) {
+    if (std::any_of(std::begin(names), std::end(names), [&](std::string_view name) {
+          return same_name(field.name, name);
+        }))
+      found.push_back(field);
+  }
+  return found;
+}
+
+void append_fields(std::string& out, std::span<const Field> fields) {
+  for (const Field& field : fields)
+    out.append(field.name).append(": ").append(field.value).append("\r\n");
+}
+
 /// Text inside a JSON string. Control characters and what is not ASCII become `?`: the details are
 /// our own sentences, and a client's bytes do not belong into them.
 void append_json_text(std::string& out, std::string_view text) {
@@ -89,6 +111,18 @@ std::string_view required_fields(unsigned status) {
     return "Upgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n";
   if (status == 405) return "Allow: GET\r\nConnection: close\r\n";
   return "Connection: close\r\n";
+}
+
+void append_status_line(std::string& out, unsigned status) {
+  out.append("HTTP/1.1 ");
+  append_number(out, status);
+  out.append(" ").append(reason_phrase(status)).append("\r\n").append(required_fields(status));
+}
+
+void append_body(std::string& out, std::string_view body) {
+  out.append("Content-Length: ");
+  append_number(out, body.size());
+  out.append("\r\n\r\n").append(body);
 }
 
 }  // namespace
@@ -139,19 +173,36 @@ void append_refusal(std::string& out,
   append_json_text(body, detail);
   body.append("\"}\n");
 
-  out.append("HTTP/1.1 ");
-  append_number(out, status);
-  out.append(" ").append(reason_phrase(status)).append("\r\n");
-  out.append(required_fields(status));
-  for (const Field& field : fields)
-    out.append(field.name).append(": ").append(field.value).append("\r\n");
-  out.append("Content-Type: application/problem+json\r\nContent-Length: ");
-  append_number(out, body.size());
-  out.append("\r\n\r\n").append(body);
+  append_status_line(out, status);
+  append_fields(out, fields);
+  out.append("Content-Type: application/problem+json\r\n");
+  append_body(out, body);
+}
+
+void append_passed_refusal(std::string& out,
+                           const UpgradeResponse& refusal,
+                           std::optional<std::string_view> body) {
+  const std::vector<Field> fields = chosen(refusal.fields, kForClients);
+  if (!body)
+    return append_refusal(out, refusal.status, "the server behind refused the connection", fields);
+  append_status_line(out, refusal.status);
+  append_fields(out, fields);
+  append_fields(out, chosen(refusal.fields, kOfBodies));
+  append_body(out, *body);
 }
 
 std::string_view reason_phrase(unsigned status) {
   switch (status) {
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 303:
+      return "See Other";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
     case 400:
       return "Bad Request";
     case 401:
@@ -164,6 +215,8 @@ std::string_view reason_phrase(unsigned status) {
       return "Method Not Allowed";
     case 408:
       return "Request Timeout";
+    case 410:
+      return "Gone";
     case 414:
       return "URI Too Long";
     case 417:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,6 +49,13 @@ void append_refusal(std::string& out,
                     unsigned status,
                     std::string_view detail,
                     std::span<const Field> fields = {});
+
+/// Appends the refusal of another server as it is passed on: its status and, of its fields, what a
+/// client acts on (`Location`, `Retry-After`, `WWW-Authenticate`), with `body` and what says how to
+/// read it (`Content-Type`, `Content-Encoding`). Without a body its place is taken by our own.
+void append_passed_refusal(std::string& out,
+                           const UpgradeResponse& refusal,
+                           std::optional<std::string_view> body);
 
 inline void append_refusal(std::string& out, UpgradeFault fault) {
   append_refusal(out, status(fault), name(fault));

@@ -69,6 +69,7 @@ enum class Family : std::uint8_t {
   kDelaysExceeded,
   kSlowReaders,
   kUpstreamUp,
+  kUpstreamDraining,
   kUpstreamConnections,
   kUpstreamErrors,
   kUpstreamMessages,

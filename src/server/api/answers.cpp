@@ -229,6 +229,7 @@ void write(const Status& status, std::string_view version, json::Writer& out) {
     out.field("url", upstream.url);
     out.field("up", upstream.up);
     out.field("connections", upstream.connections);
+    out.field("draining", upstream.draining);
     out.end_object();
   }
   out.end_array();

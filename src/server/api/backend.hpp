@@ -24,6 +24,7 @@ struct UpstreamStatus {
   std::string url;
   bool up = true;
   std::uint64_t connections = 0;
+  bool draining = false;  ///< it gets no new connections any more, and goes with its last one
 };
 
 /// What a gateway sends to a cluster.

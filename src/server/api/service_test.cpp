@@ -25,12 +25,13 @@ TEST_F(ServiceTest, TellsItsStatus) {
                          R"("mode":"shadow","shards":64,"threads":2,)"));
   EXPECT_THAT(
       response.body,
-      HasSubstr(R"("feature_extractor":{"active_users":1,"users_remembered":3,"buffer_size":1000,)"
-                R"("buffered":1},)"
-                R"("anomaly_detector":{"open_alerts":1,"rules":8,"baselines":1},)"
-                R"("model_manager":{"models":[],"jobs":0,"load_prediction":null},)"
-                R"("upstreams":[{"url":"ws://chat-1:9000","up":true,"connections":1}],)"
-                R"("traffic":{"connections":1,"events_total":0,"events_per_second":2.5}})"));
+      HasSubstr(
+          R"("feature_extractor":{"active_users":1,"users_remembered":3,"buffer_size":1000,)"
+          R"("buffered":1},)"
+          R"("anomaly_detector":{"open_alerts":1,"rules":8,"baselines":1},)"
+          R"("model_manager":{"models":[],"jobs":0,"load_prediction":null},)"
+          R"("upstreams":[{"url":"ws://chat-1:9000","up":true,"connections":1,"draining":false}],)"
+          R"("traffic":{"connections":1,"events_total":0,"events_per_second":2.5}})"));
 }
 
 TEST_F(ServiceTest, TellsWhichLoadIsExpected) {

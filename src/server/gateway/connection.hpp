@@ -59,6 +59,8 @@ class Connection : public epoll::Retired, protected epoll::Timer {
   virtual void start() = 0;
   /// Ends it with a close frame, because the process ends.
   void shut_down();
+  /// Other settings hold from now on.
+  virtual void reconfigured() {}
   /// Does what was put off to the end of the turn.
   virtual void flush() {}
 

@@ -26,7 +26,8 @@ constexpr std::array<std::string_view, kClosings> kClosingNames = {"rate_limited
                                                                    "shutting_down",
                                                                    "service",
                                                                    "client",
-                                                                   "finding"};
+                                                                   "finding",
+                                                                   "upstream_drained"};
 
 constexpr std::array<std::string_view, kMessageTypes> kTypeNames = {
     "text", "binary", "ping", "pong", "close"};

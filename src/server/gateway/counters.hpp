@@ -38,11 +38,12 @@ enum class Closing : std::uint8_t {
   kIdle,
   kUpstreamFault,  ///< the upstream broke the protocol
   kShuttingDown,
-  kService,  ///< the built-in service wanted it
-  kClient,   ///< the client took leave of the built-in service
-  kFinding,  ///< a rule that closes
+  kService,          ///< the built-in service wanted it
+  kClient,           ///< the client took leave of the built-in service
+  kFinding,          ///< a rule that closes
+  kUpstreamDrained,  ///< a reload took its upstream away, `drain_timeout` ago
 };
-inline constexpr std::size_t kClosings = 12;
+inline constexpr std::size_t kClosings = 13;
 [[nodiscard]] std::string_view name(Closing reason);
 
 enum class Direction : std::uint8_t { kIn, kOut };  ///< from the client; to the client

@@ -68,6 +68,8 @@ Gateway::~Gateway() = default;
 void Gateway::configure(std::shared_ptr<const Settings> settings) {
   thread_.configure(std::move(settings));
   if (thread_.index == 0) health_.configure();
+  if (thread_.settings->upstreams) thread_.settings->upstreams->mark(thread_.loop.now());
+  for (const auto& connection : thread_.connections) connection->reconfigured();
 }
 
 Result<void> Gateway::listen(epoll::Listener listener) {

@@ -32,7 +32,8 @@ class Gateway {
   void connect_peers(std::vector<Gateway*> peers) { peers_ = std::move(peers); }
 
   /// From now on this holds: for new connections wholly, for those that are there as far as it
-  /// can (limits, time-outs, paths; not their upstream, which they keep).
+  /// can (limits, time-outs, paths; not their upstream, which they keep, for `drain_timeout` at
+  /// most where it is none any more).
   void configure(std::shared_ptr<const Settings> settings);
 
   /// Whom to tell what an operator should know; before anything is accepted. It must outlive this.

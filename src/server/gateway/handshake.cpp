@@ -5,7 +5,6 @@
 
 #include "server/gateway/local_connection.hpp"
 #include "server/gateway/proxy_protocol.hpp"
-#include "server/gateway/relay.hpp"
 
 namespace liminal::gateway {
 namespace {
@@ -78,7 +77,8 @@ void Handshake::on_ready(bool client, epoll::Ready) {
   if (client) return on_client();
   if (stage_ == Stage::kConnecting) return on_connected();
   if (stage_ == Stage::kUpstreamGreeting) return ask_upstream();
-  if (stage_ == Stage::kAnswer) read_answer();
+  if (stage_ == Stage::kAnswer) return read_answer();
+  if (stage_ == Stage::kRefusal) read_refusal();
 }
 
 void Handshake::on_timer() {
@@ -94,6 +94,8 @@ void Handshake::on_timer() {
     case Stage::kAnswer:
       note_failure("no answer to the upgrade in time");
       return refuse(504, Rejection::kUpstreamUnavailable, "the server behind did not answer");
+    case Stage::kRefusal:
+      return pass_refusal();
     case Stage::kRefused:
       return done();
   }
@@ -159,6 +161,7 @@ void Handshake::on_bytes(std::string_view bytes) {
     case Stage::kConnecting:
     case Stage::kUpstreamGreeting:
     case Stage::kAnswer:
+    case Stage::kRefusal:
       return refuse(400, Rejection::kBadRequest, wire::name(wire::UpgradeFault::kEarlyBytes));
     case Stage::kGreeting:
     case Stage::kRefused:
@@ -186,6 +189,8 @@ void Handshake::read_request() {
 void Handshake::identify(const wire::UpgradeRequest& request) {
   const Claim claim =
       gateway::identify(request, arrival_.peer, settings_->options, settings_->tokens.get());
+  if (claim.ambiguous)
+    return refuse(400, Rejection::kBadRequest, "an identity header stands there more than once");
   if (claim.user.empty())
     return refuse(401, Rejection::kUnauthorized, "who this is was not said, or not believed");
   arrival_.trusted = claim.trusted;
@@ -247,133 +252,6 @@ traffic::Event Handshake::event(traffic::EventKind kind) const {
   return event;
 }
 
-void Handshake::dial() {
-  for (;;) {
-    server_ = settings_->upstreams->pick(thread_.loop.now(), tried_);
-    if (server_ == nullptr)
-      return refuse(502, Rejection::kUpstreamUnavailable, "the server behind cannot be reached");
-    tried_.push_back(server_.get());
-    Result<epoll::Socket> socket = epoll::connect(server_->address());
-    if (socket) {
-      upstream_ = epoll::Stream(std::move(*socket));
-      if (thread_.loop.add(upstream_.socket(), upstream_events_)) break;
-    }
-    note_failure(socket ? "not to be watched" : epoll::system_words(socket.error().position));
-  }
-  stage_ = Stage::kConnecting;
-  thread_.loop.watch_writing(upstream_.socket(), upstream_events_, true);
-  thread_.loop.arm(*this, settings_->options.connect_timeout);
-}
-
-void Handshake::upstream_failed(const std::string& why) {
-  note_failure(why);
-  dial();
-}
-
-void Handshake::note_failure(const std::string& why) {
-  upstream_.close();
-  server_->failed(thread_.loop.now());
-  thread_.counters.upstream_failures.add();
-  if (thread_.reporter != nullptr) thread_.reporter->upstream_failed(server_->name(), why);
-}
-
-void Handshake::on_connected() {
-  const int error = upstream_.socket().take_error();
-  if (error != 0) return upstream_failed(epoll::system_words(static_cast<std::uint64_t>(error)));
-  if (server_->ciphered()) {
-    const auto& factory = settings_->ciphers.upstreams;
-    auto cipher = factory ? factory->start(upstream_.socket(), server_->host()) : nullptr;
-    if (!cipher) return upstream_failed("TLS cannot begin");
-    upstream_.put_under(std::move(cipher));
-  }
-  stage_ = Stage::kUpstreamGreeting;
-  ask_upstream();
-}
-
-wire::UpgradeRequest Handshake::request() const {
-  // It was read before, on whichever thread: what was accepted is accepted again.
-  return *wire::parse_upgrade_request(arrival_.head);
-}
-
-void Handshake::ask_upstream() {
-  const epoll::Transfer greeted = upstream_.greet();
-  if (greeted.state == State::kBlocked) return;
-  if (greeted.state != State::kDone) return upstream_failed("TLS: " + upstream_.problem());
-  thread_.loop.watch_writing(upstream_.socket(), upstream_events_, false);
-  const Options& options = settings_->options;
-  std::vector<std::string_view> dropped;
-  if (!arrival_.trusted) dropped = untrusted_fields(options);
-  std::vector<wire::Field> added;
-  if (options.forward_address)
-    added.push_back({"X-Forwarded-For", arrival_.identity->address().text});
-  if (options.forward_address && arrival_.trusted) dropped.push_back("X-Forwarded-For");
-  std::string bytes;
-  wire::append_request(bytes,
-                       request(),
-                       {.dropped = dropped,
-                        .added = added,
-                        .host = options.upstream_host,
-                        .target = {},
-                        .strip_extensions = true});
-  // A new socket has room for a request: one that has none is broken.
-  if (upstream_.write(bytes).bytes != bytes.size())
-    return upstream_failed("no room for the upgrade request");
-  stage_ = Stage::kAnswer;
-  asked_ = thread_.loop.now();
-  thread_.loop.arm(*this, options.answer_timeout);
-}
-
-void Handshake::read_answer() {
-  while (!done_) {
-    const epoll::Transfer got = upstream_.read(thread_.buffer);
-    if (got.state == State::kBlocked) return;
-    if (got.state != State::kDone) {
-      const std::string problem = upstream_.problem();
-      note_failure(problem.empty() ? "hung up before its answer" : "TLS: " + problem);
-      return refuse(502, Rejection::kUpstreamUnavailable, "the server behind hung up");
-    }
-    answer_.append(thread_.buffer.data(), got.bytes);
-    const wire::UpgradeRequest asked = request();
-    const wire::UpgradeOffer offer{
-        asked.key, asked.fields.find("Sec-WebSocket-Protocol").value_or(""), false};
-    const auto answer = answer_reader_.read(answer_, offer, settings_->options.head);
-    if (!answer) return refuse(502, Rejection::kUpstreamRefused, wire::name(answer.error()));
-    if (*answer) return on_answer(**answer);
-  }
-}
-
-void Handshake::on_answer(const wire::UpgradeResponse& answer) {
-  server_->succeeded();
-  server_->tally(thread_.index).answer_seconds.observe(thread_.loop.now() - asked_);
-  if (!answer.switched()) {
-    const bool usable = answer.status >= 400 && answer.status <= 599;
-    return refuse(usable ? answer.status : 502,
-                  Rejection::kUpstreamRefused,
-                  "the server behind refused the connection");
-  }
-  std::string head;
-  wire::append_response(head, answer);
-  if (!write_client(head)) {
-    leave();
-    return done();
-  }
-  server_->joined();
-  thread_.counters.opened.add();
-  thread_.handshake_seconds.observe(thread_.loop.now() - arrival_.accepted);
-  auto relay = std::make_unique<Relay>(thread_,
-                                       std::move(arrival_.identity),
-                                       std::move(arrival_.client),
-                                       std::move(upstream_),
-                                       std::move(server_),
-                                       id_,
-                                       answer_.substr(answer.head_bytes));
-  Relay& connection = *relay;
-  connection.set_place(thread_.connections.size());
-  thread_.connections.push_back(std::move(relay));
-  done();
-  connection.start();
-}
-
 void Handshake::serve_locally() {
   const wire::UpgradeRequest asked = request();
   std::string head;
@@ -401,10 +279,6 @@ void Handshake::refuse(unsigned status,
                        Rejection why,
                        std::string_view detail,
                        Duration retry_after) {
-  thread_.counters.rejections[static_cast<std::size_t>(why)].add();
-  leave();
-  upstream_.close();
-  if (stage_ == Stage::kGreeting) return done();  // nothing could be said under its cipher
   const std::string wait = retry_after_text(retry_after);
   const wire::Field field{"Retry-After", wait};
   std::string bytes;
@@ -413,15 +287,24 @@ void Handshake::refuse(unsigned status,
                        detail,
                        retry_after > Duration::zero() ? std::span<const wire::Field>(&field, 1)
                                                       : std::span<const wire::Field>());
-  if (!write_client(bytes)) return done();
+  refuse_with(bytes, status, why);
+}
+
+void Handshake::refuse_with(std::string_view answer, unsigned status, Rejection why) {
+  thread_.counters.rejections[static_cast<std::size_t>(why)].add();
+  // Who comes back after that comes back because of the server.
+  leave(status >= 500 ? traffic::EventKind::kNotServed : traffic::EventKind::kDisconnect);
+  upstream_.close();
+  if (stage_ == Stage::kGreeting) return done();  // nothing could be said under its cipher
+  if (!write_client(answer)) return done();
   arrival_.client.finish_writing();
   stage_ = Stage::kRefused;
   thread_.loop.arm(*this, kRefusalLinger);
 }
 
-void Handshake::leave() {
+void Handshake::leave(traffic::EventKind how) {
   if (!std::exchange(entered_, false)) return;
-  (void)thread_.engine.decide(event(traffic::EventKind::kDisconnect));
+  (void)thread_.engine.decide(event(how));
   leave_census();
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/wire/body_reader.hpp"
 #include "core/wire/upgrade_request.hpp"
 #include "core/wire/upgrade_response.hpp"
 #include "io/epoll/loop.hpp"
@@ -18,9 +19,11 @@ namespace liminal::gateway {
 ///
 /// The thread that accepted it reads and checks the request and finds the user; the thread that
 /// owns the user asks the engine, connects to an upstream, passes the request on and its answer
-/// back once that is a valid 101. Nothing that the client sends before it has the 101 is accepted.
+/// back once that is a valid 101, or a refusal of its own (300 to 599) with its body. Nothing that
+/// the client sends before it has the 101 is accepted.
 ///
-/// Memory: 16 KiB at most, until the connection is let in.
+/// Memory: 16 KiB at most until the connection is let in, and 32 KiB more while an upstream's
+/// refusal arrives.
 class Handshake final : public epoll::Retired, private epoll::Timer {
  public:
   Handshake(Thread& thread, Arrival arrival);
@@ -43,6 +46,7 @@ class Handshake final : public epoll::Retired, private epoll::Timer {
     kConnecting,  ///< to the upstream
     kUpstreamGreeting,
     kAnswer,   ///< of the upstream
+    kRefusal,  ///< its body, when the answer is a refusal
     kRefused,  ///< told so; its last bytes are read and thrown away
   };
   struct Events final : epoll::Handler {
@@ -71,6 +75,8 @@ class Handshake final : public epoll::Retired, private epoll::Timer {
   void ask_upstream();
   void read_answer();
   void on_answer(const wire::UpgradeResponse& answer);
+  void read_refusal();
+  void pass_refusal();
   void serve_locally();
   void upstream_failed(const std::string& why);
   void note_failure(const std::string& why);
@@ -78,10 +84,13 @@ class Handshake final : public epoll::Retired, private epoll::Timer {
               Rejection why,
               std::string_view detail,
               Duration retry_after = Duration::zero());
+  /// Says `answer`, which refuses with `status`, and takes leave.
+  void refuse_with(std::string_view answer, unsigned status, Rejection why);
   [[nodiscard]] bool write_client(std::string_view bytes);
   [[nodiscard]] wire::UpgradeRequest request() const;
   [[nodiscard]] traffic::Event event(traffic::EventKind kind) const;
-  void leave();
+  /// Tells the engine that what it let through is over: by `kNotServed` when the server failed.
+  void leave(traffic::EventKind how = traffic::EventKind::kDisconnect);
   void leave_census();
   /// Gives place to the connection, or to nothing.
   void done();
@@ -96,7 +105,15 @@ class Handshake final : public epoll::Retired, private epoll::Timer {
   std::shared_ptr<Upstream> server_;
   std::vector<const Upstream*> tried_;
   std::string answer_;
-  epoll::LoopTime asked_{};  ///< the upstream
+  /// Points into `answer_`, which does not change any more.
+  struct Refusal {
+    explicit Refusal(const wire::UpgradeResponse& answer) : head(answer), body(answer, kBytesMax) {}
+    static constexpr std::size_t kBytesMax = 16 * 1024;
+    wire::UpgradeResponse head;
+    wire::BodyReader body;
+  };
+  std::unique_ptr<Refusal> refusal_;  ///< of the upstream
+  epoll::LoopTime asked_{};           ///< the upstream
   std::uint64_t id_ = 0;
   std::size_t place_ = 0;
   Stage stage_ = Stage::kRequest;

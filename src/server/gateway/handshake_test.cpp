@@ -103,26 +103,104 @@ TEST_F(Handshake, ARequestMayComeByteByByteButNotForever) {
   EXPECT_EQ(rejected(Rejection::kHandshakeTimeout), 1u);
 }
 
-TEST_F(Handshake, OnlyAValid101IsPassedOn) {
+TEST_F(Handshake, AFaultyAnswerIsNotPassedOnAndIsTheUpstreamsFailure) {
   start();
-  const std::vector<std::pair<std::string, unsigned>> cases = {
-      {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-       "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
-       502},
-      {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 502},
-      {"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403},
-      {"nonsense\r\n\r\n", 502},
+  const std::string switching =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+  const std::vector<std::string> faults = {
+      switching + "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
+      switching + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" +
+          "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+      "nonsense\r\n\r\n",
   };
-  for (const auto& [bytes, status] : cases) {
-    upstream.answer = [bytes = bytes](std::string_view) { return bytes; };
+  Upstream& server = *upstreams->all().front();
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    upstream.answer = [&](std::string_view) { return faults[i]; };
     TestClient& one = client();
     one.upgrade();
-    ASSERT_TRUE(until([&] { return one.ended; })) << bytes;
-    EXPECT_EQ(one.status(), status) << bytes;
+    ASSERT_TRUE(until([&] { return one.ended; })) << faults[i];
+    EXPECT_EQ(one.status(), 502u) << faults[i];
+    EXPECT_EQ(server.errors(), i + 1) << faults[i];
+    EXPECT_FALSE(server.healthy(now()));
   }
-  EXPECT_EQ(rejected(Rejection::kUpstreamRefused), cases.size());
+  EXPECT_EQ(rejected(Rejection::kUpstreamRefused), faults.size());
+  EXPECT_EQ(totals().upstream_failures, faults.size());
   EXPECT_EQ(census.total(), 0u);
-  EXPECT_EQ(engine.count(EventKind::kConnect), engine.count(EventKind::kDisconnect));
+  EXPECT_EQ(engine.count(EventKind::kNotServed), faults.size());
+}
+
+class Refusal : public GatewayTest {
+ protected:
+  /// What a client hears when the upstream answers so, and then hangs up if it `ends`.
+  TestClient& hear(const std::string& answer, bool ends = false) {
+    upstream.answer = [answer](std::string_view) { return answer; };
+    TestClient& one = client();
+    one.upgrade();
+    const std::size_t before = upstream.sessions.size();
+    if (ends) {
+      EXPECT_TRUE(
+          until([&] { return upstream.sessions.size() > before && upstream.last().upgraded; }));
+      upstream.last().socket.close();
+    }
+    EXPECT_TRUE(until([&] { return one.ended; })) << answer;
+    return one;
+  }
+};
+
+TEST_F(Refusal, IsPassedOnWithWhatAClientActsOn) {
+  start();
+  const TestClient& unauthorized = hear(
+      "HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer\r\nWWW-Authenticate: Basic\r\n"
+      "Content-Type: text/plain\r\nServer: x\r\nContent-Length: 8\r\n\r\nwho goes");
+  EXPECT_EQ(unauthorized.head,
+            "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nWWW-Authenticate: Bearer\r\n"
+            "WWW-Authenticate: Basic\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\n");
+  EXPECT_EQ(unauthorized.body, "who goes");
+
+  const TestClient& later =
+      hear("HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(later.status(), 429u);
+  EXPECT_NE(later.head.find("Retry-After: 7\r\n"), std::string::npos) << later.head;
+  EXPECT_TRUE(later.body.empty());
+
+  const TestClient& elsewhere = hear(
+      "HTTP/1.1 307 Elsewhere\r\nLocation: wss://other.example/\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n3\r\nsee\r\n0\r\n\r\n");
+  EXPECT_EQ(elsewhere.status(), 307u);
+  EXPECT_NE(elsewhere.head.find("Location: wss://other.example/\r\n"), std::string::npos);
+  EXPECT_EQ(elsewhere.body, "see");
+
+  EXPECT_EQ(hear("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").status(), 502u)
+      << "a page is no answer to an upgrade";
+  EXPECT_EQ(rejected(Rejection::kUpstreamRefused), 4u);
+  EXPECT_EQ(upstreams->all().front()->errors(), 0u) << "a refusal is no failure";
+  EXPECT_EQ(census.total(), 0u);
+  EXPECT_EQ(engine.count(EventKind::kDisconnect), 3u) << "the user's, who may try elsewhere";
+  EXPECT_EQ(engine.count(EventKind::kNotServed), 1u) << "a page: the server's";
+}
+
+TEST_F(Refusal, HasItsBodyToItsEndOrOursInstead) {
+  start();
+  const std::string large(16 * 1024, 'x');
+  EXPECT_EQ(hear("HTTP/1.1 403 No\r\nContent-Type: a/b\r\n\r\n" + large, true).body, large);
+  const TestClient& larger =
+      hear("HTTP/1.1 403 No\r\nContent-Type: a/b\r\nContent-Length: 16385\r\n\r\n" + large);
+  EXPECT_EQ(larger.status(), 403u);
+  EXPECT_NE(larger.head.find("application/problem+json"), std::string::npos) << larger.head;
+  EXPECT_EQ(larger.head.find("a/b"), std::string::npos) << larger.head;
+
+  upstream.answer = [](std::string_view) {
+    return std::string("HTTP/1.1 503 Later\r\nRetry-After: 9\r\nContent-Length: 5\r\n\r\nhalf");
+  };
+  TestClient& never = client();
+  never.upgrade();
+  settle();
+  EXPECT_EQ(never.status(), 0u);
+  pass_time(seconds{11});
+  ASSERT_TRUE(until([&] { return never.ended; }));
+  EXPECT_EQ(never.status(), 503u);
+  EXPECT_NE(never.head.find("Retry-After: 9\r\n"), std::string::npos) << never.head;
+  EXPECT_EQ(never.body.find("half"), std::string::npos) << never.body;
 }
 
 TEST_F(Handshake, FramesBehindTheAnswerReachTheClient) {
@@ -259,6 +337,9 @@ TEST_F(Handshake, WithoutAnybodyBehindTheAnswerIs502Or503) {
   two.upgrade();
   ASSERT_TRUE(until([&] { return two.ended; }));
   EXPECT_EQ(two.status(), 503u);
+  EXPECT_EQ(engine.count(EventKind::kConnect), 2u);
+  EXPECT_EQ(engine.count(EventKind::kNotServed), 2u) << "nobody is to blame for that";
+  EXPECT_EQ(engine.count(EventKind::kDisconnect), 0u);
 }
 
 TEST_F(Handshake, CapsHoldInAllAndForAnAddress) {
@@ -292,6 +373,24 @@ TEST_F(Handshake, HeadersAreBelievedFromTrustedProxiesOnly) {
   configure({.trusted_proxies = {network("127.0.0.0/8"), network("192.0.2.0/24")}});
   connected("/", fields);
   EXPECT_EQ(engine.seen.back().address, "10.1.1.1");
+}
+
+TEST_F(Handshake, AnIdentityHeaderThatStandsThereTwiceIsRefused) {
+  start({.trusted_proxies = {network("127.0.0.1")}});
+  const std::string forged = "X-User-Id: admin\r\n";
+  for (const std::string added : {"X-User-Id: mallory\r\n", "x_user_id: mallory\r\n"}) {
+    TestClient& one = client();
+    one.upgrade("/", forged + added);
+    ASSERT_TRUE(until([&] { return one.ended; }));
+    EXPECT_EQ(one.status(), 400u) << added;
+  }
+  EXPECT_EQ(rejected(Rejection::kBadRequest), 2u);
+  EXPECT_TRUE(engine.seen.empty());
+
+  // Of somebody who is not trusted neither is believed, so there is nothing to doubt.
+  configure({});
+  connected("/", forged + forged);
+  EXPECT_EQ(engine.seen.back().user, "127.0.0.1");
 }
 
 TEST_F(Handshake, ACookieOrATokenNamesTheUserAndABadTokenIsRefused) {

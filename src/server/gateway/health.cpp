@@ -24,10 +24,7 @@ constexpr std::size_t kAnswerBytesMax = 16 * 1024;
 
 /// What a `Host` field names.
 std::string authority(const Upstream& upstream) {
-  if (upstream.host().empty()) return "localhost";
-  const bool v6 = upstream.host().find(':') != std::string::npos;
-  const std::string host = v6 ? "[" + upstream.host() + "]" : upstream.host();
-  return fmt::format("{}:{}", host, upstream.address().port());
+  return upstream.host().empty() ? "localhost" : upstream.target();
 }
 
 }  // namespace
@@ -69,7 +66,9 @@ class HealthChecks::Probe final : public epoll::Handler, public epoll::Retired, 
   void begin() {
     answer_.clear();
     reader_ = {};
-    Result<epoll::Socket> socket = epoll::connect(upstream_->address());
+    const auto address = upstream_->address();
+    if (!address) return settle("its name is not known");
+    Result<epoll::Socket> socket = epoll::connect(*address);
     if (!socket) return settle(epoll::system_words(socket.error().position));
     stream_ = epoll::Stream(std::move(*socket));
     if (!thread_.loop.add(stream_.socket(), *this)) return settle("not to be watched");
@@ -158,6 +157,7 @@ class HealthChecks::Probe final : public epoll::Handler, public epoll::Retired, 
     stage_ = Stage::kWaiting;
     thread_.loop.arm(*this, options().interval);
     const bool well = why.empty();
+    if (!well) upstream_->doubt();
     // What speaks against the present belief counts in a row.
     against_ = well == upstream_->up() ? 0 : against_ + 1;
     if (against_ < (well ? options().up_after : options().down_after)) return;

@@ -52,6 +52,19 @@ std::string client_address(const wire::UpgradeRequest& request,
   return address;
 }
 
+/// Whether an identity header stands there more than once, `_` for `-` too: what stands behind may
+/// not tell those apart, and believe the other one.
+bool says_twice(const wire::UpgradeRequest& request, const Options& options) {
+  return std::any_of(
+      options.identity.begin(), options.identity.end(), [&](const IdentitySource& source) {
+        if (source.kind != IdentitySource::Kind::kHeader) return false;
+        return std::count_if(
+                   request.fields.begin(), request.fields.end(), [&](const wire::Field& field) {
+                     return wire::alike_name(field.name, source.name);
+                   }) > 1;
+      });
+}
+
 }  // namespace
 
 bool is_trusted(const Options& options, const epoll::Address& peer) {
@@ -65,6 +78,8 @@ Claim identify(const wire::UpgradeRequest& request,
                const Options& options,
                const TokenVerifier* tokens) {
   Claim claim{{}, client_address(request, peer, options), is_trusted(options, peer)};
+  claim.ambiguous = claim.trusted && says_twice(request, options);
+  if (claim.ambiguous) return claim;
   const auto accept = [&](std::string_view user) {
     if (user.empty() || user.size() > traffic::kUserBytesMax) return false;
     claim.user = user;

@@ -38,6 +38,9 @@ struct Claim {
   std::string user;      ///< empty: nobody that may come in
   std::string address;   ///< of the client, behind all trusted proxies
   bool trusted = false;  ///< the peer is a trusted proxy
+  /// An identity header is there more than once: a proxy that adds its own behind the client's
+  /// leaves nobody to be believed.
+  bool ambiguous = false;
 };
 
 /// Finds the user of a request that came from `peer`, by the configured sources in their order. A

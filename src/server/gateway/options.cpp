@@ -65,6 +65,7 @@ Problems validate(const Options& options) {
   positive(options.idle_timeout, "idle_timeout");
   positive(options.slow_reader_timeout, "slow_reader_timeout");
   positive(options.close_timeout, "close_timeout");
+  require(options.drain_timeout >= Duration::zero(), "drain_timeout", "must not be negative");
   require(options.ping_interval >= Duration::zero(), "ping_interval", "must not be negative");
   require(options.ping_interval < options.idle_timeout,
           "ping_interval",

@@ -90,6 +90,8 @@ struct Options {
   Duration slow_reader_timeout = std::chrono::seconds{10};
   /// How long a connection that is closing may take.
   Duration close_timeout = std::chrono::seconds{3};
+  /// How long connections stay at an upstream that a reload took away; zero: as long as they like.
+  Duration drain_timeout = Duration::zero();
 
   /// Where JSON text messages name their channel (`wire::JsonPeek` says how paths look); empty:
   /// nowhere.

@@ -24,7 +24,8 @@ class Engine {
   virtual ~Engine() = default;
 
   /// What to do about a message or a connection, before it is let through. Also told of the end
-  /// (`kDisconnect`), whose answer nobody looks at.
+  /// (`kDisconnect`, or `kNotServed` when it never was let in and the server is why), whose answer
+  /// nobody looks at.
   [[nodiscard]] virtual traffic::Verdict decide(const traffic::Event& event) = 0;
 
   /// The upstream answered a message that was let through with an error: the user's, who is told
@@ -98,6 +99,11 @@ class Reporter {
   virtual void upstream_failed(const std::string& upstream, const std::string& why) = 0;
   /// Health checks found that an upstream is well again, or is not, and `why`.
   virtual void upstream_changed(const std::string& upstream, bool up, const std::string& why) = 0;
+  /// Its name has these `addresses` now, or is not `known` (any more): then they are those of
+  /// before, if there are any.
+  virtual void upstream_resolved(const std::string& /*upstream*/,
+                                 bool /*known*/,
+                                 const std::string& /*addresses*/) {}
 };
 
 }  // namespace liminal::gateway

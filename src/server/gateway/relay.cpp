@@ -56,6 +56,16 @@ void Relay::start() {
   schedule();
 }
 
+void Relay::reconfigured() {
+  if (drain_by() != kNever) schedule();
+}
+
+epoll::LoopTime Relay::drain_by() const {
+  const Duration timeout = thread_.options().drain_timeout;
+  const epoll::LoopTime since = server_->draining_since();
+  return timeout > Duration::zero() && since > Duration::zero() ? since + timeout : kNever;
+}
+
 void Relay::received(Side& side, std::string_view bytes) {
   if (&side == &client_) {
     thread_.counters.bytes[static_cast<std::size_t>(Direction::kIn)].add(bytes.size());
@@ -320,7 +330,8 @@ void Relay::released() {
 }
 
 epoll::LoopTime Relay::next_deadline() const {
-  const epoll::LoopTime next = std::min(Connection::next_deadline(), upstream_.stuck_until);
+  epoll::LoopTime next = std::min(Connection::next_deadline(), upstream_.stuck_until);
+  if (!closing_) next = std::min(next, drain_by());
   return hold_ ? std::min(next, hold_->until) : next;
 }
 
@@ -338,6 +349,9 @@ void Relay::check_deadlines(epoll::LoopTime now) {
     return end(
         wire::CloseCode::kTryAgainLater, "the server does not keep up", Closing::kUpstreamFault);
   }
+  if (!closing_ && drain_by() <= now)
+    return end(
+        wire::CloseCode::kGoingAway, "the server behind goes away", Closing::kUpstreamDrained);
   Connection::check_deadlines(now);
 }
 

@@ -30,6 +30,7 @@ class Relay final : public Connection {
   ~Relay() override;
 
   void start() override;
+  void reconfigured() override;
 
  protected:
   void received(Side& side, std::string_view bytes) override;
@@ -42,6 +43,8 @@ class Relay final : public Connection {
     return !upstream_.parser.inside_message();
   }
   [[nodiscard]] epoll::LoopTime next_deadline() const override;
+  /// When it ends because new connections do not go to its upstream any more.
+  [[nodiscard]] epoll::LoopTime drain_by() const;
   void check_deadlines(epoll::LoopTime now) override;
 
  private:

@@ -19,8 +19,8 @@ namespace liminal::journal {
 
 /// What a record of the journal begins with (docs/formats/journal.md). Version 1 had no calls, 2 no
 /// champion and no answers of it, 3 no continued messages, no connections of an address and no
-/// reports, 4 nothing of what a continued message began as.
-inline constexpr std::uint8_t kFormat = 5;
+/// reports, 4 nothing of what a continued message began as, 5 no connections that were not served.
+inline constexpr std::uint8_t kFormat = 6;
 inline constexpr std::uint8_t kExchangeRecord = kShards;  ///< below it: entries of that shard
 inline constexpr std::uint8_t kSettingsRecord = kShards + 1;
 

@@ -141,7 +141,7 @@ TEST(Entries, OfOtherSoftwareAreRefused) {
     EntryReader reader;
     return reader.read(bytes, [](const Entry&) { return true; }).error().code;
   };
-  EXPECT_EQ(error(std::string("\x06\x00", 2)), ErrorCode::kUnsupported);
+  EXPECT_EQ(error(std::string("\x07\x00", 2)), ErrorCode::kUnsupported);
   EXPECT_EQ(error(std::string("\x01\x42", 2)), ErrorCode::kMalformed);
   EXPECT_EQ(error(std::string("\x01\x00\x09\x01", 4)), ErrorCode::kMalformed);
 }
