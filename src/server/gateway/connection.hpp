@@ -59,6 +59,8 @@ class Connection : public epoll::Retired, protected epoll::Timer {
   virtual void start() = 0;
   /// Ends it with a close frame, because the process ends.
   void shut_down();
+  /// Ends it when it is this user's and the engine blocks him. True: it was.
+  bool end_if_blocked(const traffic::Name& user);
   /// Does what was put off to the end of the turn.
   virtual void flush() {}
 
