@@ -18,7 +18,7 @@ import time
 from check_serve import PATIENCE_S, Server, until
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
-from proxy import BINARY, TEXT, Client, frame, request  # noqa: E402
+from proxy import BINARY, PING, PONG, TEXT, Client, frame, request  # noqa: E402
 
 HELD_BACK_S = 2
 BEHIND = """
@@ -113,6 +113,21 @@ def what_is_too_large_is_closed(server):
                                        for actor, action, detail in audited(server, user)))
 
 
+def a_rule_drops_whatever_crosses_it(server):
+    """Also while its cool-down keeps it from saying so again."""
+    with connected(server, "heavy", "203.0.113.7") as client:
+        for i in range(20):
+            client.send(frame(TEXT, json.dumps({"type": "ping", "pad": f"{i:05}" * 4_000}).encode()))
+        client.send(frame(PING, b"behind them"))
+        answers = 0
+        while client.frame()[0] & 0x0f != PONG:
+            answers += 1
+    assert answers <= 2, f"{answers} of 20 passed"
+    [alert] = until("an alert", lambda: alerts(server, "heavy", "oversized_messages"))
+    assert alert["detector"] == "rule", alert
+    until("its entry", lambda: ("engine", "drop", "message: oversized_messages") in audited(server, "heavy"))
+
+
 def a_message_in_fragments_is_one(server):
     """Also when it is judged before its end comes."""
     with connected(server, "pieces", "203.0.113.4") as client:
@@ -173,6 +188,31 @@ def who_is_blocked_is_closed_and_not_let_in_again(server):
     until("its entry", lambda: ("engine", "close", "message: blocked") in audited(server, "blocked"))
 
 
+def who_is_blocked_and_only_reads_is_closed_too(server):
+    """All connections of the user, and of nobody else."""
+    def told(client, user):
+        client.send(frame(TEXT, json.dumps({"type": "subscribe", "channel": "watched"}).encode()))
+        assert json.loads(client.frame()[1])["type"] == "subscribed", user
+
+    spies = [connected(server, "spy", f"203.0.113.{10 + i}") for i in range(3)]
+    with connected(server, "reader", "203.0.113.10") as reader:
+        for client, user in [*((spy, "spy") for spy in spies), (reader, "reader")]:
+            told(client, user)
+        began = time.monotonic()
+        answer, text = server.ask("PUT", "/ml/limits/spy", json.dumps({"kind": "block", "reason": "reads along"}),
+                                  Content_Type="application/json")
+        assert answer.status == 201, text
+        assert [spy.close_code() for spy in spies] == [1008] * 3
+        print(f"closed within {time.monotonic() - began:.2f} s", flush=True)
+        until("its entry", lambda: ("gateway", "close", "connect: blocked") in audited(server, "spy"))
+        with connect(server, "spy", "203.0.113.10") as again:
+            assert again.status() == 403
+        reader.send(frame(TEXT, json.dumps({"type": "publish", "channel": "watched", "content": "on"}).encode()))
+        assert json.loads(reader.frame()[1])["content"] == "on"
+    for spy in spies:
+        spy.socket.close()
+
+
 def a_delay_that_the_gateway_does_not_grant_is_a_drop(server):
     server.reload(ENFORCING % HELD_BACK_S + 'delay_max = "0 s"\n')
     with connected(server, "dropped", "203.0.113.9") as client:
@@ -193,9 +233,11 @@ def main():
             servers.append(Server(program, folders[1], ENFORCING % HELD_BACK_S, "--upstream",
                                   f"ws://{servers[0].listen}"))
             for holds in (caps_on_connections_hold_exactly, what_is_too_large_is_closed,
-                          a_message_in_fragments_is_one, failing_messages_are_an_error_spike_at_the_tenth,
+                          a_rule_drops_whatever_crosses_it, a_message_in_fragments_is_one,
+                          failing_messages_are_an_error_spike_at_the_tenth,
                           who_floods_is_held_back_and_then_closed,
                           who_is_blocked_is_closed_and_not_let_in_again,
+                          who_is_blocked_and_only_reads_is_closed_too,
                           a_delay_that_the_gateway_does_not_grant_is_a_drop):
                 began = time.monotonic()
                 holds(servers[1])

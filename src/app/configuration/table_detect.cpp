@@ -29,7 +29,7 @@ void add_ring(Settings& all) {
                  .help = "How bad that is."});
   all.push_back({.key = "detect.ring.action",
                  .slot = [](C& c) -> Slot { return choice(c.detect.ring.action, kActions); },
-                 .help = "What to do about it, and what enforce does."});
+                 .help = "What alerts recommend to do about it; not `drop` or `close`."});
   all.push_back({.key = "detect.ring.mode",
                  .slot = [](C& c) -> Slot { return choice(c.detect.ring.mode, kModes); },
                  .help = "How far it is trusted."});
@@ -207,7 +207,9 @@ std::vector<Setting> rule_settings(std::size_t rule) {
                     .help = "How bad it is."});
   fields.push_back({.key = key("cool_down"),
                     .slot = [of](C& c) -> Slot { return &of(c).cool_down; },
-                    .help = "The time to the next word about the same user.",
+                    .help =
+                        "The time to the next word about the same user; what drops or closes goes "
+                        "on meanwhile.",
                     .low = 0,
                     .high = 86'400});
   fields.push_back({.key = key("action"),

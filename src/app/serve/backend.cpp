@@ -340,6 +340,8 @@ void ServerBackend::set_override_by(std::string actor,
             fresh ? std::nullopt : std::optional(found->second);
         if (shard.carry_out(engine::SetOverride{decision}) == 0)
           return (*shared)(failure(ErrorCode::kConflict));
+        if (decision.kind == traffic::Override::Kind::kBlock)
+          parts_.gateways.end_blocked(decision.user);
         const auto undo = [=, this] {
           (void)parts_.runtime.ask(shard_of_user(decision.user), [=](shards::OwnedShard& again) {
             if (before) {

@@ -100,6 +100,11 @@ void GatewayThreads::drain(Duration patience) {
   }
 }
 
+void GatewayThreads::end_blocked(std::string_view user) {
+  const traffic::Name name(user);
+  parts_[runtime_.owner(shard_of(name.hash))]->gateway.end_blocked(name);
+}
+
 std::shared_ptr<const gateway::Upstreams> GatewayThreads::upstreams() const {
   const std::lock_guard lock(mutex_);
   return upstreams_;

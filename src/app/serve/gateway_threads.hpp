@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 #include "app/hub_service.hpp"
@@ -18,6 +19,7 @@ class ThreadEngine final : public gateway::Engine {
       : runtime_(runtime), worker_(worker) {}
 
   traffic::Verdict decide(const traffic::Event& event) override { return worker_.step(event); }
+  bool blocks(const traffic::Event& event) const override { return worker_.blocks(event); }
   void failed(const traffic::Event& event) override { (void)worker_.step(event); }
   void hardened(const traffic::Event& event, const traffic::Verdict& done) override {
     worker_.note(event, done);
@@ -50,6 +52,10 @@ class GatewayThreads {
 
   /// Takes leave of every connection and waits until they are gone.
   void drain(Duration patience);
+
+  /// Ends the connections of a user whom an override blocks now. Only on the thread that owns the
+  /// user's shard, where his connections are.
+  void end_blocked(std::string_view user);
 
   [[nodiscard]] gateway::Totals counters() const;
   [[nodiscard]] std::uint64_t connections() const { return census_.total(); }

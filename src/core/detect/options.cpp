@@ -92,6 +92,8 @@ Problems validate(const Options& options) {
     found.push_back({"ring.users_max", "must be 2 to 1000000"});
   if (options.ring.cool_down < Duration::zero() || options.ring.cool_down > 24h)
     found.push_back({"ring.cool_down", "must be 0 to 24 h"});
+  if (options.ring.action == Action::kDrop || options.ring.action == Action::kClose)
+    found.push_back({"ring.action", "must not be drop or close: it speaks of no message"});
   if (options.ring.addresses_max < 64 || options.ring.addresses_max > 16'777'216)
     found.push_back({"ring.addresses_max", "must be 64 to 16777216"});
   if (options.model.every < 1 || options.model.every > 255)

@@ -38,7 +38,8 @@ struct RuleOptions {
   /// Messages in the last minute below which the rule has too little to go by.
   float messages_min = 0;
   traffic::Severity severity = traffic::Severity::kMedium;
-  Duration cool_down = std::chrono::seconds{60};  ///< to the next word about the same user
+  /// To the next word about the same user: drop and close go on meanwhile.
+  Duration cool_down = std::chrono::seconds{60};
   traffic::Action action = traffic::Action::kInvestigate;
   traffic::Mode mode = traffic::Mode::kShadow;
 };
@@ -61,6 +62,7 @@ struct RingOptions {
   /// New users of one address within 10 minutes above which the rule speaks, whatever they do.
   float users_max = 20;
   traffic::Severity severity = traffic::Severity::kHigh;
+  /// What alerts recommend: it speaks once a second, of no message that it could drop.
   traffic::Action action = traffic::Action::kInvestigate;
   traffic::Mode mode = traffic::Mode::kShadow;
   Duration cool_down = std::chrono::minutes{15};  ///< to the next word about the same address

@@ -17,6 +17,14 @@ bool speaks_of(EventKind kind, const RuleOptions& rule) {
   return can_move(kind, rule.feature) && !in_vain;
 }
 
+/// Whether there is something to stop: a message or a connection, not what is told of one.
+bool stops(EventKind kind, const RuleOptions& rule) {
+  const bool passing =
+      kind == EventKind::kMessage || kind == EventKind::kContinued || kind == EventKind::kConnect;
+  return passing &&
+         (rule.action == traffic::Action::kDrop || rule.action == traffic::Action::kClose);
+}
+
 std::uint32_t second_of(SteadyTime now) {
   const Duration::rep s = nanoseconds(now) / 1'000'000'000;
   return static_cast<std::uint32_t>(std::clamp<Duration::rep>(s, 0, 0xfffffffe)) + 1;
@@ -49,10 +57,13 @@ bool can_move(EventKind kind, FeatureId feature) {
 }
 
 Rules::Rules(const Options& options) : options_(&options) {
-  static_assert(kRulesMax <= 32);
+  static_assert(kRulesMax <= 32 && kRulesMax <= Findings::kStandingMax);
   for (std::uint8_t kind = 0; kind < traffic::kEventKinds; ++kind) {
     for (std::size_t i = 0; i < options.rules.size(); ++i) {
-      if (speaks_of(EventKind{kind}, options.rules[i])) movable_[kind] |= std::uint32_t{1} << i;
+      const std::uint32_t bit = std::uint32_t{1} << i;
+      if (!speaks_of(EventKind{kind}, options.rules[i])) continue;
+      movable_[kind] |= bit;
+      if (stops(EventKind{kind}, options.rules[i])) stopping_[kind] |= bit;
     }
   }
 }

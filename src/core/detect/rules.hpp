@@ -30,7 +30,8 @@ class RuleState {
 
 /// The configured rules: fixed lines that features must not cross, which speak at once, need no
 /// learning and are as blunt as that. A rule that spoke about a user is silent about the same user
-/// for its cool-down; one that drops speaks of no message that has passed.
+/// for its cool-down, but what it does to messages it does to each that finds its line crossed; one
+/// that drops speaks of no message that has passed.
 ///
 /// Cost: reads the features of the rules that the event's kind can move, usually one or two.
 class Rules {
@@ -38,8 +39,9 @@ class Rules {
   /// `options` must be valid and outlive this.
   explicit Rules(const Options& options);
 
-  /// Adds to `out` what the rules say about a user after an event. `read(FeatureId)` gives a
-  /// feature of the user as of `now`, as float; NaN never crosses a line. Returns whether a feature
+  /// Adds to `out` what the rules say about a user after an event, and what those that are silent
+  /// still do (`Findings::standing`). `read(FeatureId)` gives a feature of the user as of `now`, as
+  /// float; NaN never crosses a line. Returns whether a feature
   /// came near to a line (`ModelOptions::near_ratio`) or crossed one, cool-downs and how ordinary
   /// it is aside.
   template <class Read>
@@ -56,13 +58,19 @@ class Rules {
       const RuleOptions& rule = options_->rules[i];
       const float value = read(rule.feature);
       near = near || comes_near(rule, value);
-      if (!crosses(rule, value) || cooling_down(state, i, now)) continue;
+      if (!crosses(rule, value)) continue;
+      const bool silent = cooling_down(state, i, now);
+      if (silent && (stopping_[static_cast<std::size_t>(kind)] >> i & 1U) == 0) continue;
       if (rule.messages_min > 0 || rule.ordinary_factor > 0) {
         const float messages = read(traffic::FeatureId::kMessagesPerMinute);
         if (!(messages >= rule.messages_min) || ordinary(rule, value, messages, population))
           continue;
       }
-      report(i, value, state, now, population, out);
+      if (silent) {
+        out.add_standing({rule.type, rule.mode, rule.action});
+      } else {
+        report(i, value, state, now, population, out);
+      }
     }
     return near;
   }
@@ -99,6 +107,8 @@ class Rules {
   const Options* options_;
   /// Bits of the rules that an event of each kind can move.
   std::array<std::uint32_t, traffic::kEventKinds> movable_{};
+  /// Of these, rules that drop or close where the event is something that can be stopped.
+  std::array<std::uint32_t, traffic::kEventKinds> stopping_{};
 };
 
 }  // namespace liminal::detect

@@ -22,6 +22,7 @@ class RulesTest : public ::testing::Test {
     Findings found;
     Rules(options).evaluate(
         kind, state, [this](FeatureId id) { return features[id]; }, at(t), population, found);
+    standing.assign(found.standing().begin(), found.standing().end());
     return {found.begin(), found.end()};
   }
 
@@ -29,6 +30,7 @@ class RulesTest : public ::testing::Test {
   Population population;
   RuleState state;
   traffic::Features features;
+  std::vector<Ruling> standing;  ///< of the last look
 };
 
 TEST_F(RulesTest, AreSilentAboutOrdinaryUsers) {
@@ -94,6 +96,42 @@ TEST_F(RulesTest, WhatDropsWaitsForWhatCanBeDropped) {
   EXPECT_EQ(look(1000, EventKind::kContinued).size(), 1u);
 }
 
+TEST_F(RulesTest, WhatDropsOrClosesGoesOnWhileItIsSilent) {
+  for (const auto action : {traffic::Action::kDrop, traffic::Action::kClose}) {
+    state = {};
+    options.rules = {{.type = FindingType::kOversizedMessages,
+                      .feature = FeatureId::kAvgMessageSize,
+                      .threshold = 1000,
+                      .action = action}};
+    features[FeatureId::kAvgMessageSize] = 5000;
+    EXPECT_EQ(look(0).size(), 1u);
+    EXPECT_TRUE(standing.empty()) << "it spoke";
+    EXPECT_TRUE(look(30).empty());
+    ASSERT_EQ(standing.size(), 1u);
+    EXPECT_EQ(standing[0].type, FindingType::kOversizedMessages);
+    EXPECT_EQ(standing[0].action, action);
+    features[FeatureId::kAvgMessageSize] = 500;
+    EXPECT_TRUE(look(31).empty());
+    EXPECT_TRUE(standing.empty()) << "no line is crossed any more";
+  }
+}
+
+TEST_F(RulesTest, OnlyWhatCanBeStoppedIsWhileARuleIsSilent) {
+  options.rules = {{.type = FindingType::kErrorSpike,
+                    .feature = FeatureId::kErrorRate,
+                    .threshold = .5F,
+                    .action = traffic::Action::kClose}};
+  features[FeatureId::kErrorRate] = 1;
+  EXPECT_EQ(look(0, EventKind::kFailed).size(), 1u);
+  look(1, EventKind::kFailed);
+  EXPECT_TRUE(standing.empty()) << "its message was judged before";
+  look(2);
+  EXPECT_EQ(standing.size(), 1u);
+  options.rules[0].action = traffic::Action::kInvestigate;
+  look(3);
+  EXPECT_TRUE(standing.empty()) << "there is nothing to do about a message";
+}
+
 TEST_F(RulesTest, ABelowRuleSpeaksBelow) {
   options.rules = {{.type = FindingType::kBehaviorDeviation,
                     .feature = FeatureId::kBurstiness,
@@ -127,8 +165,9 @@ TEST(Options, NameAllTheirProblems) {
   wrong.rules[0].cool_down = Duration{-1};
   wrong.statistics[3].line_factor = std::nanf("");
   wrong.ring.addresses_max = 1;
+  wrong.ring.action = traffic::Action::kClose;
   wrong.warm_up = Duration{-1};
-  EXPECT_EQ(validate(wrong).size(), 5u);
+  EXPECT_EQ(validate(wrong).size(), 6u);
   wrong.rules.resize(kRulesMax + 1, wrong.rules[2]);
   EXPECT_EQ(validate(wrong).front().key, "rules");
 }

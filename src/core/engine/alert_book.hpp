@@ -92,6 +92,11 @@ class AlertBook {
   [[nodiscard]] std::uint64_t open_count(traffic::Severity severity) const {
     return open_by_severity_[static_cast<std::size_t>(severity)];
   }
+  /// Calls `visit(const Alert&)` for those that are open, oldest first.
+  template <class Visit>
+  void for_each_open(Visit&& visit) const {
+    for (const auto& [number, entry] : entries_) visit(entry.alert);
+  }
   /// Those of one user, oldest first.
   [[nodiscard]] std::vector<traffic::Alert> open_of(std::string_view user) const;
   /// The highest severity open for a user, none when there is nothing.

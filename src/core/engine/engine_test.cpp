@@ -146,6 +146,32 @@ TEST(Engine, AnOverrideBeatsEverything) {
   EXPECT_GE(last, traffic::Decision::kDrop);
 }
 
+TEST(Engine, SaysWhomAnOverrideBlocksAndUntilWhen) {
+  Options options;
+  options.limits.allow_addresses = {"10.0.0.9"};
+  Driver driver(options);
+  const Name channel("general");
+  const auto blocks = [&](double t, std::string user, std::string address) {
+    const Line line{.t = t, .user = std::move(user), .address = std::move(address)};
+    return driver.engine.shard_of_user(line.user).blocks(event_of(line, channel));
+  };
+  driver.feed({.t = 0, .user = "eve"});
+  EXPECT_FALSE(blocks(1, "eve", "10.0.0.1"));
+  traffic::Override order;
+  order.user = "eve";
+  order.kind = traffic::Override::Kind::kBlock;
+  order.expires = driver.engine.now() + std::chrono::seconds{60};
+  Shard& shard = driver.engine.shard(shard_of(Name("eve").hash));
+  ASSERT_TRUE(shard.set_override(order));
+  EXPECT_TRUE(blocks(1, "eve", "10.0.0.1"));
+  EXPECT_FALSE(blocks(1, "eve", "10.0.0.9")) << "the allow list goes before";
+  EXPECT_FALSE(blocks(1, "ann", "10.0.0.1"));
+  EXPECT_FALSE(blocks(61, "eve", "10.0.0.1"));
+  order.kind = traffic::Override::Kind::kAllow;
+  ASSERT_TRUE(shard.set_override(order));
+  EXPECT_FALSE(blocks(1, "eve", "10.0.0.1"));
+}
+
 TEST(Engine, AnOverrideExpires) {
   Driver driver;
   driver.feed({.t = 0, .user = "bot"});
@@ -291,39 +317,6 @@ TEST(Engine, AMessageInPiecesIsAViolationOnce) {
   EXPECT_EQ(driver.violations("amy"), 1) << "delayed, and too large at last";
   EXPECT_EQ(send_in_pieces(5).shadow, traffic::Decision::kClose);
   EXPECT_EQ(driver.violations("amy"), 2);
-}
-
-/// A rule of kMessageFlood that speaks at each message from the third on.
-Options which_drops(traffic::Mode mode) {
-  Options options;
-  options.limits.mode = traffic::Mode::kEnforce;
-  for (detect::RuleOptions& rule : options.detect.rules) {
-    if (rule.type != FindingType::kMessageFlood) continue;
-    rule.mode = mode;
-    rule.action = traffic::Action::kDrop;
-    rule.threshold = 2;
-    rule.ordinary_factor = rule.messages_min = 0;
-    rule.cool_down = Duration::zero();
-  }
-  EXPECT_TRUE(validate(options).empty());
-  return options;
-}
-
-TEST(Engine, AMessageThatARuleSpeaksAboutIsAViolationAtItsEndAllTheSame) {
-  for (const auto mode : {traffic::Mode::kObserve, traffic::Mode::kShadow}) {
-    Driver driver(which_drops(mode));
-    for (int i = 0; i < 4; ++i) driver.feed({.t = i * 1., .user = "amy"});
-    const Line line{.t = 5, .user = "amy"};
-    const traffic::Verdict begun = driver.feed(line).verdict;
-    EXPECT_EQ(begun.decision, traffic::Decision::kAllow);
-    EXPECT_EQ(
-        begun.shadow,
-        mode == traffic::Mode::kShadow ? traffic::Decision::kDrop : traffic::Decision::kAllow);
-    EXPECT_EQ(begun.observed, traffic::Decision::kDrop);
-    EXPECT_FALSE(begun.violated);
-    EXPECT_EQ(driver.feed_rest(line, begun, 70 * 1024).verdict.decision, traffic::Decision::kClose);
-    EXPECT_EQ(driver.violations("amy"), 1);
-  }
 }
 
 TEST(Engine, AnAddressLimitHoldsOverUsersOfAllShards) {

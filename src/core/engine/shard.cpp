@@ -144,7 +144,7 @@ bool Shard::judge(UserState& user, const Event& event, SteadyTime now, Effects& 
                    user.statistics.step(
                        event, now, settings.options.detect, population_, contribution_, findings_));
   if (event.kind == EventKind::kMessage) user.limits.adapt(settings.policies, worst, now);
-  if (findings_.empty()) return near;
+  if (findings_.empty() && findings_.standing().empty()) return near;
 
   const traffic::Override* override_ = override_of(user, event.user.text);
   const bool trusted =
@@ -152,8 +152,10 @@ bool Shard::judge(UserState& user, const Event& event, SteadyTime now, Effects& 
       (limits::in_force(override_, now) && override_->kind == traffic::Override::Kind::kAllow);
   for (const Finding& finding : findings_) {
     raise(finding, event, user, now, out);
-    if (!trusted) act(finding, event, out.verdict);
+    if (!trusted) act({finding.type, finding.mode, finding.action}, event, out.verdict);
   }
+  if (trusted) return near;
+  for (const detect::Ruling& ruling : findings_.standing()) act(ruling, event, out.verdict);
   return near;
 }
 
@@ -172,21 +174,27 @@ void Shard::raise(const Finding& finding,
 }
 
 /// What a finding does to the message at hand. Slowing a user down is the limits' controller's.
-void Shard::act(const Finding& finding, const Event& event, Verdict& verdict) const {
+void Shard::act(const detect::Ruling& ruling, const Event& event, Verdict& verdict) const {
   // What has passed cannot be dropped any more: no rule with that action speaks of it.
-  LIMINAL_DCHECK(finding.action != traffic::Action::kDrop || event.kind != EventKind::kContinued);
-  const Decision wanted = finding.action == traffic::Action::kDrop    ? Decision::kDrop
-                          : finding.action == traffic::Action::kClose ? Decision::kClose
-                                                                      : Decision::kAllow;
+  LIMINAL_DCHECK(ruling.action != traffic::Action::kDrop || event.kind != EventKind::kContinued);
+  const Decision wanted = ruling.action == traffic::Action::kDrop    ? Decision::kDrop
+                          : ruling.action == traffic::Action::kClose ? Decision::kClose
+                                                                     : Decision::kAllow;
   verdict.observed = std::max(verdict.observed, wanted);
-  if (finding.mode == Mode::kObserve || wanted <= verdict.shadow) return;
-  if (finding.mode == Mode::kEnforce && !event.reported) {
-    verdict.decision = std::max(verdict.decision, wanted);
+  if (ruling.mode == Mode::kObserve) return;
+  const bool done = ruling.mode == Mode::kEnforce && !event.reported && wanted > verdict.decision;
+  const bool done_by_finding =
+      verdict.reason == traffic::Reason::kFinding && verdict.decision != Decision::kAllow;
+  const bool harsher = wanted > verdict.shadow;
+  if (done) {
+    verdict.decision = wanted;
     verdict.retry_after = Duration::zero();
   }
-  verdict.shadow = wanted;
+  verdict.shadow = std::max(verdict.shadow, wanted);
+  // What was done has a reason before what would have been.
+  if (!done && (!harsher || done_by_finding)) return;
   verdict.reason = traffic::Reason::kFinding;
-  verdict.finding = finding.type;
+  verdict.finding = ruling.type;
 }
 
 /// Counts the event and its verdict, and notes what was enforced.

@@ -89,6 +89,13 @@ class Shard {
   /// which must be above all that were given out before, also by a life that was lost with them.
   void resume(std::uint64_t first);
 
+  /// After it was made elsewhere: shares settings that are equal to its own, and counts from zero.
+  /// No input.
+  void settle(std::shared_ptr<const Settings> settings) {
+    settings_ = std::move(settings);
+    counters_ = {};
+  }
+
   /// From now on steps ask this model (`Effects::asks`): about every tenth message of a user, and
   /// while a rule is near (`detect::ModelOptions`). Forgotten at `resume`: who gives models gives
   /// them again. A fault is reported by the shard of `kModelName`, as an alert about that name.
@@ -100,6 +107,8 @@ class Shard {
   bool take(const Answer& answer, Effects& out);
 
   // Questions: they change nothing.
+  /// Whether an override that is in force at the event's time blocks its user.
+  [[nodiscard]] bool blocks(const traffic::Event& event) const;
   [[nodiscard]] std::optional<UserView> view(std::string_view user) const;
   /// What the detectors would say of the user now; none when the user is not known.
   [[nodiscard]] std::optional<std::vector<traffic::Finding>> analyze(std::string_view user) const;
@@ -184,7 +193,7 @@ class Shard {
              const UserState& user,
              SteadyTime now,
              Effects& out);
-  void act(const traffic::Finding& finding,
+  void act(const detect::Ruling& ruling,
            const traffic::Event& event,
            traffic::Verdict& verdict) const;
   void account(const traffic::Event& event, SteadyTime now, Effects& out);

@@ -153,6 +153,13 @@ void Shard::resume(std::uint64_t first) {
   });
 }
 
+bool Shard::blocks(const traffic::Event& event) const {
+  const traffic::Override* override_ = find_override(event.user.text);
+  const SteadyTime now{event.time.time_since_epoch()};
+  return limits::in_force(override_, now) && override_->kind == traffic::Override::Kind::kBlock &&
+         !settings_->policies.allows(event);
+}
+
 std::optional<UserView> Shard::view(std::string_view user) const {
   const Name name(user);
   const UserState* state = users_.find(name);

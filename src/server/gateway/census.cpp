@@ -37,6 +37,12 @@ void Census::leave(std::uint64_t user, std::uint64_t address) {
   take_one(addresses_, address);
 }
 
+std::uint32_t Census::of_user(std::uint64_t user) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = users_.find(user);
+  return found == users_.end() ? 0 : found->second;
+}
+
 std::uint64_t Census::total() const {
   const std::lock_guard lock(mutex_);
   return total_;

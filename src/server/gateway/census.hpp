@@ -21,6 +21,8 @@ class Census {
                                                    const Options& options);
   void leave(std::uint64_t user, std::uint64_t address);
   [[nodiscard]] std::uint64_t total() const;
+  /// How many a user has.
+  [[nodiscard]] std::uint32_t of_user(std::uint64_t user) const;
 
  private:
   using Table = std::unordered_map<std::uint64_t, std::uint32_t>;

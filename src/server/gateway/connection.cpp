@@ -324,6 +324,21 @@ void Connection::shut_down() {
   end(wire::CloseCode::kGoingAway, "shutting down", Closing::kShuttingDown);
 }
 
+bool Connection::end_if_blocked(const traffic::Name& user) {
+  if (closing_ || gone_ || identity_->user().text != user.text) return false;
+  const traffic::Event here = event(traffic::EventKind::kConnect);
+  if (!thread_.engine.blocks(here)) return false;
+  traffic::Verdict verdict;
+  verdict.decision = verdict.shadow = verdict.observed = traffic::Decision::kClose;
+  verdict.reason = traffic::Reason::kBlocked;
+  verdict.retry_after = Duration::max();
+  thread_.counters.closed_by_limit[static_cast<std::size_t>(verdict.reason)].add();
+  thread_.engine.hardened(here, verdict);
+  const Ending how = ending(verdict);
+  end(how.code, how.reason, how.why);
+  return true;
+}
+
 void Connection::close_by(Duration delay) {
   if (gone_) return;
   close_by_ = std::min(close_by_, thread_.loop.now() + delay);

@@ -61,6 +61,8 @@ class Connection : public epoll::Retired, protected epoll::Timer {
   void shut_down();
   /// Other settings hold from now on.
   virtual void reconfigured() {}
+  /// Ends it when it is this user's and the engine blocks him. True: it was.
+  bool end_if_blocked(const traffic::Name& user);
   /// Does what was put off to the end of the turn.
   virtual void flush() {}
 

@@ -98,6 +98,15 @@ void Gateway::drain() {
   for (std::size_t i = thread_.connections.size(); i-- > 0;) thread_.connections[i]->shut_down();
 }
 
+void Gateway::end_blocked(const traffic::Name& user) {
+  std::uint32_t left = thread_.census.of_user(user.hash);
+  // Backwards: whoever goes at once gives its place to the last one.
+  for (std::size_t i = thread_.handshakes.size(); i-- > 0 && left > 0;)
+    if (static_cast<Handshake&>(*thread_.handshakes[i]).refuse_if_blocked(user)) --left;
+  for (std::size_t i = thread_.connections.size(); i-- > 0 && left > 0;)
+    if (thread_.connections[i]->end_if_blocked(user)) --left;
+}
+
 bool Gateway::idle() const { return thread_.connections.empty() && thread_.handshakes.empty(); }
 
 bool Gateway::take_over(Arrival arrival) {

@@ -48,6 +48,11 @@ class Gateway {
   void drain();
   [[nodiscard]] bool idle() const;
 
+  /// Ends the connections of a user whom the engine blocks now (1008), and refuses those of his
+  /// that are on their way in. Cost: a look at each connection of this thread, when he has any at
+  /// all.
+  void end_blocked(const traffic::Name& user);
+
   /// Any thread: puts a connection into this one's care. False when too much waits there.
   [[nodiscard]] bool take_over(Arrival arrival);
 

@@ -72,6 +72,13 @@ void Handshake::shut_down() {
   refuse(503, Rejection::kShuttingDown, "the server is shutting down");
 }
 
+bool Handshake::refuse_if_blocked(const traffic::Name& user) {
+  if (done_ || !entered_ || arrival_.identity->user().text != user.text) return false;
+  if (!thread_.engine.blocks(event(traffic::EventKind::kConnect))) return false;
+  refuse(403, Rejection::kBlocked, "this user or address is blocked");
+  return true;
+}
+
 void Handshake::on_ready(bool client, epoll::Ready) {
   if (done_) return;
   if (client) return on_client();

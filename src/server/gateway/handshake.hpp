@@ -35,6 +35,8 @@ class Handshake final : public epoll::Retired, private epoll::Timer {
   static void adopt(Thread& thread, Arrival arrival);
   /// Refuses because the process ends, unless the request is on its way to an upstream already.
   void shut_down();
+  /// Refuses when it was let in as this user's and the engine blocks him by now. True: it was.
+  bool refuse_if_blocked(const traffic::Name& user);
 
   void set_place(std::size_t place) { place_ = place; }
 

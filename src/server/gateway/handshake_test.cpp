@@ -238,6 +238,21 @@ TEST_F(Handshake, TheEngineMayRefuseWith429OrWith403) {
   EXPECT_TRUE(upstream.sessions.empty());
 }
 
+TEST_F(Handshake, WhoIsBlockedWhileTheUpstreamIsAskedIsRefused) {
+  upstream.answer = [](std::string_view) { return std::string(); };
+  start();
+  TestClient& one = client();
+  one.upgrade();
+  ASSERT_TRUE(until([&] { return !upstream.sessions.empty() && upstream.last().upgraded; }));
+  engine.blocked = "127.0.0.1";
+  gateway.end_blocked(traffic::Name("127.0.0.1"));
+  ASSERT_TRUE(until([&] { return one.ended; }));
+  EXPECT_EQ(one.status(), 403u);
+  EXPECT_EQ(rejected(Rejection::kBlocked), 1u);
+  EXPECT_EQ(engine.count(EventKind::kDisconnect), 1u) << "the engine had let it in";
+  EXPECT_EQ(census.total(), 0u);
+}
+
 TEST_F(Handshake, ACapOnConnectionsIsNoBlockAndTheEngineHearsNoEndOfWhatItRefused) {
   start();
   engine.rule = [&](const traffic::Event& event) {

@@ -28,6 +28,10 @@ class Engine {
   /// nobody looks at.
   [[nodiscard]] virtual traffic::Verdict decide(const traffic::Event& event) = 0;
 
+  /// Whether an operator's decision ends the connections of the event's user, by its time and
+  /// address. Counts nothing.
+  [[nodiscard]] virtual bool blocks(const traffic::Event& /*event*/) const { return false; }
+
   /// The upstream answered a message that was let through with an error: the user's, who is told
   /// nothing about it here.
   virtual void failed(const traffic::Event& event) = 0;

@@ -72,6 +72,32 @@ TEST_F(Relay, TakesWhatAClientSaysByItselfForNoContent) {
   EXPECT_EQ(seen.back().content_hash, hash64(typing)) << "binary is not looked into";
 }
 
+TEST_F(Relay, WhoIsBlockedLosesHisConnectionsAtOnce) {
+  Options options;
+  options.trusted_proxies = {*epoll::Network::parse("127.0.0.0/8")};
+  start(options);
+  TestClient& first = connected("/", "X-User-Id: spy\r\n");
+  TestClient& friends = connected("/", "X-User-Id: ann\r\n");
+  TestClient& second = connected("/", "X-User-Id: spy\r\n");
+  gateway.end_blocked(traffic::Name("spy"));
+  settle();
+  EXPECT_FALSE(first.close_code || second.close_code) << "the engine does not block him";
+  engine.blocked = "spy";
+  gateway.end_blocked(traffic::Name("ann"));
+  gateway.end_blocked(traffic::Name("spy"));
+  ASSERT_TRUE(until([&] { return first.ended && second.ended; }));
+  EXPECT_EQ(first.close_code, 1008);
+  EXPECT_EQ(second.close_code, 1008);
+  EXPECT_EQ(ended(Closing::kBlocked), 2u);
+  const std::pair done(std::string("spy"), Decision::kClose);
+  EXPECT_EQ(engine.hardenings, std::vector(2, done));
+  friends.text("still here");
+  ASSERT_TRUE(until([&] { return friends.messages.size() == 1; }));
+  first.socket.close();
+  second.socket.close();
+  EXPECT_TRUE(until([&] { return gateway.connections() == 1; }));
+}
+
 TEST_F(Relay, ReadsAChannelAsTheServerWould) {
   start({.channel_path = "data.room"});
   TestClient& client = connected();

@@ -41,6 +41,7 @@ class FakeEngine : public Engine {
     remember(event);
     return rule ? rule(event) : traffic::Verdict{};
   }
+  bool blocks(const traffic::Event& event) const override { return blocked == event.user.text; }
   void failed(const traffic::Event& event) override { remember(event); }
   void hardened(const traffic::Event& event, const traffic::Verdict& done) override {
     hardenings.emplace_back(event.user.text, done.decision);
@@ -62,6 +63,7 @@ class FakeEngine : public Engine {
 
   std::function<traffic::Verdict(const traffic::Event&)> rule;
   std::function<std::size_t(ShardId)> owners;
+  std::string blocked;  ///< a user
   std::vector<Seen> seen;
   std::vector<std::pair<std::string, traffic::Decision>> hardenings;
 

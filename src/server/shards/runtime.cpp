@@ -77,6 +77,12 @@ traffic::Verdict Worker::step(const traffic::Event& event) {
   return verdict;
 }
 
+bool Worker::blocks(const traffic::Event& event) const {
+  const ShardId id = shard_of(event.user.hash);
+  LIMINAL_DCHECK(runtime_.owner(id) == index_);
+  return runtime_.shards_[liminal::index(id)].blocks(event);
+}
+
 void Worker::note(const traffic::Event& event, const traffic::Verdict& done) {
   of_gateway_.note(event, done, now(), effects_.audit);
   deliver_if_many();
@@ -149,6 +155,17 @@ Runtime::Runtime(const Options& options,
 }
 
 Runtime::~Runtime() { stop(); }
+
+const engine::Shard& Runtime::shard(ShardId id) const {
+  LIMINAL_CHECK(threads_.empty());
+  return shards_[index(id)];
+}
+
+void Runtime::put_shard(engine::Shard shard) {
+  LIMINAL_CHECK(threads_.empty());
+  shard.settle(settings_);
+  shards_[index(shard.id())] = std::move(shard);
+}
 
 Result<void> Runtime::load_shard(ShardId shard, std::string_view bytes) {
   LIMINAL_CHECK(threads_.empty());

@@ -99,6 +99,8 @@ class Worker {
 
   /// What to do about an event of a user whose shard this thread owns.
   [[nodiscard]] traffic::Verdict step(const traffic::Event& event);
+  /// Whether an override blocks the event's user, whose shard this thread owns.
+  [[nodiscard]] bool blocks(const traffic::Event& event) const;
   /// For the audit log: what a gateway did about an event beyond the engine's verdict, which no
   /// input of the engine says.
   void note(const traffic::Event& event, const traffic::Verdict& done);
@@ -168,6 +170,10 @@ class Runtime {
 
   // What follows is for before `start` and after `stop`.
 
+  [[nodiscard]] const engine::Shard& shard(ShardId id) const;
+  /// One that was made elsewhere, under settings that are equal to the runtime's.
+  void put_shard(engine::Shard shard);
+  [[nodiscard]] const engine::Settings& settings() const { return *settings_; }
   /// From snapshots. One that fails leaves its part as new.
   [[nodiscard]] Result<void> load_shard(ShardId shard, std::string_view bytes);
   [[nodiscard]] Result<void> load_commons(std::string_view bytes);
