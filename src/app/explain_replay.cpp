@@ -39,11 +39,6 @@ tl::expected<traffic::Alert, std::string> stored_alert(const std::string& direct
   return std::move(**found);
 }
 
-std::shared_ptr<const engine::Settings> parse_settings(std::string_view text) {
-  Result<engine::Options> options = engine_options_of(text);
-  return options ? std::make_shared<const engine::Settings>(std::move(*options)) : nullptr;
-}
-
 std::string bits(const traffic::Finding& finding) {
   Writer out;
   traffic::save(finding, out);

@@ -10,7 +10,7 @@ next start
 
   - every alert that was shown is shown, with at least as many findings,
   - every feedback and override that was acknowledged is there, every removed override is gone,
-  - of the users whose event was accepted more than a second before the kill, each has its row,
+  - of the users whose event was accepted more than a second before the kill, each has its row, and is known,
   - the server was ready within two seconds (or --ready S).
 
 --users N posts events of so many users before the first kill, and --settle S waits so long after them,
@@ -190,7 +190,7 @@ def check_database(directory, ledger, killed, problems):
     return lost_s
 
 
-def check_server(server, ledger, problems):
+def check_server(server, ledger, killed, problems):
     client = Client(server.api)
     for identity, count in ledger.alerts.items():
         status, alert = client.call("GET", f"/ml/anomalies/{identity}")
@@ -200,6 +200,9 @@ def check_server(server, ledger, problems):
             problems.append(f"alert {identity} has {alert['count']} findings, {count} were shown")
         elif identity in ledger.feedback and alert.get("feedback") != ledger.feedback[identity]:
             problems.append(f"feedback on {identity} is {alert.get('feedback')}, not {ledger.feedback[identity]}")
+    for user, when in ledger.rows.items():
+        if killed - when > 1 and client.call("GET", f"/ml/users/{user}")[0] != 200:
+            problems.append(f"nobody knows {user}, whose event was accepted {killed - when:.2f} s before the kill")
     for user, rate in ledger.overrides.items():
         status, found = client.call("GET", f"/ml/limits/{user}")
         if status != 200 or found["messages_per_second"] != rate:
@@ -246,7 +249,7 @@ def main():
         server = Server(options.program, directory)
         if server.ready_s > options.ready:
             problems.append(f"ready only after {server.ready_s:.2f} s")
-        check_server(server, ledger, problems)
+        check_server(server, ledger, killed, problems)
         worst_rows_s, worst_ready_s = max(worst_rows_s, rows_s), max(worst_ready_s, server.ready_s)
         print(f"round {life}: killed after {length_s:.2f} s; {len(ledger.alerts)} alerts, {len(ledger.feedback)} feedbacks,"
               f" {len(ledger.overrides)} overrides known; rows of {rows_s * 1e3:.0f} ms lost; ready in {server.ready_s:.2f} s",

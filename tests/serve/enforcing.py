@@ -181,11 +181,11 @@ def who_is_blocked_is_closed_and_not_let_in_again(server):
         answer, text = server.ask("PUT", "/ml/limits/blocked", json.dumps({"kind": "block", "reason": "a test"}),
                                   Content_Type="application/json")
         assert answer.status in (200, 201), text
-        client.send(frame(TEXT, publish("still here")))
         assert client.close_code() == 1008
     with connect(server, "blocked", "203.0.113.8") as client:
         assert client.status() == 403
-    until("its entry", lambda: ("engine", "close", "message: blocked") in audited(server, "blocked"))
+    until("its entries", lambda: {("gateway", "close", "connect: blocked"), ("engine", "drop", "connect: blocked")}
+          <= set(audited(server, "blocked")))
 
 
 def who_is_blocked_and_only_reads_is_closed_too(server):

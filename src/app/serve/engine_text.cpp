@@ -26,4 +26,9 @@ Result<engine::Options> engine_options_of(std::string_view text) {
   return engine_options(loaded.configuration);
 }
 
+std::shared_ptr<const engine::Settings> parse_settings(std::string_view text) {
+  Result<engine::Options> options = engine_options_of(text);
+  return options ? std::make_shared<const engine::Settings>(std::move(*options)) : nullptr;
+}
+
 }  // namespace liminal::app

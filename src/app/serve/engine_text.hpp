@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -15,5 +16,8 @@ namespace liminal::app {
 /// The options that `engine_text` wrote. `kMalformed` when this program does not know a key or a
 /// value: other software wrote it.
 [[nodiscard]] Result<engine::Options> engine_options_of(std::string_view text);
+
+/// The same as settings; null when it does not know them.
+[[nodiscard]] std::shared_ptr<const engine::Settings> parse_settings(std::string_view text);
 
 }  // namespace liminal::app

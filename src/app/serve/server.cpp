@@ -89,7 +89,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   server->gateways_ =
       std::make_unique<GatewayThreads>(*server->runtime_, server->operator_log_, configuration.hub);
   server->load_state();
-  adopt_what_was_shown(*server->store_, *server->runtime_, clock.now());
+  adopt_what_was_shown(*server->store_, *server->runtime_, *server->sink_, clock.now());
   auto scaling =
       ScalingKeeper::open(configuration, {server->file_system_, clock, *server->store_, log});
   if (!scaling) return Failed(scaling.error());
@@ -188,6 +188,15 @@ void Server::open_journal() {
     return;
   }
   journal_ = std::move(*opened);
+  if (const files::SegmentLogCounters log = journal_->counters().log;
+      log.torn_bytes > 0 || log.removed_segments > 0) {
+    static LogSite site;
+    log_.write(LogLevel::kWarning,
+               site,
+               "journal.torn",
+               {{"bytes_cut_off", std::to_string(log.torn_bytes)},
+                {"segments_removed", std::to_string(log.removed_segments)}});
+  }
   recorder_ = std::make_unique<JournalRecorder>(*journal_);
 }
 
@@ -244,7 +253,8 @@ void Server::open_snapshots() {
   snapshots_ = std::make_unique<Snapshots>(
       Snapshots::Parts{file_system_, log_, journal_begin},
       Snapshots::Options{
-          .folder = (std::filesystem::path(configuration_.data) / kSnapshotFolder).string()});
+          .folder = (std::filesystem::path(configuration_.data) / kSnapshotFolder).string(),
+          .journal = (std::filesystem::path(configuration_.data) / kJournalFolder).string()});
 }
 
 /// Without models everything else goes on.

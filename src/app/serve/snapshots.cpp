@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/serve/engine_text.hpp"
+#include "app/serve/revival.hpp"
 #include "app/serve/words.hpp"
 #include "core/traffic/schema.hpp"
 #include "server/journal/checkpoint.hpp"
@@ -45,20 +46,31 @@ void Snapshots::load(shards::Runtime& runtime) {
         LogLevel::kError, site, "snapshot.unreadable", {{"file", what}, {"error", std::move(why)}});
   };
   std::atomic<std::uint64_t> bytes{0};
+  Revival revival(parts_.system, parts_.log, options_.journal, oldest());
   const auto load_some = [&] {
     for (std::uint32_t i = next++; i <= kShards; i = next++) {
       const ShardId shard{static_cast<std::uint8_t>(i)};
       const std::string file = files::snapshot_path(options_.folder, shard);
       const Result<files::LoadedSnapshot> snapshot = folder_->load(shard);
+      if (!snapshot && snapshot.error().code == ErrorCode::kMissing) continue;
+      revival.leave(shard);
       if (!snapshot) {
-        if (snapshot.error().code != ErrorCode::kMissing)
-          unreadable(file, std::string(name(snapshot.error().code)));
+        unreadable(file, std::string(name(snapshot.error().code)));
         continue;
       }
       if (snapshot->previous) unreadable(file, "damaged or missing: an older one is used");
       if (snapshot->header.schema_hash != traffic::schema_hash()) {
         unreadable(file, "of a version with other features");
         continue;
+      }
+      if (shard != files::kCommons && revival.has_more(shard, snapshot->header.input)) {
+        const auto parse = [&](std::string_view text) { return revival.parse(text); };
+        if (auto known = journal::shard_of_snapshot(*snapshot, parse)) {
+          revival.take(std::move(*known));
+          bytes += snapshot->bytes.size();
+          ++loaded;
+          continue;
+        }
       }
       const auto checkpoint = journal::open_checkpoint(snapshot->payload());
       const Result<void> taken = !checkpoint ? tl::unexpected(checkpoint.error())
@@ -79,6 +91,7 @@ void Snapshots::load(shards::Runtime& runtime) {
     others.emplace_back(load_some);
   load_some();
   for (std::thread& other : others) other.join();
+  revival.live_on(runtime);
   if (loaded == 0 && damaged == 0) return;
   static LogSite sum;  // of its own: a disk of damaged files must not hide how many they are
   parts_.log.write(damaged == 0 ? LogLevel::kInfo : LogLevel::kError,
@@ -87,6 +100,17 @@ void Snapshots::load(shards::Runtime& runtime) {
                    {{"files", std::to_string(loaded)},
                     {"bytes", std::to_string(bytes)},
                     {"unreadable", std::to_string(damaged)}});
+}
+
+/// Of the newest snapshots; none when a shard has none.
+std::optional<SteadyTime> Snapshots::oldest() const {
+  SteadyTime oldest = SteadyTime::max();
+  for (std::uint8_t i = 0; i < kShards; ++i) {
+    const auto& newest = folder_->newest(ShardId{i});
+    if (!newest) return std::nullopt;
+    oldest = std::min(oldest, newest->engine_time);
+  }
+  return oldest;
 }
 
 void Snapshots::second(shards::Runtime& runtime) {
@@ -236,8 +260,19 @@ Snapshots::Counters Snapshots::counters() const {
   return counters;
 }
 
-void adopt_what_was_shown(sqlite::Store& store, shards::Runtime& runtime, SteadyTime now) {
+void adopt_what_was_shown(sqlite::Store& store,
+                          shards::Runtime& runtime,
+                          shards::Sink& sink,
+                          SteadyTime now) {
   if (const auto numbers = store.alert_numbers()) {
+    engine::Effects unknown;
+    for (std::uint8_t i = 0; i < kShards; ++i) {
+      runtime.shard(ShardId{i}).alerts().for_each_open([&](const traffic::Alert& alert) {
+        if (alert.number > (*numbers)[i])
+          unknown.alerts.push_back({engine::AlertChange::Kind::kRaised, alert});
+      });
+    }
+    if (!unknown.alerts.empty()) sink.deliver(unknown);
     for (std::uint32_t i = 0; i < kShards; ++i) {
       if ((*numbers)[i] == 0) continue;
       traffic::Alert last;

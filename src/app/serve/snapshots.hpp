@@ -39,7 +39,7 @@ class Snapshots {
     std::function<std::optional<SteadyTime>()> journal_begin;
   };
   struct Options {
-    std::string folder;
+    std::string folder, journal;                     ///< the journal's may be that of a life before
     Duration keep_every = std::chrono::minutes{30};  ///< of the journal's hour
     std::uint64_t kept_bytes_max = 256U << 20;
   };
@@ -55,7 +55,7 @@ class Snapshots {
   /// What cannot be had is said in the log; then nothing is saved and nothing loaded.
   Snapshots(const Parts& parts, const Options& options);
 
-  /// Loads what is there, before the runtime starts.
+  /// Loads what is there, and lives on what the journal has since, before the runtime starts.
   void load(shards::Runtime& runtime);
 
   /// Once a second, while the runtime runs.
@@ -80,6 +80,7 @@ class Snapshots {
     std::optional<SteadyTime> kept;  ///< when one was last kept; none in this life
   };
 
+  [[nodiscard]] std::optional<SteadyTime> oldest() const;
   [[nodiscard]] std::size_t turns() const;
   void save(shards::Runtime& runtime, ShardId shard, bool last);
   void save_commons(shards::Runtime& runtime);
@@ -110,8 +111,12 @@ class Snapshots {
 };
 
 /// Gives the shards what the store has of alerts and overrides: it may know of more than the
-/// snapshots, as what was acknowledged after they were made. After `Snapshots::load`, before the
-/// runtime starts.
-void adopt_what_was_shown(sqlite::Store& store, shards::Runtime& runtime, SteadyTime now);
+/// snapshots, as what was acknowledged after they were made. And tells the sink of alerts that the
+/// shards have and the store has not, since it was killed before it had committed them. After
+/// `Snapshots::load`, before the runtime starts.
+void adopt_what_was_shown(sqlite::Store& store,
+                          shards::Runtime& runtime,
+                          shards::Sink& sink,
+                          SteadyTime now);
 
 }  // namespace liminal::app

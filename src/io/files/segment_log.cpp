@@ -302,4 +302,17 @@ Result<SegmentLogSummary> read_log(
   return summary;
 }
 
+Result<std::uint64_t> first_number_since(FileSystem& system,
+                                         const std::string& folder,
+                                         const std::string& name,
+                                         SteadyTime since) {
+  const Result<std::vector<Found>> files = find_files(system, folder, name);
+  if (!files) return tl::unexpected(files.error());
+  for (std::size_t i = files->size(); i-- > 0;) {
+    const Result<std::optional<SegmentHeader>> header = header_of(system, (*files)[i]);
+    if (header && *header && (*header)->begin < since) return (*files)[i].first_number;
+  }
+  return 0;
+}
+
 }  // namespace liminal::files

@@ -129,4 +129,11 @@ struct SegmentLogSummary {
     std::uint64_t from,
     const std::function<bool(std::uint64_t number, std::string_view payload)>& visit);
 
+/// From which number on a reading sees every record that was appended at `since` or later: that of
+/// the segment which was being written then. Reads headers only.
+[[nodiscard]] Result<std::uint64_t> first_number_since(FileSystem& system,
+                                                       const std::string& folder,
+                                                       const std::string& name,
+                                                       SteadyTime since);
+
 }  // namespace liminal::files

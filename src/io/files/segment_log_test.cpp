@@ -87,6 +87,26 @@ TEST(SegmentLog, AReaderStopsWhenToldTo) {
   EXPECT_TRUE(summary->stopped);
 }
 
+TEST(SegmentLog, SaysFromWhereOnAReadingSeesAllSinceATime) {
+  MemoryFileSystem system;
+  SegmentLog log = open(system, small());
+  constexpr std::uint64_t kRecords = 40;
+  for (std::uint64_t i = 0; i < kRecords; ++i) {
+    (void)log.append(payload_of(i), at(seconds{i}));
+    EXPECT_TRUE(log.flush(at(seconds{i})));
+  }
+  ASSERT_GT(log.segments(), 3u);
+  std::uint64_t last = 0;
+  for (std::uint64_t i = 0; i < kRecords; ++i) {
+    const auto from = first_number_since(system, "data/journal", "journal", at(seconds{i}));
+    ASSERT_TRUE(from);
+    EXPECT_LE(*from, i);
+    EXPECT_GE(*from, last);
+    last = *from;
+  }
+  EXPECT_GT(last, kRecords - 10) << "it does not begin at the beginning";
+}
+
 TEST(SegmentLog, RemovesTheOldestBeyondItsSize) {
   MemoryFileSystem system;
   SegmentLog log = open(system, small());

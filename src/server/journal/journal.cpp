@@ -171,14 +171,15 @@ void Journal::write(bool sync) {
 Result<Summary> read_journal(files::FileSystem& system,
                              const files::SegmentLogOptions& log,
                              EntryReader reader,
-                             const std::function<bool(const Entry&)>& visit) {
+                             const std::function<bool(const Entry&)>& visit,
+                             std::uint64_t from) {
   Summary summary;
   const auto counted = [&](const Entry& entry) {
     ++summary.entries;
     return visit(entry);
   };
-  const Result<files::SegmentLogSummary> read =
-      files::read_log(system, log.folder, log.name, 0, [&](std::uint64_t, std::string_view record) {
+  const Result<files::SegmentLogSummary> read = files::read_log(
+      system, log.folder, log.name, from, [&](std::uint64_t, std::string_view record) {
         const Result<bool> more = reader.read(record, counted);
         if (!more) ++summary.unreadable;
         return more.value_or(true);

@@ -112,11 +112,12 @@ struct Summary {
   std::uint64_t unreadable = 0;       ///< records that made no sense: written by other software
 };
 
-/// Gives all entries that are kept, those of one shard in order, until the visitor says false. May
-/// run beside a journal that is written.
+/// Gives all entries that are kept, those of one shard in order, until the visitor says false: from
+/// the record with the number `from` on. May run beside a journal that is written.
 [[nodiscard]] Result<Summary> read_journal(files::FileSystem& system,
                                            const files::SegmentLogOptions& log,
                                            EntryReader reader,
-                                           const std::function<bool(const Entry&)>& visit);
+                                           const std::function<bool(const Entry&)>& visit,
+                                           std::uint64_t from = 0);
 
 }  // namespace liminal::journal

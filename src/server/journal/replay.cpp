@@ -22,30 +22,21 @@ bool within(std::uint64_t input, const std::vector<Stretch>& stretches) {
   });
 }
 
+/// Remembers an entry's life, if it begins one.
+void note_life(const Entry& entry, std::vector<engine::Resume>& lives) {
+  if (entry.kind != Kind::kCall) return;
+  if (const auto* life = std::get_if<engine::Resume>(&entry.call)) lives.push_back(*life);
+}
+
 Result<std::vector<engine::Resume>> lives_of(const ReplaySources& sources, ShardId shard) {
   std::vector<engine::Resume> lives;
   const Result<Summary> read =
       read_journal(sources.system, sources.log, EntryReader({}, shard), [&](const Entry& entry) {
-        if (entry.kind != Kind::kCall) return true;
-        if (const auto* life = std::get_if<engine::Resume>(&entry.call)) lives.push_back(*life);
+        note_life(entry, lives);
         return true;
       });
   if (!read) return tl::unexpected(read.error());
   return lives;
-}
-
-/// The shard of a snapshot, under the settings that are in it; none when it cannot be had.
-std::optional<engine::Shard> shard_of(const ReplaySources& sources,
-                                      const files::LoadedSnapshot& snapshot) {
-  if (snapshot.header.schema_hash != traffic::schema_hash()) return std::nullopt;
-  const Result<Checkpoint> checkpoint = open_checkpoint(snapshot.payload());
-  if (!checkpoint) return std::nullopt;
-  const auto settings = sources.parse(checkpoint->settings);
-  if (settings == nullptr) return std::nullopt;
-  engine::Shard shard(snapshot.header.shard, settings, snapshot.header.engine_time);
-  Reader in(checkpoint->state);
-  if (!shard.load(in)) return std::nullopt;
-  return shard;
 }
 
 /// Sets the beginning of a replay: the newest snapshot on the way, or nothing yet.
@@ -63,7 +54,7 @@ Result<void> begin(const ReplaySources& sources,
       const auto loaded = files::load_snapshot(sources.system, stored);
       changed = changed || !loaded;
       if (!loaded) continue;
-      out.shard = shard_of(sources, *loaded);
+      out.shard = shard_of_snapshot(*loaded, sources.parse);
       if (!out.shard) continue;
       out.from_input = out.last_input = stored.header.input;
       out.from_time = stored.header.engine_time;
@@ -114,6 +105,19 @@ std::string_view name(Ending ending) {
   return kNames[static_cast<std::size_t>(ending)];
 }
 
+std::optional<engine::Shard> shard_of_snapshot(const files::LoadedSnapshot& snapshot,
+                                               const ParseSettings& parse) {
+  if (snapshot.header.schema_hash != traffic::schema_hash()) return std::nullopt;
+  const Result<Checkpoint> checkpoint = open_checkpoint(snapshot.payload());
+  if (!checkpoint) return std::nullopt;
+  const auto settings = parse(checkpoint->settings);
+  if (settings == nullptr) return std::nullopt;
+  engine::Shard shard(snapshot.header.shard, settings, snapshot.header.engine_time);
+  Reader in(checkpoint->state);
+  if (!shard.load(in)) return std::nullopt;
+  return shard;
+}
+
 std::vector<Stretch> stretches_to(std::uint64_t input, const std::vector<engine::Resume>& lives) {
   std::vector<Stretch> stretches;
   std::uint64_t last = input;
@@ -146,6 +150,65 @@ Result<Replayed> replay_to(const ReplaySources& sources, ShardId shard, std::uin
   if (!read) return tl::unexpected(read.error());
   if (!out.shard && out.ending != Ending::kSettings) out.ending = Ending::kNoSnapshot;
   return out;
+}
+
+Result<Courses> read_courses(files::FileSystem& system,
+                             const files::SegmentLogOptions& log,
+                             std::optional<SteadyTime> since) {
+  // The second's exchange is older than what absorbs it, and so is the snapshot that takes the
+  // place of one that cannot be read.
+  constexpr std::chrono::minutes kBefore{1};
+  Courses courses;
+  if (since) {
+    const auto from = files::first_number_since(system, log.folder, log.name, *since - kBefore);
+    if (!from) return tl::unexpected(from.error());
+    courses.from = *from;
+  }
+  std::array<std::vector<engine::Resume>, kShards> lives;
+  std::array<std::uint64_t, kShards> last{};
+  const auto note = [&](const Entry& entry) {
+    note_life(entry, lives[index(entry.shard)]);
+    std::uint64_t& highest = last[index(entry.shard)];
+    highest = std::max(highest, entry.input);
+    return true;
+  };
+  const auto read = read_journal(system, log, EntryReader(), note, courses.from);
+  if (!read) return tl::unexpected(read.error());
+  for (std::size_t i = 0; i < kShards; ++i) courses.of[i] = stretches_to(last[i], lives[i]);
+  return courses;
+}
+
+Result<LivedOn> live_on(const ReplaySources& sources,
+                        const Courses& courses,
+                        std::vector<std::optional<engine::Shard>>& shards,
+                        const std::function<bool()>& late) {
+  constexpr std::uint64_t kEntriesPerLook = 256;
+  std::vector<Replayed> parts(kShards);
+  for (std::size_t i = 0; i < kShards; ++i) parts[i].shard = std::move(shards[i]);
+  LivedOn done;
+  std::uint64_t entries = 0;
+  engine::Second told;
+  const auto visit = [&](const Entry& entry) {
+    done.late = ++entries % kEntriesPerLook == 0 && late();
+    if (done.late) return false;
+    Replayed& part = parts[index(entry.shard)];
+    const std::vector<Stretch>& course = courses.of[index(entry.shard)];
+    if (part.ending != Ending::kNotYet || !within(entry.input, course)) return true;
+    (void)live(entry, courses.last(entry.shard), told, part);
+    return true;
+  };
+  const auto read =
+      read_journal(sources.system, sources.log, EntryReader(sources.parse), visit, courses.from);
+  for (std::size_t i = 0; i < kShards; ++i) {
+    Replayed& part = parts[i];
+    done.inputs += part.inputs;
+    const bool whole = !part.shard || part.ending == Ending::kReached ||
+                       part.shard->inputs() >= courses.last(ShardId{static_cast<std::uint8_t>(i)});
+    done.broken_off += whole ? 0 : 1;
+    shards[i] = std::move(part.shard);
+  }
+  if (!read) return tl::unexpected(read.error());
+  return done;
 }
 
 }  // namespace liminal::journal

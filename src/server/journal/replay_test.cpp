@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 #include "core/base/random.hpp"
 #include "io/files/memory_file_system.hpp"
@@ -54,7 +55,8 @@ class Server {
     for (int i = 0; i < 12; ++i) users_.push_back(user(i));
   }
 
-  void start(std::string_view word) {
+  /// From `before` where it is given, else from the newest snapshot.
+  void start(std::string_view word, std::optional<engine::Shard> before = {}) {
     Options options;
     options.log.folder = "data/journal";
     options.interval = options.sync_interval = std::chrono::hours{1};
@@ -62,7 +64,12 @@ class Server {
     journal_ = std::move(*Journal::open(system_, options, now_));
     folder_.emplace(std::move(*files::SnapshotFolder::open(system_, {.folder = kFolder})));
     shard_.emplace(kShard, settings(word), now_);
-    if (const auto loaded = folder_->load(kShard)) {
+    if (before) {
+      Writer state;
+      before->save(state);
+      Reader in(state.bytes());
+      ASSERT_TRUE(shard_->load(in));
+    } else if (const auto loaded = folder_->load(kShard)) {
       Reader in(open_checkpoint(loaded->payload())->state);
       ASSERT_TRUE(shard_->load(in));
     }
@@ -105,6 +112,12 @@ class Server {
                               payload,
                               !kept_));
     kept_ = true;
+  }
+
+  /// One that the journal does not get.
+  void forget_input() {
+    shard_->tick(now_, told_, effects_);
+    note();
   }
 
   /// The journal writes what it has: a kill comes after that.
@@ -243,6 +256,102 @@ TEST(Replay, WithoutTheSettingsOfThatTimeGivesNoAnswer) {
   const ReplaySources sources{
       system, {.folder = "data/journal"}, kFolder, [](std::string_view) { return nullptr; }};
   EXPECT_EQ(replay_to(sources, kShard, input)->ending, Ending::kSettings);
+}
+
+/// The shard as a start finds it: from its newest snapshot, lived on.
+struct Found {
+  LivedOn lived;
+  std::optional<engine::Shard> shard;
+};
+
+Found live_on_from_disk(
+    files::MemoryFileSystem& system,
+    std::optional<SteadyTime> since = {},
+    const std::function<bool()>& late = [] { return false; }) {
+  const ReplaySources sources{system, {.folder = "data/journal"}, kFolder, settings};
+  std::vector<std::optional<engine::Shard>> shards(kShards);
+  if (const auto snapshot = files::load_snapshot(system, kFolder, kShard))
+    shards[index(kShard)] = shard_of_snapshot(*snapshot, settings);
+  const auto courses = read_courses(system, sources.log, since);
+  Found found;
+  found.lived = *live_on(sources, *courses, shards, late);
+  found.shard = std::exchange(shards[index(kShard)], std::nullopt);
+  for (const auto& other : shards) EXPECT_FALSE(other);
+  return found;
+}
+
+TEST(LiveOn, GivesWhatWasThereBeforeTheKillToTheBit) {
+  files::MemoryFileSystem system;
+  Server server(system);
+  server.start("usual");
+  server.live(5);
+  std::uint64_t state = server.shard().state_hash();
+  server.kill();
+  Found found = live_on_from_disk(system);
+  ASSERT_TRUE(found.shard) << "one that never had a snapshot";
+  EXPECT_EQ(found.shard->state_hash(), state);
+
+  server.start("usual");  // from nothing: what was before is passed over
+  server.live(5);
+  server.save();
+  const SteadyTime saved = server.shard().now();
+  server.carry_out(engine::UseSettings{settings("strict")});
+  server.live(30);
+  state = server.shard().state_hash();
+  const std::uint64_t inputs = server.shard().inputs();
+  server.kill();
+  for (const std::optional<SteadyTime> since :
+       {std::optional<SteadyTime>(), std::optional(saved)}) {
+    found = live_on_from_disk(system, since);
+    EXPECT_EQ(found.shard->state_hash(), state);
+    EXPECT_EQ(found.shard->inputs(), inputs);
+    EXPECT_GT(found.lived.inputs, 100u);
+    EXPECT_EQ(found.lived.broken_off, 0u);
+    EXPECT_FALSE(found.lived.late);
+  }
+}
+
+TEST(LiveOn, GoesOnAcrossLives) {
+  files::MemoryFileSystem system;
+  Server server(system);
+  server.start("usual");
+  server.live(3);
+  server.save();
+  for (int life = 0; life < 3; ++life) {
+    server.live(3);
+    server.kill();
+    Found found = live_on_from_disk(system);
+    server.start("usual", std::move(found.shard));
+    server.live(2);
+  }
+  const std::uint64_t state = server.shard().state_hash();
+  server.kill();
+  const Found found = live_on_from_disk(system);
+  EXPECT_EQ(found.shard->state_hash(), state);
+  EXPECT_EQ(found.lived.broken_off, 0u);
+}
+
+TEST(LiveOn, EndsAtAGapAndWhenItIsLate) {
+  files::MemoryFileSystem system;
+  Server server(system);
+  server.start("usual");
+  server.live(2);
+  server.save();
+  server.live(50);
+  server.kill();
+  const Found late = live_on_from_disk(system, {}, [] { return true; });
+  EXPECT_TRUE(late.lived.late);
+  EXPECT_EQ(late.lived.broken_off, 1u);
+  EXPECT_EQ(late.shard->state_hash(), server.states().at(late.shard->inputs()));
+
+  server.start("usual", live_on_from_disk(system).shard);
+  server.live(2);
+  server.forget_input();
+  server.live(2);
+  server.kill();
+  const Found gap = live_on_from_disk(system);
+  EXPECT_EQ(gap.lived.broken_off, 1u);
+  EXPECT_EQ(gap.shard->state_hash(), server.states().at(gap.shard->inputs()));
 }
 
 TEST(Stretches, LeadBackThroughTheLivesThatCount) {
