@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <utility>
-#include <utility>
 #include <vector>
 
 #include "io/csv/table.hpp"
