@@ -73,6 +73,7 @@ counter websocket_rate_limit_total{reason}
 counter websocket_delays_exceeded_total{action}
 counter websocket_slow_readers_total
 gauge websocket_upstream_up{upstream}
+gauge websocket_upstream_draining{upstream}
 gauge websocket_upstream_connections{upstream}
 counter websocket_upstream_errors_total{upstream}
 counter websocket_upstream_messages_total{upstream,direction}

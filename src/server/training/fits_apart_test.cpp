@@ -80,7 +80,7 @@ TEST(FitsApart, ASearchFindsTheSameModelsAsHere) {
     const auto theirs = (*apart)->model((*apart)->outcome().best);
     ASSERT_TRUE(ours && theirs);
     EXPECT_EQ(*ours, *theirs);
-    EXPECT_GE(fits->exchange(0), 12);
+    EXPECT_GE(fits->exchange(0), 8) << "of at most 12, all went through bytes";
   }
 }
 
