@@ -91,7 +91,8 @@ def main():
         size = sum(os.path.getsize(one) for one in files)
         wish = _spread_rows.Wish(files, [f"f{place}" for place in range(given.features)], "y", True, 1, 200_000,
                                  given.rounds, 86_400.0, 1, 1.0)
-        config = {"classes": True, "seed": 1, "threads": 1, "rounds_max": given.rounds, "left_s": 86_400.0}
+        config = {"classes": True, "seed": 1, "threads": 1, "rounds_max": given.rounds,
+                  "until": time.time() + 86_400.0}
         spread(_spread_rows.Wish(**vars(wish) | {"files": files[:1], "rounds_max": 2}), 2, begin_s, name)
         print(f"{given.rows} rows, {given.features} features, {given.files} files of {size / 2**20:.0f} MiB, "
               f"{given.rounds} rounds at most; load {os.getloadavg()[0]:.1f}")

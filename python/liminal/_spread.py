@@ -87,8 +87,10 @@ class SpreadHere:
         rows = learning.count()
         workers = max(1, min(wish.workers, rows // _WORKER_ROWS_MIN))
         threads = max(1, int(wish.cpus))
-        config = {"blocks": _spread_rows.dealt(learning, workers), "classes": wish.classes, "seed": wish.seed, "threads": threads, "rounds_max": wish.rounds_max,
-                  "left_s": max(1.0, wish.budget_s - (time.monotonic() - self._begun)), "told": told}
+        # The time of day, so that workers who begin anew have no longer.
+        until = time.time() + wish.budget_s - (time.monotonic() - self._begun)
+        config = {"blocks": _spread_rows.dealt(learning, workers), "classes": wish.classes, "seed": wish.seed,
+                  "threads": threads, "rounds_max": wish.rounds_max, "until": until, "told": told}
         XGBoostTrainer(
             _spread_trees.work, train_loop_config=config,
             scaling_config=ScalingConfig(num_workers=workers, resources_per_worker={"CPU": wish.cpus},
@@ -118,7 +120,8 @@ def _told(ask: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]
         wrong = next(iter(getattr(wrong, "worker_failures", {}).values()), getattr(wrong, "controller_failure", wrong))
         # Ray adds lines of advice.
         return {"wrong": f"{wrong}".strip().split("\n")[0][:2000] or type(wrong).__name__,
-                "data": isinstance(wrong, ValueError)}
+                # XGBoost's faults are ValueErrors, too.
+                "data": isinstance(wrong, ValueError) and type(wrong).__module__.split(".")[0] != "xgboost"}
 
 
 class Spread:
@@ -145,7 +148,8 @@ class Spread:
             raise LookupError(f"{wish.workers} workers of {wish.cpus} CPUs each do not fit into the {has:g} of the "
                               "cluster")
         os.makedirs(self._folder, exist_ok=True)
-        self._actor = ray.remote(num_cpus=0, max_concurrency=4)(SpreadHere).remote(wish, self._folder)
+        # Some of a CPU, so that it is not placed where nothing of the application is to run.
+        self._actor = ray.remote(num_cpus=.01, max_concurrency=4)(SpreadHere).remote(wish, self._folder)
         return self._wait(self._actor.sample.remote(), stopped, tell)
 
     def grow(self, parting: dict[str, Any], stopped: Callable[[], bool],

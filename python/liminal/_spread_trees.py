@@ -15,6 +15,8 @@ from liminal._spread_rows import unpacked
 _TELL_EVERY_S = .5
 # One in so many rows (users, where they are known) tells when to end, and is not learnt from.
 _VALID_ONE_IN = 10
+# Of each class, by users; fewer say nothing.
+_VALID_MIN = 20
 _PATIENCE_ROUNDS = 20
 
 
@@ -31,25 +33,32 @@ def parameters(classes: bool, seed: int, threads: int) -> dict[str, Any]:
 class Rounds(xgboost.callback.TrainingCallback):
     """Ends boosting for all workers at once when the first worker says so, whom the others ask after each round."""
 
-    def __init__(self, left_s: float, told: Any):
-        self._until, self._told, self._next = time.monotonic() + left_s, told, 0.0
+    def __init__(self, until: float, told: Any):
+        self._until, self._told, self._next = until, told, 0.0
         self.out_of_time = False
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        now = time.monotonic()
+        now = time.time()
         if self._told is not None and now >= self._next:
             self._told.heard.remote(epoch + 1)  # not waited for
             self._next = now + _TELL_EVERY_S
-        over = np.array([self._told is not None and now >= self._until], np.int32)
+        # One round at least: XGBoost's own callbacks are not asked about one that ends boosting.
+        over = np.array([epoch > 0 and self._told is not None and now >= self._until], np.int32)
         self.out_of_time = bool(xgboost.collective.allreduce(over, xgboost.collective.Op.MAX)[0])
         return self.out_of_time
 
 
-def parted(rows: dict[str, np.ndarray], seed: int, rank: int) -> np.ndarray:
-    """Which of a worker's rows tell when to end."""
+def parted(rows: dict[str, np.ndarray], seed: int, rank: int, classes: bool) -> np.ndarray:
+    """Which of a worker's rows tell when to end: those of some users where all workers know them and there are enough,
+    else some by chance."""
     users = rows["u"]
-    if (users != 0).all():
-        return (users * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(33)) % np.uint64(_VALID_ONE_IN) == 0
+    tells = (users * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(33)) % np.uint64(_VALID_ONE_IN) == 0
+    counts = np.array([tells.sum(), (rows["y"][tells] > 0).sum()], np.float64)
+    told, positive = xgboost.collective.allreduce(counts, xgboost.collective.Op.SUM)
+    here = bool((users != 0).all()) and not tells.all()
+    everywhere = xgboost.collective.allreduce(np.array([here], np.int32), xgboost.collective.Op.MIN)[0]
+    if everywhere and (min(positive, told - positive) if classes else told) >= _VALID_MIN:
+        return tells
     return np.random.default_rng([seed, rank]).random(users.size) < 1 / _VALID_ONE_IN
 
 
@@ -61,8 +70,8 @@ def matrices(rows: dict[str, np.ndarray], valid: np.ndarray) -> tuple[Any, Any]:
 def grown(rows: dict[str, np.ndarray], config: dict[str, Any], rank: int, told: Any) -> dict[str, Any]:
     """Grows trees together with the other workers; the same for all of them."""
     begun = time.monotonic()
-    train, valid = matrices(rows, parted(rows, config["seed"], rank))
-    rounds, said = Rounds(config["left_s"], told), {}
+    train, valid = matrices(rows, parted(rows, config["seed"], rank, config["classes"]))
+    rounds, said = Rounds(config["until"], told), {}
     booster = xgboost.train(
         parameters(config["classes"], config["seed"], config["threads"]), train, config["rounds_max"],
         evals=[(valid, "valid")], evals_result=said, early_stopping_rounds=_PATIENCE_ROUNDS, callbacks=[rounds],

@@ -93,7 +93,8 @@ class Here:
 
     def spread(self, files, features, target, classes, workers, sample_rows, rounds_max, budget_s, seed):
         assert classes and workers == 3 and rounds_max == 200
-        self.config = {"classes": classes, "seed": seed, "threads": 1, "rounds_max": 40, "left_s": budget_s}
+        self.config = {"classes": classes, "seed": seed, "threads": 1, "rounds_max": 40,
+                       "until": time.time() + budget_s}
         return self
 
     def sample(self, stopped, tell):

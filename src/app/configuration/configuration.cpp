@@ -32,7 +32,10 @@ std::optional<std::string_view> host_of(std::string_view address) {
   return host;
 }
 
-bool is_every_address(std::string_view host) { return host == "0.0.0.0" || host == "[::]"; }
+/// Whether who listens on one takes the port of the other.
+bool is_every_address_of(std::string_view host, std::string_view other) {
+  return host == "[::]" || (host == "0.0.0.0" && !other.starts_with('['));
+}
 
 /// Whether only one can listen on both. Port 0 is any that is free.
 bool is_taken_by(std::string_view address, std::string_view other) {
@@ -40,7 +43,8 @@ bool is_taken_by(std::string_view address, std::string_view other) {
   if (!host || !other_host) return false;
   const std::string_view port = address.substr(host->size() + 1);
   return port == other.substr(other_host->size() + 1) && port != "0" &&
-         (*host == *other_host || is_every_address(*host) || is_every_address(*other_host));
+         (*host == *other_host || is_every_address_of(*host, *other_host) ||
+          is_every_address_of(*other_host, *host));
 }
 
 bool is_loopback(std::string_view host) {

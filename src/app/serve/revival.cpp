@@ -57,9 +57,10 @@ bool Revival::may_begin() {
     warn(fmt::format("{} starts ended while it was lived on", before->size()));
     return false;
   }
-  if (auto file = system_.append_to(attempts_)) {
-    (void)(*file)->write_some("+");
+  if (auto file = system_.create(attempts_)) {
+    (void)files::write_all(**file, before.value_or("") + "+");
     (void)(*file)->sync();
+    (void)system_.sync_folder(folder_);
   }
   return true;
 }

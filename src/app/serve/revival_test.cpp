@@ -22,6 +22,16 @@ using namespace shards::testing;
 constexpr const char* kFolder = "data/journal";
 
 /// A program that lives, is killed and starts again on the same disk. It never saves anything.
+/// Remembers what stood in the file of attempts when it was removed.
+class Disk : public files::MemoryFileSystem {
+ public:
+  Result<void> remove(const std::string& path) override {
+    if (auto held = read(path, 64); held && path.ends_with("/living-on")) attempts = *held;
+    return files::MemoryFileSystem::remove(path);
+  }
+  std::string attempts;
+};
+
 class RevivalTest : public ::testing::Test {
  protected:
   ~RevivalTest() override { close(nowhere_); }
@@ -70,7 +80,7 @@ class RevivalTest : public ::testing::Test {
 
   int nowhere_ = open("/dev/null", O_WRONLY);
   Log log_{LogLevel::kInfo, LogFormat::kText, nowhere_};
-  files::MemoryFileSystem disk_;
+  Disk disk_;
   HandClock hand_;
   shards::EngineClock clock_{1, {}, hand_.source()};
   Collector sink_;
@@ -101,10 +111,12 @@ TEST_F(RevivalTest, WhatTwoStartsDidNotComeThroughTheNextDoesWithout) {
   revive(*without);
   EXPECT_EQ(states(*without), fresh);
   EXPECT_FALSE(disk_.read(attempts, 64)) << "it came through";
+  EXPECT_EQ(disk_.attempts, "++") << "not one more";
   attempted("+");
   const auto again = start();
   revive(*again);
   EXPECT_EQ(states(*again), before);
+  EXPECT_EQ(disk_.attempts, "++") << "that it began is on the disk while it lives on";
 }
 
 TEST_F(RevivalTest, WithoutAJournalNothingHappens) {

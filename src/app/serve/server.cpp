@@ -189,13 +189,13 @@ void Server::open_journal() {
   }
   journal_ = std::move(*opened);
   if (const files::SegmentLogCounters log = journal_->counters().log;
-      log.torn_bytes > 0 || log.removed_segments > 0) {
+      log.torn_bytes > 0 || log.unreadable_segments > 0) {
     static LogSite site;
     log_.write(LogLevel::kWarning,
                site,
                "journal.torn",
                {{"bytes_cut_off", std::to_string(log.torn_bytes)},
-                {"segments_removed", std::to_string(log.removed_segments)}});
+                {"segments_removed", std::to_string(log.unreadable_segments)}});
   }
   recorder_ = std::make_unique<JournalRecorder>(*journal_);
 }

@@ -194,6 +194,22 @@ TEST(CommonContents, WhoRepeatsHimselfAmongThemIsFound) {
   EXPECT_EQ(service.accused(traffic::FindingType::kContentSpam), 1U);
 }
 
+/// Somebody who says the same short thing every 20 s, alone; what is found.
+bool is_spam(bool in_channel) {
+  testing::Scene scene;
+  for (int i = 0; i < 40; ++i) {
+    traffic::Event event = scene.message({.t = 20. * i, .bytes = 30, .content = 99});
+    if (!in_channel) event.channels = {};
+    scene.apply(event, 20. * i);
+  }
+  return scene.found(traffic::FindingType::kContentSpam);
+}
+
+TEST(CommonContents, WhatATimerSaysToNobodyAccusesNobodyAlone) {
+  EXPECT_FALSE(is_spam(false));
+  EXPECT_TRUE(is_spam(true)) << "what is said in a channel is said to people";
+}
+
 TEST(CommonContents, WhatIsNamedAsASignalAccusesNobodyAlone) {
   testing::Scene scene;
   double t = 0;

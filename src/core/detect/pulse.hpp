@@ -8,10 +8,10 @@
 
 namespace liminal::detect {
 
-/// Finds the content that a client says by a timer of its own: the same short one, at least 4 s
-/// apart, three times about as long after the last time as that was after the one before. Follows
-/// the last three that are repeated, and who keeps time for as long as it stays away for less than
-/// ten minutes. Memory: 28 bytes.
+/// Finds the content that a client says by a timer of its own: the same short one in no channel, at
+/// least 4 s apart, three times about as long after the last time as that was after the one before.
+/// Follows the last three that are repeated, and who keeps time for as long as it stays away for
+/// less than ten minutes. Memory: 28 bytes.
 class Pulse {
  public:
   /// A short content was said again. True when it is the timer's.

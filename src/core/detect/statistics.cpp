@@ -83,7 +83,7 @@ float UserStatistics::analyze(SteadyTime now,
     then.let_time_pass(pause_s, population);
     then.accumulate_rate(0, std::max(0., seconds(now - last_own_)), then.expect(population));
     // A rhythm that stopped a while ago says nothing about now.
-    if (pause_s > kWindowSeconds.back()) {
+    if (seconds(now - last_own_) > kWindowSeconds.back()) {
       then.gaps_ = {};
       then.steady_cusum_ = 0;
     }
@@ -270,8 +270,9 @@ void UserStatistics::look_at_content(const Event& event,
   message.brief = event.bytes < kBriefBytes;
   const bool known = *event.content_hash == traffic::kSignalContent ||
                      population.common_contents().holds(message.content);
+  message.may_be_timer = is_short(message.content) && event.channels.empty();
   const bool signal =
-      known || (message.repeated && is_short(message.content) && pulse_.beat(message.content, now));
+      known || (message.repeated && message.may_be_timer && pulse_.beat(message.content, now));
   if (!signal) return;
   // Who says it more often than a client would says it himself.
   constexpr float kSignalsMax = 30;  // within about a minute
@@ -295,8 +296,8 @@ void UserStatistics::accumulate_repeats(const Message& message, const Population
   }
   // A client's timer needs six times to be told from its user.
   constexpr double kFastSeconds = 1;
-  const bool may_be_timer = is_short(message.content) && message.pause_s >= kFastSeconds;
-  const double least = may_be_timer ? .1 : .02;
+  const bool slow = message.may_be_timer && message.pause_s >= kFastSeconds;
+  const double least = slow ? .1 : .02;
   good = std::clamp(good, least, .35);
   if (message.repeated || repeat_cusum_ > 0)
     repeat_cusum_ = bernoulli(repeat_cusum_, message.repeated, good, kBad);

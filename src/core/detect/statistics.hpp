@@ -107,8 +107,9 @@ class UserStatistics {
     double pause_s = 0;         ///< since the last one
     std::uint16_t content = 0;  ///< fingerprint; 0: not known
     bool repeated = false;
-    bool brief = false;   ///< "ok", "yes", "lol": what everybody repeats
-    bool common = false;  ///< what clients say by themselves: nothing of the user's own
+    bool brief = false;         ///< "ok", "yes", "lol": what everybody repeats
+    bool may_be_timer = false;  ///< short, and said in no channel
+    bool common = false;        ///< what clients say by themselves: nothing of the user's own
   };
 
   [[nodiscard]] Stamp stamp(SteadyTime now) const { return {born_, now}; }

@@ -46,6 +46,15 @@ TEST(Ruling, AMessageThatARuleSpeaksAboutIsAViolationAtItsEndAllTheSame) {
   }
 }
 
+TEST(Ruling, WhatALimitDoesKeepsItsReasonBesideARuleInShadow) {
+  Driver driver(which_drops(traffic::Mode::kShadow));
+  traffic::Verdict last;
+  for (int i = 0; i < 30; ++i) last = driver.feed({.t = 1, .user = "amy"}).verdict;
+  EXPECT_EQ(last.decision, traffic::Decision::kDelay);
+  EXPECT_EQ(last.reason, traffic::Reason::kUserMessages);
+  EXPECT_GE(last.shadow, traffic::Decision::kDrop);
+}
+
 std::uint64_t oversized(
     const std::array<std::array<std::uint64_t, traffic::kFindingTypes>, 4>& by) {
   return by[static_cast<std::size_t>(traffic::Decision::kDrop)]

@@ -183,8 +183,7 @@ void Shard::act(const detect::Ruling& ruling, const Event& event, Verdict& verdi
   verdict.observed = std::max(verdict.observed, wanted);
   if (ruling.mode == Mode::kObserve) return;
   const bool done = ruling.mode == Mode::kEnforce && !event.reported && wanted > verdict.decision;
-  const bool done_by_finding =
-      verdict.reason == traffic::Reason::kFinding && verdict.decision != Decision::kAllow;
+  const bool acted = verdict.decision != Decision::kAllow;
   const bool harsher = wanted > verdict.shadow;
   if (done) {
     verdict.decision = wanted;
@@ -192,7 +191,7 @@ void Shard::act(const detect::Ruling& ruling, const Event& event, Verdict& verdi
   }
   verdict.shadow = std::max(verdict.shadow, wanted);
   // What was done has a reason before what would have been.
-  if (!done && (!harsher || done_by_finding)) return;
+  if (!done && (!harsher || acted)) return;
   verdict.reason = traffic::Reason::kFinding;
   verdict.finding = ruling.type;
 }

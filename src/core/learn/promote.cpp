@@ -181,7 +181,8 @@ void judge_value_slices(const GateInput& input,
     const MeanByUser more = mean_by_user(grown, owners);
     const double errors =
         owners.widening(kSliceTail, more.users) * normal_tail_quantile(kSliceTail);
-    if (more.mean - errors * more.error <= options.slice_loss_max * before) continue;
+    // Too few users: no number, which speaks against nobody.
+    if (!(more.mean - errors * more.error > options.slice_loss_max * before)) continue;
     verdict.against("slice " + slice.name + " is worse: mean absolute error " +
                     in_words(before, 4) + " to " + in_words(before + more.mean, 4));
   }
@@ -211,6 +212,10 @@ void judge_error(const GateInput& input,
   const Measure measure = [](auto said, auto is) { return -mean_absolute_error(said, is); };
   decision.bootstrap = paired_bootstrap(
       measure, champion, input.challenger, input.labels, input.users, rounds, input.seed);
+  if (!std::isfinite(decision.bootstrap.low)) {
+    verdict.against("not enough users judge to tell which is better");
+    return;
+  }
   const std::string figures = "mean absolute error " +
                               in_words(mean_absolute_error(champion, input.labels), 4) + " to " +
                               in_words(mean_absolute_error(input.challenger, input.labels), 4) +

@@ -36,6 +36,9 @@ class Interval {
     usual_s_ += static_cast<float>(usual() > 0 ? .05 * (elapsed - usual()) : elapsed);
   }
 
+  /// The same, and of a gap as from twenty: what comes in bursts has its pauses counted in the end.
+  void learn_bursts(double elapsed) { learn(is_gap(elapsed) ? 20 * usual() : elapsed); }
+
   void save(Writer& out) const { out.put(usual_s_); }
   /// What makes no sense fails `in`.
   void load(Reader& in) {

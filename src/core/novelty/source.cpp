@@ -115,7 +115,7 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
   EntityRow whole;
   const double elapsed = last_ == EventTime{} ? 0 : seconds_between(last_, at);
   whole.weeks = interval_.observed_weeks(elapsed);
-  interval_.learn(elapsed);
+  interval_.learn_bursts(elapsed);
   last_ = std::max(last_, at);
   out.parts.clear();
   out.state = State::kLearning;

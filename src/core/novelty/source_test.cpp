@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/base/random.hpp"
+#include "core/novelty/interval.hpp"
 
 namespace liminal::novelty {
 namespace {
@@ -310,6 +311,19 @@ RC_GTEST_PROP(Source, RefusesBytesThatItDidNotSave, (std::string bytes)) {
   RC_ASSERT(!source.load(in).has_value());
   Reader noise(bytes);
   if (source.load(noise)) RC_ASSERT(source.metrics() == 0U);
+}
+
+TEST(Interval, OfWhatComesInBurstsThePausesAreObservedToo) {
+  Interval interval;
+  double observed_s = 0;
+  for (int burst = 0; burst < 400; ++burst) {
+    for (int metric = 0; metric < 10; ++metric) {
+      const double elapsed = metric == 0 ? 9.91 : .01;
+      if (burst >= 300) observed_s += interval.observed_weeks(elapsed) * 7 * 86'400;
+      interval.learn_bursts(elapsed);
+    }
+  }
+  EXPECT_NEAR(observed_s, 1000, 100);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace liminal::files {
 /// changes up to any moment, in their order (as journalling file systems do).
 ///
 /// Not thread-safe.
-class MemoryFileSystem final : public FileSystem {
+class MemoryFileSystem : public FileSystem {
  public:
   /// What goes wrong; change it at any time.
   struct Faults {

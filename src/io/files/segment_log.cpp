@@ -109,6 +109,7 @@ Result<void> SegmentLog::find_segments() {
       (void)system_->remove(file.path);
       folder_changed_ = true;
       ++counters_.removed_segments;
+      ++counters_.unreadable_segments;
       next_number_ = file.first_number;
     }
   }

@@ -35,8 +35,9 @@ struct SegmentLogCounters {
   std::uint64_t dropped_records = 0;  ///< accepted, but the disk did not take them
   std::uint64_t write_failures = 0;
   std::uint64_t sync_failures = 0;
-  std::uint64_t removed_segments = 0;  ///< by retention, or unreadable when opened
-  std::uint64_t torn_bytes = 0;        ///< cut off when opened
+  std::uint64_t removed_segments = 0;     ///< by retention, or unreadable when opened
+  std::uint64_t unreadable_segments = 0;  ///< of these, when opened
+  std::uint64_t torn_bytes = 0;           ///< cut off when opened
 };
 
 /// An append-only log of numbered records in segments, with retention by age and size.

@@ -145,6 +145,8 @@ Result<void> Anomaly::take_sources(std::string_view bytes, std::uint64_t format)
       const auto told = settings_.find(SettingsName{name, kept.source.name(i)});
       if (told != settings_.end()) {
         kept.source.configure(i, told->second);
+      } else if (format != kSourcesFormat1) {
+        kept.source.configure(i, kept.source.series(i).untold());  // withdrawn since
       } else if (kept.source.series(i).settings().counter) {
         // Its sender said so, which states did not tell apart.
         kept.source.mark_as_counter(i);

@@ -148,7 +148,9 @@ std::vector<std::string> next_steps(const RunReport& report) {
         "difference of .005 of AUC",
         positives,
         needed));
-  if (report.figures.calibration_error > std::max(kCalibrationMax, report.gate.calibration_noise))
+  const double by_chance =
+      std::isfinite(report.gate.calibration_noise) ? report.gate.calibration_noise : 0;
+  if (report.figures.calibration_error > std::max(kCalibrationMax, by_chance))
     steps.emplace_back(
         "Do not read the scores as probabilities yet: they are off by more than .05");
   for (std::size_t i = 0; i < report.drift.size() && i < kNamed; ++i) {
