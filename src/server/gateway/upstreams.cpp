@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "server/gateway/upstream_url.hpp"
 
@@ -25,6 +26,7 @@ Result<void> look_up(Upstream& upstream, const Resolve& resolve, std::vector<Loo
   if (!addresses && addresses.error().code != ErrorCode::kUnavailable)
     return tl::unexpected<Error>(addresses.error());
   const bool known = addresses && !addresses->empty();
+  if (!known) upstream.doubt();
   if (known && !upstream.move_to(std::move(*addresses))) return {};
   if (!epoll::Address::parse(upstream.target()))  // what is no name has no news
     news.push_back({upstream.name(), known, upstream.addresses_text()});
@@ -48,13 +50,18 @@ std::optional<epoll::Address> Upstream::address() const {
 }
 
 bool Upstream::move_to(std::vector<epoll::Address> addresses) {
+  std::vector<std::string> stayed;
   {
     const std::lock_guard lock(mutex_);
-    if (texts(addresses) == texts(addresses_)) return false;
+    const std::vector<std::string> before = texts(addresses_), now = texts(addresses);
+    if (now == before) return false;
+    std::set_intersection(
+        now.begin(), now.end(), before.begin(), before.end(), std::back_inserter(stayed));
     addresses_ = std::move(addresses);
     resolved_.store(!addresses_.empty(), kRelaxed);
   }
-  succeeded();
+  // Name servers may give some of many addresses, others each time.
+  if (stayed.empty()) succeeded();
   return true;
 }
 
@@ -132,8 +139,13 @@ Result<std::shared_ptr<const Upstreams>> Upstreams::make(const std::vector<std::
       if (!opened) return failure(opened.error().code, i);
       upstream = std::move(*opened);
     }
-    const Result<void> asked = look_up(*upstream, resolve, news == nullptr ? unheard : *news);
-    if (!asked) return failure(asked.error().code, i);
+    if (upstream->resolved()) {
+      // In use: a reload waits for no name server because of it.
+      upstream->ask_again();
+    } else if (const auto asked = look_up(*upstream, resolve, news == nullptr ? unheard : *news);
+               !asked) {
+      return failure(asked.error().code, i);
+    }
     made->all_.push_back(std::move(upstream));
   }
   const auto known = [](const auto& upstream) { return upstream->resolved(); };

@@ -75,6 +75,11 @@ class Upstream {
   void succeeded();
   /// Its addresses may not be the right ones any more. `failed` says so too.
   void doubt() { doubted_.store(true, kRelaxed); }
+  /// They are to be asked for at once.
+  void ask_again() {
+    doubt();
+    looked_up_.store(0, kRelaxed);
+  }
   /// Whether to ask for its addresses again: nobody knew them, or they are in doubt, and nobody
   /// asked since `pause`. Who is told so asks: it is not said again before the next pause is over.
   [[nodiscard]] bool wants_lookup(epoll::LoopTime now, Duration pause);

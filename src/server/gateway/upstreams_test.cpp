@@ -52,6 +52,7 @@ TEST_F(NamesOfUpstreams, AReloadAsksForThemAgainAndKeepsTheRest) {
   chat->failed(now());
   names.known["chat:9000"] = {"127.0.0.3:9000", "127.0.0.4:9000"};
   upstreams = make({"ws://chat:9000"});
+  look_again();
   EXPECT_EQ(upstreams->all().front(), chat);
   EXPECT_EQ(chat->address()->text(), "127.0.0.3:9000");
   EXPECT_EQ(chat->connections(), 1u);
@@ -61,9 +62,11 @@ TEST_F(NamesOfUpstreams, AReloadAsksForThemAgainAndKeepsTheRest) {
 
   names.known["chat:9000"] = {"127.0.0.4:9000", "127.0.0.3:9000"};
   upstreams = make({"ws://chat:9000"});
+  look_again();
   EXPECT_TRUE(news.empty()) << "the order is no news";
   names.known.clear();
   upstreams = make({"ws://chat:9000"});
+  look_again();
   ASSERT_EQ(news.size(), 1u);
   EXPECT_FALSE(news[0].known);
   EXPECT_EQ(chat->address()->text(), "127.0.0.3:9000") << "nothing better is known";
@@ -79,6 +82,7 @@ TEST_F(NamesOfUpstreams, ConnectionsGoWhereTheNameMoved) {
   upstream.listener.close();
   names.known["chat:9000"] = {other.listener.local().text()};
   upstreams = make({"ws://chat:9000"});
+  look_again();
   configure({});
   connected();
   EXPECT_EQ(other.sessions.size(), 1u);
