@@ -323,7 +323,8 @@ TEST(Interval, OfWhatComesInBurstsThePausesAreObservedToo) {
       interval.learn_bursts(elapsed);
     }
   }
-  EXPECT_NEAR(observed_s, 1000, 100);
+  EXPECT_GT(observed_s, 700);
+  EXPECT_LE(observed_s, 1000.1);
 }
 
 }  // namespace
