@@ -82,6 +82,32 @@ def test_files_that_lack_a_column_are_refused(tmp_path):
             _spread_rows.columns_of(_spread_rows.Wish(**wish))
 
 
+def test_users_tell_when_to_end_where_there_are_enough_of_them():
+    def told(users: int, count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+        rows = {"u": np.arange(count, dtype=np.uint64) % np.uint64(users) + np.uint64(1),
+                "y": (np.arange(count) // users % 3 == 0).astype(np.float32)}
+        return rows["u"], _spread_trees.parted(rows, 1, 0, True)
+
+    users, tells = told(400)
+    assert .03 < tells.mean() < .2
+    assert not set(users[tells]) & set(users[~tells]), "whole users"
+    for few in (1, 2, 3):
+        users, tells = told(few)
+        assert .05 < tells.mean() < .15, "some rows by chance"
+
+
+def test_time_that_is_up_leaves_a_model():
+    class Told:
+        class heard:
+            remote = staticmethod(lambda rounds: None)
+
+    rows = columns(pa.table(dict(zip([*FEATURES, "y", "timestamp", "user_id"], map(list, zip(*rows_of(3000)))))),
+                   features=FEATURES, target="y")
+    made = _spread_trees.grown(rows, {"classes": True, "seed": 1, "threads": 1, "rounds_max": 40, "until": 0.0}, 0,
+                               Told)
+    assert made["out_of_time"] and made["rounds"] >= 1
+
+
 class Here:
     """Stands for the cluster: one worker in this process, without Ray."""
 

@@ -89,17 +89,16 @@ void UserStatistics::contribute_activity(const traffic::Event& event,
                                          const Message& message,
                                          const Population& population,
                                          Contribution& learnt) {
-  if (population.ringing(event.address.hash)) return;
   constexpr double kActiveSeconds = 120;
-  if (active_at_.until(now) > kActiveSeconds) {
-    active_at_ = now;
-    over_ = 0;
-    learnt.active += 1;
-    contribute_contents(learnt);
-  } else if (message.repeated &&
-             std::count(contents_.begin(), contents_.end(), message.content) == 2) {
-    learnt.note_repeated(message.content);
-  }
+  const bool due = active_at_.until(now) > kActiveSeconds;
+  const bool begins = message.repeated && !due &&
+                      std::count(contents_.begin(), contents_.end(), message.content) == 2;
+  if (!(due || begins) || population.ringing(event.address.hash)) return;
+  if (begins) return learnt.note_repeated(message.content);
+  active_at_ = now;
+  over_ = 0;
+  learnt.active += 1;
+  contribute_contents(learnt);
 }
 
 void UserStatistics::contribute(const traffic::Event& event,

@@ -365,21 +365,15 @@ class Training {
       report.gate.calibration_noise = 0;
     }
     learn::TrainedModel made = std::move(elsewhere.made);
+    if (elsewhere.learnt_more) held_out_.learn_all_before();
     remember(held_out_, made.model.metadata);
-    if (!classes_) tell_half_widths(said, made.model.metadata);
+    if (!classes_) tell_half_widths(said, test_.labels, made.model.metadata);
     made.reference = watched(options_.definition.task, rows_, held_out_, test_, said);
     if (options_.request.source != learn::DataSource::kFile)
       made.model.metadata.schema = traffic::schema_hash();
     if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
     finish(report, made);
     return made;
-  }
-
-  void tell_half_widths(std::span<const float> said, models::Metadata& metadata) const {
-    for (const double coverage : {.8, .9, .95})
-      metadata.facts.emplace_back(
-          fmt::format("half_width.{}", coverage),
-          fmt::format("{:.9g}", learn::conformal_half_width(said, test_.labels, coverage)));
   }
 
   [[nodiscard]] learn::Measure measure() const {

@@ -53,6 +53,8 @@ struct Elsewhere {
   std::vector<std::string> notes;  ///< for the report
   /// Its answers are 0 or 1 and no probabilities: they are reported by what was decided.
   bool decides = false;
+  /// Learnt from more than the rows at hand: from all that their parting leaves for that.
+  bool learnt_more = false;
 };
 using TrainElsewhere =
     std::function<learn::Asked<Elsewhere>(const learn::Table& train, const HeldOut& held_out)>;

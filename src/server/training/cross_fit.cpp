@@ -46,10 +46,10 @@ std::vector<std::uint8_t> late(const learn::Table& all, const HeldOut& held_out)
 
 }  // namespace
 
-learn::Asked<std::optional<CrossFit>> cross_fit(const learn::Table& all,
-                                                const HeldOut& held_out,
-                                                std::uint64_t seed,
-                                                const MakeOf& make) {
+std::optional<CrossFit> cross_fit(const learn::Table& all,
+                                  const HeldOut& held_out,
+                                  std::uint64_t seed,
+                                  const MakeOf& make) {
   const learn::Folds folds = thirds(all, seed);
   const std::vector<std::uint8_t> judging = late(all, held_out);
   std::vector<double> margins;
@@ -60,7 +60,7 @@ learn::Asked<std::optional<CrossFit>> cross_fit(const learn::Table& all,
     std::vector<std::uint32_t> asked = folds.inside(fold);
     std::erase_if(asked, [&](std::uint32_t row) { return judging[row] == 0; });
     const auto made = make(fitted);
-    if (!made) return tl::unexpected(made.error());
+    if (!made) return std::nullopt;
     const std::vector<double> said = margins_of(*made, all, asked);
     margins.insert(margins.end(), said.begin(), said.end());
     judged.insert(judged.end(), asked.begin(), asked.end());
@@ -89,8 +89,7 @@ learn::Asked<FittedAgain> fit_again(const learn::Table& all,
   FittedAgain again{std::move(*made), std::nullopt};
   const double took_s = std::chrono::duration<double>(Clock::now() - begun).count();
   if (!classes || !in_time(kCrossFits * took_s)) return again;
-  // It is an extra: what is made answers also without.
-  if (const auto cross = cross_fit(all, held_out, seed, make)) again.cross = *cross;
+  again.cross = cross_fit(all, held_out, seed, make);
   if (again.cross) add_to_margin(again.predictor, again.cross->shift);
   return again;
 }

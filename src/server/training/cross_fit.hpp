@@ -27,17 +27,17 @@ struct CrossFit {
 };
 
 /// Nothing where fewer than 20 of those rows are positive, where a third leaves fewer than 20 rows
-/// of a class to fit to, or where margins are no numbers. `all` and its labels are those of
-/// classes.
+/// of a class to fit to, where one of them cannot be made, or where margins are no numbers. `all`
+/// and its labels are those of classes.
 ///
 /// Deviation: each fit lacks a third of the rows, so that it is a little less sharp than what
 /// answers.
 ///
 /// Source: cross-fitting as Chernozhukov et al. 2018, definition 3.1; the prior as `shift_prior`.
-[[nodiscard]] learn::Asked<std::optional<CrossFit>> cross_fit(const learn::Table& all,
-                                                              const HeldOut& held_out,
-                                                              std::uint64_t seed,
-                                                              const MakeOf& make);
+[[nodiscard]] std::optional<CrossFit> cross_fit(const learn::Table& all,
+                                                const HeldOut& held_out,
+                                                std::uint64_t seed,
+                                                const MakeOf& make);
 
 /// A model as it answers.
 struct FittedAgain {
@@ -46,7 +46,7 @@ struct FittedAgain {
 };
 
 /// Makes a model of all rows, and shifts that of classes by a cross-fit as far as there is time for
-/// it: `in_time` says whether there are so many seconds left.
+/// it: `in_time` says whether there are so many seconds left. Fails where the model cannot be made.
 [[nodiscard]] learn::Asked<FittedAgain> fit_again(const learn::Table& all,
                                                   const HeldOut& held_out,
                                                   std::uint64_t seed,

@@ -184,6 +184,11 @@ HeldOut hold_out_values(const learn::Table& table, double gap_s, std::uint64_t s
   return hold_out(table, way);
 }
 
+void HeldOut::learn_all_before() {
+  until_s.reset();
+  if (parting && parting->cut) until_s = parting->cut->begin_s;
+}
+
 std::vector<std::uint8_t> learnt_from(const Parting& parting, const learn::Table& table) {
   std::vector<std::uint8_t> learnt(table.rows());
   for (std::uint32_t i = 0; i < learnt.size(); ++i) {

@@ -33,6 +33,9 @@ struct HeldOut {
   bool users = false, values = false;
   std::optional<double> until_s{};   ///< nothing after that was learnt from
   std::optional<Parting> parting{};  ///< none: they are parted by their place alone
+
+  /// All that the parting leaves for that was learnt from, not `train` alone.
+  void learn_all_before();
 };
 
 // Which users (or, without users and times, which rows) judge is the same in every training, so

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/learn/calibrate.hpp"
 #include "io/json/value.hpp"
 #include "io/json/writer.hpp"
 
@@ -32,6 +33,12 @@ void add_figures(const learn::Figures& figures, models::Metadata& metadata) {
   add("root_mean_square_error", figures.rmse);
 }
 
+/// Infinite, where there is too little to tell, it is left away.
+void add_half_width(double coverage, double half, models::Metadata& metadata) {
+  if (!std::isfinite(half)) return;
+  metadata.facts.emplace_back(fmt::format("half_width.{}", coverage), fmt::format("{:.9g}", half));
+}
+
 }  // namespace
 
 void describe(const learn::Table& table, models::Metadata& metadata) {
@@ -40,6 +47,13 @@ void describe(const learn::Table& table, models::Metadata& metadata) {
     if (feature.category())
       metadata.facts.emplace_back(std::string(kLevels) + feature.name, json_list(feature.levels));
   }
+}
+
+void tell_half_widths(std::span<const float> said,
+                      std::span<const float> labels,
+                      models::Metadata& metadata) {
+  for (const double coverage : {.8, .9, .95})
+    add_half_width(coverage, learn::conformal_half_width(said, labels, coverage), metadata);
 }
 
 models::Model model_of(const learn::Table& table,
@@ -61,11 +75,7 @@ models::Model model_of(const learn::Table& table,
   add_figures(trained.figures, metadata);
   metadata.facts.emplace_back(
       "figures", outcome.fresh ? "rows left out of training" : "rows of the validation");
-  for (const auto& [coverage, half] : trained.intervals) {
-    if (std::isfinite(half))
-      metadata.facts.emplace_back(fmt::format("half_width.{}", coverage),
-                                  fmt::format("{:.9g}", half));
-  }
+  for (const auto& [coverage, half] : trained.intervals) add_half_width(coverage, half, metadata);
   model.predictor = trained.predictor;
   return model;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,12 @@ struct RunFacts {
 
 /// The features of a table and the texts of their levels, as every model of it carries them.
 void describe(const learn::Table& table, models::Metadata& metadata);
+
+/// Half the widths of intervals around a value that hold .8, .9 and .95 of what came, by rows that
+/// judge: what was said of them and their labels.
+void tell_half_widths(std::span<const float> said,
+                      std::span<const float> labels,
+                      models::Metadata& metadata);
 
 /// The texts that stand for a category's values 0, 1, …; empty when the feature is a number.
 [[nodiscard]] std::vector<std::string> levels_of(const models::Metadata& metadata,

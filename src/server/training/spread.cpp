@@ -82,6 +82,7 @@ Asked<Elsewhere> elsewhere(const SpreadWish& wish, const learn::Table& columns, 
   if (!scorer)
     return refusal(ErrorCode::kUnsupported, scorer.error()[0].key + " " + scorer.error()[0].text);
   made.scorer = std::move(*scorer);
+  made.learnt_more = true;
   made.made.leaderboard = {{fit.recipe, fit.score, 1, fit.took_s}};
   made.notes = std::move(fit.notes);
   made.notes.insert(made.notes.begin(),

@@ -80,6 +80,9 @@ TEST(TrainSpread, JudgesWhatWasGrownElsewhereByTheSampleThatIsHeldOut) {
   EXPECT_TRUE(there.parting->users);
   EXPECT_TRUE(there.parting->cut);
   EXPECT_TRUE(there.ended);
+  EXPECT_EQ(models::number_fact(made->model.metadata, "held_out.after_s"),
+            there.parting->cut->begin_s)
+      << "rows that are not in the sample were learnt from up to there";
   EXPECT_TRUE(made->foreign.empty());
   EXPECT_EQ(made->model.metadata.trainer, "ray");
   EXPECT_EQ(*models::find_fact(made->model.metadata, "rows"), "9000000");
