@@ -115,9 +115,10 @@ def _unpacked(content: bytes) -> tuple[bytes, str | None, str]:
 
 
 def _is_a_decision(method: str, path: str) -> bool:
-    """Whether somebody decides something of a user or an alert, or has users forgotten."""
+    """Whether somebody decides something of a user or an alert, has users forgotten, or tells of a gateway's alerts."""
     return method not in ("GET", "HEAD") and (
-        path.startswith("/ml/limits/") or path.endswith("/feedback") or path == "/ml/features/cleanup")
+        path.startswith("/ml/limits/") or path.endswith("/feedback") or
+        path in ("/ml/features/cleanup", "/ml/anomalies/recent"))
 
 
 def idempotency_key(headers: Any) -> str | None:

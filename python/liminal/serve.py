@@ -286,6 +286,10 @@ class Ingress:
             key = unquote(parts[2])
         elif parts == ["ml", "anomalies", "analyze"]:
             key = _text(body, "user_id")
+        elif parts == ["ml", "anomalies", "feedback"] or (
+                parts == ["ml", "anomalies", "recent"] and method == "POST"):
+            # Of all gateways at one place, as of one program: ranked in one order, grouped into incidents.
+            return _engine.OF_GATEWAYS % len(self._owners)
         elif parts[:2] == ["ml", "anomalies"] and len(parts) in (3, 4):
             shard = unquote(parts[2]).split("-")[0]
             return int(shard) % len(self._owners) if shard.isdecimal() and len(shard) < 3 else None

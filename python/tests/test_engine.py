@@ -258,15 +258,17 @@ def test_a_word_said_again_is_no_news():
     assert _engine.take_words(engine) == [], "nobody is beside it"
 
 
-def test_what_was_saved_before_there_was_an_audit_log_is_taken():
+def test_what_was_saved_before_there_was_an_audit_log_or_gateways_is_taken():
     engine = events_engine()
     engine.track_user_activity("ann", 40, timestamp=START)
     saved = engine.save()
-    assert saved[4:8] == b"\2\0\0\0" and saved.endswith(b"\0")
-    other = events_engine()
-    other.load(saved[:4] + b"\1\0\0\0" + saved[8:-1])
-    assert other.state_hash() == engine.state_hash() and other.save() == saved
-    for number in (0, 3):
+    of_gateways = b"\1\0\0"  # version 1, and none
+    assert saved[4:8] == b"\3\0\0\0" and saved.endswith(b"\0" + of_gateways)
+    for number, end in ((1, -4), (2, -3)):
+        other = events_engine()
+        other.load(saved[:4] + bytes([number, 0, 0, 0]) + saved[8:end])
+        assert other.state_hash() == engine.state_hash() and other.save() == saved
+    for number in (0, 4):
         with pytest.raises(ValueError, match="bytes"):
             other.load(saved[:4] + bytes([number, 0, 0, 0]) + saved[8:])
 

@@ -114,6 +114,25 @@ def check_anomalies(api, alert):
     ranked = api.ask("GET", "/ml/anomalies/recent?order=salience&limit=5", 200)["alerts"]
     order = [alert["salience"] for alert in ranked]
     assert order == sorted(order, reverse=True), order
+    told = {key: alert[key] for key in ("user_id", "ip_address", "type", "severity", "status", "mode", "detector",
+                                        "recommended_action", "score", "confidence", "first_seen", "last_seen",
+                                        "count", "features")}
+    told |= {"id": "3-7", "detectors": 1, "evidence": [], "feedback": None}
+
+    def tell(status, gateway, *alerts):
+        return api.ask("POST", "/ml/anomalies/recent", status, {"gateway": gateway, "alerts": list(alerts)})
+
+    assert tell(200, "north", told) == {"accepted": 1}
+    said = {"verdict": "expected", "time": alert["last_seen"], "note": "known"}
+    assert tell(200, "north", told | {"feedback": said}, told | {"id": "3-8", "ip_address": None}) == {"accepted": 2}
+    assert paths_of(tell(422, "", told)) == ["gateway"]
+    assert paths_of(tell(422, "north")) == ["alerts"]
+    problem = tell(422, "north", told | {"id": "64-1", "feedback": {"verdict": "none"}})
+    assert {"alerts[0].id", "alerts[0].feedback.verdict", "alerts[0].feedback.time"} == set(paths_of(problem))
+    words = api.ask("GET", "/ml/anomalies/feedback?gateway=north&limit=5", 200)
+    assert words["count"] == len(words["feedback"])
+    for query in ("limit=1", "gateway=", "gateway=north&limit=0"):
+        api.ask("GET", f"/ml/anomalies/feedback?{query}", 422)
     analysis = api.ask("POST", "/ml/anomalies/analyze", 200, {"user_id": USER})
     assert analysis["anomalies_detected"] == len(analysis["alerts"])
     api.ask("POST", "/ml/anomalies/analyze", 404, {"user_id": "nobody at all"})

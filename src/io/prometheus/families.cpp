@@ -107,7 +107,7 @@ constexpr std::array<FamilyInfo, kFamilies> kTable{{
     {kClusterRows,
      "liminal_cluster_rows_total",
      kCounter,
-     "Rows that were to go to the cluster, by how it went.",
+     "Rows, alerts and words about them that were to go to the cluster, by how it went.",
      {"kind", "result"}},
     {kClusterChampions,
      "liminal_cluster_champions_total",

@@ -22,8 +22,9 @@ struct Apply {
     if (alert.number > kAlertNumberMax) return failure(ErrorCode::kOutOfRange);
     return database.run(
         "INSERT INTO alerts(id, user, address, type, severity, status, feedback, first_seen_ns,"
-        " last_seen_ns, count, score, confidence, detectors, input, first, worst, schema, features)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+        " last_seen_ns, count, score, confidence, detectors, input, first, worst, schema, features,"
+        " gateway, gateway_alert) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+        " ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
         " ON CONFLICT(id) DO UPDATE SET user = ?2, address = ?3, type = ?4, severity = ?5,"
         " status = ?6, feedback = iif(?7 = 0, feedback, ?7), first_seen_ns = ?8, last_seen_ns = ?9,"
         " count = ?10, score = ?11, confidence = ?12, detectors = ?13, input = ?14, first = ?15,"
@@ -45,7 +46,9 @@ struct Apply {
          Blob{encode(alert.first)},
          Blob{encode(alert.worst)},
          schema,
-         Blob{encode(alert.features)}});
+         Blob{encode(alert.features)},
+         alert.origin.gateway,
+         alert_key(alert.origin.shard, alert.origin.number)});
   }
 
   Result<std::int64_t> operator()(const Feedback& feedback) const {
