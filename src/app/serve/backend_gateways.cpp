@@ -21,8 +21,8 @@ std::string by(const std::string& gateway) { return "gateway " + gateway; }
 }  // namespace
 
 void ServerBackend::adopt_gateway_alerts() {
-  const auto known = parts_.store.alerts(
-      {.limit = signals::GatewayAlerts::kAlertsMax, .of_gateways = true});
+  const auto known =
+      parts_.store.alerts({.limit = signals::GatewayAlerts::kAlertsMax, .of_gateways = true});
   if (!known || known->empty()) return;
   std::map<std::uint64_t, sqlite::Feedback> last;
   if (const auto said = parts_.store.feedback(kWordsMax)) {
@@ -56,10 +56,8 @@ void ServerBackend::take_alerts(std::vector<JudgedAlert> alerts, Done<void> done
     const std::string who = by(alert.origin.gateway);
     writes.emplace_back(sqlite::Feedback{
         alert.shard, alert.number, alert.feedback, one.told.note, who, one.told.judged});
-    writes.emplace_back(audit("feedback",
-                              traffic::alert_id(alert),
-                              std::string(traffic::name(alert.feedback)),
-                              who));
+    writes.emplace_back(audit(
+        "feedback", traffic::alert_id(alert), std::string(traffic::name(alert.feedback)), who));
   }
   const Result<void> queued =
       parts_.store.put(std::move(writes), [=, this](Result<void> committed) {
@@ -81,7 +79,8 @@ void ServerBackend::hear_from_cluster(JudgedAlert word) {
   alert(id, [this, id, word = std::move(word)](const Result<Alert>& found) {
     if (!found || found->feedback == word.alert.feedback) return;
     // What is told has milliseconds.
-    if (floor<milliseconds>(found->first_seen) != floor<milliseconds>(word.alert.first_seen)) return;
+    if (floor<milliseconds>(found->first_seen) != floor<milliseconds>(word.alert.first_seen))
+      return;
     feedback_by("cluster", id, word.alert.feedback, word.note, [](const Result<Alert>&) {});
   });
 }

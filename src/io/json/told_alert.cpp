@@ -39,9 +39,8 @@ float number_or_nothing(Fields& in, std::string_view name) {
 
 Evidence read_evidence(Fields in) {
   Evidence line;
-  line.signal =
-      in.one_of("signal", Need::kRequired, traffic::signal_by_name, "a signal").value_or(
-          line.signal);
+  line.signal = in.one_of("signal", Need::kRequired, traffic::signal_by_name, "a signal")
+                    .value_or(line.signal);
   line.observed = number_or_nothing(in, "observed");
   line.expected_low = number_or_nothing(in, "expected_low");
   line.expected_high = number_or_nothing(in, "expected_high");
@@ -67,11 +66,10 @@ Finding read_finding(Fields& in) {
   Finding finding;
   finding.type = in.one_of("type", Need::kRequired, traffic::finding_by_name, "a type of finding")
                      .value_or(finding.type);
-  finding.severity = in.one_of("severity",
-                               Need::kRequired,
-                               traffic::severity_by_name,
-                               "low, medium, high or critical")
-                         .value_or(finding.severity);
+  finding.severity =
+      in.one_of(
+            "severity", Need::kRequired, traffic::severity_by_name, "low, medium, high or critical")
+          .value_or(finding.severity);
   finding.mode =
       in.one_of("mode", Need::kRequired, traffic::mode_by_name, "observe, shadow or enforce")
           .value_or(finding.mode);
@@ -155,13 +153,14 @@ traffic::JudgedAlert read_told_alert(Fields& in, const std::string& gateway, Ste
   alert.shard = kOfGateways;
   alert.user = in.text("user_id", Need::kRequired, 1, traffic::kUserBytesMax).value_or("");
   if (!in.is_null("ip_address"))
-    alert.address = in.text("ip_address", Need::kRequired, 1, traffic::kAddressBytesMax).value_or("");
+    alert.address =
+        in.text("ip_address", Need::kRequired, 1, traffic::kAddressBytesMax).value_or("");
   alert.worst = read_finding(in);
   alert.first = alert.worst;
   alert.type = alert.worst.type;
   alert.severity = alert.worst.severity;
-  alert.status =
-      in.one_of("status", Need::kRequired, status_by_name, "open or resolved").value_or(alert.status);
+  alert.status = in.one_of("status", Need::kRequired, status_by_name, "open or resolved")
+                     .value_or(alert.status);
   alert.detectors_agreeing = static_cast<std::uint8_t>(
       in.whole("detectors", Need::kRequired, 1, traffic::kDetectors).value_or(1));
   alert.first_seen = read_time(in, "first_seen", latest);
@@ -205,8 +204,8 @@ traffic::JudgedAlert read_word(Fields& in) {
 traffic::Features read_features(Fields& in) {
   traffic::Features features;
   for (const traffic::FeatureInfo& feature : traffic::feature_schema())
-    features[feature.id] = number_in(
-        in, feature.name, double{feature.low}, std::min(double{feature.high}, kMost));
+    features[feature.id] =
+        number_in(in, feature.name, double{feature.low}, std::min(double{feature.high}, kMost));
   return features;
 }
 

@@ -36,11 +36,8 @@ JudgedAlert told() {
   alert.worst.action = traffic::Action::kLimit;
   alert.worst.score = 1.25F;
   alert.worst.confidence = .75F;
-  alert.worst.add({traffic::Signal::kMessages60s,
-                   120,
-                   0,
-                   std::numeric_limits<float>::infinity(),
-                   1.25F});
+  alert.worst.add(
+      {traffic::Signal::kMessages60s, 120, 0, std::numeric_limits<float>::infinity(), 1.25F});
   alert.features[traffic::FeatureId::kMessagesPerMinute] = 120;
   return made;
 }

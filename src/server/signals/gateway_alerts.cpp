@@ -47,8 +47,8 @@ GatewayAlerts::Placed GatewayAlerts::place(const JudgedAlert& told) {
     alert.feedback = said;
   }
   if (known.alert.status == AlertStatus::kResolved) alert.status = AlertStatus::kResolved;
-  placed.said = placed.said && (placed.before == FeedbackVerdict::kNone ||
-                                told.judged > known.judged);
+  placed.said =
+      placed.said && (placed.before == FeedbackVerdict::kNone || told.judged > known.judged);
   placed.heard = placed.said || told.alert.feedback == known.alert.feedback;
   if (!placed.said) {
     alert.feedback = known.alert.feedback;

@@ -91,7 +91,7 @@ class GatewayAlerts {
   [[nodiscard]] const Entry* kept(std::uint64_t number) const;
 
   const std::size_t alerts_max_;
-  mutable std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;                // of what follows
   std::map<std::uint64_t, Entry> entries_;  ///< by number
   std::map<Key, std::uint64_t> numbers_;
   std::uint64_t last_ = 0;
