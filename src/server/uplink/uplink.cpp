@@ -1,5 +1,6 @@
 #include "server/uplink/uplink.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -118,10 +119,17 @@ void Uplink::send(Parcel parcel) {
   if (refused) ports_.note("cluster.refused", target + ": " + words_of(answer));
   const bool is_words = parcel.kind == Parcel::Kind::kFeedback;
   const std::uint64_t last = parcel.last;
-  if (is_words && refused && !is_of_the_content(answer->status)) {
-    // They are kept where they came from, and fetched again.
-    words_at_ = clock_() + options_.poll;
-    return;
+  // Words are kept where they came from, and fetched again: one that cannot be read takes no other
+  // along.
+  if (is_words && refused) {
+    if (!is_of_the_content(answer->status)) {
+      words_at_ = clock_() + options_.poll;
+      return;
+    }
+    words_max_ = std::max<std::size_t>(1, parcel.alerts.size() / 2);
+    if (parcel.alerts.size() > 1) return;
+  } else if (is_words && outcome.kind == http::Outcome::Kind::kDone) {
+    words_max_ = std::min(kAlertsOfAParcel, 2 * words_max_);
   }
   {
     const std::lock_guard lock(mutex_);
@@ -137,7 +145,7 @@ void Uplink::fetch_words() {
     const std::lock_guard lock(mutex_);
     wanted = outbound_.wants_words() && clock_() >= words_at_;
   }
-  Said said = ports_.said(wanted ? kAlertsOfAParcel : 0);
+  Said said = ports_.said(wanted ? words_max_ : 0);
   // Of what cannot be told, since its alert is gone, nothing waits.
   if (wanted && said.words.empty() && said.last != 0) ports_.heard(said.last);
   const std::lock_guard lock(mutex_);

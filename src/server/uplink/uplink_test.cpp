@@ -43,6 +43,10 @@ class FakeCluster {
     const std::lock_guard lock(mutex_);
     limits_ = std::move(limits);
   }
+  void refuse_what_has(std::string text) {
+    const std::lock_guard lock(mutex_);
+    unreadable_ = std::move(text);
+  }
   void set_words(std::string words) {
     const std::lock_guard lock(mutex_);
     words_ = std::move(words);
@@ -76,6 +80,8 @@ class FakeCluster {
     if (request.method == "POST") {
       if (request.target == "/ml/anomalies/recent" && alerts_status_ != 200)
         return {alerts_status_, {}, {}};
+      if (!unreadable_.empty() && request.body.find(unreadable_) != std::string::npos)
+        return {422, {}, {}};
       posted_.push_back(request);
       return {200, {}, "{}"};
     }
@@ -95,6 +101,7 @@ class FakeCluster {
   std::vector<http::Request> posted_;
   std::size_t files_asked_ = 0, limits_asked_ = 0;
   unsigned alerts_status_ = 200;
+  std::string unreadable_;
   std::string words_ = R"({"feedback":[],"count":0})";
   std::string models_ = R"({"models":[]})", file_, limits_ = "few";
   std::unique_ptr<http::Server> server_;
@@ -234,18 +241,36 @@ TEST_F(UplinkTest, SendsAlertsAndWhatWasSaidOfThem) {
 
 TEST_F(UplinkTest, KeepsWhatWasSaidUntilTheClusterHeardIt) {
   words = 1;
-  for (const unsigned status : {401U, 404U, 503U}) {
+  for (const unsigned status : {401U, 404U}) {
     cluster.answer_alerts_with(status);
     const auto link = uplink(cluster.url());
     link->push({{"ann", "", SteadyTime{}, {}}});
     ASSERT_TRUE(wait_until([&] { return link->state().rows.sent == 1; })) << status;
     EXPECT_EQ(link->state().feedback.rejected, 0U) << status;
+  }
+  cluster.answer_alerts_with(503);
+  {
+    const auto link = uplink(cluster.url());
+    ASSERT_TRUE(wait_until([&] { return noted("cluster.away") > 0; }));
+    EXPECT_EQ(link->state().feedback.waiting, 1U);
+  }
+  {
     const std::lock_guard lock(mutex);
-    EXPECT_EQ(heard, 0U) << status;
+    EXPECT_EQ(heard, 0U);
   }
   cluster.answer_alerts_with(200);
   const auto link = uplink(cluster.url());
   ASSERT_TRUE(wait_until([&] { return link->state().feedback.sent == 1; }));
+}
+
+TEST_F(UplinkTest, LosesOfManyWordsOnlyTheOneThatCannotBeRead) {
+  words = 250;
+  cluster.refuse_what_has(R"("id":"0-77")");
+  const auto link = uplink(cluster.url());
+  ASSERT_TRUE(wait_until([&] { return link->state().feedback.sent == 249; }));
+  EXPECT_EQ(link->state().feedback.rejected, 1U);
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(heard, 250U);
 }
 
 TEST_F(UplinkTest, HearsWhatWasSaidAtTheClusterTheFirstFirst) {
