@@ -8,6 +8,7 @@ from typing import Any
 import ray
 
 from liminal import _engine
+from liminal._folder import ClusterMemory, refuse_default
 
 NAMESPACE = "liminal"
 # What of the settings each kind of actor goes by.
@@ -20,6 +21,9 @@ _USED = {
 # What cannot become another while they run: their state lies there, by that number.
 _FIXED = ("folder", "owners")
 _ABOUT_PATIENCE_S = 20.0
+# What never began: so long it may find no room, and so long it may take on a node that has some.
+_ROOM_PATIENCE_S = 60.0
+_BEGIN_PATIENCE_S = 240.0
 _RETIRING_PATIENCE_S = 30.0
 _RENEWED_PATIENCE_S = 120.0
 _ROUNDS = 5
@@ -111,8 +115,11 @@ def _running(settings: dict[str, Any], part: str) -> Any:
         return None
 
 
-def abouts(actors: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What actors say of themselves; who does not answer, since it is being restarted or gone, is left out."""
+def abouts(actors: dict[str, Any], ended: dict[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    """What actors say of themselves; who does not answer, since it is being restarted or gone, is left out.
+
+    `ended`: takes why, of those that are gone.
+    """
     asked = {actor.about.remote(): part for part, actor in actors.items()}
     ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_ABOUT_PATIENCE_S) if asked else ([], [])
     told = {}
@@ -121,7 +128,47 @@ def abouts(actors: dict[str, Any]) -> dict[str, dict[str, Any]]:
             told[asked[one]] = ray.get(one)
         except ray.exceptions.RayActorError as wrong:
             print(f"{asked[one]} does not answer: {wrong}"[:2000], flush=True)
+            if ended is not None:
+                ended[asked[one]] = (str(wrong).strip().splitlines() or [""])[-1]
     return told
+
+
+def silence_of(settings: dict[str, Any], part: str) -> tuple[str, bool, bool]:
+    """Of a part that does not answer: why, in words; whether it has a node; whether it ever began."""
+    actor = _running(settings, part)
+    if actor is None:
+        return "is not there", False, False
+    held = ray._private.state.actors(actor._actor_id.hex())
+    began = held.get("State") not in ("DEPENDENCIES_UNREADY", "PENDING_CREATION")
+    if words := ClusterMemory(settings["name"]).get(f"{part}/refused"):
+        return words, True, began
+    placed = bool(set(held.get("Address", {}).get("NodeID", "")) - {"f"})  # of nobody's node all digits are f
+    if not placed:
+        return f"no node has {settings['owner_cpus']:g} CPU free for it", False, began
+    return "it does not answer", True, began
+
+
+def _answers(settings: dict[str, Any], ended: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """What the parts say of themselves, made where they are not there.
+
+    One that never began is waited for; raises RuntimeError when it finds no node, is refused its folder, or takes
+    too long. One that ran once and is away keeps nobody: requests for it wait, and /readyz tells.
+    """
+    begin = time.monotonic()
+    while True:
+        told = abouts({part: make(part, settings) for part in parts_of(settings)}, ended)
+        silent = {part: silence_of(settings, part) for part in parts_of(settings) if part not in told}
+        waiting = {part: (why, placed) for part, (why, placed, began) in silent.items()
+                   if not began and _running(settings, part) is not None}
+        for part, (why, _, began) in silent.items():
+            if began:
+                print(f"{part} is away: {why}", flush=True)
+        if not waiting:
+            return told
+        took = time.monotonic() - begin
+        for part, (why, placed) in waiting.items():
+            if why.startswith("folder: ") or took > (_BEGIN_PATIENCE_S if placed else _ROOM_PATIENCE_S):
+                raise RuntimeError(f"{part}: {why}")
 
 
 def refuse_what_is_fixed(settings: dict[str, Any], told: dict[str, dict[str, Any]]) -> None:
@@ -198,14 +245,16 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
     Parts that are not there are made. Parts that differ, or all that run (`always`), are renewed one after the
     other: each saves itself, so that nothing that was acknowledged is lost, requests for it wait meanwhile, and
     Ray begins it again on the node that has most room. Raises ValueError for what cannot become another while
-    they run, and RuntimeError when one begins with something else than was wanted, does not stay, or cannot save
-    itself and so goes on as it was.
+    they run, and RuntimeError when one begins with something else than was wanted, does not stay, finds no room or
+    not its folder, or cannot save itself and so goes on as it was.
     """
+    refuse_default(settings["folder"])
     renewed: list[str] = []
+    ended: dict[str, str] = {}
     there = {part: actor for part in parts_of(settings) if (actor := _running(settings, part)) is not None}
     refuse_what_is_fixed(settings, abouts(there))
     for _ in range(_ROUNDS):
-        told = abouts({part: make(part, settings) for part in parts_of(settings)})
+        told = _answers(settings, ended)
         wanted = [part for part in told if differs(part, settings, told[part]) or
                   (always and part in there and part not in renewed)]
         # Ended by another's renewer meanwhile, or by what it began with.
@@ -226,7 +275,8 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
             continue
         finally:
             ray.kill(renewer)
-    raise RuntimeError(f"{', '.join(wanted or gone)}: somebody else is renewing them, or they cannot begin")
+    why = next((f" ({ended[part]})" for part in gone if part in ended), "")
+    raise RuntimeError(f"{', '.join(wanted or gone)}: somebody else is renewing them, or they cannot begin{why}")
 
 
 def _end(actors: dict[str, Any]) -> None:
@@ -249,8 +299,12 @@ def _end(actors: dict[str, Any]) -> None:
 
 
 def end_owners(settings: dict[str, Any]) -> int:
-    """Ends owners, commons and models for good, after they saved themselves. Gives how many there were."""
+    """Ends owners, commons and models for good, after they saved themselves. Gives how many there were.
+
+    The cluster forgets their folder: who begins them again may give another.
+    """
     parts = [f"owner-{place:02d}" for place in range(_engine.SHARDS)] + ["commons", "models"]
     there = {part: actor for part in parts if (actor := _running(settings, part)) is not None}
     _end(there)
+    ClusterMemory(settings["name"]).forget_all()
     return len(there)

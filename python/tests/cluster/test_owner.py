@@ -448,7 +448,7 @@ def test_who_comes_back_as_it_was_is_renewed_once_and_told_of(owner_of, monkeypa
 
     monkeypatch.setattr(_actors, "make", lambda part, settings: None)
     monkeypatch.setattr(_actors, "_running", lambda settings, part: None)
-    monkeypatch.setattr(_actors, "abouts", lambda actors: old if actors else {})
+    monkeypatch.setattr(_actors, "abouts", lambda actors, ended=None: old if actors else {})
     monkeypatch.setattr(_actors.ray, "remote", lambda kind: Renewer())
     monkeypatch.setattr(_actors.ray, "get", lambda told: told)
     monkeypatch.setattr(_actors.ray, "kill", lambda actor: None)
