@@ -72,7 +72,6 @@ void slices(int trials) {
 }
 
 void values(int trials) {
-  const Measure error = [](auto said, auto is) { return -mean_absolute_error(said, is); };
   fmt::print("absolute error by bootstrap, found better in %: by rows, by users\n");
   for (const double noise : {.5, .4}) {
     for (const std::uint64_t users : {std::uint64_t{12}, std::uint64_t{24}, std::uint64_t{120}}) {
@@ -81,9 +80,7 @@ void values(int trials) {
         const auto seed = kSeed * users + static_cast<std::uint64_t>(trial);
         const UserRows rows = valued_users(seed, users, .5, noise);
         const auto worse = [&](std::span<const std::uint64_t> whose) {
-          return paired_bootstrap(
-                     error, rows.champion, rows.challenger, rows.labels, whose, 400, seed)
-              .worse;
+          return paired_bootstrap(gains_of(rows), whose, 400, seed).worse;
         };
         by_rows += worse({}) < .05;
         by_users += worse(rows.users) < .05;

@@ -86,7 +86,9 @@ struct GateDecision {
 /// The same for values, by mean absolute error and a paired bootstrap of users, of ten times as
 /// many rounds as its line (`false_ratio`/`looks`) needs to be told, from 1,000 to 20,000. Slices
 /// by their mean absolute error, which may grow by `slice_loss_max` in parts of the champion's,
-/// beyond an uncertainty of 95 % by users.
-[[nodiscard]] GateDecision judge_regressor(const GateInput& input, const GateOptions& options = {});
+/// beyond an uncertainty of 95 % by users. Nothing is shown when it was stopped (empty: never).
+[[nodiscard]] GateDecision judge_regressor(const GateInput& input,
+                                           const GateOptions& options = {},
+                                           const Stop& stop = {});
 
 }  // namespace liminal::learn

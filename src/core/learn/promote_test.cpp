@@ -330,6 +330,12 @@ TEST(Promotion, OfValuesAmongManyTakesMoreThanAThousandResamplesCanShow) {
   EXPECT_FALSE(judge_regressor(input).promote) << judge_regressor(input).reasons[0];
 }
 
+TEST(Promotion, OfValuesThatIsStoppedIsNone) {
+  const Rows rows = values(9, 400, .5, .3);
+  ASSERT_TRUE(judge_regressor(input_of(rows)).promote);
+  EXPECT_FALSE(judge_regressor(input_of(rows), {}, [] { return true; }).promote);
+}
+
 TEST(Promotion, OfTheFirstModelComparesWithChance) {
   Rows rows = drawn(1, 2000, 1, .3);
   GateInput input = input_of(rows);

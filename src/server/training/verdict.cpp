@@ -45,7 +45,8 @@ RunReport verdict_on(std::span<const float> said,
                      const learn::Loss& loss,
                      const Rows& rows,
                      const HeldOut& held_out,
-                     const learn::Table& test) {
+                     const learn::Table& test,
+                     const learn::Stop& stop) {
   RunReport report;
   report.rows = &rows;
   report.held_out = &held_out;
@@ -70,7 +71,7 @@ RunReport verdict_on(std::span<const float> said,
   input.looks = with.with_champion ? options.looks : 1;
   input.seed = options.request.seed;
   report.gate = loss.classes() ? learn::judge_classifier(input, options.gate)
-                               : learn::judge_regressor(input, options.gate);
+                               : learn::judge_regressor(input, options.gate, stop);
   std::vector<std::string>& reasons = report.gate.reasons;
   if (!with.note.empty()) reasons.push_back(with.note);
   if (input.looks > 1)
