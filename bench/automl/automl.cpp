@@ -190,7 +190,7 @@ int run(const std::string& name,
   job.rounds_max = 100;
   xgboost::Trainer trainer;
   const double begin = cpu_seconds();
-  const auto fit = trainer.train(all, job, {}, [] { return false; });
+  const auto fit = learn::run_fit(all, job, trainer, [] { return false; });
   if (!fit) return 1;
   learn::Trained plain;
   plain.predictor = std::get<models::Trees>(fit->model);
