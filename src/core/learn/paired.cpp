@@ -172,10 +172,21 @@ PairedAuc against_chance(std::span<const float> scores,
 }
 
 double positives_needed(const PairedAuc& seen, double least) {
-  constexpr double kAlpha = 1.6448536, kPower = .8416212;  // normal quantiles of .95 and .8
+  constexpr double kAlpha = .05, kPower = .8416212;  // the normal quantile of .8
+  constexpr double kDegreesMin = 3;                  // below, no line is known
   if (!std::isfinite(seen.variance)) return 0;
-  const double errors = (kAlpha + kPower) / least;
-  return errors * errors * seen.variance * static_cast<double>(seen.positives);
+  const auto times = [&](double line) {
+    const double errors = (line + kPower) / least;
+    return errors * errors * seen.variance;
+  };
+  double needed = times(normal_tail_quantile(kAlpha));
+  if (std::isinf(seen.degrees)) return needed * static_cast<double>(seen.positives);
+  // More users have a lower line, which takes fewer users: it closes in from both sides.
+  for (int i = 0; i < 20; ++i) {
+    const double degrees = std::max(needed * seen.users - 1, kDegreesMin);
+    needed = .5 * (needed + times(student_tail_quantile(kAlpha, degrees)));
+  }
+  return needed * static_cast<double>(seen.positives);
 }
 
 MeanByUser mean_by_user(std::span<const double> values, const Owners& owners) {

@@ -152,9 +152,13 @@ void judge_difference(const GateInput& input,
   }
   verdict.against("not shown to be better: " + figures);
   if (decision.positives_needed > static_cast<double>(test.positives)) {
-    verdict.against("to tell a difference of " + in_words(options.least, 3) + " takes about " +
-                    in_words(decision.positives_needed, 0) + " positives; there are " +
-                    std::to_string(test.positives));
+    const auto of_users = [&](double users) {
+      return input.users.empty() ? std::string() : " of " + in_words(users, 0) + " users alike";
+    };
+    verdict.against("to tell a difference of " + in_words(decision.to_tell, 3) + " takes about " +
+                    in_words(decision.positives_needed, 0) + " positives" +
+                    of_users(decision.users_needed) + "; there are " +
+                    std::to_string(test.positives) + of_users(test.users));
   }
 }
 
@@ -267,7 +271,11 @@ GateDecision judge_classifier(const GateInput& input, const GateOptions& options
                     std::to_string(input.labels.size() - positive) + " negatives, " +
                     in_words(options.positives_min, 0) + " of each are needed");
   } else {
-    decision.positives_needed = positives_needed(decision.test, options.least);
+    decision.to_tell = first ? std::max(options.least, decision.test.difference) : options.least;
+    decision.positives_needed = positives_needed(decision.test, decision.to_tell);
+    if (!input.users.empty())
+      decision.users_needed = decision.test.users * decision.positives_needed /
+                              static_cast<double>(decision.test.positives);
     judge_difference(input, options, decision, verdict);
     if (!first) judge_slices(input, options, verdict);
     if (options.probabilities) judge_calibration(input, options, decision, verdict);

@@ -81,6 +81,9 @@ RunReport verdict_on(std::span<const float> said,
   for (std::string& lacking :
        rows_to_judge(options.gate.positives_min, rows.table.labels, test.labels))
     reasons.push_back(std::move(lacking));
+  if (auto lacking =
+          users_to_judge(with.with_champion ? kUsersMin : kUsersMinFirst, rows.table, test))
+    reasons.push_back(std::move(*lacking));
   report.calibration = learn::calibration_bins(said, test.labels, 10);
   report.roc = roc_curve(said, test.labels);
   report.precision = precision_curve(said, test.labels);
