@@ -1,6 +1,7 @@
 // How often the gate's tests are wrong and right where rows come from users (README.md).
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -50,6 +51,46 @@ void areas(int trials) {
   }
 }
 
+/// What is said to be needed to tell a difference, and how often so many tell it.
+void needed(int trials) {
+  fmt::print(
+      "positive users said to be needed for the difference that there is: 10, 50 and 90 % of "
+      "trials; in truth; found better by the middle one, in %\n");
+  const UserRows large = scored_users(1, 50'000, 1, .5);
+  const PairedAuc truth = delong(large.champion, large.challenger, large.labels, large.users);
+  const double rows_of_each = static_cast<double>(truth.positives) / 10'000;
+  const double right = positives_needed(truth, truth.difference) / rows_of_each;
+  for (const std::uint64_t users : kUsers) {
+    std::vector<double> said;
+    for (int trial = 0; trial < trials; ++trial) {
+      const UserRows rows =
+          scored_users(kSeed * users + static_cast<std::uint64_t>(trial), users, 1, .5);
+      const PairedAuc test = delong(rows.champion, rows.challenger, rows.labels, rows.users);
+      const double each = static_cast<double>(test.positives) / static_cast<double>(users / 5);
+      said.push_back(positives_needed(test, truth.difference) / each);
+    }
+    std::sort(said.begin(), said.end());
+    const auto at = [&](double part) {
+      return said[static_cast<std::size_t>(part * static_cast<double>(said.size() - 1))];
+    };
+    const auto drawn = static_cast<std::uint64_t>(5 * at(.5));
+    int found = 0;
+    for (int trial = 0; trial < trials; ++trial) {
+      const UserRows rows =
+          scored_users(2 * kSeed * users + static_cast<std::uint64_t>(trial), drawn, 1, .5);
+      const PairedAuc test = delong(rows.champion, rows.challenger, rows.labels, rows.users);
+      found += test.z > test.line(.05);
+    }
+    fmt::print("  by {:3} users: {:.0f} {:.0f} {:.0f}; {:.0f}; {:.1f}\n",
+               users,
+               at(.1),
+               at(.5),
+               at(.9),
+               right,
+               percent(found, trials));
+  }
+}
+
 /// Of equal models, those refused for a slice of so many users.
 void slices(int trials) {
   fmt::print("equal models refused for a slice, in %: by rows, by users\n");
@@ -72,7 +113,6 @@ void slices(int trials) {
 }
 
 void values(int trials) {
-  const Measure error = [](auto said, auto is) { return -mean_absolute_error(said, is); };
   fmt::print("absolute error by bootstrap, found better in %: by rows, by users\n");
   for (const double noise : {.5, .4}) {
     for (const std::uint64_t users : {std::uint64_t{12}, std::uint64_t{24}, std::uint64_t{120}}) {
@@ -81,9 +121,7 @@ void values(int trials) {
         const auto seed = kSeed * users + static_cast<std::uint64_t>(trial);
         const UserRows rows = valued_users(seed, users, .5, noise);
         const auto worse = [&](std::span<const std::uint64_t> whose) {
-          return paired_bootstrap(
-                     error, rows.champion, rows.challenger, rows.labels, whose, 400, seed)
-              .worse;
+          return paired_bootstrap(gains_of(rows), whose, 400, seed).worse;
         };
         by_rows += worse({}) < .05;
         by_users += worse(rows.users) < .05;
@@ -139,6 +177,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   areas(trials);
+  needed(trials / 4);
   slices(trials);
   values(trials / 2);
   calibration(trials / 4);

@@ -32,6 +32,11 @@ class Identity {
   Token token_ = std::make_shared<const char>();
 };
 
+/// A place and a size to tell labels in parts of.
+struct Unit {
+  double shift = 0, scale = 1;
+};
+
 /// What a search fits models to: the table, how it is encoded, and the sets of rows that fits train
 /// and validate on. Immutable once fits run; any number of threads may read it.
 struct Material {
@@ -47,6 +52,11 @@ struct Material {
 
   [[nodiscard]] std::span<const std::uint32_t> set(std::uint32_t id) const { return sets[id]; }
   [[nodiscard]] std::vector<float> labels(std::uint32_t id) const;
+  /// Mean and deviation of all labels of values, so that penalties of recipes mean the same
+  /// whatever unit labels have; classes stay 0 and 1. Cost: a pass over the labels.
+  [[nodiscard]] Unit unit() const;
+  /// The labels of a set in parts of `unit`: what learners fit to.
+  [[nodiscard]] std::vector<float> unit_labels(std::uint32_t id) const;
   [[nodiscard]] std::vector<float> weights(std::uint32_t id) const;  ///< empty: all 1
   /// The rows of a set as `inputs` (of `encoding`) makes columns of them, with codes that hold none
   /// of their own labels.

@@ -152,9 +152,13 @@ void judge_difference(const GateInput& input,
   }
   verdict.against("not shown to be better: " + figures);
   if (decision.positives_needed > static_cast<double>(test.positives)) {
-    verdict.against("to tell a difference of " + in_words(options.least, 3) + " takes about " +
-                    in_words(decision.positives_needed, 0) + " positives; there are " +
-                    std::to_string(test.positives));
+    const auto of_users = [&](double users) {
+      return input.users.empty() ? std::string() : " of " + in_words(users, 0) + " users alike";
+    };
+    verdict.against("to tell a difference of " + in_words(decision.to_tell, 3) + " takes about " +
+                    in_words(decision.positives_needed, 0) + " positives" +
+                    of_users(decision.users_needed) + "; there are " +
+                    std::to_string(test.positives) + of_users(test.users));
   }
 }
 
@@ -205,13 +209,16 @@ std::vector<float> medians(std::span<const float> labels) {
 void judge_error(const GateInput& input,
                  std::span<const float> champion,
                  const GateOptions& options,
+                 const Stop& stop,
                  GateDecision& decision,
                  Verdict& verdict) {
   const double allowed = options.false_ratio / std::max<double>(input.looks, 1);
   const auto rounds = static_cast<std::size_t>(std::clamp(10 / allowed, kRoundsMin, kRoundsMax));
-  const Measure measure = [](auto said, auto is) { return -mean_absolute_error(said, is); };
-  decision.bootstrap = paired_bootstrap(
-      measure, champion, input.challenger, input.labels, input.users, rounds, input.seed);
+  std::vector<double> gains;
+  for (std::size_t i = 0; i < input.labels.size(); ++i)
+    gains.push_back(absolute_error(champion[i], input.labels[i]) -
+                    absolute_error(input.challenger[i], input.labels[i]));
+  decision.bootstrap = paired_bootstrap(gains, input.users, rounds, input.seed, stop);
   if (!std::isfinite(decision.bootstrap.low)) {
     verdict.against("not enough users judge to tell which is better");
     return;
@@ -264,7 +271,11 @@ GateDecision judge_classifier(const GateInput& input, const GateOptions& options
                     std::to_string(input.labels.size() - positive) + " negatives, " +
                     in_words(options.positives_min, 0) + " of each are needed");
   } else {
-    decision.positives_needed = positives_needed(decision.test, options.least);
+    decision.to_tell = first ? std::max(options.least, decision.test.difference) : options.least;
+    decision.positives_needed = positives_needed(decision.test, decision.to_tell);
+    if (!input.users.empty())
+      decision.users_needed = decision.test.users * decision.positives_needed /
+                              static_cast<double>(decision.test.positives);
     judge_difference(input, options, decision, verdict);
     if (!first) judge_slices(input, options, verdict);
     if (options.probabilities) judge_calibration(input, options, decision, verdict);
@@ -274,7 +285,7 @@ GateDecision judge_classifier(const GateInput& input, const GateOptions& options
   return decision;
 }
 
-GateDecision judge_regressor(const GateInput& input, const GateOptions& options) {
+GateDecision judge_regressor(const GateInput& input, const GateOptions& options, const Stop& stop) {
   LIMINAL_CHECK(input.challenger.size() == input.labels.size());
   LIMINAL_CHECK(input.champion.empty() || input.champion.size() == input.labels.size());
   LIMINAL_CHECK(input.users.empty() || input.users.size() == input.labels.size());
@@ -288,7 +299,7 @@ GateDecision judge_regressor(const GateInput& input, const GateOptions& options)
     verdict.against("too few rows to tell: " + std::to_string(input.labels.size()) + ", " +
                     in_words(options.positives_min, 0) + " are needed");
   } else {
-    judge_error(input, champion, options, decision, verdict);
+    judge_error(input, champion, options, stop, decision, verdict);
     judge_value_slices(input, champion, options, verdict);
   }
   judge_cost(input, options, verdict);

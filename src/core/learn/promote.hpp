@@ -61,7 +61,11 @@ struct GateDecision {
   /// What their average error by bins is exceeded by in 5 % of cases if they are right; 0 where
   /// that error is within the line, and it was not asked.
   double calibration_noise = 0;
-  double positives_needed = 0;  ///< to tell `least`; 0 when not known
+  /// The difference of AUC that these tell: `least`, or the one from chance that was seen, without
+  /// a champion. 0 when not known; users also where they are not.
+  double to_tell = 0;
+  double positives_needed = 0;
+  double users_needed = 0;  ///< alike, of the class that has fewer
 };
 
 /// The gate for probabilities: promoted when the challenger's ROC-AUC is higher by DeLong's paired
@@ -86,7 +90,9 @@ struct GateDecision {
 /// The same for values, by mean absolute error and a paired bootstrap of users, of ten times as
 /// many rounds as its line (`false_ratio`/`looks`) needs to be told, from 1,000 to 20,000. Slices
 /// by their mean absolute error, which may grow by `slice_loss_max` in parts of the champion's,
-/// beyond an uncertainty of 95 % by users.
-[[nodiscard]] GateDecision judge_regressor(const GateInput& input, const GateOptions& options = {});
+/// beyond an uncertainty of 95 % by users. Nothing is shown when it was stopped (empty: never).
+[[nodiscard]] GateDecision judge_regressor(const GateInput& input,
+                                           const GateOptions& options = {},
+                                           const Stop& stop = {});
 
 }  // namespace liminal::learn

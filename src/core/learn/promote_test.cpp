@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/base/random.hpp"
+#include "core/learn/test_users.hpp"
 
 namespace liminal::learn {
 namespace {
@@ -78,6 +79,42 @@ TEST(Promotion, SaysHowManyPositivesItWouldTake) {
   EXPECT_FALSE(decision.promote);
   EXPECT_GT(decision.positives_needed, 300);
   EXPECT_THAT(decision.reasons, Contains(HasSubstr("positives; there are")));
+}
+
+TEST(Promotion, SaysHowManyUsersItWouldTake) {
+  const UserRows rows = scored_users(4, 60, .8, .8);
+  GateInput input;
+  input.champion = rows.champion;
+  input.challenger = rows.challenger;
+  input.labels = rows.labels;
+  input.users = rows.users;
+  GateOptions options;
+  options.probabilities = false;
+  const GateDecision decision = judge_classifier(input, options);
+  EXPECT_GT(decision.users_needed, 60);
+  EXPECT_THAT(decision.reasons, Contains(HasSubstr("users alike; there are")));
+}
+
+// Of a first model nobody asks for half a percent more than chance.
+TEST(Promotion, OfAFirstModelSaysWhatItTakesToTellTheDifferenceThatWasSeen) {
+  int told = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const UserRows rows = scored_users(seed, 30, 3, 3);
+    GateInput input;
+    input.challenger = rows.challenger;
+    input.labels = rows.labels;
+    input.users = rows.users;
+    GateOptions options;
+    options.probabilities = false;
+    options.positives_min = 5;
+    const GateDecision decision = judge_classifier(input, options);
+    if (decision.promote || decision.test.difference < .05 || decision.users_needed == 0) continue;
+    ++told;
+    EXPECT_EQ(decision.to_tell, decision.test.difference);
+    EXPECT_GT(decision.users_needed, decision.test.users);
+    EXPECT_LT(decision.users_needed, 500);
+  }
+  EXPECT_GT(told, 5);
 }
 
 TEST(Promotion, SaysThatThereAreTooFewRows) {
@@ -328,6 +365,12 @@ TEST(Promotion, OfValuesAmongManyTakesMoreThanAThousandResamplesCanShow) {
   EXPECT_GT(one.bootstrap.worse, 0);
   input.looks = 100;
   EXPECT_FALSE(judge_regressor(input).promote) << judge_regressor(input).reasons[0];
+}
+
+TEST(Promotion, OfValuesThatIsStoppedIsNone) {
+  const Rows rows = values(9, 400, .5, .3);
+  ASSERT_TRUE(judge_regressor(input_of(rows)).promote);
+  EXPECT_FALSE(judge_regressor(input_of(rows), {}, [] { return true; }).promote);
 }
 
 TEST(Promotion, OfTheFirstModelComparesWithChance) {

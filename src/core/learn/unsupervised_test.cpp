@@ -134,6 +134,56 @@ TEST(Clusters, AreOneWhereNothingHangsTogether) {
   EXPECT_EQ(found.clusters[0].words, "like all");
 }
 
+// Halves agree where they cut what is long, so that agreement alone finds groups in it.
+TEST(Clusters, AreOneWhereColumnsOnlyRiseAndFallTogether) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Random random(seed);
+    Table table;
+    table.features = {{"a", "", {}}, {"b", "", {}}, {"c", "", {}}, {"d", "", {}}};
+    for (int i = 0; i < 800; ++i) {
+      const double together = random.normal();
+      for (int k = 0; k < 4; ++k)
+        table.values.push_back(static_cast<float>(together + .5 * random.normal()));
+    }
+    EXPECT_EQ(find_clusters(table, {}, never).model.clusters, 1U) << seed;
+  }
+}
+
+// Nine groups far apart and two that run into each other: these are one, and hide no other.
+TEST(Clusters, AreFoundBesideTwoThatOverlap) {
+  Random random(3);
+  Table table;
+  table.features = {{"x", "", {}}, {"y", "", {}}};
+  for (int i = 0; i < 1800; ++i) {
+    const int group = i % 9;
+    const double x = group % 3 * 20. + (group == 0 && i % 2 == 0 ? 1.5 : 0);
+    table.values.push_back(static_cast<float>(x + random.normal()));
+    table.values.push_back(static_cast<float>(group / 3 * 20. + random.normal()));
+  }
+  const Clustering found = find_clusters(table, {}, never);
+  EXPECT_EQ(found.model.clusters, 9U);
+  EXPECT_GT(found.strengths[7], .9);
+}
+
+RC_GTEST_PROP(Replication, FindsNoMoreGroupsThanWereLookedFor, (std::uint64_t seed)) {
+  Random random(seed);
+  Matrix x{*rc::gen::inRange<std::size_t>(2, 80), 2, {}};
+  for (std::size_t i = 0; i < 2 * x.rows; ++i)
+    x.values.push_back(static_cast<float>(random.below(9)));
+  const auto k = *rc::gen::inRange<std::uint32_t>(1, 8);
+  const Replication found = replication(x, k, seed, never);
+  RC_ASSERT(found.groups >= 1 && found.groups <= k);
+  RC_ASSERT(found.strength >= 0 && found.strength <= 1);
+  RC_ASSERT(replication(x, k, seed, never).groups == found.groups);
+}
+
+TEST(Replication, EndsWhenItIsStopped) {
+  Matrix x{1000, 2, std::vector<float>(2000, 1)};
+  const Replication found = replication(x, 5, 1, [] { return true; });
+  EXPECT_EQ(found.strength, 0);
+  EXPECT_EQ(found.groups, 1U);
+}
+
 TEST(Clusters, AreDescribedByWhatSetsThemApart) {
   const Table table = groups(2, 3, 600);
   ClusterOptions options;

@@ -231,6 +231,18 @@ TEST(Builtin, SaysHowManyMoreRowsItTakesUntilAModelCanBeJudged) {
       << testing::PrintToString(made->reasons);
 }
 
+// Hundreds of rows of twelve abusers say little more than twelve.
+TEST(Builtin, SaysHowManyMoreUsersItTakesUntilAModelCanBeJudged) {
+  Rows rows = made_up(true, true);
+  rows.rule_features.clear();
+  for (std::size_t row = 0; row < rows.table.rows(); ++row)
+    if (rows.table.labels[row] > .5F) rows.table.groups[row] = 1'000'000 + row % 12;
+  const auto made = train_builtin(rows, options(), kNobody);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_TRUE(says(*made, "12 users have anomalous rows")) << testing::PrintToString(made->reasons);
+  EXPECT_TRUE(says(*made, "more such users are needed until a model can be judged"));
+}
+
 TEST(Builtin, ComparesWithAChampionOnRowsThatItCannotHaveLearnt) {
   models::Model champion;
   champion.metadata.task = models::Task::kClassification;

@@ -58,6 +58,9 @@ inline constexpr std::int64_t kLoadHorizonMinutes = 5;
 [[nodiscard]] std::vector<float> minute_row(const learn::ModelDefinition& definition,
                                             const learn::MinuteTotal& total);
 
+/// Whether a cluster can train models of it: such as are searched for, of classes or values.
+[[nodiscard]] bool cluster_trains(const learn::ModelDefinition& definition);
+
 /// Whether all that a definition asks of a row are features of users; those of `load_prediction`
 /// are of minutes, whatever they are called.
 [[nodiscard]] bool of_users(const learn::ModelDefinition& definition);

@@ -75,11 +75,12 @@ class Filler {
       table.groups.push_back(hash64(*field));
     if (sizeof(float) * table.values.size() > bytes_max_)
       return fmt::format(
-          "{}:{}: the rows so far take more than {} MiB, which is what may be read; "
-          "the trainer ray with \"distributed\": true reads more",
+          "{}:{}: the rows so far take more than {} MiB, which is what may be read; {}",
           name_,
           line,
-          bytes_max_ >> 20);
+          bytes_max_ >> 20,
+          cluster_trains(definition_) ? "the trainer ray with \"distributed\": true reads more"
+                                      : "give it fewer, or raise models.rows_bytes_max");
     if (table.rows() > learn::Table::kRowsMax)
       return fmt::format("{}: has more than {} rows", name_, learn::Table::kRowsMax);
     return std::nullopt;

@@ -218,5 +218,21 @@ TEST_F(Files, SayWhereTheyAreWrong) {
             "wide.csv: has the column c7 twice");
 }
 
+TEST_F(Files, ThatAreTooLargePointToAClusterOnlyWhereItTrainsSuchModels) {
+  const auto refused = [&](models::Task task) {
+    learn::ModelDefinition definition = definition_;
+    definition.task = task;
+    return read_rows(definition, root_ + "/data/rows.csv", 4).error();
+  };
+  for (const auto task : {models::Task::kClassification, models::Task::kRegression})
+    EXPECT_THAT(refused(task), HasSubstr("the trainer ray"));
+  for (const auto task : {models::Task::kClustering, models::Task::kAnomaly}) {
+    EXPECT_THAT(refused(task), testing::Not(HasSubstr("ray")));
+    EXPECT_THAT(refused(task), HasSubstr("models.rows_bytes_max"));
+  }
+  definition_.name = "salience_ranking";
+  EXPECT_THAT(refused(models::Task::kClassification), testing::Not(HasSubstr("ray")));
+}
+
 }  // namespace
 }  // namespace liminal::training

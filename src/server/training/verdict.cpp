@@ -45,7 +45,8 @@ RunReport verdict_on(std::span<const float> said,
                      const learn::Loss& loss,
                      const Rows& rows,
                      const HeldOut& held_out,
-                     const learn::Table& test) {
+                     const learn::Table& test,
+                     const learn::Stop& stop) {
   RunReport report;
   report.rows = &rows;
   report.held_out = &held_out;
@@ -70,7 +71,7 @@ RunReport verdict_on(std::span<const float> said,
   input.looks = with.with_champion ? options.looks : 1;
   input.seed = options.request.seed;
   report.gate = loss.classes() ? learn::judge_classifier(input, options.gate)
-                               : learn::judge_regressor(input, options.gate);
+                               : learn::judge_regressor(input, options.gate, stop);
   std::vector<std::string>& reasons = report.gate.reasons;
   if (!with.note.empty()) reasons.push_back(with.note);
   if (input.looks > 1)
@@ -80,6 +81,9 @@ RunReport verdict_on(std::span<const float> said,
   for (std::string& lacking :
        rows_to_judge(options.gate.positives_min, rows.table.labels, test.labels))
     reasons.push_back(std::move(lacking));
+  if (auto lacking =
+          users_to_judge(with.with_champion ? kUsersMin : kUsersMinFirst, rows.table, test))
+    reasons.push_back(std::move(*lacking));
   report.calibration = learn::calibration_bins(said, test.labels, 10);
   report.roc = roc_curve(said, test.labels);
   report.precision = precision_curve(said, test.labels);
