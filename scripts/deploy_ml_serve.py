@@ -12,10 +12,10 @@ and begins again with what it knew. --renew renews all of them, which spreads th
 Owners keep what they know in --folder; on several machines that is a shared one.
 
 Safe as it stands: the API and the dashboard listen on 127.0.0.1, Ray's usage reports are off. To listen
-elsewhere a --token or --token-file is needed; with one, whoever asks needs it, on this machine too. Ray's own ports listen everywhere, whatever is said, and want a network that
-others cannot reach; they ask for a token, which --local makes in ~/.ray/auth_token unless RAY_AUTH_TOKEN or
-RAY_AUTH_TOKEN_PATH says another. A cluster that was started without wants RAY_AUTH_MODE=disabled
-(docs/scale.md).
+elsewhere a --token or --token-file is needed; with one, whoever asks needs it, on this machine too. Ray's own
+ports listen everywhere, whatever is said, and want a network that others cannot reach; they ask for a token,
+which --local makes in ~/.ray/auth_token unless RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH says another. A cluster
+that was started without wants RAY_AUTH_MODE=disabled (docs/scale.md).
 """
 import argparse
 import ipaddress

@@ -142,7 +142,8 @@ def silence_of(settings: dict[str, Any], part: str) -> tuple[str, bool, bool]:
     began = held.get("State") not in ("DEPENDENCIES_UNREADY", "PENDING_CREATION")
     if words := ClusterMemory(settings["name"]).get(f"{part}/refused"):
         return words, True, began
-    placed = bool(set(held.get("Address", {}).get("NodeID", "")) - {"f"})  # of nobody's node all digits are f
+    # The node that is asked for room is known before it has some; the worker's port only then.
+    placed = bool(held.get("Address", {}).get("Port"))
     if not placed:
         return f"no node has {settings['owner_cpus']:g} CPU free for it", False, began
     return "it does not answer", True, began

@@ -7,19 +7,19 @@ answer themselves; what belongs to a user, a source of metrics or a service they
 what is about all they ask all owners and put together (docs/scale.md). ``ModelServer`` replicas answer what
 is asked of trained models; one actor keeps and trains them.
 
-Arguments of ``app``, as in deploy/ray/serve.yaml: owners (actors that share the 64 shards; fixed for the
-life of a folder), replicas (of the ingress; 0 where
-a configuration file says), folder (where owners keep their snapshots: one that all nodes see, and that must be given
-where there are several; else liminal in ~/.local/state), snapshot_s, journal (whether an owner has events on the disk before they are answered; else a death costs those since
-its last snapshot), token (or token_file, or LIMINAL_TOKEN in the environment: with one, nothing but /livez, /readyz
-and the like is answered without it, from this machine either), profile, mode, rows (recent feature rows that an owner keeps: what models learn from),
-owner_cpus, fit_cpus (what a fit of the trainer ray is reckoned at), name, models (definitions of models beside
-the first three, as ``models.definitions`` of the program), onnxruntime (the file of ONNX Runtime, which computes
-models of others; of the Python package of that name where it is installed), provider (what replicas of ModelServer
-compute those with: cpu, cuda or tensorrt), threads (of one such call), patience_s (how long a request waits for an
-actor that died or is renewed, before it is 503). Deployed again with others, or by another version of
-the package, the actors that go by them are renewed one after the other; folder and owners cannot become others
-while the actors run.
+Arguments of ``app``, as in deploy/ray/serve.yaml: owners (actors that share the 64 shards; fixed for the life of a
+folder), replicas (of the ingress; 0 where a configuration file says), folder (where owners keep their snapshots: one
+that all nodes see, and that must be given where there are several; else liminal in ~/.local/state), snapshot_s,
+journal (whether an owner has events on the disk before they are answered; else a death costs those since its last
+snapshot), token (or token_file, or LIMINAL_TOKEN in the environment: with one, nothing but /livez, /readyz and the
+like is answered without it, from this machine either), profile, mode, rows (recent feature rows that an owner keeps:
+what models learn from), owner_cpus, fit_cpus (what a fit of the trainer ray is reckoned at), name, models
+(definitions of models beside the first three, as ``models.definitions`` of the program), onnxruntime (the file of
+ONNX Runtime, which computes models of others; of the Python package of that name where it is installed), provider
+(what replicas of ModelServer compute those with: cpu, cuda or tensorrt), threads (of one such call), patience_s (how
+long a request waits for an actor that died or is renewed, before it is 503). Deployed again with others, or by
+another version of the package, the actors that go by them are renewed one after the other; folder and owners cannot
+become others while the actors run.
 """
 from __future__ import annotations
 
@@ -61,8 +61,9 @@ from liminal.engine import Engine
 DEFAULTS: dict[str, Any] = {
     "name": "liminal", "owners": 2, "replicas": 2, "folder": "", "snapshot_s": 2.0,
     "journal": True,
-    "token": "", "token_file": "", "profile": "chat", "mode": "shadow", "rows": ROWS, "owner_cpus": 0, "fit_cpus": FIT_CPUS,
-    "beat": True, "models": [], "onnxruntime": "", "provider": "cpu", "threads": 1, "patience_s": 20.0,
+    "token": "", "token_file": "",
+    "profile": "chat", "mode": "shadow", "rows": ROWS, "owner_cpus": 0,
+    "fit_cpus": FIT_CPUS, "beat": True, "models": [], "onnxruntime": "", "provider": "cpu", "threads": 1, "patience_s": 20.0,
 }
 PROVIDERS = ("cpu", "cuda", "tensorrt")
 _INLINE_BYTES_MAX = 64 * 1024
