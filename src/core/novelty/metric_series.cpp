@@ -153,8 +153,12 @@ SeriesScore MetricSeries::step(double value, EventTime at, double alarms_per_wee
   out.evidence = judged.evidence;
   out.doubtful = judged.doubtful;
   out.deviation = judged.deviation;
-  out.rarity = std::max(judged.rarity, emitted) / line_;
-  out.score = emitted / line_;
+  out.few_levels = judged.few_levels;
+  const auto on_line = [&](float score) {
+    return std::min(score / line_, static_cast<float>(kScoreMax));
+  };
+  out.rarity = on_line(std::max(judged.rarity, emitted));
+  out.score = on_line(emitted);
   if (judged.state == MetricScore::State::kLearning) {
     if (silent) out.score = 0;
     return out;

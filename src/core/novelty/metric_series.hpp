@@ -33,6 +33,7 @@ struct SeriesScore {
   float evidence = 0;  ///< for its entity, as MetricScore has it
   float doubtful = 0;
   float deviation = 0;
+  bool few_levels = false;
   bool again = false;  ///< an alarm, because what its source told of came back
   friend bool operator==(const SeriesScore&, const SeriesScore&) = default;
 };
