@@ -36,18 +36,42 @@ Anomaly::Anomaly(Options options, files::FileSystem& system, OnAnomaly on_anomal
       bounds_(options_.bounds) {}
 
 void Anomaly::set_bounds(const Bounds& bounds) {
-  const std::lock_guard lock(mutex_);
-  bounds_ = bounds;
-  for (Kept& kept : order_) {
-    kept.source.set_metrics_max(bounds.metrics_max);
-    kept.source.set_alarms_per_week(bounds.alarms_per_week);
-    shrink(kept);
+  {
+    const std::lock_guard lock(mutex_);
+    bounds_ = bounds;
   }
+  // By the buckets of the names: whatever comes or goes between two turns, no source is left out,
+  // and all are gone through again when the table has grown.
+  std::size_t buckets = 0, bucket = 0;
+  do {
+    {
+      const std::lock_guard lock(mutex_);
+      if (buckets != by_name_.bucket_count()) bucket = 0;
+      buckets = by_name_.bucket_count();
+      for (std::size_t done = 0; bucket < buckets && done < kValuesAtOnce; ++bucket) {
+        ++done;
+        for (auto one = by_name_.begin(bucket); one != by_name_.end(bucket); ++one)
+          done += adapt(*one->second);
+      }
+    }
+    std::this_thread::yield();
+  } while (bucket < buckets);
+}
+
+/// Has the present bounds hold for a source. Gives how many series it went through.
+std::size_t Anomaly::adapt(Kept& kept) {
+  kept.source.set_metrics_max(bounds_.metrics_max);
+  kept.source.set_alarms_per_week(bounds_.alarms_per_week);
+  const std::size_t metrics = kept.source.metrics();
+  if (metrics <= bounds_.metrics_max) return 1;
+  shrink(kept);
+  return metrics;
 }
 
 Anomaly::Kept& Anomaly::touch(const std::string& name) {
   if (const auto found = by_name_.find(name); found != by_name_.end()) {
     order_.splice(order_.begin(), order_, found->second);
+    adapt(order_.front());  // it may come before its turn
     return order_.front();
   }
   order_.push_front({name, novelty::Source(bounds_.metrics_max)});
@@ -138,10 +162,11 @@ void Anomaly::make_room(Kept& kept, const novelty::Batch& batch, std::size_t fre
 }
 
 void Anomaly::let_go(Kept& kept, std::vector<std::uint32_t> gone) {
-  // The last one takes the number of one that goes: from behind, those to go keep theirs.
-  std::sort(gone.begin(), gone.end(), std::greater<>());
-  for (const std::uint32_t one : gone) drop(kept, one);
+  std::sort(gone.begin(), gone.end());
+  kept.source.remove(gone);
+  counters_.series -= gone.size();
   counters_.series_evicted += gone.size();
+  ++moves_;
 }
 
 /// Lets go what is beyond a bound that became smaller.

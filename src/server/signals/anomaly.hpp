@@ -112,7 +112,8 @@ class Anomaly {
   /// learnt. Of a batch that is scored in parts, this is asked of the whole.
   [[nodiscard]] Result<void> admits(const novelty::Batch& batch) const;
 
-  /// Holds from now on.
+  /// Holds from now on. What is beyond it goes a source at a time, each in one pass, so that nobody
+  /// waits for longer than the largest takes.
   void set_bounds(const Bounds& bounds);
 
   /// Judges and learns rows in order; `RowScore::Part::metric` is a place in `batch.metrics`.
@@ -216,6 +217,7 @@ class Anomaly {
   void make_room(Kept& kept, const novelty::Batch& batch, std::size_t fresh);
   void let_go(Kept& kept, std::vector<std::uint32_t> gone);
   void shrink(Kept& kept);
+  std::size_t adapt(Kept& kept);
   [[nodiscard]] std::uint64_t evicted() const;
   [[nodiscard]] bool has_room(const Kept& kept, const novelty::Batch& batch) const;
   [[nodiscard]] Place place(Kept& kept, const novelty::Batch& batch, std::uint32_t metric);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <thread>
@@ -226,6 +227,46 @@ TEST_F(AnomalyTest, LetsTheLongestSilentSeriesGoWhenTheBoundBecomesSmaller) {
   before.set_bounds({.metrics_max = 6});
   EXPECT_TRUE(before.score(six(), false));
   EXPECT_EQ(before.counters().series, 6U);
+}
+
+TEST_F(AnomalyTest, ASmallerBoundHoldsForEverySourceHoweverManyThereAre) {
+  Anomaly::Options options;
+  options.folder = "data";
+  options.bounds.metrics_max = 6;
+  Anomaly anomaly(options, files);
+  novelty::Batch rows = six();
+  constexpr std::size_t kSources = 3000;  // more than are gone through under one lock
+  for (std::size_t i = 0; i < kSources; ++i) {
+    rows.source = "web-" + std::to_string(i);
+    ASSERT_TRUE(anomaly.score(rows, false));
+  }
+  anomaly.set_bounds({.metrics_max = 4});
+  EXPECT_EQ(anomaly.counters().series, 4 * kSources);
+  EXPECT_EQ(anomaly.counters().series_evicted, 2 * kSources);
+  for (const std::size_t i : {std::size_t{0}, kSources / 2, kSources - 1}) {
+    const std::string source = "web-" + std::to_string(i);
+    for (const char* gone : {"e", "f"}) EXPECT_FALSE(anomaly.describe(source, gone)) << source;
+  }
+}
+
+TEST_F(AnomalyTest, ABoundMayMoveWhileRowsCome) {
+  Anomaly::Options options;
+  options.folder = "data";
+  options.bounds.metrics_max = 6;
+  Anomaly anomaly(options, files);
+  std::atomic<bool> over{false};
+  std::thread rows([&] {
+    novelty::Batch batch = six();
+    for (std::size_t i = 0; !over; ++i) {
+      batch.source = "web-" + std::to_string(i % 700);
+      (void)anomaly.learn(batch, second(10));
+    }
+  });
+  for (int i = 0; i < 40; ++i) anomaly.set_bounds({.metrics_max = i % 2 == 0 ? 4U : 6U});
+  anomaly.set_bounds({.metrics_max = 3});
+  over = true;
+  rows.join();
+  EXPECT_LE(anomaly.counters().series, 3 * anomaly.counters().sources);
 }
 
 TEST_F(AnomalyTest, KeepsToTheAlarmsAWeekThatAreWantedOfASource) {
