@@ -35,14 +35,15 @@ Problems validate(const SeriesSettings& settings) {
 MetricSeries::MetricSeries(const SeriesSettings& settings) { configure(settings); }
 
 void MetricSeries::configure(const SeriesSettings& settings) {
-  if (settings.counter != counter_) {
+  const bool counter = settings.counter.value_or(sent_as_counter_);
+  if (counter != counter_) {
     // Its numbers mean something else now.
     detector_ = MetricDetector();
     incident_ = {};
     last_ns_ = kNever;
     range_.reset();
   }
-  counter_ = settings.counter;
+  counter_ = counter;
   if (settings.range && settings.range != range_) detector_.declare(*settings.range);
   range_ = settings.range;
   alarms_per_week_ = settings.alarms_per_week;
