@@ -86,10 +86,15 @@ novelty::Intake MetricsOf::learn(const novelty::Batch& batch) {
 
 void MetricsOf::declare(std::string source,
                         std::string metric,
-                        std::optional<novelty::SeriesSettings> settings,
-                        std::optional<stats::Limit> limit,
+                        api::SeriesChange change,
                         Done<bool> done) {
-  done(signals::declare(anomaly_, limits_, source, metric, settings, limit));
+  const Result<bool> created = [&] {
+    const std::lock_guard lock(declaring_);
+    return signals::declare(anomaly_, limits_, source, metric, [&](signals::Told& told) {
+      change.apply(told.settings, told.limit, told.sent_as_counter);
+    });
+  }();
+  done(created);
 }
 
 void MetricsOf::forget(std::string source, std::optional<std::string> metric, Done<void> done) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -140,8 +141,7 @@ class MetricsOf final : public api::AnomalyPort {
   [[nodiscard]] novelty::Intake learn(const novelty::Batch& batch) override;
   void declare(std::string source,
                std::string metric,
-               std::optional<novelty::SeriesSettings> settings,
-               std::optional<stats::Limit> limit,
+               api::SeriesChange change,
                Done<bool> done) override;
   void forget(std::string source, std::optional<std::string> metric, Done<void> done) override;
   [[nodiscard]] Result<api::SeriesView> series(const std::string& source,
@@ -152,6 +152,7 @@ class MetricsOf final : public api::AnomalyPort {
   Engine& engine_;
   signals::Anomaly anomaly_;
   signals::Limits limits_;
+  std::mutex declaring_;  ///< one change after the other
   const Owns owns_;
 };
 

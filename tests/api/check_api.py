@@ -341,6 +341,19 @@ def check_remote_write(api):
     api.ask("POST", "/api/v1/write", 400, body[:-5], snappy, kind)
     api.ask("POST", "/api/v1/write", 400, remote_write.block(b"x"), snappy, kind)
     api.ask("POST", "/api/v1/write", 413, b"\xff\xff\xff\x7f", snappy, kind)
+    labels = [("__name__", "requests_total"), ("instance", "web:1")]
+    counted = remote_write.request([(labels, [(10 * i, 1000 * i) for i in range(1, 5)])])
+    api.ask("POST", "/api/v1/write", 204, counted, snappy, kind)
+    path = "/anomaly/series/web:1/requests_total"
+    judged = "points" in api.ask("GET", path, (200, 404))  # not by the fake
+    told = api.ask("PUT", path, 201, {"min": 0, "max": 1, "alarms_per_week": 2})
+    assert told["kind"] == ("counter" if judged else "gauge"), told
+    told = api.ask("PUT", path, 200, {"suppress_until": "2100-01-01T00:00:00Z", "upper_limit": 9})
+    assert (told["min"], told["max"], told["alarms_per_week"]) == (0, 1, 2), told
+    assert told["kind"] == ("counter" if judged else "gauge"), told
+    known = api.ask("GET", path, 200)
+    assert (known["upper_limit"], known["max"], known["kind"]) == (9, 1, told["kind"]), known
+    assert api.ask("PUT", path, 200, {"min": None, "upper_limit": None})["max"] is None
     nameless = remote_write.request([([("instance", "web:1")], [(1, 1000)])])
     api.ask("POST", "/api/v1/write", 400, nameless, snappy, kind)
 

@@ -9,7 +9,8 @@
 namespace liminal::forecast {
 namespace {
 
-/// Half-lives of an origin's weight, in blocks: short for who is believed, long for how far off.
+/// Half-lives of an origin's weight: short for who is believed, in Plan::recent, long for how far
+/// off, in blocks.
 constexpr double kStandingHalfLife = 1.5;
 constexpr double kLeanHalfLife = 2;
 constexpr double kLeanShare = .15;
@@ -82,7 +83,7 @@ void judge(const std::vector<Origin>& origins,
   const std::size_t n = history.size();
   for (const Origin& origin : origins) {
     const double weight =
-        half_life_weight(static_cast<double>(n - origin.at), kStandingHalfLife * plan.block);
+        half_life_weight(static_cast<double>(n - origin.at), kStandingHalfLife * plan.recent());
     const std::size_t steps = std::min<std::size_t>(plan.horizon, n - origin.at);
     for (std::size_t m = 0; m < kMembers; ++m) {
       if (origin.paths[m].empty()) continue;
@@ -175,7 +176,7 @@ double lean_of(const std::vector<Origin>& origins,
   for (const Origin& origin : origins) {
     const Path said = standing.combine(origin.paths, plan.half());
     const double weight =
-        half_life_weight(static_cast<double>(n - origin.at), kLeanHalfLife * plan.block);
+        half_life_weight(static_cast<double>(n - origin.at), kLeanHalfLife * plan.recent());
     for (std::size_t h = 0; h < said.size() && origin.at + h < n; ++h) {
       const std::size_t at = origin.at + h;
       if (!(history.observed[at] > 0)) continue;

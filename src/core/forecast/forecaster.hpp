@@ -57,7 +57,8 @@ class Forecaster {
   /// Fails with `kMissing` while fewer than `kValuesMin` values were learnt (position: how many).
   Result<void> refit();
 
-  /// Whether a refit would see a block's worth of new points, or is needed at all.
+  /// Whether there are as many new points as a refit is worth (Plan::recent), or it is needed at
+  /// all.
   [[nodiscard]] bool refit_due() const;
 
   /// Fails with `kUnavailable` before the first refit, `kOutOfRange` for a horizon of 0 or beyond
@@ -77,7 +78,8 @@ class Forecaster {
   [[nodiscard]] std::size_t memory_bytes() const;
   [[nodiscard]] std::uint64_t state_hash() const;
 
-  /// Format version 1. Options are not part of it. `load` into a forecaster of the same options;
+  /// Format version 2; version 1, whose intervals all had one scale, is read still. Options are not
+  /// part of it. `load` into a forecaster of the same options;
   /// fails and leaves it unchanged when the bytes make no sense.
   void save(Writer& out) const;
   Result<void> load(Reader& in);
