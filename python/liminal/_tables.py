@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,12 +103,13 @@ def number_text(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
-def _in_order(model: Model, names: list[str], field: str) -> None:
+def _check_names(features: list[str], names: list[str], field: str) -> None:
     """Refuses names that are not just the model's features: by place, they would be taken for others."""
+    known, given = set(features), Counter(names)
     for problem, wrong in (
-            ("lacks", [name for name in model.features if name not in names]),
-            ("has what the model has not:", [name for name in names if name not in model.features]),
-            ("has twice:", sorted({name for name in names if names.count(name) > 1}))):
+            ("lacks", [name for name in features if name not in given]),
+            ("has what the model has not:", [name for name in given if name not in known]),
+            ("has twice:", [name for name, times in given.items() if times > 1])):
         if wrong:
             raise ValueError(f"{field}: {problem} {', '.join(wrong)}")
 
@@ -122,10 +124,11 @@ def rows_by_name(model: Model, rows: Any, field: str) -> Any:
     labels = rows if isinstance(rows, dict) else getattr(rows, "column_names", getattr(rows, "columns", None))
     if not _has_names(labels):
         return rows
-    _in_order(model, [str(label) for label in labels], field)
+    features = model.features
+    _check_names(features, [str(label) for label in labels], field)
     columns = columns_of(rows)
-    out = np.empty((len(columns[model.features[0]]), len(model.features)), np.float32)
-    for place, name in enumerate(model.features):
+    out = np.empty((len(columns[features[0]]), len(features)), np.float32)
+    for place, name in enumerate(features):
         values = column(columns[name], name)
         if isinstance(values, Texts):
             raise ValueError(f"{field}: {name} must be numbers; encode_rows makes them of texts")
@@ -138,8 +141,9 @@ def row_by_name(model: Model, row: Any, field: str) -> Any:
     labels = row if isinstance(row, dict) else getattr(row, "index", None) if hasattr(row, "dtype") else None
     if not _has_names(labels):
         return row
-    _in_order(model, [str(label) for label in labels], field)
-    return [row[name] for name in model.features]
+    features = model.features
+    _check_names(features, [str(label) for label in labels], field)
+    return [row[name] for name in features]
 
 
 def encode_rows(model: Model, rows: Any) -> np.ndarray:

@@ -5,8 +5,9 @@
     app = FastAPI()
     app.include_router(liminal.api.router)
 
-``router``, below whatever prefix, answers the /ml paths and the calls for system signals (/salience, /anomaly, /forecast,
-/scaling) with the program's own handlers over the shared engine: answers and errors are those of api/openapi.yaml.
+``router`` answers, below whatever prefix, the /ml paths and the calls for system signals (/salience, /anomaly,
+/forecast, /scaling) with the program's own handlers over the shared engine: answers and errors are those of
+api/openapi.yaml.
 ``create_app`` is a whole application with health, metrics and the description too:
 
     python -m liminal.api [--api HOST:PORT] [--token TOKEN] [--data FOLDER]

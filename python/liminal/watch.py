@@ -141,9 +141,10 @@ class WatchMiddleware:
     address unless given. channel: which channel a WebSocket message is for.
 
     A WebSocket connection that is refused is closed with 1008; a message is held back, dropped, or its
-    connection closed; one that is held back stays there for who gives up waiting and asks again; an HTTP request is a message of its Content-Length, an answer of 500 or more and an
-    exception of the application are errors, and a refused one is answered 429 with Retry-After. In shadow,
-    which is the default, nothing of this happens.
+    connection closed; one that is held back stays there for who gives up waiting and asks again. An HTTP
+    request is a message of its Content-Length, an answer of 500 or more and an exception of the application
+    are errors, and a refused one is answered 429 with Retry-After. In shadow, which is the default, nothing
+    of this happens.
     """
 
     def __init__(
@@ -229,6 +230,8 @@ class WatchMiddleware:
             await self.app(scope, receive_and_judge, send)
         finally:
             watched.event("disconnect")
+            if closing is not None:
+                await asyncio.wait({closing})
 
 
 async def _refuse_http(verdict: Verdict, send: Callable) -> None:

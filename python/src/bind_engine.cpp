@@ -268,9 +268,9 @@ user_id: text of 1 to 128 bytes. message_size: bytes. channels: a name or up to 
 ip_address: text. kind: "message", "error" (a message that failed), "connect", "disconnect",
 "subscribe", "rate_limited" (somebody else refused it) or "failed" (a message that was counted turned
 out to have failed: an error alone). timestamp: seconds since the epoch or a
-datetime, of which one without a zone is UTC; without any it happens now. An engine that lives by the machine's
-clock warns (UserWarning) of what is more than an hour from it. error: the message failed. content_hash: a number of 64 bits, or
-text that is hashed; without one there is no evidence about the content.
+datetime, of which one without a zone is UTC; without any it happens now. An engine that lives by the
+machine's clock warns (UserWarning) of what is more than an hour from it. error: the message failed.
+content_hash: a number of 64 bits, or text that is hashed; without one there is no evidence about the content.
 
 Returns a Verdict. Raises ValueError that names the argument. About 1 µs.)")
       .def("_track_columns",

@@ -251,8 +251,8 @@ shape, and for what is no number.)")
            "seed"_a = 1,
            R"(Why a row has the score it has: ``margin = expectation + sum(contributions)``.
 
-row: float32 of shape (features,); of a pandas Series or a dictionary by the names. background: up to 100 rows that stand for what is usual, for models
-that are explained by sampling. Returns ``{"margin", "expectation", "contributions": (features,),
+row: float32 of shape (features,); of a pandas Series or a dictionary by the names. background: up to 100
+rows that stand for what is usual, for models that are explained by sampling. Returns ``{"margin", "expectation", "contributions": (features,),
 "exactness": "exact", "scaled" or "sampled"}``.)")
       .def("to_onnx", &to_onnx, "The model as a standard ONNX file, as bytes.")
       .def("__getstate__", &to_onnx)

@@ -93,8 +93,9 @@ class CalledEvent {
 
   void set_kind(nb::handle kind, bool error) {
     std::string_view word;
+    const bool is_text = nb::try_cast(kind, word);
     for (const KindName& known : kKinds) {
-      if (!nb::try_cast(kind, word) || known.name != word) continue;
+      if (!is_text || known.name != word) continue;
       event_.kind = known.kind;
       event_.error = error || known.error;
       return;
