@@ -99,8 +99,10 @@ class FakeBackend : public Backend {
                  std::size_t limit,
                  Done<std::vector<traffic::JudgedAlert>> done) override {
     std::vector<traffic::JudgedAlert> words;
-    for (const traffic::JudgedAlert& one : taken_alerts)
-      if (one.alert.origin.gateway == gateway && words.size() < limit) words.push_back(one);
+    for (const traffic::JudgedAlert& one : taken_alerts) {
+      const bool said = one.alert.feedback != traffic::FeedbackVerdict::kNone;
+      if (said && one.alert.origin.gateway == gateway && words.size() < limit) words.push_back(one);
+    }
     give(std::move(done), std::move(words));
   }
   std::vector<std::string> gateways_of(std::span<const std::uint64_t> members) const override {
