@@ -91,7 +91,7 @@ processes_stop() { # NAME
 haproxy_pids() {
   local process
   for process in /proc/[0-9]*; do
-    if tr '\0' ' ' <"$process/cmdline" 2>/dev/null |
+    if { tr '\0' ' ' <"$process/cmdline"; } 2>/dev/null | # which may have ended
       grep -q -F -e "haproxy -db -f $(dirname "$RAY_SERVE_HAPROXY_CONFIG_FILE_LOC")/"; then
       echo "${process#/proc/}"
     fi

@@ -60,10 +60,9 @@ from liminal.engine import Engine
 
 DEFAULTS: dict[str, Any] = {
     "name": "liminal", "owners": 2, "replicas": 2, "folder": "", "snapshot_s": 2.0,
-    "journal": True,
-    "token": "", "token_file": "",
-    "profile": "chat", "mode": "shadow", "rows": ROWS, "owner_cpus": 0,
-    "fit_cpus": FIT_CPUS, "beat": True, "models": [], "onnxruntime": "", "provider": "cpu", "threads": 1, "patience_s": 20.0,
+    "journal": True, "token": "", "token_file": "", "profile": "chat", "mode": "shadow", "rows": ROWS,
+    "owner_cpus": 0, "fit_cpus": FIT_CPUS, "beat": True, "models": [], "onnxruntime": "", "provider": "cpu",
+    "threads": 1, "patience_s": 20.0,
 }
 PROVIDERS = ("cpu", "cuda", "tensorrt")
 _INLINE_BYTES_MAX = 64 * 1024
