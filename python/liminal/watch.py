@@ -33,6 +33,8 @@ _USER_BYTES_MAX, _ADDRESS_BYTES_MAX, _CHANNEL_BYTES_MAX = 128, 64, 256
 # Longer messages are not looked into for their channel.
 _LOOKED_AT_MAX = 64 * 1024
 _BYTES_MAX = 2**32 - 1
+# How long a connection that has ended waits for its close to be sent.
+_CLOSE_WITHIN_S = 10.0
 
 
 def channel_of(message: str | bytes) -> str | None:
@@ -228,10 +230,22 @@ class WatchMiddleware:
 
         try:
             await self.app(scope, receive_and_judge, send)
+        except asyncio.CancelledError:
+            if closing is not None:
+                closing.cancel()
+            raise
         finally:
             watched.event("disconnect")
             if closing is not None:
-                await asyncio.wait({closing})
+                await _given_up(closing)
+
+
+async def _given_up(closing: asyncio.Future[None]) -> None:
+    """Waits until the close is sent, but not for a peer that does not read."""
+    await asyncio.wait({closing}, timeout=_CLOSE_WITHIN_S)
+    closing.cancel()
+    if closing.done() and not closing.cancelled():
+        closing.exception()  # of a connection that is gone there is nothing to say
 
 
 async def _refuse_http(verdict: Verdict, send: Callable) -> None:

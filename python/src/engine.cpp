@@ -330,13 +330,15 @@ std::vector<Engine::Judged> Engine::take_alerts(const std::vector<traffic::Judge
   const std::lock_guard lock(mutex_);
   catch_up();
   for (const traffic::JudgedAlert& told : alerts) {
-    const auto placed = gateway_alerts_.place(told);
-    gateway_alerts_.keep(placed);
-    const traffic::Alert& alert = placed.told.alert;
-    if (placed.grew) salience_.note(alert);
-    if (!placed.said) continue;
-    hear(alert, alert.feedback, placed.before);
-    judged.push_back({alert, placed.before});
+    const std::uint64_t number = gateway_alerts_.place(told).told.alert.number;
+    const auto kept = gateway_alerts_.keep(number, told);
+    if (!kept) continue;
+    const traffic::Alert& alert = kept->told.alert;
+    if (kept->grew && signals::GatewayAlerts::is_of_the_present(alert, engine_.now()))
+      salience_.note(alert);
+    if (!kept->said) continue;
+    hear(alert, alert.feedback, kept->before);
+    judged.push_back({alert, kept->before});
   }
   return judged;
 }

@@ -291,14 +291,34 @@ def test_two_that_wait_at_once_get_a_message_each():
     assert sorted(got) == ["m0", "m1", "m2", "m3"]
 
 
+class Closing:
+    def track_user_activity(self, *arguments, kind="message", **options):
+        decision = "close" if kind == "message" else "allow"
+        return types.SimpleNamespace(decision=decision, allowed=decision == "allow", retry_after_s=0)
+
+
+def test_a_server_that_stops_does_not_wait_for_a_peer_that_does_not_read():
+    async def talk():
+        async def send(message):
+            await asyncio.Event().wait()
+
+        async def app(scope, receive, send):
+            await receive()
+
+        queue = filled([{"type": "websocket.receive", "text": "x"}])
+        connection = asyncio.create_task(
+            WatchMiddleware(app, engine=Closing())({"type": "websocket"}, queue.get, send))
+        await asyncio.sleep(.01)
+        connection.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(connection, 5)
+
+    asyncio.run(talk())
+
+
 def test_a_connection_is_closed_though_nobody_waits_for_it():
     """Once, and whole: who gives up while the end is being sent is told of it the next time."""
     sent, told = [], []
-
-    class Closing:
-        def track_user_activity(self, *arguments, kind="message", **options):
-            decision = "close" if kind == "message" else "allow"
-            return types.SimpleNamespace(decision=decision, allowed=decision == "allow", retry_after_s=0)
 
     async def talk():
         may_go = asyncio.Event()

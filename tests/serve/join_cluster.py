@@ -286,6 +286,15 @@ def main():
             assert (again["id"], again["feedback"]) == (known["id"], "true_positive"), (known, again)
             judged = judge(cluster, again, "false_positive")
             assert judged["feedback"] == "false_positive" and judged["gateway"] == "south", judged
+            # Of what both said while they did not hear each other, the younger holds at both.
+            cluster.kill()
+            south = Server(program, pathlib.Path(folder) / "south", "127.0.0.1:0", "--engine",
+                           f"ray=http://{address}", "--set", "cluster.name=south")
+            judge(south, alert, "expected")
+            cluster = Server(program, there, address)
+            wait_for("the younger word", lambda: told_of(cluster, "south", alert)["feedback"] == "expected")
+            assert south.ask("GET", f"/ml/anomalies/{alert['id']}")["feedback"] == "expected"
+            south.stop()
         finally:
             gateway.stop()
             if cluster.process.poll() is None:

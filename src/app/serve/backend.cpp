@@ -151,19 +151,19 @@ void ServerBackend::feedback(api::AlertId id,
                              traffic::FeedbackVerdict verdict,
                              std::string note,
                              Done<Alert> done) {
-  feedback_by("api", id, verdict, std::move(note), std::move(done));
+  feedback_by("api", id, verdict, std::move(note), time(), std::move(done));
 }
 
 void ServerBackend::feedback_by(std::string actor,
                                 api::AlertId id,
                                 traffic::FeedbackVerdict verdict,
                                 std::string note,
+                                SteadyTime when,
                                 Done<Alert> done) {
   auto shared = std::make_shared<Done<Alert>>(std::move(done));
   alert(id, [=, this](Result<Alert> found) {
     if (!found) return (*shared)(std::move(found));
-    sqlite::Feedback said{id.shard, id.number, verdict, note, actor, time()};
-    const SteadyTime when = said.time;
+    sqlite::Feedback said{id.shard, id.number, verdict, note, actor, when};
     const std::string name = traffic::alert_id(*found);
     const Alert about = *found;
     const Result<void> queued = parts_.store.put(

@@ -138,6 +138,7 @@ class ServerBackend final : public api::Backend {
                    api::AlertId id,
                    traffic::FeedbackVerdict verdict,
                    std::string note,
+                   SteadyTime when,
                    Done<traffic::Alert> done);
   /// An operator's word about an alert of which `before` had been said counts from now on.
   void hear(const traffic::Alert& about,

@@ -23,16 +23,18 @@ std::string by(const std::string& gateway) { return "gateway " + gateway; }
 void ServerBackend::adopt_gateway_alerts() {
   const auto known =
       parts_.store.alerts({.limit = signals::GatewayAlerts::kAlertsMax, .of_gateways = true});
-  if (!known || known->empty()) return;
   std::map<std::uint64_t, sqlite::Feedback> last;
   if (const auto said = parts_.store.feedback(kWordsMax)) {
     for (const sqlite::Feedback& word : *said)  // the newest first
       if (word.shard == kOfGateways) last.try_emplace(word.number, word);
   }
+  // Words are kept longer than alerts.
+  if (!last.empty()) gateway_alerts_.count_from(last.rbegin()->first);
+  if (!known) return;
   for (const Alert& alert : *known) {
     JudgedAlert one{alert, {}, {}};
     bool said_here = false;
-    if (const auto word = last.find(alert.number); word != last.end()) {
+    if (const auto word = last.find(alert.number); word != last.end() && word->second.verdict == alert.feedback) {
       one.judged = word->second.time;
       one.note = word->second.note;
       said_here = word->second.actor != by(alert.origin.gateway);
@@ -44,14 +46,17 @@ void ServerBackend::adopt_gateway_alerts() {
 void ServerBackend::take_alerts(std::vector<JudgedAlert> alerts, Done<void> done) {
   using Placed = signals::GatewayAlerts::Placed;
   auto shared = std::make_shared<Done<void>>(std::move(done));
-  std::vector<Placed> placed;
+  std::vector<std::uint64_t> numbers;
   std::vector<sqlite::Write> writes;
   for (const JudgedAlert& told : alerts) {
-    const Placed& one = placed.emplace_back(gateway_alerts_.place(told));
+    const Placed one = gateway_alerts_.place(told);
     const Alert& alert = one.told.alert;
+    numbers.push_back(alert.number);
     // Also of what brings nothing new: whoever tells it again may have had no answer because it
-    // could not be written.
-    writes.emplace_back(alert);
+    // could not be written. What was said of it is written as words alone.
+    Alert without = alert;
+    without.feedback = FeedbackVerdict::kNone;
+    writes.emplace_back(std::move(without));
     if (!one.said) continue;
     const std::string who = by(alert.origin.gateway);
     writes.emplace_back(sqlite::Feedback{
@@ -62,10 +67,13 @@ void ServerBackend::take_alerts(std::vector<JudgedAlert> alerts, Done<void> done
   const Result<void> queued =
       parts_.store.put(std::move(writes), [=, this](Result<void> committed) {
         if (!committed) return (*shared)(committed);
-        for (const Placed& one : placed) {
-          gateway_alerts_.keep(one);
-          if (one.grew) parts_.salience.signals().note(one.told.alert);
-          if (one.said) hear(one.told.alert, one.told.alert.feedback, one.before);
+        for (std::size_t i = 0; i < alerts.size(); ++i) {
+          const std::optional<Placed> one = gateway_alerts_.keep(numbers[i], alerts[i]);
+          if (!one) continue;
+          const Alert& alert = one->told.alert;
+          if (one->grew && signals::GatewayAlerts::is_of_the_present(alert, time()))
+            parts_.salience.signals().note(alert);
+          if (one->said) hear(alert, alert.feedback, one->before);
         }
         (*shared)({});
       });
@@ -81,7 +89,11 @@ void ServerBackend::hear_from_cluster(JudgedAlert word) {
     // What is told has milliseconds.
     if (floor<milliseconds>(found->first_seen) != floor<milliseconds>(word.alert.first_seen))
       return;
-    feedback_by("cluster", id, word.alert.feedback, word.note, [](const Result<Alert>&) {});
+    const auto last = parts_.store.last_feedback(id.shard, id.number);
+    if (!last || (*last && floor<milliseconds>((*last)->time) >= floor<milliseconds>(word.judged)))
+      return;
+    feedback_by(
+        "cluster", id, word.alert.feedback, word.note, word.judged, [](const Result<Alert>&) {});
   });
 }
 

@@ -93,10 +93,11 @@ class Words {
     if (!said) return found;
     for (const auto& [number, word] : *said) {
       auto about = store_.alert(word.shard, word.number);
-      if (!about) break;  // it cannot be read now
+      if (!about && about.error().code != ErrorCode::kChecksum) break;  // it cannot be read now
       found.last = number;
-      // Of those that are kept no more, or are another gateway's, there is nothing to tell.
-      if (!*about || word.shard == kOfGateways) continue;
+      // Of those that are damaged or kept no more, or are another gateway's, there is nothing to
+      // tell.
+      if (!about || !*about || word.shard == kOfGateways) continue;
       (*about)->feedback = word.verdict;
       found.words.push_back({std::move(**about), word.time, word.note});
     }

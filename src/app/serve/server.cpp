@@ -93,6 +93,8 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
       std::make_unique<GatewayThreads>(*server->runtime_, server->operator_log_, configuration.hub);
   server->load_state();
   adopt_what_was_shown(*server->store_, *server->runtime_, *server->sink_, clock.now());
+  // Before anything comes of them that is younger.
+  if (server->uplink_) tell_alerts(*server->store_, clock.now(), *server->uplink_);
   auto scaling =
       ScalingKeeper::open(configuration, {server->file_system_, clock, *server->store_, log});
   if (!scaling) return Failed(scaling.error());
@@ -136,10 +138,7 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
   if (auto answering = server->start_api(); !answering) return Failed(answering.error());
   // Last: nobody is told anything by a server that does not come up.
   server->scaling_->start();
-  if (server->uplink_) {
-    tell_alerts(*server->store_, clock.now(), *server->uplink_);
-    server->uplink_->start();
-  }
+  if (server->uplink_) server->uplink_->start();
   return server;
 }
 

@@ -15,7 +15,11 @@ using traffic::Alert;
 using traffic::Evidence;
 using traffic::Finding;
 
-constexpr double kMost = std::numeric_limits<float>::max();
+constexpr float kFloatMax = std::numeric_limits<float>::max();
+/// Its shortest decimal, which is a little more.
+constexpr double kMost = 3.4028235e38;
+/// Ids are kept in 64 bits with their shard.
+constexpr std::uint64_t kNumberMax = (std::uint64_t{1} << 56) - 1;
 constexpr float kNothing = std::numeric_limits<float>::quiet_NaN();
 
 void write(const Evidence& line, Writer& out) {
@@ -29,7 +33,8 @@ void write(const Evidence& line, Writer& out) {
 }
 
 float number_in(Fields& in, std::string_view name, double low = -kMost, double high = kMost) {
-  return static_cast<float>(in.number(name, Need::kRequired, low, high).value_or(0));
+  const double number = in.number(name, Need::kRequired, low, high).value_or(0);
+  return static_cast<float>(std::clamp<double>(number, -kFloatMax, kFloatMax));
 }
 
 /// What the writer could not write as a number is null.
@@ -55,11 +60,9 @@ std::optional<traffic::AlertStatus> status_by_name(std::string_view name) {
   return std::nullopt;
 }
 
-SteadyTime read_time(Fields& in, std::string_view name, SteadyTime latest) {
+SteadyTime read_time(Fields& in, std::string_view name) {
   const auto at = in.time(name, Need::kRequired);
-  const SteadyTime time = at ? SteadyTime{at->time_since_epoch()} : SteadyTime{};
-  if (time > latest) in.wrong(name, "lies more than 5 minutes ahead");
-  return time;
+  return at ? SteadyTime{at->time_since_epoch()} : SteadyTime{};
 }
 
 Finding read_finding(Fields& in) {
@@ -94,7 +97,7 @@ void read_judgement(Fields& in, SteadyTime latest, traffic::JudgedAlert& told) {
                                   traffic::feedback_by_name,
                                   "true_positive, false_positive or expected")
                             .value_or(told.alert.feedback);
-  told.judged = read_time(in, "time", latest);
+  told.judged = std::min(read_time(in, "time"), latest);
   told.note = in.text("note", Need::kOptional, 0, traffic::kNoteBytesMax).value_or("");
   in.finish();
 }
@@ -147,7 +150,7 @@ traffic::JudgedAlert read_told_alert(Fields& in, const std::string& gateway, Ste
   const auto id =
       in.one_of("id", Need::kRequired, traffic::parse_alert_id, "an alert's id, as 17-42");
   // A cluster tells no cluster: what it was told would come back under another id.
-  if (id && (id->first == kOfGateways || id->second == 0))
+  if (id && (id->first == kOfGateways || id->second == 0 || id->second > kNumberMax))
     in.wrong("id", "must be that of an alert which the gateway raised itself");
   if (id) alert.origin = {gateway, id->first, id->second};
   alert.shard = kOfGateways;
@@ -163,8 +166,8 @@ traffic::JudgedAlert read_told_alert(Fields& in, const std::string& gateway, Ste
                      .value_or(alert.status);
   alert.detectors_agreeing = static_cast<std::uint8_t>(
       in.whole("detectors", Need::kRequired, 1, traffic::kDetectors).value_or(1));
-  alert.first_seen = read_time(in, "first_seen", latest);
-  alert.last_seen = read_time(in, "last_seen", latest);
+  alert.first_seen = read_time(in, "first_seen");
+  alert.last_seen = read_time(in, "last_seen");
   if (alert.last_seen < alert.first_seen) in.wrong("last_seen", "lies before first_seen");
   alert.count = in.whole("count", Need::kRequired, 1, std::uint64_t{1} << 53).value_or(1);
   if (auto features = in.object("features", Need::kRequired)) {
@@ -196,7 +199,7 @@ traffic::JudgedAlert read_word(Fields& in) {
   const auto id =
       in.one_of("id", Need::kRequired, traffic::parse_alert_id, "an alert's id, as 17-42");
   if (id) std::tie(word.alert.shard, word.alert.number) = *id;
-  word.alert.first_seen = read_time(in, "first_seen", SteadyTime::max());
+  word.alert.first_seen = read_time(in, "first_seen");
   read_judgement(in, SteadyTime::max(), word);
   return word;
 }

@@ -101,6 +101,24 @@ TEST(ToldAlert, ReadsWhatWasWritten) {
   EXPECT_EQ(back.note, "a test");
 }
 
+TEST(ToldAlert, OfAClockThatIsAheadIsToldAndItsWordNoYoungerThanItCanBe) {
+  JudgedAlert made = judged();
+  made.alert.last_seen = kNow + std::chrono::hours{2};
+  made.judged = kNow + std::chrono::hours{2};
+  const auto [back, problems] = read(text_of(made));
+  ASSERT_TRUE(problems.empty()) << problems.front().key << " " << problems.front().text;
+  EXPECT_EQ(back.alert.last_seen, kNow + std::chrono::hours{2});
+  EXPECT_EQ(back.judged, kNow + seconds{300});
+}
+
+TEST(ToldAlert, HasTheLargestNumbersThatThereAre) {
+  JudgedAlert made = told();
+  made.alert.worst.score = std::numeric_limits<float>::max();
+  const auto [back, problems] = read(text_of(made));
+  ASSERT_TRUE(problems.empty()) << problems.front().key << " " << problems.front().text;
+  EXPECT_EQ(back.alert.worst.score, std::numeric_limits<float>::max());
+}
+
 TEST(ToldAlert, OfWhichNobodySaidAnythingHasNoFeedback) {
   const auto [back, problems] = read(text_of(told()));
   EXPECT_TRUE(problems.empty());
@@ -115,6 +133,7 @@ TEST(ToldAlert, IsRefusedWithThePathOfWhatIsWrong) {
   };
   EXPECT_EQ(path(R"("17-42")", R"("64-42")"), "id") << "a cluster's own number is nobody's origin";
   EXPECT_EQ(path(R"("17-42")", R"("17")"), "id");
+  EXPECT_EQ(path(R"("17-42")", R"("17-72057594037927936")"), "id");
   EXPECT_EQ(path("slow_flood", "flood"), "type");
   EXPECT_EQ(path("rate_cusum", "cusum"), "detector");
   EXPECT_EQ(path("messages_60s", "messages"), "evidence[0].signal");

@@ -190,6 +190,19 @@ Result<std::vector<Feedback>> feedback(Database& database,
       .map([&] { return std::move(found); });
 }
 
+Result<std::optional<Feedback>> last_feedback(Database& database,
+                                              ShardId shard,
+                                              std::uint64_t number) {
+  std::optional<Feedback> found;
+  return database
+      .each(
+          "SELECT alert, verdict, note, actor, time_ns FROM feedback WHERE alert = ?"
+          " ORDER BY time_ns DESC, id DESC LIMIT 1",
+          {alert_key(shard, number)},
+          [&](const Row& row) { found = feedback_of(row); })
+      .map([&] { return std::move(found); });
+}
+
 Result<std::vector<NumberedFeedback>> feedback_after(Database& database,
                                                      std::uint64_t number,
                                                      std::size_t limit) {

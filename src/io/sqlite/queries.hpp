@@ -57,6 +57,10 @@ using AlertNumbers = std::array<std::uint64_t, kShards>;
 [[nodiscard]] Result<std::vector<Feedback>> feedback(Database& database,
                                                      std::size_t limit,
                                                      std::optional<SteadyTime> since);
+/// What was said last about an alert.
+[[nodiscard]] Result<std::optional<Feedback>> last_feedback(Database& database,
+                                                            ShardId shard,
+                                                            std::uint64_t number);
 /// What was said after that number, the oldest first.
 [[nodiscard]] Result<std::vector<NumberedFeedback>> feedback_after(Database& database,
                                                                    std::uint64_t number,

@@ -105,6 +105,7 @@ class Store {
   [[nodiscard]] Result<AlertNumbers> alert_numbers();
   [[nodiscard]] Result<std::vector<Feedback>> feedback(std::size_t limit,
                                                        std::optional<SteadyTime> since = {});
+  [[nodiscard]] Result<std::optional<Feedback>> last_feedback(ShardId shard, std::uint64_t number);
   /// What was said after that number, the oldest first.
   [[nodiscard]] Result<std::vector<NumberedFeedback>> feedback_after(std::uint64_t number,
                                                                      std::size_t limit);

@@ -121,6 +121,27 @@ TEST_F(StoreTest, KnowsWhichGatewayToldOfAnAlert) {
   EXPECT_EQ((*store_->alert_numbers())[63], 7U);
 }
 
+TEST_F(StoreTest, OfAGatewaysAlertKeepsTheYoungestOfWhatComes) {
+  const auto word = [](FeedbackVerdict verdict, int second) {
+    return Feedback{kOfGateways, 7, verdict, "", "api", at_s(second)};
+  };
+  traffic::Alert told = an_alert(0, 7);
+  told.shard = kOfGateways;
+  told.origin = {"north", ShardId{63}, 7};
+  told.count = 5;
+  traffic::Alert late = told;
+  late.count = 4;
+  const Feedback young = word(FeedbackVerdict::kExpected, 9);
+  ASSERT_TRUE(commit(told, young));
+  ASSERT_TRUE(commit(late, word(FeedbackVerdict::kTruePositive, 8)));
+  EXPECT_EQ((*store_->alert(kOfGateways, 7))->count, 5U);
+  EXPECT_EQ((*store_->alert(kOfGateways, 7))->feedback, FeedbackVerdict::kExpected);
+  EXPECT_EQ(*store_->last_feedback(kOfGateways, 7), young);
+  EXPECT_EQ(*store_->last_feedback(kOfGateways, 8), std::nullopt);
+  ASSERT_TRUE(commit(word(FeedbackVerdict::kFalsePositive, 10)));
+  EXPECT_EQ((*store_->alert(kOfGateways, 7))->feedback, FeedbackVerdict::kFalsePositive);
+}
+
 TEST_F(StoreTest, GivesWhatWasSaidAfterANumber) {
   const auto word = [](std::uint64_t alert) {
     return Feedback{ShardId{1}, alert, FeedbackVerdict::kExpected, "", "api", at_s(5)};

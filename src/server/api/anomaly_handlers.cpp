@@ -13,7 +13,7 @@ constexpr std::uint64_t kListMax = 10'000;
 /// Of so many alerts at least, the latest, the most salient are found.
 constexpr std::size_t kRankedMin = 1000;
 constexpr std::size_t kToldMax = 1000;
-/// A gateway's clock may be so much ahead.
+/// A gateway's clock may be so much ahead: a word that is younger would outlive what is said later.
 constexpr Duration kAheadMax = std::chrono::minutes{5};
 
 /// The alert that the path names; answers 404, and gives nothing, when it cannot be one.

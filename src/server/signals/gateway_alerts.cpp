@@ -27,16 +27,14 @@ constexpr std::uint64_t kNumberMask = (std::uint64_t{1} << kShardBit) - 1;
 
 }  // namespace
 
-GatewayAlerts::Placed GatewayAlerts::place(const JudgedAlert& told) {
-  const std::lock_guard lock(mutex_);
-  const auto [at, fresh] = numbers_.try_emplace(key_of(told.alert), last_ + 1);
-  const std::uint64_t number = at->second;
+/// What is told, put together with what is known.
+GatewayAlerts::Placed GatewayAlerts::merge(const Entry& entry,
+                                           std::uint64_t number,
+                                           const JudgedAlert& told) {
   Placed placed{told, FeedbackVerdict::kNone, true, told.alert.feedback != FeedbackVerdict::kNone};
   Alert& alert = placed.told.alert;
   alert.shard = kOfGateways;
   alert.number = number;
-  if (fresh) insert(number, {placed.told, false, false});
-  const Entry& entry = entries_.at(number);
   if (!entry.kept) return placed;
   const JudgedAlert& known = entry.known;
   placed.before = known.alert.feedback;
@@ -58,12 +56,29 @@ GatewayAlerts::Placed GatewayAlerts::place(const JudgedAlert& told) {
   return placed;
 }
 
-void GatewayAlerts::keep(const Placed& placed) {
+GatewayAlerts::Placed GatewayAlerts::place(const JudgedAlert& told) {
   const std::lock_guard lock(mutex_);
-  const auto entry = entries_.find(placed.told.alert.number);
-  if (entry == entries_.end()) return;  // pushed out meanwhile
-  const bool said_here = entry->second.said_here && !placed.heard;
-  entry->second = {placed.told, true, said_here};
+  const auto [at, fresh] = numbers_.try_emplace(key_of(told.alert), last_ + 1);
+  const std::uint64_t number = at->second;
+  if (!fresh) return merge(entries_.at(number), number, told);
+  Placed placed = merge({}, number, told);
+  insert(number, {placed.told, false, false});
+  return placed;
+}
+
+std::optional<GatewayAlerts::Placed> GatewayAlerts::keep(std::uint64_t number,
+                                                         const JudgedAlert& told) {
+  const std::lock_guard lock(mutex_);
+  const auto entry = entries_.find(number);
+  if (entry == entries_.end()) return std::nullopt;
+  Placed placed = merge(entry->second, number, told);
+  entry->second = {placed.told, true, entry->second.said_here && !placed.heard};
+  return placed;
+}
+
+bool GatewayAlerts::is_of_the_present(const Alert& alert, SteadyTime now) {
+  constexpr std::chrono::minutes kPresent{10};
+  return alert.last_seen >= now - kPresent && alert.last_seen <= now + kPresent;
 }
 
 void GatewayAlerts::adopt(JudgedAlert known, bool said_here) {
@@ -71,6 +86,11 @@ void GatewayAlerts::adopt(JudgedAlert known, bool said_here) {
   const std::uint64_t number = known.alert.number;
   numbers_[key_of(known.alert)] = number;
   insert(number, {std::move(known), true, said_here});
+}
+
+void GatewayAlerts::count_from(std::uint64_t number) {
+  const std::lock_guard lock(mutex_);
+  last_ = std::max(last_, number);
 }
 
 /// The lock is held.
@@ -97,7 +117,7 @@ std::optional<FeedbackVerdict> GatewayAlerts::judge(std::uint64_t number,
   const std::lock_guard lock(mutex_);
   if (kept(number) == nullptr) return std::nullopt;
   Entry& entry = entries_.at(number);
-  entry.said_here = true;
+  entry.said_here = entry.said_here || entry.known.alert.feedback != verdict;
   entry.known.judged = time;
   entry.known.note = std::move(note);
   return std::exchange(entry.known.alert.feedback, verdict);

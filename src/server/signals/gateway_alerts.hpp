@@ -23,7 +23,7 @@ namespace liminal::signals {
 /// gateway's id and of when it began, since a gateway that begins anew counts from 1 again.
 ///
 /// Whoever must first write to a disk what was told calls `place`, and `keep` once it is there: an
-/// alert in between has its number, and nobody sees it.
+/// alert in between has its number, and nobody sees it. What is said or told meanwhile counts.
 ///
 /// Thread-safe, by one short lock. Memory: some 1.5 KB an alert, `alerts_max` at most; the one that
 /// was first told of goes first.
@@ -42,11 +42,19 @@ class GatewayAlerts {
     bool heard = true;  ///< the gateway knows what was said last
   };
   [[nodiscard]] Placed place(const traffic::JudgedAlert& told);
-  void keep(const Placed& placed);
+  /// The same once more, under its number: what has come of it by now. None when it was pushed out
+  /// meanwhile.
+  std::optional<Placed> keep(std::uint64_t number, const traffic::JudgedAlert& told);
+
+  /// Whether it belongs into the ranking of these minutes: what is told long after its last finding
+  /// is no burst of today.
+  [[nodiscard]] static bool is_of_the_present(const traffic::Alert& alert, SteadyTime now);
 
   /// An alert as it was kept by an earlier process; `said_here`: the last word about it was said
   /// here.
   void adopt(traffic::JudgedAlert known, bool said_here = false);
+  /// Gives no number up to this one, of which something is kept elsewhere.
+  void count_from(std::uint64_t number);
 
   /// A word that was said here about one of them, at that time; gives what was said before. None
   /// when it is not known.
@@ -55,7 +63,7 @@ class GatewayAlerts {
                                                 std::string note,
                                                 SteadyTime time);
   /// Words that were said here about a gateway's alerts, the last first, until it tells the same
-  /// verdict itself or a younger one.
+  /// verdict itself or a younger one. A verdict that it gave before is none.
   [[nodiscard]] std::vector<traffic::JudgedAlert> said_here(std::string_view gateway,
                                                             std::size_t count_max) const;
 
@@ -87,6 +95,7 @@ class GatewayAlerts {
   static Key key_of(const traffic::Alert& alert) {
     return {alert.origin.gateway, alert.origin.shard, alert.origin.number, alert.first_seen};
   }
+  static Placed merge(const Entry& entry, std::uint64_t number, const traffic::JudgedAlert& told);
   void insert(std::uint64_t number, Entry entry);
   [[nodiscard]] const Entry* kept(std::uint64_t number) const;
 

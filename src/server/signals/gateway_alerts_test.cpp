@@ -30,9 +30,7 @@ JudgedAlert judged(JudgedAlert alert, FeedbackVerdict verdict, int at_s) {
 }
 
 GatewayAlerts::Placed take(GatewayAlerts& alerts, const JudgedAlert& one) {
-  auto placed = alerts.place(one);
-  alerts.keep(placed);
-  return placed;
+  return alerts.keep(alerts.place(one).told.alert.number, one).value();
 }
 
 TEST(GatewayAlerts, HaveNumbersOfTheirOwnThoughTwoGatewaysCountAlike) {
@@ -102,6 +100,44 @@ TEST(GatewayAlerts, AreSeenOnceTheyAreKept) {
   EXPECT_TRUE(again.grew && again.said) << "it was not kept, so all of it is news still";
 }
 
+TEST(GatewayAlerts, KeepWhatIsSaidAndToldWhileSomethingIsWritten) {
+  GatewayAlerts alerts;
+  take(alerts, told("north", 1, 2));
+  const JudgedAlert late = judged(told("north", 1, 3), FeedbackVerdict::kTruePositive, 5);
+  const std::uint64_t number = alerts.place(late).told.alert.number;
+  (void)alerts.judge(number, FeedbackVerdict::kFalsePositive, "a test", kNow + seconds{8});
+  take(alerts, told("north", 1, 7));
+  const auto kept = alerts.keep(number, late);
+  ASSERT_TRUE(kept);
+  EXPECT_FALSE(kept->said || kept->grew);
+  EXPECT_EQ(alerts.find(number)->count, 7U);
+  EXPECT_EQ(alerts.find(number)->feedback, FeedbackVerdict::kFalsePositive);
+  EXPECT_EQ(alerts.said_here("north", 9).size(), 1U);
+}
+
+TEST(GatewayAlerts, TwoWordsAtOnceAreOneOpinionAndItsCorrection) {
+  GatewayAlerts alerts;
+  const JudgedAlert first = judged(told("north", 1), FeedbackVerdict::kTruePositive, 5);
+  const JudgedAlert second = judged(told("north", 1), FeedbackVerdict::kExpected, 6);
+  (void)alerts.place(first);
+  (void)alerts.place(second);
+  EXPECT_EQ(alerts.keep(1, first)->before, FeedbackVerdict::kNone);
+  EXPECT_EQ(alerts.keep(1, second)->before, FeedbackVerdict::kTruePositive);
+}
+
+TEST(GatewayAlerts, GiveNoNumberOfWhichSomethingIsKept) {
+  GatewayAlerts alerts;
+  alerts.count_from(41);
+  EXPECT_EQ(take(alerts, told("north", 1)).told.alert.number, 42U);
+}
+
+TEST(GatewayAlerts, OfLongAgoAreNoBurstOfToday) {
+  const traffic::Alert alert = told("north", 1).alert;
+  EXPECT_TRUE(GatewayAlerts::is_of_the_present(alert, alert.last_seen + seconds{300}));
+  EXPECT_FALSE(GatewayAlerts::is_of_the_present(alert, alert.last_seen + seconds{900}));
+  EXPECT_FALSE(GatewayAlerts::is_of_the_present(alert, alert.last_seen - seconds{900}));
+}
+
 TEST(GatewayAlerts, HearWhatIsSaidHere) {
   GatewayAlerts alerts;
   take(alerts, judged(told("north", 1), FeedbackVerdict::kTruePositive, 5));
@@ -124,6 +160,9 @@ TEST(GatewayAlerts, GiveTheirGatewayWhatWasSaidHereUntilItKnows) {
   EXPECT_EQ(words[1].alert.feedback, FeedbackVerdict::kExpected);
   EXPECT_EQ(words[1].note, "a test");
   EXPECT_EQ(alerts.said_here("north", 1).size(), 1U);
+  take(alerts, judged(told("north", 3), FeedbackVerdict::kExpected, 3));
+  (void)alerts.judge(3, FeedbackVerdict::kExpected, "what it says itself", kNow + seconds{9});
+  EXPECT_EQ(alerts.said_here("north", 9).size(), 2U);
   // How an alert goes on, and an older word of another opinion, say nothing of it.
   take(alerts, told("north", 2, 5));
   take(alerts, judged(told("north", 2, 5), FeedbackVerdict::kExpected, 1));

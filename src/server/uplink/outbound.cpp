@@ -262,7 +262,7 @@ void Outbound::pack_metrics(Parcel& parcel) {
 }
 
 void Outbound::pack_alerts(Parcel& parcel) {
-  parcel.rows = std::min(kAlertsOfAParcel, alerts_order_.size());
+  parcel.rows = std::min(alerts_at_once_, alerts_order_.size());
   for (std::uint64_t i = 0; i < parcel.rows; ++i) {
     const auto found = alerts_.find(alerts_order_.front());
     parcel.alerts.push_back({std::move(found->second), {}, {}});
@@ -271,11 +271,24 @@ void Outbound::pack_alerts(Parcel& parcel) {
   }
 }
 
+bool Outbound::halve(Parcel& parcel) {
+  if (parcel.kind != Parcel::Kind::kAlerts || parcel.alerts.size() < 2) return false;
+  alerts_at_once_ = parcel.alerts.size() / 2;
+  for (auto told = parcel.alerts.rbegin(); told != parcel.alerts.rend(); ++told) {
+    const AlertKey key{told->alert.shard, told->alert.number};
+    // What became of it since waits already.
+    if (alerts_.try_emplace(key, std::move(told->alert)).second) alerts_order_.push_front(key);
+  }
+  return true;
+}
+
 void Outbound::settle(Parcel parcel, const http::Outcome& outcome, SteadyTime now) {
   note(outcome.kind, outcome.retry_after, now);
   switch (outcome.kind) {
     case http::Outcome::Kind::kDone:
       of(parcel.kind).sent += parcel.rows;
+      if (parcel.kind == Parcel::Kind::kAlerts)
+        alerts_at_once_ = std::min(kAlertsOfAParcel, 2 * alerts_at_once_);
       break;
     case http::Outcome::Kind::kRejected:
       of(parcel.kind).rejected += parcel.rows;

@@ -85,6 +85,9 @@ class Outbound {
   /// What is to be sent now, if anything; `settle` must follow.
   [[nodiscard]] std::optional<Parcel> take(SteadyTime now);
   void settle(Parcel parcel, const http::Outcome& outcome, SteadyTime now);
+  /// Instead of `settle`, where one of its alerts cannot be read: all are sent again, half as many at
+  /// once. False, and nothing is done, when that is no way.
+  [[nodiscard]] bool halve(Parcel& parcel);
 
   /// How a request went that is no parcel's.
   void note(http::Outcome::Kind kind, Duration retry_after, SteadyTime now);
@@ -118,6 +121,7 @@ class Outbound {
   std::uint64_t metric_rows_ = 0;  ///< of `batches_`
   std::map<AlertKey, traffic::Alert> alerts_;
   std::deque<AlertKey> alerts_order_;  ///< of `alerts_`
+  std::size_t alerts_at_once_ = kAlertsOfAParcel;
   Said said_;
   std::optional<Parcel> again_;
   std::array<Counters, kParcelKinds> done_{};

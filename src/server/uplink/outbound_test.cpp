@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "io/json/value.hpp"
@@ -95,6 +96,28 @@ TEST(Outbound, PushesTheOldestOutAndCountsThem) {
   out.push(batch(5));  // more than can ever wait
   EXPECT_EQ(out.metrics().waiting, 4U);
   EXPECT_EQ(out.metrics().dropped, 7U);
+}
+
+TEST(Outbound, LosesOfManyAlertsOnlyTheOneThatCannotBeRead) {
+  Options many = options();
+  many.alerts_max = 10;
+  Outbound out(many, 1);
+  for (std::uint64_t number = 1; number <= 5; ++number) out.push(alert(number));
+  std::vector<std::uint64_t> taken;
+  while (auto parcel = out.take(kNow)) {
+    const bool bad = std::any_of(parcel->alerts.begin(), parcel->alerts.end(), [](const auto& one) {
+      return one.alert.number == 2;
+    });
+    if (bad && out.halve(*parcel)) {
+      out.push(alert(4, 9));  // meanwhile
+      continue;
+    }
+    for (const auto& one : parcel->alerts) taken.push_back(one.alert.number);
+    out.settle(std::move(*parcel), {bad ? Kind::kRejected : Kind::kDone, {}}, kNow);
+  }
+  EXPECT_EQ(taken, (std::vector<std::uint64_t>{1, 2, 3, 4, 5}));
+  EXPECT_EQ(out.alerts().sent, 4U);
+  EXPECT_EQ(out.alerts().rejected, 1U);
 }
 
 TEST(Outbound, SendsAnAlertAsItIsByThenInThePlaceOfItsFirstState) {

@@ -133,6 +133,8 @@ void Uplink::send(Parcel parcel) {
   }
   {
     const std::lock_guard lock(mutex_);
+    // Nor does an alert.
+    if (refused && is_of_the_content(answer->status) && outbound_.halve(parcel)) return;
     outbound_.settle(std::move(parcel), outcome, clock_());
   }
   if (is_words && outcome.kind != http::Outcome::Kind::kRetry) ports_.heard(last);
@@ -163,7 +165,7 @@ void Uplink::look() {
   poll_at_ = now + options_.poll;
   if (models) take_champions(*models);
   if (ports_.limits && look_at(std::string(kLimitsTarget), limits) && limits) take_limits(*limits);
-  const std::string target = "/ml/anomalies/feedback?gateway=" + as_query(options_.name);
+  const std::string target = "/ml/anomalies/feedback?limit=1000&gateway=" + as_query(options_.name);
   if (ports_.hear && look_at(target, words) && words) take_words(*words);
 }
 
