@@ -5,8 +5,9 @@ import pytest
 import ray
 from clients import routed
 
-from liminal import _gather, serve
+from liminal import _gather, _owner, serve
 from liminal._gather import Gathering
+from liminal._owner import MISMATCH
 
 
 def events(count=1):
@@ -112,8 +113,6 @@ def test_numbers_are_known_from_the_snapshot_too(owner_of):
 
 
 def test_senders_that_went_are_forgotten(owner_of, monkeypatch):
-    from liminal import _owner
-
     monkeypatch.setattr(_owner, "_SENDERS_KEPT", 2)
     owner = owner_of()
     for sender in ("one", "two", "one", "three"):
@@ -126,24 +125,16 @@ def test_of_a_batch_each_counts_once_for_its_key(owner_of):
     batch = [(events(3), "key", "print"), (events(3), "key", "print"), (events(3), "key", "another"),
              (events(2), None, ""), (events(2), None, "")]
     told = (1, 7)
-    wanted = [told, told, _owner_mismatch(), told, told]
+    wanted = [told, told, MISMATCH, told, told]
     assert owner.track_all("one", 1, batch) == wanted
     # And as it was lived, it is lived again.
     second = owner_of()
     told = (2, 7)
-    assert second.track_all("one", 1, batch) == [told, told, _owner_mismatch(), told, told]
+    assert second.track_all("one", 1, batch) == [told, told, MISMATCH, told, told]
     assert second.track_all("one", 2, batch[:1]) == [told]
 
 
-def _owner_mismatch():
-    from liminal._owner import MISMATCH
-
-    return MISMATCH
-
-
 def test_events_that_an_earlier_version_wrote_are_lived_again(owner_of):
-    from liminal import _owner
-
     first = owner_of()
     with first._lock:
         held = first._note(_owner._EVENTS, _owner._LENGTHS.pack(3, 5) + b"key" + b"print" + events(2))
