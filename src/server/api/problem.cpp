@@ -1,8 +1,14 @@
 #include "server/api/problem.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace liminal::api {
+
+namespace {
+/// Ten thousand rows with the same mistake are one mistake.
+constexpr std::size_t kErrorsMax = 10;
+}  // namespace
 
 namespace internal {
 
@@ -32,11 +38,14 @@ http::Response invalid(std::string_view in, const Problems& problems) {
     detail = problems[0].key + (problems[0].key.empty() ? "" : ": ") + problems[0].text;
   } else {
     detail = std::to_string(problems.size()) + " fields are wrong";
+    if (problems.size() > kErrorsMax)
+      detail += ", of which the first " + std::to_string(kErrorsMax) + " are named";
   }
   return problem(422, detail, [&](json::Writer& out) {
     out.key("errors");
     out.begin_array();
-    for (const Problem& one : problems) {
+    for (std::size_t i = 0; i < std::min(problems.size(), kErrorsMax); ++i) {
+      const Problem& one = problems[i];
       out.begin_object();
       out.field("in", in);
       out.field("path", one.key);
