@@ -64,29 +64,48 @@ std::vector<Case> cases() {
       {"a crowd of 20 times, 30 min", 50, .5, .01, crowd(-30, 30, 1000), kNothing},
       {"the same a day ago", 50, .5, .01, crowd(-1470, 30, 1000), kNothing},
       {"a crowd of 3 times, 30 min", 50, .5, .01, crowd(-30, 30, 150), kNothing},
-      {"a crowd that is turned away, 30 min", 50, .5, .01, crowd(-30, 30, 1000),
+      {"a crowd that is turned away, 30 min",
+       50,
+       .5,
+       .01,
+       crowd(-30, 30, 1000),
        [](std::int64_t, Random&, Minute& of) {
          if (of.load > 500) of.cpu = .5;
        }},
       {"saturated a third of each day", 90, .8, .01, kNothing, kNothing},
-      {"saturated 8 % of the time", 55, .9, .01,
+      {"saturated 8 % of the time",
+       55,
+       .9,
+       .01,
        [](std::int64_t t, Random&, Minute& of) {
          const double away = (static_cast<double>(t % 1440) - 600) / 60;
          of.load += 50 * std::exp(-away * away);
        },
        kNothing},
-      {"a batch job each night, 2 h", 50, .3, .01, kNothing,
+      {"a batch job each night, 2 h",
+       50,
+       .3,
+       .01,
+       kNothing,
        [](std::int64_t t, Random&, Minute& of) {
          if (t % 1440 < 120) of.cpu = std::min(1., of.cpu + .3);
        }},
       {"one minute of 30 s", 50, .5, .01, kNothing, hung(-500, 1, 30)},
       {"one minute of 5 s", 50, .5, .01, kNothing, hung(-500, 1, 5)},
       {"five minutes of 30 s near the peak", 50, .5, .01, kNothing, hung(-2500, 5, 30)},
-      {"an answer of 0.1 ms each hour", 50, .5, .01, kNothing,
+      {"an answer of 0.1 ms each hour",
+       50,
+       .5,
+       .01,
+       kNothing,
        [](std::int64_t t, Random&, Minute& of) {
          if (t % 60 == 0) of.response_s = .0001;
        }},
-      {"twice the CPU a request since 12 h", 50, .5, .01, kNothing,
+      {"twice the CPU a request since 12 h",
+       50,
+       .5,
+       .01,
+       kNothing,
        [](std::int64_t t, Random& random, Minute& of) {
          if (t < kMinutes - 720) of.cpu = std::min(1., .5 * of.load / kEnd + .01 * random.normal());
        }},
@@ -137,8 +156,12 @@ struct Errors {
 }  // namespace
 
 void print_capacity() {
-  std::printf(
-      "%-38s %-38s  %-38s %10s %8s\n", "", "CPU: off, stated, within 2", "response: the same", "falls", "differ");
+  std::printf("%-38s %-38s  %-38s %10s %8s\n",
+              "",
+              "CPU: off, stated, within 2",
+              "response: the same",
+              "falls",
+              "differ");
   for (const Case& one : cases()) {
     Errors cpu, response;
     int falls = 0, differ = 0;

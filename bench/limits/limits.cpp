@@ -1,5 +1,5 @@
-// limits [FOLDER]: how far the numbers about limits are right that operators act on. README.md beside
-// it says the method; FOLDER holds NAB's data.
+// limits [FOLDER]: how far the numbers about limits are right that operators act on. README.md
+// beside it says the method; FOLDER holds NAB's data.
 #include <cstdio>
 
 #include "capacity.hpp"

@@ -114,7 +114,8 @@ std::int64_t seconds_of(const std::string& time) {
   if (std::sscanf(time.c_str(), "%d-%d-%d %d:%d:%d", &y, &m, &d, &hour, &minute, &second) < 5)
     return 0;
   using namespace std::chrono;
-  const sys_days day = year{y} / month{static_cast<unsigned>(m)} / std::chrono::day{static_cast<unsigned>(d)};
+  const sys_days day =
+      year{y} / month{static_cast<unsigned>(m)} / std::chrono::day{static_cast<unsigned>(d)};
   return day.time_since_epoch().count() * 86'400LL + hour * 3600LL + minute * 60LL + second;
 }
 
@@ -185,7 +186,10 @@ void forecast(const std::vector<double>& blocks, std::size_t series, std::vector
         const double limit = highest + kDistances[k] * spread;
         const auto passage = trend.passage(sign * limit, kWeekS, side);
         if (passage)
-          out.push_back({passage->probability, ahead >= limit, k, series,
+          out.push_back({passage->probability,
+                         ahead >= limit,
+                         k,
+                         series,
                          passage->expected_s && *passage->expected_s < kWeekS});
       }
     }
@@ -200,13 +204,17 @@ void print(const char* name, const std::vector<Forecast>& all) {
       came += one.came ? 1 : 0;
     }
     const auto n = static_cast<double>(of.size());
-    std::printf("%6zu  told %.3f  came true %.3f  Brier %.3f, of the base rate %.3f\n", of.size(),
-                [&] {
-                  double told = 0;
-                  for (const Forecast& one : of) told += one.told;
-                  return told / n;
-                }(),
-                came / n, sum / n, came / n * (1 - came / n));
+    std::printf(
+        "%6zu  told %.3f  came true %.3f  Brier %.3f, of the base rate %.3f\n",
+        of.size(),
+        [&] {
+          double told = 0;
+          for (const Forecast& one : of) told += one.told;
+          return told / n;
+        }(),
+        came / n,
+        sum / n,
+        came / n * (1 - came / n));
   };
   std::printf("%s\n  all          ", name);
   brier(all);
@@ -227,8 +235,11 @@ void print(const char* name, const std::vector<Forecast>& all) {
       ++n, told += one.told, came += one.came ? 1 : 0;
     }
     if (n > 0)
-      std::printf("  told %.2f to %.2f  %6zu  told %.3f  came true %.3f\n", kEdges[k],
-                  std::min(1., kEdges[k + 1]), n, told / static_cast<double>(n),
+      std::printf("  told %.2f to %.2f  %6zu  told %.3f  came true %.3f\n",
+                  kEdges[k],
+                  std::min(1., kEdges[k + 1]),
+                  n,
+                  told / static_cast<double>(n),
                   came / static_cast<double>(n));
   }
   std::size_t dated = 0, dated_came = 0;
@@ -252,8 +263,7 @@ void print_made_up() {
       Random random(seed);
       Trend trend(one.side);
       double state = 0;
-      for (std::int64_t t = 0; t < one.minutes; ++t)
-        trend.observe(t, one.value(t, random, state));
+      for (std::int64_t t = 0; t < one.minutes; ++t) trend.observe(t, one.value(t, random, state));
       const auto passage = trend.passage(one.limit, kWeekS, one.side);
       if (!passage) continue;
       sum += passage->probability;

@@ -115,8 +115,9 @@ class Fitting {
         const double apart = std::abs(a.x - b.x);
         if (a.bound || b.bound || !(apart > 0)) continue;
         // The nearer, the less certain; and none is more certain for being far beyond the others.
-        values.push_back({(a.y - b.y) / (a.x - b.x),
-                          std::min(apart, usual) * sqrt(a.weight * b.weight / (a.weight + b.weight))});
+        values.push_back(
+            {(a.y - b.y) / (a.x - b.x),
+             std::min(apart, usual) * sqrt(a.weight * b.weight / (a.weight + b.weight))});
       }
     }
     fit_.slope = median(values);
@@ -168,8 +169,8 @@ class Fitting {
     std::vector<Weighted> own;
     for (const Item& item : items_) {
       if (is_bound(item) || item.weight <= 1) continue;
-      const double of = unit(item), left = item.yy - 2 * fit_.slope * item.xy +
-                                           fit_.slope * fit_.slope * item.xx;
+      const double of = unit(item),
+                   left = item.yy - 2 * fit_.slope * item.xy + fit_.slope * fit_.slope * item.xx;
       own.push_back({std::max(0., left) / (of * of) / (item.weight - 1), item.weight - 1});
     }
     // Of most of them: what is wrong in a level is its own.

@@ -12,18 +12,18 @@ namespace liminal::scaling {
 /// and whose past fades.
 ///
 /// Minutes are gathered by their load, a quarter of an octave each, with their moments: how many
-/// there are at one load, and how far away it lies, bounds what they can do to the rest. In a level,
-/// what is beyond four standard deviations counts as that; between levels, the line begins as the
-/// median of slopes and is refined by weights that fall with how far a level lies off it. Its errors
-/// hold the levels' own deviations from a line (lack of fit) beside the minutes' noise.
+/// there are at one load, and how far away it lies, bounds what they can do to the rest. In a
+/// level, what is beyond four standard deviations counts as that; between levels, the line begins
+/// as the median of slopes and is refined by weights that fall with how far a level lies off it.
+/// Its errors hold the levels' own deviations from a line (lack of fit) beside the minutes' noise.
 ///
 /// A bound says on which side of it the line runs, and nothing while it does.
 ///
 /// Cost: 0.1 µs a minute, some µs a fit. Memory: 2.3 KB.
 ///
 /// Source: Theil–Sen estimator; iterated weights of Cauchy and Huber (Maronna et al., "Robust
-/// Statistics", 2006, ch. 4–5); levels as studies of a meta-analysis with random effects (DerSimonian
-/// and Laird, 1986), but with a median.
+/// Statistics", 2006, ch. 4–5); levels as studies of a meta-analysis with random effects
+/// (DerSimonian and Laird, 1986), but with a median.
 class LoadLine {
  public:
   /// What of a measure is known beforehand.
@@ -52,7 +52,8 @@ class LoadLine {
 
     double centre = 0, centre_variance = 0, misfit_variance = 0;
   };
-  /// None below three points, or when the load does not vary (by at least `spread_min` of its mean).
+  /// None below three points, or when the load does not vary (by at least `spread_min` of its
+  /// mean).
   [[nodiscard]] std::optional<Fit> fit(double spread_min) const;
   /// The same through the origin, and the mean value over the mean load when that is all there is.
   /// 0 without points.
@@ -70,7 +71,8 @@ class LoadLine {
   void begin_with(const std::array<double, 7>& sums);
 
  private:
-  static constexpr std::size_t kLevels = 64;  ///< of a quarter of an octave each: a factor of 65,536
+  static constexpr std::size_t kLevels =
+      64;  ///< of a quarter of an octave each: a factor of 65,536
 
   /// Means and centred sums.
   struct Moments {

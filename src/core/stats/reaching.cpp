@@ -14,8 +14,8 @@ constexpr std::size_t kDay = 144, kQuarter = 36, kHour = 6;
 /// What a constant may seem to change by, in parts of it: blocks are kept as `float`.
 constexpr double kRounding = 1e-6;
 
-// What a day may reach beyond all before, in parts of what is seen of its like; the tail is that of a
-// generalised Pareto distribution. Found on every second of NAB's series.
+// What a day may reach beyond all before, in parts of what is seen of its like; the tail is that of
+// a generalised Pareto distribution. Found on every second of NAB's series.
 constexpr double kOfDays = 2, kOfQuarters = .47, kOfSpread = .1, kTail = .6;
 /// Days that come far come together: so many count as that power of them.
 constexpr double kClustered = .85;
@@ -89,8 +89,8 @@ double upper_above_next(Values values) {
 }
 
 /// The probability that what goes up and down reaches a limit: by how far its days came.
-double by_days(std::span<const double> values, Values days, double blocks, double limit,
-               double within) {
+double by_days(
+    std::span<const double> values, Values days, double blocks, double limit, double within) {
   const double top_now = highest_of(values);
   // Before a day is over its quarters are no more alike than night and noon.
   const double of_quarters = days.empty() ? 0 : kOfQuarters;
@@ -121,7 +121,7 @@ struct Course {
   double slope_error = 0;
   double walk = 0;   ///< variance that a day adds
   double doubt = 0;  ///< 1: it is only just there
-  Values left;      ///< what is above or below it
+  Values left;       ///< what is above or below it
 };
 
 bool is_there(Course& course, double errors) {
@@ -134,7 +134,8 @@ std::optional<Course> straight(std::span<const double> values) {
   const auto n = static_cast<double>(values.size());
   const double middle = (n - 1) / 2, mean = mean_of(values);
   double xy = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) xy += (static_cast<double>(i) - middle) * values[i];
+  for (std::size_t i = 0; i < values.size(); ++i)
+    xy += (static_cast<double>(i) - middle) * values[i];
   const double xx = n * (n * n - 1) / 12;
   Course out;
   out.slope = xy / xx;
