@@ -5,11 +5,6 @@
 
 namespace liminal::api {
 
-namespace {
-/// Ten thousand rows with the same mistake are one mistake.
-constexpr std::size_t kErrorsMax = 10;
-}  // namespace
-
 namespace internal {
 
 void begin_problem(unsigned status, std::string_view detail, json::Writer& out) {
@@ -32,19 +27,19 @@ http::Response problem(unsigned status, std::string_view detail) {
   return problem(status, detail, [](json::Writer&) {});
 }
 
-http::Response invalid(std::string_view in, const Problems& problems) {
+http::Response invalid(std::string_view in, const Problems& problems, std::size_t named_max) {
   std::string detail;
   if (problems.size() == 1) {
     detail = problems[0].key + (problems[0].key.empty() ? "" : ": ") + problems[0].text;
   } else {
     detail = std::to_string(problems.size()) + " fields are wrong";
-    if (problems.size() > kErrorsMax)
-      detail += ", of which the first " + std::to_string(kErrorsMax) + " are named";
+    if (problems.size() > named_max)
+      detail += ", of which the first " + std::to_string(named_max) + " are named";
   }
   return problem(422, detail, [&](json::Writer& out) {
     out.key("errors");
     out.begin_array();
-    for (std::size_t i = 0; i < std::min(problems.size(), kErrorsMax); ++i) {
+    for (std::size_t i = 0; i < std::min(problems.size(), named_max); ++i) {
       const Problem& one = problems[i];
       out.begin_object();
       out.field("in", in);
