@@ -258,7 +258,9 @@ def check_scaling(api):
     assert api.ask("GET", path + "/backtest/plot", 200).startswith("<")
     wrong = {"usage_patterns": {"cpu_avg": "x"}, "history": [{"timestamp": -1}], "more": 1}
     assert set(paths_of(api.ask("POST", "/scaling", 422, wrong))) == {
-        "usage_patterns.cpu_avg", "usage_patterns", "history[0].timestamp", "more"}
+        "usage_patterns.cpu_avg", "history[0].timestamp", "more"}
+    rows = [{"timestamp": now, "instances": 1}] * 2000
+    assert len(paths_of(api.ask("POST", "/scaling", 422, {**asked, "history": rows}))) == 10
     api.ask("PUT", path, 422, {"shortage_cost": -1, "more": 1})
     api.ask("DELETE", path, 204)
     api.ask("GET", path, 404)

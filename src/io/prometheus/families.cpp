@@ -363,7 +363,7 @@ constexpr std::array<FamilyInfo, kFamilies> kTable{{
     {kLimitSeconds,
      "liminal_metric_limit_seconds",
      kGauge,
-     "Until it does, as it is going; shown when that is certain enough.",
+     "Until it does, as it is going; shown while a trend that is certain leads there.",
      {"source", "metric"}},
     {kTrainingRuns,
      "liminal_training_runs_total",
