@@ -217,13 +217,13 @@ PairedBootstrap paired_bootstrap(const Measure& measure,
                                  std::span<const float> labels,
                                  std::span<const std::uint64_t> users,
                                  std::size_t rounds,
-                                 std::uint64_t seed) {
+                                 std::uint64_t seed,
+                                 double wider) {
   PairedBootstrap result;
   result.difference = measure(challenger, labels) - measure(champion, labels);
   const Owners owners(users, labels.size());
   const RowsByOwner rows(owners);
-  const double wider =
-      owners.widening(kTail, alike(owners.sums(std::vector<double>(labels.size(), 1.))));
+  wider *= owners.widening(kTail, alike(owners.sums(std::vector<double>(labels.size(), 1.))));
   if (!std::isfinite(wider)) {
     result.low = -kInfinity;
     result.high = kInfinity;

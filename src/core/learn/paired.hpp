@@ -79,13 +79,14 @@ struct PairedBootstrap {
 /// Draws in which the measure is not defined are left out. Where users are known, draws lie further
 /// from the difference by as much as Student's 5 % quantile of so many users alike exceeds the
 /// normal one; of fewer than four users `worse` is 1, and the quantiles are infinite. Deterministic
-/// for a seed.
+/// for a seed. `wider`: how much further yet draws are to lie from the difference.
 [[nodiscard]] PairedBootstrap paired_bootstrap(const Measure& measure,
                                                std::span<const float> champion,
                                                std::span<const float> challenger,
                                                std::span<const float> labels,
                                                std::span<const std::uint64_t> users,
                                                std::size_t rounds,
-                                               std::uint64_t seed);
+                                               std::uint64_t seed,
+                                               double wider = 1);
 
 }  // namespace liminal::learn
