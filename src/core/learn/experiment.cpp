@@ -238,8 +238,8 @@ void Experiment::observe_latency(Arm arm, double us) {
 }
 
 double Experiment::difference() const {
-  return options_.mode == ExperimentOptions::Mode::kShadow ? pairs_.mean()
-                                                           : arms_[1].mean() - arms_[0].mean();
+  const bool pairs = options_.mode == ExperimentOptions::Mode::kShadow && pairs_.count() > 0;
+  return pairs ? pairs_.mean() : arms_[1].mean() - arms_[0].mean();
 }
 
 double Experiment::variance() const {

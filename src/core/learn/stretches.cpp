@@ -30,8 +30,8 @@ Stretches::Stretches(std::span<const double> times_s, std::size_t rows_min) : of
 
 double Stretches::widening(std::span<const double> values) const {
   LIMINAL_CHECK(values.size() == of.size() && count >= 2);
-  const double mean = std::accumulate(values.begin(), values.end(), 0.) /
-                      static_cast<double>(values.size());
+  const double mean =
+      std::accumulate(values.begin(), values.end(), 0.) / static_cast<double>(values.size());
   std::vector<double> sums(count);
   for (std::size_t row = 0; row < values.size(); ++row) sums[of[row]] += values[row] - mean;
   double squares = 0, neighbours = 0;

@@ -10,8 +10,7 @@ namespace liminal::learn {
 /// One number a minute, each like the one before: an AR(1) process of deviation 1.
 class LikeTheLast {
  public:
-  LikeTheLast(std::uint64_t seed, double rho)
-      : random_(seed), rho_(rho), now_(random_.normal()) {}
+  LikeTheLast(std::uint64_t seed, double rho) : random_(seed), rho_(rho), now_(random_.normal()) {}
   double next() {
     const double is = now_;
     now_ = rho_ * now_ + sqrt(1 - rho_ * rho_) * random_.normal();
