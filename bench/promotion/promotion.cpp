@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <fstream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,6 +15,8 @@
 #include "core/learn/calibration_noise.hpp"
 #include "core/learn/metrics.hpp"
 #include "core/learn/paired.hpp"
+#include "core/learn/promote.hpp"
+#include "core/learn/test_minutes.hpp"
 #include "core/learn/test_users.hpp"
 
 namespace {
@@ -168,12 +173,110 @@ void calibration(int trials) {
   }
 }
 
+constexpr std::size_t kLoadStretch = 30;  ///< minutes at least, as the server has it
+
+/// Whether the gate lets a challenger pass, by minutes as if each were of its own, and by stretches
+/// of time.
+std::pair<bool, bool> promoted(const MinuteRows& rows) {
+  GateInput input;
+  input.champion = rows.champion;
+  input.challenger = rows.challenger;
+  input.labels = rows.labels;
+  const bool by_minutes = judge_regressor(input).promote;
+  input.times_s = rows.times_s;
+  input.stretch_rows_min = kLoadStretch;
+  return {by_minutes, judge_regressor(input).promote};
+}
+
+/// `make(trial, better)` gives rows of equal models, or of a better challenger.
+template <class Make>
+void tell_of_minutes(int trials, const std::string& what, Make make) {
+  int by_minutes = 0, by_time = 0, found = 0;
+  for (int trial = 0; trial < trials; ++trial) {
+    const auto [minutes, time] = promoted(make(static_cast<std::uint64_t>(trial), false));
+    by_minutes += minutes;
+    by_time += time;
+    found += promoted(make(static_cast<std::uint64_t>(trial), true)).second;
+  }
+  fmt::print("  {}: {:5.1f} {:5.1f}; {:5.1f}\n",
+             what,
+             percent(by_minutes, trials),
+             percent(by_time, trials),
+             percent(found, trials));
+}
+
+/// Challengers whose errors differ from the champion's by an AR(1) process; better ones by 2.5
+/// standard errors of its mean, of which a test that knew these would find 80 %.
+void minutes(int trials) {
+  fmt::print("minutes, AR(1), promoted in %: equal, by minutes and by time; better, by time\n");
+  for (const std::size_t count :
+       {std::size_t{150}, std::size_t{240}, std::size_t{360}, std::size_t{1440}}) {
+    for (const double rho : {0., .5, .8, .9}) {
+      const double error = std::sqrt((1 + rho) / (1 - rho) / static_cast<double>(count));
+      tell_of_minutes(trials,
+                      fmt::format("{:4} minutes, rho {:.1f}", count, rho),
+                      [&](std::uint64_t trial, bool better) {
+                        return minutes_of(
+                            kSeed * count + trial, count, rho, better ? 2.5 * error : 0);
+                      });
+    }
+  }
+}
+
+/// Requests a minute: the last column of a CSV file with a header.
+std::vector<double> load_of(const char* path) {
+  std::vector<double> load;
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  while (std::getline(in, line)) load.push_back(std::atof(line.c_str() + line.rfind(',') + 1));
+  return load;
+}
+
+/// Real loads, foretold five minutes ahead by what is now, give or take what is AR(1): both models
+/// are off by as much, so that they are equal by their making, and as alike in time as real errors
+/// are. A better challenger is off by a quarter of that, in a window of a day or so.
+void real_loads(int trials, const char* path) {
+  constexpr std::size_t kHorizon = 5;
+  const std::vector<double> load = load_of(path);
+  if (load.size() < 2000) {
+    fmt::print(stderr, "{}: has no two thousand minutes\n", path);
+    return;
+  }
+  fmt::print("{}, foretold five minutes ahead, promoted in %: as above\n", path);
+  for (const std::size_t count : {std::size_t{150}, std::size_t{360}, std::size_t{1440}}) {
+    for (const double rho : {0., .5, .9, .99}) {
+      const auto make = [&](std::uint64_t trial, bool better) {
+        Random random(kSeed + trial);
+        const std::size_t begin = random.below(load.size() - count - kHorizon);
+        MinuteRows rows;
+        std::vector<double> errors;
+        for (std::size_t i = begin; i < begin + count; ++i)
+          errors.push_back(std::abs(load[i + kHorizon] - load[i]));
+        const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(count / 2);
+        std::nth_element(errors.begin(), middle, errors.end());
+        const double size = *middle;
+        LikeTheLast one(kSeed + 2 * trial, rho), other(kSeed + 2 * trial + 1, rho);
+        for (std::size_t i = begin; i < begin + count; ++i) {
+          const double off = size * one.next(), apart = size * other.next();
+          rows.labels.push_back(static_cast<float>(load[i + kHorizon]));
+          rows.champion.push_back(static_cast<float>(load[i] + off));
+          rows.challenger.push_back(static_cast<float>(load[i] + (better ? .25 : 1) * apart));
+          rows.times_s.push_back(60 * static_cast<double>(i));
+        }
+        return rows;
+      };
+      tell_of_minutes(trials, fmt::format("{:4} minutes, rho {:.2f}", count, rho), make);
+    }
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   const int trials = count > 1 ? std::atoi(arguments[1]) : 2000;
   if (trials < 10) {
-    fmt::print(stderr, "usage: bench_promotion [TRIALS]\n");
+    fmt::print(stderr, "usage: bench_promotion [TRIALS [LOADS.csv]...]\n");
     return 2;
   }
   areas(trials);
@@ -181,4 +284,6 @@ int main(int count, char** arguments) {
   slices(trials);
   values(trials / 2);
   calibration(trials / 4);
+  minutes(trials / 2);
+  for (int i = 2; i < count; ++i) real_loads(trials / 2, arguments[i]);
 }

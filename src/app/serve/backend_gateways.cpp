@@ -34,7 +34,8 @@ void ServerBackend::adopt_gateway_alerts() {
   for (const Alert& alert : *known) {
     JudgedAlert one{alert, {}, {}};
     bool said_here = false;
-    if (const auto word = last.find(alert.number); word != last.end() && word->second.verdict == alert.feedback) {
+    if (const auto word = last.find(alert.number);
+        word != last.end() && word->second.verdict == alert.feedback) {
       one.judged = word->second.time;
       one.note = word->second.note;
       said_here = word->second.actor != by(alert.origin.gateway);

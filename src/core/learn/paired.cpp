@@ -210,6 +210,7 @@ PairedBootstrap paired_bootstrap(std::span<const double> gains,
                                  std::span<const std::uint64_t> users,
                                  std::size_t rounds,
                                  std::uint64_t seed,
+                                 double wider,
                                  const Stop& stop) {
   const PairedBootstrap nothing{kNan, kNan, kNan, kNan};
   if (gains.empty()) return nothing;
@@ -221,7 +222,7 @@ PairedBootstrap paired_bootstrap(std::span<const double> gains,
       std::accumulate(gains.begin(), gains.end(), 0.) / static_cast<double>(gains.size());
   if (!std::isfinite(result.difference)) return nothing;
   const PairedBootstrap unknown{result.difference, -kInfinity, kInfinity, 1};
-  const double wider = owners.widening(kTail, alike(rows));
+  wider *= owners.widening(kTail, alike(rows));
   if (!std::isfinite(wider)) return unknown;
   Random random(seed);
   std::vector<double> differences;

@@ -84,12 +84,14 @@ struct PairedBootstrap {
 /// draws lie further from the difference by as much as Student's 5 % quantile of so many users
 /// alike exceeds the normal one; of fewer than four users nothing is shown: `worse` is 1, and the
 /// quantiles are infinite. So they are when it was stopped, which is asked before each draw (empty:
-/// never). NaN where a gain is not finite or there is none. Deterministic for a seed. Cost: some 5
-/// ns a user and round; memory: two numbers a user.
+/// never). `wider`: how much further yet draws are to lie from the difference. NaN where a gain is
+/// not finite or there is none. Deterministic for a seed. Cost: some 5 ns a user and round; memory:
+/// two numbers a user.
 [[nodiscard]] PairedBootstrap paired_bootstrap(std::span<const double> gains,
                                                std::span<const std::uint64_t> users,
                                                std::size_t rounds,
                                                std::uint64_t seed,
+                                               double wider = 1,
                                                const Stop& stop = {});
 
 }  // namespace liminal::learn

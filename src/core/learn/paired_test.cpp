@@ -317,7 +317,7 @@ TEST(PairedBootstrap, EndsWhenItIsStoppedAndShowsNothing) {
   const std::vector<double> gains(100, 1.);
   int asked = 0;
   const PairedBootstrap found =
-      paired_bootstrap(gains, {}, 1'000'000'000, 1, [&] { return ++asked > 3; });
+      paired_bootstrap(gains, {}, 1'000'000'000, 1, 1, [&] { return ++asked > 3; });
   EXPECT_EQ(asked, 4);
   EXPECT_EQ(found.worse, 1);
   EXPECT_TRUE(std::isinf(found.low));

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 #include "core/base/random.hpp"
+#include "core/learn/test_minutes.hpp"
 #include "core/learn/test_users.hpp"
 
 namespace liminal::learn {
@@ -397,6 +399,55 @@ TEST(Promotion, OfValuesGoesByTheirError) {
   GateInput first = input_of(rows);
   first.champion = {};
   EXPECT_TRUE(judge_regressor(first).promote) << "better than the median";
+}
+
+/// How many of 200 challengers are promoted that are by so much better (deviations of a minute's
+/// difference of errors, which is AR(1) of `rho`), by minutes and by stretches of time.
+std::pair<int, int> promoted_by_minutes(std::size_t minutes, double rho, double better) {
+  int by_minutes = 0, by_time = 0;
+  for (std::uint64_t trial = 0; trial < 200; ++trial) {
+    const MinuteRows rows = minutes_of(1000 * minutes + trial, minutes, rho, better);
+    GateInput input;
+    input.champion = rows.champion;
+    input.challenger = rows.challenger;
+    input.labels = rows.labels;
+    by_minutes += judge_regressor(input).promote;
+    input.times_s = rows.times_s;
+    input.stretch_rows_min = 30;
+    by_time += judge_regressor(input).promote;
+  }
+  return {by_minutes, by_time};
+}
+
+// At 5 % of 200 trials 10 are expected, deviation 3: 20 is exceeded once in a thousand tests.
+TEST(Promotion, OfMinutesThatAreLikeTheLastIsWrongAsSeldomAsOfOthers) {
+  for (const double rho : {0., .5, .9}) {
+    const auto [by_minutes, by_time] = promoted_by_minutes(360, rho, 0);
+    EXPECT_LE(by_time, 20) << rho;
+    if (rho == .9) {
+      EXPECT_GT(by_minutes, 50) << "which is what stretches are for";
+    }
+  }
+}
+
+TEST(Promotion, OfMinutesStillFindsABetterChallenger) {
+  // Of nineteen like minutes each: a day's mean has a deviation of .115.
+  EXPECT_GT(promoted_by_minutes(1440, .9, .4).second, 150);
+}
+
+TEST(Promotion, OfTooShortATimeShowsNothing) {
+  const MinuteRows rows = minutes_of(1, 120, .5, 3);
+  GateInput input;
+  input.champion = rows.champion;
+  input.challenger = rows.challenger;
+  input.labels = rows.labels;
+  input.times_s = rows.times_s;
+  input.stretch_rows_min = 30;
+  const GateDecision decision = judge_regressor(input);
+  EXPECT_FALSE(decision.promote);
+  EXPECT_THAT(decision.reasons[0],
+              HasSubstr("not enough time judges to tell which is better: 120 rows, and it takes 5 "
+                        "stretches of 30"));
 }
 
 }  // namespace

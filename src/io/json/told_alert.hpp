@@ -13,8 +13,8 @@ namespace liminal::json {
 void write(const traffic::JudgedAlert& told, Writer& out);
 
 /// Reads one that the gateway of that name tells. Its id there becomes its origin; it has no number
-/// yet. The worst finding is taken for the first one too. `latest`: a word of a clock that is further
-/// ahead was said then. With problems reported it means nothing.
+/// yet. The worst finding is taken for the first one too. `latest`: a word of a clock that is
+/// further ahead was said then. With problems reported it means nothing.
 [[nodiscard]] traffic::JudgedAlert read_told_alert(Fields& in,
                                                    const std::string& gateway,
                                                    SteadyTime latest);

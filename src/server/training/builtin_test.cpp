@@ -293,7 +293,7 @@ TEST(Builtin, EndsWhenItIsCancelled) {
 TEST(Builtin, ForetellsLoadBetterThanSayingThatAllStays) {
   std::vector<learn::MinuteTotal> minutes;
   Random random(5);
-  for (int i = 0; i < 600; ++i) {
+  for (int i = 0; i < 640; ++i) {
     // A wave of an hour: what comes is what is, turned by a twelfth.
     const double load = 6000 + 3000 * std::sin(i * 6.283 / 60) + 100 * random.normal();
     const double slope = std::cos(i * 6.283 / 60);

@@ -54,6 +54,9 @@ std::vector<traffic::FeatureId> feature_columns(const learn::ModelDefinition& de
 [[nodiscard]] Rows load_rows(const learn::ModelDefinition& definition,
                              std::span<const learn::MinuteTotal> minutes);
 inline constexpr std::int64_t kLoadHorizonMinutes = 5;
+/// What is foretold of minutes that are closer than the horizon errs by the same surprise: the
+/// least stretch of time that counts as one where it is judged, six horizons.
+inline constexpr std::size_t kLoadStretchMinutesMin = 6 * kLoadHorizonMinutes;
 /// What `load_prediction` is asked at the end of a minute: one value a feature.
 [[nodiscard]] std::vector<float> minute_row(const learn::ModelDefinition& definition,
                                             const learn::MinuteTotal& total);

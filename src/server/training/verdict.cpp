@@ -59,12 +59,16 @@ RunReport verdict_on(std::span<const float> said,
   const auto challenger = at(said, with.places), labels = at(test.labels, with.places),
              champion = at(with.champion, with.places);
   const auto users = at(test.groups, with.places);
+  const auto times_s = at(test.times_s, with.places);
   const auto slices = slices_of(rows, held_out, test, with.places);
   learn::GateInput input;
   input.champion = champion;
   input.challenger = challenger;
   input.labels = labels;
   input.users = users;
+  input.times_s = times_s;
+  if (options.definition.name == learn::kLoadPrediction)
+    input.stretch_rows_min = kLoadStretchMinutesMin;
   input.slices = slices;
   input.latency_us = cost.us_row;
   input.memory_bytes = cost.memory_bytes;

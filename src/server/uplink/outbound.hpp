@@ -85,8 +85,8 @@ class Outbound {
   /// What is to be sent now, if anything; `settle` must follow.
   [[nodiscard]] std::optional<Parcel> take(SteadyTime now);
   void settle(Parcel parcel, const http::Outcome& outcome, SteadyTime now);
-  /// Instead of `settle`, where one of its alerts cannot be read: all are sent again, half as many at
-  /// once. False, and nothing is done, when that is no way.
+  /// Instead of `settle`, where one of its alerts cannot be read: all are sent again, half as many
+  /// at once. False, and nothing is done, when that is no way.
   [[nodiscard]] bool halve(Parcel& parcel);
 
   /// How a request went that is no parcel's.
