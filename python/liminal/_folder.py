@@ -125,15 +125,16 @@ def _numbers(folder: pathlib.Path, prefix: str) -> list[str]:
         return []
 
 
-def refusal(folder: pathlib.Path, part: str, memory: Memory, may_be_empty: bool = True) -> str | None:
+def refusal(folder: pathlib.Path, part: str, memory: Memory, waited_s: float = _EMPTY_AFTER_S) -> str | None:
     """Why a part must not begin with the folder as it is seen here, in words; None when it may.
 
-    Raises Unfit or OSError for a folder that cannot be used. `may_be_empty`: whether one may be begun here.
+    Raises Unfit or OSError for a folder that cannot be used. `waited_s`: for how long the part has not begun.
     """
     known = memory.get("folder")
     if known is None:
         there = _numbers(folder, "identity-")
-        if not (may_be_empty or there or _numbers(folder, "owners-")):
+        empty = not there and not _numbers(folder, "owners-")
+        if empty and waited_s < _EMPTY_AFTER_S and _nodes() > 1:
             return f"folder: {folder} is not there, or empty: another node may have what was kept"
         make_private(folder)
         if not there:
@@ -169,7 +170,7 @@ def begin_in_folder(
     while True:
         waited = time.monotonic() - since
         try:
-            wrong = refusal(folder, part, memory, may_be_empty=waited > _EMPTY_AFTER_S or _nodes() == 1)
+            wrong = refusal(folder, part, memory, waited)
             if wrong is None:
                 begun = begin(folder)
                 break

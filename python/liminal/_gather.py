@@ -74,7 +74,7 @@ class Gathering:
                 over = max(left[0].until, time.monotonic())
                 _answer([one for one in left if one.until <= over], None)
                 left = [one for one in left if one.until > over]
-        except Exception as wrong:
+        except Exception as wrong:  # of the owner, or an answer that is too short: of who has none yet
             for one in left:
                 if not one.told.done():
                     one.told.set_exception(wrong)
@@ -84,14 +84,8 @@ class Gathering:
 
 def _answer(asked: list[_Waiting], answers: list[Any] | None) -> None:
     for place, one in enumerate(asked):
-        if one.told.done():  # who waited has gone
-            continue
-        if answers is None:
-            one.told.set_result(None)
-        elif place < len(answers):
-            one.told.set_result(answers[place])
-        else:
-            one.told.set_exception(LookupError(f"the owner answered {len(answers)} of {len(asked)}"))
+        if not one.told.done():  # else who waited has gone
+            one.told.set_result(None if answers is None else answers[place])
 
 
 def _cancel(asked: collections.deque[_Waiting] | list[_Waiting]) -> None:
