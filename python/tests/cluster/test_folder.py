@@ -8,7 +8,7 @@ import pytest
 from clients import routed
 
 from liminal import _actors, _engine, _folder, _owner, serve
-from liminal._folder import Unfit, begin_in_folder, make_private, refusal, refuse_default
+from liminal._folder import Unfit, make_private, refusal, refuse_default
 
 
 class Memory(dict):
@@ -128,14 +128,15 @@ def test_a_mount_that_breaks_while_a_part_begins_is_waited_for(tmp_path, node, m
     def broken(folder):
         raise OSError(errno.ESTALE, "Stale file handle", str(folder))
 
-    for name, begins in (("Epochs", lambda settings: _owner._epochs_of(settings, "commons")),
-                         ("make_private", lambda settings: begin_in_folder(
-                             settings, "models", node.memory, _owner._registry_of))):
+    settings = serve.settings_of({"folder": str(tmp_path), "owners": 1})
+    for name, begins in (("Epochs", lambda: _owner._epochs_of(settings, "commons")),
+                         ("make_private", lambda: _owner.Models(settings))):
         with monkeypatch.context() as broke:
             broke.setattr(_owner, name, broken)
             node.waits = [broke.undo]
-            assert begins({"folder": str(tmp_path), "owners": 1})
+            assert begins()
         assert not node.waits
+    assert {"commons/began", "models/began"} <= set(node.memory)
 
 
 def test_a_folder_that_stays_unfit_is_looked_for_on_another_node_after_a_minute(tmp_path, node):

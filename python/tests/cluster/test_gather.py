@@ -135,7 +135,7 @@ def test_an_answer_that_is_short_fails_those_without_one_alone():
         gathering = Gathering(short, 20)
         told = await asyncio.gather(*(gathering.track(b"x", None, "") for _ in range(3)), return_exceptions=True)
         assert told[:2] == [(1, 0), (1, 1)] and isinstance(told[2], IndexError)
-        assert await gathering.track(b"y", None, "") == (2, 0)
+        assert await asyncio.wait_for(gathering.track(b"y", None, ""), 5) == (2, 0)
 
     asyncio.run(all_of_it())
 
@@ -152,7 +152,7 @@ def test_who_is_ended_while_it_gives_leaves_nobody_waiting():
         done, _ = await asyncio.wait(asked, timeout=5)
         assert len(done) == 2 and all(one.cancelled() for one in done)
         owner.go.set()
-        assert await gathering.track(b"3", None, "") == (2, 0)
+        assert await asyncio.wait_for(gathering.track(b"3", None, ""), 5) == (2, 0)
 
     asyncio.run(all_of_it())
 
