@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import time
 from typing import Any
 
 import ray
 
 from liminal import _engine
-from liminal._folder import ClusterMemory, refuse_default
+from liminal._folder import ELSEWHERE_AFTER_S, ClusterMemory, refuse_default
 
 NAMESPACE = "liminal"
 # What of the settings each kind of actor goes by.
@@ -24,6 +26,8 @@ _ABOUT_PATIENCE_S = 20.0
 # What never began: so long it may find no room, and so long it may take on a node that has some.
 _ROOM_PATIENCE_S = 60.0
 _BEGIN_PATIENCE_S = 240.0
+# What ran before, and is being restarted while it is deployed again: so long it is waited for, to be renewed.
+_AWAY_PATIENCE_S = 20.0
 _RETIRING_PATIENCE_S = 30.0
 _RENEWED_PATIENCE_S = 120.0
 _ROUNDS = 5
@@ -139,8 +143,11 @@ def silence_of(settings: dict[str, Any], part: str) -> tuple[str, bool, bool]:
     if actor is None:
         return "is not there", False, False
     held = ray._private.state.actors(actor._actor_id.hex())
-    began = held.get("State") not in ("DEPENDENCIES_UNREADY", "PENDING_CREATION")
-    if words := ClusterMemory(settings["name"]).get(f"{part}/refused"):
+    memory = ClusterMemory(settings["name"])
+    # Restarted is also who waited for its folder on another node.
+    began = (held.get("State") not in ("DEPENDENCIES_UNREADY", "PENDING_CREATION") and
+             memory.get(f"{part}/began") is not None)
+    if words := memory.get(f"{part}/refused"):
         return words, True, began
     # The node that is asked for room is known before it has some; the worker's port only then.
     placed = bool(held.get("Address", {}).get("Port"))
@@ -149,27 +156,30 @@ def silence_of(settings: dict[str, Any], part: str) -> tuple[str, bool, bool]:
     return "it does not answer", True, began
 
 
-def _answers(settings: dict[str, Any], ended: dict[str, str]) -> dict[str, dict[str, Any]]:
+def _answers(settings: dict[str, Any], ended: dict[str, str], away_patience_s: float) -> dict[str, dict[str, Any]]:
     """What the parts say of themselves, made where they are not there.
 
     One that never began is waited for; raises RuntimeError when it finds no node, is refused its folder, or takes
-    too long. One that ran once and is away keeps nobody: requests for it wait, and /readyz tells.
+    too long. One that ran once and is away keeps nobody for longer than `away_patience_s`: requests for it wait, and
+    /readyz tells.
     """
     begin = time.monotonic()
     while True:
         told = abouts({part: make(part, settings) for part in parts_of(settings)}, ended)
-        silent = {part: silence_of(settings, part) for part in parts_of(settings) if part not in told}
-        waiting = {part: (why, placed) for part, (why, placed, began) in silent.items()
-                   if not began and _running(settings, part) is not None}
-        for part, (why, _, began) in silent.items():
-            if began:
-                print(f"{part} is away: {why}", flush=True)
-        if not waiting:
-            return told
+        silent = {part: silence_of(settings, part) for part in parts_of(settings)
+                  if part not in told and _running(settings, part) is not None}
+        waiting = {part: (why, placed) for part, (why, placed, began) in silent.items() if not began}
         took = time.monotonic() - begin
+        if not waiting and (not silent or took >= away_patience_s):
+            for part, (why, _, _) in silent.items():
+                print(f"{part} is away: {why}", flush=True)
+            return told
         for part, (why, placed) in waiting.items():
-            if why.startswith("folder: ") or took > (_BEGIN_PATIENCE_S if placed else _ROOM_PATIENCE_S):
+            patience_s = (ELSEWHERE_AFTER_S if why.startswith("folder: ")  # a volume may be mounted late
+                          else _BEGIN_PATIENCE_S if placed else _ROOM_PATIENCE_S)
+            if took > patience_s:
                 raise RuntimeError(f"{part}: {why}")
+        time.sleep(.1)
 
 
 def refuse_what_is_fixed(settings: dict[str, Any], told: dict[str, dict[str, Any]]) -> None:
@@ -185,6 +195,12 @@ def refuse_what_is_fixed(settings: dict[str, Any], told: dict[str, dict[str, Any
 
 def differs(part: str, settings: dict[str, Any], about: dict[str, Any]) -> bool:
     return about.get("settings") != used(part, settings) or about.get("version") != _engine.__version__
+
+
+def _mark(settings: dict[str, Any]) -> str:
+    """Another one for other settings that a part goes by, or another version of the package."""
+    told = json.dumps([[used(kind, settings) for kind in _USED], _engine.__version__], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 class Renewer:
@@ -245,22 +261,28 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
 
     Parts that are not there are made. Parts that differ, or all that run (`always`), are renewed one after the
     other: each saves itself, so that nothing that was acknowledged is lost, requests for it wait meanwhile, and
-    Ray begins it again on the node that has most room. Raises ValueError for what cannot become another while
-    they run, and RuntimeError when one begins with something else than was wanted, does not stay, finds no room or
-    not its folder, or cannot save itself and so goes on as it was.
+    Ray begins it again on the node that has most room. Parts that are being restarted come back with what they had:
+    they are waited for, for a while, until all were once seen with these settings. Raises ValueError for what cannot
+    become another while they run, and RuntimeError when one begins with something else than was wanted, does not
+    stay, finds no room or not its folder, or cannot save itself and so goes on as it was.
     """
-    refuse_default(settings["folder"])
     renewed: list[str] = []
     ended: dict[str, str] = {}
     there = {part: actor for part in parts_of(settings) if (actor := _running(settings, part)) is not None}
+    if len(there) < len(parts_of(settings)):  # what runs does not end because a node came
+        refuse_default(settings["folder"])
     refuse_what_is_fixed(settings, abouts(there))
+    memory, mark = ClusterMemory(settings["name"]), _mark(settings)
+    away_patience_s = 0.0 if memory.get("deployed") == mark else _AWAY_PATIENCE_S
     for _ in range(_ROUNDS):
-        told = _answers(settings, ended)
+        told = _answers(settings, ended, away_patience_s)
         wanted = [part for part in told if differs(part, settings, told[part]) or
                   (always and part in there and part not in renewed)]
         # Ended by another's renewer meanwhile, or by what it began with.
         gone = [part for part in parts_of(settings) if part not in told and _running(settings, part) is None]
         if not wanted and not gone:
+            if len(told) == len(parts_of(settings)):
+                memory.put("deployed", mark)
             return renewed
         if not wanted:
             continue

@@ -6,12 +6,15 @@ mounted, is another one, or is an older copy does not begin with nothing, or wit
 """
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import secrets
 import stat
 import time
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
 import ray
 from ray.experimental import internal_kv
@@ -19,7 +22,14 @@ from ray.experimental import internal_kv
 _NAMESPACE = b"liminal"
 # A volume may be mounted late; after so long Ray may find another node.
 _LOOK_EVERY_S = 1.0
-_ELSEWHERE_AFTER_S = 60.0
+ELSEWHERE_AFTER_S = 60.0
+# Where nothing is known of a folder yet: so long one that is empty is left to another node that has something in it.
+_EMPTY_AFTER_S = 5.0
+_Begun = TypeVar("_Begun")
+
+
+class Unfit(ValueError):
+    """A folder that is not to be used here, and may be on another node, or later."""
 
 
 class Memory(Protocol):
@@ -39,7 +49,7 @@ class ClusterMemory:
     """What the cluster remembers of an application."""
 
     def __init__(self, application: str):
-        self._application = application
+        self._application = quote(application, safe="")  # "a" is not to forget what is of "a/b"
 
     def _key(self, name: str) -> bytes:
         return f"{self._application}/{name}".encode()
@@ -75,27 +85,36 @@ def default_folder() -> str:
     return str(pathlib.Path(state) / "liminal")
 
 
+def _nodes() -> int:
+    return sum(node["Alive"] for node in ray.nodes())
+
+
 def refuse_default(folder: str) -> None:
     """Raises ValueError when nobody said which folder all nodes see, and there are several."""
-    if folder == default_folder() and (nodes := sum(node["Alive"] for node in ray.nodes())) > 1:
+    if folder == default_folder() and (nodes := _nodes()) > 1:
         raise ValueError(f"folder: must be given where there are {nodes} nodes: one that all of them see")
 
 
 def make_private(folder: pathlib.Path) -> None:
-    """Makes a folder that its owner alone can read; raises ValueError when it is another user's, but root's."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held, user = folder.stat(), os.geteuid()
-    if held.st_uid not in (user, 0):
-        raise ValueError(f"folder: {folder} is of another user")
-    if held.st_uid == user and stat.S_IMODE(held.st_mode) & 0o077:
-        folder.chmod(0o700)
+    """Makes a folder that its owner alone can read. One that is there stays as it is: raises Unfit when it is another
+    user's, but root's, or everybody may write it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    held = folder.stat()
+    if not {folder.lstat().st_uid, held.st_uid} <= {os.geteuid(), 0}:
+        raise Unfit(f"folder: {folder} is of another user")
+    if held.st_mode & stat.S_IWOTH:
+        raise Unfit(f"folder: {folder} may be written by everybody: give a folder in it, which is made for its owner "
+                    "alone")
 
 
 def hold_number(folder: pathlib.Path, owners: int) -> None:
     """Notes how many owners a folder is shared by; raises ValueError when it is another number's."""
-    known = [path.name for path in folder.glob("owners-*")]
-    if known and f"owners-{owners}" not in known:
-        raise ValueError(f"owners: {folder} was begun by {known[0][7:]}; another number takes another folder")
+    known = _numbers(folder, "owners-")
+    if known and str(owners) not in known:
+        raise ValueError(f"owners: {folder} was begun by {known[0]}; another number takes another folder")
     (folder / f"owners-{owners}").mkdir(mode=0o700, exist_ok=True)
 
 
@@ -106,12 +125,18 @@ def _numbers(folder: pathlib.Path, prefix: str) -> list[str]:
         return []
 
 
-def refusal(folder: pathlib.Path, part: str, memory: Memory) -> str | None:
-    """Why a part must not begin with the folder as it is seen here, in words; None when it may."""
+def refusal(folder: pathlib.Path, part: str, memory: Memory, waited_s: float = _EMPTY_AFTER_S) -> str | None:
+    """Why a part must not begin with the folder as it is seen here, in words; None when it may.
+
+    Raises Unfit or OSError for a folder that cannot be used. `waited_s`: for how long the part has not begun.
+    """
     known = memory.get("folder")
     if known is None:
-        make_private(folder)
         there = _numbers(folder, "identity-")
+        empty = not there and not _numbers(folder, "owners-")
+        if empty and waited_s < _EMPTY_AFTER_S and _nodes() > 1:
+            return f"folder: {folder} is not there, or empty: another node may have what was kept"
+        make_private(folder)
         if not there:
             there = [secrets.token_hex(16)]
             (folder / f"identity-{there[0]}").mkdir(mode=0o700)
@@ -120,7 +145,9 @@ def refusal(folder: pathlib.Path, part: str, memory: Memory) -> str | None:
     there = _numbers(folder, "identity-")
     if known not in there:
         which = "another one than" if there else "not there, or empty, unlike"
-        return f"folder: {folder} is {which} the one that the application began with"
+        return (f"folder: {folder} is {which} the one that the application began with: have this node see that "
+                "one, or take the application away (scripts/deploy_ml_serve.py --undeploy) and that one too, to begin "
+                "with this")
     last = int(memory.get(f"{part}/epoch") or 0)
     found = max((int(number) for number in _numbers(folder / part, "epoch-") if number.isdigit()), default=0)
     if found < last:
@@ -129,19 +156,35 @@ def refusal(folder: pathlib.Path, part: str, memory: Memory) -> str | None:
     return None
 
 
-def wait_for_folder(settings: dict[str, Any], part: str, memory: Memory | None) -> None:
-    """Returns when a part may begin with its folder, and until then tells why not, here and to the cluster."""
+def begin_in_folder(
+    settings: dict[str, Any], part: str, memory: Memory | None, begin: Callable[[pathlib.Path], _Begun]
+) -> _Begun:
+    """What `begin` gives, of the folder that a part may begin with. Until it may, and while the folder cannot be read
+    or written, tells why not, here and to the cluster: an actor that ended by an exception would not be begun again.
+    """
     folder = pathlib.Path(settings["folder"])
     if memory is None:
         make_private(folder)
-        return
-    until, told = time.monotonic() + _ELSEWHERE_AFTER_S, None
-    while (wrong := refusal(folder, part, memory)) is not None:
+        return begin(folder)
+    since, told = time.monotonic(), None
+    while True:
+        waited = time.monotonic() - since
+        try:
+            wrong = refusal(folder, part, memory, waited)
+            if wrong is None:
+                begun = begin(folder)
+                break
+        except Unfit as unfit:
+            wrong = str(unfit)
+        except OSError as broken:  # of a mount that is away
+            wrong = f"folder: {broken.filename or folder}: {broken.strerror or broken}"
         if wrong != told:
             told = wrong
             print(f"{part} does not begin: {wrong}", flush=True)
             memory.put(f"{part}/refused", f"{wrong} (node {ray.util.get_node_ip_address()})")
-        if time.monotonic() > until:
+        if waited > ELSEWHERE_AFTER_S:
             os._exit(1)  # Ray begins it again, maybe on another node
         time.sleep(_LOOK_EVERY_S)
+    memory.put(f"{part}/began", "yes")
     memory.forget(f"{part}/refused")
+    return begun

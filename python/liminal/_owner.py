@@ -27,7 +27,7 @@ from liminal._actors import BEAT, Gone, Named, owner_parts, used
 from liminal._epochs import Epochs, Losses, Snapshots
 from liminal._fits import RayFits
 from liminal._gather import Given
-from liminal._folder import hold_number, make_private, memory_of, wait_for_folder
+from liminal._folder import begin_in_folder, hold_number, make_private, memory_of
 from liminal._journal import Journal, read_journal
 from liminal.engine import Engine
 
@@ -88,13 +88,21 @@ class Gate:
 def _epochs_of(settings: dict[str, Any], part: str) -> Epochs:
     """The next epoch of a part, in the folder that the application began with."""
     memory = memory_of(settings)
-    wait_for_folder(settings, part, memory)
-    folder = pathlib.Path(settings["folder"])
-    hold_number(folder, settings["owners"])
-    epochs = Epochs(folder / part)
-    if memory is not None:
-        memory.put(f"{part}/epoch", str(epochs.number))
-    return epochs
+
+    def begin(folder: pathlib.Path) -> Epochs:
+        hold_number(folder, settings["owners"])
+        epochs = Epochs(folder / part)
+        if memory is not None:
+            # A later incarnation may have been faster.
+            memory.put(f"{part}/epoch", str(max(epochs.number, int(memory.get(f"{part}/epoch") or 0))))
+        return epochs
+
+    return begin_in_folder(settings, part, memory, begin)
+
+
+def _registry_of(folder: pathlib.Path) -> pathlib.Path:
+    make_private(folder / "registry")
+    return folder / "registry"
 
 
 def onnxruntime_of(settings: dict[str, Any]) -> str:
@@ -514,9 +522,7 @@ class Models:
     def __init__(self, settings: dict[str, Any]):
         self._settings = settings
         self._gate = Gate()
-        wait_for_folder(settings, "models", memory_of(settings))
-        self._folder = pathlib.Path(settings["folder"]) / "registry"
-        make_private(self._folder)
+        self._folder = begin_in_folder(settings, "models", memory_of(settings), _registry_of)
         until = time.monotonic() + FOLDER_PATIENCE_S
         while True:
             try:

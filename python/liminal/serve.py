@@ -246,8 +246,7 @@ class Ingress:
         for part in ensure(settings):
             print(f"renewed: {part}", flush=True)
         self._owners = [Named(settings, part) for part in owner_parts(settings)]
-        self._gathered = [Gathering(functools.partial(self._retrying, place, "track_all"))
-                          for place in range(len(self._owners))]
+        self._gathered = [Gathering(functools.partial(_given, owner), self._patience_s) for owner in self._owners]
         self._commons, self._models = Named(settings, "commons"), Named(settings, "models")
         self._counted = counter("liminal_requests", "Requests that the ingress answered.", "status")
         self._told = [(0, 0)] * len(self._owners)  # epoch and number acknowledged, an owner each
@@ -443,6 +442,10 @@ async def _again(actor: Named, patience_s: float, method: str, *arguments: Any) 
                 return None
             actor.forget()
             await asyncio.sleep(.1)
+
+
+async def _given(owner: Named, patience_s: float, *given: Any) -> Any:
+    return await _again(owner, patience_s, "track_all", *given)
 
 
 async def _another(replicas: Any, asked: tuple, patience_s: float) -> _Answer:

@@ -140,19 +140,25 @@ def readiness(base: str) -> tuple[int, dict]:
     return ask(base, "/readyz?verbose")
 
 
-def test_an_owner_does_not_begin_without_what_it_had(cluster, application):
-    """As on a node that does not see the folder: requests wait, and it is said; with the folder everything is back."""
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_owner_does_not_begin_without_what_it_had(cluster, application, broken):
+    """As on a node that does not see the folder, or cannot read it: requests wait, and it is said; with the folder
+    everything is back."""
     base, settings = application
     before, lost_before = about(cluster, settings), lost(base)
     folder = pathlib.Path(settings["folder"])
     away = folder.with_name("elsewhere")
     (folder / "owner-01").rename(away)
+    if broken:
+        (folder / "owner-01").touch()
     os.kill(before[1]["pid"], signal.SIGKILL)
     status, told = wait_for("words", lambda: (said := readiness(base))[0] == 503 and "folder: " in str(said) and said)
     [check] = told["checks"]
     assert check["name"] == "owner-01" and not check["ok"], told
-    assert f"ends with epoch 0, and {before[1]['epoch']} had begun" in check["detail"], told
+    wanted = "owner-01: Not a directory" if broken else f"ends with epoch 0, and {before[1]['epoch']} had begun"
+    assert wanted in check["detail"], told
     assert "owner-01" in told["detail"]
+    (folder / "owner-01").unlink(missing_ok=True)
     away.rename(folder / "owner-01")
     wait_until_ready(base)
     after = about(cluster, settings)

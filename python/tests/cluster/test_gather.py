@@ -1,5 +1,7 @@
 """What a replica of the ingress gives owners to count: no cluster is asked."""
 import asyncio
+import functools
+import types
 
 import pytest
 import ray
@@ -20,7 +22,7 @@ class Owner:
     def __init__(self):
         self.given, self.go = [], asyncio.Event()
 
-    async def take(self, sender, number, batch):
+    async def take(self, patience_s, sender, number, batch):
         self.given.append((number, [events for events, _, _ in batch]))
         await self.go.wait()
         if batch[0][0] == b"bad":
@@ -31,7 +33,7 @@ class Owner:
 def test_what_comes_while_an_owner_is_at_work_goes_together():
     async def all_of_it():
         owner = Owner()
-        gathering = Gathering(owner.take)
+        gathering = Gathering(owner.take, 20)
         asked = [asyncio.create_task(gathering.track(events, None, "")) for events in (b"1", b"2", b"3")]
         await asyncio.sleep(0)
         while not owner.given:
@@ -54,11 +56,104 @@ def test_what_is_wrong_with_one_call_is_not_with_the_next():
     async def all_of_it():
         owner = Owner()
         owner.go.set()
-        gathering = Gathering(owner.take)
+        gathering = Gathering(owner.take, 20)
         with pytest.raises(LookupError):
             await gathering.track(b"bad", None, "")
         assert await gathering.track(b"away", None, "") is None
         assert await gathering.track(b"good", None, "") == (3, 0)
+
+    asyncio.run(all_of_it())
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Goes on when it is told to."""
+    now = [1000.0]
+    monkeypatch.setattr(_gather, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+async def idle():
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def test_requests_wait_from_when_they_came_whatever_they_are_behind(clock, monkeypatch):
+    monkeypatch.setattr(_gather, "BYTES_MAX", 3)
+    waited, given = {}, []
+
+    async def away(patience_s, sender, number, batch):
+        given.append((number, [events for events, _, _ in batch]))
+        await asyncio.sleep(0)
+        clock[0] += max(0, patience_s)
+
+    async def all_of_it():
+        gathering = Gathering(away, 20)
+
+        async def ask(events):
+            began = clock[0]
+            assert await gathering.track(events, None, "") is None
+            waited[events] = clock[0] - began
+
+        asked = [asyncio.create_task(ask(b"of its own %d" % place)) for place in range(8)]
+        asked.append(asyncio.create_task(ask(b"a")))
+        await asyncio.sleep(0)
+        clock[0] += 5
+        asked.append(asyncio.create_task(ask(b"b")))
+        await asyncio.gather(*asked)
+
+    asyncio.run(all_of_it())
+    assert set(waited.values()) == {20.0}, waited
+    # Who came later waits on, and what was maybe counted has its number.
+    assert given[-2:] == [(9, [b"a", b"b"]), (9, [b"b"])]
+
+
+def test_an_owner_that_is_back_takes_what_still_waits(clock):
+    async def back(patience_s, sender, number, batch):
+        if len(batch) == 1:
+            await idle()
+            return [(number, batch[0][0])]
+        clock[0] += patience_s
+        return None
+
+    async def all_of_it():
+        gathering = Gathering(back, 20)
+        asked = []
+        for events in (b"0", b"1", b"2"):
+            asked.append(asyncio.create_task(gathering.track(events, None, "")))
+            await asyncio.sleep(0)
+            clock[0] += 1
+        assert await asyncio.gather(*asked) == [(1, b"0"), None, (2, b"2")]
+
+    asyncio.run(all_of_it())
+
+
+def test_an_answer_that_is_short_fails_those_without_one_alone():
+    async def short(patience_s, sender, number, batch):
+        return [(number, place) for place, _ in enumerate(batch)][:2]
+
+    async def all_of_it():
+        gathering = Gathering(short, 20)
+        told = await asyncio.gather(*(gathering.track(b"x", None, "") for _ in range(3)), return_exceptions=True)
+        assert told[:2] == [(1, 0), (1, 1)] and isinstance(told[2], IndexError)
+        assert await asyncio.wait_for(gathering.track(b"y", None, ""), 5) == (2, 0)
+
+    asyncio.run(all_of_it())
+
+
+def test_who_is_ended_while_it_gives_leaves_nobody_waiting():
+    async def all_of_it():
+        owner = Owner()
+        gathering = Gathering(owner.take, 20)
+        asked = [asyncio.create_task(gathering.track(b"1", None, ""))]
+        await idle()
+        asked.append(asyncio.create_task(gathering.track(b"2", None, "")))
+        await idle()
+        gathering._giving.cancel()
+        done, _ = await asyncio.wait(asked, timeout=5)
+        assert len(done) == 2 and all(one.cancelled() for one in done)
+        owner.go.set()
+        assert await asyncio.wait_for(gathering.track(b"3", None, ""), 5) == (2, 0)
 
     asyncio.run(all_of_it())
 
@@ -69,7 +164,7 @@ def test_large_bodies_do_not_go_together(monkeypatch):
     async def all_of_it():
         owner = Owner()
         owner.go.set()
-        gathering = Gathering(owner.take)
+        gathering = Gathering(owner.take, 20)
         await asyncio.gather(*(gathering.track(events, None, "") for events in (b"12345", b"12", b"34", b"5")))
         assert [batch for _, batch in owner.given] == [[b"12345"], [b"12", b"34"], [b"5"]]
 
@@ -95,7 +190,7 @@ def test_what_is_given_again_after_a_death_counts_once(owner_of):
             pass
 
     async def all_of_it():
-        gathering = Gathering(lambda *given: serve._again(Dying, 20, "track_all", *given))
+        gathering = Gathering(functools.partial(serve._given, Dying), 20)
         return await asyncio.gather(gathering.track(events(3), None, ""), gathering.track(events(2), "key", "print"))
 
     assert asyncio.run(all_of_it()) == [(3, 5), (3, 5)]

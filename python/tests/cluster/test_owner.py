@@ -446,6 +446,7 @@ def test_who_comes_back_as_it_was_is_renewed_once_and_told_of(owner_of, monkeypa
         def renew(self):
             return types.SimpleNamespace(remote=lambda settings, parts, always: renewals.append(parts) or parts)
 
+    monkeypatch.setattr(_actors, "ClusterMemory", lambda name: {})
     monkeypatch.setattr(_actors, "make", lambda part, settings: None)
     monkeypatch.setattr(_actors, "_running", lambda settings, part: None)
     monkeypatch.setattr(_actors, "abouts", lambda actors, ended=None: old if actors else {})
@@ -470,6 +471,8 @@ def test_who_is_ended_by_another_renewer_meanwhile_is_looked_for_again(owner_of,
         told = raising(ray.exceptions.ActorDiedError()) if dies else lambda: abouts[part]
         return types.SimpleNamespace(about=types.SimpleNamespace(remote=lambda: told))
 
+    monkeypatch.setattr(_actors, "ClusterMemory", lambda name: types.SimpleNamespace(
+        get=lambda name: None, put=lambda name, text: None))
     monkeypatch.setattr(_actors, "make", make)
     monkeypatch.setattr(_actors, "_running", lambda settings, part: part if part in names else None)
     monkeypatch.setattr(_actors.ray, "wait", lambda asked, num_returns, timeout: (asked, []))
