@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <tuple>
 
 #include "core/base/math.hpp"
 #include "core/base/random.hpp"
@@ -122,7 +123,7 @@ void move(const Matrix& x, Partition& part, const std::vector<double>& far) {
   }
 }
 
-Partition one_start(const Matrix& x, std::uint32_t k, Random& random) {
+Partition one_start(const Matrix& x, std::uint32_t k, Random& random, const Stop& stop) {
   Partition part{k, Beginning(x, random).centroids(k), std::vector<std::uint32_t>(x.rows), 0};
   std::vector<double> far(x.rows);
   double before = std::numeric_limits<double>::infinity();
@@ -134,7 +135,7 @@ Partition one_start(const Matrix& x, std::uint32_t k, Random& random) {
       far[i] = found.squares;
       part.squares += found.squares;
     }
-    if (!(part.squares < before * (1 - 1e-9))) break;
+    if (!(part.squares < before * (1 - 1e-9)) || stop()) break;
     before = part.squares;
     move(x, part, far);
   }
@@ -325,13 +326,15 @@ class Describer {
 
 }  // namespace
 
-Partition k_means(const Matrix& x, std::uint32_t k, std::uint32_t starts, std::uint64_t seed) {
+Partition k_means(
+    const Matrix& x, std::uint32_t k, std::uint32_t starts, std::uint64_t seed, const Stop& stop) {
   Random random(seed);
   Partition best;
   if (x.rows == 0) return best;
   k = static_cast<std::uint32_t>(std::min<std::size_t>(std::max(k, 1U), x.rows));
   for (std::uint32_t start = 0; start < std::max(starts, 1U); ++start) {
-    Partition part = one_start(x, k, random);
+    if (start > 0 && stop()) break;
+    Partition part = one_start(x, k, random, stop);
     if (best.clusters == 0 || part.squares < best.squares) best = std::move(part);
   }
   return best;
@@ -348,18 +351,25 @@ Replication replication(const Matrix& x, std::uint32_t k, std::uint64_t seed, co
     const std::span<const std::uint32_t> all(order);
     const Matrix one = some_rows(x, all.first(x.rows / 2)),
                  other = some_rows(x, all.subspan(x.rows / 2));
-    const Partition train = k_means(one, k, kStarts, random.bits());
-    const Partition test = k_means(other, k, kStarts, random.bits());
+    const Partition train = k_means(one, k, kStarts, random.bits(), stop);
+    const Partition test = k_means(other, k, kStarts, random.bits(), stop);
+    if (stop()) break;  // clusters that are still on their way say nothing
     const Halves forward(other, test, train);
-    strength += forward.worst_share() / kSplits;
+    strength += forward.worst_share();
     groups.push_back(forward.groups());
     groups.push_back(Halves(one, train, test).groups());
   }
-  if (groups.empty()) return {0, 1};
+  if (groups.empty()) return {0, 1, 0, 0};
   // The lower of the two in the middle: what is found again in half of the cases is no more.
   const auto middle = groups.begin() + static_cast<std::ptrdiff_t>((groups.size() - 1) / 2);
   std::nth_element(groups.begin(), middle, groups.end());
-  return {strength, std::max(*middle, 1U)};
+  Replication found;
+  found.groups = std::max(*middle, 1U);
+  found.halves = static_cast<std::uint32_t>(groups.size());
+  found.strength = 2 * strength / found.halves;
+  found.agreeing = static_cast<std::uint32_t>(std::count_if(
+      groups.begin(), groups.end(), [&](std::uint32_t count) { return count >= found.groups; }));
+  return found;
 }
 
 Clustering find_clusters(const Table& table, const ClusterOptions& options, const Stop& stop) {
@@ -369,14 +379,15 @@ Clustering find_clusters(const Table& table, const ClusterOptions& options, cons
   const Matrix rows = encode(encoding.scaled, table, drawn(table.rows(), kRowsMax, random));
   const Matrix sample = some_rows(rows, drawn(rows.rows, options.rows_max, random));
   Clustering found;
-  std::uint32_t best = 1;
-  for (std::uint32_t k = 2; k <= options.clusters_max && !stop(); ++k) {
+  for (std::uint32_t k = 2; k <= options.clusters_max; ++k) {
     const Replication again = replication(sample, k, mix64(options.seed + k), stop);
+    if (stop()) break;  // of this number not all was looked at
     found.strengths.push_back(again.strength);
-    best = std::max(best, again.groups);
+    if (std::tie(again.groups, again.agreeing) > std::tie(found.again.groups, found.again.agreeing))
+      found.again = again;
   }
-  found.found = best > 1;
-  Partition part = k_means(rows, best, kStarts, mix64(options.seed));
+  found.found = found.again.groups > 1;
+  Partition part = k_means(rows, found.again.groups, kStarts, mix64(options.seed), stop);
   found.model.inputs = encoding.scaled;
   found.model.clusters = part.clusters;
   found.model.centroids = std::move(part.centroids);

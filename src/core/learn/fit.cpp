@@ -114,24 +114,25 @@ std::vector<float> Material::labels(std::uint32_t id) const {
   return chosen;
 }
 
-Unit Material::unit() const {
-  if (loss.classes() || table.labels.empty()) return {};
-  const auto count = static_cast<double>(table.labels.size());
+Unit unit_of(std::span<const float> labels) {
+  if (labels.empty()) return {};
+  const auto count = static_cast<double>(labels.size());
   double sum = 0, squares = 0;
-  for (const float label : table.labels) sum += static_cast<double>(label);
+  for (const float label : labels) sum += static_cast<double>(label);
   const double mean = sum / count;
-  for (const float label : table.labels) {
+  for (const float label : labels) {
     const double off = static_cast<double>(label) - mean;
     squares += off * off;
   }
+  // A mean of equal labels is rounded, too: what lies below a float's own step is no deviation.
+  constexpr double kStep = 0x1p-24;
   const double deviation = sqrt(squares / count);
-  return {mean, deviation > 0 ? deviation : 1};
+  return {mean, deviation > kStep * std::abs(mean) ? deviation : 1};
 }
 
 std::vector<float> Material::unit_labels(std::uint32_t id) const {
   std::vector<float> chosen = labels(id);
   if (loss.classes()) return chosen;
-  const Unit unit = this->unit();
   for (float& label : chosen)
     label = static_cast<float>((static_cast<double>(label) - unit.shift) / unit.scale);
   return chosen;
@@ -179,7 +180,7 @@ Result<Fit> run_fit(const Material& material,
                     const Stop& stop) {
   if (!validate(job.recipe).empty()) return failure(ErrorCode::kOutOfRange);
   auto fit = run_in_unit(material, job, booster, stop);
-  if (fit && !material.loss.classes()) Back(material.unit())(*fit);
+  if (fit && !material.loss.classes()) Back(material.unit)(*fit);
   return fit;
 }
 

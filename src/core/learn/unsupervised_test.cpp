@@ -3,6 +3,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <memory>
 
 #include "core/base/random.hpp"
 #include "core/learn/anomalies.hpp"
@@ -163,6 +164,8 @@ TEST(Clusters, AreFoundBesideTwoThatOverlap) {
   const Clustering found = find_clusters(table, {}, never);
   EXPECT_EQ(found.model.clusters, 9U);
   EXPECT_GT(found.strengths[7], .9);
+  EXPECT_EQ(found.again.halves, 6U);
+  EXPECT_GE(found.again.agreeing, 4U);
 }
 
 RC_GTEST_PROP(Replication, FindsNoMoreGroupsThanWereLookedFor, (std::uint64_t seed)) {
@@ -182,6 +185,46 @@ TEST(Replication, EndsWhenItIsStopped) {
   const Replication found = replication(x, 5, 1, [] { return true; });
   EXPECT_EQ(found.strength, 0);
   EXPECT_EQ(found.groups, 1U);
+}
+
+/// Stops at the n-th time that it is asked, and from then on.
+Stop at_question(int n) {
+  return [n, asked = std::make_shared<int>(0)] { return ++*asked >= n; };
+}
+
+// Halves of four groups that lie far apart agree wholly, in each split.
+TEST(Replication, TellsOfTheSplitsThatWereDone) {
+  const Table table = groups(1, 4, 400);
+  const Matrix x{table.rows(), 2, table.values};
+  for (int n = 1; n < 200; n += 7) {
+    const Replication found = replication(x, 4, 1, at_question(n));
+    EXPECT_EQ(found.halves % 2, 0U);
+    EXPECT_EQ(found.strength, found.halves > 0 ? 1 : 0) << n;
+    EXPECT_EQ(found.groups, found.halves > 0 ? 4U : 1U) << n;
+  }
+}
+
+TEST(Clusters, LeaveOutANumberThatWasNotLookedAtWhole) {
+  const Table table = groups(1, 4, 400);
+  const Clustering whole = find_clusters(table, {}, never);
+  for (int n = 1; n < 1500; n += 97) {
+    const Clustering part = find_clusters(table, {}, at_question(n));
+    ASSERT_LE(part.strengths.size(), whole.strengths.size());
+    for (std::size_t i = 0; i < part.strengths.size(); ++i)
+      EXPECT_EQ(part.strengths[i], whole.strengths[i]) << n;
+    EXPECT_EQ(part.model.clusters, part.again.groups);
+    EXPECT_EQ(part.clusters.size(), part.model.clusters);
+  }
+  EXPECT_EQ(find_clusters(table, {}, at_question(1)).model.clusters, 1U);
+}
+
+TEST(KMeans, EndsWhereItIsWhenItIsStopped) {
+  const Table table = groups(1, 4, 400);
+  const Matrix x{table.rows(), 2, table.values};
+  int asked = 0;
+  const Partition part = k_means(x, 4, 10, 1, [&] { return ++asked > 1; });
+  EXPECT_EQ(part.clusters, 4U);
+  EXPECT_LE(asked, 4);
 }
 
 TEST(Clusters, AreDescribedByWhatSetsThemApart) {
@@ -207,7 +250,7 @@ RC_GTEST_PROP(KMeans, LeavesEveryRowAtItsNearestCentroid, (std::uint64_t seed)) 
   for (std::size_t i = 0; i < 2 * x.rows; ++i)
     x.values.push_back(static_cast<float>(random.below(8)));
   const auto k = *rc::gen::inRange<std::uint32_t>(1, 6);
-  const Partition part = k_means(x, k, 3, seed);
+  const Partition part = k_means(x, k, 3, seed, never);
   RC_ASSERT(part.clusters == std::min<std::size_t>(k, x.rows));
   double squares = 0;
   for (std::size_t i = 0; i < x.rows; ++i) {

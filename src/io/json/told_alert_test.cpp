@@ -161,13 +161,5 @@ TEST(ToldWord, ReadsBack) {
   EXPECT_EQ(back.note, word.note);
 }
 
-TEST(ToldAlert, FromAheadOfTheClockIsRefused) {
-  JudgedAlert late = told();
-  late.alert.last_seen = kNow + seconds{301};
-  const auto problems = read(text_of(late)).second;
-  ASSERT_EQ(problems.size(), 1U);
-  EXPECT_EQ(problems.front().key, "last_seen");
-}
-
 }  // namespace
 }  // namespace liminal::json

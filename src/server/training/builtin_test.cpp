@@ -307,6 +307,49 @@ TEST(Builtin, ForetellsLoadBetterThanSayingThatAllStays) {
             .5 * metric(*made, "champion_mean_absolute_error"));
 }
 
+/// Values around a parabola, so far from 0.
+Rows parabola(std::uint64_t seed, std::size_t count, double far) {
+  Random random(seed);
+  Rows rows;
+  rows.table.features = {{"x", "", {}}, {"y", "", {}}};
+  for (std::size_t i = 0; i < count; ++i) {
+    const double x = 10 * random.uniform();
+    rows.table.values.push_back(static_cast<float>(x));
+    rows.table.values.push_back(static_cast<float>(random.uniform()));
+    // By eight, so that what a float rounds at 1e7 is little beside the noise.
+    rows.table.labels.push_back(static_cast<float>(far + 8 * (x * x + random.normal())));
+  }
+  return rows;
+}
+
+// What answers is what was judged, and its intervals hold what they say.
+TEST(Builtin, FindsValuesFarFromZeroAsWell) {
+  const learn::ModelDefinition what{"cost", models::Task::kRegression, {"x", "y"}, "target"};
+  auto how = options(what);
+  how.request.fits_max = 8;
+  std::vector<double> told;
+  for (const double far : {0., 1e7}) {
+    const auto made = train_builtin(parabola(1, 600, far), how, kNobody);
+    ASSERT_TRUE(made) << made.error().text;
+    told.push_back(metric(*made, "mean_absolute_error"));
+    const auto evaluator = models::Evaluator::create(made->model);
+    ASSERT_TRUE(evaluator);
+    const auto half = models::half_width(made->model.metadata);
+    ASSERT_TRUE(half);
+    const learn::Table fresh = parabola(2, 1000, far).table;
+    double error = 0, held = 0;
+    for (std::size_t i = 0; i < fresh.rows(); ++i) {
+      const double off =
+          std::abs(evaluator->predict(fresh.row(i)).score - static_cast<double>(fresh.labels[i]));
+      error += off / 1000;
+      held += off <= *half ? .001 : 0;
+    }
+    EXPECT_NEAR(error, told.back(), .2 * told.back()) << far;
+    EXPECT_NEAR(held, .9, .06) << far;
+  }
+  EXPECT_NEAR(told[1], told[0], .15 * told[0]);
+}
+
 TEST(Builtin, GroupsUsers) {
   std::vector<traffic::FeatureRow> rows;
   Random random(9);

@@ -82,11 +82,12 @@ RunReport verdict_on(std::span<const float> said,
     reasons.push_back(fmt::format(
         "the line is that of the {} that were compared with this champion", input.looks));
   if (!loss.classes()) return report;
+  const learn::Table judging = test.chosen(with.places);
   for (std::string& lacking :
-       rows_to_judge(options.gate.positives_min, rows.table.labels, test.labels))
+       rows_to_judge(options.gate.positives_min, rows.table.labels, judging.labels))
     reasons.push_back(std::move(lacking));
-  if (auto lacking =
-          users_to_judge(with.with_champion ? kUsersMin : kUsersMinFirst, rows.table, test))
+  const bool by_mean = !with.with_champion && options.gate.probabilities;
+  if (auto lacking = users_to_judge(by_mean ? kUsersMinFirst : kUsersMin, rows.table, judging))
     reasons.push_back(std::move(*lacking));
   report.calibration = learn::calibration_bins(said, test.labels, 10);
   report.roc = roc_curve(said, test.labels);
