@@ -79,8 +79,8 @@ class Forecaster {
   [[nodiscard]] std::uint64_t state_hash() const;
 
   /// Format version 2; version 1, whose intervals all had one scale, is read still. Options are not
-  /// part of it. `load` into a forecaster of the same options;
-  /// fails and leaves it unchanged when the bytes make no sense.
+  /// part of it: `load` into a forecaster of the same options. It fails and leaves the forecaster
+  /// unchanged when the bytes make no sense.
   void save(Writer& out) const;
   Result<void> load(Reader& in);
 
