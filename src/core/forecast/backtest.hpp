@@ -45,7 +45,7 @@ struct Backtest {
 /// cut, and compares with what came. Weights are (error/least error)^−5, errors weighted by
 /// .5^(age / one and a half of what counts as lately).
 ///
-/// Cost: 6 ms for 800 points and 48 steps. Memory: 9 paths an origin while it runs, of at most 24
+/// Cost: 6 ms for 800 points and 48 steps. Memory: 9 paths an origin while it runs, of at most 48
 /// origins a block and six times what counts as lately.
 [[nodiscard]] Backtest backtest(const History& history,
                                 const Plan& plan,

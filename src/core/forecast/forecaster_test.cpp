@@ -110,7 +110,7 @@ TEST(Forecaster, OfTheLongestHistoryTestsItselfFromFewMoreOrigins) {
   Forecaster many = learnt(all, options);
   ASSERT_TRUE(few.refit() && many.refit());
   EXPECT_GE(many.model()->standing.origins, few.model()->standing.origins);
-  EXPECT_LE(many.model()->standing.origins, 48 + 6 * 25U);
+  EXPECT_LE(many.model()->standing.origins, 48 + 6 * 49U);
 }
 
 TEST(Forecaster, OfBurstsIsNoWiderThanTheyAre) {

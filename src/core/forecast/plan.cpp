@@ -11,8 +11,8 @@ constexpr std::uint32_t kBlockMin = 24;
 /// days.
 constexpr std::uint64_t kBlockShare = 32;
 /// Of a block before those by which members are judged: what is known of how far off forecasts are
-/// hardly gains from more, which cost as much as the newest.
-constexpr std::uint32_t kOriginsMax = 24;
+/// gains nothing from more, and each costs nine paths. Half as many cover less.
+constexpr std::uint32_t kOriginsMax = 48;
 constexpr double kMemory = 400;
 constexpr double kHoursOfDay = 24;
 

@@ -38,7 +38,7 @@ struct Plan {
   /// members are believed less.
   [[nodiscard]] std::uint32_t recent() const;
   /// Between the origins of the back-test, so many points before the end: `stride` where members
-  /// are judged, and before that at most 24 origins a block.
+  /// are judged, and before that at most 48 origins a block.
   [[nodiscard]] std::uint32_t stride_at(std::uint64_t before_end) const;
   /// Points that a forecast looks back.
   [[nodiscard]] std::size_t reach() const;
