@@ -98,8 +98,11 @@ void MetricsOf::declare(std::string source,
 }
 
 void MetricsOf::forget(std::string source, std::optional<std::string> metric, Done<void> done) {
-  if (const auto gone = signals::forget(anomaly_, limits_, source, metric); !gone)
-    return done(gone);
+  const Result<void> gone = [&] {
+    const std::lock_guard lock(declaring_);
+    return signals::forget(anomaly_, limits_, source, metric);
+  }();
+  if (!gone) return done(gone);
   engine_.audit("series.forget", source, metric.value_or("all its series"));
   done({});
 }

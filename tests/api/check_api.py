@@ -356,6 +356,10 @@ def check_remote_write(api):
     known = api.ask("GET", path, 200)
     assert (known["upper_limit"], known["max"], known["kind"]) == (9, 1, told["kind"]), known
     assert api.ask("PUT", path, 200, {"min": None, "upper_limit": None})["max"] is None
+    assert api.ask("PUT", path, 200, {"kind": "gauge", "min": 0, "max": 1})["kind"] == "gauge"
+    known = api.ask("PUT", path, 200, {"kind": None, "alarms_per_week": None})
+    assert (known["kind"], known["alarms_per_week"]) == (told["kind"], 0), known
+    assert known["max"] == (None if judged else 1), known  # a gauge's is none of a counter
     nameless = remote_write.request([([("instance", "web:1")], [(1, 1000)])])
     api.ask("POST", "/api/v1/write", 400, nameless, snappy, kind)
 

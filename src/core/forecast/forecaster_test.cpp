@@ -102,6 +102,17 @@ TEST(Forecaster, OfALongHistoryTestsItselfAtAllHoursAndIsRefittedAsOften) {
   EXPECT_TRUE(forecaster.refit_due());
 }
 
+TEST(Forecaster, OfTheLongestHistoryTestsItselfFromFewMoreOrigins) {
+  Options options;
+  options.horizon = 12;
+  const std::vector<double> all = load(20'000, 2);
+  Forecaster few = learnt({all.begin(), all.begin() + 1000}, options);
+  Forecaster many = learnt(all, options);
+  ASSERT_TRUE(few.refit() && many.refit());
+  EXPECT_GE(many.model()->standing.origins, few.model()->standing.origins);
+  EXPECT_LE(many.model()->standing.origins, 48 + 6 * 49U);
+}
+
 TEST(Forecaster, OfBurstsIsNoWiderThanTheyAre) {
   Random random(15);
   std::vector<double> values;

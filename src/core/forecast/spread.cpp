@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/base/hash.hpp"
 #include "core/base/math.hpp"
 
 namespace liminal::forecast {
@@ -64,10 +65,6 @@ double Spread::Scale::of(double forecast) const {
   return liminal::exp(gamma * liminal::log(std::max(forecast, floor)));
 }
 
-bool Spread::is_relative() const {
-  return scale_.gamma == kRelative.gamma && scale_.floor == kRelative.floor;
-}
-
 double Spread::size(std::uint32_t step, std::uint64_t place) const {
   const double v = day_.empty() ? 1 : day_[place % day_.size()];
   return sqrt(growth_[step] * v);
@@ -124,9 +121,14 @@ void Spread::fit_errors(std::span<const Residual> residuals,
   fit_growth(residuals, squares, horizon);
   if (day > 1) fit_day(residuals, squares, day);
 
-  const std::size_t stride = (residuals.size() + kSamplesMax - 1) / kSamplesMax;
+  const std::size_t count = std::min(residuals.size(), kSamplesMax);
   std::vector<Sample> above, below, both;
-  for (std::size_t i = 0; i < residuals.size(); i += stride) {
+  for (std::size_t k = 0; k < count; ++k) {
+    // One of each part, anywhere in it: paths follow each other, and every n-th of their residuals
+    // would be of a few steps only.
+    const std::size_t from = k * residuals.size() / count;
+    const std::size_t to = (k + 1) * residuals.size() / count;
+    const std::size_t i = from + static_cast<std::size_t>(mix64(k) % (to - from));
     const Residual& r = residuals[i];
     const double u = scaled[i] / size(r.step, r.place);
     above.push_back({u, r.weight});
@@ -269,6 +271,8 @@ void Spread::save(Writer& out) const {
 void Spread::load(Reader& in, bool floored) {
   in.get(scale_.gamma);
   scale_.floor = floored ? in.get<double>() : kRelative.floor;
+  // Below nothing a scale has no size; NaN compares false.
+  if (!(scale_.floor > 0 && std::isfinite(scale_.floor))) in.fail();
   in.get(width_);
   const auto count = [&](std::size_t bytes) {
     const std::uint64_t found = in.get_varint();

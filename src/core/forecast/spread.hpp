@@ -54,9 +54,6 @@ class Spread {
 
   [[nodiscard]] std::size_t steps() const { return growth_.size(); }
 
-  /// Whether errors were found to grow with the forecast all the way down.
-  [[nodiscard]] bool is_relative() const;
-
   void save(Writer& out) const;
   /// `floored`: it was saved with its scale's floor, as `save` does now.
   void load(Reader& in, bool floored = true);

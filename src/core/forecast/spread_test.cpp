@@ -64,7 +64,6 @@ std::vector<Residual> burst_errors(std::uint64_t seed) {
 TEST(Spread, OfBurstsOutOfNothingHoldsThemWithoutTakingThemForParts) {
   Spread spread;
   spread.fit(burst_errors(6), 12, 0, 6, true);
-  EXPECT_FALSE(spread.is_relative());
   for (const double forecast : {.01, 2.}) {
     const double high = spread.quantile(.975, forecast, 6, 0);
     EXPECT_GT(high, 8) << forecast;
@@ -82,7 +81,45 @@ TEST(Spread, OfErrorsThatGrowWithWhatIsForecastStaysInParts) {
   }
   Spread spread;
   spread.fit(residuals, 12, 0, 6, true);
-  EXPECT_TRUE(spread.is_relative());
+  const auto width = [&](double at) {
+    return spread.quantile(.9, at, 6, 0) - spread.quantile(.1, at, 6, 0);
+  };
+  EXPECT_NEAR(width(.2) / width(.1), std::pow(2, .85), 1e-9);
+}
+
+TEST(Spread, KnowsTheErrorsOfEveryStepOfManyPaths) {
+  for (const std::uint32_t horizon : {12U, 24U}) {
+    for (std::uint32_t wrong = 0; wrong < horizon; ++wrong) {
+      // As many as 20,000 points give, and as many as sixteen days of five minutes.
+      for (const std::uint64_t paths : {1254U, 288U}) {
+        std::vector<Residual> residuals;
+        for (std::uint64_t p = 0; p < paths; ++p) {
+          for (std::uint32_t h = 0; h < horizon; ++h)
+            residuals.push_back({h, p * 3 + h, 1, h == wrong ? 2. : 1., 1});
+        }
+        Spread spread;
+        spread.fit(std::move(residuals), horizon, 0, 6, true);
+        EXPECT_GT(spread.quantile(.99, 1, wrong, 0), 1.1) << wrong << " of " << horizon;
+      }
+    }
+  }
+}
+
+TEST(Spread, RefusesAScaleWithoutSize) {
+  Spread spread;
+  spread.fit(walk_errors(20, 6, 5), 6, 0, 6, true);
+  for (const double floor : {0., -1., std::nan(""), HUGE_VAL}) {
+    Writer out;
+    spread.save(out);
+    Writer other;
+    other.put(floor);
+    std::string bytes = out.bytes();
+    bytes.replace(sizeof(double), sizeof(double), other.bytes());
+    Spread read;
+    Reader in(bytes);
+    read.load(in);
+    EXPECT_FALSE(in.ok()) << floor;
+  }
 }
 
 TEST(Spread, ReadsWhatHadOneScaleOnly) {

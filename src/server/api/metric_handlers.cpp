@@ -146,9 +146,11 @@ void score_rows(const std::shared_ptr<Call>& call, AnomalyPort& port) {
 SeriesChange read_series(json::Fields& in) {
   SeriesChange change;
   using json::Need;
-  const auto number = [&in](std::string_view name) {
-    return in.is_null(name) ? std::nullopt
-                            : in.number(name, Need::kOptional, -kMetricValueMax, kMetricValueMax);
+  const auto within = [&in](std::string_view name, double low, double high) {
+    return in.is_null(name) ? std::nullopt : in.number(name, Need::kOptional, low, high);
+  };
+  const auto number = [&](std::string_view name) {
+    return within(name, -kMetricValueMax, kMetricValueMax);
   };
   const auto named = [&in](std::string_view name) { return in.is_null(name) || in.has(name); };
   const auto low = number("min"), high = number("max");
@@ -157,12 +159,14 @@ SeriesChange read_series(json::Fields& in) {
   if (low && high && !(*low < *high)) in.wrong("max", "must be above min");
   if (named("min") || named("max")) change.range = std::optional<novelty::Range>{};
   if (low && high) change.range = novelty::Range{*low, *high};
-  change.alarms_per_week = in.number("alarms_per_week", Need::kOptional, 0, 10'000);
+  if (named("alarms_per_week")) change.alarms_per_week = within("alarms_per_week", 0, 10'000);
   const auto yes_or_no = [](std::string_view word) -> std::optional<bool> {
     if (word == "counter") return true;
     return word == "gauge" ? std::optional(false) : std::nullopt;
   };
-  change.counter = in.one_of("kind", Need::kOptional, yes_or_no, "gauge or counter");
+  if (in.is_null("kind")) change.counter = std::optional<bool>{};
+  if (in.has("kind"))
+    change.counter = in.one_of("kind", Need::kOptional, yes_or_no, "gauge or counter");
   if (in.is_null("suppress_until")) change.suppress_until = std::optional<EventTime>{};
   if (in.has("suppress_until")) change.suppress_until = in.time("suppress_until", Need::kOptional);
   const auto lower = number("lower_limit"), upper = number("upper_limit");

@@ -237,6 +237,24 @@ TEST_F(MetricHandlersTest, WhatIsNotNamedStaysAsItIs) {
               HasSubstr(R"("lower_limit":null,"upper_limit":null)"));
 }
 
+TEST_F(MetricHandlersTest, NullTakesBackWhatItNamesAndNothingElse) {
+  const std::string path = "/anomaly/series/web-1/requests_total";
+  const auto told = [&] { return metrics.declared.at({"web-1", "requests_total"}); };
+  ASSERT_EQ(ask("PUT", path, R"({"kind":"gauge","min":0,"max":1,"alarms_per_week":2})").status,
+            201U);
+  EXPECT_EQ(ask("PUT", path, R"({"kind":null})").status, 200U);
+  EXPECT_EQ(told().counter, std::nullopt);
+  EXPECT_EQ(told().alarms_per_week, 2);
+  EXPECT_TRUE(told().range.has_value()) << "its sender says gauge, too";
+  EXPECT_EQ(ask("PUT", path, R"({"alarms_per_week":null})").status, 200U);
+  EXPECT_EQ(told().alarms_per_week, 0);
+  EXPECT_TRUE(told().range.has_value());
+  EXPECT_EQ(ask("PUT", path, R"({"kind":"counter","suppress_until":1800000000})").status, 200U);
+  EXPECT_THAT(ask("PUT", path, R"({"kind":null,"min":2,"max":3})").body,
+              HasSubstr(R"("min":2,"max":3,"alarms_per_week":0,"kind":"gauge")"));
+  EXPECT_TRUE(told().suppress_until.has_value());
+}
+
 TEST_F(MetricHandlersTest, ARangeIsNotThatOfAnotherKind) {
   const std::string path = "/anomaly/series/web-1/requests_total";
   ASSERT_EQ(ask("PUT", path, R"({"min":0,"max":1})").status, 201U);

@@ -12,11 +12,13 @@ void SeriesChange::apply(std::optional<novelty::SeriesSettings>& settings,
   }
   novelty::SeriesSettings told = settings.value_or(novelty::SeriesSettings{});
   if (counter) {
-    if (*counter != told.counter.value_or(sent_as_counter)) told.range.reset();
+    if (counter->value_or(sent_as_counter) != told.counter.value_or(sent_as_counter))
+      told.range.reset();
     told.counter = *counter;
   }
   if (range) told.range = *range;
-  if (alarms_per_week) told.alarms_per_week = *alarms_per_week;
+  if (alarms_per_week)
+    told.alarms_per_week = alarms_per_week->value_or(novelty::SeriesSettings{}.alarms_per_week);
   if (suppress_until) told.suppress_until = *suppress_until;
   settings = told == novelty::SeriesSettings{} ? std::nullopt : std::optional(told);
 

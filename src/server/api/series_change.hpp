@@ -12,8 +12,8 @@ namespace liminal::api {
 struct SeriesChange {
   bool erases = false;  ///< first of all, whatever was told is as if it never was
   std::optional<std::optional<novelty::Range>> range{};
-  std::optional<double> alarms_per_week{};
-  std::optional<bool> counter{};
+  std::optional<std::optional<double>> alarms_per_week{};
+  std::optional<std::optional<bool>> counter{};
   std::optional<std::optional<EventTime>> suppress_until{};
   std::optional<std::optional<double>> lower_limit{}, upper_limit{};
 
