@@ -90,7 +90,8 @@ class FakeCluster {
       ++limits_asked_;
       return {200, {}, limits_};
     }
-    if (request.target == "/ml/anomalies/feedback?limit=1000&gateway=%67%61%74%65") return {200, {}, words_};
+    if (request.target == "/ml/anomalies/feedback?limit=1000&gateway=%67%61%74%65")
+      return {200, {}, words_};
     if (request.target != "/ml/models/a/versions/2/file") return {404, {}, {}};
     ++files_asked_;
     return {200, {}, file_};
