@@ -30,11 +30,11 @@ std::optional<std::string> Precision::note(std::string_view column) const {
   const auto numbers = static_cast<double>(numbers_.size());
   if (!(static_cast<double>(kept_.size()) < (1 - kLost) * numbers)) return std::nullopt;
   const double largest = std::max(std::abs(*numbers_.begin()), std::abs(*numbers_.rbegin()));
-  const auto above = std::nextafter(static_cast<float>(largest),
-                                    std::numeric_limits<float>::infinity());
+  const auto above =
+      std::nextafter(static_cast<float>(largest), std::numeric_limits<float>::infinity());
   return fmt::format(
-      "column {}: {} different numbers are {} as 32-bit numbers, which lie {:g} apart at {:g}: take "
-      "something off them, or a difference of two times",
+      "column {}: {} different numbers are {} as 32-bit numbers, which lie {:g} apart at {:g}: "
+      "take something off them, or a difference of two times",
       column,
       numbers_.size(),
       kept_.size(),
