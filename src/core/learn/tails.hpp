@@ -15,7 +15,11 @@ namespace liminal::learn {
 [[nodiscard]] double student_tail_quantile(double probability, double degrees);
 
 /// The t that Student's variable with so many degrees of freedom exceeds as often as a normal one
-/// exceeds `z`, 0 or more; infinite below three degrees. As exact as `student_tail_quantile`.
+/// exceeds `z`, 0 or more; infinite below three degrees. Up to 3 as exact as
+/// `student_tail_quantile`; beyond that never too low, and too high by up to 6 % at 6 of eight
+/// degrees and at 8 of eleven.
+///
+/// Source: as above; beyond 3 Wallace 1959.
 [[nodiscard]] double student_alike(double z, double degrees);
 
 }  // namespace liminal::learn

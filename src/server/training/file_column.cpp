@@ -34,8 +34,7 @@ std::optional<std::string> Precision::note(std::string_view column) const {
       std::nextafter(static_cast<float>(largest), std::numeric_limits<float>::infinity());
   return fmt::format(
       "column {}: {} different numbers are {} as 32-bit numbers, which lie {:g} apart at {:g}: "
-      "take "
-      "something off them, or a difference of two times",
+      "take something off them, or a difference of two times",
       column,
       numbers_.size(),
       kept_.size(),
