@@ -289,6 +289,9 @@ void print_calibration(const std::filesystem::path& folder) {
   for (const auto& path : paths) {
     const std::vector<double> blocks = blocks_of(path);
     if (blocks.size() <= kBlocksAhead + kFirst) continue;
+    std::printf("%s %s\n",
+                series % 2 == 0 ? "tuned on" : "other   ",
+                path.lexically_relative(folder).string().c_str());
     forecast(blocks, series, halves[series % 2]);
     ++series;
   }
