@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 #include "core/base/random.hpp"
 #include "core/scaling/resource_use.hpp"
@@ -207,6 +208,23 @@ RC_GTEST_PROP(CapacityModel, NoisyMinutesAreNeverCertain, ()) {
   if (!limit) return;
   RC_ASSERT(limit->error > .0005);
   RC_ASSERT(std::abs(limit->load / 80 - 1) < std::max(.05, 8 * limit->error));
+}
+
+TEST(CapacityModel, WhatIsAlwaysNearItsEndIsNeverCertainOfIt) {
+  for (const auto& [low, high] : {std::pair(.9, 1.2), std::pair(.92, 1.1), std::pair(.95, 1.5)}) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      Random random(seed);
+      CapacityModel model;
+      for (int i = 0; i < 1440; ++i) {
+        const double part = low + (high - low) * random.uniform();
+        model.observe(
+            {100 * part, .4, {}, .05 / std::max(.005, 1 - part) * (1 + .1 * random.uniform())});
+      }
+      const auto limit = model.limit(Resource::kResponseTime, {});
+      if (!limit) continue;
+      EXPECT_LT(std::abs(limit->load / 80 - 1), 3 * limit->error) << low << " " << seed;
+    }
+  }
 }
 
 TEST(CapacityModel, CpuAboveOneIsNotUsedUp) {
