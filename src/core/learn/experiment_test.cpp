@@ -384,7 +384,6 @@ TEST(Experiment, KeepsItsBlocksAndItsEffect) {
   ExperimentOptions options = of_minutes();
   options.effect_ratio = .05;
   Experiment experiment(options);
-  Random random(17);
   const auto go_on = [&](Experiment& of, int from, int until) {
     Random same(18);
     for (int minute = from; minute < until; ++minute)
