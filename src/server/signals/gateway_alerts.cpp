@@ -118,7 +118,8 @@ std::optional<FeedbackVerdict> GatewayAlerts::judge(std::uint64_t number,
   if (kept(number) == nullptr) return std::nullopt;
   Entry& entry = entries_.at(number);
   entry.said_here = entry.said_here || entry.known.alert.feedback != verdict;
-  entry.known.judged = time;
+  // Whoever speaks here knows what was said before, whatever the clocks say.
+  entry.known.judged = std::max(time, entry.known.judged + std::chrono::milliseconds{1});
   entry.known.note = std::move(note);
   return std::exchange(entry.known.alert.feedback, verdict);
 }
