@@ -165,9 +165,9 @@ void ServerBackend::feedback_by(std::string actor,
     if (!found) return (*shared)(std::move(found));
     // Whoever speaks knows what was said before, whatever the clocks say.
     const auto last = parts_.store.last_feedback(id.shard, id.number);
-    const SteadyTime after =
+    const SteadyTime said_at =
         last && *last ? std::max(when, (*last)->time + std::chrono::milliseconds{1}) : when;
-    sqlite::Feedback said{id.shard, id.number, verdict, note, actor, after};
+    sqlite::Feedback said{id.shard, id.number, verdict, note, actor, said_at};
     const std::string name = traffic::alert_id(*found);
     const Alert about = *found;
     const Result<void> queued = parts_.store.put(
@@ -176,7 +176,7 @@ void ServerBackend::feedback_by(std::string actor,
           if (!committed) return (*shared)(tl::unexpected(committed.error()));
           hear(about, verdict, about.feedback);
           if (id.shard == kOfGateways) {
-            (void)gateway_alerts_.judge(id.number, verdict, note, after);
+            (void)gateway_alerts_.judge(id.number, verdict, note, said_at);
           } else {
             (void)parts_.runtime.ask(id.shard, [=](shards::OwnedShard& shard) {
               (void)shard.carry_out(engine::GiveFeedback{id.number, verdict});
