@@ -60,7 +60,8 @@ struct Item {
 struct Weighted {
   double value, weight;
 };
-double median(std::vector<Weighted>& values) {
+/// The value below or at which that part of the weight lies; 0 of none.
+double quantile(std::vector<Weighted>& values, double part) {
   std::sort(values.begin(), values.end(), [](const Weighted& a, const Weighted& b) {
     return a.value < b.value;
   });
@@ -68,10 +69,11 @@ double median(std::vector<Weighted>& values) {
   for (const Weighted& one : values) total += one.weight;
   for (const Weighted& one : values) {
     below += one.weight;
-    if (2 * below >= total) return one.value;
+    if (below >= part * total) return one.value;
   }
   return 0;
 }
+double median(std::vector<Weighted>& values) { return quantile(values, .5); }
 
 /// Tells the levels that speak from those that are far from where the line is known: minutes of
 /// which a part was above an end, or that were turned away, lie there.
@@ -395,16 +397,7 @@ double LoadLine::low_bound() const {
     if (one.bounds.weight > 0)
       loads.push_back({static_cast<double>(one.bounds.x), static_cast<double>(one.bounds.weight)});
   }
-  std::sort(loads.begin(), loads.end(), [](const Weighted& a, const Weighted& b) {
-    return a.value < b.value;
-  });
-  const double part = .1 * bounds();
-  double below = 0;
-  for (const Weighted& one : loads) {
-    below += one.weight;
-    if (below >= part) return one.value;
-  }
-  return 0;
+  return quantile(loads, .1);
 }
 
 void LoadLine::begin_with(const std::array<double, 7>& sums) {
