@@ -14,7 +14,6 @@ namespace liminal::learn {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kPower = .8416212;   ///< normal quantile of .8
 constexpr double kPriorWeight = 100;  ///< of the sample ratio's beta prior
 constexpr double kGuardAlpha = .01;
 constexpr Duration kDay = std::chrono::hours{24};
@@ -74,7 +73,7 @@ Interval anytime_interval(double estimate, double variance, double alpha, double
 }
 
 double fixed_test_variance(double effect, double alpha) {
-  const double errors = effect / (normal_tail_quantile(alpha / 2) + kPower);
+  const double errors = effect / (normal_tail_quantile(alpha / 2) + kPlannedPower);
   return errors * errors;
 }
 

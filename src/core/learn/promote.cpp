@@ -251,7 +251,9 @@ void judge_error(const GateInput& input,
   decision.bootstrap =
       paired_bootstrap(whose.gains, whose.owners, rounds, input.seed, whose.wider, stop);
   if (!std::isfinite(decision.bootstrap.low)) {
-    verdict.against("not enough users judge to tell which is better");
+    verdict.against(std::isnan(decision.bootstrap.low)
+                        ? "an error is no finite number"
+                        : "not enough users judge to tell which is better");
     return;
   }
   const std::string figures =

@@ -7,6 +7,9 @@ namespace liminal::learn {
 /// Source: Newton's method on the tail by Mills' ratio as a continued fraction (Laplace).
 [[nodiscard]] double normal_tail_quantile(double probability);
 
+/// The normal quantile of .8, the power that samples are planned for.
+inline constexpr double kPlannedPower = .8416212;
+
 /// The t that Student's variable with so many degrees of freedom exceeds with `probability`, in
 /// (0, .5]; infinite below three degrees, the normal one for infinitely many, else to 1 % at .025,
 /// to 3 % at .0005.

@@ -144,8 +144,11 @@ std::string Experiments::resume(ExperimentRow row) {
   for (const auto arm : {Arm::kChampion, Arm::kChallenger}) {
     const std::uint32_t number = arm == Arm::kChampion ? row.champion : row.challenger;
     auto served = registry_.served(row.model, number);
-    if (!served)
-      return leave(fmt::format("version {} cannot be read: {}", number, served.error().text));
+    if (!served) {
+      std::string why = fmt::format("version {} cannot be read: {}", number, served.error().text);
+      // A disk that does not answer may at the next start.
+      return served.error().code == ErrorCode::kIo ? why : leave(std::move(why));
+    }
     versions[static_cast<std::size_t>(arm)] = std::move(*served);
   }
   std::string anew;

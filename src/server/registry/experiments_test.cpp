@@ -143,6 +143,17 @@ TEST_F(UnreadableExperimentTest, EndsWithItsReason) {
   EXPECT_TRUE(told.empty());
 }
 
+TEST_F(UnreadableExperimentTest, WaitsForADiskThatDoesNotAnswer) {
+  const std::filesystem::path file = folder.path() + "/anomaly_detection-2.onnx";
+  registry.reset();
+  std::filesystem::remove(file);
+  std::filesystem::create_directory(file);
+  registry = open_registry(system, folder);
+  EXPECT_EQ(opened().view(id)->state, "running");
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_THAT(told[0], HasSubstr("version 2 cannot be read"));
+}
+
 TEST_F(UnreadableExperimentTest, IsLeftAloneByWhoOnlyReads) {
   registry.reset();
   auto read = Registry::open(system, {.folder = folder.path(), .read_only = true}, at_second(0));
