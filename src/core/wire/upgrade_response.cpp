@@ -4,6 +4,7 @@
 #include <charconv>
 #include <vector>
 
+#include "core/base/reason_phrase.hpp"
 #include "core/wire/handshake_key.hpp"
 
 namespace liminal::wire {
@@ -189,57 +190,6 @@ void append_passed_refusal(std::string& out,
   append_fields(out, fields);
   append_fields(out, chosen(refusal.fields, kOfBodies));
   append_body(out, *body);
-}
-
-std::string_view reason_phrase(unsigned status) {
-  switch (status) {
-    case 301:
-      return "Moved Permanently";
-    case 302:
-      return "Found";
-    case 303:
-      return "See Other";
-    case 307:
-      return "Temporary Redirect";
-    case 308:
-      return "Permanent Redirect";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 410:
-      return "Gone";
-    case 414:
-      return "URI Too Long";
-    case 417:
-      return "Expectation Failed";
-    case 426:
-      return "Upgrade Required";
-    case 429:
-      return "Too Many Requests";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Error";
-  }
 }
 
 }  // namespace liminal::wire

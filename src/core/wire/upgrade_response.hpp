@@ -61,7 +61,4 @@ inline void append_refusal(std::string& out, UpgradeFault fault) {
   append_refusal(out, status(fault), name(fault));
 }
 
-/// "Bad Request" for 400; "Error" for a status without a name here.
-[[nodiscard]] std::string_view reason_phrase(unsigned status);
-
 }  // namespace liminal::wire

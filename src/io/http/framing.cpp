@@ -3,6 +3,8 @@
 #include <charconv>
 #include <ctime>
 
+#include "core/base/reason_phrase.hpp"
+
 namespace liminal::http {
 namespace {
 

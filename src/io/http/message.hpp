@@ -72,9 +72,6 @@ struct Response {
   }
 };
 
-/// "Not Found"; "Unknown" for a status that has no name.
-[[nodiscard]] std::string_view reason_phrase(unsigned status);
-
 /// A path and query, taken apart. The query is decoded, `+` is a blank; the path is not, because an
 /// escaped slash must not split it: decode its segments.
 struct Target {

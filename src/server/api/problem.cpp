@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/reason_phrase.hpp"
+
 namespace liminal::api {
 
 namespace internal {
@@ -11,7 +13,7 @@ void begin_problem(unsigned status, std::string_view detail, json::Writer& out) 
   out.begin_object();
   // "about:blank": the status says it all, and the title is its name (RFC 9457, 4.2.1).
   out.field("type", "about:blank");
-  out.field("title", http::reason_phrase(status));
+  out.field("title", reason_phrase(status));
   out.field("status", status);
   if (!detail.empty()) out.field("detail", detail);
 }
