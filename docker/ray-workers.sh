@@ -15,11 +15,12 @@
 #
 # From the environment: RAY (the program ray; that of build/ray-venv where it is installed),
 # RAY_WORKERS_FOLDER (what runs, and logs; data/ray-workers), RAY_WORKERS_PORT (6379; the next one too),
-# RAY_WORKERS_DASHBOARD_PORT (8265), RAY_WORKERS_CPUS (of each node; 2), RAY_WORKERS_KIND (processes or
+# RAY_WORKERS_DASHBOARD_PORT (8265), RAY_SERVE_HAPROXY_STATS_PORT (8404) and RAY_SERVE_HAPROXY_METRICS_PORT (9101;
+# where one of these is taken, nothing is started), RAY_WORKERS_CPUS (of each node; 2), RAY_WORKERS_KIND (processes or
 # containers, instead of looking for Docker).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-folder=${RAY_WORKERS_FOLDER:-$root/data/ray-workers}
+folder=$(realpath -m "${RAY_WORKERS_FOLDER:-$root/data/ray-workers}")
 port=${RAY_WORKERS_PORT:-6379}
 dashboard=${RAY_WORKERS_DASHBOARD_PORT:-8265}
 cpus=${RAY_WORKERS_CPUS:-2}
@@ -31,6 +32,8 @@ export RAY_SERVE_THROUGHPUT_OPTIMIZED=${RAY_SERVE_THROUGHPUT_OPTIMIZED:-1}
 export RAY_SERVE_ENABLE_HA_PROXY=${RAY_SERVE_ENABLE_HA_PROXY:-1}
 # One that died is looked for every second: Ray's own ten make it half a minute.
 export RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S=${RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S:-1}
+# By its file HAProxy is known at the end: it is in no node's process group, and may outlive its node.
+export RAY_SERVE_HAPROXY_CONFIG_FILE_LOC=${RAY_SERVE_HAPROXY_CONFIG_FILE_LOC:-$folder/haproxy/haproxy.cfg}
 export RAY_USAGE_STATS_ENABLED=${RAY_USAGE_STATS_ENABLED:-0}
 # Without being told, `ray start` asks for a token only where one was made before.
 export RAY_AUTH_MODE=${RAY_AUTH_MODE:-token}
@@ -84,6 +87,35 @@ processes_stop() { # NAME
   fi
   rm -f "$folder/$1.pid"
 }
+# HAProxy of any node, whose command names its file in `FOLDER/ID OF THE NODE`.
+haproxy_pids() {
+  local process
+  for process in /proc/[0-9]*; do
+    if { tr '\0' ' ' <"$process/cmdline"; } 2>/dev/null | # which may have ended
+      grep -q -F -e "haproxy -db -f $(dirname "$RAY_SERVE_HAPROXY_CONFIG_FILE_LOC")/"; then
+      echo "${process#/proc/}"
+    fi
+  done
+}
+processes_end() { # what no node's end takes along
+  local pid
+  for pid in $(haproxy_pids); do kill -TERM "$pid" 2>/dev/null || true; done
+  for _ in $(seq 50); do
+    [ -n "$(haproxy_pids)" ] || return 0
+    sleep .1
+  done
+  for pid in $(haproxy_pids); do kill -KILL "$pid" 2>/dev/null || true; done
+}
+processes_ports() {
+  local wanted where
+  for wanted in "127.0.0.2:$port" "127.0.0.2:$((port + 1))" "127.0.0.1:$dashboard" \
+    "127.0.0.1:${RAY_SERVE_HAPROXY_STATS_PORT:-8404}" "127.0.0.1:${RAY_SERVE_HAPROXY_METRICS_PORT:-9101}"; do
+    where=${wanted/:/\/}
+    if (: <"/dev/tcp/$where") 2>/dev/null; then
+      fail "$wanted is taken, by another cluster or what is left of one: end it, or say another port"
+    fi
+  done
+}
 processes_head() {
   processes_start head 0 --head --port "$port" --dashboard-host 127.0.0.1 --dashboard-port "$dashboard" \
     --ray-client-server-port $((port + 1))
@@ -106,6 +138,7 @@ containers_start() { # NAME [DOCKER ARGUMENT…] -- ARGUMENT…
 }
 containers_ready() { containers_runs "$1" && docker logs "$image-$1" 2>&1 | grep "$started" >/dev/null; }
 containers_stop() { docker rm -f "$image-$1" >/dev/null 2>&1 || true; }
+containers_end() { docker network rm "$network" >/dev/null 2>&1 || true; }
 containers_head() {
   docker network inspect "$network" >/dev/null 2>&1 || docker network create "$network" >/dev/null
   containers_start head -p "127.0.0.1:$port:6379" -p "127.0.0.1:$dashboard:8265" -p 127.0.0.1:8000:8000 -- \
@@ -176,6 +209,7 @@ start() {
     [[ $name == head || ${name#worker-} -le $wanted ]] && "${kind}_runs" "$name" || "${kind}_stop" "$name"
   done
   # The head first: a worker does not wait long for it.
+  [ "$kind" != processes ] || "${kind}_runs" head || processes_ports
   begin head
   for ((i = 1; i <= wanted; ++i)); do workers+=("worker-$i"); done
   begin "${workers[@]}"
@@ -184,6 +218,9 @@ start() {
     [ $SECONDS -lt $until ] || fail "the head does not know all nodes after a minute: see $folder/head.log"
     sleep .5
   done
+  if [ "$kind" = processes ] && [ "$wanted" -gt 0 ]; then
+    echo "All nodes are this machine: deploy with proxy_location HeadOnly, as deploy/ray/serve.yaml has it." >&2
+  fi
   echo "ready address=$([ "$kind" = processes ] && echo 127.0.0.2 || echo 127.0.0.1):$port nodes=$((wanted + 1)) kind=$kind dashboard=http://127.0.0.1:$dashboard"
 }
 
@@ -209,7 +246,7 @@ stop() {
   done
   for one in "${stopping[@]}"; do wait "$one" || failed=1; done
   "${kind}_stop" head
-  if [ "$kind" = containers ]; then docker network rm "$network" >/dev/null 2>&1 || true; fi
+  "${kind}_end"
   return $failed
 }
 
@@ -217,5 +254,5 @@ case ${1:-} in
   start) [ $# -eq 2 ] || fail "start N"; start "$2" ;;
   stop) stop ;;
   status) status ;;
-  *) sed -n '2,21s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,22s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

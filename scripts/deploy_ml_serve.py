@@ -12,10 +12,10 @@ and begins again with what it knew. --renew renews all of them, which spreads th
 Owners keep what they know in --folder; on several machines that is a shared one.
 
 Safe as it stands: the API and the dashboard listen on 127.0.0.1, Ray's usage reports are off. To listen
-elsewhere a --token is needed. Ray's own ports listen everywhere, whatever is said, and want a network that
-others cannot reach; they ask for a token, which --local makes in ~/.ray/auth_token unless RAY_AUTH_TOKEN or
-RAY_AUTH_TOKEN_PATH says another. A cluster that was started without wants RAY_AUTH_MODE=disabled
-(docs/scale.md).
+elsewhere a --token or --token-file is needed; with one, whoever asks needs it, on this machine too. Ray's own
+ports listen everywhere, whatever is said, and want a network that others cannot reach; they ask for a token,
+which --local makes in ~/.ray/auth_token unless RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH says another. A cluster
+that was started without wants RAY_AUTH_MODE=disabled (docs/scale.md).
 """
 import argparse
 import ipaddress
@@ -48,23 +48,33 @@ def parse():
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--owners", type=int, default=2)
     parser.add_argument("--replicas", type=int, default=2)
-    parser.add_argument("--folder", default=str(pathlib.Path("data/ray").absolute()))
+    parser.add_argument("--folder", help="data/ray, where there is one node")
     parser.add_argument("--mode", choices=("observe", "shadow", "enforce"), default="shadow")
     parser.add_argument("--model", action="append", default=[], metavar="DEFINITION",
                         help="of a model beside the first three: NAME TASK TARGET FEATURE,FEATURE,…")
     parser.add_argument("--renew", action="store_true")
     parser.add_argument("--snapshot-s", type=float, default=2.0)
-    parser.add_argument("--token", default=os.environ.get("LIMINAL_TOKEN", ""))
+    parser.add_argument("--token", default="", help="or LIMINAL_TOKEN in the environment")
+    parser.add_argument("--token-file", help="a file with the token, which no list of processes shows")
     parser.add_argument("--name", default="liminal")
     parser.add_argument("--wait-s", type=float, default=180)
     parser.add_argument("--undeploy", action="store_true")
     given = parser.parse_args()
+    if given.token_file and given.token:
+        parser.error("--token-file: not beside --token")
+    try:
+        given.token = (pathlib.Path(given.token_file).read_text().strip() if given.token_file
+                       else given.token or os.environ.get("LIMINAL_TOKEN", ""))
+    except (OSError, UnicodeDecodeError) as wrong:
+        parser.error(f"--token-file {given.token_file}: {wrong}")
+    if given.token_file and not given.token:
+        parser.error(f"--token-file {given.token_file}: is empty")
     try:
         given.host = str(socket.getaddrinfo(given.host, given.port, type=socket.SOCK_STREAM)[0][4][0])
     except OSError as wrong:
         parser.error(f"--host {given.host}: {wrong}")
     if not given.token and not ipaddress.ip_address(given.host).is_loopback:
-        parser.error("a --token is needed to listen on other than a loopback address")
+        parser.error("a --token, or --token-file, is needed to listen on other than a loopback address")
     return given
 
 
@@ -119,7 +129,9 @@ def wait_until_ready(base, token, seconds):
         try:
             if get(base + "/readyz", token)["status"] == "ok":
                 return
-        except (OSError, ValueError, urllib.error.URLError) as wrong:
+        except urllib.error.HTTPError as refused:
+            last = f"{refused}: {refused.read().decode(errors='replace')[:1000]}"
+        except (OSError, ValueError) as wrong:
             last = wrong
         if time.monotonic() > until:
             sys.exit(f"deploy_ml_serve: not ready after {seconds:.0f} s: {last}")
@@ -134,13 +146,22 @@ def refuse_another_door(given, serving):
                  f"--host {there[0]} --port {there[1]}, or end it first (`serve shutdown`)")
 
 
+def folder_of(given, nodes):
+    """Where owners keep what they know: several nodes do not see what lies by default on this one."""
+    if not given.folder and nodes > 1:
+        sys.exit(f"deploy_ml_serve: --folder is needed where there are {nodes} nodes: one that all of them see")
+    return str(pathlib.Path(given.folder or "data/ray").absolute())
+
+
 def deploy(given):
+    import ray
     from ray import serve
     from ray.serve.context import _get_global_client
 
     from liminal._actors import ensure
     from liminal.serve import app, settings_of
 
+    given.folder = folder_of(given, sum(node["Alive"] for node in ray.nodes()))
     serve.start(http_options={"host": given.host, "port": given.port})
     refuse_another_door(given, _get_global_client().http_config)
     try:

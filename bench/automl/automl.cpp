@@ -142,6 +142,8 @@ int run(const std::string& name,
   options.seed = seed;
   options.fresh_ratio = 0;  // the test file is what is fresh
   options.stop_early = std::getenv("BENCH_STOP_EARLY") != nullptr;
+  if (const char* const fits = std::getenv("BENCH_FITS"))
+    options.fits_max = static_cast<std::uint32_t>(std::atoi(fits));
   learn::Table table = read->table;
   const double cpu_begin = cpu_seconds();
   training::Runner runner(learn::Search(std::move(table), aim.loss, options),
@@ -190,7 +192,7 @@ int run(const std::string& name,
   job.rounds_max = 100;
   xgboost::Trainer trainer;
   const double begin = cpu_seconds();
-  const auto fit = trainer.train(all, job, {}, [] { return false; });
+  const auto fit = learn::run_fit(all, job, trainer, [] { return false; });
   if (!fit) return 1;
   learn::Trained plain;
   plain.predictor = std::get<models::Trees>(fit->model);

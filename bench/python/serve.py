@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Calls per second and their latency, of the program or of the application on Ray Serve.
 
-  bench/python/serve.py http://127.0.0.1:8000 [--seconds 5] [--connections 8] [--plain]
+  bench/python/serve.py http://127.0.0.1:8000 [--seconds 5] [--connections 8] [--only /ml/events] [--plain]
 
 One process, so many connections, on each one request after the other: the three stateless calls and events of
-users, 1 and 64 a request (one service each). --plain asks only `POST /` with a salience event, for
+users, 1 and 64 a request (one service each); --only those of one path. --plain asks only `POST /` with a salience event, for
 bench/python/plain_serve.py.
 """
 import argparse
@@ -57,10 +57,12 @@ async def connection(host, port, path, kind, body, numbers, until, took, wrong):
     writer.close()
 
 
-async def measure(base, seconds, connections, plain):
+async def measure(base, seconds, connections, only, plain):
     url = urllib.parse.urlsplit(base)
     print(f"{'':38s} {'calls/s':>9s} {'p50 ms':>8s} {'p99 ms':>8s}")
     for name, path, kind, body in requests(plain):
+        if only not in ("", path):
+            continue
         for length in (1, seconds):  # the first second warms up
             took, wrong, numbers = [], [], itertools.count()
             begin = time.monotonic()
@@ -78,9 +80,10 @@ def main():
     parser.add_argument("base")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--only", default="", metavar="PATH")
     parser.add_argument("--plain", action="store_true")
     given = parser.parse_args()
-    asyncio.run(measure(given.base, given.seconds, given.connections, given.plain))
+    asyncio.run(measure(given.base, given.seconds, given.connections, given.only, given.plain))
 
 
 if __name__ == "__main__":

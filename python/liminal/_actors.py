@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import time
 from typing import Any
 
 import ray
 
 from liminal import _engine
+from liminal._folder import ELSEWHERE_AFTER_S, ClusterMemory, refuse_default
 
 NAMESPACE = "liminal"
 # What of the settings each kind of actor goes by.
@@ -20,6 +23,11 @@ _USED = {
 # What cannot become another while they run: their state lies there, by that number.
 _FIXED = ("folder", "owners")
 _ABOUT_PATIENCE_S = 20.0
+# What never began: so long it may find no room, and so long it may take on a node that has some.
+_ROOM_PATIENCE_S = 60.0
+_BEGIN_PATIENCE_S = 240.0
+# What ran before, and is being restarted while it is deployed again: so long it is waited for, to be renewed.
+_AWAY_PATIENCE_S = 20.0
 _RETIRING_PATIENCE_S = 30.0
 _RENEWED_PATIENCE_S = 120.0
 _ROUNDS = 5
@@ -111,8 +119,11 @@ def _running(settings: dict[str, Any], part: str) -> Any:
         return None
 
 
-def abouts(actors: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What actors say of themselves; who does not answer, since it is being restarted or gone, is left out."""
+def abouts(actors: dict[str, Any], ended: dict[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    """What actors say of themselves; who does not answer, since it is being restarted or gone, is left out.
+
+    `ended`: takes why, of those that are gone.
+    """
     asked = {actor.about.remote(): part for part, actor in actors.items()}
     ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_ABOUT_PATIENCE_S) if asked else ([], [])
     told = {}
@@ -121,7 +132,54 @@ def abouts(actors: dict[str, Any]) -> dict[str, dict[str, Any]]:
             told[asked[one]] = ray.get(one)
         except ray.exceptions.RayActorError as wrong:
             print(f"{asked[one]} does not answer: {wrong}"[:2000], flush=True)
+            if ended is not None:
+                ended[asked[one]] = (str(wrong).strip().splitlines() or [""])[-1]
     return told
+
+
+def silence_of(settings: dict[str, Any], part: str) -> tuple[str, bool, bool]:
+    """Of a part that does not answer: why, in words; whether it has a node; whether it ever began."""
+    actor = _running(settings, part)
+    if actor is None:
+        return "is not there", False, False
+    held = ray._private.state.actors(actor._actor_id.hex())
+    memory = ClusterMemory(settings["name"])
+    # Restarted is also who waited for its folder on another node.
+    began = (held.get("State") not in ("DEPENDENCIES_UNREADY", "PENDING_CREATION") and
+             memory.get(f"{part}/began") is not None)
+    if words := memory.get(f"{part}/refused"):
+        return words, True, began
+    # The node that is asked for room is known before it has some; the worker's port only then.
+    placed = bool(held.get("Address", {}).get("Port"))
+    if not placed:
+        return f"no node has {settings['owner_cpus']:g} CPU free for it", False, began
+    return "it does not answer", True, began
+
+
+def _answers(settings: dict[str, Any], ended: dict[str, str], away_patience_s: float) -> dict[str, dict[str, Any]]:
+    """What the parts say of themselves, made where they are not there.
+
+    One that never began is waited for; raises RuntimeError when it finds no node, is refused its folder, or takes
+    too long. One that ran once and is away keeps nobody for longer than `away_patience_s`: requests for it wait, and
+    /readyz tells.
+    """
+    begin = time.monotonic()
+    while True:
+        told = abouts({part: make(part, settings) for part in parts_of(settings)}, ended)
+        silent = {part: silence_of(settings, part) for part in parts_of(settings)
+                  if part not in told and _running(settings, part) is not None}
+        waiting = {part: (why, placed) for part, (why, placed, began) in silent.items() if not began}
+        took = time.monotonic() - begin
+        if not waiting and (not silent or took >= away_patience_s):
+            for part, (why, _, _) in silent.items():
+                print(f"{part} is away: {why}", flush=True)
+            return told
+        for part, (why, placed) in waiting.items():
+            patience_s = (ELSEWHERE_AFTER_S if why.startswith("folder: ")  # a volume may be mounted late
+                          else _BEGIN_PATIENCE_S if placed else _ROOM_PATIENCE_S)
+            if took > patience_s:
+                raise RuntimeError(f"{part}: {why}")
+        time.sleep(.1)
 
 
 def refuse_what_is_fixed(settings: dict[str, Any], told: dict[str, dict[str, Any]]) -> None:
@@ -137,6 +195,12 @@ def refuse_what_is_fixed(settings: dict[str, Any], told: dict[str, dict[str, Any
 
 def differs(part: str, settings: dict[str, Any], about: dict[str, Any]) -> bool:
     return about.get("settings") != used(part, settings) or about.get("version") != _engine.__version__
+
+
+def _mark(settings: dict[str, Any]) -> str:
+    """Another one for other settings that a part goes by, or another version of the package."""
+    told = json.dumps([[used(kind, settings) for kind in _USED], _engine.__version__], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 class Renewer:
@@ -197,20 +261,28 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
 
     Parts that are not there are made. Parts that differ, or all that run (`always`), are renewed one after the
     other: each saves itself, so that nothing that was acknowledged is lost, requests for it wait meanwhile, and
-    Ray begins it again on the node that has most room. Raises ValueError for what cannot become another while
-    they run, and RuntimeError when one begins with something else than was wanted, does not stay, or cannot save
-    itself and so goes on as it was.
+    Ray begins it again on the node that has most room. Parts that are being restarted come back with what they had:
+    they are waited for, for a while, until all were once seen with these settings. Raises ValueError for what cannot
+    become another while they run, and RuntimeError when one begins with something else than was wanted, does not
+    stay, finds no room or not its folder, or cannot save itself and so goes on as it was.
     """
     renewed: list[str] = []
+    ended: dict[str, str] = {}
     there = {part: actor for part in parts_of(settings) if (actor := _running(settings, part)) is not None}
+    if len(there) < len(parts_of(settings)):  # what runs does not end because a node came
+        refuse_default(settings["folder"])
     refuse_what_is_fixed(settings, abouts(there))
+    memory, mark = ClusterMemory(settings["name"]), _mark(settings)
+    away_patience_s = 0.0 if memory.get("deployed") == mark else _AWAY_PATIENCE_S
     for _ in range(_ROUNDS):
-        told = abouts({part: make(part, settings) for part in parts_of(settings)})
+        told = _answers(settings, ended, away_patience_s)
         wanted = [part for part in told if differs(part, settings, told[part]) or
                   (always and part in there and part not in renewed)]
         # Ended by another's renewer meanwhile, or by what it began with.
         gone = [part for part in parts_of(settings) if part not in told and _running(settings, part) is None]
         if not wanted and not gone:
+            if len(told) == len(parts_of(settings)):
+                memory.put("deployed", mark)
             return renewed
         if not wanted:
             continue
@@ -226,7 +298,8 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
             continue
         finally:
             ray.kill(renewer)
-    raise RuntimeError(f"{', '.join(wanted or gone)}: somebody else is renewing them, or they cannot begin")
+    why = next((f" ({ended[part]})" for part in gone if part in ended), "")
+    raise RuntimeError(f"{', '.join(wanted or gone)}: somebody else is renewing them, or they cannot begin{why}")
 
 
 def _end(actors: dict[str, Any]) -> None:
@@ -249,8 +322,12 @@ def _end(actors: dict[str, Any]) -> None:
 
 
 def end_owners(settings: dict[str, Any]) -> int:
-    """Ends owners, commons and models for good, after they saved themselves. Gives how many there were."""
+    """Ends owners, commons and models for good, after they saved themselves. Gives how many there were.
+
+    The cluster forgets their folder: who begins them again may give another.
+    """
     parts = [f"owner-{place:02d}" for place in range(_engine.SHARDS)] + ["commons", "models"]
     there = {part: actor for part in parts if (actor := _running(settings, part)) is not None}
     _end(there)
+    ClusterMemory(settings["name"]).forget_all()
     return len(there)

@@ -78,9 +78,13 @@ def maybe_texts(values: Any, field: str) -> tuple[list[str], np.ndarray | None]:
 
 
 def _array(values: Any) -> np.ndarray:
+    """Values as NumPy has them; none of any shape for rows that differ in length."""
     if _is_arrow(values):
-        return values.to_numpy(zero_copy_only=False)
-    return np.asarray(values)
+        return values.to_numpy(zero_copy_only=False) if not hasattr(values, "chunks") else values.to_numpy()
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return np.empty((), dtype=object)
 
 
 def numbers(values: Any, dtype: Any, field: str) -> np.ndarray | None:
@@ -101,6 +105,25 @@ def numbers(values: Any, dtype: Any, field: str) -> np.ndarray | None:
     return taken
 
 
+def floats(values: Any, field: str) -> np.ndarray:
+    """Numbers as float64; NaN for what is missing."""
+    given = _array(values)
+    if given.dtype.kind == "O" and given.ndim == 1:  # there is None, or what pandas has for it
+        try:
+            given = np.array([_number(one) for one in given], dtype=np.float64)
+        except (TypeError, ValueError):
+            pass
+    if given.dtype.kind not in "iufb" or given.ndim != 1:
+        raise ValueError(f"{field}: must be numbers of shape (n,)")
+    return np.ascontiguousarray(given, dtype=np.float64)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (str, bytes)):
+        raise TypeError("text is no number")
+    return np.nan if is_missing(value) else float(value)
+
+
 def flags(values: Any, field: str) -> np.ndarray | None:
     if values is None:
         return None
@@ -117,11 +140,12 @@ def _without_zone(values: Any) -> Any:
 
 
 def seconds(values: Any, field: str) -> np.ndarray | None:
+    """Seconds since the epoch; a datetime64, which has no zone, is UTC."""
     if values is None:
         return None
     values = _without_zone(values)
     given = _array(values)
-    if given.dtype.kind == "M":
+    if given.dtype.kind == "M" and given.ndim == 1:
         return (given - np.datetime64(0, "s")) / np.timedelta64(1, "s")
     if given.dtype.kind not in "iuf" or given.ndim != 1:
         raise ValueError(f"{field}: must be seconds since the epoch of shape (n,), or datetime64")

@@ -16,6 +16,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+from liminal._folder import make_private
+
 SNAPSHOT = "engine.snapshot"
 DAMAGED = "damaged.snapshot"
 _EPOCHS_KEPT = 2
@@ -28,11 +30,11 @@ class Epochs:
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
         self._saving = threading.Lock()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         self.number = max(self._all(), default=0) + 1
         while True:
             try:
-                self.of(self.number).mkdir()
+                self.of(self.number).mkdir(mode=0o700)
                 break
             except FileExistsError:
                 self.number += 1
@@ -75,7 +77,7 @@ class Epochs:
                 refused += 1
                 print(f"{self.of(number) / SNAPSHOT} is left aside: {wrong!r}"[:500], flush=True)
                 try:
-                    shutil.copyfile(self.of(number) / SNAPSHOT, self.folder / DAMAGED)
+                    shutil.copy(self.of(number) / SNAPSHOT, self.folder / DAMAGED)
                 except OSError:
                     continue
         return 0, refused
@@ -84,7 +86,7 @@ class Epochs:
         target = self.mine / SNAPSHOT
         partial = target.with_suffix(".partial")
         with self._saving:
-            with partial.open("wb") as out:
+            with open(partial, "wb", opener=_private) as out:
                 out.write(json.dumps({**header, "crc32": zlib.crc32(state)}).encode() + b"\n" + state)
                 out.flush()
                 os.fsync(out.fileno())
@@ -92,6 +94,10 @@ class Epochs:
             sync_folder(self.mine)
             for number in [n for n in sorted(self._all()) if n <= self.number][:-_EPOCHS_KEPT]:
                 shutil.rmtree(self.of(number), ignore_errors=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def sync_folder(folder: pathlib.Path) -> None:

@@ -41,6 +41,9 @@ def _status(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]
     for same in ("shards", "uptime_s"):
         merged[same] = max(one[same] for one in told)
     merged["time"] = max(one["time"] for one in told)
+    # Of rows that models learn from, owners keep them.
+    merged["feature_extractor"]["buffer_size"] = sum(
+        one["feature_extractor"]["buffer_size"] for one in told[:-1])
     merged["anomaly_detector"]["rules"] = told[0]["anomaly_detector"]["rules"]
     merged["model_manager"]["models"] = told[-1]["model_manager"]["models"]  # of the actor that has them
     return merged
@@ -91,7 +94,7 @@ def _audit(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
 def _limits(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
     """The policies of an owner that knows of some that were set: one that began anew has its own."""
     told = sorted(told, key=lambda one: not one["set"])
-    return _first("overrides", lambda one, _: one["created"], 100)(told, query)
+    return _first("overrides", lambda one, _: one["created"], 1000)(told, query)
 
 
 def _services(told: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
@@ -224,7 +227,9 @@ def _nothing(answers: list[_Answer], target: str) -> _Answer:
 
 
 # What the actor of models is asked as well, behind all owners.
-WITH_MODELS = {("GET", "/ml/status"), ("GET", "/readyz"), ("GET", "/healthz"), ("GET", "/metrics")}
+WITH_MODELS = {("GET", "/ml/status"), ("GET", "/metrics")}
+# Answered soon, whoever of owners and models does not answer.
+CHECKS = {("GET", "/readyz"), ("GET", "/healthz")}
 # What owners and commons tell of themselves goes along with.
 WITH_ACCOUNTS: dict[tuple[str, str], Callable[..., _Answer]] = {
     ("GET", "/ml/status"): _status_with_accounts,

@@ -26,14 +26,21 @@ from liminal import _engine
 from liminal._actors import BEAT, Gone, Named, owner_parts, used
 from liminal._epochs import Epochs, Losses, Snapshots
 from liminal._fits import RayFits
+from liminal._gather import Given
+from liminal._folder import begin_in_folder, hold_number, make_private, memory_of
 from liminal._journal import Journal, read_journal
 from liminal.engine import Engine
 
 MISMATCH = "mismatch"
-# Kinds of the journal's records; of events: lengths of key and fingerprint, these, and the events.
-_EVENTS, _TICK, _EXCHANGE, _DECISION, _WORD = b"E", b"T", b"X", b"D", b"W"
+# Kinds of the journal's records. Of what a sender gave: its number, the length of the sender's name, how many; the
+# name; of each the lengths of key, fingerprint and events, and these. Of events, as earlier versions wrote them: the
+# lengths of key and fingerprint, these, and the events.
+_GIVEN, _EVENTS, _TICK, _EXCHANGE, _DECISION, _WORD = b"G", b"E", b"T", b"X", b"D", b"W"
+_SENDER, _ONE = struct.Struct("<QHI"), struct.Struct("<HHI")
 _LENGTHS, _TIME = struct.Struct("<HH"), struct.Struct("<d")
 _KEYS_KEPT = 10_000
+# Of replicas of the ingress, with the number of what each gave last: one that went has its place taken by later ones.
+_SENDERS_KEPT = 1_000
 # So long the folder of models may still be held by an incarnation that is ending.
 FOLDER_PATIENCE_S = 60.0
 # So long an actor that is renewed waits for what it is at.
@@ -78,13 +85,24 @@ class Gate:
             self._closed = False
 
 
-def hold_number(folder: pathlib.Path, owners: int) -> None:
-    """Notes how many owners a folder is shared by; raises ValueError when it is another number's."""
-    folder.mkdir(parents=True, exist_ok=True)
-    known = [path.name for path in folder.glob("owners-*")]
-    if known and f"owners-{owners}" not in known:
-        raise ValueError(f"owners: {folder} was begun by {known[0][7:]}; another number takes another folder")
-    (folder / f"owners-{owners}").mkdir(exist_ok=True)
+def _epochs_of(settings: dict[str, Any], part: str) -> Epochs:
+    """The next epoch of a part, in the folder that the application began with."""
+    memory = memory_of(settings)
+
+    def begin(folder: pathlib.Path) -> Epochs:
+        hold_number(folder, settings["owners"])
+        epochs = Epochs(folder / part)
+        if memory is not None:
+            # A later incarnation may have been faster.
+            memory.put(f"{part}/epoch", str(max(epochs.number, int(memory.get(f"{part}/epoch") or 0))))
+        return epochs
+
+    return begin_in_folder(settings, part, memory, begin)
+
+
+def _registry_of(folder: pathlib.Path) -> pathlib.Path:
+    make_private(folder / "registry")
+    return folder / "registry"
 
 
 def onnxruntime_of(settings: dict[str, Any]) -> str:
@@ -102,9 +120,25 @@ def names_onnxruntime(settings: dict[str, Any]) -> bool:
     return bool(settings["onnxruntime"]) or settings["provider"] != "cpu"
 
 
-def _packed(events: bytes, key: str | None, fingerprint: str) -> bytes:
-    of_key, of_body = (key or "").encode(), fingerprint.encode()
-    return _LENGTHS.pack(len(of_key), len(of_body)) + of_key + of_body + events
+def _packed(sender: str, number: int, batch: list[Given]) -> bytes:
+    parts = [_SENDER.pack(number, len(sender), len(batch)), sender.encode()]
+    for events, key, fingerprint in batch:
+        of_key, of_body = (key or "").encode(), fingerprint.encode()
+        parts += [_ONE.pack(len(of_key), len(of_body), len(events)), of_key, of_body, events]
+    return b"".join(parts)
+
+
+def _given(content: bytes) -> tuple[str, int, list[Given]]:
+    number, length, count = _SENDER.unpack_from(content)
+    at, batch = _SENDER.size + length, []
+    sender = content[_SENDER.size:at].decode()
+    for _ in range(count):
+        lengths = _ONE.unpack_from(content, at)
+        at += _ONE.size
+        key, fingerprint, events = (content[at + sum(lengths[:i]):at + sum(lengths[:i + 1])] for i in range(3))
+        batch.append((events, key.decode() or None, fingerprint.decode()))
+        at += sum(lengths)
+    return sender, number, batch
 
 
 def _unpacked(content: bytes) -> tuple[bytes, str | None, str]:
@@ -115,9 +149,10 @@ def _unpacked(content: bytes) -> tuple[bytes, str | None, str]:
 
 
 def _is_a_decision(method: str, path: str) -> bool:
-    """Whether somebody decides something of a user or an alert, or has users forgotten."""
+    """Whether somebody decides something of a user or an alert, has users forgotten, or tells of a gateway's alerts."""
     return method not in ("GET", "HEAD") and (
-        path.startswith("/ml/limits/") or path.endswith("/feedback") or path == "/ml/features/cleanup")
+        path.startswith("/ml/limits/") or path.endswith("/feedback") or
+        path in ("/ml/features/cleanup", "/ml/anomalies/recent"))
 
 
 def idempotency_key(headers: Any) -> str | None:
@@ -137,15 +172,14 @@ class UserShards:
         self._owned = [shard for shard in range(_engine.SHARDS) if shard % settings["owners"] == place]
         self._engine = Engine(clock="member", profile=settings["profile"], mode=settings["mode"],
                               buffer_size=settings["rows"])
-        folder = pathlib.Path(settings["folder"])
-        hold_number(folder, settings["owners"])
-        self._epochs = Epochs(folder / f"owner-{place:02d}")
+        self._epochs = _epochs_of(settings, f"owner-{place:02d}")
         self._gate = Gate()
         self._telling = concurrent.futures.ThreadPoolExecutor(1, "telling")
         self._lock = threading.Lock()
         self._saving = threading.Lock()
         self._accepted = 0
         self._keys: collections.OrderedDict[str, str] = collections.OrderedDict()
+        self._senders: collections.OrderedDict[str, int] = collections.OrderedDict()
         self._limits: dict[str, Any] | None = None  # policies, since somebody set them
         self._losses = Losses()
         self._journal = Journal(self._epochs.mine) if settings["journal"] else None
@@ -181,6 +215,7 @@ class UserShards:
         self._accepted, self._losses, self._limits = accepted, losses, limits
         self._journal_from = header.get("journal")
         self._keys.update(keys)
+        self._senders.update(header.get("senders", {}))
 
     def _replay(self, folder: pathlib.Path, first: int) -> None:
         """Lives again what the journal has from after a snapshot."""
@@ -194,7 +229,9 @@ class UserShards:
             print(f"owner {self._place}: {self._accepted - known} events that no snapshot has are back", flush=True)
 
     def _live_again(self, kind: bytes, content: bytes) -> None:
-        if kind == _EVENTS:
+        if kind == _GIVEN:
+            self._count_given(*_given(content))
+        elif kind == _EVENTS:
             self._count(*_unpacked(content))
         elif kind == _TICK:
             _engine.tick(self._engine, *_TIME.unpack(content), self._owned)
@@ -231,7 +268,7 @@ class UserShards:
             journal = self._journal.begin() if self._journal else None
             noted = self._journal.appended if self._journal else 0
             header = {"epoch": self._epochs.number, "accepted": self._accepted,
-                      "keys": dict(self._keys), "losses": self._losses.header(),
+                      "keys": dict(self._keys), "senders": dict(self._senders), "losses": self._losses.header(),
                       "limits": self._limits, "mode": self._settings["mode"], "journal": journal}
             state = self._engine.save()
         if self._journal:
@@ -261,22 +298,41 @@ class UserShards:
     def track(
         self, events: bytes, key: str | None = None, fingerprint: str = ""
     ) -> tuple[int, int] | str:
-        """Counts events, once for a key. Gives the epoch, and how many were counted in all; they are in the journal.
+        """As `track_all` does of one, that nobody repeats."""
+        return self.track_all("", 0, [(events, key, fingerprint)])[0]
 
-        ``MISMATCH`` when the key was used for something else.
+    def track_all(self, sender: str, number: int, batch: list[Given]) -> list[tuple[int, int] | str]:
+        """Counts what a sender gives, once for its number, and each of it once for its key.
+
+        A sender gives one after the other, with rising numbers, and again with the same. Gives for each the epoch,
+        and how many were counted in all, when they are in the journal; ``MISMATCH`` where the key was used for
+        something else.
         """
         with self._gate.inside():
             with self._lock:
-                known = self._keys.get(key) if key is not None else None
-                if known is not None and known != fingerprint:
-                    return MISMATCH
-                if known is None:
-                    self._count(events, key, fingerprint)
-                    self._note(_EVENTS, _packed(events, key, fingerprint))
+                if not sender or number > self._senders.get(sender, 0):
+                    if new := self._count_given(sender, number, batch):
+                        self._note(_GIVEN, _packed(sender, number, new))
                 told = self._epochs.number, self._accepted
+                answers = [MISMATCH if key is not None and self._keys.get(key, fingerprint) != fingerprint else told
+                           for _, key, fingerprint in batch]
                 noted = self._journal.appended if self._journal else 0
             self._kept(noted)
-            return told
+            return answers
+
+    def _count_given(self, sender: str, number: int, batch: list[Given]) -> list[Given]:
+        """Counts what no key says was counted: what it was."""
+        if sender:
+            self._senders[sender] = number
+            self._senders.move_to_end(sender)
+            if len(self._senders) > _SENDERS_KEPT:
+                self._senders.popitem(last=False)
+        new = []
+        for one in batch:
+            if one[1] is None or one[1] not in self._keys:
+                self._count(*one)
+                new.append(one)
+        return new
 
     def _count(self, events: bytes, key: str | None, fingerprint: str) -> None:
         self._accepted += _engine.track_encoded(self._engine, events)
@@ -400,7 +456,7 @@ class Commons:
 
     def __init__(self, settings: dict[str, Any]):
         self._settings = settings
-        self._epochs = Epochs(pathlib.Path(settings["folder"]) / "commons")
+        self._epochs = _epochs_of(settings, "commons")
         self._commons = _engine.Commons(settings["profile"])
         self._missed = 0
         self._owners = [Named(settings, part) for part in owner_parts(settings)]
@@ -466,8 +522,7 @@ class Models:
     def __init__(self, settings: dict[str, Any]):
         self._settings = settings
         self._gate = Gate()
-        self._folder = pathlib.Path(settings["folder"]) / "registry"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder = begin_in_folder(settings, "models", memory_of(settings), _registry_of)
         until = time.monotonic() + FOLDER_PATIENCE_S
         while True:
             try:

@@ -1,6 +1,7 @@
 """What the workers of a distributed training do: boosted trees by XGBoost, of the rows that each is given."""
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -27,6 +28,8 @@ def parameters(classes: bool, seed: int, threads: int) -> dict[str, Any]:
         "eval_metric": ["auc", "logloss"] if classes else ["rmse"],
         "tree_method": "hist", "max_bin": 256, "eta": .1, "max_depth": 6, "min_child_weight": 5, "subsample": .8,
         "seed": seed, "nthread": threads, "verbosity": 1,
+        # Values are told by how far they are from their mean (`mean_of`).
+        **({} if classes else {"base_score": 0.0}),
     }
 
 
@@ -67,9 +70,28 @@ def matrices(rows: dict[str, np.ndarray], valid: np.ndarray) -> tuple[Any, Any]:
     return train, xgboost.QuantileDMatrix(rows["x"][valid], rows["y"][valid], ref=train, max_bin=256)
 
 
+def mean_of(labels: np.ndarray) -> float:
+    """Of the labels of all workers. XGBoost adds trees up in single precision: beside a mean far from 0 small leaves
+    are lost, and its own margins, after which it grows the next tree, are not what its trees add up to."""
+    total, count = xgboost.collective.allreduce(
+        np.array([labels.sum(dtype=np.float64), labels.size], np.float64), xgboost.collective.Op.SUM)
+    return float(total / max(count, 1))
+
+
+def beginning_at(booster: Any, start: float) -> Any:
+    """The same trees, added to `start`."""
+    model = json.loads(booster.save_raw("json"))
+    told = model["learner"]["learner_model_param"]
+    text = f"{start:.9g}"
+    told["base_score"] = f"[{text}]" if told["base_score"].startswith("[") else text
+    return xgboost.Booster(model_file=bytearray(json.dumps(model), "utf-8"))
+
+
 def grown(rows: dict[str, np.ndarray], config: dict[str, Any], rank: int, told: Any) -> dict[str, Any]:
     """Grows trees together with the other workers; the same for all of them."""
     begun = time.monotonic()
+    start = 0.0 if config["classes"] else mean_of(rows["y"])
+    rows = rows | {"y": (rows["y"] - np.float64(start)).astype(np.float32)}
     train, valid = matrices(rows, parted(rows, config["seed"], rank, config["classes"]))
     rounds, said = Rounds(config["until"], told), {}
     booster = xgboost.train(
@@ -78,7 +100,10 @@ def grown(rows: dict[str, np.ndarray], config: dict[str, Any], rank: int, told: 
         verbose_eval=False)
     best = booster.best_iteration
     score = said["valid"]["auc"][best] if config["classes"] else -said["valid"]["rmse"][best] ** 2
-    return {"booster": bytes(booster[:best + 1].save_raw("ubj")), "rounds": best + 1, "score": float(score),
+    trees = booster[:best + 1]
+    if not config["classes"]:
+        trees = beginning_at(trees, start)
+    return {"booster": bytes(trees.save_raw("ubj")), "rounds": best + 1, "score": float(score),
             "out_of_time": rounds.out_of_time, "took_s": time.monotonic() - begun}
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,6 +101,49 @@ def floats(values: np.ndarray | Texts) -> np.ndarray:
 
 def number_text(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
+
+
+def _check_names(features: list[str], names: list[str], field: str) -> None:
+    """Refuses names that are not just the model's features: by place, they would be taken for others."""
+    known, given = set(features), Counter(names)
+    for problem, wrong in (
+            ("lacks", [name for name in features if name not in given]),
+            ("has what the model has not:", [name for name in given if name not in known]),
+            ("has twice:", [name for name, times in given.items() if times > 1])):
+        if wrong:
+            raise ValueError(f"{field}: {problem} {', '.join(wrong)}")
+
+
+def _has_names(labels: Any) -> bool:
+    """Whether labels are names; a DataFrame that was given none numbers its columns."""
+    return labels is not None and any(isinstance(label, str) for label in labels)
+
+
+def rows_by_name(model: Model, rows: Any, field: str) -> Any:
+    """A table's numbers in the model's order, as float32 of shape (n, features); what has no names as it is."""
+    labels = rows if isinstance(rows, dict) else getattr(rows, "column_names", getattr(rows, "columns", None))
+    if not _has_names(labels):
+        return rows
+    features = model.features
+    _check_names(features, [str(label) for label in labels], field)
+    columns = columns_of(rows)
+    out = np.empty((len(columns[features[0]]), len(features)), np.float32)
+    for place, name in enumerate(features):
+        values = column(columns[name], name)
+        if isinstance(values, Texts):
+            raise ValueError(f"{field}: {name} must be numbers; encode_rows makes them of texts")
+        out[:, place] = floats(values)
+    return out
+
+
+def row_by_name(model: Model, row: Any, field: str) -> Any:
+    """The same of one row, a pandas Series or a dictionary: its values in the model's order."""
+    labels = row if isinstance(row, dict) else getattr(row, "index", None) if hasattr(row, "dtype") else None
+    if not _has_names(labels):
+        return row
+    features = model.features
+    _check_names(features, [str(label) for label in labels], field)
+    return [row[name] for name in features]
 
 
 def encode_rows(model: Model, rows: Any) -> np.ndarray:

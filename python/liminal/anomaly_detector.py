@@ -64,4 +64,4 @@ class _Ready(AnomalyDetector):
         return self
 
 
-anomaly_detector: AnomalyDetector = _Ready(_features.feature_extractor)
+anomaly_detector: _Ready = _Ready(_features.feature_extractor)

@@ -5,8 +5,9 @@
     app = FastAPI()
     app.include_router(liminal.api.router)
 
-``router`` answers the /ml paths and the calls for system signals (/salience, /anomaly, /forecast,
-/scaling) with the program's own handlers over the shared engine: answers and errors are those of api/openapi.yaml.
+``router`` answers, below whatever prefix, the /ml paths and the calls for system signals (/salience, /anomaly,
+/forecast, /scaling) with the program's own handlers over the shared engine: answers and errors are those of
+api/openapi.yaml.
 ``create_app`` is a whole application with health, metrics and the description too:
 
     python -m liminal.api [--api HOST:PORT] [--token TOKEN] [--data FOLDER]
@@ -23,6 +24,7 @@ import re
 import socket
 import sys
 from typing import Any
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
@@ -142,10 +144,23 @@ def _is_local(peer: str) -> bool:
 
 def _target(scope: dict[str, Any], base: str) -> str:
     """The target as the API knows it: below whatever the application put in front, still encoded."""
-    raw = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-    start = raw.find(base) if base else 0
+    raw_path = scope.get("raw_path")
+    raw = raw_path.decode("latin-1").partition("?")[0] if raw_path else quote(scope["path"])
+    rest = scope.get("path_params", {}).get("rest")
+    path = base + _end_of(raw, "/" + rest) if rest is not None else base or raw
     query = scope.get("query_string", b"").decode("latin-1")
-    return raw[max(start, 0):] + ("?" + query if query else "")
+    return path + ("?" + query if query else "")
+
+
+def _end_of(raw: str, end: str) -> str:
+    """The end of an encoded path that decodes to `end`. What is in front may have the same words in it."""
+    segments = raw.split("/")
+    left = len(end)
+    for place in range(len(segments) - 1, 0, -1):
+        left -= 1 + len(unquote(segments[place]))
+        if left == 0:
+            return "/" + "/".join(segments[place:])
+    return quote(end)  # the slash before it was encoded
 
 
 def create_router(engine: Engine | None = None, **options: Any) -> APIRouter:

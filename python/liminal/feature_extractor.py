@@ -10,7 +10,8 @@ class FeatureExtractor(Engine):
     ``track_user_activity`` counts one event, ``track_batch`` many, ``features`` reads a user's,
     ``recent_features`` and ``feature_matrix`` the rows that were handed out (each user's at most every
     ten seconds, ``buffer_size`` of them), ``cleanup_old_sessions`` forgets. An ``AnomalyDetector`` over
-    it judges the same users. Arguments as of ``Engine``.
+    it judges the same users. Arguments as of ``Engine``. A copy or a pickle is an engine of its own, with all that
+    this one has learnt, and its rules.
     """
 
 
@@ -24,4 +25,4 @@ class _Ready(FeatureExtractor):
         return self
 
 
-feature_extractor: FeatureExtractor = _Ready()
+feature_extractor: _Ready = _Ready()

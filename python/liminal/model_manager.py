@@ -120,4 +120,4 @@ class _Ready(ModelManager):
         return self
 
 
-model_manager: ModelManager = _Ready()
+model_manager: _Ready = _Ready()

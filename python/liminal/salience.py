@@ -18,7 +18,7 @@ class Salience:
         """Scores, ranking and explanations, as ``POST /salience`` answers; teaches nothing.
 
         Raises ValueError that names each wrong field. ``salience_scores`` does the same for columns of
-        numbers.
+        numbers, but refuses a share above 1, which counts as 1 here and is told of in the explanation.
         """
         body = _json(events)
         status, _, answer = self._service.handle("POST", "/salience", [], body, "", True)

@@ -7,24 +7,28 @@ answer themselves; what belongs to a user, a source of metrics or a service they
 what is about all they ask all owners and put together (docs/scale.md). ``ModelServer`` replicas answer what
 is asked of trained models; one actor keeps and trains them.
 
-Arguments of ``app``, as in deploy/ray/serve.yaml: owners (actors that share the 64 shards; fixed for the
-life of a folder), replicas (of the ingress; 0 where
-a configuration file says), folder (where owners keep their snapshots; on several machines a shared one),
-snapshot_s, journal (whether an owner has events on the disk before they are answered; else a death costs those since
-its last snapshot), token, profile, mode, rows (recent feature rows that an owner keeps: what models learn from),
-owner_cpus, fit_cpus (what a fit of the trainer ray is reckoned at), name, models (definitions of models beside
-the first three, as ``models.definitions`` of the program), onnxruntime (the file of ONNX Runtime, which computes
-models of others; of the Python package of that name where it is installed), provider (what replicas of ModelServer
-compute those with: cpu, cuda or tensorrt), threads (of one such call), patience_s (how long a request waits for an
-actor that died or is renewed, before it is 503). Deployed again with others, or by another version of
-the package, the actors that go by them are renewed one after the other; folder and owners cannot become others
-while the actors run.
+Arguments of ``app``, as in deploy/ray/serve.yaml: owners (actors that share the 64 shards; fixed for the life of a
+folder), replicas (of the ingress; 0 where a configuration file says), folder (where owners keep their snapshots: one
+that all nodes see, and that must be given where there are several; else liminal in ~/.local/state), snapshot_s,
+journal (whether an owner has events on the disk before they are answered; else a death costs those since its last
+snapshot), token (or token_file, or LIMINAL_TOKEN in the environment: with one, nothing but /livez, /readyz and the
+like is answered without it, from this machine either), profile, mode, rows (recent feature rows that an owner keeps:
+what models learn from), owner_cpus, fit_cpus (what a fit of the trainer ray is reckoned at), name, models
+(definitions of models beside the first three, as ``models.definitions`` of the program), onnxruntime (the file of
+ONNX Runtime, which computes models of others; of the Python package of that name where it is installed), provider
+(what replicas of ModelServer compute those with: cpu, cuda or tensorrt), threads (of one such call), patience_s (how
+long a request waits for an actor that died or is renewed, before it is 503). Deployed again with others, or by
+another version of the package, the actors that go by them are renewed one after the other; folder and owners cannot
+become others while the actors run.
 """
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import json
+import os
+import pathlib
 import threading
 import time
 from typing import Any
@@ -38,8 +42,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from liminal import _engine, _merge
-from liminal._actors import Gone, Named, ensure, make, owner_parts
+from liminal._actors import Gone, Named, ensure, make, owner_parts, silence_of
 from liminal._fits import FIT_CPUS
+from liminal._folder import default_folder
+from liminal._gather import Gathering
 from liminal._owner import MISMATCH, Moving, idempotency_key, names_onnxruntime, onnxruntime_of
 from liminal.api import (
     BODY_BYTES_MAX,
@@ -53,10 +59,10 @@ from liminal.api import (
 from liminal.engine import Engine
 
 DEFAULTS: dict[str, Any] = {
-    "name": "liminal", "owners": 2, "replicas": 2, "folder": "/tmp/liminal", "snapshot_s": 2.0,
-    "journal": True,
-    "token": "", "profile": "chat", "mode": "shadow", "rows": ROWS, "owner_cpus": 0, "fit_cpus": FIT_CPUS,
-    "beat": True, "models": [], "onnxruntime": "", "provider": "cpu", "threads": 1, "patience_s": 20.0,
+    "name": "liminal", "owners": 2, "replicas": 2, "folder": "", "snapshot_s": 2.0,
+    "journal": True, "token": "", "token_file": "", "profile": "chat", "mode": "shadow", "rows": ROWS,
+    "owner_cpus": 0, "fit_cpus": FIT_CPUS, "beat": True, "models": [], "onnxruntime": "", "provider": "cpu",
+    "threads": 1, "patience_s": 20.0,
 }
 PROVIDERS = ("cpu", "cuda", "tensorrt")
 _INLINE_BYTES_MAX = 64 * 1024
@@ -92,7 +98,23 @@ def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(settings["rows"], int) or not 1 <= settings["rows"] <= 10_000_000:
         raise ValueError("rows: must be 1 to 10000000")
     Engine(profile=settings["profile"], mode=settings["mode"])
+    settings["folder"] = settings["folder"] or default_folder()
+    settings["token"], settings["token_file"] = _token_of(settings), ""
     return settings
+
+
+def _token_of(settings: dict[str, Any]) -> str:
+    if not settings["token_file"]:
+        return settings["token"] or os.environ.get("LIMINAL_TOKEN", "")
+    if settings["token"]:
+        raise ValueError("token_file: must not be given beside token")
+    try:
+        token = pathlib.Path(settings["token_file"]).read_text().strip()
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise ValueError(f"token_file: {settings['token_file']}: {wrong}") from None
+    if not token:
+        raise ValueError(f"token_file: {settings['token_file']} is empty")
+    return token
 
 
 # All of it fits on two CPUs; a configuration file may say otherwise.
@@ -103,6 +125,8 @@ _HEALTH = {"health_check_period_s": 2}
 # How often replicas look for new champions, and how long they wait for the actor that has them.
 CHAMPIONS_EVERY_S = 1.0
 _MODELS_PATIENCE_S = 30.0
+# Who asks whether everything is ready is told within this, of parts that do not answer too.
+READY_PATIENCE_S = 3.0
 
 
 def counter(name: str, text: str, *tags: str) -> metrics.Counter:
@@ -214,6 +238,7 @@ class Ingress:
     def __init__(self, settings: dict[str, Any], scorer: Any, predictor: Any):
         refuse_strangers(settings["token"], _get_global_client().http_config.host)
         self._scorer, self._predictor = scorer, predictor
+        self._settings = settings
         self._patience_s = settings["patience_s"]
         self._local = _engine.Service(Engine(), token=settings["token"])
         # A service routes one body at a time: what is in line behind a large one must not be this replica's loop.
@@ -221,6 +246,7 @@ class Ingress:
         for part in ensure(settings):
             print(f"renewed: {part}", flush=True)
         self._owners = [Named(settings, part) for part in owner_parts(settings)]
+        self._gathered = [Gathering(functools.partial(_given, owner), self._patience_s) for owner in self._owners]
         self._commons, self._models = Named(settings, "commons"), Named(settings, "models")
         self._counted = counter("liminal_requests", "Requests that the ingress answered.", "status")
         self._told = [(0, 0)] * len(self._owners)  # epoch and number acknowledged, an owner each
@@ -232,8 +258,9 @@ class Ingress:
             if len(body) > BODY_BYTES_MAX:
                 return too_large()
         peer = request.client.host if request.client else ""
-        asked = (request.method, _target(request.scope, ""), request.scope["headers"], bytes(body),
-                 peer, _is_local(peer))
+        # Through HAProxy everybody comes from this machine: where there is a token, nobody is believed to.
+        is_local = not self._settings["token"] and _is_local(peer)
+        asked = (request.method, _target(request.scope, ""), request.scope["headers"], bytes(body), peer, is_local)
         try:
             status, headers, content = await self._answer(asked)
         except Exception as wrong:
@@ -262,6 +289,8 @@ class Ingress:
         if is_about_models(raw_path):
             return await self._ask_models(asked)
         kind = ("GET" if method == "HEAD" else method, raw_path)
+        if kind in _merge.CHECKS:
+            return await self._checks(asked, kind)
         if kind in _merge.MERGES:
             answers = await self._ask_all(asked)
             if kind in _merge.WITH_MODELS:
@@ -286,6 +315,10 @@ class Ingress:
             key = unquote(parts[2])
         elif parts == ["ml", "anomalies", "analyze"]:
             key = _text(body, "user_id")
+        elif parts == ["ml", "anomalies", "feedback"] or (
+                parts == ["ml", "anomalies", "recent"] and method == "POST"):
+            # Of all gateways at one place, as of one program: ranked in one order, grouped into incidents.
+            return _engine.OF_GATEWAYS % len(self._owners)
         elif parts[:2] == ["ml", "anomalies"] and len(parts) in (3, 4):
             shard = unquote(parts[2]).split("-")[0]
             return int(shard) % len(self._owners) if shard.isdecimal() and len(shard) < 3 else None
@@ -320,9 +353,9 @@ class Ingress:
             answer, batches = await asyncio.to_thread(self._bulk.route_events, *asked, len(self._owners))
         if not any(batches):
             return answer
-        known = await asyncio.gather(*(
-            self._retrying(place, "track", batch, key, hashlib.sha256(asked[3]).hexdigest())
-            for place, batch in enumerate(batches) if batch))
+        fingerprint = hashlib.sha256(asked[3]).hexdigest() if key is not None else ""
+        known = await asyncio.gather(*(self._gathered[place].track(batch, key, fingerprint)
+                                       for place, batch in enumerate(batches) if batch))
         if None in known:
             return _problem(503, "an owner of these users does not answer; try again")
         if MISMATCH in known:
@@ -366,6 +399,21 @@ class Ingress:
                                     _again(self._commons, self._patience_s, "about"))
         return [one for one in told[:-1] if one is not None], told[-1]
 
+    async def _checks(self, asked: tuple, kind: tuple[str, str]) -> _Answer:
+        """Of all parts what they check; of those that do not answer soon, why not."""
+        names = [*owner_parts(self._settings), "models"]
+        actors = [*self._owners, self._models]
+        answers = await asyncio.gather(*(
+            asyncio.wait_for(_again(actor, READY_PATIENCE_S, "ask", *asked), READY_PATIENCE_S) for actor in actors),
+            return_exceptions=True)
+        silent = [name for name, answer in zip(names, answers) if not isinstance(answer, tuple)]
+        if not silent:
+            return _merge.MERGES[kind](answers, asked[1])
+        checks = [{"name": name, "ok": False, "detail": (await asyncio.to_thread(silence_of, self._settings, name))[0]}
+                  for name in silent]
+        return _problem(503, "not ready: " + "; ".join(f"{one['name']}: {one['detail']}" for one in checks),
+                        checks=checks)
+
     async def _ask_all(self, asked: tuple) -> list[_Answer]:
         return list(await asyncio.gather(*(self._ask(owner, asked)
                                            for owner in range(len(self._owners)))))
@@ -394,6 +442,10 @@ async def _again(actor: Named, patience_s: float, method: str, *arguments: Any) 
                 return None
             actor.forget()
             await asyncio.sleep(.1)
+
+
+async def _given(owner: Named, patience_s: float, *given: Any) -> Any:
+    return await _again(owner, patience_s, "track_all", *given)
 
 
 async def _another(replicas: Any, asked: tuple, patience_s: float) -> _Answer:

@@ -33,6 +33,8 @@ _USER_BYTES_MAX, _ADDRESS_BYTES_MAX, _CHANNEL_BYTES_MAX = 128, 64, 256
 # Longer messages are not looked into for their channel.
 _LOOKED_AT_MAX = 64 * 1024
 _BYTES_MAX = 2**32 - 1
+# How long a connection that has ended waits for its close to be sent.
+_CLOSE_WITHIN_S = 10.0
 
 
 def channel_of(message: str | bytes) -> str | None:
@@ -104,6 +106,36 @@ class _Watched:
         self._engine.track_user_activity(self._user, 0, None, self._address, kind="failed")
 
 
+class _Messages:
+    """What a connection receives, judged, each message when it may pass or is refused.
+
+    What was taken from the connection is kept until somebody has it: who gives up waiting while it is held
+    back, by a time limit or because something else came first, leaves it to the next call. Several may wait at
+    once; each gets another one.
+    """
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._kept: tuple[Any, Verdict | None, float] | None = None
+
+    async def next(
+        self, receive: Callable[[], Awaitable[Any]], judge: Callable[[Any], Verdict | None]
+    ) -> tuple[Any, Verdict | None]:
+        """The next message with its verdict; None for what is not judged."""
+        clock = asyncio.get_running_loop().time
+        async with self._turn:
+            if self._kept is None:
+                message = await receive()
+                verdict = judge(message)
+                wait = verdict.retry_after_s if verdict and verdict.decision == "delay" else 0
+                self._kept = message, verdict, clock() + wait
+            message, verdict, due = self._kept
+            while (left := due - clock()) > 0:
+                await asyncio.sleep(left)
+            self._kept = None
+            return message, verdict
+
+
 class WatchMiddleware:
     """Tells an engine what happens in an ASGI application, and does what it decides.
 
@@ -111,9 +143,10 @@ class WatchMiddleware:
     address unless given. channel: which channel a WebSocket message is for.
 
     A WebSocket connection that is refused is closed with 1008; a message is held back, dropped, or its
-    connection closed; an HTTP request is a message of its Content-Length, an answer of 500 or more and an
-    exception of the application are errors, and a refused one is answered 429 with Retry-After. In shadow,
-    which is the default, nothing of this happens.
+    connection closed; one that is held back stays there for who gives up waiting and asks again. An HTTP
+    request is a message of its Content-Length, an answer of 500 or more and an exception of the application
+    are errors, and a refused one is answered 429 with Retry-After. In shadow, which is the default, nothing
+    of this happens.
     """
 
     def __init__(
@@ -173,25 +206,46 @@ class WatchMiddleware:
             await receive()
             return await send({"type": "websocket.close", "code": POLICY_VIOLATION})
 
+        messages = _Messages()
+        closing: asyncio.Future[None] | None = None
+
+        def judge(event: dict[str, Any]) -> Verdict | None:
+            if event["type"] != "websocket.receive":
+                return None
+            text = event.get("text")
+            return watched.message(text if text is not None else event.get("bytes") or b"")
+
         async def receive_and_judge() -> dict[str, Any]:
-            while True:
-                event = await receive()
-                if event["type"] != "websocket.receive":
+            nonlocal closing
+            while closing is None:
+                event, verdict = await messages.next(receive, judge)
+                if verdict is None or verdict.allowed:
                     return event
-                text = event.get("text")
-                verdict = watched.message(text if text is not None else event.get("bytes") or b"")
-                if verdict.decision == "delay":
-                    await asyncio.sleep(verdict.retry_after_s)
                 if verdict.decision == "close":
-                    await send({"type": "websocket.close", "code": POLICY_VIOLATION})
-                    return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
-                if verdict.allowed:
-                    return event
+                    closing = asyncio.ensure_future(
+                        send({"type": "websocket.close", "code": POLICY_VIOLATION}))
+            # Sent whole, and once, whoever gives up waiting for it.
+            await asyncio.shield(closing)
+            return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
 
         try:
             await self.app(scope, receive_and_judge, send)
+        except asyncio.CancelledError:
+            if closing is not None:
+                closing.cancel()
+            raise
         finally:
             watched.event("disconnect")
+            if closing is not None:
+                await _given_up(closing)
+
+
+async def _given_up(closing: asyncio.Future[None]) -> None:
+    """Waits until the close is sent, but not for a peer that does not read."""
+    await asyncio.wait({closing}, timeout=_CLOSE_WITHIN_S)
+    closing.cancel()
+    if closing.done() and not closing.cancelled():
+        closing.exception()  # of a connection that is gone there is nothing to say
 
 
 async def _refuse_http(verdict: Verdict, send: Callable) -> None:
@@ -211,6 +265,7 @@ class _WatchedConnection:
     def __init__(self, connection: Any, watched: _Watched):
         self._connection = connection
         self._watched = watched
+        self._messages = _Messages()
         self._closing: asyncio.Task | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -218,17 +273,18 @@ class _WatchedConnection:
 
     async def recv(self, *arguments: Any, **options: Any) -> str | bytes:
         while True:
-            message = await self._connection.recv(*arguments, **options)
-            if self._closing:
+            message, verdict = await self._messages.next(
+                lambda: self._connection.recv(*arguments, **options), self._judge)
+            if verdict is None:
                 continue  # what is still under way; then this says that the connection is closed
-            verdict = self._watched.message(message)
-            if verdict.decision == "delay":
-                await asyncio.sleep(verdict.retry_after_s)
             if verdict.decision == "close":
                 # Beside receiving: the peer's answer may stand behind what it sent before.
                 self._closing = asyncio.create_task(self._connection.close(POLICY_VIOLATION))
             elif verdict.allowed:
                 return message
+
+    def _judge(self, message: str | bytes) -> Verdict | None:
+        return None if self._closing else self._watched.message(message)
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         from websockets.exceptions import ConnectionClosed, ConnectionClosedOK

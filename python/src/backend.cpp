@@ -86,15 +86,23 @@ novelty::Intake MetricsOf::learn(const novelty::Batch& batch) {
 
 void MetricsOf::declare(std::string source,
                         std::string metric,
-                        std::optional<novelty::SeriesSettings> settings,
-                        std::optional<stats::Limit> limit,
+                        api::SeriesChange change,
                         Done<bool> done) {
-  done(signals::declare(anomaly_, limits_, source, metric, settings, limit));
+  const Result<bool> created = [&] {
+    const std::lock_guard lock(declaring_);
+    return signals::declare(anomaly_, limits_, source, metric, [&](signals::Told& told) {
+      change.apply(told.settings, told.limit, told.sent_as_counter);
+    });
+  }();
+  done(created);
 }
 
 void MetricsOf::forget(std::string source, std::optional<std::string> metric, Done<void> done) {
-  if (const auto gone = signals::forget(anomaly_, limits_, source, metric); !gone)
-    return done(gone);
+  const Result<void> gone = [&] {
+    const std::lock_guard lock(declaring_);
+    return signals::forget(anomaly_, limits_, source, metric);
+  }();
+  if (!gone) return done(gone);
   engine_.audit("series.forget", source, metric.value_or("all its series"));
   done({});
 }
@@ -200,6 +208,7 @@ void EngineBackend::alert(api::AlertId id, Done<traffic::Alert> done) {
 void EngineBackend::explain(api::AlertId id, Done<api::Explanation> done) {
   auto found = engine_->alert(id.shard, id.number);
   if (!found) return done(failure(ErrorCode::kMissing));
+  if (found->shard == kOfGateways) return done(api::explained_there(std::move(*found)));
   api::Explanation explanation;
   explanation.command = "liminal explain " + traffic::alert_id(*found);
   explanation.reason = "no journal of inputs is kept";
@@ -209,15 +218,29 @@ void EngineBackend::explain(api::AlertId id, Done<api::Explanation> done) {
 
 void EngineBackend::feedback(api::AlertId id,
                              traffic::FeedbackVerdict verdict,
-                             std::string,
+                             std::string note,
                              Done<traffic::Alert> done) {
-  auto judged = engine_->feedback(id.shard, id.number, verdict);
+  auto judged = engine_->feedback(id.shard, id.number, verdict, std::move(note));
   if (!judged) return done(failure(ErrorCode::kMissing));
-  engine_->audit("feedback", traffic::alert_id(judged->alert), std::string(traffic::name(verdict)));
-  // What a person says again of the same alert is no further evidence.
-  if (models_ != nullptr && judged->before == traffic::FeedbackVerdict::kNone)
-    models_->judged(judged->alert, verdict);
+  hear(*judged, "api");
   done(std::move(judged->alert));
+}
+
+void EngineBackend::take_alerts(std::vector<traffic::JudgedAlert> alerts, Done<void> done) {
+  for (const Engine::Judged& judged : engine_->take_alerts(alerts))
+    hear(judged, "gateway " + judged.alert.origin.gateway);
+  done({});
+}
+
+void EngineBackend::hear(const Engine::Judged& judged, std::string by) {
+  const traffic::FeedbackVerdict verdict = judged.alert.feedback;
+  engine_->audit("feedback",
+                 traffic::alert_id(judged.alert),
+                 std::string(traffic::name(verdict)),
+                 std::move(by));
+  // What a person says again of the same alert is no further evidence.
+  if (models_ != nullptr && judged.before == traffic::FeedbackVerdict::kNone)
+    models_->judged(judged.alert, verdict);
 }
 
 void EngineBackend::analyze(std::string user, Done<std::vector<traffic::Alert>> done) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,6 +65,16 @@ class EngineBackend final : public api::Backend {
   void cleanup(Duration age_max, Done<api::CleanupReport> done) override;
   void alerts(api::AlertQuery query, Done<std::vector<traffic::Alert>> done) override;
   void alert(api::AlertId id, Done<traffic::Alert> done) override;
+  void take_alerts(std::vector<traffic::JudgedAlert> alerts, Done<void> done) override;
+  void words_for(std::string gateway,
+                 std::size_t limit,
+                 Done<std::vector<traffic::JudgedAlert>> done) override {
+    done(engine_->words_for(gateway, limit));
+  }
+  [[nodiscard]] std::vector<std::string> gateways_of(
+      std::span<const std::uint64_t> members) const override {
+    return engine_->gateways_of(members);
+  }
   void explain(api::AlertId id, Done<api::Explanation> done) override;
   void feedback(api::AlertId id,
                 traffic::FeedbackVerdict verdict,
@@ -96,6 +107,9 @@ class EngineBackend final : public api::Backend {
   void attach(ModelsOf* models) { models_ = models; }
 
  private:
+  /// Somebody said something of an alert: noted, and told to the models.
+  void hear(const Engine::Judged& judged, std::string by);
+
   const std::shared_ptr<Engine> engine_;
   Divert divert_;
   ModelsOf* models_ = nullptr;
@@ -127,8 +141,7 @@ class MetricsOf final : public api::AnomalyPort {
   [[nodiscard]] novelty::Intake learn(const novelty::Batch& batch) override;
   void declare(std::string source,
                std::string metric,
-               std::optional<novelty::SeriesSettings> settings,
-               std::optional<stats::Limit> limit,
+               api::SeriesChange change,
                Done<bool> done) override;
   void forget(std::string source, std::optional<std::string> metric, Done<void> done) override;
   [[nodiscard]] Result<api::SeriesView> series(const std::string& source,
@@ -139,6 +152,7 @@ class MetricsOf final : public api::AnomalyPort {
   Engine& engine_;
   signals::Anomaly anomaly_;
   signals::Limits limits_;
+  std::mutex declaring_;  ///< one change after the other
   const Owns owns_;
 };
 

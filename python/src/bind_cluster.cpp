@@ -124,6 +124,8 @@ std::uint64_t shard_hash(Engine& engine, std::uint8_t shard) {
 
 void bind_cluster(nb::module_& module) {
   module.attr("SHARDS") = kShards;
+  // Where alerts of gateways are, in the ids of alerts.
+  module.attr("OF_GATEWAYS") = index(kOfGateways);
   module.def(
       "shard_of",
       [](std::string_view text) { return index(shard_of(traffic::Name(text).hash)); },

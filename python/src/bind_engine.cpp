@@ -139,6 +139,12 @@ void set_rules(Engine& engine, nb::handle rules) {
   engine.set_options(std::move(options));
 }
 
+std::string policies_text(const limits::Options& limits) {
+  json::Writer out;
+  api::write_policies(limits, out);
+  return std::string(out.text());
+}
+
 std::size_t active_users(Engine& engine) {
   return engine.look([](const engine::LocalEngine& local) {
     std::size_t count = 0;
@@ -242,23 +248,29 @@ Thread-safe. Raises ValueError that names the argument.)")
           "detection_rules"_a.none() = nb::none())
       .def("track_user_activity",
            &track,
-           "user_id"_a,
-           "message_size"_a = 0,
+           "user_id"_a.none(),
+           "message_size"_a.none() = 0,
            "channels"_a.none() = nb::none(),
            "ip_address"_a.none() = nb::none(),
            nb::kw_only(),
-           "kind"_a = "message",
+           "kind"_a.none() = "message",
            "timestamp"_a.none() = nb::none(),
-           "error"_a = false,
+           "error"_a.none() = false,
            "content_hash"_a.none() = nb::none(),
+           nb::sig("def track_user_activity(self, user_id: str, message_size: int = 0,"
+                   " channels: str | collections.abc.Sequence[str] | None = None,"
+                   " ip_address: str | None = None, *, kind: str = 'message',"
+                   " timestamp: float | datetime.datetime | None = None, error: bool = False,"
+                   " content_hash: int | str | None = None) -> Verdict"),
            R"(Counts one event of a user and says what to do about it.
 
 user_id: text of 1 to 128 bytes. message_size: bytes. channels: a name or up to 64 of them.
 ip_address: text. kind: "message", "error" (a message that failed), "connect", "disconnect",
 "subscribe", "rate_limited" (somebody else refused it) or "failed" (a message that was counted turned
 out to have failed: an error alone). timestamp: seconds since the epoch or a
-datetime; without one it happens now. error: the message failed. content_hash: a number of 64 bits, or
-text that is hashed; without one there is no evidence about the content.
+datetime, of which one without a zone is UTC; without any it happens now. An engine that lives by the
+machine's clock warns (UserWarning) of what is more than an hour from it. error: the message failed.
+content_hash: a number of 64 bits, or text that is hashed; without one there is no evidence about the content.
 
 Returns a Verdict. Raises ValueError that names the argument. About 1 µs.)")
       .def("_track_columns",
@@ -337,6 +349,13 @@ outside of 0 to 87,600.)")
              return from_json(rules_json(engine.settings()->options.detect.rules));
            })
       .def("_set_rules", &set_rules, "rules"_a)
+      .def(
+          "_has_its_policies",
+          [](const Engine& engine) {
+            return policies_text(engine.settings()->options.limits) ==
+                   policies_text(engine.configured_limits());
+          },
+          "Whether its limits are those that it was made with.")
       .def_prop_ro(
           "buffer_size",
           [](const Engine& engine) { return engine.rows_max(); },

@@ -50,7 +50,13 @@ forecast::Options forecast_options(std::int64_t horizon,
   return options;
 }
 
-void learn(Forecaster& forecaster, const Column<double>& values) {
+void learn(Forecaster& forecaster, nb::handle given) {
+  // A number that is no `float`: of NumPy, Decimal.
+  if (PySequence_Check(given.ptr()) == 0 && PyNumber_Check(given.ptr()) != 0) {
+    const double value = number(given, "values");
+    return forecaster.with([&](forecast::Forecaster& one) { one.learn(value); });
+  }
+  const Column<double> values = numbers(given, "values");
   forecaster.without_interpreter([&](forecast::Forecaster& one) {
     for (std::size_t i = 0; i < values.shape(0); ++i) one.learn(values.data()[i]);
   });
@@ -129,10 +135,6 @@ events drive. Thread-safe. Raises ValueError that names the argument.)")
           "seasons"_a.none() = nb::none(),
           "points_max"_a = 20'000,
           "measure"_a = "relative")
-      .def("learn",
-           &learn,
-           "values"_a,
-           "Adds points in order: float64 of shape (n,); NaN is a missing one. Not copied.")
       .def(
           "learn",
           [](Forecaster& forecaster, double value) {
@@ -140,6 +142,12 @@ events drive. Thread-safe. Raises ValueError that names the argument.)")
           },
           "value"_a,
           "Adds one point.")
+      .def("learn",
+           &learn,
+           "values"_a.none(),
+           nb::sig("def learn(self, values: numpy.typing.ArrayLike) -> None"),
+           "Adds points in order: float64 of shape (n,), not copied; lists, pandas and Arrow are. "
+           "NaN is a missing one.")
       .def("refit",
            &refit,
            "Fits and tests the members anew: about 5 ms for 800 points. Raises ValueError below 8 "
@@ -198,14 +206,24 @@ bool observe(Planner& planner,
 
 using MaybeColumn = std::optional<Column<double>>;
 
+MaybeColumn maybe_numbers(nb::handle values, const char* field) {
+  return values.is_none() ? MaybeColumn() : numbers(values, field);
+}
+
 std::size_t observe_batch(Planner& planner,
-                          const Column<double>& timestamps,
-                          const MaybeColumn& request_rate,
-                          const MaybeColumn& cpu_avg,
-                          const MaybeColumn& memory_avg,
-                          const MaybeColumn& response_time,
-                          const MaybeColumn& replicas) {
+                          nb::handle times_told,
+                          nb::handle request_rates,
+                          nb::handle cpu_avgs,
+                          nb::handle memory_avgs,
+                          nb::handle response_times,
+                          nb::handle replica_counts) {
   using scaling::Observation;
+  const Column<double> timestamps = times(times_told, "timestamps");
+  const MaybeColumn request_rate = maybe_numbers(request_rates, "request_rate"),
+                    cpu_avg = maybe_numbers(cpu_avgs, "cpu_avg"),
+                    memory_avg = maybe_numbers(memory_avgs, "memory_avg"),
+                    response_time = maybe_numbers(response_times, "response_time"),
+                    replicas = maybe_numbers(replica_counts, "replicas");
   const std::size_t count = timestamps.shape(0);
   const auto value_of =
       [&](const MaybeColumn& column, std::size_t i, double high, const char* field) {
@@ -305,16 +323,22 @@ response_time: seconds. Returns False when the minute was closed by a later repo
 that names the argument.)")
       .def("observe_batch",
            &observe_batch,
-           "timestamps"_a,
+           "timestamps"_a.none(),
            nb::kw_only(),
            "request_rate"_a.none() = nb::none(),
            "cpu_avg"_a.none() = nb::none(),
            "memory_avg"_a.none() = nb::none(),
            "response_time"_a.none() = nb::none(),
            "replicas"_a.none() = nb::none(),
-           "The same for float64 of shape (n,) each, oldest first; NaN is not known. Returns how "
-           "many "
-           "were learnt. The interpreter is free while they are.")
+           nb::sig("def observe_batch(self, timestamps: numpy.typing.ArrayLike, *,"
+                   " request_rate: numpy.typing.ArrayLike | None = None,"
+                   " cpu_avg: numpy.typing.ArrayLike | None = None,"
+                   " memory_avg: numpy.typing.ArrayLike | None = None,"
+                   " response_time: numpy.typing.ArrayLike | None = None,"
+                   " replicas: numpy.typing.ArrayLike | None = None) -> int"),
+           "The same for float64 of shape (n,) each, oldest first; NaN is not known. Times may be "
+           "datetime64; lists, pandas and Arrow are copied. Returns how many were learnt. The "
+           "interpreter is free while they are.")
       .def("advise",
            &advise,
            "timestamp"_a,

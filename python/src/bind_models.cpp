@@ -103,8 +103,19 @@ T floats(const nb::object& values, std::string_view field, std::string_view shap
   raise_value(field, "must be numbers of shape " + std::string(shape));
 }
 
-Rows rows_of(const nb::object& values, std::string_view field = "rows") {
-  return floats<Rows>(values, field, "(n, features)");
+/// Numbers in the model's order, by the names that a table or a row has; what has none as it is.
+nb::object by_name(const char* function,
+                   const LoadedModel& model,
+                   const nb::object& values,
+                   std::string_view field) {
+  return nb::module_::import_("liminal._tables")
+      .attr(function)(nb::find(model), values, nb::str(field.data(), field.size()));
+}
+
+Rows rows_of(const LoadedModel& model, const nb::object& values, std::string_view field = "rows") {
+  Rows taken;
+  if (nb::try_cast(values, taken, false)) return taken;
+  return floats<Rows>(by_name("rows_by_name", model, values, field), field, "(n, features)");
 }
 
 void check_width(const LoadedModel& model, std::size_t columns) {
@@ -124,7 +135,7 @@ std::vector<models::Prediction> predictions(const LoadedModel& model, const Rows
 }
 
 Array<double> predict(const LoadedModel& model, const nb::object& rows) {
-  const auto predicted = predictions(model, rows_of(rows));
+  const auto predicted = predictions(model, rows_of(model, rows));
   std::vector<double> scores;
   scores.reserve(predicted.size());
   for (const models::Prediction& one : predicted) scores.push_back(one.score);
@@ -134,7 +145,7 @@ Array<double> predict(const LoadedModel& model, const nb::object& rows) {
 Array<std::uint32_t> clusters(const LoadedModel& model, const nb::object& rows) {
   if (model.model().metadata.task != models::Task::kClustering)
     raise_value("model", "has no clusters: its task is another");
-  const auto predicted = predictions(model, rows_of(rows));
+  const auto predicted = predictions(model, rows_of(model, rows));
   std::vector<std::uint32_t> nearest;
   nearest.reserve(predicted.size());
   for (const models::Prediction& one : predicted) nearest.push_back(one.cluster);
@@ -146,9 +157,10 @@ nb::dict explain(const LoadedModel& model,
                  const nb::object& usual,
                  std::uint64_t seed) {
   constexpr std::size_t kBackgroundMax = 100;
-  const auto row = floats<Column<float>>(values, "row", "(features,)");
+  const auto row =
+      floats<Column<float>>(by_name("row_by_name", model, values, "row"), "row", "(features,)");
   std::optional<Rows> background;
-  if (!usual.is_none()) background = rows_of(usual, "background");
+  if (!usual.is_none()) background = rows_of(model, usual, "background");
   check_width(model, row.shape(0));
   models::ExplainOptions options;
   options.seed = seed;
@@ -206,7 +218,8 @@ void bind_models(nb::module_& module) {
 
 Files that Liminal wrote give the same bits as in the gateway; of others, tree ensembles and linear
 models as scikit-learn's, XGBoost's and LightGBM's converters write them. Anything else is a ValueError
-that names the operator: ONNX Runtime may run it. Immutable: any number of threads may use it.)")
+that names the operator: ONNX Runtime may run it. Immutable: any number of threads may use it. Copies and
+pickles are its ONNX file.)")
       .def_static("load",
                   &load_file,
                   "path"_a.none(),
@@ -220,7 +233,9 @@ that names the operator: ONNX Runtime may run it. Immutable: any number of threa
            "rows"_a.none(),
            R"(Scores of rows: float32 of shape (n, features), not copied, to float64 of shape (n,).
 
-Other numbers in rows (lists, a DataFrame) are copied; columns are the model's features in its order. A
+Other numbers in rows (lists, another type) are copied; columns are the model's features in its order. Of a
+table (DataFrame, Arrow, a dictionary of columns) they are taken by their names, whatever its order; one that
+the model has not is refused, as is one that is missing, and texts, of which ``encode_rows`` makes numbers. A
 probability, a value, the distance to the nearest centroid or an anomaly score, as the task says. NaN is
 a missing value. The interpreter is free meanwhile. Raises ValueError for another
 shape, and for what is no number.)")
@@ -236,10 +251,15 @@ shape, and for what is no number.)")
            "seed"_a = 1,
            R"(Why a row has the score it has: ``margin = expectation + sum(contributions)``.
 
-row: float32 of shape (features,). background: up to 100 rows that stand for what is usual, for models
-that are explained by sampling. Returns ``{"margin", "expectation", "contributions": (features,),
+row: float32 of shape (features,); of a pandas Series or a dictionary by the names. background: up to 100
+rows that stand for what is usual, for models that are explained by sampling. Returns ``{"margin", "expectation", "contributions": (features,),
 "exactness": "exact", "scaled" or "sampled"}``.)")
       .def("to_onnx", &to_onnx, "The model as a standard ONNX file, as bytes.")
+      .def("__getstate__", &to_onnx)
+      .def("__setstate__",
+           [](LoadedModel& model, const nb::bytes& bytes) {
+             new (&model) LoadedModel(load({bytes.c_str(), bytes.size()}));
+           })
       .def("__repr__",
            [](const LoadedModel& model) {
              const models::Metadata& of = model.model().metadata;

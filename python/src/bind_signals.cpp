@@ -10,6 +10,7 @@
 #include "core/limits/gcra.hpp"
 #include "core/novelty/metric_series.hpp"
 #include "core/salience/judgement.hpp"
+#include "io/json/salience_event.hpp"
 
 namespace liminal::python {
 namespace {
@@ -56,9 +57,10 @@ std::uint32_t cost_of(std::int64_t cost) {
   return static_cast<std::uint32_t>(cost);
 }
 
-Array<bool> allow_batch(Gcra& gcra,
-                        const Column<double>& now,
-                        const std::optional<Column<std::uint32_t>>& cost) {
+Array<bool> allow_batch(Gcra& gcra, nb::handle nows, nb::handle costs) {
+  const Column<double> now = numbers(nows, "now");
+  std::optional<Column<std::uint32_t>> cost;
+  if (!costs.is_none()) cost = whole_numbers(costs, "cost");
   const std::size_t count = now.shape(0);
   if (cost && cost->shape(0) != count) raise_value("cost", "must be as long as now");
   for (std::size_t i = 0; i < count; ++i) check_now(now.data()[i]);
@@ -84,7 +86,10 @@ gigabyte a second. Times are seconds, from any zero, 0 to 4e9; one that goes bac
 costs anything. Exact to a nanosecond. Thread-safe.)")
       .def(
           "__init__",
-          [](Gcra* self, double per_second, std::int64_t burst, std::string_view unit) {
+          [](Gcra* self, nb::handle rate, nb::handle most_at_once, std::string_view unit) {
+            const double per_second = number(rate, "per_second");
+            const std::int64_t burst =
+                whole_number(most_at_once, 1, std::numeric_limits<std::uint32_t>::max(), "burst");
             if (unit != "messages" && unit != "bytes")
               raise_value("unit", "must be messages or bytes");
             const bool bytes = unit == "bytes";
@@ -94,13 +99,12 @@ costs anything. Exact to a nanosecond. Thread-safe.)")
                           bytes ? "must be 0 or 1 to 1e9" : "must be 0 or 1e-5 to 1e9");
             constexpr double kDay = 86'400;
             const double most = per_second == 0 ? 4'294'967'295. : std::max(1., per_second * kDay);
-            if (burst < 1 || burst > std::numeric_limits<std::uint32_t>::max() ||
-                static_cast<double>(burst) > most)
+            if (static_cast<double>(burst) > most)
               raise_value("burst", "must be 1 to what the rate allows in a day");
             new (self) Gcra(per_second, static_cast<std::uint32_t>(burst), bytes);
           },
-          "per_second"_a,
-          "burst"_a,
+          "per_second"_a.none(),
+          "burst"_a.none(),
           nb::kw_only(),
           "unit"_a = "messages")
       .def(
@@ -126,13 +130,15 @@ costs anything. Exact to a nanosecond. Thread-safe.)")
           "Seconds after which it would be allowed, inf for never (more than the burst), 0 for "
           "now. "
           "Counts nothing.")
-      .def(
-          "allow_batch",
-          &allow_batch,
-          "now"_a,
-          "cost"_a.none() = nb::none(),
-          "Decides on events in order: float64 and uint32 of shape (n,) to bool of shape (n,). The "
-          "interpreter is free meanwhile.")
+      .def("allow_batch",
+           &allow_batch,
+           "now"_a.none(),
+           "cost"_a.none() = nb::none(),
+           nb::sig("def allow_batch(self, now: numpy.typing.ArrayLike,"
+                   " cost: numpy.typing.ArrayLike | None = None)"
+                   " -> numpy.typing.NDArray[numpy.bool_]"),
+           "Decides on events in order: float64 and uint32 of shape (n,) to bool of shape (n,). "
+           "Lists, pandas and Arrow are copied. The interpreter is free meanwhile.")
       .def_prop_ro("per_second", [](Gcra& gcra) {
         return gcra.with([](Limiter& limiter) { return limiter.policy().per_second(); });
       });
@@ -182,20 +188,24 @@ novelty::SeriesSettings series_settings(std::optional<std::pair<double, double>>
   return settings;
 }
 
-nb::dict step_batch(Series& series,
-                    const Column<double>& values,
-                    const std::optional<Column<double>>& timestamps) {
+nb::dict step_batch(Series& series, nb::handle given, nb::handle timestamps) {
+  const Column<double> values = numbers(given, "values");
   const std::size_t count = values.shape(0);
-  if (timestamps && timestamps->shape(0) != count)
-    raise_value("timestamps", "must be as long as values");
-  std::vector<EventTime> times(count);
-  for (std::size_t i = 0; i < count; ++i)
-    times[i] = event_time(timestamps ? timestamps->data()[i] : static_cast<double>(i));
+  std::vector<EventTime> at;
+  if (!timestamps.is_none()) {
+    const Column<double> told = times(timestamps, "timestamps");
+    if (told.shape(0) != count) raise_value("timestamps", "must be as long as values");
+    at.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) at.push_back(event_time(told.data()[i]));
+  }
   std::vector<float> score(count), rarity(count), novelty(count);
   std::vector<std::uint8_t> state(count);
   series.without_interpreter([&](novelty::MetricSeries& one) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const novelty::SeriesScore said = one.step(values.data()[i], times[i]);
+    constexpr std::chrono::seconds kApart{1};
+    const std::optional<EventTime> last = one.last();
+    EventTime next = last ? *last + kApart : EventTime{};
+    for (std::size_t i = 0; i < count; ++i, next += kApart) {
+      const novelty::SeriesScore said = one.step(values.data()[i], at.empty() ? next : at[i]);
       score[i] = said.score;
       rarity[i] = said.rarity;
       novelty[i] = said.novelty;
@@ -243,13 +253,16 @@ is judged. A point is scored before it is learnt; NaN is a missing one. Thread-s
           "counter"_a = false)
       .def(
           "step",
-          [](Series& series, double value, nb::handle timestamp) {
+          [](Series& series, nb::handle value, nb::handle timestamp) {
+            const double point = number(value, "value");
             const EventTime at = event_time(timestamp);
             return as_dict(
-                series.with([&](novelty::MetricSeries& one) { return one.step(value, at); }));
+                series.with([&](novelty::MetricSeries& one) { return one.step(point, at); }));
           },
-          "value"_a,
-          "timestamp"_a,
+          "value"_a.none(),
+          "timestamp"_a.none(),
+          nb::sig("def step(self, value: float, timestamp: float | datetime.datetime)"
+                  " -> dict[str, typing.Any]"),
           R"(Scores a point, then learns it.
 
 Returns ``{"is_anomaly", "score", "rarity", "novelty", "state"}``: score is what is emitted (0 while
@@ -258,10 +271,15 @@ state "learning", "normal", "new" or "ongoing".)")
       .def(
           "step_batch",
           &step_batch,
-          "values"_a,
+          "values"_a.none(),
           "timestamps"_a.none() = nb::none(),
+          nb::sig("def step_batch(self, values: numpy.typing.ArrayLike,"
+                  " timestamps: numpy.typing.ArrayLike | None = None)"
+                  " -> dict[str, numpy.typing.NDArray[typing.Any]]"),
           R"(Scores and learns points in order: float64 of shape (n,) each; without times a second apart.
 
+The first of all is then at second 0, and a later batch goes on after the last point: in parts a series
+is what it is as a whole. Times may be datetime64. Lists, pandas and Arrow are copied.
 Returns arrays of shape (n,) by name: score, rarity, novelty (float32), state (uint8: 0 learning, 1
 normal, 2 new, 3 ongoing). The interpreter is free meanwhile.)")
       .def(
@@ -289,17 +307,35 @@ normal, 2 new, 3 ongoing). The interpreter is free meanwhile.)")
 
 // --- Salience ------------------------------------------------------------------------------------
 
+/// What an event may say in a field. Where the API has a line that tells of a share that was
+/// clipped, a column of scores has none: percents are refused.
+void check_field(salience::Field id, const std::string& field, const Column<double>& column) {
+  const bool is_time = id == salience::Field::kResponseTime || id == salience::Field::kDuration;
+  const double most = is_time ? json::kSalienceNumberMax : 1;
+  for (std::size_t i = 0; i < column.shape(0); ++i) {
+    const double value = column.data()[i];
+    if (std::isnan(value) || (value >= 0 && value <= most)) continue;
+    raise_value(field + "[" + std::to_string(i) + "]",
+                is_time ? "must be 0 to 1e12 seconds" : "must be 0 to 1");
+  }
+}
+
 /// Scores of events given as columns of their numeric fields.
-Array<double> salience_scores(nb::dict columns) {
+Array<double> salience_scores(const nb::object& table) {
+  const auto columns =
+      nb::cast<nb::dict>(nb::isinstance<nb::dict>(table)
+                             ? table
+                             : nb::module_::import_("liminal._tables").attr("columns_of")(table));
   std::optional<std::size_t> count;
   std::vector<std::pair<salience::Field, Column<double>>> known;
   for (const auto [key, value] : columns) {
-    const std::string field = nb::cast<std::string>(key);
+    std::string field;
+    if (!nb::try_cast(key, field)) raise_value("columns", "must have names that are text");
     const auto id = salience::field_by_name(field);
     if (!id) raise_value(field, "is no field of an event that has a number");
-    Column<double> column;
-    if (!nb::try_cast(value, column)) raise_value(field, "must be a float64 array of shape (n,)");
+    const Column<double> column = numbers(value, field.c_str());
     if (count && column.shape(0) != *count) raise_value(field, "must be as long as the others");
+    check_field(*id, field, column);
     count = column.shape(0);
     known.emplace_back(*id, column);
   }
@@ -329,10 +365,12 @@ void bind_signals(nb::module_& module) {
       "salience_scores",
       &salience_scores,
       "columns"_a,
+      nb::sig("def salience_scores(columns: typing.Any) -> numpy.typing.NDArray[numpy.float64]"),
       R"(How salient events are by what they say of themselves, 0 to 1: float64 of shape (n,).
 
-columns: float64 of shape (n,) by the name of a field; NaN where an event does not say; severity as 0
-to 1. Raises ValueError that names a field.)");
+columns: numbers of shape (n,) by the name of a field, as a dictionary, a DataFrame or an Arrow table; NaN
+where an event does not say. response_time and duration are seconds, all others, severity too, 0 to 1:
+what lies outside is refused. Raises ValueError that names the field and the row.)");
 }
 
 }  // namespace liminal::python

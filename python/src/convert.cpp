@@ -43,6 +43,61 @@ std::string to_json(nb::handle value) {
   return nb::cast<nb::str>(text).c_str();
 }
 
+double number(nb::handle value, std::string_view field) {
+  const double taken = PyFloat_AsDouble(value.ptr());
+  if (taken == -1 && PyErr_Occurred() != nullptr) {
+    PyErr_Clear();
+    raise_value(field, "must be a number");
+  }
+  return taken;
+}
+
+std::int64_t whole_number(nb::handle value,
+                          std::int64_t low,
+                          std::int64_t high,
+                          std::string_view field) {
+  const auto index = nb::steal<nb::object>(PyNumber_Index(value.ptr()));
+  int beyond = 1;
+  const long long taken = index.is_valid() ? PyLong_AsLongLongAndOverflow(index.ptr(), &beyond) : 0;
+  PyErr_Clear();
+  if (beyond != 0 || taken < low || taken > high) {
+    raise_value(
+        field,
+        "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+  }
+  return taken;
+}
+
+namespace {
+
+/// Values as they are where NumPy's type and layout are those wanted, else what `made` makes of
+/// them.
+template <class T, class F>
+Column<T> column_of(nb::handle values, F made) {
+  Column<T> taken;
+  if (PyObject_CheckBuffer(values.ptr()) != 0 && nb::try_cast(values, taken, false)) return taken;
+  return nb::cast<Column<T>>(made(nb::module_::import_("liminal._columns")));
+}
+
+}  // namespace
+
+Column<double> numbers(nb::handle values, const char* field) {
+  return column_of<double>(
+      values, [&](const nb::object& columns) { return columns.attr("floats")(values, field); });
+}
+
+Column<std::uint32_t> whole_numbers(nb::handle values, const char* field) {
+  return column_of<std::uint32_t>(values, [&](const nb::object& columns) {
+    return columns.attr("numbers")(values, nb::module_::import_("numpy").attr("uint32"), field);
+  });
+}
+
+Column<double> times(nb::handle values, const char* field) {
+  if (values.is_none()) raise_value(field, "must be seconds since the epoch, or datetime64");
+  return column_of<double>(
+      values, [&](const nb::object& columns) { return columns.attr("seconds")(values, field); });
+}
+
 EventTime event_time(double seconds_since_epoch) {
   if (!(seconds_since_epoch >= 0 && seconds_since_epoch <= static_cast<double>(json::kSecondsMax)))
     raise_value("timestamp", "must be seconds since the epoch, from 1970 to 2200");
@@ -52,8 +107,14 @@ EventTime event_time(double seconds_since_epoch) {
 }
 
 EventTime event_time(nb::handle time) {
-  if (!PyFloat_Check(time.ptr()) && !PyLong_Check(time.ptr()) && nb::hasattr(time, "timestamp"))
-    return event_time(time.attr("timestamp")());
+  if (!PyFloat_Check(time.ptr()) && !PyLong_Check(time.ptr()) && nb::hasattr(time, "timestamp")) {
+    nb::object moment = nb::borrow(time);
+    if (nb::getattr(time, "tzinfo", nb::none()).is_none()) {
+      const nb::object utc = nb::module_::import_("datetime").attr("timezone").attr("utc");
+      moment = time.attr("replace")(nb::arg("tzinfo") = utc);
+    }
+    return event_time(number(moment.attr("timestamp")(), "timestamp"));
+  }
   const double value = PyFloat_AsDouble(time.ptr());
   if (value == -1 && PyErr_Occurred() != nullptr) {
     PyErr_Clear();

@@ -35,7 +35,24 @@ void raise_if_any(const Problems& problems);
 /// What `json.dumps` makes of it, strictly: NaN is a ValueError.
 [[nodiscard]] std::string to_json(nb::handle value);
 
-/// Seconds since the epoch as a number, or a datetime.
+// Arguments that a ValueError names where their type is wrong, too.
+
+/// What `float` makes of a number; no text is one.
+[[nodiscard]] double number(nb::handle value, std::string_view field);
+/// A whole number from `low` to `high`; of NumPy as well.
+[[nodiscard]] std::int64_t whole_number(nb::handle value,
+                                        std::int64_t low,
+                                        std::int64_t high,
+                                        std::string_view field);
+/// Numbers of shape (n,): not copied where they are float64 in a row already. Lists, pandas and
+/// Arrow are; NaN for what they have not.
+[[nodiscard]] Column<double> numbers(nb::handle values, const char* field);
+/// The same of uint32; what does not fit is an error.
+[[nodiscard]] Column<std::uint32_t> whole_numbers(nb::handle values, const char* field);
+/// The same of times: seconds since the epoch, or datetime64.
+[[nodiscard]] Column<double> times(nb::handle values, const char* field);
+
+/// Seconds since the epoch as a number, or a datetime; one without a zone is UTC, as datetime64 is.
 [[nodiscard]] EventTime event_time(nb::handle time);
 [[nodiscard]] EventTime event_time(double seconds_since_epoch);
 [[nodiscard]] double seconds_of(SteadyTime time);

@@ -12,8 +12,8 @@ namespace liminal::python {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x4e45'4d4c;  // "LMEN"
-/// The first had no audit log.
-constexpr std::uint32_t kFormat = 2;
+/// The first had no audit log, the second no alerts of gateways.
+constexpr std::uint32_t kFormat = 3;
 /// A batch gives others their turn after so many: some 200 µs.
 constexpr std::size_t kLockedEvents = 1024;
 /// More seconds than a rate looks back.
@@ -298,12 +298,14 @@ std::vector<traffic::Alert> Engine::alerts(std::size_t limit,
                                            std::string_view user) {
   const std::lock_guard lock(mutex_);
   catch_up();
+  const auto told = gateway_alerts_.all(severity_min, user);
   std::vector<const traffic::Alert*> found;
   for (const AlertKey of : alerts_order_) {
     const traffic::Alert& alert = alerts_.at(of);
     if (alert.severity >= severity_min && (user.empty() || alert.user == user))
       found.push_back(&alert);
   }
+  for (const traffic::Alert& alert : told) found.push_back(&alert);
   const auto later = [](const traffic::Alert* a, const traffic::Alert* b) {
     return a->last_seen != b->last_seen ? a->last_seen > b->last_seen
                                         : key(a->shard, a->number) > key(b->shard, b->number);
@@ -316,34 +318,69 @@ std::vector<traffic::Alert> Engine::alerts(std::size_t limit,
 }
 
 std::optional<traffic::Alert> Engine::alert(ShardId shard, std::uint64_t number) {
+  if (shard == kOfGateways) return gateway_alerts_.find(number);
   const std::lock_guard lock(mutex_);
   catch_up();
   const auto found = alerts_.find(key(shard, number));
   return found == alerts_.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::optional<Engine::Judged> Engine::feedback(ShardId shard,
-                                               std::uint64_t number,
-                                               traffic::FeedbackVerdict verdict) {
+std::vector<Engine::Judged> Engine::take_alerts(const std::vector<traffic::JudgedAlert>& alerts) {
+  std::vector<Judged> judged;
   const std::lock_guard lock(mutex_);
   catch_up();
+  for (const traffic::JudgedAlert& told : alerts) {
+    const std::uint64_t number = gateway_alerts_.place(told).told.alert.number;
+    const auto kept = gateway_alerts_.keep(number, told);
+    if (!kept) continue;
+    const traffic::Alert& alert = kept->told.alert;
+    if (kept->grew && signals::GatewayAlerts::is_of_the_present(alert, engine_.now()))
+      salience_.note(alert);
+    if (!kept->said) continue;
+    hear(alert, alert.feedback, kept->before);
+    judged.push_back({alert, kept->before});
+  }
+  return judged;
+}
+
+std::optional<Engine::Judged> Engine::feedback(ShardId shard,
+                                               std::uint64_t number,
+                                               traffic::FeedbackVerdict verdict,
+                                               std::string note) {
+  const std::lock_guard lock(mutex_);
+  catch_up();
+  if (shard == kOfGateways) {
+    // At the engine's time, which is the same when a journal is lived again.
+    const auto before = gateway_alerts_.judge(number, verdict, std::move(note), engine_.now());
+    if (!before) return std::nullopt;
+    Judged judged{*gateway_alerts_.find(number), *before};
+    hear(judged.alert, verdict, *before);
+    return judged;
+  }
   const auto found = alerts_.find(key(shard, number));
   if (found == alerts_.end()) return std::nullopt;
   traffic::Alert& alert = found->second;
   const traffic::FeedbackVerdict before = std::exchange(alert.feedback, verdict);
   (void)engine_.shard(shard).feedback(number, verdict);
-  if (!traffic::is_news(verdict, before)) return Judged{alert, before};
-  for (std::uint32_t i = 0; i < kShards; ++i)
-    engine_.shard(ShardId{static_cast<std::uint8_t>(i)}).count_feedback(alert.type, verdict);
-  const bool replaces = salience_.feedback(alert, verdict);
-  if (options_.clock == Clock::kMember) words_.push_back({alert.type, verdict, replaces});
+  hear(alert, verdict, before);
   return Judged{alert, before};
 }
 
-void Engine::audit(std::string action, std::string subject, std::string detail) {
+/// An operator's word about an alert of which `before` had been said. The lock is held.
+void Engine::hear(const traffic::Alert& about,
+                  traffic::FeedbackVerdict verdict,
+                  traffic::FeedbackVerdict before) {
+  if (!traffic::is_news(verdict, before)) return;
+  for (std::uint32_t i = 0; i < kShards; ++i)
+    engine_.shard(ShardId{static_cast<std::uint8_t>(i)}).count_feedback(about.type, verdict);
+  const bool replaces = salience_.feedback(about, verdict);
+  if (options_.clock == Clock::kMember) words_.push_back({about.type, verdict, replaces});
+}
+
+void Engine::audit(std::string action, std::string subject, std::string detail, std::string actor) {
   const SteadyTime at = now();
   const std::lock_guard lock(mutex_);
-  audit_.add({at, "api", std::move(action), std::move(subject), std::move(detail)});
+  audit_.add({at, std::move(actor), std::move(action), std::move(subject), std::move(detail)});
 }
 
 std::vector<traffic::AuditEntry> Engine::audit_log(std::size_t limit,
@@ -379,6 +416,7 @@ std::string Engine::material() const {
   const std::lock_guard lock(mutex_);
   Writer out;
   save_kept(out);
+  gateway_alerts_.save(out);
   return out.take();
 }
 
@@ -391,6 +429,7 @@ std::string Engine::save() const {
   save_kept(out);
   out.put_text(salience_.save());
   audit_.save(out);
+  gateway_alerts_.save(out);
   return out.take();
 }
 
@@ -414,6 +453,7 @@ Result<void> Engine::load(std::string_view bytes) {
     }
     read = salience_.load(in.get_text());
     if (format >= 2) audit_.load(in);
+    if (format >= 3) gateway_alerts_.load(in);
     if (read && !in.at_end()) read = failure(ErrorCode::kMalformed, in.position());
   }
   if (!read) reset();
@@ -426,6 +466,7 @@ void Engine::reset() {
   rows_ = features::RecentFeatures(options_.rows_max);
   alerts_.clear();
   alerts_order_.clear();
+  gateway_alerts_.clear();
   audit_.clear();
   words_.clear();
   const std::string empty = signals::Salience().save();

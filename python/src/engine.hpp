@@ -15,6 +15,7 @@
 #include "core/engine/local_engine.hpp"
 #include "core/features/recent_features.hpp"
 #include "server/api/recent_rate.hpp"
+#include "server/signals/gateway_alerts.hpp"
 #include "server/signals/salience.hpp"
 
 namespace liminal::python {
@@ -132,16 +133,31 @@ class Engine {
                                                    traffic::Severity severity_min,
                                                    std::string_view user = {});
   [[nodiscard]] std::optional<traffic::Alert> alert(ShardId shard, std::uint64_t number);
+  [[nodiscard]] std::vector<traffic::JudgedAlert> words_for(std::string_view gateway,
+                                                            std::size_t limit) const {
+    return gateway_alerts_.said_here(gateway, limit);
+  }
+  [[nodiscard]] std::vector<std::string> gateways_of(std::span<const std::uint64_t> members) const {
+    return gateway_alerts_.gateways_of(members);
+  }
   struct Judged {
     traffic::Alert alert;             ///< as it is now
     traffic::FeedbackVerdict before;  ///< what had been said of it
   };
+  /// Alerts that gateways raised, with what was said of them there: they are alerts of this one
+  /// from then on (`kOfGateways`). What was told before changes nothing. Gives those of which
+  /// something was said that was not known.
+  std::vector<Judged> take_alerts(const std::vector<traffic::JudgedAlert>& alerts);
   /// An operator's word, which moves confidence and ranking. None when the alert is not known.
   std::optional<Judged> feedback(ShardId shard,
                                  std::uint64_t number,
-                                 traffic::FeedbackVerdict verdict);
-  /// Notes in the audit log what somebody changed by the API.
-  void audit(std::string action, std::string subject, std::string detail);
+                                 traffic::FeedbackVerdict verdict,
+                                 std::string note = {});
+  /// Notes in the audit log what somebody changed.
+  void audit(std::string action,
+             std::string subject,
+             std::string detail,
+             std::string actor = "api");
   /// What was enforced and changed, the newest first; what concerns a subject if it is given.
   [[nodiscard]] std::vector<traffic::AuditEntry> audit_log(
       std::size_t limit, const std::optional<std::string>& subject);
@@ -182,6 +198,9 @@ class Engine {
   void catch_up();
   void deliver();
   void keep(const traffic::Alert& alert);
+  void hear(const traffic::Alert& about,
+            traffic::FeedbackVerdict verdict,
+            traffic::FeedbackVerdict before);
   void save_kept(Writer& out) const;
   void reset();
 
@@ -192,6 +211,7 @@ class Engine {
   features::RecentFeatures rows_;
   std::unordered_map<AlertKey, traffic::Alert> alerts_;  ///< never walked in its order
   std::deque<AlertKey> alerts_order_;                    ///< the first raised first
+  signals::GatewayAlerts gateway_alerts_;
   AuditLog audit_;
   std::vector<Word> words_;  ///< of a member alone
   std::array<std::array<std::uint64_t, 4>, traffic::kFindingTypes> raised_{};

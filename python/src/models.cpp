@@ -6,6 +6,7 @@
 
 #include "core/features/recent_features.hpp"
 #include "core/traffic/codec.hpp"
+#include "server/signals/gateway_alerts.hpp"
 #include "server/training/begin.hpp"
 #include "server/training/foretold.hpp"
 #include "server/training/report_page.hpp"
@@ -45,6 +46,9 @@ Result<void> read_material(std::string_view bytes, Material& to) {
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
     if (!traffic::load(alerts.emplace_back(), in)) in.fail();
   }
+  signals::GatewayAlerts told;
+  told.load(in);
+  for (traffic::Alert& alert : told.all()) alerts.push_back(std::move(alert));
   if (!in.at_end()) return failure(ErrorCode::kMalformed, in.position());
   auto latest = rows.latest(rows.size());
   to.rows.insert(to.rows.end(),

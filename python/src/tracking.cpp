@@ -3,6 +3,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <unordered_map>
@@ -27,28 +28,54 @@ constexpr std::array<KindName, 7> kKinds{{{"message", EventKind::kMessage},
                                           {"rate_limited", EventKind::kRateLimited},
                                           {"failed", EventKind::kFailed}}};
 
+/// Beyond the longest window of a user's features, either way.
+constexpr Duration kFarFromNow = std::chrono::hours{1};
+
+/// Warns of recorded traffic that is told to an engine which lives by the machine's clock: it would
+/// count, and show in no window. `first` and `last`: of a call's events. `frames`: up to the
+/// caller's. Throws where warnings are errors.
+void warn_of_other_times(const Engine& engine, EventTime first, EventTime last, int frames = 1) {
+  if (engine.clock() != Clock::kSystem) return;
+  const EventTime now{engine.now().time_since_epoch()};
+  if (last >= now - kFarFromNow && first <= now + kFarFromNow) return;
+  const nb::gil_scoped_acquire interpreter;
+  const char* words =
+      "what happened more than an hour from now shows in no window of this engine, which lives by "
+      "the"
+      " machine's clock: recorded traffic is for FeatureExtractor(clock=\"events\")";
+  if (PyErr_WarnEx(PyExc_UserWarning, words, frames) != 0) throw nb::python_error();
+}
+
+/// Text that is neither empty nor too long; it borrows from its object.
+std::optional<traffic::Name> name_of(nb::handle text, std::size_t bytes_max) {
+  std::string_view words;
+  if (!nb::try_cast(text, words) || words.empty() || words.size() > bytes_max) return std::nullopt;
+  return traffic::Name(words);
+}
+
 /// An event of one call, with the texts that it borrows.
 class CalledEvent {
  public:
   CalledEvent(const Engine& engine,
-              std::string_view user,
-              std::int64_t message_size,
+              nb::handle user,
+              nb::handle message_size,
               nb::handle channels,
-              std::optional<std::string_view> ip_address,
-              std::string_view kind,
+              nb::handle ip_address,
+              nb::handle kind,
               nb::handle timestamp,
-              bool error,
+              nb::handle error,
               nb::handle content_hash) {
-    if (user.empty() || user.size() > traffic::kUserBytesMax)
-      raise_value("user_id", "must be text of 1 to 128 bytes");
-    if (message_size < 0 || message_size > std::numeric_limits<std::uint32_t>::max())
-      raise_value("message_size", "must be 0 to 4294967295");
-    if (ip_address && (ip_address->empty() || ip_address->size() > traffic::kAddressBytesMax))
-      raise_value("ip_address", "must be text of 1 to 64 bytes");
-    event_.user = traffic::Name(user);
-    event_.bytes = static_cast<std::uint32_t>(message_size);
-    if (ip_address) event_.address = traffic::Name(*ip_address);
-    set_kind(kind, error);
+    const auto user_name = name_of(user, traffic::kUserBytesMax);
+    if (!user_name) raise_value("user_id", "must be text of 1 to 128 bytes");
+    event_.user = *user_name;
+    event_.bytes = static_cast<std::uint32_t>(
+        whole_number(message_size, 0, std::numeric_limits<std::uint32_t>::max(), "message_size"));
+    if (!ip_address.is_none()) {
+      const auto address = name_of(ip_address, traffic::kAddressBytesMax);
+      if (!address) raise_value("ip_address", "must be text of 1 to 64 bytes");
+      event_.address = *address;
+    }
+    set_kind(kind, truth(error));
     if (!channels.is_none()) set_channels(channels);
     if (!content_hash.is_none()) set_hash(content_hash);
     set_time(engine, timestamp);
@@ -57,9 +84,18 @@ class CalledEvent {
   [[nodiscard]] const traffic::Event& event() const { return event_; }
 
  private:
-  void set_kind(std::string_view kind, bool error) {
+  /// Of Python or NumPy, or 0 or 1, as in a batch.
+  static bool truth(nb::handle error) {
+    const int said = PyObject_IsTrue(error.ptr());
+    if (said < 0) throw nb::python_error();
+    return said != 0;
+  }
+
+  void set_kind(nb::handle kind, bool error) {
+    std::string_view word;
+    const bool is_text = nb::try_cast(kind, word);
     for (const KindName& known : kKinds) {
-      if (known.name != kind) continue;
+      if (!is_text || known.name != word) continue;
       event_.kind = known.kind;
       event_.error = error || known.error;
       return;
@@ -70,11 +106,10 @@ class CalledEvent {
   }
 
   void add_channel(nb::handle text) {
-    std::string_view channel;
-    if (!nb::try_cast(text, channel) || channel.empty() ||
-        channel.size() > traffic::kChannelBytesMax || count_ == names_.size())
+    const auto channel = name_of(text, traffic::kChannelBytesMax);
+    if (!channel || count_ == names_.size())
       raise_value("channels", "must be text of 1 to 256 bytes, or up to 64 of them");
-    names_[count_++] = traffic::Name(channel);
+    names_[count_++] = *channel;
   }
 
   void set_channels(nb::handle channels) {
@@ -102,6 +137,7 @@ class CalledEvent {
   void set_time(const Engine& engine, nb::handle timestamp) {
     if (!timestamp.is_none()) {
       event_.time = event_time(timestamp);
+      warn_of_other_times(engine, event_.time, event_.time);
     } else if (engine.clock() == Clock::kEvents) {
       raise_value("timestamp", "is needed: this engine's time is that of its events");
     } else {
@@ -117,13 +153,13 @@ class CalledEvent {
 }  // namespace
 
 traffic::Verdict track(Engine& engine,
-                       std::string_view user,
-                       std::int64_t message_size,
+                       nb::handle user,
+                       nb::handle message_size,
                        nb::handle channels,
-                       std::optional<std::string_view> ip_address,
-                       std::string_view kind,
+                       nb::handle ip_address,
+                       nb::handle kind,
                        nb::handle timestamp,
-                       bool error,
+                       nb::handle error,
                        nb::handle content_hash) {
   return engine.track(
       CalledEvent(
@@ -207,7 +243,13 @@ nb::tuple track_columns(Engine& engine,
     columns.addresses = address_names;
     columns.channels = channel_names;
     wrong = validate(columns);
-    if (!wrong) engine.track(columns, decisions.data(), shadows.data());
+    if (!wrong) {
+      if (columns.time_s != nullptr && count > 0) {
+        const auto [first, last] = std::minmax_element(columns.time_s, columns.time_s + count);
+        warn_of_other_times(engine, event_time(*first), event_time(*last), 2);
+      }
+      engine.track(columns, decisions.data(), shadows.data());
+    }
   }
   if (wrong) raise_value(wrong->column + "[" + std::to_string(wrong->row) + "]", wrong->text);
   return nb::make_tuple(to_array(std::move(decisions)), to_array(std::move(shadows)));
@@ -234,6 +276,13 @@ nb::dict track_ndjson(Engine& engine, std::string_view lines) {
     if (!read) {
       whole = text(read.error());
     } else {
+      if (!events.empty()) {
+        const auto earlier = [](const traffic::StoredEvent& a, const traffic::StoredEvent& b) {
+          return a.view().time < b.view().time;
+        };
+        const auto [first, last] = std::minmax_element(events.begin(), events.end(), earlier);
+        warn_of_other_times(engine, first->view().time, last->view().time);
+      }
       engine.track(events);
     }
   }

@@ -14,13 +14,13 @@ namespace liminal::python {
 // Events as Python gives them: one, columns, lines. ValueError names what is wrong.
 
 traffic::Verdict track(Engine& engine,
-                       std::string_view user,
-                       std::int64_t message_size,
+                       nb::handle user,
+                       nb::handle message_size,
                        nb::handle channels,
-                       std::optional<std::string_view> ip_address,
-                       std::string_view kind,
+                       nb::handle ip_address,
+                       nb::handle kind,
                        nb::handle timestamp,
-                       bool error,
+                       nb::handle error,
                        nb::handle content_hash);
 
 template <class T>

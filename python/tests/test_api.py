@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -97,6 +98,33 @@ def test_a_prefix_of_the_application_is_left_out():
     engine.track_user_activity("ann", 10)
     assert client.get("/watch/v1/ml/users/ann").json()["user_id"] == "ann"
     assert client.get("/ml/users/ann").status_code == 404
+
+
+@pytest.mark.parametrize("prefix", ["/ml-api", "/mlops", "/api/ml", "/ml", "/scaling/ml", "/v1/ml/ml"])
+def test_a_prefix_may_have_the_words_of_the_api_in_it(prefix):
+    engine, client = client_of(prefix=prefix)
+    for user in ("ann", "a/ml/b c", "\N{BLACK HEART SUIT}/ml/x"):
+        engine.track_user_activity(user, 10)
+        path = f"{prefix}/ml/users/{quote(user, safe='')}"
+        assert client.get(path).json()["user_id"] == user, path
+    assert client.get(prefix + "/forecast").json() == {"series": [], "count": 0}
+    assert client.get(prefix + "/ml/features/recent?limit=1").json()["count"] == 1
+    wrong = client.get(prefix + "/ml/nothing/ml/users/ann")
+    assert wrong.status_code == 404 and wrong.headers["content-type"] == "application/problem+json"
+
+
+def test_a_prefix_may_be_a_parameter_or_another_application():
+    engine, client = client_of(prefix="/{tenant}/ml")
+    engine.track_user_activity("ann", 10)
+    for tenant in ("ml", "a%2Fml", "%E2%99%A5", "%FF"):
+        answer = client.get(f"/{tenant}/ml/ml/users/ann")
+        assert answer.status_code == (404 if "%2F" in tenant else 200), tenant
+    for below in (liminal.api.create_app(engine), client.app):
+        app = fastapi.FastAPI()
+        app.mount("/ml-admin", below)
+        mounted = TestClient(app, base_url="http://127.0.0.1", client=HERE)
+        prefix = "/ml-admin" + ("/any/ml" if below is client.app else "")
+        assert mounted.get(prefix + "/ml/users/ann").json()["user_id"] == "ann"
 
 
 def test_only_this_machine_is_answered_unless_there_is_a_token_or_trust():

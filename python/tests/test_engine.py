@@ -1,8 +1,11 @@
 import copy
 import datetime
 import gc
+import json
 import pickle
 import threading
+import time
+import warnings
 
 import numpy as np
 import pytest
@@ -171,7 +174,10 @@ def test_a_wrong_batch_is_refused_as_a_whole(change, named):
     ({"channels": ["c"] * 65}, "channels"), ({"channels": 5}, "channels"),
     ({"kind": "shout"}, "kind"), ({"timestamp": -1}, "timestamp"),
     ({"timestamp": "now"}, "timestamp"), ({"timestamp": None}, "timestamp"),
-    ({"content_hash": ""}, "content_hash"),
+    ({"content_hash": ""}, "content_hash"), ({"user_id": 5}, "user_id"), ({"user_id": None}, "user_id"),
+    ({"message_size": 1.5}, "message_size"), ({"message_size": None}, "message_size"),
+    ({"message_size": 2**70}, "message_size"), ({"ip_address": 5}, "ip_address"), ({"kind": 5}, "kind"),
+    ({"kind": None}, "kind"), ({"user_id": "\ud800"}, "user_id"),
 ])
 def test_a_wrong_event_names_its_field(arguments, named):
     engine = events_engine()
@@ -203,6 +209,90 @@ def test_times_may_be_datetimes():
     engine.track_user_activity("ann", timestamp=datetime.datetime.fromtimestamp(
         START, datetime.timezone.utc))
     assert engine.now == START
+
+
+def test_a_time_without_a_zone_is_the_same_moment_in_events_and_batches(monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        naive = datetime.datetime(2026, 1, 1)
+        for one in (naive, pandas.Timestamp(naive), naive.replace(tzinfo=datetime.timezone.utc)):
+            engine = events_engine()
+            engine.track_user_activity("ann", timestamp=one)
+            assert engine.now == 1767225600
+        for many in (np.array([naive], "M8[s]"), pandas.Series([naive])):
+            engine = events_engine()
+            engine.track_batch(["ann"], timestamps=many)
+            assert engine.now == 1767225600
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_recorded_traffic_is_warned_of_where_the_clock_is_the_machines():
+    now = time.time()
+    engine = liminal.FeatureExtractor()
+    with pytest.warns(UserWarning, match='clock="events"') as warned:
+        engine.track_batch(["ann"] * 3, timestamps=now - 30 * 86_400 + np.arange(3))
+        engine.track_batch(["ann"], timestamps=[now + 86_400])
+        engine.track_user_activity("ann", timestamp=now - 7200)
+        engine.track_ndjson(f'{{"user":"ann","kind":"message","t":{now - 7200}}}')
+    assert len(warned) == 4 and {one.filename for one in warned} == {__file__}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning):
+            liminal.FeatureExtractor().track_batch(["ann"], timestamps=[START - 1e9])
+        engine.track_batch(["ann"] * 2, timestamps=[now - 30 * 86_400, now])
+        engine.track_user_activity("ann", timestamp=now - 600)
+        events_engine().track_batch(["ann"], timestamps=[now - 30 * 86_400])
+
+
+def test_kinds_are_the_same_words_in_events_and_batches():
+    words = ["message", "error", "connect", "error", "subscribe", "failed", "rate_limited", "disconnect"]
+    times = START + np.arange(len(words))
+    single = events_engine()
+    for word, at in zip(words, times):
+        single.track_user_activity("ann", 10, kind=word, timestamp=at)
+    errors = np.array([word == "error" for word in words])
+    for kinds, failed in ((words, None), (words, np.zeros(len(words), bool)),
+                          (["message" if word == "error" else word for word in words], errors)):
+        batch = events_engine()
+        batch.track_batch(["ann"] * len(words), kinds=kinds, errors=failed, timestamps=times,
+                          message_sizes=np.full(len(words), 10))
+        assert batch.state_hash() == single.state_hash()
+    with pytest.raises(ValueError, match="errors"):
+        single.track_batch(["ann"] * 2, kinds=["error"] * 2, errors=[True], timestamps=[START, START])
+
+
+def test_an_engine_is_pickled_with_what_it_learnt_and_its_rules():
+    engine = events_engine(mode="enforce", profile="game", buffer_size=7)
+    for user, at, size in [*talk(), *flood()]:
+        engine.track_user_activity(user, size, timestamp=at)
+    engine.detection_rules["message_flood"]["threshold"] = 60
+    for copied in (lambda one: pickle.loads(pickle.dumps(one)), copy.copy, copy.deepcopy):
+        other = copied(engine)
+        assert type(other) is liminal.FeatureExtractor and other is not engine
+        assert other.state_hash() == engine.state_hash() and other.buffer_size == 7
+        assert other.detection_rules == engine.detection_rules
+        assert other.recent_anomalies() == engine.recent_anomalies()
+        decisions = [other.track_user_activity("eve", kind="connect", timestamp=START + 2000).decision
+                     for _ in range(15)]
+        assert decisions[0] == "allow" and decisions[-1] == "drop"
+
+
+def test_an_engine_with_limits_of_the_api_says_why_it_is_not_pickled():
+    engine = liminal.Engine()
+    service = liminal._engine.Service(engine)
+    headers = [(b"host", b"localhost")]
+    policies = json.loads(service.handle("GET", "/ml/limits", headers, b"", "", True)[2])["policies"]
+    policies["user"]["messages"]["per_second"] = 3
+    body = json.dumps({"policies": policies}).encode()
+    assert service.handle("PUT", "/ml/limits", headers, body, "", True)[0] == 200
+    with pytest.raises(pickle.PicklingError, match="limits that were set by its API"):
+        pickle.dumps(engine)
+    assert service.handle("DELETE", "/ml/limits", headers, b"", "", True)[0] < 300
+    assert pickle.loads(pickle.dumps(engine)).users == 0
 
 
 def test_rows_are_buffered_up_to_the_buffer_size():
@@ -258,15 +348,17 @@ def test_a_word_said_again_is_no_news():
     assert _engine.take_words(engine) == [], "nobody is beside it"
 
 
-def test_what_was_saved_before_there_was_an_audit_log_is_taken():
+def test_what_was_saved_before_there_was_an_audit_log_or_gateways_is_taken():
     engine = events_engine()
     engine.track_user_activity("ann", 40, timestamp=START)
     saved = engine.save()
-    assert saved[4:8] == b"\2\0\0\0" and saved.endswith(b"\0")
-    other = events_engine()
-    other.load(saved[:4] + b"\1\0\0\0" + saved[8:-1])
-    assert other.state_hash() == engine.state_hash() and other.save() == saved
-    for number in (0, 3):
+    of_gateways = b"\1\0\0"  # version 1, and none
+    assert saved[4:8] == b"\3\0\0\0" and saved.endswith(b"\0" + of_gateways)
+    for number, end in ((1, -4), (2, -3)):
+        other = events_engine()
+        other.load(saved[:4] + bytes([number, 0, 0, 0]) + saved[8:end])
+        assert other.state_hash() == engine.state_hash() and other.save() == saved
+    for number in (0, 4):
         with pytest.raises(ValueError, match="bytes"):
             other.load(saved[:4] + bytes([number, 0, 0, 0]) + saved[8:])
 

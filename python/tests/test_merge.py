@@ -69,6 +69,14 @@ def test_policies_are_those_of_an_owner_that_knows_of_some_that_were_set():
     assert json.loads(merge([told(20, False)] * 2, "/ml/limits")[2])["set"] is False
 
 
+def test_as_many_overrides_as_by_one_program():
+    told = [(200, HEADERS, json.dumps({"policies": {}, "set": False, "overrides": [
+        {"created": f"{place}{number:04d}"} for number in range(700)], "count": 700}).encode()) for place in range(2)]
+    merge = _merge.MERGES["GET", "/ml/limits"]
+    assert json.loads(merge(told, "/ml/limits")[2])["count"] == 1000
+    assert json.loads(merge(told, "/ml/limits?limit=5")[2])["count"] == 5
+
+
 OWNERS = [{"place": place, "shards": 32, "epoch": 3, "events_accepted": 10, "events_lost": place,
            "snapshots_damaged": 0} for place in range(2)]
 

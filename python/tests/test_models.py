@@ -1,4 +1,6 @@
+import copy
 import pathlib
+import pickle
 
 import numpy as np
 import pytest
@@ -113,3 +115,39 @@ def test_models_are_asked_by_the_names_of_features():
     with pytest.raises(KeyError, match="nothing"):
         model_manager.predict("nothing", row)
     assert "churn" in model_manager.models
+
+
+def test_tables_are_taken_by_their_names():
+    pandas, pyarrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    model = liminal.Model.load(FILES[0])
+    names = list(model.features)
+    rows = np.random.default_rng(4).normal(size=(20, len(names))).astype(np.float32)
+    scores = model.predict(rows).tolist()
+    frame = pandas.DataFrame(rows, columns=names)
+    turned = frame[names[::-1]]
+    for table in (frame, turned, pyarrow.table({name: turned[name] for name in turned}),
+                  {name: turned[name] for name in turned}, pandas.DataFrame(rows), turned.astype(object)):
+        assert model.predict(table).tolist() == scores
+    told = model.explain(rows[0], background=rows)
+    for row, background in ((turned.iloc[0], turned), (dict(turned.iloc[0]), frame), (pandas.Series(rows[0]), rows)):
+        said = model.explain(row, background=background)
+        assert said["margin"] == told["margin"] and np.array_equal(said["contributions"], told["contributions"])
+    for wrong, named in ((frame[names[1:]], f"rows: lacks {names[0]}"),
+                         (frame.assign(other=1), "rows: has what the model has not: other"),
+                         (frame[[*names, names[0]]], f"rows: has twice: {names[0]}"),
+                         (frame.assign(**{names[0]: "text"}), f"rows: {names[0]} must be numbers; encode_rows")):
+        with pytest.raises(ValueError, match=named):
+            model.predict(wrong)
+    with pytest.raises(ValueError, match=f"row: lacks {names[0]}"):
+        model.explain(frame.iloc[0][names[1:]])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_model_is_pickled_and_copied(path: pathlib.Path):
+    model = liminal.Model.load(path)
+    rows = np.random.default_rng(3).normal(size=(9, len(model.features))).astype(np.float32)
+    for other in (pickle.loads(pickle.dumps(model)), copy.copy(model), copy.deepcopy(model)):
+        assert other.to_onnx() == model.to_onnx()
+        assert other.predict(rows).tolist() == model.predict(rows).tolist()
+    with pytest.raises(ValueError, match="model"):
+        liminal.Model.__new__(liminal.Model).__setstate__(b"nonsense")

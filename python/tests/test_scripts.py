@@ -1,8 +1,10 @@
 """The scripts for a cluster of Ray, with a program ``ray`` that only notes what it was told."""
+import contextlib
 import importlib.util
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +21,9 @@ echo "$1 mode=$RAY_AUTH_MODE token=${RAY_AUTH_TOKEN:-none}" >>"$NOTES"
 case $1 in
   start)
     echo 'Ray runtime started.'
+    if [ -n "$HAPROXY" ] && [[ " $* " == *" --head "* ]]; then
+      setsid "$HAPROXY" -db -f "${RAY_SERVE_HAPROXY_CONFIG_FILE_LOC%/*}/node/haproxy.cfg" &
+    fi
     [[ " $* " != *" --block "* ]] || sleep 60 ;;
   status)
     [ -n "$DEPLOYS" ] && exit 1
@@ -27,6 +32,18 @@ case $1 in
     echo Pending: ;;
 esac
 """
+
+
+PORTS = ("RAY_WORKERS_PORT", "RAY_WORKERS_DASHBOARD_PORT", "RAY_SERVE_HAPROXY_STATS_PORT",
+         "RAY_SERVE_HAPROXY_METRICS_PORT")
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as held:
+        listening = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in listening:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in listening]
 
 
 @pytest.fixture
@@ -38,7 +55,8 @@ def fake(tmp_path):
     notes = tmp_path / "notes"
     notes.touch()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    environment |= {"RAY": str(program), "NOTES": str(notes), "HOME": str(tmp_path), "DEPLOYS": "",
+    environment |= {"RAY": str(program), "NOTES": str(notes), "HOME": str(tmp_path), "DEPLOYS": "", "HAPROXY": "",
+                    **{name: str(port) for name, port in zip(PORTS, free_ports(len(PORTS)))},
                     "RAY_WORKERS_KIND": "processes", "RAY_WORKERS_FOLDER": str(tmp_path / "workers")}
     return environment, lambda: [line for line in notes.read_text().splitlines()
                                  if not line.startswith("status")]
@@ -105,6 +123,74 @@ def test_workers_are_begun_taken_away_and_begun_again(fake):
     assert workers("status", code=1) == ""
 
 
+def haproxies(folder):
+    """The processes whose command names a file of HAProxy in a folder."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if b"-db\0-f\0" + str(folder).encode() in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+    return found
+
+
+def test_the_end_of_the_nodes_is_haproxys_too(fake, tmp_path):
+    """It is in no node's process group, and would keep the ports of the next cluster."""
+    environment, _ = fake
+    program = tmp_path / "haproxy"
+    program.write_text("#!/usr/bin/env bash\nsleep 60 & wait\n")
+    program.chmod(0o755)
+    environment["HAPROXY"] = str(program)
+    subprocess.run([WORKERS, "start", "0"], env=environment, check=True, capture_output=True, timeout=180)
+    folder = pathlib.Path(environment["RAY_WORKERS_FOLDER"])
+    try:
+        assert len(haproxies(folder)) == 1
+        subprocess.run([WORKERS, "stop"], env=environment, check=True, timeout=180)
+        assert haproxies(folder) == []
+    finally:
+        for process in haproxies(folder):
+            os.kill(process, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", PORTS)
+def test_no_node_is_begun_where_a_port_is_taken(fake, name):
+    environment, notes = fake
+    with socket.socket() as another:
+        another.bind(("", int(environment[name])))
+        another.listen()
+        done = subprocess.run([WORKERS, "start", "0"], env=environment, capture_output=True, text=True, timeout=180)
+        assert done.returncode == 1 and f":{environment[name]} is taken" in done.stderr, done.stderr
+    assert all(not line.startswith("start") for line in notes())
+
+
+def test_the_token_may_be_in_a_file_or_in_the_environment(deploy, tmp_path, capsys):
+    module, _, environment = deploy
+    file = tmp_path / "token"
+    file.write_text("of the file\n")
+    environment.setenv("LIMINAL_TOKEN", "of the environment")
+
+    def parsed(*given):
+        environment.setattr(sys, "argv", ["deploy_ml_serve.py", *given])
+        return module.parse().token
+
+    assert parsed("--token-file", str(file)) == "of the file"
+    assert parsed() == "of the environment"
+    assert parsed("--token", "said") == "said"
+    file.write_text("\n")
+    for given in (["--token-file", str(file)], ["--token-file", str(tmp_path / "none")],
+                  ["--token-file", str(file), "--token", "said"]):
+        with pytest.raises(SystemExit):
+            parsed(*given)
+        assert "--token-file" in capsys.readouterr().err
+
+
+def test_several_nodes_need_a_folder_that_all_of_them_see(deploy):
+    module, _, _ = deploy
+    assert module.folder_of(types.SimpleNamespace(folder=None), 1).endswith("/data/ray")
+    assert module.folder_of(types.SimpleNamespace(folder="/shared"), 3) == "/shared"
+    with pytest.raises(SystemExit, match="--folder is needed where there are 3 nodes"):
+        module.folder_of(types.SimpleNamespace(folder=None), 3)
+
+
 @pytest.fixture
 def deploy(fake, monkeypatch):
     """The script as a module, on the same machine."""
@@ -149,7 +235,7 @@ def test_hosts_may_be_names(deploy, capsys):
         with pytest.raises(SystemExit) as ended:
             module.parse()
         assert ended.value.code == 2
-    assert "--token is needed" in capsys.readouterr().err
+    assert "--token, or --token-file, is needed" in capsys.readouterr().err
 
 
 def test_where_serve_listens_already_is_told_instead_of_waiting(deploy):

@@ -137,3 +137,70 @@ def test_what_json_cannot_say_is_named_by_its_field():
             salience.rank([{"severity": "high"}, {"frequency": value}])
     with pytest.raises(ValueError, match="features: "):
         salience.rank([math.inf])
+
+
+def test_columns_may_be_lists_and_of_pandas_and_arrow():
+    pandas, pyarrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    values = [float(value) for value in range(30)] + [math.nan, 5.0]
+    maybe = [None if math.isnan(value) else value for value in values]
+    told = liminal.MetricDetector().step_batch(np.array(values))
+    forecaster = liminal.Forecaster(horizon=3)
+    forecaster.learn(np.array(values))
+    for given in (values, maybe, tuple(values), pandas.Series(values), pandas.Series(maybe, dtype="Float64"),
+                  pyarrow.array(maybe), pyarrow.chunked_array([maybe]), np.array(values)[::-1][::-1],
+                  np.array(values, np.float32)):
+        assert np.array_equal(liminal.MetricDetector().step_batch(given)["novelty"], told["novelty"])
+        other = liminal.Forecaster(horizon=3)
+        other.learn(given)
+        assert other.save() == forecaster.save()
+    for one in (5, 5.0, np.int64(5), np.float32(5)):
+        forecaster.learn(one)
+    assert forecaster.points == len(values) + 4
+    assert liminal.GCRA(10, 5).allow_batch(pandas.Series([0.0] * 6), [1] * 6).tolist() == [True] * 5 + [False]
+    columns = {"severity": [.5, None], "duration": [None, 3]}
+    assert liminal.salience_scores(columns).tolist() == liminal.salience_scores(pandas.DataFrame(columns)).tolist()
+    times = pandas.date_range("2027-01-01", periods=3, freq="min")
+    planner = liminal.ScalingPlanner()
+    assert planner.observe_batch(times, request_rate=[1, 2, None], replicas=pandas.Series([1, 1, 1])) == 3
+    timed = liminal.MetricDetector(counter=True)
+    seconds = 1798761600 + 60 * np.arange(3)
+    assert np.array_equal(timed.step_batch([1, 2, 3], times)["novelty"],
+                          liminal.MetricDetector(counter=True).step_batch([1, 2, 3], seconds)["novelty"])
+    assert timed.step(4, times[2])["state"] == "learning"
+
+
+@pytest.mark.parametrize("wrong", ["text", ["1", "2"], [[1.0], [2.0]], [[1], [1, 2]], None, object(), [object()]])
+def test_what_is_no_column_is_named(wrong):
+    for call, named in ((liminal.MetricDetector().step_batch, "values"), (liminal.Forecaster().learn, "values"),
+                        (liminal.GCRA(1, 1).allow_batch, "now"), (liminal.ScalingPlanner().observe_batch, "timestamps"),
+                        (lambda values: liminal.salience_scores({"severity": values}), "severity"),
+                        (lambda values: liminal.MetricDetector().step(values, 1.0), "value"),
+                        (lambda values: liminal.GCRA(values, 1), "per_second"),
+                        (lambda values: liminal.GCRA(1, values), "burst")):
+        with pytest.raises(ValueError, match=f"^{named}: must be "):
+            call(wrong)
+
+
+@pytest.mark.parametrize("counter", [False, True])
+def test_a_series_in_parts_is_the_series(counter):
+    values = np.cumsum(np.abs(series())) if counter else series()
+    whole = liminal.MetricDetector(counter=counter).step_batch(values)
+    one, parts = liminal.MetricDetector(counter=counter), []
+    for begin in range(0, len(values), 100):
+        parts.append(one.step_batch(values[begin:begin + 100]))
+        again = liminal.MetricDetector(counter=counter)
+        again.load(one.save())
+        one = again
+    for name, judged in whole.items():
+        assert np.array_equal(np.concatenate([part[name] for part in parts]), judged), name
+
+
+@pytest.mark.parametrize("field, value, named", [
+    ("severity", 5, "must be 0 to 1"), ("severity", -1, "must be 0 to 1"), ("cpu_usage", 85, "must be 0 to 1"),
+    ("frequency", math.inf, "must be 0 to 1"), ("duration", -1, "must be 0 to 1e12 seconds"),
+    ("response_time", 1e13, "must be 0 to 1e12 seconds"),
+])
+def test_a_salience_beyond_its_field_is_named(field, value, named):
+    with pytest.raises(ValueError, match=rf"^{field}\[2\]: {named}"):
+        liminal.salience_scores({field: np.array([.5, math.nan, value])})
+    assert np.isfinite(liminal.salience_scores({field: np.array([0., 1., math.nan])})).all()

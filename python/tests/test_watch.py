@@ -1,6 +1,7 @@
 import asyncio
 import importlib.util
 import json
+import types
 
 import pytest
 from conftest import PROJECT
@@ -213,3 +214,128 @@ def test_a_watched_websocket_that_goes_too_far_is_closed():
     asyncio.run(flood())
     assert ended == [True]
     assert engine.features("eve")["open_connections"] == 0
+
+
+class HoldingBack:
+    """Stands for an engine that delays every second message."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.asked = 0
+
+    def track_user_activity(self, *arguments, kind="message", **options):
+        self.asked += kind == "message"
+        delays = kind == "message" and self.asked % 2 == 0
+        return types.SimpleNamespace(decision="delay" if delays else "allow", allowed=True, reason="a test",
+                                     retry_after_s=self.seconds if delays else 0)
+
+
+async def all_of(receive, count):
+    """What comes to somebody who never waits as long as a message is held back."""
+    got = []
+    while len(got) < count:
+        try:
+            got.append(await asyncio.wait_for(receive(), .002))
+        except asyncio.TimeoutError:
+            pass
+    return got
+
+
+def filled(messages):
+    queue = asyncio.Queue()
+    for message in messages:
+        queue.put_nowait(message)
+    return queue
+
+
+def test_who_gives_up_waiting_loses_no_message_of_an_application():
+    engine, got = HoldingBack(.01), []
+
+    async def app(scope, receive, send):
+        got.extend(await asyncio.wait_for(all_of(receive, 10), 60))
+
+    async def talk():
+        queue = filled({"type": "websocket.receive", "text": f"m{i}"} for i in range(10))
+        await WatchMiddleware(app, engine=engine)({"type": "websocket", "client": ("192.0.2.1", 1)}, queue.get, None)
+
+    asyncio.run(talk())
+    assert [event["text"] for event in got] == [f"m{i}" for i in range(10)] and engine.asked == 10
+
+
+def test_who_gives_up_waiting_loses_no_message_of_a_connection():
+    engine, got = HoldingBack(.01), []
+
+    async def handler(connection):
+        got.extend(await asyncio.wait_for(all_of(connection.recv, 10), 60))
+
+    async def talk():
+        queue = filled(f"m{i}" for i in range(10))
+        await watched(handler, engine=engine)(types.SimpleNamespace(remote_address=("192.0.2.1", 1), recv=queue.get))
+
+    asyncio.run(talk())
+    assert got == [f"m{i}" for i in range(10)] and engine.asked == 10
+
+
+def test_two_that_wait_at_once_get_a_message_each():
+    got = []
+
+    async def handler(connection):
+        got.extend(await asyncio.gather(*(connection.recv() for _ in range(4))))
+
+    async def talk():
+        queue = filled(f"m{i}" for i in range(4))
+        await watched(handler, engine=HoldingBack(.001))(
+            types.SimpleNamespace(remote_address=("192.0.2.1", 1), recv=queue.get))
+
+    asyncio.run(talk())
+    assert sorted(got) == ["m0", "m1", "m2", "m3"]
+
+
+class Closing:
+    def track_user_activity(self, *arguments, kind="message", **options):
+        decision = "close" if kind == "message" else "allow"
+        return types.SimpleNamespace(decision=decision, allowed=decision == "allow", retry_after_s=0)
+
+
+def test_a_server_that_stops_does_not_wait_for_a_peer_that_does_not_read():
+    async def talk():
+        async def send(message):
+            await asyncio.Event().wait()
+
+        async def app(scope, receive, send):
+            await receive()
+
+        queue = filled([{"type": "websocket.receive", "text": "x"}])
+        connection = asyncio.create_task(
+            WatchMiddleware(app, engine=Closing())({"type": "websocket"}, queue.get, send))
+        await asyncio.sleep(.01)
+        connection.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(connection, 5)
+
+    asyncio.run(talk())
+
+
+def test_a_connection_is_closed_though_nobody_waits_for_it():
+    """Once, and whole: who gives up while the end is being sent is told of it the next time."""
+    sent, told = [], []
+
+    async def talk():
+        may_go = asyncio.Event()
+
+        async def send(message):
+            await may_go.wait()
+            sent.append(message)
+
+        async def app(scope, receive, send):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(receive(), .001)
+            may_go.set()
+            told.extend([await receive(), await receive()])
+
+        queue = filled([{"type": "websocket.receive", "text": "x"}])
+        await WatchMiddleware(app, engine=Closing())({"type": "websocket"}, queue.get, send)
+
+    asyncio.run(asyncio.wait_for(talk(), 60))
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+    assert told == [{"type": "websocket.disconnect", "code": 1008}] * 2

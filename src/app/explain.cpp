@@ -51,6 +51,15 @@ ExitCode run(const ExplainArguments& arguments) {
     fmt::print(stderr, "liminal explain: \"{}\" is no alert's id, as 17-42\n", arguments.alert);
     return ExitCode::kUsage;
   }
+  if (!arguments.data.empty() && id->first == kOfGateways) {
+    fmt::print(
+        stderr,
+        "liminal explain: {} was raised at a gateway: GET /ml/anomalies/{} says at which, and "
+        "what it is called there\n",
+        arguments.alert,
+        arguments.alert);
+    return ExitCode::kUsage;
+  }
   if (!arguments.data.empty()) return replay(arguments, id->first, id->second);
   const auto answer = http_get(arguments.server.api,
                                "/ml/anomalies/" + arguments.alert + "/explain",

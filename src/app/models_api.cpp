@@ -299,7 +299,9 @@ void add_experiment_calls(CLI::App& experiments, Run& chosen) {
       ->check(CLI::IsMember({"shadow", "split"}));
   verb->add_option("--challenger", own->version, "Which version; without, the challenger");
   verb->add_option("--share", own->share, "Of the users, the challenger's in a split");
-  verb->add_option("--effect", own->effect, "The difference that matters");
+  verb->add_option("--effect",
+                   own->effect,
+                   "The difference of mean squared errors that matters, in the square of the unit");
   own = std::make_shared<CallArguments>();
   add_call(experiments, "stop", "End one; the champion stays", own, chosen, &stop_experiment)
       ->add_option("ID", own->id)

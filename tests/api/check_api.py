@@ -114,6 +114,25 @@ def check_anomalies(api, alert):
     ranked = api.ask("GET", "/ml/anomalies/recent?order=salience&limit=5", 200)["alerts"]
     order = [alert["salience"] for alert in ranked]
     assert order == sorted(order, reverse=True), order
+    told = {key: alert[key] for key in ("user_id", "ip_address", "type", "severity", "status", "mode", "detector",
+                                        "recommended_action", "score", "confidence", "first_seen", "last_seen",
+                                        "count", "features")}
+    told |= {"id": "3-7", "detectors": 1, "evidence": [], "feedback": None}
+
+    def tell(status, gateway, *alerts):
+        return api.ask("POST", "/ml/anomalies/recent", status, {"gateway": gateway, "alerts": list(alerts)})
+
+    assert tell(200, "north", told) == {"accepted": 1}
+    said = {"verdict": "expected", "time": alert["last_seen"], "note": "known"}
+    assert tell(200, "north", told | {"feedback": said}, told | {"id": "3-8", "ip_address": None}) == {"accepted": 2}
+    assert paths_of(tell(422, "", told)) == ["gateway"]
+    assert paths_of(tell(422, "north")) == ["alerts"]
+    problem = tell(422, "north", told | {"id": "64-1", "feedback": {"verdict": "none"}})
+    assert {"alerts[0].id", "alerts[0].feedback.verdict", "alerts[0].feedback.time"} == set(paths_of(problem))
+    words = api.ask("GET", "/ml/anomalies/feedback?gateway=north&limit=5", 200)
+    assert words["count"] == len(words["feedback"])
+    for query in ("limit=1", "gateway=", "gateway=north&limit=0"):
+        api.ask("GET", f"/ml/anomalies/feedback?{query}", 422)
     analysis = api.ask("POST", "/ml/anomalies/analyze", 200, {"user_id": USER})
     assert analysis["anomalies_detected"] == len(analysis["alerts"])
     api.ask("POST", "/ml/anomalies/analyze", 404, {"user_id": "nobody at all"})
@@ -239,7 +258,9 @@ def check_scaling(api):
     assert api.ask("GET", path + "/backtest/plot", 200).startswith("<")
     wrong = {"usage_patterns": {"cpu_avg": "x"}, "history": [{"timestamp": -1}], "more": 1}
     assert set(paths_of(api.ask("POST", "/scaling", 422, wrong))) == {
-        "usage_patterns.cpu_avg", "usage_patterns", "history[0].timestamp", "more"}
+        "usage_patterns.cpu_avg", "history[0].timestamp", "more"}
+    rows = [{"timestamp": now, "instances": 1}] * 2000
+    assert len(paths_of(api.ask("POST", "/scaling", 422, {**asked, "history": rows}))) == 10
     api.ask("PUT", path, 422, {"shortage_cost": -1, "more": 1})
     api.ask("DELETE", path, 204)
     api.ask("GET", path, 404)
@@ -322,6 +343,23 @@ def check_remote_write(api):
     api.ask("POST", "/api/v1/write", 400, body[:-5], snappy, kind)
     api.ask("POST", "/api/v1/write", 400, remote_write.block(b"x"), snappy, kind)
     api.ask("POST", "/api/v1/write", 413, b"\xff\xff\xff\x7f", snappy, kind)
+    labels = [("__name__", "requests_total"), ("instance", "web:1")]
+    counted = remote_write.request([(labels, [(10 * i, 1000 * i) for i in range(1, 5)])])
+    api.ask("POST", "/api/v1/write", 204, counted, snappy, kind)
+    path = "/anomaly/series/web:1/requests_total"
+    judged = "points" in api.ask("GET", path, (200, 404))  # not by the fake
+    told = api.ask("PUT", path, 201, {"min": 0, "max": 1, "alarms_per_week": 2})
+    assert told["kind"] == ("counter" if judged else "gauge"), told
+    told = api.ask("PUT", path, 200, {"suppress_until": "2100-01-01T00:00:00Z", "upper_limit": 9})
+    assert (told["min"], told["max"], told["alarms_per_week"]) == (0, 1, 2), told
+    assert told["kind"] == ("counter" if judged else "gauge"), told
+    known = api.ask("GET", path, 200)
+    assert (known["upper_limit"], known["max"], known["kind"]) == (9, 1, told["kind"]), known
+    assert api.ask("PUT", path, 200, {"min": None, "upper_limit": None})["max"] is None
+    assert api.ask("PUT", path, 200, {"kind": "gauge", "min": 0, "max": 1})["kind"] == "gauge"
+    known = api.ask("PUT", path, 200, {"kind": None, "alarms_per_week": None})
+    assert (known["kind"], known["alarms_per_week"]) == (told["kind"], 0), known
+    assert known["max"] == (None if judged else 1), known  # a gauge's is none of a counter
     nameless = remote_write.request([([("instance", "web:1")], [(1, 1000)])])
     api.ask("POST", "/api/v1/write", 400, nameless, snappy, kind)
 

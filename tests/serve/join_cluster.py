@@ -91,13 +91,96 @@ def message(user, timestamp):
     return json.dumps({"user_id": user, "kind": "message", "message_size": 40, "timestamp": timestamp})
 
 
-def post_events(gateway):
+def post_events(gateway, who="user"):
     now = time.time()
-    lines = [message(f"user-{i % 20}", now - 2 + i / 100) for i in range(200)]
+    lines = [message(f"{who}-{i % 20}", now - 2 + i / 100) for i in range(200)]
     begin = time.monotonic()
     told = gateway.ask("POST", "/ml/events", "\n".join(lines), "application/x-ndjson")
     assert told["accepted"] == len(lines)
     return time.monotonic() - begin
+
+
+def alerts_of(server, query=""):
+    return server.ask("GET", f"/ml/anomalies/recent?min_severity=low&limit=10000{query}")["alerts"]
+
+
+def make_alert(gateway, user):
+    """A flood of a user: its alert, at the gateway."""
+    now = time.time()
+    gateway.ask("POST", "/ml/events", "\n".join(message(user, now - 3 + i / 400) for i in range(1000)),
+                "application/x-ndjson")
+    return wait_for("an alert", lambda: next((one for one in alerts_of(gateway) if one["user_id"] == user), None))
+
+
+def judge(server, alert, verdict):
+    return server.ask("POST", f"/ml/anomalies/{alert['id']}/feedback", json.dumps({"verdict": verdict}))
+
+
+def told_of(cluster, gateway, alert):
+    """A gateway's alert as the cluster has it: once, however often it was told."""
+    found = [one for one in alerts_of(cluster)
+             if (one["gateway"], one["gateway_alert"]) == (gateway, alert["id"])]
+    assert len(found) < 2, found
+    return found[0] if found else None
+
+
+def check_alerts(gateway, cluster, name="north"):
+    """Alerts of the gateway, and what was said of them, are at the cluster: in its order, in its incidents."""
+    user = f"flood-{name}"
+    alert = make_alert(gateway, user)
+    assert alert["gateway"] is alert["gateway_alert"] is None, alert
+    there = wait_for("the alert there", lambda: told_of(cluster, name, alert))
+    assert (there["user_id"], there["type"], there["feedback"]) == (user, alert["type"], None), there
+    assert there["explanation"] and 0 <= there["salience"] <= 1, there
+    assert there["id"] in [one["id"] for one in alerts_of(cluster, "&order=salience")]
+    incident = wait_for("its incident", lambda: next(
+        (one for one in cluster.ask("GET", "/ml/incidents?limit=500")["incidents"]
+         if there["id"] in one["alerts"] and one["scope"] == "global"), None))
+    assert name in incident["gateways"], incident
+    judge(gateway, alert, "false_positive")
+    judge(gateway, alert, "true_positive")
+    wait_for("what was said", lambda: told_of(cluster, name, alert)["feedback"] == "true_positive")
+    wait_for("that it was heard", lambda: cluster_of(gateway)["feedback"]["waiting"] == 0)
+    why = cluster.ask("GET", f"/ml/anomalies/{there['id']}/explain")["replay"]
+    assert not why["available"] and name in why["reason"] and why["command"].endswith(alert["id"]), why
+    return alert
+
+
+def check_words_return(gateway, cluster, alert, name="north"):
+    """What is said at the cluster of the gateway's alert comes to the gateway; what is said there later counts."""
+    there = told_of(cluster, name, alert)
+    judged = judge(cluster, there, "expected")
+    assert (judged["feedback"], judged["gateway"]) == ("expected", name), judged
+    waiting = f"/ml/anomalies/feedback?gateway={name}"
+    assert [one["id"] for one in cluster.ask("GET", waiting)["feedback"]] in ([alert["id"]], [])
+    wait_for("what was said there", lambda: gateway.ask(
+        "GET", f"/ml/anomalies/{alert['id']}")["feedback"] == "expected")
+    wait_for("that it is known here", lambda: not cluster.ask("GET", waiting)["feedback"])
+    said = [one["actor"] for one in gateway.ask("GET", f"/ml/audit?subject={alert['id']}")["entries"]
+            if one["action"] == "feedback"]
+    assert said == ["cluster", "api", "api"], said
+    judge(gateway, alert, "true_positive")
+    wait_for("another word", lambda: told_of(cluster, name, alert)["feedback"] == "true_positive")
+
+
+def check_labels(cluster, alert):
+    """A training at the cluster takes what was said at the gateway for the labels of that user's rows."""
+    begin = time.time()
+    blank = dict.fromkeys(alert["features"], 0)
+    rows = [blank | {"user_id": user, "ip_address": None, "timestamp": stamp, **what}
+            for user, stamp, what in
+            [(alert["user_id"], alert["first_seen"], {"messages_per_minute": 300 + i}) for i in range(50)] +
+            [(f"calm-{i}", begin - i, {"messages_per_minute": i % 9}) for i in range(150)]]
+    cluster.ask("POST", "/ml/features/recent", json.dumps({"features": rows}))
+    job = cluster.ask("POST", "/ml/models/train", json.dumps(
+        {"model_name": "anomaly_detection", "data_source": "recent_features", "fits_max": 8}),
+        status=(200, 202))
+    ended = wait_for("a model of the labels", lambda: (
+        told := cluster.ask("GET", f"/ml/jobs/{job['job_id']}"))["state"] not in ("queued", "running") and told)
+    assert ended["state"] == "succeeded", ended
+    report = json.dumps(cluster.ask("GET", f"/ml/models/anomaly_detection/versions/{ended['result']['version']}/report"))
+    judged = re.search(r"labels of (\d+) by people's feedback", report)
+    assert judged and int(judged[1]) >= 50, report[:2000]
 
 
 def cluster_of(gateway):
@@ -146,18 +229,21 @@ def check_joined(gateway, cluster, sha256):
     said = [one.ask("POST", "/ml/models/predict", asked)["prediction"] for one in (gateway, cluster)]
     assert said[0] == said[1]
 
-    post_events(gateway)
+    post_events(gateway, "member")
     wait_for("a row", lambda: cluster_of(gateway)["rows"]["sent"])
     wait_for("a row there", lambda: any(
-        row["user_id"].startswith("user-") for row in cluster.ask("GET", "/ml/features/recent")["features"]))
+        row["user_id"].startswith("member-") for row in cluster.ask("GET", "/ml/features/recent")["features"]))
     begin = time.time() - 30
     gateway.ask("POST", "/anomaly", json.dumps(
         {"source": "web", "metrics": [{"cpu": i % 7, "timestamp": begin + i} for i in range(30)]}))
     wait_for("a metric", lambda: cluster_of(gateway)["metrics"]["sent"] >= 30)
     assert cluster.ask("GET", "/anomaly/series/north%2Fweb/cpu")["metric"] == "cpu"
+    alert = check_alerts(gateway, cluster)
+    check_words_return(gateway, cluster, alert)
     told = cluster_of(gateway)
-    assert told["rows"]["rejected"] == told["metrics"]["rejected"] == 0, told
+    assert all(told[kind]["rejected"] == 0 for kind in ("rows", "metrics", "alerts", "feedback")), told
     assert f"liminal_cluster_champions_total {champions}\n" in gateway.ask("GET", "/metrics")
+    return alert
 
 
 def main():
@@ -172,13 +258,43 @@ def main():
         gateway = Server(program, here, "127.0.0.1:0", "--engine", f"ray=http://{address}", *JOINED)
         try:
             check_away(gateway)
+            early = make_alert(gateway, "early")
+            judge(gateway, early, "expected")
+            assert cluster_of(gateway)["feedback"]["sent"] == 0
+            gateway.stop()  # what was said while the cluster was away is told by the next life
+            gateway = Server(program, here, "127.0.0.1:0", "--engine", f"ray=http://{address}", *JOINED)
+            wait_for("what waits", lambda: cluster_of(gateway)["feedback"]["waiting"] == 1)
             cluster = Server(program, there, address)
+            wait_for("what was said before", lambda: (
+                found := told_of(cluster, "north", early)) and found["feedback"] == "expected")
             check_joined(gateway, cluster, sha256)
             assert "not here; builtin" in trained_there(gateway)["problem"]  # what stands in is no cluster of Ray
+            south = Server(program, pathlib.Path(folder) / "south", "127.0.0.1:0", "--engine",
+                           f"ray=http://{address}", "--set", "cluster.name=south")
+            alert = check_alerts(south, cluster, "south")
+            stories = cluster.ask("GET", "/ml/incidents?scope=global")["incidents"]
+            assert any(one["gateways"] == ["north", "south"] for one in stories), stories
+            check_labels(cluster, alert)
+            south.stop()
+            known = told_of(cluster, "south", alert)
             cluster.kill()
             wait_for("its end", lambda: not cluster_of(gateway)["up"])
             check_away(gateway)
             assert gateway.ask("GET", "/ml/models/anomaly_detection")["champion"] == 1
+            cluster = Server(program, there, address)
+            again = told_of(cluster, "south", alert)
+            assert (again["id"], again["feedback"]) == (known["id"], "true_positive"), (known, again)
+            judged = judge(cluster, again, "false_positive")
+            assert judged["feedback"] == "false_positive" and judged["gateway"] == "south", judged
+            # Of what both said while they did not hear each other, the younger holds at both.
+            cluster.kill()
+            south = Server(program, pathlib.Path(folder) / "south", "127.0.0.1:0", "--engine",
+                           f"ray=http://{address}", "--set", "cluster.name=south")
+            judge(south, alert, "expected")
+            cluster = Server(program, there, address)
+            wait_for("the younger word", lambda: told_of(cluster, "south", alert)["feedback"] == "expected")
+            assert south.ask("GET", f"/ml/anomalies/{alert['id']}")["feedback"] == "expected"
+            south.stop()
         finally:
             gateway.stop()
             if cluster.process.poll() is None:

@@ -32,7 +32,7 @@ def wait_for(what: str, look: Callable[[], Any], seconds: float = PATIENCE_S, pa
 
 
 class Load:
-    """Clients that send events with keys, again when they are refused, until they are stopped.
+    """Clients that send events, again when they are refused, until they are stopped; with keys unless told otherwise.
 
         with Load(base) as load:
             load.more(100)
@@ -41,8 +41,9 @@ class Load:
     ``acknowledged`` counts events, ``failed`` requests; ``slowest_s`` is until a request was taken, repeated or not.
     """
 
-    def __init__(self, base: str, clients: int = 4, events: int = 1, pause_s: float = .02):
+    def __init__(self, base: str, clients: int = 4, events: int = 1, pause_s: float = .02, keys: bool = True):
         self.events = events  # of a request
+        self.keys = keys
         self.pause_s = pause_s
         self.name = secrets.token_hex(4)  # of its keys
         self.port = urllib.parse.urlsplit(base).port
@@ -82,8 +83,8 @@ class Load:
     def send(self, lines: str, key: str) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
-            connection.request("POST", "/ml/events", lines, {
-                "Content-Type": "application/x-ndjson", "Idempotency-Key": key})
+            headers = {"Content-Type": "application/x-ndjson"} | ({"Idempotency-Key": key} if self.keys else {})
+            connection.request("POST", "/ml/events", lines, headers)
             answer = connection.getresponse()
             body = answer.read()
             if answer.status != 200:

@@ -17,7 +17,7 @@ import urllib.request
 
 import pytest
 from cluster_events import recorded
-from clients import PATIENCE_S, Load, about, get, routed, wait_for, wait_until_ready
+from clients import PATIENCE_S, Load, about, ask, get, routed, wait_for, wait_until_ready
 from conftest import HAPROXY_FOLDER, REFUSED_BY_A_DEAD_REPLICA, kill_haproxy, processes
 
 import liminal
@@ -117,20 +117,68 @@ def test_an_owner_that_is_killed_comes_back_with_what_it_knew(cluster, applicati
     base, settings = application
     before, lost_before = about(cluster, settings), lost(base)
     victim = before[1]["pid"]
-    with Load(base) as load:
+    with Load(base) as load, Load(base, events=20, keys=False) as without:
         load.more(300)
         os.kill(victim, signal.SIGKILL)
         wait_for("another owner", lambda: about(cluster, settings)[1]["pid"] != victim)
         load.more(100)
+        without.more(100)
     after = about(cluster, settings)
     assert after[1]["epoch"] == before[1]["epoch"] + 1
     assert after[1]["users"] >= before[1]["users"]
     with capsys.disabled():
-        print(f"\n  owner killed: {load}, {lost(base) - lost_before} lost")
-    assert not load.failed, load.failed
-    # Every acknowledged event is there, once: it was in the journal before its answer.
-    assert sum(one["accepted"] for one in after) - sum(one["accepted"] for one in before) == load.acknowledged
+        print(f"\n  owner killed: {load}; without keys: {without}; {lost(base) - lost_before} lost")
+    assert not load.failed and not without.failed, (load.failed, without.failed)
+    # Every acknowledged event is there, once, also where the client has no key: it was in the journal before its
+    # answer, and what a replica gives again has a number.
+    counted = sum(one["accepted"] for one in after) - sum(one["accepted"] for one in before)
+    assert counted == load.acknowledged + without.acknowledged
     assert lost(base) == lost_before
+
+
+def readiness(base: str) -> tuple[int, dict]:
+    return ask(base, "/readyz?verbose")
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_owner_does_not_begin_without_what_it_had(cluster, application, broken):
+    """As on a node that does not see the folder, or cannot read it: requests wait, and it is said; with the folder
+    everything is back."""
+    base, settings = application
+    before, lost_before = about(cluster, settings), lost(base)
+    folder = pathlib.Path(settings["folder"])
+    away = folder.with_name("elsewhere")
+    (folder / "owner-01").rename(away)
+    if broken:
+        (folder / "owner-01").touch()
+    os.kill(before[1]["pid"], signal.SIGKILL)
+    status, told = wait_for("words", lambda: (said := readiness(base))[0] == 503 and "folder: " in str(said) and said)
+    [check] = told["checks"]
+    assert check["name"] == "owner-01" and not check["ok"], told
+    wanted = "owner-01: Not a directory" if broken else f"ends with epoch 0, and {before[1]['epoch']} had begun"
+    assert wanted in check["detail"], told
+    assert "owner-01" in told["detail"]
+    (folder / "owner-01").unlink(missing_ok=True)
+    away.rename(folder / "owner-01")
+    wait_until_ready(base)
+    after = about(cluster, settings)
+    assert after[1]["epoch"] > before[1]["epoch"] and after[1]["accepted"] >= before[1]["accepted"]
+    assert lost(base) == lost_before
+
+
+def test_an_owner_that_finds_no_room_is_told_of(cluster, tmp_path, monkeypatch):
+    from liminal import _actors
+    from liminal.serve import settings_of
+
+    monkeypatch.setattr(_actors, "_ABOUT_PATIENCE_S", 1.0)
+    monkeypatch.setattr(_actors, "_ROOM_PATIENCE_S", 0.0)
+    settings = settings_of({"name": "large", "owners": 1, "folder": str(tmp_path), "owner_cpus": 50, "beat": False})
+    try:
+        with pytest.raises(RuntimeError, match="^models: no node has 50 CPU free for it$"):
+            _actors.ensure(settings)
+    finally:
+        monkeypatch.setattr(_actors, "_RETIRING_PATIENCE_S", .1)
+        assert _actors.end_owners(settings) == 3
 
 
 def test_a_replica_that_is_killed_fails_few_requests(application, capsys):
@@ -256,6 +304,6 @@ def test_wrong_settings_are_named():
                              ({"replicas": -1}, "replicas"), ({"mode": "x"}, "mode"),
                              ({"models": [1]}, "models"), ({"rows": 0}, "rows"),
                              ({"patience_s": 0}, "patience_s"), ({"journal": 1}, "journal"),
-                             ({"provider": "gpu"}, "provider")):
+                             ({"provider": "gpu"}, "provider"), ({"token_file": "/nowhere"}, "token_file")):
         with pytest.raises(ValueError, match=named):
             settings_of(arguments)

@@ -1,6 +1,7 @@
 """Distributed trainings: files read by Ray Data, trees grown by Ray Train, judged as any other model."""
 import contextlib
 import csv
+import json
 import os
 import pathlib
 import signal
@@ -106,6 +107,26 @@ def test_time_that_is_up_leaves_a_model():
     made = _spread_trees.grown(rows, {"classes": True, "seed": 1, "threads": 1, "rounds_max": 40, "until": 0.0}, 0,
                                Told)
     assert made["out_of_time"] and made["rounds"] >= 1
+
+
+def test_values_far_from_zero_are_grown_as_well():
+    draw = np.random.default_rng(1)
+    x = (draw.random((3000, 2)) * 10).astype(np.float32)
+    truth = x[:, 0].astype(np.float64) ** 2
+    noise = draw.normal(size=3000)
+    config = {"classes": False, "seed": 1, "threads": 1, "rounds_max": 200, "until": time.time() + 60}
+    errors = []
+    for far in (0, 1e7):
+        rows = {"x": x, "y": (far + truth + noise).astype(np.float32), "u": np.zeros(3000, np.uint64)}
+        booster = xgboost.Booster(model_file=bytearray(_spread_trees.grown(rows, config, 0, None)["booster"]))
+        # What answers here are its leaves, added up in double precision.
+        learner = json.loads(booster.save_raw("json"))["learner"]
+        leaves = booster.predict(xgboost.DMatrix(x), pred_leaf=True).astype(int)
+        said = float(learner["learner_model_param"]["base_score"].strip("[]")) + sum(
+            np.array(tree["split_conditions"], np.float64)[leaves[:, place]]
+            for place, tree in enumerate(learner["gradient_booster"]["model"]["trees"]))
+        errors.append(np.abs(said - far - truth).mean())
+    assert errors[1] < 1.5 * errors[0], errors
 
 
 class Here:

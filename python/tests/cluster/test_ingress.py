@@ -29,6 +29,7 @@ def ingress():
     made = object.__new__(Ingress)
     made._local = serve._engine.Service(serve.Engine())
     made._counted, made._patience_s = Counted(), 20
+    made._settings = serve.settings_of({"token": ""})
     return made
 
 

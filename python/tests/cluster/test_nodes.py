@@ -19,6 +19,7 @@ from conftest import (
     end_haproxy,
     free_port,
     haproxy_of_its_own,
+    kill_haproxy,
     kill_node,
 )
 
@@ -47,7 +48,9 @@ def nodes(tmp_path_factory):
         yield environment, folder, sockets
     finally:
         subprocess.run([SCRIPT, "stop"], env=environment, check=True, timeout=60)
+        left = kill_haproxy(sockets)
         end_haproxy(sockets)
+    assert not left, "HAProxy outlived its nodes"
     assert subprocess.run([SCRIPT, "status"], env=environment, capture_output=True).returncode == 1
 
 
@@ -58,7 +61,6 @@ def deployed(nodes, tmp_path_factory):
     environment, folder, _ = nodes
     wanted = yaml.safe_load((PROJECT / "deploy/ray/serve.yaml").read_text())
     port = free_port()
-    wanted["proxy_location"] = "HeadOnly"  # all nodes are one machine: one port, one proxy
     wanted["http_options"]["port"] = port
     application = wanted["applications"][0]
     application["args"] |= {"folder": str(tmp_path_factory.mktemp("owners")), "owners": 2,

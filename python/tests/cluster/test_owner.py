@@ -131,6 +131,55 @@ def test_what_is_said_of_an_alert_is_told_to_the_other_owners_once(owner_of, mon
     assert [one["action"] for one in audit_log(owner)] == ["feedback"] * 4
 
 
+def told_alert(number, gateway="north", **more):
+    """What a gateway tells of one of its alerts."""
+    stamp = "2026-11-30T12:00:00.000Z"
+    blank = dict.fromkeys(liminal.FEATURE_NAMES, 0)
+    alert = {"id": f"17-{number}", "user_id": "ann", "ip_address": None, "type": "message_flood", "severity": "high",
+             "status": "open", "mode": "shadow", "detector": "rate_surprise_10s", "recommended_action": "limit",
+             "score": 1.5, "confidence": .75, "detectors": 1, "first_seen": stamp, "last_seen": stamp, "count": 3,
+             "features": blank, "evidence": [], "feedback": None} | more
+    return json.dumps({"gateway": gateway, "alerts": [alert]}).encode()
+
+
+def test_alerts_of_gateways_and_what_was_said_of_them_outlive_an_owner(owner_of, monkeypatch):
+    spread = []
+    monkeypatch.setattr(_owner.UserShards, "_spread", lambda self, words: spread.extend(words))
+
+    def tell(owner, body):
+        status, _, said = owner.ask("POST", "/ml/anomalies/recent", LOCAL, body, "127.0.0.1", True)
+        assert (status, json.loads(said)) == (200, {"accepted": 1}), said
+
+    def listed(owner):
+        answer = owner.ask("GET", "/ml/anomalies/recent?min_severity=low", LOCAL, b"", "127.0.0.1", True)
+        return sorted((one["id"], one["gateway"], one["gateway_alert"], one["count"], one["feedback"])
+                      for one in json.loads(answer[2])["alerts"])
+
+    word = {"verdict": "true_positive", "time": "2026-11-30T12:00:05.000Z", "note": "spam"}
+    first = owner_of()
+    tell(first, told_alert(42, feedback=word))
+    tell(first, told_alert(42, "south", count=1))
+    known = [("64-1", "north", "17-42", 3, "true_positive"), ("64-2", "south", "17-42", 1, None)]
+    assert listed(first) == known
+    second = owner_of()  # nothing was saved but by the journal
+    assert listed(second) == known
+    # Told again, as after an answer that did not arrive, it is the same alert and the same word.
+    tell(second, told_alert(42, feedback=word))
+    tell(second, told_alert(42, count=2))
+    assert listed(second) == known
+    second.save()
+    third = owner_of()
+    assert listed(third) == known
+    status, _, body = third.ask("POST", "/ml/anomalies/64-1/feedback", LOCAL, b'{"verdict":"expected"}',
+                                "127.0.0.1", True)
+    assert status == 200 and json.loads(body)["gateway"] == "north", body
+    assert listed(owner_of()) == [("64-1", "north", "17-42", 3, "expected"), known[1]]
+    third.retire()
+    assert spread == [("message_flood", "true_positive", False), ("message_flood", "expected", True)]
+    material = _engine.material(third._engine)
+    assert material.count(b"ann") >= 2
+
+
 @pytest.mark.parametrize("token", ["", "s3cret"])
 def test_limits_that_were_set_outlive_an_owner(owner_of, token):
     headers = [*LOCAL, (b"authorization", b"Bearer " + token.encode())] if token else LOCAL
@@ -397,9 +446,10 @@ def test_who_comes_back_as_it_was_is_renewed_once_and_told_of(owner_of, monkeypa
         def renew(self):
             return types.SimpleNamespace(remote=lambda settings, parts, always: renewals.append(parts) or parts)
 
+    monkeypatch.setattr(_actors, "ClusterMemory", lambda name: {})
     monkeypatch.setattr(_actors, "make", lambda part, settings: None)
     monkeypatch.setattr(_actors, "_running", lambda settings, part: None)
-    monkeypatch.setattr(_actors, "abouts", lambda actors: old if actors else {})
+    monkeypatch.setattr(_actors, "abouts", lambda actors, ended=None: old if actors else {})
     monkeypatch.setattr(_actors.ray, "remote", lambda kind: Renewer())
     monkeypatch.setattr(_actors.ray, "get", lambda told: told)
     monkeypatch.setattr(_actors.ray, "kill", lambda actor: None)
@@ -421,6 +471,8 @@ def test_who_is_ended_by_another_renewer_meanwhile_is_looked_for_again(owner_of,
         told = raising(ray.exceptions.ActorDiedError()) if dies else lambda: abouts[part]
         return types.SimpleNamespace(about=types.SimpleNamespace(remote=lambda: told))
 
+    monkeypatch.setattr(_actors, "ClusterMemory", lambda name: types.SimpleNamespace(
+        get=lambda name: None, put=lambda name, text: None))
     monkeypatch.setattr(_actors, "make", make)
     monkeypatch.setattr(_actors, "_running", lambda settings, part: part if part in names else None)
     monkeypatch.setattr(_actors.ray, "wait", lambda asked, num_returns, timeout: (asked, []))

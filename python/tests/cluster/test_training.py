@@ -147,7 +147,8 @@ def test_a_gateway_takes_champion_and_limits_and_sends_what_it_sees(application,
     gateway = join_cluster.Server(program, str(tmp_path / "gateway"), "127.0.0.1:0", "--engine", f"ray={base}",
                                   *join_cluster.JOINED)
     try:
-        join_cluster.check_joined(gateway, Here(base), champion["onnx_sha256"])
+        alert = join_cluster.check_joined(gateway, Here(base), champion["onnx_sha256"])
+        join_cluster.check_labels(Here(base), alert)
         check_trained_there(gateway, Here(base), join_cluster.trained_there(gateway, fits_max=FITS, seed=7))
         gateway.stop()
     finally:

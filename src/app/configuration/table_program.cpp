@@ -111,9 +111,10 @@ void add_outside(Settings& all) {
                  .slot = [](C& c) -> Slot { return &c.cluster.engine; },
                  .help =
                      "Where models are trained beside here: local, or ray=http://HOST:PORT (or "
-                     "https) of the application on a Ray cluster. Feature rows and metric streams "
-                     "are sent there, its champions taken over, and trainings by ray carried out "
-                     "there; messages are decided here, whatever the cluster does (docs/scale.md).",
+                     "https) of the application on a Ray cluster. Feature rows, metric streams, "
+                     "alerts and feedback are sent there, its champions and feedback taken over, "
+                     "and trainings by ray carried out there; messages are decided here, whatever "
+                     "the cluster does (docs/scale.md).",
                  .change = Change::kRestart,
                  .flag = "--engine",
                  .placeholder = "ENGINE"});

@@ -34,7 +34,9 @@ ServerBackend::ServerBackend(const Parts& parts,
       directory_(configuration.data),
       cluster_(cluster_url(configuration)),
       limits_(std::move(limits)),
-      settings_(std::move(settings)) {}
+      settings_(std::move(settings)) {
+  adopt_gateway_alerts();
+}
 
 EventTime ServerBackend::now() const { return EventTime{time().time_since_epoch()}; }
 
@@ -128,6 +130,7 @@ void ServerBackend::alert(api::AlertId id, Done<Alert> done) {
 void ServerBackend::explain(api::AlertId id, Done<api::Explanation> done) {
   alert(id, [this, done = std::move(done)](Result<Alert> found) {
     if (!found) return done(tl::unexpected(found.error()));
+    if (found->shard == kOfGateways) return done(api::explained_there(std::move(*found)));
     api::Explanation explanation;
     explanation.command =
         fmt::format("liminal explain {} --data {}",
@@ -148,36 +151,52 @@ void ServerBackend::feedback(api::AlertId id,
                              traffic::FeedbackVerdict verdict,
                              std::string note,
                              Done<Alert> done) {
+  feedback_by("api", id, verdict, std::move(note), time(), std::move(done));
+}
+
+void ServerBackend::feedback_by(std::string actor,
+                                api::AlertId id,
+                                traffic::FeedbackVerdict verdict,
+                                std::string note,
+                                SteadyTime when,
+                                Done<Alert> done) {
   auto shared = std::make_shared<Done<Alert>>(std::move(done));
   alert(id, [=, this](Result<Alert> found) {
     if (!found) return (*shared)(std::move(found));
-    sqlite::Feedback said{id.shard, id.number, verdict, note, "api", time()};
+    sqlite::Feedback said{id.shard, id.number, verdict, note, actor, when};
     const std::string name = traffic::alert_id(*found);
-    const traffic::FindingType type = found->type;
     const Alert about = *found;
-    const bool news = traffic::is_news(verdict, about.feedback);
     const Result<void> queued = parts_.store.put(
-        {std::move(said), audit("feedback", name, std::string(traffic::name(verdict)))},
+        {std::move(said), audit("feedback", name, std::string(traffic::name(verdict)), actor)},
         [=, this](Result<void> committed) {
           if (!committed) return (*shared)(tl::unexpected(committed.error()));
-          parts_.salience.signals().feedback(about, verdict);
-          // What a person says again of the same alert is no further evidence.
-          if (parts_.models != nullptr && about.feedback == traffic::FeedbackVerdict::kNone)
-            parts_.models->judged(about, verdict);
-          (void)parts_.runtime.ask(id.shard, [=](shards::OwnedShard& shard) {
-            (void)shard.carry_out(engine::GiveFeedback{id.number, verdict});
-          });
-          if (news) {
-            (void)parts_.runtime.ask_all(
-                [=](shards::OwnedShard& shard) {
-                  (void)shard.carry_out(engine::CountFeedback{type, verdict});
-                },
-                {});
+          hear(about, verdict, about.feedback);
+          if (id.shard == kOfGateways) {
+            (void)gateway_alerts_.judge(id.number, verdict, note, when);
+          } else {
+            (void)parts_.runtime.ask(id.shard, [=](shards::OwnedShard& shard) {
+              (void)shard.carry_out(engine::GiveFeedback{id.number, verdict});
+            });
           }
           alert(id, [shared](Result<Alert> after) { (*shared)(std::move(after)); });
         });
     if (!queued) (*shared)(tl::unexpected(queued.error()));
   });
+}
+
+void ServerBackend::hear(const Alert& about,
+                         traffic::FeedbackVerdict verdict,
+                         traffic::FeedbackVerdict before) {
+  parts_.salience.signals().feedback(about, verdict);
+  // What a person says again of the same alert is no further evidence.
+  if (parts_.models != nullptr && before == traffic::FeedbackVerdict::kNone)
+    parts_.models->judged(about, verdict);
+  if (!traffic::is_news(verdict, before)) return;
+  (void)parts_.runtime.ask_all(
+      [type = about.type, verdict](shards::OwnedShard& shard) {
+        (void)shard.carry_out(engine::CountFeedback{type, verdict});
+      },
+      {});
 }
 
 void ServerBackend::analyze(std::string user, Done<std::vector<Alert>> done) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -25,6 +26,7 @@
 #include "server/api/recent_rate.hpp"
 #include "server/journal/journal.hpp"
 #include "server/shards/runtime.hpp"
+#include "server/signals/gateway_alerts.hpp"
 #include "server/uplink/uplink.hpp"
 #include "server/webhook/webhook.hpp"
 
@@ -70,6 +72,19 @@ class ServerBackend final : public api::Backend {
   void cleanup(Duration age_max, Done<api::CleanupReport> done) override;
   void alerts(api::AlertQuery query, Done<std::vector<traffic::Alert>> done) override;
   void alert(api::AlertId id, Done<traffic::Alert> done) override;
+  void take_alerts(std::vector<traffic::JudgedAlert> alerts, Done<void> done) override;
+  void words_for(std::string gateway,
+                 std::size_t limit,
+                 Done<std::vector<traffic::JudgedAlert>> done) override {
+    done(gateway_alerts_.said_here(gateway, limit));
+  }
+  /// A word that was said at the cluster of an alert of this server; without effect when the alert
+  /// is another, or was judged so already.
+  void hear_from_cluster(traffic::JudgedAlert word);
+  [[nodiscard]] std::vector<std::string> gateways_of(
+      std::span<const std::uint64_t> members) const override {
+    return gateway_alerts_.gateways_of(members);
+  }
   void explain(api::AlertId id, Done<api::Explanation> done) override;
   void feedback(api::AlertId id,
                 traffic::FeedbackVerdict verdict,
@@ -119,6 +134,18 @@ class ServerBackend final : public api::Backend {
   [[nodiscard]] std::shared_ptr<const engine::Settings> settings() const;
   /// Gives the shards other settings, with the limits in force. With `mutex_` held.
   void use(engine::Options options);
+  void feedback_by(std::string actor,
+                   api::AlertId id,
+                   traffic::FeedbackVerdict verdict,
+                   std::string note,
+                   SteadyTime when,
+                   Done<traffic::Alert> done);
+  /// An operator's word about an alert of which `before` had been said counts from now on.
+  void hear(const traffic::Alert& about,
+            traffic::FeedbackVerdict verdict,
+            traffic::FeedbackVerdict before);
+  /// Takes up the gateways' alerts that the store has.
+  void adopt_gateway_alerts();
   /// What the store has from now on of limits that were set over the API.
   void keep_limits(std::optional<std::string> text);
   void add_store_metrics(prometheus::Snapshot& out) const;
@@ -134,6 +161,7 @@ class ServerBackend final : public api::Backend {
   KeptLimits limits_;
   std::shared_ptr<const engine::Settings> settings_;
   api::RecentRate event_rate_;
+  signals::GatewayAlerts gateway_alerts_;
   std::uint64_t seconds_lived_ = 0;
   std::chrono::steady_clock::time_point lived_at_ = started_;
   BlockingThread blocking_;

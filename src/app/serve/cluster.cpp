@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <memory>
 #include <set>
@@ -27,6 +28,9 @@ constexpr Duration kLeave = std::chrono::seconds{2};
 
 /// More than there can be.
 constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+
+/// So old alerts are told again at a start: a word of them may have been on its way at the stop.
+constexpr Duration kToldAgain = std::chrono::hours{24};
 
 api::Uplinked as_told(const uplink::Counters& counters) {
   return {counters.waiting, counters.sent, counters.dropped, counters.rejected};
@@ -73,6 +77,60 @@ class Champions {
   std::set<std::string> taken_;
 };
 
+/// What operators said, as the store has it, and how far the cluster has heard it. Of the uplink's
+/// thread.
+class Words {
+ public:
+  Words(sqlite::Store& store, std::string url) : store_(store), url_(std::move(url)) {}
+
+  [[nodiscard]] uplink::Said said(std::size_t count_max) {
+    uplink::Said found;
+    if (!read_heard()) return found;
+    const auto waiting = store_.count_feedback_after(*heard_);
+    found.waiting = waiting.value_or(0);
+    if (count_max == 0 || found.waiting == 0) return found;
+    const auto said = store_.feedback_after(*heard_, count_max);
+    if (!said) return found;
+    for (const auto& [number, word] : *said) {
+      auto about = store_.alert(word.shard, word.number);
+      if (!about && about.error().code != ErrorCode::kChecksum) break;  // it cannot be read now
+      found.last = number;
+      // Of those that are damaged or kept no more, or are another gateway's, there is nothing to
+      // tell.
+      if (!about || !*about || word.shard == kOfGateways) continue;
+      (*about)->feedback = word.verdict;
+      found.words.push_back({std::move(**about), word.time, word.note});
+    }
+    return found;
+  }
+
+  void heard(std::uint64_t last) {
+    heard_ = last;
+    (void)store_.put(sqlite::Meta{std::string(kHeard), fmt::format("{} {}", last, url_)});
+  }
+
+ private:
+  /// Under this name the store has the last number that the cluster heard, and which cluster it is.
+  static constexpr std::string_view kHeard = "cluster.heard";
+
+  /// False when it cannot be read now.
+  [[nodiscard]] bool read_heard() {
+    if (heard_) return true;
+    const auto kept = store_.meta(std::string(kHeard));
+    if (!kept) return false;
+    heard_ = 0;
+    if (!*kept || !(*kept)->ends_with(" " + url_)) return true;  // another has heard nothing
+    std::uint64_t last = 0;
+    const char* begin = (*kept)->data();
+    if (std::from_chars(begin, begin + (*kept)->size(), last).ec == std::errc()) heard_ = last;
+    return true;
+  }
+
+  sqlite::Store& store_;
+  const std::string url_;
+  std::optional<std::uint64_t> heard_;
+};
+
 }  // namespace
 
 uplink::Uplink::Ports cluster_ports(std::function<ModelKeeper*()> keeper, Log& log) {
@@ -91,6 +149,20 @@ uplink::Uplink::Ports cluster_ports(std::function<ModelKeeper*()> keeper, Log& l
               {{well ? "cluster" : "why", detail}});
   };
   return ports;
+}
+
+void tell_words(uplink::Uplink::Ports& ports, sqlite::Store& store, const std::string& url) {
+  const auto words = std::make_shared<Words>(store, url);
+  ports.said = [words](std::size_t count_max) { return words->said(count_max); };
+  ports.heard = [words](std::uint64_t last) { words->heard(last); };
+}
+
+void tell_alerts(sqlite::Store& store, SteadyTime now, uplink::Uplink& uplink) {
+  const auto known =
+      store.alerts({.limit = uplink::Options{}.alerts_max, .since = now - kToldAgain});
+  if (!known) return;
+  for (auto alert = known->rbegin(); alert != known->rend(); ++alert)
+    if (alert->shard != kOfGateways) uplink.push(*alert);
 }
 
 std::function<std::optional<std::string>(const std::string&)> cluster_limits(
@@ -165,17 +237,26 @@ std::string cluster_url(const Configuration& configuration) {
 
 api::ClusterStatus cluster_status(const uplink::Uplink& uplink, const std::string& url) {
   const uplink::State state = uplink.state();
-  return {
-      url, state.up, state.trouble, as_told(state.rows), as_told(state.metrics), state.champions};
+  return {url,
+          state.up,
+          state.trouble,
+          as_told(state.rows),
+          as_told(state.metrics),
+          as_told(state.alerts),
+          as_told(state.feedback),
+          state.champions};
 }
 
 api::Check cluster_check(const uplink::Uplink& uplink) {
   const uplink::State state = uplink.state();
-  const std::uint64_t waiting = state.rows.waiting + state.metrics.waiting;
+  const std::string waiting = fmt::format("{} rows, {} alerts and {} words about alerts wait",
+                                          state.rows.waiting + state.metrics.waiting,
+                                          state.alerts.waiting,
+                                          state.feedback.waiting);
   return {"cluster",
           true,
-          state.up ? fmt::format("up, {} rows wait", waiting)
-                   : fmt::format("away ({}), {} rows wait; what is here goes on",
+          state.up ? "up, " + waiting
+                   : fmt::format("away ({}), {}; what is here goes on",
                                  state.trouble.empty() ? "not asked yet" : state.trouble,
                                  waiting)};
 }
@@ -185,9 +266,15 @@ void add_cluster_metrics(const uplink::Uplink& uplink, prometheus::Snapshot& out
   out.add(Family::kClusterUp, state.up ? 1 : 0);
   add("features", state.rows, out);
   add("metrics", state.metrics, out);
+  add("alerts", state.alerts, out);
+  add("feedback", state.feedback, out);
   out.add(Family::kClusterChampions, state.champions);
-  out.add(Family::kQueueDepth, state.rows.waiting + state.metrics.waiting, {"cluster"});
-  out.add(Family::kQueueDropped, state.rows.dropped + state.metrics.dropped, {"cluster"});
+  out.add(Family::kQueueDepth,
+          state.rows.waiting + state.metrics.waiting + state.alerts.waiting,
+          {"cluster"});
+  out.add(Family::kQueueDropped,
+          state.rows.dropped + state.metrics.dropped + state.alerts.dropped,
+          {"cluster"});
 }
 
 }  // namespace liminal::app

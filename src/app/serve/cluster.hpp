@@ -8,6 +8,7 @@
 #include "app/log.hpp"
 #include "app/serve/model_keeper.hpp"
 #include "io/prometheus/snapshot.hpp"
+#include "io/sqlite/store.hpp"
 #include "server/api/backend.hpp"
 #include "server/uplink/uplink.hpp"
 
@@ -20,6 +21,11 @@ class ServerBackend;
 /// Champions become those of the models that the keeper has by then; everything is logged. The log
 /// must outlive the uplink, and the keeper its `stop`.
 [[nodiscard]] uplink::Uplink::Ports cluster_ports(std::function<ModelKeeper*()> keeper, Log& log);
+/// What operators say goes to the cluster, from the store, until it was heard there; the store has
+/// how far it was. It must outlive the uplink's `stop`. `url`: of the cluster.
+void tell_words(uplink::Uplink::Ports& ports, sqlite::Store& store, const std::string& url);
+/// Alerts of the last day, as they are by now: some may not have arrived before a stop.
+void tell_alerts(sqlite::Store& store, SteadyTime now, uplink::Uplink& uplink);
 /// The cluster's limits become those of the backend that is there by then, which must outlive the
 /// uplink's `stop`.
 [[nodiscard]] std::function<std::optional<std::string>(const std::string&)> cluster_limits(

@@ -134,12 +134,13 @@ novelty::Intake MetricStreams::learn(const novelty::Batch& batch) {
 
 void MetricStreams::declare(std::string source,
                             std::string metric,
-                            std::optional<novelty::SeriesSettings> settings,
-                            std::optional<stats::Limit> limit,
+                            api::SeriesChange change,
                             Done<bool> done) {
   const auto shared = std::make_shared<Done<bool>>(std::move(done));
   const bool taken = disk_ && disk_->run([=, this] {
-    (*shared)(signals::declare(anomaly_, limits_, source, metric, settings, limit));
+    (*shared)(signals::declare(anomaly_, limits_, source, metric, [&](signals::Told& told) {
+      change.apply(told.settings, told.limit, told.sent_as_counter);
+    }));
   });
   if (!taken) (*shared)(failure(ErrorCode::kUnavailable));
 }

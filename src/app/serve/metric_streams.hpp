@@ -62,8 +62,7 @@ class MetricStreams final : public api::AnomalyPort {
   [[nodiscard]] novelty::Intake learn(const novelty::Batch& batch) override;
   void declare(std::string source,
                std::string metric,
-               std::optional<novelty::SeriesSettings> settings,
-               std::optional<stats::Limit> limit,
+               api::SeriesChange change,
                Done<bool> done) override;
   void forget(std::string source, std::optional<std::string> metric, Done<void> done) override;
   [[nodiscard]] Result<api::SeriesView> series(const std::string& source,

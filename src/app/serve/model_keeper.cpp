@@ -73,6 +73,10 @@ tl::expected<std::unique_ptr<ModelKeeper>, std::string> ModelKeeper::open(
     static LogSite site;
     parts.log.write(LogLevel::kError, site, "model.unloaded", {{"model", trouble}});
   }
+  for (const std::string& trouble : (*registry)->unloaded_challengers()) {
+    static LogSite site;
+    parts.log.write(LogLevel::kWarning, site, "challenger.unloaded", {{"model", trouble}});
+  }
   return std::unique_ptr<ModelKeeper>(new ModelKeeper(configuration, parts, std::move(*registry)));
 }
 
@@ -90,7 +94,16 @@ ModelKeeper::ModelKeeper(const Configuration& configuration,
       definitions_(model_definitions(configuration)),
       registry_(std::move(registry)),
       kenning_(kenning_of(configuration, registry_->runtime())),
-      experiments_(*registry_, [&clock = parts_.clock] { return clock.now(); }),
+      experiments_(
+          *registry_,
+          [&clock = parts_.clock] { return clock.now(); },
+          [&log = parts_.log](const std::string& model, std::uint64_t id, const std::string& why) {
+            static LogSite site;
+            log.write(LogLevel::kWarning,
+                      site,
+                      "experiment.disturbed",
+                      {{"model", model}, {"experiment", std::to_string(id)}, {"why", why}});
+          }),
       answers_(*registry_, experiments_) {
   const auto ended = [&log = parts_.log](const learn::TrainingJob& job) {
     static LogSite site;
@@ -354,9 +367,11 @@ api::Check ModelKeeper::check() const {
   const auto unloaded = registry_->unloaded();
   std::size_t champions = 0;
   for (const learn::ModelState& state : registry_->models()) champions += state.champion ? 1U : 0U;
-  return {"champions",
-          unloaded.empty(),
-          unloaded.empty() ? fmt::format("{} loaded", champions) : joined(unloaded)};
+  std::string detail = unloaded.empty() ? fmt::format("{} loaded", champions) : joined(unloaded);
+  // Without a challenger the server answers as well.
+  const auto challengers = registry_->unloaded_challengers();
+  if (!challengers.empty()) detail += "; challengers that cannot be read: " + joined(challengers);
+  return {"champions", unloaded.empty(), detail};
 }
 
 void ModelKeeper::add_metrics(prometheus::Snapshot& out) const {

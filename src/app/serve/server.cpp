@@ -28,13 +28,15 @@ constexpr unsigned kApiThreads = 2;
 
 using Failed = tl::unexpected<std::string>;
 
-/// Hands alerts on to their ranking and, if there is one, to the webhook.
+/// Hands alerts on to their ranking and, if there are such, to the cluster and the webhook.
 std::function<void(const engine::AlertChange&)> pusher(SalienceKeeper& salience,
+                                                       uplink::Uplink* uplink,
                                                        webhook::Webhook* webhook) {
-  return [&salience, webhook](const engine::AlertChange& change) {
+  return [&salience, uplink, webhook](const engine::AlertChange& change) {
     using Kind = engine::AlertChange::Kind;
     using webhook::Occasion;
     if (change.kind != Kind::kResolved) salience.signals().note(change.alert);
+    if (uplink != nullptr) uplink->push(change.alert);
     if (webhook == nullptr || change.kind == Kind::kUpdated || !webhook->wants(change.alert))
       return;
     webhook->push(change.alert,
@@ -77,11 +79,12 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
                                                        salience_options(configuration),
                                                        configuration.time_scale);
   server->salience_->load(*server->store_);
-  server->sink_ = std::make_unique<EffectsSink>(*server->store_,
-                                                log,
-                                                configuration.buffer_size,
-                                                pusher(*server->salience_, server->webhook_.get()),
-                                                rows_to(server->uplink_.get()));
+  server->sink_ = std::make_unique<EffectsSink>(
+      *server->store_,
+      log,
+      configuration.buffer_size,
+      pusher(*server->salience_, server->uplink_.get(), server->webhook_.get()),
+      rows_to(server->uplink_.get()));
   server->open_journal();
   server->open_snapshots();
   server->runtime_ = std::make_unique<shards::Runtime>(
@@ -90,6 +93,8 @@ tl::expected<std::unique_ptr<Server>, std::string> Server::start(const Configura
       std::make_unique<GatewayThreads>(*server->runtime_, server->operator_log_, configuration.hub);
   server->load_state();
   adopt_what_was_shown(*server->store_, *server->runtime_, *server->sink_, clock.now());
+  // Before anything comes of them that is younger.
+  if (server->uplink_) tell_alerts(*server->store_, clock.now(), *server->uplink_);
   auto scaling =
       ScalingKeeper::open(configuration, {server->file_system_, clock, *server->store_, log});
   if (!scaling) return Failed(scaling.error());
@@ -219,6 +224,8 @@ void Server::join_cluster() {
   if (!options) return;
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
   uplink::Uplink::Ports ports = cluster_ports([this] { return models_.get(); }, log_);
+  tell_words(ports, *store_, options->url);
+  ports.hear = [this](traffic::JudgedAlert word) { backend_->hear_from_cluster(std::move(word)); };
   if (configuration_.cluster.limits)
     ports.limits = cluster_limits([this] { return backend_.get(); }, log_);
   uplink_ = std::make_unique<uplink::Uplink>(

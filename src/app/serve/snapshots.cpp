@@ -285,6 +285,7 @@ void adopt_what_was_shown(sqlite::Store& store,
   if (auto open = store.alerts({.limit = kOpenAlertsMax, .status = traffic::AlertStatus::kOpen})) {
     for (traffic::Alert& alert : *open) {
       const ShardId shard = alert.shard;
+      if (shard == kOfGateways) continue;  // no shard's
       (void)runtime.carry_out(shard, engine::Adopt{std::move(alert)});
     }
   }

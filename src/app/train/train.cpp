@@ -30,6 +30,9 @@ class TrainRun {
 
   ExitCode run() {
     const auto begun = std::chrono::steady_clock::now();
+    // Not after an hour of training.
+    for (const std::string& path : {arguments_.out, arguments_.report, arguments_.json})
+      if (!path.empty() && !can_be_written(path)) return fail(path + ": cannot be written");
     auto read = this->read(arguments_.file);
     if (!read) return fail(read.error());
     for (const std::string& note : read->notes) fmt::print(complaints_, "{}\n", note);
@@ -93,6 +96,15 @@ class TrainRun {
     summarize(run);
     const ExitCode written = write_models(run);
     return written == ExitCode::kDone ? write_reports(run) : written;
+  }
+
+  /// Leaves what is there as it is, and nothing where there was nothing.
+  static bool can_be_written(const std::string& path) {
+    std::error_code error;
+    const bool was_there = fs::exists(path, error);
+    const bool opened = std::ofstream(path, std::ios::binary | std::ios::app).is_open();
+    if (opened && !was_there) fs::remove(path, error);
+    return opened;
   }
 
   bool write_file(const std::string& path, const std::string& bytes) {

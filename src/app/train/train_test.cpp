@@ -104,6 +104,24 @@ TEST_F(TrainCommand, LearnsClassesAndAnswersByTheirNames) {
   EXPECT_GT(std::filesystem::file_size(arguments_.json), 500U);
 }
 
+TEST_F(TrainCommand, SaysBeforeItTrainsThatAFileCannotBeWritten) {
+  write_rows(true);
+  const std::string there = path("there.json");
+  std::ofstream(there) << "kept";
+  arguments_.json = there;
+  for (std::string* const file : {&arguments_.out, &arguments_.report, &arguments_.json}) {
+    const std::string before = *file;
+    *file = path("nowhere/file");
+    const Output refused = run(run_train, arguments_);
+    EXPECT_EQ(refused.code, ExitCode::kFailed);
+    EXPECT_THAT(refused.complaints, HasSubstr("nowhere/file: cannot be written"));
+    EXPECT_EQ(refused.out, "") << "nothing was trained";
+    *file = before;
+  }
+  EXPECT_EQ(std::filesystem::file_size(there), 4U);
+  EXPECT_FALSE(std::filesystem::exists(arguments_.out));
+}
+
 TEST_F(TrainCommand, WritesTheSameFileForTheSameSeed) {
   write_rows(true);
   const auto bytes = [&](const std::string& name) {

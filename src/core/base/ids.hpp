@@ -19,4 +19,8 @@ enum class ShardId : std::uint8_t {};
   return static_cast<std::uint32_t>(shard);
 }
 
+/// No shard, but where a cluster keeps what gateways tell of their alerts: it numbers them like a
+/// shard of its own, so that they have ids beside those of its users' alerts.
+inline constexpr ShardId kOfGateways{kShards};
+
 }  // namespace liminal

@@ -9,7 +9,8 @@
 namespace liminal::forecast {
 namespace {
 
-/// Half-lives of an origin's weight, in blocks: short for who is believed, long for how far off.
+/// Half-lives of an origin's weight: short for who is believed, in Plan::recent, long for how far
+/// off, in blocks.
 constexpr double kStandingHalfLife = 1.5;
 constexpr double kLeanHalfLife = 2;
 constexpr double kLeanShare = .15;
@@ -23,11 +24,12 @@ constexpr double kLn2 = 0.69314718055994530942;
 
 struct Origin {
   std::size_t at = 0;
+  double stands_for = 1;  ///< how much wider than the plan's stride is the one to the next
   PerMember<Path> paths;
 };
 
-double half_life_weight(double age, double half_life) {
-  return liminal::exp(-kLn2 * age / half_life);
+double half_life_weight(const Origin& origin, std::size_t end, double half_life) {
+  return origin.stands_for * liminal::exp(-kLn2 * static_cast<double>(end - origin.at) / half_life);
 }
 
 /// What a member says, and how much that counts.
@@ -81,8 +83,7 @@ void judge(const std::vector<Origin>& origins,
   std::array<PerMember<Errors>, 2> sums{};
   const std::size_t n = history.size();
   for (const Origin& origin : origins) {
-    const double weight =
-        half_life_weight(static_cast<double>(n - origin.at), kStandingHalfLife * plan.block);
+    const double weight = half_life_weight(origin, n, kStandingHalfLife * plan.recent());
     const std::size_t steps = std::min<std::size_t>(plan.horizon, n - origin.at);
     for (std::size_t m = 0; m < kMembers; ++m) {
       if (origin.paths[m].empty()) continue;
@@ -174,8 +175,7 @@ double lean_of(const std::vector<Origin>& origins,
   double sum = 0, total = 0;
   for (const Origin& origin : origins) {
     const Path said = standing.combine(origin.paths, plan.half());
-    const double weight =
-        half_life_weight(static_cast<double>(n - origin.at), kLeanHalfLife * plan.block);
+    const double weight = half_life_weight(origin, n, kLeanHalfLife * plan.recent());
     for (std::size_t h = 0; h < said.size() && origin.at + h < n; ++h) {
       const std::size_t at = origin.at + h;
       if (!(history.observed[at] > 0)) continue;
@@ -203,8 +203,13 @@ Backtest backtest(const History& history,
   for (std::uint32_t k = plan.cuts; k > 0; --k) {
     const std::size_t cut = n - std::size_t{plan.block} * k;
     fitter.fit(history, cut, plan, k != plan.cuts, result.models);
-    for (std::size_t at = cut; at < cut + plan.block; at += plan.stride)
-      origins.push_back({at, speak(result.models, history, at, plan, bounds[at])});
+    for (std::size_t at = cut; at < cut + plan.block;) {
+      const std::uint32_t stride = plan.stride_at(n - at);
+      origins.push_back({at,
+                         static_cast<double>(stride) / plan.stride,
+                         speak(result.models, history, at, plan, bounds[at])});
+      at += stride;
+    }
   }
   fitter.fit(history, n, plan, plan.cuts > 0, result.models);
 
@@ -221,8 +226,7 @@ Backtest backtest(const History& history,
   standing.lean = lean_of(origins, history, plan, standing);
   for (const Origin& origin : origins) {
     const Path said = standing.combine(origin.paths, plan.half());
-    const double weight =
-        half_life_weight(static_cast<double>(n - origin.at), kSpreadHalfLife * plan.block);
+    const double weight = half_life_weight(origin, n, kSpreadHalfLife * plan.block);
     for (std::size_t h = 0; h < said.size() && origin.at + h < n; ++h) {
       const std::size_t at = origin.at + h;
       if (history.observed[at] > 0) {

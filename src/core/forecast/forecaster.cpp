@@ -9,7 +9,9 @@
 namespace liminal::forecast {
 namespace {
 
-constexpr std::uint32_t kFormat = 1;
+constexpr std::uint32_t kFormat = 2;
+/// Read still: it had no floor in its spread.
+constexpr std::uint32_t kFormat1 = 1;
 constexpr std::uint32_t kHorizonMax = 10'000;
 constexpr std::uint32_t kPointsMin = 64, kPointsMax = 100'000;
 bool is_value(double x) { return std::abs(x) <= Forecaster::kValueMax; }
@@ -81,7 +83,7 @@ Result<void> Forecaster::refit() {
 
 bool Forecaster::refit_due() const {
   if (!model_) return known_ >= kValuesMin;
-  return points() >= model_->fitted_at + model_->plan.block;
+  return points() >= model_->fitted_at + model_->plan.recent();
 }
 
 Result<Forecast> Forecaster::forecast(std::uint32_t horizon, std::span<const double> levels) const {
@@ -156,7 +158,8 @@ void Forecaster::save(Writer& out) const {
 }
 
 Result<void> Forecaster::load(Reader& in) {
-  if (in.get<std::uint32_t>() != kFormat)
+  const auto format = in.get<std::uint32_t>();
+  if (format != kFormat && format != kFormat1)
     return failure(in.ok() ? ErrorCode::kUnsupported : ErrorCode::kTruncated, in.position());
   Forecaster loaded(options_);
   in.get(loaded.first_);
@@ -173,7 +176,7 @@ Result<void> Forecaster::load(Reader& in) {
       std::count_if(loaded.values_.begin(), loaded.values_.end(), is_value));
   if (in.get<std::uint8_t>() != 0) {
     loaded.model_.emplace();
-    loaded.model_->load(in);
+    loaded.model_->load(in, format == kFormat);
     if (in.ok() && !loaded.model_->valid(loaded.values_.size())) in.fail();
   }
   if (const auto finished = in.finish(); !finished) return finished;

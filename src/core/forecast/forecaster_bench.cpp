@@ -34,6 +34,20 @@ void refit(benchmark::State& state) {
 }
 BENCHMARK(refit)->Arg(700)->Arg(960)->Arg(10'000)->Unit(benchmark::kMillisecond);
 
+/// Steps of five minutes: so many known, so many ahead.
+void refit_five_minutes(benchmark::State& state) {
+  forecast::Options options;
+  options.seasons = forecast::Seasons{288, 2016};
+  options.horizon = static_cast<std::uint32_t>(state.range(1));
+  Forecaster forecaster(options);
+  for (std::int64_t t = 0; t < state.range(0); ++t)
+    forecaster.learn(value_of(static_cast<std::size_t>(t) / 12));
+  for (auto _ : state) benchmark::DoNotOptimize(forecaster.refit());
+}
+BENCHMARK(refit_five_minutes)
+    ->ArgsProduct({{4608, 20'000}, {12, 48}})
+    ->Unit(benchmark::kMillisecond);
+
 void forecast_48(benchmark::State& state) {
   Forecaster forecaster = learnt(960);
   if (!forecaster.refit()) state.SkipWithError("no fit");

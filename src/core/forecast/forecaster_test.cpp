@@ -5,6 +5,9 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <fstream>
+#include <iterator>
+#include <string>
 
 #include "core/base/random.hpp"
 
@@ -83,6 +86,43 @@ TEST(Forecaster, SaysWhoSpeaksAndHowEachDid) {
     const auto naive = static_cast<std::size_t>(Member::kNaive);
     EXPECT_GT(model.standing.errors[half][naive], 0);
   }
+}
+
+TEST(Forecaster, OfALongHistoryTestsItselfAtAllHoursAndIsRefittedAsOften) {
+  Options options;
+  options.horizon = 12;
+  Forecaster forecaster = learnt(load(288 * 16, 2), options);
+  ASSERT_TRUE(forecaster.refit());
+  const Plan& plan = forecaster.model()->plan;
+  EXPECT_GE(plan.block * plan.cuts, 2U * 288);
+  for (std::uint32_t i = 0; i < 24; ++i) {
+    EXPECT_FALSE(forecaster.refit_due()) << i;
+    forecaster.learn(1);
+  }
+  EXPECT_TRUE(forecaster.refit_due());
+}
+
+TEST(Forecaster, OfTheLongestHistoryTestsItselfFromFewMoreOrigins) {
+  Options options;
+  options.horizon = 12;
+  const std::vector<double> all = load(20'000, 2);
+  Forecaster few = learnt({all.begin(), all.begin() + 1000}, options);
+  Forecaster many = learnt(all, options);
+  ASSERT_TRUE(few.refit() && many.refit());
+  EXPECT_GE(many.model()->standing.origins, few.model()->standing.origins);
+  EXPECT_LE(many.model()->standing.origins, 48 + 6 * 49U);
+}
+
+TEST(Forecaster, OfBurstsIsNoWiderThanTheyAre) {
+  Random random(15);
+  std::vector<double> values;
+  for (int t = 0; t < 2000; ++t)
+    values.push_back(random.below(30) == 0 ? random.uniform(5, 10) : random.uniform(0, .01));
+  Options options;
+  options.horizon = 12;
+  values[1999] = 9;  // what is forecast is high, too
+  const Forecast forecast = said(values, options);
+  for (std::size_t h = 0; h < 12; ++h) EXPECT_LT(forecast.quantiles[4][h], 20) << h;
 }
 
 TEST(Forecaster, GoesOnFromPointsLearntSinceTheRefit) {
@@ -339,6 +379,26 @@ TEST(Forecaster, SaysTheSameBitsAfterSaveAndLoad) {
   ASSERT_TRUE(forecaster.refit());
   ASSERT_TRUE(loaded.refit());
   EXPECT_EQ(loaded.state_hash(), forecaster.state_hash());
+}
+
+TEST(Forecaster, ReadsWhatItsFirstVersionSaved) {
+  std::ifstream file(LIMINAL_SOURCE_DIR "/src/core/forecast/forecaster_corpus/season",
+                     std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(file), {});
+  ASSERT_EQ(bytes.front(), 1);
+  Options options;
+  options.horizon = 8;
+  Forecaster old(options), again(options);
+  Reader in(bytes);
+  ASSERT_TRUE(old.load(in));
+  const auto forecast = old.forecast(8, kLevels);
+  ASSERT_TRUE(forecast);
+  Writer out;
+  old.save(out);
+  EXPECT_EQ(out.bytes().front(), 2);
+  Reader written(out.bytes());
+  ASSERT_TRUE(again.load(written));
+  EXPECT_EQ(again.forecast(8, kLevels)->quantiles, forecast->quantiles);
 }
 
 TEST(Forecaster, RefusesBytesThatMakeNoSenseAndStaysAsItWas) {

@@ -69,7 +69,7 @@ void Model::save(Writer& out) const {
   out.put(shift_factor);
 }
 
-void Model::load(Reader& in) {
+void Model::load(Reader& in, bool floored) {
   plan.load(in);
   in.get(scaling.scale);
   in.get(scaling.offset);
@@ -77,7 +77,7 @@ void Model::load(Reader& in) {
   scaling.non_negative = in.get<std::uint8_t>() != 0;
   members.load(in);
   standing.load(in);
-  spread.load(in);
+  spread.load(in, floored);
   in.get(fitted_at);
   in.get(shift_at);
   in.get(shift_factor);

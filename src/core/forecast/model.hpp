@@ -38,7 +38,8 @@ struct Model {
   [[nodiscard]] History view(std::span<const double> values, std::uint64_t first) const;
 
   void save(Writer& out) const;
-  void load(Reader& in);
+  /// `floored`: as Spread::load has it.
+  void load(Reader& in, bool floored);
   /// Whether a loaded model's parts fit each other and a history of so many points, so that it
   /// forecasts without reading outside of anything.
   [[nodiscard]] bool valid(std::size_t points) const;

@@ -7,6 +7,12 @@ namespace {
 
 constexpr std::uint32_t kCutsMax = 6;
 constexpr std::uint32_t kBlockMin = 24;
+/// A block is at least so much of the history. Six blocks of a thirty-second are three of sixteen
+/// days.
+constexpr std::uint64_t kBlockShare = 32;
+/// Of a block before those by which members are judged: what is known of how far off forecasts are
+/// gains nothing from more, and each costs nine paths. Half as many cover less.
+constexpr std::uint32_t kOriginsMax = 48;
 constexpr double kMemory = 400;
 constexpr double kHoursOfDay = 24;
 
@@ -48,8 +54,8 @@ Plan Plan::of(std::uint64_t points, std::uint32_t horizon, Seasons seasons) {
     seasons.week = 0;
   plan.seasons = seasons;
   const std::uint64_t eighth = std::max<std::uint64_t>(1, points / 8);
-  plan.block = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(std::max(plan.horizon, kBlockMin), eighth));
+  const std::uint64_t block = std::max(plan.horizon, kBlockMin);
+  plan.block = static_cast<std::uint32_t>(std::min(std::max(block, points / kBlockShare), eighth));
   if (seasons.day > kHoursOfDay) plan.memory = kMemory * seasons.day / kHoursOfDay;
 
   // The oldest refit must still see each lag, three rows a lag, and two of its longest season.
@@ -76,6 +82,13 @@ Plan Plan::of(std::uint64_t points, std::uint32_t horizon, Seasons seasons) {
 }
 
 std::uint32_t Plan::longest() const { return std::max({1U, seasons.day, seasons.week}); }
+
+std::uint32_t Plan::recent() const { return std::min(block, std::max(horizon, kBlockMin)); }
+
+std::uint32_t Plan::stride_at(std::uint64_t before_end) const {
+  if (before_end <= std::uint64_t{cuts} * recent()) return stride;
+  return std::max(stride, (block + kOriginsMax - 1) / kOriginsMax);
+}
 
 std::size_t Plan::reach() const {
   return std::max<std::size_t>(lags.back(), 6 * std::size_t{longest()});

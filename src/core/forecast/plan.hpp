@@ -18,9 +18,11 @@ namespace liminal::forecast {
 struct Plan {
   std::uint32_t horizon = 0;
   Seasons seasons;
-  std::uint32_t block = 0;                   ///< between refits of the back-test
+  /// Between refits of the back-test: a horizon, and more of a long history, so that how far off
+  /// forecasts are is learnt at all times of the day.
+  std::uint32_t block = 0;
   std::uint32_t cuts = 0;                    ///< refits of the back-test, at most 6
-  std::uint32_t stride = 0;                  ///< between the origins of a block
+  std::uint32_t stride = 0;                  ///< between the origins of the back-test lately
   double memory = 400;                       ///< a point's weight is e^(−age/memory)
   std::vector<std::uint32_t> lags;           ///< for members without a profile
   std::vector<std::uint32_t> day_lags;       ///< the same without the week; empty when it has none
@@ -32,6 +34,12 @@ struct Plan {
   [[nodiscard]] std::uint32_t longest() const;
   /// The first step of the horizon's second half, which has weights of its own.
   [[nodiscard]] std::uint32_t half() const { return (horizon + 1) / 2; }
+  /// What counts as lately, in points: after so many a refit is due, and by their age in such units
+  /// members are believed less.
+  [[nodiscard]] std::uint32_t recent() const;
+  /// Between the origins of the back-test, so many points before the end: `stride` where members
+  /// are judged, and before that at most 48 origins a block.
+  [[nodiscard]] std::uint32_t stride_at(std::uint64_t before_end) const;
   /// Points that a forecast looks back.
   [[nodiscard]] std::size_t reach() const;
 

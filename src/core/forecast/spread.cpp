@@ -4,12 +4,15 @@
 #include <array>
 #include <cmath>
 
+#include "core/base/hash.hpp"
 #include "core/base/math.hpp"
 
 namespace liminal::forecast {
 namespace {
 
-constexpr double kForecastFloor = .02;  // of the mean level: f^γ never vanishes
+/// How much worse the interval score of the relative scale must be for another to count: less is
+/// chance, and by chance a scale is chosen that the next days do not bear out.
+constexpr double kClearlyWorse = 1.25;
 constexpr double kLineShare = .3;
 constexpr double kDayShare = .7;
 constexpr double kOwnSideShare = .75;
@@ -17,13 +20,18 @@ constexpr double kHorizonPerKernel = 12;  // a Gaussian of 4 h for 48 h
 constexpr double kKernelsCut = 3;
 constexpr double kDayPerKernel = 16;  // of 1.5 h for a day
 constexpr double kTiny = 1e-18;
-constexpr std::size_t kSamplesMax = 2048;
+constexpr std::size_t kSamplesMax = 1280;
 /// By the number of refits, 0 to 3: a judgement, since so short a back-test cannot be tested.
 constexpr std::array kWiden = {2., 1.6, 1.35, 1.15};
 
-double gaussian(double distance, double width) {
-  const double z = distance / width;
-  return liminal::exp(-.5 * z * z);
+/// A Gaussian's values at 0, 1, … up to `cut`.
+std::vector<double> half_kernel(double width, std::ptrdiff_t cut) {
+  std::vector<double> kernel;
+  for (std::ptrdiff_t d = 0; d <= cut; ++d) {
+    const double z = static_cast<double>(d) / width;
+    kernel.push_back(liminal::exp(-.5 * z * z));
+  }
+  return kernel;
 }
 
 /// The straight line that fits weighted values best, by index from 1.
@@ -52,9 +60,9 @@ struct Line {
 
 }  // namespace
 
-double Spread::power(double forecast) const {
-  if (gamma_ == 0) return 1;
-  return liminal::exp(gamma_ * liminal::log(std::max(forecast, kForecastFloor)));
+double Spread::Scale::of(double forecast) const {
+  if (gamma == 0) return 1;
+  return liminal::exp(gamma * liminal::log(std::max(forecast, floor)));
 }
 
 double Spread::size(std::uint32_t step, std::uint64_t place) const {
@@ -67,20 +75,60 @@ void Spread::fit(std::vector<Residual> residuals,
                  std::uint32_t day,
                  std::uint32_t cuts,
                  bool non_negative) {
-  gamma_ = non_negative ? .85 : 0;
   width_ = 1.1 * (cuts < kWiden.size() ? kWiden[cuts] : 1);
+  scale_ = non_negative ? kRelative : kAbsolute;
+  fit_errors(residuals, horizon, day);
+  if (!non_negative) return;
+  Spread best = *this;
+  double least = interval_score(residuals) / kClearlyWorse;
+  for (const Scale& scale : {kLifted, kAbsolute}) {
+    scale_ = scale;
+    fit_errors(residuals, horizon, day);
+    const double score = interval_score(residuals);
+    if (!(score < least)) continue;
+    least = score;
+    best = *this;
+  }
+  *this = std::move(best);
+}
+
+/// Winkler's score of the 80 and the 95 % intervals: their width, and 2/α times what lies outside.
+/// Source: Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation", 2007.
+double Spread::interval_score(std::span<const Residual> residuals) const {
+  double sum = 0;
+  for (const double alpha : {.2, .05}) {
+    const double above = reach(1 - alpha / 2), below = reach(alpha / 2);
+    for (const Residual& r : residuals) {
+      const double unit = size(r.step, r.place) * scale_.of(r.forecast);
+      const double high = r.forecast + above * unit;
+      const double low = std::max(0., r.forecast - below * unit);
+      const double outside = std::max(0., low - r.actual) + std::max(0., r.actual - high);
+      sum += r.weight * (high - low + 2 / alpha * outside);
+    }
+  }
+  return sum;
+}
+
+void Spread::fit_errors(std::span<const Residual> residuals,
+                        std::uint32_t horizon,
+                        std::uint32_t day) {
   day_.clear();
   std::vector<double> scaled, squares;
   for (const Residual& r : residuals) {
-    scaled.push_back((r.actual - r.forecast) / power(r.forecast));
+    scaled.push_back((r.actual - r.forecast) / scale_.of(r.forecast));
     squares.push_back(scaled.back() * scaled.back());
   }
   fit_growth(residuals, squares, horizon);
   if (day > 1) fit_day(residuals, squares, day);
 
-  const std::size_t stride = (residuals.size() + kSamplesMax - 1) / kSamplesMax;
+  const std::size_t count = std::min(residuals.size(), kSamplesMax);
   std::vector<Sample> above, below, both;
-  for (std::size_t i = 0; i < residuals.size(); i += stride) {
+  for (std::size_t k = 0; k < count; ++k) {
+    // One of each part, anywhere in it: paths follow each other, and every n-th of their residuals
+    // would be of a few steps only.
+    const std::size_t from = k * residuals.size() / count;
+    const std::size_t to = (k + 1) * residuals.size() / count;
+    const std::size_t i = from + static_cast<std::size_t>(mix64(k) % (to - from));
     const Residual& r = residuals[i];
     const double u = scaled[i] / size(r.step, r.place);
     above.push_back({u, r.weight});
@@ -114,6 +162,7 @@ void Spread::fit_growth(std::span<const Residual> residuals,
       weight.begin());
   const double width = std::max(1., horizon / kHorizonPerKernel);
   const auto cut = static_cast<std::ptrdiff_t>(kKernelsCut * width);
+  const std::vector<double> kernel = half_kernel(width, cut);
   growth_.assign(horizon, 0);
   for (std::size_t h = 0; h < horizon; ++h) {
     const double x = static_cast<double>(h) + 1;
@@ -123,7 +172,7 @@ void Spread::fit_growth(std::span<const Residual> residuals,
       // At the ends the last step stands for those beyond it.
       const auto at = static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(
           static_cast<std::ptrdiff_t>(h) + d, 0, static_cast<std::ptrdiff_t>(horizon) - 1));
-      const double k = gaussian(static_cast<double>(d), width) * weight[at];
+      const double k = kernel[static_cast<std::size_t>(std::abs(d))] * weight[at];
       near += k * mean[at];
       near_weight += k;
     }
@@ -148,13 +197,14 @@ void Spread::fit_day(std::span<const Residual> residuals,
   }
   const double width = day / kDayPerKernel;
   const auto cut = static_cast<std::ptrdiff_t>(std::min(5 * width, day / 2.));
+  const std::vector<double> kernel = half_kernel(width, cut);
   std::vector<double> v(day);
   double total = 0;
   for (std::size_t i = 0; i < day; ++i) {
     double near = 0, near_weight = 0;
     for (std::ptrdiff_t d = -cut; d <= cut; ++d) {
       const auto at = static_cast<std::size_t>((static_cast<std::ptrdiff_t>(i + day) + d)) % day;
-      const double k = gaussian(static_cast<double>(d), width);
+      const double k = kernel[static_cast<std::size_t>(std::abs(d))];
       near += k * sum[at];
       near_weight += k * weight[at];
     }
@@ -185,20 +235,25 @@ double Spread::at(const Samples& samples, double level) {
   return place == samples.end() ? samples.back().value : place->value;
 }
 
-double Spread::quantile(double level,
-                        double forecast,
-                        std::uint32_t step,
-                        std::uint64_t place) const {
+double Spread::reach(double level) const {
   const bool upper = level >= .5;
   const double own = upper ? level : 1 - level;
   const double q = kOwnSideShare * at(upper ? above_ : below_, own) +
                    (1 - kOwnSideShare) * at(both_, 2 * own - 1);
-  const double distance = width_ * q * size(step, place) * power(forecast);
-  return upper ? forecast + distance : forecast - distance;
+  return width_ * q;
+}
+
+double Spread::quantile(double level,
+                        double forecast,
+                        std::uint32_t step,
+                        std::uint64_t place) const {
+  const double distance = reach(level) * size(step, place) * scale_.of(forecast);
+  return level >= .5 ? forecast + distance : forecast - distance;
 }
 
 void Spread::save(Writer& out) const {
-  out.put(gamma_);
+  out.put(scale_.gamma);
+  out.put(scale_.floor);
   out.put(width_);
   for (const auto* numbers : {&growth_, &day_}) {
     out.put_varint(numbers->size());
@@ -213,8 +268,11 @@ void Spread::save(Writer& out) const {
   }
 }
 
-void Spread::load(Reader& in) {
-  in.get(gamma_);
+void Spread::load(Reader& in, bool floored) {
+  in.get(scale_.gamma);
+  scale_.floor = floored ? in.get<double>() : kRelative.floor;
+  // Below nothing a scale has no size; NaN compares false.
+  if (!(scale_.floor > 0 && std::isfinite(scale_.floor))) in.fail();
   in.get(width_);
   const auto count = [&](std::size_t bytes) {
     const std::uint64_t found = in.get_varint();

@@ -19,13 +19,20 @@ struct Residual {
 
 /// How far what comes may lie from a forecast, learnt from a back-test.
 ///
-/// u = (y − f)/f^γ, γ = .85 (0 where values are negative: absolute errors). Its size grows along
-/// the horizon by g(h) = .7 · smoothed u² + .3 · a line, and with the hour of the day by v. What is
-/// left, u/s with s = √(g·v), gives the quantiles of each side: .75 of its own and .25 of both
-/// sides together, all 1.1 times as wide, and wider when the back-test was short.
+/// u = (y − f)/scale(f), where errors grow with what is forecast: scale(f) = max(f, .02)^.85. That
+/// fails where what comes has little to do with what was forecast: a burst out of nothing would be
+/// thousands of units, for which every larger forecast would pay. So there are two more scales, of
+/// errors that stop growing below half the mean level and of errors that never grow, and the one
+/// with the lowest interval score on the back-test counts if it is a fifth lower than the first's.
+/// Where values are negative errors never grow.
+///
+/// The size of u grows along the horizon by g(h) = .7 · smoothed u² + .3 · a line, and with the
+/// hour of the day by v. What is left, u/s with s = √(g·v), gives the quantiles of each side: .75
+/// of its own and .25 of both sides together, all 1.1 times as wide, and wider when the back-test
+/// was short.
 ///
 /// Guarantee: quantiles rise with their level, and are finite.
-/// Memory: 4 numbers a residual kept, at most 2,048 of them.
+/// Memory: 4 numbers a residual kept, at most 1,280 of them.
 /// Source: our own study (docs/benchmarks.md).
 class Spread {
  public:
@@ -48,27 +55,40 @@ class Spread {
   [[nodiscard]] std::size_t steps() const { return growth_.size(); }
 
   void save(Writer& out) const;
-  void load(Reader& in);
+  /// `floored`: it was saved with its scale's floor, as `save` does now.
+  void load(Reader& in, bool floored = true);
 
  private:
+  /// What errors are measured in, by the forecast: max(f, floor)^gamma.
+  struct Scale {
+    double gamma = .85;
+    double floor = .02;  ///< of the mean level: the scale never vanishes
+    [[nodiscard]] double of(double forecast) const;
+  };
+  static constexpr Scale kRelative{.85, .02}, kLifted{.85, .5}, kAbsolute{0, 1};
+
   struct Sample {
     double value = 0;
     double below = 0;  ///< share of the weight at or below
   };
   using Samples = std::vector<Sample>;
 
+  void fit_errors(std::span<const Residual> residuals, std::uint32_t horizon, std::uint32_t day);
+  /// What it would have cost to say these intervals.
+  [[nodiscard]] double interval_score(std::span<const Residual> residuals) const;
   void fit_growth(std::span<const Residual> residuals,
                   std::span<const double> squares,
                   std::uint32_t horizon);
   void fit_day(std::span<const Residual> residuals,
                std::span<const double> squares,
                std::uint32_t day);
+  /// How far from the forecast a quantile lies, to its own side, in units of size and scale.
+  [[nodiscard]] double reach(double level) const;
   [[nodiscard]] double size(std::uint32_t step, std::uint64_t place) const;
-  [[nodiscard]] double power(double forecast) const;
   static Samples sorted(std::vector<Sample> weighted);
   static double at(const Samples& samples, double level);
 
-  double gamma_ = .85;
+  Scale scale_;
   double width_ = 1.1;
   std::vector<double> growth_;    ///< g, by step
   std::vector<double> day_;       ///< v, by place of the day; empty for 1

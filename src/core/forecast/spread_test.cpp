@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/base/math.hpp"
 #include "core/base/random.hpp"
 
 namespace liminal::forecast {
@@ -46,6 +47,94 @@ TEST(Spread, GrowsAlongTheHorizonAndWithTheForecast) {
   };
   EXPECT_GT(width(1, 23), 2 * width(1, 0));
   EXPECT_NEAR(width(2, 5) / width(1, 5), std::pow(2, .85), 1e-9);
+}
+
+/// Nothing but for bursts of 10, one step in twenty-five, which now and then are forecast.
+std::vector<Residual> burst_errors(std::uint64_t seed) {
+  Random random(seed);
+  std::vector<Residual> residuals;
+  for (std::uint64_t p = 0; p < 1000; ++p) {
+    const double forecast = random.below(5) == 0 ? random.uniform(1, 3) : random.uniform(0, .02);
+    const double actual = random.below(25) == 0 ? random.uniform(8, 12) : 0;
+    residuals.push_back({static_cast<std::uint32_t>(p % 12), p, forecast, actual, 1});
+  }
+  return residuals;
+}
+
+TEST(Spread, OfBurstsOutOfNothingHoldsThemWithoutTakingThemForParts) {
+  Spread spread;
+  spread.fit(burst_errors(6), 12, 0, 6, true);
+  for (const double forecast : {.01, 2.}) {
+    const double high = spread.quantile(.975, forecast, 6, 0);
+    EXPECT_GT(high, 8) << forecast;
+    EXPECT_LT(high, 25) << forecast << ": in parts of the forecast it would be hundreds";
+  }
+}
+
+TEST(Spread, OfErrorsThatGrowWithWhatIsForecastStaysInParts) {
+  Random random(7);
+  std::vector<Residual> residuals;
+  for (std::uint64_t p = 0; p < 1000; ++p) {
+    const double forecast = liminal::exp(random.uniform(-3, 1));
+    residuals.push_back(
+        {static_cast<std::uint32_t>(p % 12), p, forecast, forecast * random.uniform(.8, 1.2), 1});
+  }
+  Spread spread;
+  spread.fit(residuals, 12, 0, 6, true);
+  const auto width = [&](double at) {
+    return spread.quantile(.9, at, 6, 0) - spread.quantile(.1, at, 6, 0);
+  };
+  EXPECT_NEAR(width(.2) / width(.1), std::pow(2, .85), 1e-9);
+}
+
+TEST(Spread, KnowsTheErrorsOfEveryStepOfManyPaths) {
+  for (const std::uint32_t horizon : {12U, 24U}) {
+    for (std::uint32_t wrong = 0; wrong < horizon; ++wrong) {
+      // As many as 20,000 points give, and as many as sixteen days of five minutes.
+      for (const std::uint64_t paths : {1254U, 288U}) {
+        std::vector<Residual> residuals;
+        for (std::uint64_t p = 0; p < paths; ++p) {
+          for (std::uint32_t h = 0; h < horizon; ++h)
+            residuals.push_back({h, p * 3 + h, 1, h == wrong ? 2. : 1., 1});
+        }
+        Spread spread;
+        spread.fit(std::move(residuals), horizon, 0, 6, true);
+        EXPECT_GT(spread.quantile(.99, 1, wrong, 0), 1.1) << wrong << " of " << horizon;
+      }
+    }
+  }
+}
+
+TEST(Spread, RefusesAScaleWithoutSize) {
+  Spread spread;
+  spread.fit(walk_errors(20, 6, 5), 6, 0, 6, true);
+  for (const double floor : {0., -1., std::nan(""), HUGE_VAL}) {
+    Writer out;
+    spread.save(out);
+    Writer other;
+    other.put(floor);
+    std::string bytes = out.bytes();
+    bytes.replace(sizeof(double), sizeof(double), other.bytes());
+    Spread read;
+    Reader in(bytes);
+    read.load(in);
+    EXPECT_FALSE(in.ok()) << floor;
+  }
+}
+
+TEST(Spread, ReadsWhatHadOneScaleOnly) {
+  Spread spread;
+  spread.fit(walk_errors(20, 6, 5), 6, 0, 6, true);
+  Writer out;
+  spread.save(out);
+  // Its floor lies behind its exponent, and was not there.
+  std::string before = out.bytes();
+  before.erase(sizeof(double), sizeof(double));
+  Spread old;
+  Reader in(before);
+  old.load(in, false);
+  EXPECT_TRUE(in.ok() && in.remaining() == 0);
+  EXPECT_EQ(old.quantile(.9, 1.3, 4, 0), spread.quantile(.9, 1.3, 4, 0));
 }
 
 TEST(Spread, IsWiderAfterAShortBacktest) {

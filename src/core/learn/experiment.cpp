@@ -17,7 +17,10 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kPower = .8416212;   ///< normal quantile of .8
 constexpr double kPriorWeight = 100;  ///< of the sample ratio's beta prior
 constexpr double kGuardAlpha = .01;
-constexpr double kGuardRows = 10;  ///< in the least number of rows, without a tolerance
+constexpr double kBlocksMin = 12;
+constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersioned = 0x80;  ///< what version 1 began with is below
+constexpr double kGuardRows = 10;          ///< in the least number of rows, without a tolerance
 
 /// The mixture's precision, in parts of the information at which it is narrowest:
 /// 1/x with x = log(1/α²) + log(1 + x).
@@ -41,10 +44,14 @@ double size_of(const stats::Moments& moments) {
   return sqrt(moments.variance() + moments.mean() * moments.mean());
 }
 
-/// Of the mean, by the sample; at least what one row of `size` among rows of 0 would give.
-double variance_of_mean(const stats::Moments& moments, double size) {
+/// Of the mean, by the sample; at least what one row of `size` among `rows` of 0 would give.
+double variance_of_mean(const stats::Moments& moments, double size, double rows) {
   const auto n = static_cast<double>(moments.count());
-  return n < 2 ? 0 : std::max(moments.variance() / (n - 1), size * size / (n * n));
+  return n < 2 ? 0 : std::max(moments.variance() / (n - 1), size * size / (rows * rows));
+}
+
+double variance_of_mean(const stats::Moments& moments, double size) {
+  return variance_of_mean(moments, size, static_cast<double>(moments.count()));
 }
 
 Interval interval_around(
@@ -106,6 +113,10 @@ Problems ExperimentOptions::validate() const {
   require(share >= .01 && share <= .99, "share", "must lie within .01 and .99");
   require(alpha >= .0001 && alpha <= .5, "alpha", "must lie within .0001 and .5");
   require(effect > 0 && std::isfinite(effect), "effect", "must be above 0");
+  require(effect_ratio >= 0 && effect_ratio <= 1, "effect_ratio", "must lie within 0 and 1");
+  require(block >= Duration{} && (block == Duration{} || mode == Mode::kShadow),
+          "block",
+          "must be 0 or more, and 0 in a split");
   require(rows_min >= 20 && std::isfinite(rows_min), "rows_min", "must be 20 at least");
   for (std::size_t i = 0; i < guards.size(); ++i) {
     if (!(guards[i].tolerance >= 0 && std::isfinite(guards[i].tolerance)))
@@ -142,10 +153,9 @@ Interval Experiment::Plan::interval(double estimate, double variance) const {
 }
 
 Experiment::Experiment(ExperimentOptions options)
-    : options_(std::move(options)),
-      plan_(options_.alpha, fixed_test_variance(options_.effect, options_.alpha)),
-      ratio_(options_.share) {
+    : options_(std::move(options)), plan_(options_.alpha, 0), ratio_(options_.share) {
   LIMINAL_CHECK(options_.validate().empty());
+  if (!(options_.effect_ratio > 0)) know_effect(options_.effect);
   for (const GuardRail& rail : options_.guards) {
     // Narrowest where a growth by the tolerance is just told.
     guards_.push_back(
@@ -153,6 +163,15 @@ Experiment::Experiment(ExperimentOptions options)
          Plan(kGuardAlpha,
               rail.tolerance > 0 ? fixed_test_variance(rail.tolerance, kGuardAlpha) : 0)});
   }
+}
+
+void Experiment::know_effect(double effect) {
+  effect_ = effect;
+  plan_.planned = fixed_test_variance(effect, options_.alpha);
+}
+
+std::optional<double> Experiment::effect() const {
+  return effect_ > 0 ? std::optional(effect_) : std::nullopt;
 }
 
 Arm Experiment::assign(std::uint64_t user_hash) const {
@@ -177,8 +196,19 @@ void Experiment::observe_pair(double champion, double challenger, SteadyTime at)
   if (!std::isfinite(champion) || !std::isfinite(challenger)) return;
   arms_[0].add(champion);
   arms_[1].add(challenger);
-  pairs_.add(challenger - champion);
-  judge(at);
+  if (!in_blocks()) {
+    pairs_.add(challenger - champion);
+    return judge(at);
+  }
+  const std::int64_t number = nanoseconds(at) / options_.block.count();
+  const bool over = block_.rows.count() > 0 && number != block_.number;
+  if (over) {
+    pairs_.add(block_.rows.mean());
+    block_.rows = {};
+  }
+  block_.number = number;
+  block_.rows.add(challenger - champion);
+  if (over) judge(at);
 }
 
 void Experiment::observe_guard(std::size_t guard, Arm arm, double value, SteadyTime at) {
@@ -208,21 +238,30 @@ void Experiment::observe_latency(Arm arm, double us) {
 }
 
 double Experiment::difference() const {
-  return options_.mode == ExperimentOptions::Mode::kShadow ? pairs_.mean()
-                                                           : arms_[1].mean() - arms_[0].mean();
+  const bool pairs = options_.mode == ExperimentOptions::Mode::kShadow && pairs_.count() > 0;
+  return pairs ? pairs_.mean() : arms_[1].mean() - arms_[0].mean();
 }
 
 double Experiment::variance() const {
   const double size = std::max(size_of(arms_[0]), size_of(arms_[1]));
   return options_.mode == ExperimentOptions::Mode::kShadow
-             ? variance_of_mean(pairs_, std::max(size, options_.effect))
+             ? variance_of_mean(pairs_, std::max(size, effect_), rows(Arm::kChampion))
              : variance_of_mean(arms_[0], size) + variance_of_mean(arms_[1], size);
 }
 
+bool Experiment::enough() const {
+  return std::min(rows(Arm::kChampion), rows(Arm::kChallenger)) >= options_.rows_min &&
+         (!in_blocks() || static_cast<double>(pairs_.count()) >= kBlocksMin);
+}
+
 Interval Experiment::interval() const {
-  if (std::min(rows(Arm::kChampion), rows(Arm::kChallenger)) < options_.rows_min)
-    return {-kInfinity, kInfinity};
-  return plan_.interval(difference(), variance());
+  if (!enough() || !effect()) return {-kInfinity, kInfinity};
+  Interval found = plan_.interval(difference(), variance());
+  if (!in_blocks() || !std::isfinite(found.high)) return found;
+  const double error = sqrt(variance()), half = (found.high - found.low) / 2;
+  const double wider =
+      error * student_alike(half / error, static_cast<double>(pairs_.count() - 1)) - half;
+  return {found.low - wider, found.high + wider};
 }
 
 double Experiment::rows(Arm arm) const { return static_cast<double>(arms_[index(arm)].count()); }
@@ -230,12 +269,18 @@ double Experiment::rows(Arm arm) const { return static_cast<double>(arms_[index(
 double Experiment::agreement() const { return agreement_.count() == 0 ? 1 : agreement_.mean(); }
 
 void Experiment::judge(SteadyTime at) {
+  if (!effect()) {
+    const double size = std::abs(arms_[0].mean());
+    // While the champion makes no error, no part of it is a difference.
+    if (!enough() || !(size > 0)) return;
+    know_effect(options_.effect_ratio * size);
+  }
   const Interval now = interval();
   if (now.low > 0) {
     enter(ExperimentState::kChallengerBetter, at);
   } else if (now.high < 0) {
     enter(ExperimentState::kChampionBetter, at);
-  } else if (now.low > -options_.effect && now.high < options_.effect) {
+  } else if (now.low > -effect_ && now.high < effect_) {
     enter(ExperimentState::kNoDifference, at);
   }
 }
@@ -247,6 +292,10 @@ void Experiment::enter(ExperimentState state, SteadyTime at, std::uint32_t guard
 }
 
 void Experiment::save(Writer& out) const {
+  out.put(static_cast<std::uint8_t>(kVersioned | kVersion));
+  out.put(effect_);
+  out.put(block_.number);
+  block_.rows.save(out);
   out.put(state_);
   save_moments({&arms_[0], &arms_[1], &pairs_, &agreement_, &latency_[0], &latency_[1]}, out);
   out.put_varint(guards_.size());
@@ -265,7 +314,19 @@ void Experiment::save(Writer& out) const {
 void Experiment::load(Reader& in) {
   ExperimentOptions options = options_;
   *this = Experiment(std::move(options));
-  in.get(state_);
+  auto first = in.get<std::uint8_t>();
+  if (first >= kVersioned) {
+    if (first != (kVersioned | kVersion)) in.fail();
+    const auto effect = in.get<double>();
+    if (!(effect >= 0 && std::isfinite(effect))) in.fail();
+    if (effect > 0) know_effect(effect);
+    in.get(block_.number);
+    block_.rows.load(in);
+    in.get(first);
+  } else if (in_blocks()) {
+    in.fail();  // of what was not kept in blocks nobody knows which belong together
+  }
+  state_ = ExperimentState{first};
   if (state_ > ExperimentState::kInvalid) in.fail();
   load_moments({&arms_[0], &arms_[1], &pairs_, &agreement_, &latency_[0], &latency_[1]}, in);
   if (in.get_varint() != guards_.size()) in.fail();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,10 +75,16 @@ struct GuardRail {
 struct ExperimentOptions {
   enum class Mode : std::uint8_t { kShadow, kSplit };
   Mode mode = Mode::kShadow;
-  double share = .5;       ///< of users in the challenger's arm, within .01–.99
-  double alpha = .05;      ///< chance of a false win, over all looks
-  double effect = .01;     ///< the smallest difference of means that matters, in the metric's unit
-  double rows_min = 100;   ///< an arm, before anything is said
+  double share = .5;    ///< of users in the challenger's arm, within .01–.99
+  double alpha = .05;   ///< chance of a false win, over all looks
+  double effect = .01;  ///< the smallest difference of means that matters, in the metric's unit
+  /// Above 0: what matters is this part of the size of the champion's mean, as it is when first
+  /// something could be said; `effect` means nothing then.
+  double effect_ratio = 0;
+  double rows_min = 100;  ///< an arm, before anything is said
+  /// Above 0, of a shadow: rows of so long a time are alike, and count as one of their mean; twelve
+  /// of these are needed as well. 0: each row is one of its own.
+  Duration block{};
   std::uint64_t salt = 0;  ///< makes users' arms independent of other experiments'
   std::vector<GuardRail> guards;
 
@@ -107,8 +114,12 @@ struct ExperimentDecision {
 /// The running state of an experiment. Metrics: larger is better. A state that ends it stays; the
 /// log only grows (at most by one entry a change of state).
 ///
+/// Where rows are alike in time, blocks of it are what an interval is of many or few of: as wide as
+/// Student's t of so many blocks is wider than a normal variable at the same tail.
+///
 /// Guarantee: if both arms are equal, `kChallengerBetter` is ever reached with a chance of at most
-/// `alpha`/2, however often one looks. Rows that all say the same are taken as if one of them had
+/// `alpha`/2, however often one looks (asymptotically in the rows, or blocks, that are alike no
+/// longer). Rows that all say the same are taken as if one of them had
 /// been as large as all: so two models that always agree are called alike after some
 /// 4·size/`effect` rows. Memory: some 300 bytes and 100 a guard. Cost: some 30 ns an observation.
 class Experiment {
@@ -131,6 +142,8 @@ class Experiment {
   [[nodiscard]] ExperimentState state() const { return state_; }
   [[nodiscard]] double difference() const;
   [[nodiscard]] Interval interval() const;
+  /// The smallest difference that matters; nothing while it is not known yet.
+  [[nodiscard]] std::optional<double> effect() const;
   [[nodiscard]] double rows(Arm arm) const;
   [[nodiscard]] const SampleRatio& sample_ratio() const { return ratio_; }
   /// Of the shadowed events, the share on which both agreed; 1 without any.
@@ -139,7 +152,8 @@ class Experiment {
   [[nodiscard]] const std::vector<ExperimentDecision>& log() const { return log_; }
   [[nodiscard]] const ExperimentOptions& options() const { return options_; }
 
-  /// The options are not part of it: they belong to whoever configured the experiment.
+  /// The options are not part of it: they belong to whoever configured the experiment. Version 1,
+  /// which had no blocks and no version, is read where there are no blocks now.
   void save(Writer& out) const;
   void load(Reader& in);
 
@@ -153,9 +167,17 @@ class Experiment {
     Plan(double alpha, double planned_variance);
     [[nodiscard]] Interval interval(double estimate, double variance) const;
   };
+  /// The rows of the block of time that goes on.
+  struct Block {
+    std::int64_t number = 0;
+    stats::Moments rows;
+  };
 
   static std::size_t index(Arm arm) { return static_cast<std::size_t>(arm); }
   [[nodiscard]] double variance() const;
+  [[nodiscard]] bool enough() const;
+  [[nodiscard]] bool in_blocks() const { return options_.block > Duration{}; }
+  void know_effect(double effect);
   void judge(SteadyTime at);
   void enter(ExperimentState state, SteadyTime at, std::uint32_t guard = 0);
 
@@ -163,7 +185,9 @@ class Experiment {
   Plan plan_;
   ExperimentState state_ = ExperimentState::kRunning;
   stats::Moments arms_[2];
-  stats::Moments pairs_;
+  stats::Moments pairs_;  ///< of rows, or of blocks that are over
+  Block block_;
+  double effect_ = 0;  ///< 0: not known yet
   struct Guard {
     stats::Moments arms[2];
     Plan plan;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/base/random.hpp"
+#include "core/learn/test_minutes.hpp"
 
 namespace liminal::learn {
 namespace {
@@ -194,6 +195,92 @@ TEST(Experiment, RollsBackWhenAGuardRailBreaks) {
   EXPECT_LT(row, 300);
 }
 
+/// A shadow of minutes, in blocks of an hour.
+ExperimentOptions of_minutes() {
+  ExperimentOptions options;
+  options.effect = .3;
+  options.block = std::chrono::hours{1};
+  return options;
+}
+
+/// How an experiment ends whose differences are like the last, in so many minutes at most.
+ExperimentState after_minutes(
+    ExperimentOptions options, std::uint64_t seed, int minutes, double rho, double better) {
+  LikeTheLast apart(seed, rho);
+  Experiment experiment(std::move(options));
+  for (int minute = 0; minute < minutes; ++minute)
+    experiment.observe_pair(-5, -5 + better + apart.next(), at(60 * minute));
+  return experiment.state();
+}
+
+// 300 experiments of two equal models for a week. False wins of either are promised in .05 of
+// them: 15, deviation 4.
+TEST(Experiment, OfMinutesThatAreLikeTheLastSeldomFindsADifferenceThatIsNotThere) {
+  constexpr int kWeek = 7 * 24 * 60;
+  int wins = 0, by_minutes = 0;
+  for (std::uint64_t run = 0; run < 300; ++run) {
+    const auto won = [&](const ExperimentOptions& options) {
+      const ExperimentState state = after_minutes(options, run, kWeek, .9, 0);
+      return state == ExperimentState::kChallengerBetter ||
+             state == ExperimentState::kChampionBetter;
+    };
+    wins += won(of_minutes());
+    ExperimentOptions each = of_minutes();
+    each.block = {};
+    by_minutes += won(each);
+  }
+  EXPECT_LE(wins, 25);
+  EXPECT_GT(by_minutes, 150) << "which is what blocks are for";
+}
+
+TEST(Experiment, OfMinutesFindsADifferenceThatIsThere) {
+  int found = 0;
+  for (std::uint64_t run = 0; run < 100; ++run)
+    found +=
+        after_minutes(of_minutes(), run, 3 * 24 * 60, .9, .6) == ExperimentState::kChallengerBetter;
+  EXPECT_GE(found, 95);
+}
+
+TEST(Experiment, OfMinutesSaysNothingBeforeTwelveHours) {
+  Experiment experiment(of_minutes());
+  int minute = 0;
+  for (; experiment.state() == ExperimentState::kRunning && minute < 2000; ++minute)
+    experiment.observe_pair(-5, -3 - minute % 2, at(60 * minute));
+  EXPECT_EQ(experiment.state(), ExperimentState::kChallengerBetter);
+  EXPECT_EQ(minute, 12 * 60 + 1);
+}
+
+TEST(Experiment, TakesAPartOfTheChampionsErrorForWhatMatters) {
+  for (const double unit : {1e-4, 1., 1e6}) {
+    ExperimentOptions options;
+    options.effect_ratio = .05;
+    Random random(16);
+    Experiment alike(options), twice(options);
+    EXPECT_EQ(alike.effect(), std::nullopt);
+    int row = 0;
+    for (; row < 200'000 && alike.state() == ExperimentState::kRunning; ++row) {
+      const double error = -unit * random.uniform();
+      alike.observe_pair(error, error + .1 * unit * random.normal(), at(row));
+    }
+    EXPECT_EQ(alike.state(), ExperimentState::kNoDifference) << unit;
+    EXPECT_NEAR(*alike.effect() / unit, .025, .005);
+    for (row = 0; row < 2000 && twice.state() == ExperimentState::kRunning; ++row) {
+      const double error = -unit * random.uniform();
+      twice.observe_pair(error, error / 2, at(row));
+    }
+    EXPECT_EQ(twice.state(), ExperimentState::kChallengerBetter) << unit;
+  }
+}
+
+TEST(Experiment, TakesNoPartOfAnErrorThatIsNone) {
+  ExperimentOptions options;
+  options.effect_ratio = .05;
+  Experiment experiment(options);
+  for (int row = 0; row < 500; ++row) experiment.observe_pair(0, 0, at(row));
+  EXPECT_EQ(experiment.state(), ExperimentState::kRunning);
+  EXPECT_EQ(experiment.effect(), std::nullopt);
+}
+
 TEST(Experiment, NamesAllThatIsWrongWithItsOptions) {
   ExperimentOptions options;
   options.share = 0;
@@ -228,6 +315,59 @@ TEST(Experiment, SurvivesASnapshotAndRefusesNonsense) {
   read.load(cut);
   EXPECT_FALSE(cut.ok());
   EXPECT_EQ(read.rows(Arm::kChampion), 0);
+}
+
+TEST(Experiment, KeepsItsBlocksAndItsEffect) {
+  ExperimentOptions options = of_minutes();
+  options.effect_ratio = .05;
+  Experiment experiment(options);
+  Random random(17);
+  const auto go_on = [&](Experiment& of, int from, int until) {
+    Random same(18);
+    for (int minute = from; minute < until; ++minute)
+      of.observe_pair(-5, -5 + same.normal(), at(60 * minute));
+  };
+  go_on(experiment, 0, 1000);
+  ASSERT_TRUE(experiment.effect());
+  Writer out;
+  experiment.save(out);
+  Experiment read(options);
+  Reader in(out.bytes());
+  read.load(in);
+  ASSERT_TRUE(in.at_end());
+  EXPECT_EQ(read.effect(), experiment.effect());
+  go_on(experiment, 1000, 1500);
+  go_on(read, 1000, 1500);
+  EXPECT_EQ(read.interval().low, experiment.interval().low);
+  EXPECT_EQ(read.difference(), experiment.difference());
+}
+
+/// What version 1 wrote: what is written now, without what is new before the state.
+std::string version_1_of(const Experiment& experiment) {
+  Writer now, block;
+  experiment.save(now);
+  stats::Moments{}.save(block);
+  const std::size_t added = 1 + sizeof(double) + sizeof(std::int64_t) + block.bytes().size();
+  return std::string(std::string_view(now.bytes()).substr(added));
+}
+
+TEST(Experiment, ReadsWhatWasKeptBeforeThereWereBlocks) {
+  ExperimentOptions options;
+  options.effect = .3;
+  Experiment experiment(options);
+  Random random(19);
+  for (int row = 0; row < 150; ++row) experiment.observe_pair(-1, -1 + random.normal(), at(row));
+  const std::string kept = version_1_of(experiment);
+  Experiment read(options);
+  Reader in(kept);
+  read.load(in);
+  ASSERT_TRUE(in.at_end());
+  EXPECT_EQ(read.interval().low, experiment.interval().low);
+  Experiment blocks(of_minutes());
+  Reader again(kept);
+  blocks.load(again);
+  EXPECT_FALSE(again.ok());
+  EXPECT_EQ(blocks.rows(Arm::kChampion), 0);
 }
 
 }  // namespace

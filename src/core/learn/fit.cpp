@@ -19,7 +19,7 @@ Result<Fit> fit_forest(const Material& material,
   Fit fit;
   const bool quantile = material.loss.kind == Loss::Kind::kPinball;
   const Matrix train = material.matrix(material.encoding.filled, job.train);
-  const auto labels = material.labels(job.train), weights = material.weights(job.train);
+  const auto labels = material.unit_labels(job.train), weights = material.weights(job.train);
   models::Trees trees = grow_extra_trees(
       train, quantile ? places_of(labels) : labels, weights, recipe, job.seed, stop);
   if (trees.trees.empty()) return failure(ErrorCode::kUnavailable);
@@ -43,7 +43,7 @@ Result<Fit> fit_line(const Material& material,
                      const LinearRecipe& recipe,
                      const Stop& stop) {
   auto model = fit_linear(material.matrix(material.encoding.scaled, job.train),
-                          material.labels(job.train),
+                          material.unit_labels(job.train),
                           material.weights(job.train),
                           material.loss,
                           recipe,
@@ -61,11 +61,80 @@ Result<Fit> fit_line(const Material& material,
   return fit;
 }
 
+Result<Fit> run_in_unit(const Material& material,
+                        const FitJob& job,
+                        Booster& booster,
+                        const Stop& stop) {
+  if (const auto* boosted = std::get_if<BoosterRecipe>(&job.recipe))
+    return booster.train(material, job, *boosted, stop);
+  if (const auto* forest = std::get_if<ForestRecipe>(&job.recipe))
+    return fit_forest(material, job, *forest, stop);
+  return fit_line(material, job, std::get<LinearRecipe>(job.recipe), stop);
+}
+
+/// From parts of a unit to what labels are told in.
+class Back {
+ public:
+  explicit Back(const Unit& unit) : unit_(unit) {}
+
+  void operator()(Fit& fit) const {
+    for (float& margin : fit.margins) margin = moved(margin);
+    std::visit(*this, fit.model);
+  }
+
+  void operator()(models::Trees& trees) const {
+    // A mean of trees holds what is said in its leaves, a sum what is added to its base.
+    if (!trees.mean) trees.base = moved(trees.base);
+    for (models::Tree& tree : trees.trees)
+      for (models::TreeNode& node : tree.nodes)
+        if (node.leaf()) node.value = trees.mean ? moved(node.value) : scaled(node.value);
+  }
+
+  void operator()(models::Linear& line) const {
+    for (float& weight : line.weights) weight = scaled(weight);
+    line.intercept = moved(line.intercept);
+  }
+
+ private:
+  [[nodiscard]] float scaled(float value) const {
+    return static_cast<float>(unit_.scale * static_cast<double>(value));
+  }
+  [[nodiscard]] float moved(float value) const {
+    return static_cast<float>(unit_.shift + unit_.scale * static_cast<double>(value));
+  }
+
+  Unit unit_;
+};
+
 }  // namespace
 
 std::vector<float> Material::labels(std::uint32_t id) const {
   std::vector<float> chosen;
   for (const std::uint32_t row : sets[id]) chosen.push_back(table.labels[row]);
+  return chosen;
+}
+
+Unit unit_of(std::span<const float> labels) {
+  if (labels.empty()) return {};
+  const auto count = static_cast<double>(labels.size());
+  double sum = 0, squares = 0;
+  for (const float label : labels) sum += static_cast<double>(label);
+  const double mean = sum / count;
+  for (const float label : labels) {
+    const double off = static_cast<double>(label) - mean;
+    squares += off * off;
+  }
+  // A mean of equal labels is rounded, too: what lies below a float's own step is no deviation.
+  constexpr double kStep = 0x1p-24;
+  const double deviation = sqrt(squares / count);
+  return {mean, deviation > kStep * std::abs(mean) ? deviation : 1};
+}
+
+std::vector<float> Material::unit_labels(std::uint32_t id) const {
+  std::vector<float> chosen = labels(id);
+  if (loss.classes()) return chosen;
+  for (float& label : chosen)
+    label = static_cast<float>((static_cast<double>(label) - unit.shift) / unit.scale);
   return chosen;
 }
 
@@ -110,11 +179,9 @@ Result<Fit> run_fit(const Material& material,
                     Booster& booster,
                     const Stop& stop) {
   if (!validate(job.recipe).empty()) return failure(ErrorCode::kOutOfRange);
-  if (const auto* boosted = std::get_if<BoosterRecipe>(&job.recipe))
-    return booster.train(material, job, *boosted, stop);
-  if (const auto* forest = std::get_if<ForestRecipe>(&job.recipe))
-    return fit_forest(material, job, *forest, stop);
-  return fit_line(material, job, std::get<LinearRecipe>(job.recipe), stop);
+  auto fit = run_in_unit(material, job, booster, stop);
+  if (fit && !material.loss.classes()) Back(material.unit)(*fit);
+  return fit;
 }
 
 }  // namespace liminal::learn

@@ -39,8 +39,9 @@ struct Fit {
 ///
 /// `train` grows trees on the set `job.train`, encoded by `material.encoding.trees`, until the loss
 /// on `job.valid` has not improved for max(20, 3/eta) rounds, `rounds_max`, or `stop`; it keeps the
-/// rounds up to the best one. Without validation it keeps all. The same job gives the same trees.
-/// Thread rule: one owner; threads that train at once have one each.
+/// rounds up to the best one. Without validation it keeps all. It fits to `material.unit_labels`,
+/// and its trees and margins are in that unit: `run_fit` tells them in the labels' own. The same
+/// job gives the same trees. Thread rule: one owner; threads that train at once have one each.
 class Booster {
  public:
   virtual ~Booster() = default;

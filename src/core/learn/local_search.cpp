@@ -14,9 +14,11 @@ std::vector<std::size_t> LocalSearch::pair(Ledger& ledger) {
 
 void LocalSearch::judge(const Ledger& ledger, const std::vector<std::size_t>& tried) {
   constexpr double kGainMin = 1e-6;
+  // An error is in the unit of the labels, whatever that is.
+  const double unit = ledger.material->unit.scale;
   bool better = false;
   for (const std::size_t one : tried) {
-    if (ledger.candidates[one].score() > ledger.candidates[best_].score() + kGainMin) {
+    if (ledger.candidates[one].score() > ledger.candidates[best_].score() + kGainMin * unit) {
       best_ = one;
       better = true;
     }

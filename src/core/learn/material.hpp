@@ -32,12 +32,23 @@ class Identity {
   Token token_ = std::make_shared<const char>();
 };
 
+/// A place and a size to tell labels in parts of.
+struct Unit {
+  double shift = 0, scale = 1;
+};
+
+/// Mean and deviation of labels of values; labels that are all the same have a deviation of 1.
+[[nodiscard]] Unit unit_of(std::span<const float> labels);
+
 /// What a search fits models to: the table, how it is encoded, and the sets of rows that fits train
 /// and validate on. Immutable once fits run; any number of threads may read it.
 struct Material {
   static constexpr std::uint32_t kNoRows = 0xffffffffU;
 
   Table table;
+  /// Of values: `unit_of` all labels, so that penalties of recipes mean the same whatever unit
+  /// these have, and nothing is lost where they lie far from 0. Classes stay 0 and 1.
+  Unit unit{};
   Encoding encoding;
   Loss loss;
   std::vector<std::vector<std::uint32_t>> sets;
@@ -47,6 +58,8 @@ struct Material {
 
   [[nodiscard]] std::span<const std::uint32_t> set(std::uint32_t id) const { return sets[id]; }
   [[nodiscard]] std::vector<float> labels(std::uint32_t id) const;
+  /// The labels of a set in parts of `unit`: what learners fit to.
+  [[nodiscard]] std::vector<float> unit_labels(std::uint32_t id) const;
   [[nodiscard]] std::vector<float> weights(std::uint32_t id) const;  ///< empty: all 1
   /// The rows of a set as `inputs` (of `encoding`) makes columns of them, with codes that hold none
   /// of their own labels.

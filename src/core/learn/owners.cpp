@@ -1,9 +1,11 @@
 #include "core/learn/owners.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/base/check.hpp"
+#include "core/base/math.hpp"
 #include "core/learn/tails.hpp"
 
 namespace liminal::learn {
@@ -32,6 +34,17 @@ std::vector<double> Owners::sums(std::span<const double> values) const {
 double Owners::widening(double probability, double users) const {
   if (!known) return 1;
   return student_tail_quantile(probability, users - 1) / normal_tail_quantile(probability);
+}
+
+double users_to_draw(double judging, double share) {
+  constexpr double kPower = .8416212;  // the normal quantile of .8
+  if (!(judging > 0)) return 0;
+  // n·share − kPower·√(n·share·(1 − share)) = judging, solved for √n; half a user makes up for
+  // counts being whole.
+  const double slack = kPower * sqrt(share * (1 - share));
+  const double root =
+      (slack + sqrt(slack * slack + 4 * share * (ceil(judging) - .5))) / (2 * share);
+  return std::max(ceil(root * root), ceil(judging));
 }
 
 double alike(std::span<const double> weights) {

@@ -30,4 +30,8 @@ struct Owners {
 /// Source: Kish 1965, section 11.7.
 [[nodiscard]] double alike(std::span<const double> weights);
 
+/// How many more users it takes so that of them `judging` or more judge in four cases of five,
+/// where each does by chance, `share` of them (in (0, 1]).
+[[nodiscard]] double users_to_draw(double judging, double share);
+
 }  // namespace liminal::learn

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "core/base/random.hpp"
+
 namespace liminal::learn {
 namespace {
 
@@ -34,6 +36,26 @@ TEST(Owners, AreAsManyAlikeAsTheyAreEven) {
   EXPECT_EQ(alike(std::vector<double>{2, 2, 2}), 3);
   EXPECT_NEAR(alike(std::vector<double>{100, 1, 1}), 1.04, .01);
   EXPECT_EQ(alike(std::vector<double>{0, 0}), 0);
+}
+
+// 2,000 draws each, of which four in five should do: .8, deviation .009; whole users are up to .1
+// more.
+TEST(Users, ThatAreToJudgeInFourCasesOfFiveDo) {
+  Random random(5);
+  for (const double share : {.15, 1. / 3, .6}) {
+    for (const double judging : {1., 3.4, 7., 20.}) {
+      const double needed = users_to_draw(judging, share);
+      int enough = 0;
+      for (int trial = 0; trial < 2000; ++trial) {
+        int judge = 0;
+        for (int user = 0; user < static_cast<int>(needed); ++user) judge += random.chance(share);
+        enough += judge >= judging;
+      }
+      EXPECT_GE(enough, 2000 * .75) << judging << " of " << share;
+      EXPECT_LE(enough, 2000 * .93) << judging << " of " << share;
+    }
+  }
+  EXPECT_EQ(users_to_draw(0, .3), 0);
 }
 
 }  // namespace

@@ -116,22 +116,6 @@ double variance_of(const ClassByOwner& positive, const ClassByOwner& negative, d
   return variance < .5 * least ? least : variance;
 }
 
-/// The rows of each owner, one after another.
-struct RowsByOwner {
-  std::vector<std::uint32_t> begin, rows;
-
-  explicit RowsByOwner(const Owners& owners) : begin(owners.count + 1), rows(owners.of.size()) {
-    for (const std::uint32_t owner : owners.of) ++begin[owner + 1];
-    std::partial_sum(begin.begin(), begin.end(), begin.begin());
-    std::vector<std::uint32_t> next = begin;
-    for (std::uint32_t row = 0; row < rows.size(); ++row) rows[next[owners.of[row]]++] = row;
-  }
-
-  [[nodiscard]] std::span<const std::uint32_t> of(std::size_t owner) const {
-    return std::span(rows).subspan(begin[owner], begin[owner + 1] - begin[owner]);
-  }
-};
-
 void summarize(std::vector<double> differences, PairedBootstrap& result) {
   std::sort(differences.begin(), differences.end());
   const auto count = differences.size();
@@ -188,10 +172,21 @@ PairedAuc against_chance(std::span<const float> scores,
 }
 
 double positives_needed(const PairedAuc& seen, double least) {
-  constexpr double kAlpha = 1.6448536, kPower = .8416212;  // normal quantiles of .95 and .8
+  constexpr double kAlpha = .05, kPower = .8416212;  // the normal quantile of .8
+  constexpr double kDegreesMin = 3;                  // below, no line is known
   if (!std::isfinite(seen.variance)) return 0;
-  const double errors = (kAlpha + kPower) / least;
-  return errors * errors * seen.variance * static_cast<double>(seen.positives);
+  const auto times = [&](double line) {
+    const double errors = (line + kPower) / least;
+    return errors * errors * seen.variance;
+  };
+  double needed = times(normal_tail_quantile(kAlpha));
+  if (std::isinf(seen.degrees)) return needed * static_cast<double>(seen.positives);
+  // More users have a lower line, which takes fewer users: it closes in from both sides.
+  for (int i = 0; i < 20; ++i) {
+    const double degrees = std::max(needed * seen.users - 1, kDegreesMin);
+    needed = .5 * (needed + times(student_tail_quantile(kAlpha, degrees)));
+  }
+  return needed * static_cast<double>(seen.positives);
 }
 
 MeanByUser mean_by_user(std::span<const double> values, const Owners& owners) {
@@ -211,46 +206,38 @@ MeanByUser mean_by_user(std::span<const double> values, const Owners& owners) {
   return found;
 }
 
-PairedBootstrap paired_bootstrap(const Measure& measure,
-                                 std::span<const float> champion,
-                                 std::span<const float> challenger,
-                                 std::span<const float> labels,
+PairedBootstrap paired_bootstrap(std::span<const double> gains,
                                  std::span<const std::uint64_t> users,
                                  std::size_t rounds,
-                                 std::uint64_t seed) {
+                                 std::uint64_t seed,
+                                 double wider,
+                                 const Stop& stop) {
+  const PairedBootstrap nothing{kNan, kNan, kNan, kNan};
+  if (gains.empty()) return nothing;
+  const Owners owners(users, gains.size());
+  const std::vector<double> sums = owners.sums(gains);
+  const std::vector<double> rows = owners.sums(std::vector<double>(gains.size(), 1.));
   PairedBootstrap result;
-  result.difference = measure(challenger, labels) - measure(champion, labels);
-  const Owners owners(users, labels.size());
-  const RowsByOwner rows(owners);
-  const double wider =
-      owners.widening(kTail, alike(owners.sums(std::vector<double>(labels.size(), 1.))));
-  if (!std::isfinite(wider)) {
-    result.low = -kInfinity;
-    result.high = kInfinity;
-    result.worse = 1;
-    return result;
-  }
+  result.difference =
+      std::accumulate(gains.begin(), gains.end(), 0.) / static_cast<double>(gains.size());
+  if (!std::isfinite(result.difference)) return nothing;
+  const PairedBootstrap unknown{result.difference, -kInfinity, kInfinity, 1};
+  wider *= owners.widening(kTail, alike(rows));
+  if (!std::isfinite(wider)) return unknown;
   Random random(seed);
-  std::vector<float> a, b, y;
   std::vector<double> differences;
-  for (std::size_t round = 0; round < rounds && owners.count > 0; ++round) {
-    for (auto* const drawn : {&a, &b, &y}) drawn->clear();
+  for (std::size_t round = 0; round < rounds; ++round) {
+    if (stop && stop()) return unknown;
+    double sum = 0, count = 0;
     for (std::size_t i = 0; i < owners.count; ++i) {
-      for (const std::uint32_t row : rows.of(random.below(owners.count))) {
-        a.push_back(champion[row]);
-        b.push_back(challenger[row]);
-        y.push_back(labels[row]);
-      }
+      const std::size_t owner = random.below(owners.count);
+      sum += sums[owner];
+      count += rows[owner];
     }
-    const double difference = measure(b, y) - measure(a, y);
-    if (std::isfinite(difference))
-      differences.push_back(result.difference + wider * (difference - result.difference));
+    differences.push_back(result.difference + wider * (sum / count - result.difference));
   }
-  if (differences.empty()) {
-    result.low = result.high = result.worse = kNan;
-  } else {
-    summarize(std::move(differences), result);
-  }
+  if (differences.empty()) return nothing;
+  summarize(std::move(differences), result);
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <span>
 
+#include "core/learn/fit.hpp"
 #include "core/learn/metrics.hpp"
 #include "core/learn/owners.hpp"
 
@@ -51,8 +52,10 @@ struct PairedAuc {
                                        std::span<const std::uint64_t> users = {});
 
 /// How many positives a held-out set with the same share of negatives (and as many rows a user)
-/// needs to tell a difference of `least` at z > 1.645 with a power of .8:
-/// (1.645 + .842)²·variance·positives / least². 0 where the variance is not known.
+/// needs to tell a difference of `least` at the line of 5 % with a power of .8:
+/// (line + .842)²·variance·positives / least². The line is Student's of so many users where these
+/// are known, else 1.645. 0 where the variance is not known. As right as the variance is: by a
+/// dozen positive users it is .4 to 1.7 of the truth in four cases of five (bench/promotion).
 [[nodiscard]] double positives_needed(const PairedAuc& seen, double least);
 
 /// A mean over rows whose users are what it is of many or few of.
@@ -67,7 +70,7 @@ struct MeanByUser {
 [[nodiscard]] MeanByUser mean_by_user(std::span<const double> values, const Owners& owners);
 
 struct PairedBootstrap {
-  double difference = 0;  ///< challenger − champion on all rows
+  double difference = 0;  ///< mean gain of all rows
   double low = 0;         ///< 5 % quantile of the resampled differences
   double high = 0;        ///< 95 % quantile
   /// Resamples in which the challenger was not better, and one more, as a share of their number and
@@ -75,17 +78,20 @@ struct PairedBootstrap {
   double worse = 0;
 };
 
-/// Draws users with replacement `rounds` times and measures both on the rows of the same draw.
-/// Draws in which the measure is not defined are left out. Where users are known, draws lie further
-/// from the difference by as much as Student's 5 % quantile of so many users alike exceeds the
-/// normal one; of fewer than four users `worse` is 1, and the quantiles are infinite. Deterministic
-/// for a seed.
-[[nodiscard]] PairedBootstrap paired_bootstrap(const Measure& measure,
-                                               std::span<const float> champion,
-                                               std::span<const float> challenger,
-                                               std::span<const float> labels,
+/// How sure it is that the challenger is better by the mean of something that rows have, as the
+/// absolute error. `gains`: by how much the challenger's is better, one a row. Draws users with
+/// replacement `rounds` times and takes the mean over the rows of each draw. Where users are known,
+/// draws lie further from the difference by as much as Student's 5 % quantile of so many users
+/// alike exceeds the normal one; of fewer than four users nothing is shown: `worse` is 1, and the
+/// quantiles are infinite. So they are when it was stopped, which is asked before each draw (empty:
+/// never). `wider`: how much further yet draws are to lie from the difference. NaN where a gain is
+/// not finite or there is none. Deterministic for a seed. Cost: some 5 ns a user and round; memory:
+/// two numbers a user.
+[[nodiscard]] PairedBootstrap paired_bootstrap(std::span<const double> gains,
                                                std::span<const std::uint64_t> users,
                                                std::size_t rounds,
-                                               std::uint64_t seed);
+                                               std::uint64_t seed,
+                                               double wider = 1,
+                                               const Stop& stop = {});
 
 }  // namespace liminal::learn

@@ -6,6 +6,7 @@
 #include "core/base/check.hpp"
 #include "core/base/math.hpp"
 #include "core/learn/calibration_noise.hpp"
+#include "core/learn/stretches.hpp"
 #include "core/learn/tails.hpp"
 #include "core/learn/words.hpp"
 
@@ -152,9 +153,13 @@ void judge_difference(const GateInput& input,
   }
   verdict.against("not shown to be better: " + figures);
   if (decision.positives_needed > static_cast<double>(test.positives)) {
-    verdict.against("to tell a difference of " + in_words(options.least, 3) + " takes about " +
-                    in_words(decision.positives_needed, 0) + " positives; there are " +
-                    std::to_string(test.positives));
+    const auto of_users = [&](double users) {
+      return input.users.empty() ? std::string() : " of " + in_words(users, 0) + " users alike";
+    };
+    verdict.against("to tell a difference of " + in_words(decision.to_tell, 3) + " takes about " +
+                    in_words(decision.positives_needed, 0) + " positives" +
+                    of_users(decision.users_needed) + "; there are " +
+                    std::to_string(test.positives) + of_users(test.users));
   }
 }
 
@@ -165,6 +170,7 @@ double absolute_error(float said, float is) {
 /// Slices by the paired differences of their rows' absolute errors.
 void judge_value_slices(const GateInput& input,
                         std::span<const float> champion,
+                        std::span<const std::uint64_t> whose,
                         const GateOptions& options,
                         Verdict& verdict) {
   for (const Slice& slice : input.slices) {
@@ -177,7 +183,7 @@ void judge_value_slices(const GateInput& input,
       before += old / static_cast<double>(slice.rows.size());
       grown.push_back(absolute_error(input.challenger[row], input.labels[row]) - old);
     }
-    const Owners owners(chosen(input.users, slice), slice.rows.size());
+    const Owners owners(chosen(whose, slice), slice.rows.size());
     const MeanByUser more = mean_by_user(grown, owners);
     const double errors =
         owners.widening(kSliceTail, more.users) * normal_tail_quantile(kSliceTail);
@@ -202,25 +208,56 @@ std::vector<float> medians(std::span<const float> labels) {
   return std::vector<float>(sorted.size(), sorted.empty() ? 0.F : sorted[sorted.size() / 2]);
 }
 
+/// What the rows of values are of many or few of, and how much wider than by that the spread is.
+struct Whose {
+  std::vector<std::uint64_t> owners;  ///< one a row; empty: each row is one of its own
+  std::vector<double> gains;          ///< how much less the challenger is off, one a row
+  double wider = 1;
+  std::string words{};    ///< " by 16 stretches of time"; empty: as ever
+  std::string too_few{};  ///< why nothing can be told; empty: it may
+};
+
+Whose whose(const GateInput& input, std::span<const float> champion) {
+  Whose found{{input.users.begin(), input.users.end()}, {}};
+  for (std::size_t row = 0; row < input.labels.size(); ++row)
+    found.gains.push_back(absolute_error(champion[row], input.labels[row]) -
+                          absolute_error(input.challenger[row], input.labels[row]));
+  if (!found.owners.empty() || input.times_s.empty()) return found;
+  Stretches stretches(input.times_s, input.stretch_rows_min);
+  found.words = " by " + std::to_string(stretches.count) + " stretches of time";
+  if (stretches.count < Stretches::kMin) {
+    found.too_few =
+        "not enough time judges to tell which is better: " + std::to_string(input.labels.size()) +
+        " rows, and it takes " + std::to_string(Stretches::kMin) + " stretches of " +
+        std::to_string(input.stretch_rows_min);
+  } else {
+    found.wider = stretches.widening(found.gains);
+  }
+  found.owners = std::move(stretches.of);
+  return found;
+}
+
 void judge_error(const GateInput& input,
                  std::span<const float> champion,
+                 const Whose& whose,
                  const GateOptions& options,
+                 const Stop& stop,
                  GateDecision& decision,
                  Verdict& verdict) {
+  if (!whose.too_few.empty()) return verdict.against(whose.too_few);
   const double allowed = options.false_ratio / std::max<double>(input.looks, 1);
   const auto rounds = static_cast<std::size_t>(std::clamp(10 / allowed, kRoundsMin, kRoundsMax));
-  const Measure measure = [](auto said, auto is) { return -mean_absolute_error(said, is); };
-  decision.bootstrap = paired_bootstrap(
-      measure, champion, input.challenger, input.labels, input.users, rounds, input.seed);
+  decision.bootstrap =
+      paired_bootstrap(whose.gains, whose.owners, rounds, input.seed, whose.wider, stop);
   if (!std::isfinite(decision.bootstrap.low)) {
     verdict.against("not enough users judge to tell which is better");
     return;
   }
-  const std::string figures = "mean absolute error " +
-                              in_words(mean_absolute_error(champion, input.labels), 4) + " to " +
-                              in_words(mean_absolute_error(input.challenger, input.labels), 4) +
-                              ", worse in " + in_words(100 * decision.bootstrap.worse, 1) +
-                              " % of resamples, line " + in_words(100 * allowed, 1) + " %";
+  const std::string figures =
+      "mean absolute error " + in_words(mean_absolute_error(champion, input.labels), 4) + " to " +
+      in_words(mean_absolute_error(input.challenger, input.labels), 4) + ", worse in " +
+      in_words(100 * decision.bootstrap.worse, 1) + " % of resamples" + whose.words + ", line " +
+      in_words(100 * allowed, 1) + " %";
   if (decision.bootstrap.worse < allowed) {
     verdict.in_favour("better: " + figures);
   } else {
@@ -264,7 +301,11 @@ GateDecision judge_classifier(const GateInput& input, const GateOptions& options
                     std::to_string(input.labels.size() - positive) + " negatives, " +
                     in_words(options.positives_min, 0) + " of each are needed");
   } else {
-    decision.positives_needed = positives_needed(decision.test, options.least);
+    decision.to_tell = first ? std::max(options.least, decision.test.difference) : options.least;
+    decision.positives_needed = positives_needed(decision.test, decision.to_tell);
+    if (!input.users.empty())
+      decision.users_needed = decision.test.users * decision.positives_needed /
+                              static_cast<double>(decision.test.positives);
     judge_difference(input, options, decision, verdict);
     if (!first) judge_slices(input, options, verdict);
     if (options.probabilities) judge_calibration(input, options, decision, verdict);
@@ -274,10 +315,12 @@ GateDecision judge_classifier(const GateInput& input, const GateOptions& options
   return decision;
 }
 
-GateDecision judge_regressor(const GateInput& input, const GateOptions& options) {
+GateDecision judge_regressor(const GateInput& input, const GateOptions& options, const Stop& stop) {
   LIMINAL_CHECK(input.challenger.size() == input.labels.size());
   LIMINAL_CHECK(input.champion.empty() || input.champion.size() == input.labels.size());
   LIMINAL_CHECK(input.users.empty() || input.users.size() == input.labels.size());
+  LIMINAL_CHECK(input.times_s.empty() || input.times_s.size() == input.labels.size());
+  LIMINAL_CHECK(input.stretch_rows_min > 0);
   GateDecision decision;
   if (refuse_options(options, decision)) return decision;
   Verdict verdict;
@@ -288,8 +331,9 @@ GateDecision judge_regressor(const GateInput& input, const GateOptions& options)
     verdict.against("too few rows to tell: " + std::to_string(input.labels.size()) + ", " +
                     in_words(options.positives_min, 0) + " are needed");
   } else {
-    judge_error(input, champion, options, decision, verdict);
-    judge_value_slices(input, champion, options, verdict);
+    const Whose by = whose(input, champion);
+    judge_error(input, champion, by, options, stop, decision, verdict);
+    judge_value_slices(input, champion, by.owners, options, verdict);
   }
   judge_cost(input, options, verdict);
   std::move(verdict).write(decision);

@@ -25,6 +25,11 @@ struct GateInput {
   /// Whose each row is: what is said of one user's rows is wrong together. Empty: not known, and
   /// each row counts as one of its own.
   std::span<const std::uint64_t> users{};
+  /// Of values whose users are not known: when each row was. What is said of neighbours in time is
+  /// wrong together, so that stretches of time judge (`Stretches`), none of less than
+  /// `stretch_rows_min` rows. Empty: not known either.
+  std::span<const double> times_s{};
+  std::size_t stretch_rows_min = 10;
   std::span<const Slice> slices;
   double latency_us = 0;    ///< of the challenger, a row
   double memory_bytes = 0;  ///< of the challenger
@@ -61,7 +66,11 @@ struct GateDecision {
   /// What their average error by bins is exceeded by in 5 % of cases if they are right; 0 where
   /// that error is within the line, and it was not asked.
   double calibration_noise = 0;
-  double positives_needed = 0;  ///< to tell `least`; 0 when not known
+  /// The difference of AUC that these tell: `least`, or the one from chance that was seen, without
+  /// a champion. 0 when not known; users also where they are not.
+  double to_tell = 0;
+  double positives_needed = 0;
+  double users_needed = 0;  ///< alike, of the class that has fewer
 };
 
 /// The gate for probabilities: promoted when the challenger's ROC-AUC is higher by DeLong's paired
@@ -86,7 +95,10 @@ struct GateDecision {
 /// The same for values, by mean absolute error and a paired bootstrap of users, of ten times as
 /// many rounds as its line (`false_ratio`/`looks`) needs to be told, from 1,000 to 20,000. Slices
 /// by their mean absolute error, which may grow by `slice_loss_max` in parts of the champion's,
-/// beyond an uncertainty of 95 % by users.
-[[nodiscard]] GateDecision judge_regressor(const GateInput& input, const GateOptions& options = {});
+/// beyond an uncertainty of 95 % by users. Where times and no users are known, stretches of time
+/// stand in for users; of fewer than five nothing is shown, nor when it was stopped (empty: never).
+[[nodiscard]] GateDecision judge_regressor(const GateInput& input,
+                                           const GateOptions& options = {},
+                                           const Stop& stop = {});
 
 }  // namespace liminal::learn

@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 #include "core/base/random.hpp"
+#include "core/learn/test_minutes.hpp"
+#include "core/learn/test_users.hpp"
 
 namespace liminal::learn {
 namespace {
@@ -78,6 +81,42 @@ TEST(Promotion, SaysHowManyPositivesItWouldTake) {
   EXPECT_FALSE(decision.promote);
   EXPECT_GT(decision.positives_needed, 300);
   EXPECT_THAT(decision.reasons, Contains(HasSubstr("positives; there are")));
+}
+
+TEST(Promotion, SaysHowManyUsersItWouldTake) {
+  const UserRows rows = scored_users(4, 60, .8, .8);
+  GateInput input;
+  input.champion = rows.champion;
+  input.challenger = rows.challenger;
+  input.labels = rows.labels;
+  input.users = rows.users;
+  GateOptions options;
+  options.probabilities = false;
+  const GateDecision decision = judge_classifier(input, options);
+  EXPECT_GT(decision.users_needed, 60);
+  EXPECT_THAT(decision.reasons, Contains(HasSubstr("users alike; there are")));
+}
+
+// Of a first model nobody asks for half a percent more than chance.
+TEST(Promotion, OfAFirstModelSaysWhatItTakesToTellTheDifferenceThatWasSeen) {
+  int told = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const UserRows rows = scored_users(seed, 30, 3, 3);
+    GateInput input;
+    input.challenger = rows.challenger;
+    input.labels = rows.labels;
+    input.users = rows.users;
+    GateOptions options;
+    options.probabilities = false;
+    options.positives_min = 5;
+    const GateDecision decision = judge_classifier(input, options);
+    if (decision.promote || decision.test.difference < .05 || decision.users_needed == 0) continue;
+    ++told;
+    EXPECT_EQ(decision.to_tell, decision.test.difference);
+    EXPECT_GT(decision.users_needed, decision.test.users);
+    EXPECT_LT(decision.users_needed, 500);
+  }
+  EXPECT_GT(told, 5);
 }
 
 TEST(Promotion, SaysThatThereAreTooFewRows) {
@@ -330,6 +369,12 @@ TEST(Promotion, OfValuesAmongManyTakesMoreThanAThousandResamplesCanShow) {
   EXPECT_FALSE(judge_regressor(input).promote) << judge_regressor(input).reasons[0];
 }
 
+TEST(Promotion, OfValuesThatIsStoppedIsNone) {
+  const Rows rows = values(9, 400, .5, .3);
+  ASSERT_TRUE(judge_regressor(input_of(rows)).promote);
+  EXPECT_FALSE(judge_regressor(input_of(rows), {}, [] { return true; }).promote);
+}
+
 TEST(Promotion, OfTheFirstModelComparesWithChance) {
   Rows rows = drawn(1, 2000, 1, .3);
   GateInput input = input_of(rows);
@@ -354,6 +399,55 @@ TEST(Promotion, OfValuesGoesByTheirError) {
   GateInput first = input_of(rows);
   first.champion = {};
   EXPECT_TRUE(judge_regressor(first).promote) << "better than the median";
+}
+
+/// How many of 200 challengers are promoted that are by so much better (deviations of a minute's
+/// difference of errors, which is AR(1) of `rho`), by minutes and by stretches of time.
+std::pair<int, int> promoted_by_minutes(std::size_t minutes, double rho, double better) {
+  int by_minutes = 0, by_time = 0;
+  for (std::uint64_t trial = 0; trial < 200; ++trial) {
+    const MinuteRows rows = minutes_of(1000 * minutes + trial, minutes, rho, better);
+    GateInput input;
+    input.champion = rows.champion;
+    input.challenger = rows.challenger;
+    input.labels = rows.labels;
+    by_minutes += judge_regressor(input).promote;
+    input.times_s = rows.times_s;
+    input.stretch_rows_min = 30;
+    by_time += judge_regressor(input).promote;
+  }
+  return {by_minutes, by_time};
+}
+
+// At 5 % of 200 trials 10 are expected, deviation 3: 20 is exceeded once in a thousand tests.
+TEST(Promotion, OfMinutesThatAreLikeTheLastIsWrongAsSeldomAsOfOthers) {
+  for (const double rho : {0., .5, .9}) {
+    const auto [by_minutes, by_time] = promoted_by_minutes(360, rho, 0);
+    EXPECT_LE(by_time, 20) << rho;
+    if (rho == .9) {
+      EXPECT_GT(by_minutes, 50) << "which is what stretches are for";
+    }
+  }
+}
+
+TEST(Promotion, OfMinutesStillFindsABetterChallenger) {
+  // Of nineteen like minutes each: a day's mean has a deviation of .115.
+  EXPECT_GT(promoted_by_minutes(1440, .9, .4).second, 150);
+}
+
+TEST(Promotion, OfTooShortATimeShowsNothing) {
+  const MinuteRows rows = minutes_of(1, 120, .5, 3);
+  GateInput input;
+  input.champion = rows.champion;
+  input.challenger = rows.challenger;
+  input.labels = rows.labels;
+  input.times_s = rows.times_s;
+  input.stretch_rows_min = 30;
+  const GateDecision decision = judge_regressor(input);
+  EXPECT_FALSE(decision.promote);
+  EXPECT_THAT(decision.reasons[0],
+              HasSubstr("not enough time judges to tell which is better: 120 rows, and it takes 5 "
+                        "stretches of 30"));
 }
 
 }  // namespace

@@ -105,6 +105,9 @@ struct ModelState {
   ModelDefinition definition;
   std::optional<std::uint32_t> champion, challenger;
   std::vector<ModelVersion> versions;  ///< newest first
+  /// Why the champion and the challenger could not be read; empty where they were, or there are
+  /// none.
+  std::string champion_trouble{}, challenger_trouble{};
 };
 
 enum class DataSource : std::uint8_t { kRecentFeatures, kStore, kFile };
@@ -167,6 +170,9 @@ struct ExperimentRequest {
   ExperimentOptions options;
   bool usual_guards =
       false;  ///< nobody named the guards: those that mean nothing here are left out
+  /// Nobody said which difference matters: of values a twentieth of the champion's mean squared
+  /// error, for their unit is anybody's.
+  bool usual_effect = false;
 };
 
 struct ExperimentView {
@@ -180,6 +186,7 @@ struct ExperimentView {
   double judged[2]{};                ///< by arm: rows whose truth came to be known
   std::optional<double> difference;  ///< none: an arm has no row yet
   std::optional<Interval> interval;  ///< none: nothing can be said yet
+  std::optional<double> effect;      ///< none: not known yet, for it is a part of an error
   double scored = 0;                 ///< rows that both (shadow) or the challenger (split) scored
   double agreement = 1;              ///< shadow: share of them on which both said the same
   std::optional<double> latency_us[2];

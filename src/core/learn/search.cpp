@@ -93,6 +93,7 @@ void encode(Material& material,
             std::vector<std::uint8_t> part,
             const std::vector<std::uint32_t>& searched) {
   Table& table = material.table;
+  if (!material.loss.classes()) material.unit = unit_of(table.labels);
   if (!table.times_s.empty()) weigh_by_age(table, searched);
   material.encoding = learn_encoding(table, searched);
   material.codes = CrossCodes(table, material.encoding.trees, std::move(part));

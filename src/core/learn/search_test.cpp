@@ -29,7 +29,7 @@ class SmallBooster final : public Booster {
                     const Stop& stop) override {
     ++fits;
     models::Trees trees = grow_extra_trees(material.matrix(material.encoding.filled, job.train),
-                                           material.labels(job.train),
+                                           material.unit_labels(job.train),
                                            material.weights(job.train),
                                            {std::min(recipe.depth, job.rounds_max) + 1, 5, .6},
                                            job.seed,

@@ -33,8 +33,12 @@ double normal_tail_quantile(double probability) {
 }
 
 double student_tail_quantile(double probability, double degrees) {
+  return student_alike(normal_tail_quantile(probability), degrees);
+}
+
+double student_alike(double z, double degrees) {
   if (!(degrees >= 3)) return std::numeric_limits<double>::infinity();
-  const double z = normal_tail_quantile(probability), z2 = z * z;
+  const double z2 = z * z;
   const double first = z * (z2 + 1) / 4;
   const double second = z * ((5 * z2 + 16) * z2 + 3) / 96;
   const double third = z * (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384;

@@ -14,4 +14,8 @@ namespace liminal::learn {
 /// Source: Abramowitz and Stegun 1964, 26.7.5, three terms.
 [[nodiscard]] double student_tail_quantile(double probability, double degrees);
 
+/// The t that Student's variable with so many degrees of freedom exceeds as often as a normal one
+/// exceeds `z`, 0 or more; infinite below three degrees. As exact as `student_tail_quantile`.
+[[nodiscard]] double student_alike(double z, double degrees);
+
 }  // namespace liminal::learn

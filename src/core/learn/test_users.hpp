@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -57,6 +59,18 @@ inline UserRows valued_users(std::uint64_t seed,
     }
   }
   return rows;
+}
+
+/// By how much the challenger's absolute error is smaller, row by row.
+inline std::vector<double> gains_of(const UserRows& rows) {
+  std::vector<double> gains;
+  for (std::size_t i = 0; i < rows.labels.size(); ++i) {
+    const auto error = [&](float said) {
+      return std::abs(static_cast<double>(said) - static_cast<double>(rows.labels[i]));
+    };
+    gains.push_back(error(rows.champion[i]) - error(rows.challenger[i]));
+  }
+  return gains;
 }
 
 /// How probabilities of `probable_users` are wrong.

@@ -3,6 +3,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <memory>
 
 #include "core/base/random.hpp"
 #include "core/learn/anomalies.hpp"
@@ -134,6 +135,98 @@ TEST(Clusters, AreOneWhereNothingHangsTogether) {
   EXPECT_EQ(found.clusters[0].words, "like all");
 }
 
+// Halves agree where they cut what is long, so that agreement alone finds groups in it.
+TEST(Clusters, AreOneWhereColumnsOnlyRiseAndFallTogether) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Random random(seed);
+    Table table;
+    table.features = {{"a", "", {}}, {"b", "", {}}, {"c", "", {}}, {"d", "", {}}};
+    for (int i = 0; i < 800; ++i) {
+      const double together = random.normal();
+      for (int k = 0; k < 4; ++k)
+        table.values.push_back(static_cast<float>(together + .5 * random.normal()));
+    }
+    EXPECT_EQ(find_clusters(table, {}, never).model.clusters, 1U) << seed;
+  }
+}
+
+// Nine groups far apart and two that run into each other: these are one, and hide no other.
+TEST(Clusters, AreFoundBesideTwoThatOverlap) {
+  Random random(3);
+  Table table;
+  table.features = {{"x", "", {}}, {"y", "", {}}};
+  for (int i = 0; i < 1800; ++i) {
+    const int group = i % 9;
+    const double x = group % 3 * 20. + (group == 0 && i % 2 == 0 ? 1.5 : 0);
+    table.values.push_back(static_cast<float>(x + random.normal()));
+    table.values.push_back(static_cast<float>(group / 3 * 20. + random.normal()));
+  }
+  const Clustering found = find_clusters(table, {}, never);
+  EXPECT_EQ(found.model.clusters, 9U);
+  EXPECT_GT(found.strengths[7], .9);
+  EXPECT_EQ(found.again.halves, 6U);
+  EXPECT_GE(found.again.agreeing, 4U);
+}
+
+RC_GTEST_PROP(Replication, FindsNoMoreGroupsThanWereLookedFor, (std::uint64_t seed)) {
+  Random random(seed);
+  Matrix x{*rc::gen::inRange<std::size_t>(2, 80), 2, {}};
+  for (std::size_t i = 0; i < 2 * x.rows; ++i)
+    x.values.push_back(static_cast<float>(random.below(9)));
+  const auto k = *rc::gen::inRange<std::uint32_t>(1, 8);
+  const Replication found = replication(x, k, seed, never);
+  RC_ASSERT(found.groups >= 1 && found.groups <= k);
+  RC_ASSERT(found.strength >= 0 && found.strength <= 1);
+  RC_ASSERT(replication(x, k, seed, never).groups == found.groups);
+}
+
+TEST(Replication, EndsWhenItIsStopped) {
+  Matrix x{1000, 2, std::vector<float>(2000, 1)};
+  const Replication found = replication(x, 5, 1, [] { return true; });
+  EXPECT_EQ(found.strength, 0);
+  EXPECT_EQ(found.groups, 1U);
+}
+
+/// Stops at the n-th time that it is asked, and from then on.
+Stop at_question(int n) {
+  return [n, asked = std::make_shared<int>(0)] { return ++*asked >= n; };
+}
+
+// Halves of four groups that lie far apart agree wholly, in each split.
+TEST(Replication, TellsOfTheSplitsThatWereDone) {
+  const Table table = groups(1, 4, 400);
+  const Matrix x{table.rows(), 2, table.values};
+  for (int n = 1; n < 200; n += 7) {
+    const Replication found = replication(x, 4, 1, at_question(n));
+    EXPECT_EQ(found.halves % 2, 0U);
+    EXPECT_EQ(found.strength, found.halves > 0 ? 1 : 0) << n;
+    EXPECT_EQ(found.groups, found.halves > 0 ? 4U : 1U) << n;
+  }
+}
+
+TEST(Clusters, LeaveOutANumberThatWasNotLookedAtWhole) {
+  const Table table = groups(1, 4, 400);
+  const Clustering whole = find_clusters(table, {}, never);
+  for (int n = 1; n < 1500; n += 97) {
+    const Clustering part = find_clusters(table, {}, at_question(n));
+    ASSERT_LE(part.strengths.size(), whole.strengths.size());
+    for (std::size_t i = 0; i < part.strengths.size(); ++i)
+      EXPECT_EQ(part.strengths[i], whole.strengths[i]) << n;
+    EXPECT_EQ(part.model.clusters, part.again.groups);
+    EXPECT_EQ(part.clusters.size(), part.model.clusters);
+  }
+  EXPECT_EQ(find_clusters(table, {}, at_question(1)).model.clusters, 1U);
+}
+
+TEST(KMeans, EndsWhereItIsWhenItIsStopped) {
+  const Table table = groups(1, 4, 400);
+  const Matrix x{table.rows(), 2, table.values};
+  int asked = 0;
+  const Partition part = k_means(x, 4, 10, 1, [&] { return ++asked > 1; });
+  EXPECT_EQ(part.clusters, 4U);
+  EXPECT_LE(asked, 4);
+}
+
 TEST(Clusters, AreDescribedByWhatSetsThemApart) {
   const Table table = groups(2, 3, 600);
   ClusterOptions options;
@@ -157,7 +250,7 @@ RC_GTEST_PROP(KMeans, LeavesEveryRowAtItsNearestCentroid, (std::uint64_t seed)) 
   for (std::size_t i = 0; i < 2 * x.rows; ++i)
     x.values.push_back(static_cast<float>(random.below(8)));
   const auto k = *rc::gen::inRange<std::uint32_t>(1, 6);
-  const Partition part = k_means(x, k, 3, seed);
+  const Partition part = k_means(x, k, 3, seed, never);
   RC_ASSERT(part.clusters == std::min<std::size_t>(k, x.rows));
   double squares = 0;
   for (std::size_t i = 0; i < x.rows; ++i) {

@@ -1,7 +1,6 @@
 #include "core/novelty/alarm_line.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "core/base/math.hpp"
 
@@ -19,9 +18,9 @@ constexpr float kWeightMax = 1e6F;
 double score_max(double points, double deviation, double enough) {
   constexpr double kOrdinary = 3;
   const double known = points / enough;
-  if (known >= 1) return std::numeric_limits<double>::infinity();
+  if (known >= 1) return kScoreMax;
   const double far = std::max(0., deviation - kOrdinary);
-  return std::max(known * known * known * known, known * far * far);
+  return std::min(kScoreMax, std::max(known * known * known * known, known * far * far));
 }
 
 int AlarmLine::bin(double novelty) {

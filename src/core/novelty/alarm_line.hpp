@@ -43,13 +43,17 @@ class AlarmLine {
   float weight_ = 1;  ///< what a new point counts: growing, instead of decaying all
 };
 
+/// No score is larger than so many times the line: once in ten years of minutes. What lies farther
+/// out than that has a tail's law for its only witness.
+inline constexpr double kScoreMax = 1e4;
+
 /// The largest score that so few points can tell: before there were `enough` of them a level is not
 /// known to be rare, unless it lies far out.
 ///
 /// `deviation` is its distance from the mean of all points in their standard deviations. With
-/// s = points / enough < 1 the bound is max(s⁴, s · max(0, deviation − 3)²); then there is none. Of
-/// a Gaussian no point in 10,000 lies so far out as to be told before; a steady climb stays within
-/// √3 of its own deviations.
+/// s = points / enough < 1 the bound is max(s⁴, s · max(0, deviation − 3)²), and always
+/// `kScoreMax`. Of a Gaussian no point in 10,000 lies so far out as to be told before; a steady
+/// climb stays within √3 of its own deviations.
 [[nodiscard]] double score_max(double points, double deviation, double enough);
 
 /// Lets a score through when there is something new to say: when it is above what was said lately,

@@ -18,6 +18,10 @@ constexpr std::uint32_t kLineEvery = 256;
 
 }  // namespace
 
+double Entity::coarse_max(std::uint32_t points, std::uint32_t metrics) {
+  return prior_of(metrics) * exp(log(std::max(1U, points)) / kConstants.tail_exponent);
+}
+
 void Entity::count(double emitted, double weeks, double alarms_per_week) {
   by_rows_.learn(emitted, 1 / kConstants.budget_rows);
   by_time_.learn(emitted, weeks);
@@ -41,14 +45,18 @@ EntityScore Entity::step(const EntityRow& row, double alarms_per_week) {
                                std::min(kConstants.prior_points, kConstants.prior_rows * rows_),
                                kConstants.decay_points,
                                kConstants.budget};
-  const double known_max = score_max(rows_, row.deviation, kConstants.enough_rows);
+  double known_max = score_max(rows_, row.deviation, kConstants.enough_rows);
   const double score = line_.score(row.evidence, shape);
+  if (row.coarse > 0)
+    known_max = std::min(known_max, line_.score(row.evidence - row.coarse, shape));
   line_.learn(row.evidence + row.doubtful, shape);
   const auto held = static_cast<double>(hold_.emit(score, kConstants.hold_rows));
   const double emitted = std::min(held, known_max);
   count(emitted, row.weeks, alarms_per_week);
-  return {static_cast<float>(std::min(score, known_max)) / raised_,
-          static_cast<float>(emitted) / raised_};
+  const auto on_line = [&](double told) {
+    return std::min(static_cast<float>(told) / raised_, static_cast<float>(kScoreMax));
+  };
+  return {on_line(std::min(score, known_max)), on_line(emitted)};
 }
 
 bool Entity::is_known() const { return rows_ >= kConstants.enough_rows; }

@@ -22,6 +22,9 @@ struct EntityRow {
   double deviation = 0;       ///< the largest of its metrics
   std::uint32_t metrics = 0;  ///< how many there are in the row (≥ 1)
   double weeks = 0;           ///< for how much time it stands (≥ 0)
+  /// Which part of `evidence` says that something is odd, but not how odd: it is learnt and holds
+  /// back what is like it, and makes no score.
+  double coarse = 0;
 };
 
 /// Puts the evidence of one entity's metrics together: a host whose metrics are each a little odd
@@ -61,6 +64,10 @@ class Entity {
     /// What is emitted is remembered for eight times as many, and believed after as many.
     double budget_rows = 5000;
   };
+
+  /// The most that metrics which know few levels, as long as so many points, may add to what a row
+  /// of so many metrics scores: as much as makes points/537 by itself, as MetricDetector has it.
+  [[nodiscard]] static double coarse_max(std::uint32_t points, std::uint32_t metrics);
 
   /// Scores a row, then learns it. `alarms_per_week`: how many are wanted; 0: none were told.
   EntityScore step(const EntityRow& row, double alarms_per_week = 0);

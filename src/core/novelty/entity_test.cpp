@@ -30,7 +30,7 @@ TEST(Entity, ExpectsMoreEvidenceOfMoreMetrics) {
   double before = 1e9;
   for (const std::uint32_t metrics : {1U, 2U, 19U, 38U, 4096U}) {
     Entity entity;
-    const auto score = static_cast<double>(entity.step(row_of(.2, metrics)).rarity);
+    const auto score = static_cast<double>(entity.step(row_of(.04, metrics)).rarity);
     EXPECT_LT(score, before);
     before = score;
   }

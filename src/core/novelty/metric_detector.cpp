@@ -19,6 +19,8 @@ constexpr double kClampLow = -1, kClampHigh = 3;
 constexpr std::uint32_t kSlowPoints = 224;
 /// And what counts for an entity within this distance.
 constexpr double kEntityFar = 10;
+/// What varies by less, in parts of its level, is constant but for rounding.
+constexpr double kRounding = 1e-9;
 /// Beyond it a level is just "far out".
 constexpr double kLevelMax = 1e6;
 
@@ -97,8 +99,8 @@ void MetricDetector::begin() {
   std::memcpy(values.data(), cells_.data(), sizeof values);
   const double first = low_;
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  if (*high > *low) {
-    const double range = static_cast<double>(*high) - static_cast<double>(*low);
+  const double range = static_cast<double>(*high) - static_cast<double>(*low);
+  if (range > kRounding * std::abs(first)) {
     low_ = first + static_cast<double>(*low) - static_cast<double>(constants_->range_slack) * range;
     range_ = range * (1 + 2 * static_cast<double>(constants_->range_slack));
   } else {
@@ -142,6 +144,10 @@ void MetricDetector::discount_spacing(std::uint32_t points, Occupancy::Gaps& gap
   gaps.short_term = std::max(0.F, gaps.short_term - spacing);
 }
 
+bool MetricDetector::knows_few_levels() {
+  return !declared_ && (axes_seen_ & (1U << kValue)) != 0 && axis(kValue).levels() <= kFewLevels;
+}
+
 void MetricDetector::score_and_learn(double value, MetricScore& out) {
   const Constants& c = *constants_;
   const double z = (value - low_) / range_;
@@ -150,6 +156,7 @@ void MetricDetector::score_and_learn(double value, MetricScore& out) {
   const double inside = std::clamp(z, kClampLow, kClampHigh);
 
   last_cell_ = value_cell(z);
+  out.few_levels = knows_few_levels();
   Occupancy::Gaps level = look(kValue, last_cell_);
   discount_spacing(points_, level);
 
@@ -218,8 +225,10 @@ void MetricDetector::score_and_learn(double value, MetricScore& out) {
 }
 
 void MetricDetector::emit(MetricScore& out) {
-  const double known_max = score_max(
-      points_ - 1., static_cast<double>(out.deviation), static_cast<double>(constants_->enough));
+  const double before = points_ - 1.;
+  double known_max = score_max(
+      before, static_cast<double>(out.deviation), static_cast<double>(constants_->enough));
+  if (out.few_levels) known_max = std::min(known_max, before / constants_->line.budget);
   const double score = line_.score(static_cast<double>(out.novelty), constants_->line);
   line_.learn(static_cast<double>(out.novelty), constants_->line);
   // The peak that is held is not bounded: a bound that grows is nothing new to say.

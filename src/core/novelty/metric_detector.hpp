@@ -65,6 +65,8 @@ struct MetricScore {
   /// What it would add beside that if there had been points enough to tell.
   float doubtful = 0;
   float deviation = 0;  ///< from its slow mean, in its standard deviations
+  /// So few levels were known before that how far they lie apart says nothing.
+  bool few_levels = false;
   friend bool operator==(const MetricScore&, const MetricScore&) = default;
 };
 
@@ -84,9 +86,15 @@ struct Range {
 /// believed less in a series that is often novel. An alarm line that calibrates itself turns it
 /// into a score, which is bounded by what so few points can tell (alarm_line.hpp, score_max).
 ///
-/// Guarantees: a missing point (NaN or infinite) changes nothing; scores are finite; a constant
-/// series never alarms; the same points give the same bits everywhere; a range that was not
-/// declared grows only. Memory: 584 bytes. Cost: docs/benchmarks.md, more while the range still
+/// Of a series that was constant, or knows three levels at most, nothing tells whether a change is
+/// large: only that none came in its n points. So what leaves them scores n/537 at most, and is an
+/// alarm from 537 points on, at which an event that never came may be as rare as an alarm is. A
+/// declared range tells what is large. What varies by less than a billionth of its level, as
+/// rounding does, is constant.
+///
+/// Guarantees: a missing point (NaN or infinite) changes nothing; scores are at most `kScoreMax`; a
+/// constant series never alarms; the same points give the same bits everywhere; a range that was
+/// not declared grows only. Memory: 584 bytes. Cost: docs/benchmarks.md, more while the range still
 /// grows.
 ///
 /// Source: our own study (docs/benchmarks.md has method and figures).
@@ -133,6 +141,7 @@ class MetricDetector {
  private:
   enum Axis : std::size_t { kValue, kMean, kDeviation, kAxes };
   static constexpr std::uint32_t kBlock = 7;
+  static constexpr int kFewLevels = 3;
 
   [[nodiscard]] Occupancy axis(Axis which) {
     return Occupancy(std::span<std::uint64_t, Occupancy::kWords>(
@@ -140,6 +149,7 @@ class MetricDetector {
   }
   [[nodiscard]] double curvature() const;
   [[nodiscard]] int value_cell(double z) const;
+  [[nodiscard]] bool knows_few_levels();
   MetricScore warm_up(double value);
   void begin();
   void learn_warm_up(double first);

@@ -73,6 +73,49 @@ TEST(MetricDetector, AConstantSeriesNeverAlarms) {
   }
 }
 
+RC_GTEST_PROP(MetricDetector, WhatLeavesAConstantScoresByHowLongItWasConstant, ()) {
+  // A level, or one with the rounding of sums; and whatever comes instead of it.
+  const double level = *rc::gen::element(0., 1., -7.5, 1e-6, 1.7e9);
+  const double rounding = *rc::gen::element(0., 1e-15);
+  const auto points = *rc::gen::inRange(64, 3000);
+  const double away = *rc::gen::element(1e-3, 1., 12.5, 1e6, 1e15) * *rc::gen::element(-1., 1.);
+  MetricDetector detector;
+  for (int i = 0; i < points; ++i) detector.step(level * (1 + rounding * (i % 3)));
+  const MetricScore left = detector.step(level + away * std::max(1., std::abs(level)));
+  const double most = points / 536.6;
+  RC_ASSERT(left.few_levels);
+  RC_ASSERT(static_cast<double>(left.rarity) <= most * (1 + 1e-6));
+  RC_ASSERT(left.score == left.rarity);
+  RC_ASSERT((left.state == State::kNew) == (most >= 1));
+}
+
+RC_GTEST_PROP(MetricDetector, NoScoreIsBeyondItsBound, (const std::vector<double>& values)) {
+  MetricDetector detector;
+  Random random(6);
+  // Known well enough that nothing but the last bound holds.
+  for (int i = 0; i < 400; ++i) detector.step(random.normal());
+  for (const double value : values) {
+    const MetricScore score = detector.step(value);
+    RC_ASSERT(static_cast<double>(score.score) <= kScoreMax);
+    RC_ASSERT(static_cast<double>(score.rarity) <= kScoreMax);
+  }
+}
+
+TEST(MetricDetector, OfASwitchAThirdStateIsAsRareAsItIsNew) {
+  MetricDetector detector;
+  for (int i = 0; i < 2000; ++i) detector.step(i / 100 % 2);
+  const MetricScore third = detector.step(7);
+  EXPECT_GE(third.score, 1);
+  EXPECT_LT(third.score, 1.001 * 2000 / 536.6);
+}
+
+TEST(MetricDetector, ADeclaredRangeTellsWhatIsLargeForAConstant) {
+  MetricDetector detector;
+  detector.declare({0, 100});
+  for (int i = 0; i < 300; ++i) detector.step(50);
+  EXPECT_GE(detector.step(90).score, 1);
+}
+
 TEST(MetricDetector, AMissingPointChangesNothing) {
   MetricDetector detector;
   Random random(3);

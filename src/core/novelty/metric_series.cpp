@@ -35,14 +35,15 @@ Problems validate(const SeriesSettings& settings) {
 MetricSeries::MetricSeries(const SeriesSettings& settings) { configure(settings); }
 
 void MetricSeries::configure(const SeriesSettings& settings) {
-  if (settings.counter != counter_) {
+  const bool counter = settings.counter.value_or(sent_as_counter_);
+  if (counter != counter_) {
     // Its numbers mean something else now.
     detector_ = MetricDetector();
     incident_ = {};
     last_ns_ = kNever;
     range_.reset();
   }
-  counter_ = settings.counter;
+  counter_ = counter;
   if (settings.range && settings.range != range_) detector_.declare(*settings.range);
   range_ = settings.range;
   alarms_per_week_ = settings.alarms_per_week;
@@ -153,8 +154,12 @@ SeriesScore MetricSeries::step(double value, EventTime at, double alarms_per_wee
   out.evidence = judged.evidence;
   out.doubtful = judged.doubtful;
   out.deviation = judged.deviation;
-  out.rarity = std::max(judged.rarity, emitted) / line_;
-  out.score = emitted / line_;
+  out.few_levels = judged.few_levels;
+  const auto on_line = [&](float score) {
+    return std::min(score / line_, static_cast<float>(kScoreMax));
+  };
+  out.rarity = on_line(std::max(judged.rarity, emitted));
+  out.score = on_line(emitted);
   if (judged.state == MetricScore::State::kLearning) {
     if (silent) out.score = 0;
     return out;

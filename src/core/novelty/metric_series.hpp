@@ -17,7 +17,9 @@ namespace liminal::novelty {
 struct SeriesSettings {
   std::optional<Range> range{};  ///< in which its values lie; worth some points of quality
   double alarms_per_week = 0;    ///< 0: the line that suits every series
-  bool counter = false;          ///< only grows, until it is reset: its rate a second is judged
+  /// Whether it only grows, until it is reset, so that its rate a second is judged; none: as its
+  /// sender says, a gauge if that says nothing.
+  std::optional<bool> counter{};
   std::optional<EventTime> suppress_until{};  ///< nothing is told of points before it
   friend bool operator==(const SeriesSettings&, const SeriesSettings&) = default;
 };
@@ -33,6 +35,7 @@ struct SeriesScore {
   float evidence = 0;  ///< for its entity, as MetricScore has it
   float doubtful = 0;
   float deviation = 0;
+  bool few_levels = false;
   bool again = false;  ///< an alarm, because what its source told of came back
   friend bool operator==(const SeriesScore&, const SeriesScore&) = default;
 };
@@ -62,15 +65,12 @@ class MetricSeries {
 
   /// Takes other settings; what was learnt stays.
   void configure(const SeriesSettings& settings);
+  /// What holds, its kind always among it.
   [[nodiscard]] SeriesSettings settings() const;
-  /// Its sender says that it is a counter: `untold` has that from now on.
+  /// Its sender says that it is a counter: so it is from the next `configure` on whose settings
+  /// name no kind.
   void mark_as_counter() { sent_as_counter_ = true; }
-  /// What holds while its owner tells nothing.
-  [[nodiscard]] SeriesSettings untold() const {
-    SeriesSettings settings;
-    settings.counter = sent_as_counter_;
-    return settings;
-  }
+  [[nodiscard]] bool sent_as_counter() const { return sent_as_counter_; }
 
   /// What is judged of a point: its value, or a counter's rate; NaN when there is none.
   [[nodiscard]] double seen(double value, EventTime at) const;

@@ -252,7 +252,7 @@ TEST(MetricSeries, TakesARangeAtAnyTimeAndKeepsWhatItLearnt) {
     SeriesSettings settings;
     settings.range = Range{0, 100};
     series.configure(settings);
-    EXPECT_EQ(series.settings(), settings);
+    EXPECT_EQ(series.settings().range, settings.range);
     EXPECT_EQ(series.points(), static_cast<std::uint32_t>(points));
     if (points < 2000) continue;
     EXPECT_LT(series.step(50, minute(points)).score, 1);

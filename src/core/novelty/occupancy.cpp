@@ -59,6 +59,12 @@ Occupancy::Gaps Occupancy::gaps(int cell, float resolution) const {
   return {.short_term = gap(0), .long_term = gap(6)};
 }
 
+int Occupancy::levels() const {
+  int count = 0;
+  for (const std::uint64_t cells : seen(6)) count += std::popcount(cells);
+  return count;
+}
+
 void Occupancy::mark(int cell) {
   const int inside = clamp(cell);
   words_[word(inside)] |= bit(inside);

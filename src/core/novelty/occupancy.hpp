@@ -29,6 +29,9 @@ class Occupancy {
   /// the way back to the end is added.
   [[nodiscard]] Gaps gaps(int cell, float resolution) const;
 
+  /// How many levels the long horizon remembers.
+  [[nodiscard]] int levels() const;
+
   /// Counts a level as seen; beyond the ends, at the end.
   void mark(int cell);
 

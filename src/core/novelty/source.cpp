@@ -35,7 +35,12 @@ std::size_t Source::slot_of(std::string_view name) const {
 }
 
 void Source::grow_slots() {
-  slots_.assign(std::max<std::size_t>(8, 2 * slots_.size()), kFree);
+  slots_.resize(std::max<std::size_t>(8, 2 * slots_.size()));
+  fill_slots();
+}
+
+void Source::fill_slots() {
+  std::fill(slots_.begin(), slots_.end(), kFree);
   for (std::uint32_t i = 0; i < names_.size(); ++i) slots_[slot_of(names_[i])] = i;
 }
 
@@ -79,8 +84,26 @@ void Source::remove(std::uint32_t metric) {
   }
   series_.pop_back();
   names_.pop_back();
-  std::fill(slots_.begin(), slots_.end(), kFree);
-  for (std::uint32_t i = 0; i < names_.size(); ++i) slots_[slot_of(names_[i])] = i;
+  fill_slots();
+}
+
+void Source::remove(std::span<const std::uint32_t> metrics) {
+  if (metrics.empty()) return;
+  LIMINAL_CHECK(metrics.back() < series_.size());
+  std::size_t kept = metrics.front(), next = 0;
+  for (std::size_t i = kept; i < series_.size(); ++i) {
+    if (next < metrics.size() && metrics[next] == i) {
+      ++next;
+      continue;
+    }
+    series_[kept] = std::move(series_[i]);
+    names_[kept] = std::move(names_[i]);
+    ++kept;
+  }
+  LIMINAL_CHECK(next == metrics.size());
+  series_.erase(series_.begin() + static_cast<std::ptrdiff_t>(kept), series_.end());
+  names_.erase(names_.begin() + static_cast<std::ptrdiff_t>(kept), names_.end());
+  fill_slots();
 }
 
 void Source::configure(std::uint32_t metric, const SeriesSettings& settings) {
@@ -121,6 +144,8 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
   out.state = State::kLearning;
   out.score = out.rarity = out.novelty = 0;
   double trust = 0;
+  double few = 0, most_of_few = 0;
+  std::uint32_t few_points = 0;
   float own_score = 0, largest = 0;
   bool ongoing = false;
   for (const Value& value : row) {
@@ -137,6 +162,11 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
       whole.evidence += static_cast<double>(part.own.evidence);
       whole.doubtful += static_cast<double>(part.own.doubtful);
       whole.deviation = std::max(whole.deviation, static_cast<double>(part.own.deviation));
+      if (part.own.few_levels) {
+        few += static_cast<double>(part.own.evidence);
+        most_of_few = std::max(most_of_few, static_cast<double>(part.own.evidence));
+        few_points = std::max(few_points, series.points() - 1);
+      }
     }
     trust = std::max(trust, series.trust());
     if (part.own.state != State::kNormal) ongoing = true;
@@ -155,6 +185,8 @@ void Source::step(std::span<const Value> row, EventTime at, bool expected, RowSc
   if (series_.size() == 1) {
     out.novelty = out.parts.front().own.novelty;
   } else {
+    if (few > 0)
+      whole.coarse = few - std::min(most_of_few, Entity::coarse_max(few_points, whole.metrics));
     const EntityScore judged = entity_.step(whole, alarms_per_week_);
     out.novelty = static_cast<float>(whole.evidence);
     out.score = std::max(out.score, judged.score);

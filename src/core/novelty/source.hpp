@@ -46,6 +46,9 @@ struct RowScore {
 /// half as much evidence as any comes back (metric_series.hpp): by then its levels are known to the
 /// whole.
 ///
+/// Metrics that know few levels (metric_detector.hpp) count as one: when those that were constant
+/// move together, nothing tells that this is rarer than that one of them moves.
+///
 /// What a metric whose owner suppresses it does is no evidence for the whole, which learns it as
 /// little as if it were missing; the metric learns it.
 ///
@@ -87,6 +90,8 @@ class Source {
 
   /// Forgets a metric; the last one gets its number.
   void remove(std::uint32_t metric);
+  /// Forgets metrics, told by rising numbers, in one pass; those behind move up.
+  void remove(std::span<const std::uint32_t> metrics);
 
   void configure(std::uint32_t metric, const SeriesSettings& settings);
   /// MetricSeries::mark_as_counter.
@@ -119,6 +124,7 @@ class Source {
   /// Where the name's number stands, or may be put.
   [[nodiscard]] std::size_t slot_of(std::string_view name) const;
   void grow_slots();
+  void fill_slots();
   [[nodiscard]] bool is_by_itself(const RowScore::Part& part) const;
   [[nodiscard]] bool speaks(const RowScore::Part& part, EventTime at) const;
 

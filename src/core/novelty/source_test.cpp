@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "core/base/random.hpp"
 #include "core/novelty/interval.hpp"
@@ -179,6 +181,63 @@ TEST(Source, ForgetsAMetric) {
   for (int i = 0; i < 3; ++i) source.remove(0);
   EXPECT_EQ(source.metrics(), 0U);
   EXPECT_EQ(source.find_or_add("a"), 0U);
+}
+
+RC_GTEST_PROP(Source, ForgetsManyMetricsInOnePassAndKnowsTheOthers, ()) {
+  const auto metrics = *rc::gen::inRange<std::uint32_t>(1, 60);
+  Source source;
+  std::vector<std::uint32_t> gone;
+  std::vector<std::string> kept;
+  for (std::uint32_t i = 0; i < metrics; ++i) {
+    const std::uint32_t metric = *source.find_or_add("m" + std::to_string(i));
+    source.configure(metric, {.alarms_per_week = i + 1.});
+    if (*rc::gen::arbitrary<bool>()) {
+      gone.push_back(metric);
+    } else {
+      kept.push_back(source.name(metric));
+    }
+  }
+  source.remove(gone);
+  RC_ASSERT(source.metrics() == kept.size());
+  for (std::uint32_t i = 0; i < kept.size(); ++i) {
+    RC_ASSERT(source.find(kept[i]) == i);
+    RC_ASSERT(
+        "m" + std::to_string(static_cast<int>(source.series(i).settings().alarms_per_week) - 1) ==
+        kept[i]);
+  }
+  for (std::uint32_t i = 0; i < metrics; ++i) {
+    const std::string name = "m" + std::to_string(i);
+    RC_ASSERT(source.find(name).has_value() ==
+              (std::find(kept.begin(), kept.end(), name) != kept.end()));
+  }
+}
+
+/// Rows of metrics that stand still, and then move all at once and go on anew each row.
+TEST(Source, AQuietSourceThatWakesScoresByHowLongItWasQuiet) {
+  for (const int quiet : {100, 400, 1000, 6000}) {
+    Source source;
+    Random random(3);
+    std::vector<Source::Value> row;
+    for (std::uint32_t m = 0; m < 10; ++m)
+      row.push_back({*source.find_or_add(std::to_string(m)), 0});
+    RowScore out;
+    const auto step = [&](int i) {
+      source.step(row, EventTime{std::chrono::seconds{5 * i}}, false, out);
+    };
+    for (int i = 0; i < quiet; ++i) {
+      step(i);
+      EXPECT_LT(out.score, 1) << quiet << ", row " << i;
+    }
+    float most = 0;
+    for (int i = quiet; i < quiet + 17; ++i) {
+      for (Source::Value& value : row) value.value = 10 + random.normal();
+      step(i);
+      most = std::max(most, out.score);
+    }
+    // The line of the whole believes its prior by up to a quarter less while there are few rows.
+    EXPECT_LT(most, 1.25 * quiet / 536.6) << quiet;
+    EXPECT_EQ(most >= 1, quiet > 600) << quiet;
+  }
 }
 
 TEST(Source, LearnsFirst) {

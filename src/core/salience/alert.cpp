@@ -10,10 +10,8 @@ Fields fields_of(const traffic::Alert& alert) {
 }
 
 std::string alert_of(std::uint64_t member) {
-  traffic::Alert alert;
-  alert.shard = ShardId{static_cast<std::uint8_t>(member >> 56)};
-  alert.number = member & ((std::uint64_t{1} << 56) - 1);
-  return traffic::alert_id(alert);
+  return traffic::alert_id(ShardId{static_cast<std::uint8_t>(member >> 56)},
+                           member & ((std::uint64_t{1} << 56) - 1));
 }
 
 }  // namespace liminal::salience

@@ -18,16 +18,17 @@ constexpr double kPointsMin = 30;
 constexpr double kSlopeErrors = 3;
 /// How much the load must have varied, relative to its mean.
 constexpr double kSpreadMin = .05;
-/// What a constant may seem to change by, in parts of it.
-constexpr double kRounding = 1e-6;
 /// What is assumed of a proportional law: half of it could be there without load.
 constexpr double kProportionalError = .25;
+/// A mean over a minute and the instances that is not less than that of what there is was at its
+/// end for a part of them.
+constexpr double kSaturated = .95;
+/// A limit is right when it is not further off than that.
+constexpr double kRight = .25;
 
 std::string key(std::string_view at, std::string_view name) {
   return std::string(at) + "." + std::string(name);
 }
-
-bool speaks(const FadingLine::Fit& fit) { return fit.slope > kSlopeErrors * fit.slope_error; }
 
 }  // namespace
 
@@ -57,147 +58,156 @@ Problems validate(const CapacityOptions& options, std::string_view at) {
   return problems;
 }
 
-void FadingLine::add(double x, double y, double weight) {
-  points_ += 1;
-  weight_ += weight;
-  x_ += weight * x;
-  y_ += weight * y;
-  xx_ += weight * x * x;
-  xy_ += weight * x * y;
-  yy_ += weight * y * y;
-}
-
-void FadingLine::decay(double factor) {
-  for (double* const sum : {&points_, &weight_, &x_, &y_, &xx_, &xy_, &yy_}) *sum *= factor;
-}
-
-std::optional<FadingLine::Fit> FadingLine::fit(double spread_min) const {
-  if (points_ < 3 || !(weight_ > 0)) return std::nullopt;
-  const double mean_x = x_ / weight_, mean_y = y_ / weight_;
-  const double var_x = xx_ / weight_ - mean_x * mean_x;
-  if (!(var_x > spread_min * spread_min * mean_x * mean_x) || !(var_x > 0)) return std::nullopt;
-  Fit fit;
-  fit.slope = (xy_ / weight_ - mean_x * mean_y) / var_x;
-  fit.intercept = mean_y - fit.slope * mean_x;
-  const double var_y = std::max(0., yy_ / weight_ - mean_y * mean_y);
-  const double rest = std::max(0., var_y - fit.slope * fit.slope * var_x);
-  fit.noise = sqrt(rest);
-  fit.slope_error = std::max(sqrt(rest / var_x / std::max(1., points_ - 2)),
-                             kRounding * std::abs(mean_y) / sqrt(var_x));
-  return fit;
-}
-
-void FadingLine::save(Writer& out) const {
-  for (const double sum : {points_, weight_, x_, y_, xx_, xy_, yy_}) out.put(sum);
-}
-
-Result<void> FadingLine::load(Reader& in) {
-  for (double* const sum : {&points_, &weight_, &x_, &y_, &xx_, &xy_, &yy_}) {
-    in.get(*sum);
-    if (!std::isfinite(*sum)) in.fail();
-  }
-  if (!(points_ >= 0) || !(weight_ >= 0)) in.fail();
-  return in.finish();
-}
-
 void CapacityModel::observe(const Observation& observed) {
-  for (FadingLine& one : lines_) one.decay(kDecayPerMinute);
+  for (LoadLine& one : lines_) one.decay(kDecayPerMinute);
+  const auto is_used_up = [](std::optional<double> use) { return use && *use >= kSaturated; };
+  const bool saturated = is_used_up(observed.cpu_ratio) || is_used_up(observed.memory_ratio);
+  const bool settles = was_saturated_ && !saturated;
+  was_saturated_ = saturated;
   // A point of an idle instance says nothing of what work costs.
-  if (!(observed.load > 0)) return;
-  const auto add = [&](Resource resource, std::optional<double> value) {
-    if (value) lines_[static_cast<std::size_t>(resource)].add(observed.load, *value, 1);
+  if (!(observed.load > 0) || settles) return;
+  const auto add = [&](Resource resource, std::optional<double> value, bool bound) {
+    if (!value) return;
+    LoadLine& to = lines_[static_cast<std::size_t>(resource)];
+    if (bound) {
+      to.add_bound(observed.load, *value);
+    } else {
+      to.add(observed.load, *value);
+    }
   };
-  add(Resource::kCpu, observed.cpu_ratio);
-  add(Resource::kMemory, observed.memory_ratio);
-  // Its errors are relative: those of the reciprocal count by the square of what is measured.
-  if (observed.response_time_s && *observed.response_time_s > 0) {
-    const double reciprocal = 1 / *observed.response_time_s;
-    lines_[static_cast<std::size_t>(Resource::kResponseTime)].add(
-        observed.load, reciprocal, 1 / (reciprocal * reciprocal));
-  }
+  const auto add_use = [&](Resource resource, std::optional<double> use) {
+    // How far what was asked went beyond its end is not seen in it.
+    add(resource, is_used_up(use) ? std::optional(kSaturated) : use, is_used_up(use));
+  };
+  add_use(Resource::kCpu, observed.cpu_ratio);
+  add_use(Resource::kMemory, observed.memory_ratio);
+  if (observed.response_time_s && *observed.response_time_s > 0)
+    add(Resource::kResponseTime, 1 / *observed.response_time_s, is_used_up(observed.cpu_ratio));
+}
+
+std::optional<LoadLine::Fit> CapacityModel::law(Resource resource) const {
+  const LoadLine& data = line(resource);
+  if (data.points() < kPointsMin) return std::nullopt;
+  const auto fit = data.fit(kSpreadMin);
+  const double slope = fit ? (resource == Resource::kResponseTime ? -fit->slope : fit->slope) : 0;
+  if (!fit || !(slope > kSlopeErrors * fit->slope_error)) return std::nullopt;
+  if (resource == Resource::kResponseTime) return fit->intercept > 0 ? fit : std::nullopt;
+  if (fit->intercept >= 0) return fit;
+  // Less than nothing without load is noise: the line leads through the origin and the points'
+  // middle.
+  LoadLine::Fit through = *fit;
+  through.slope = fit->at(fit->centre) / fit->centre;
+  through.intercept = 0;
+  return through.slope > 0 ? std::optional(through) : std::nullopt;
+}
+
+std::optional<CapacityModel::Limit> CapacityModel::limit_of_response(
+    const CapacityOptions& options) const {
+  const auto fit = law(Resource::kResponseTime);
+  if (!fit) return std::nullopt;
+  double load = options.saturation_max_ratio * fit->intercept / -fit->slope;
+  if (options.response_time_max_s > 0)
+    load = std::min(load, (fit->intercept - 1 / options.response_time_max_s) / -fit->slope);
+  if (!(load > 0) || !std::isfinite(load)) return std::nullopt;
+  return Limit{load, fit->error_at(load) / (-fit->slope * load), false};
 }
 
 std::optional<CapacityModel::Limit> CapacityModel::limit(Resource resource,
                                                          const CapacityOptions& options) const {
-  const FadingLine& data = line(resource);
-  if (data.points() < kPointsMin) return std::nullopt;
-  const auto fit = data.fit(kSpreadMin);
-  if (resource == Resource::kResponseTime) {
-    if (!fit || !(-fit->slope > kSlopeErrors * fit->slope_error)) return std::nullopt;
-    const double saturation = fit->intercept / -fit->slope;
-    double load = options.saturation_max_ratio * saturation;
-    if (options.response_time_max_s > 0)
-      load = std::min(load, (fit->intercept - 1 / options.response_time_max_s) / -fit->slope);
-    if (!(load > 0) || !std::isfinite(load)) return std::nullopt;
-    return Limit{load, fit->slope_error / -fit->slope, false};
-  }
+  if (resource == Resource::kResponseTime) return limit_of_response(options);
   const bool is_cpu = resource == Resource::kCpu;
   const double use_max = is_cpu ? options.cpu_max_ratio : options.memory_max_ratio;
-  if (fit && speaks(*fit)) {
-    // Less than nothing without load is noise.
-    const bool below_zero = fit->intercept < 0;
-    const double base = below_zero ? 0 : fit->intercept;
-    const double slope = below_zero ? data.proportional() : fit->slope;
-    if (base >= use_max) return std::nullopt;
-    return Limit{(use_max - base) / slope, fit->slope_error / fit->slope, false};
+  const LoadLine& data = line(resource);
+  if (const auto fit = law(resource)) {
+    if (fit->intercept >= use_max) return std::nullopt;
+    const double load = (use_max - fit->intercept) / fit->slope;
+    return Limit{load, fit->error_at(load) / (fit->slope * load), false};
   }
-  if (is_cpu && !fit && data.proportional() > 0)
-    return Limit{use_max / data.proportional(), kProportionalError, true};
-  return std::nullopt;
+  if (!is_cpu) return std::nullopt;
+  std::optional<Limit> found;
+  if (data.points() >= kPointsMin && data.proportional() > 0 && !data.fit(kSpreadMin))
+    found = Limit{use_max / data.proportional(), kProportionalError, true};
+  // Whose CPU was never below its end takes less than was asked of it.
+  if (data.bounds() >= kPointsMin && (found || data.points() < kPointsMin)) {
+    const double load = use_max * data.low_bound();
+    if (!found || load < found->load) found = Limit{load, kProportionalError, true};
+  }
+  return found;
 }
 
 std::optional<CapacityModel::Bottleneck> CapacityModel::bottleneck(
     const CapacityOptions& options) const {
+  std::array<std::optional<Limit>, kResources> limits;
   std::optional<Bottleneck> first;
   for (std::size_t i = 0; i < kResources; ++i) {
-    const auto found = limit(Resource(i), options);
-    if (found && (!first || found->load < first->limit.load))
-      first = Bottleneck{Resource(i), *found, 1};
+    limits[i] = limit(Resource(i), options);
+    if (limits[i] && (!first || limits[i]->load < first->limit.load))
+      first = Bottleneck{Resource(i), *limits[i], 1};
   }
   if (!first) return std::nullopt;
   for (std::size_t i = 0; i < kResources; ++i) {
-    if (Resource(i) == first->resource) continue;
-    const auto other = limit(Resource(i), options);
-    if (!other) continue;
+    const auto& other = limits[i];
+    if (!other || Resource(i) == first->resource) continue;
     const double a = first->limit.error * first->limit.load, b = other->error * other->load;
     const double error = std::max(sqrt(a * a + b * b), 1e-12 * other->load);
     first->confidence *= stats::normal_below((other->load - first->limit.load) / error);
   }
+  const double reach = kRight / std::max(first->limit.error, 1e-6);
+  first->confidence *= 2 * stats::normal_below(reach) - 1;
   if (first->limit.proportional) first->confidence *= .5;
   return first;
 }
 
+bool CapacityModel::is_observed(Resource resource) const {
+  return line(resource).points() + line(resource).bounds() >= kPointsMin;
+}
+
 bool CapacityModel::is_observed() const {
-  return line(Resource::kCpu).points() >= kPointsMin ||
-         line(Resource::kResponseTime).points() >= kPointsMin;
+  return is_observed(Resource::kCpu) || is_observed(Resource::kResponseTime);
 }
 
 std::optional<double> CapacityModel::response_time_s(double load) const {
-  const FadingLine& data = line(Resource::kResponseTime);
-  if (data.points() < kPointsMin) return std::nullopt;
-  const auto fit = data.fit(kSpreadMin);
+  const auto fit = law(Resource::kResponseTime);
   if (!fit) return std::nullopt;
-  const double reciprocal = fit->intercept + fit->slope * load;
+  const double reciprocal = fit->at(load);
   if (!(reciprocal > 0)) return std::numeric_limits<double>::infinity();
   return 1 / reciprocal;
 }
 
 std::optional<double> CapacityModel::use_ratio(Resource resource, double load) const {
-  const FadingLine& data = line(resource);
+  const LoadLine& data = line(resource);
   if (resource == Resource::kResponseTime || data.points() < kPointsMin) return std::nullopt;
-  const auto fit = data.fit(kSpreadMin);
-  if (fit) return std::max(0., fit->intercept + fit->slope * load);
+  if (const auto fit = law(resource)) return fit->at(load);
+  // It does not depend on the load, or was seen at one only.
+  if (data.fit(kSpreadMin)) return data.mean();
   return resource == Resource::kCpu ? std::optional(data.proportional() * load) : std::nullopt;
 }
 
 void CapacityModel::save(Writer& out) const {
-  for (const FadingLine& one : lines_) one.save(out);
+  for (const LoadLine& one : lines_) one.save(out);
+  out.put(was_saturated_);
 }
 
 Result<void> CapacityModel::load(Reader& in) {
-  for (FadingLine& one : lines_) {
+  for (LoadLine& one : lines_) {
     if (const auto loaded = one.load(in); !loaded) return loaded;
   }
+  was_saturated_ = in.get<std::uint8_t>() != 0;
+  return in.finish();
+}
+
+Result<void> CapacityModel::load_sums(Reader& in) {
+  for (LoadLine& one : lines_) {
+    std::array<double, 7> sums{};
+    for (double& sum : sums) {
+      in.get(sum);
+      if (!std::isfinite(sum)) in.fail();
+    }
+    if (!(sums[0] >= 0) || !(sums[1] >= 0)) in.fail();
+    if (!in.ok()) return in.finish();
+    one.begin_with(sums);
+  }
+  was_saturated_ = false;
   return in.finish();
 }
 

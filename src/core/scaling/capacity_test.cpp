@@ -89,6 +89,136 @@ TEST(CapacityModel, AConstantIsNoLineOfItsRounding) {
   }
 }
 
+/// Two days of an instance that is at its end at 100 a second.
+struct Life {
+  CapacityModel model;
+  Random random{1};
+  std::int64_t minute = 0;
+
+  double day() const {
+    const double part = static_cast<double>(minute % 1440) / 1440;
+    return 50 + 40 * (1 - 4 * std::abs(part - .5)) / 2;
+  }
+  void live(std::int64_t minutes) {
+    for (const std::int64_t end = minute + minutes; minute < end; ++minute) serve(day());
+  }
+  void serve(double load, double slower = 1) {
+    const double left = std::max(1 - load / 100, .005);
+    model.observe({load,
+                   std::clamp(load / 100 + .01 * random.normal(), 0., 1.),
+                   {},
+                   slower * .05 / left * (1 + .1 * random.normal())});
+  }
+};
+
+RC_GTEST_PROP(CapacityModel, AnOverloadNeverRaisesWhatAnInstanceTakes, ()) {
+  Life life;
+  life.live(2880 + *rc::gen::inRange<std::int64_t>(0, 1440));
+  const double load = *rc::gen::inRange(100, 5000);
+  for (int i = *rc::gen::inRange(1, 60); i > 0; --i) life.serve(load);
+  for (const std::int64_t later : {0, 1, 30, 1000}) {
+    life.live(later);
+    const auto cpu = life.model.limit(Resource::kCpu, {});
+    const auto response = life.model.limit(Resource::kResponseTime, {});
+    RC_ASSERT(cpu && response);
+    RC_ASSERT(cpu->load > .97 * 85 && cpu->load < 1.02 * 85);
+    RC_ASSERT(response->load > .95 * 80 && response->load < 1.02 * 80);
+  }
+}
+
+RC_GTEST_PROP(CapacityModel, AFewSlowMinutesChangeNoLaw, ()) {
+  Life life;
+  life.live(2880);
+  const auto where = *rc::gen::inRange<std::int64_t>(0, 1440);
+  const int minutes = *rc::gen::inRange(1, 6);
+  const double slower = *rc::gen::inRange(2, 10'000);
+  life.live(where);
+  for (int i = 0; i < minutes; ++i) life.serve(life.day(), slower);
+  for (const std::int64_t later : {0, 500, 2000}) {
+    life.live(later);
+    RC_ASSERT(std::abs(life.model.limit(Resource::kResponseTime, {})->load - 80) < 3);
+    RC_ASSERT(std::abs(*life.model.response_time_s(50) - .1) < .01);
+  }
+}
+
+RC_GTEST_PROP(CapacityModel, TheResponseTimeGrowsWithTheLoadAndAgreesWithItsLimit, ()) {
+  CapacityModel model;
+  const auto any = [](int high) { return *rc::gen::inRange(1, high) * .01; };
+  const int minutes = *rc::gen::inRange(40, 200);
+  const double falls = *rc::gen::element(-1., 0., 1.);
+  for (int i = 0; i < minutes; ++i) {
+    const double load = any(10'000);
+    model.observe({load, {}, {}, any(100) + (falls + 1) * load * .01 + (falls < 0 ? 1 / load : 0)});
+  }
+  const CapacityOptions options{.response_time_max_s = *rc::gen::element(0., .5)};
+  const auto limit = model.limit(Resource::kResponseTime, options);
+  double last = 0;
+  for (double load = 1; load < 1e6; load *= 1.5) {
+    const auto expected = model.response_time_s(load);
+    RC_ASSERT(!limit || expected.has_value());
+    if (!expected) continue;
+    RC_ASSERT(*expected >= last);
+    last = *expected;
+  }
+  if (!limit) return;
+  const double there = *model.response_time_s(limit->load);
+  RC_ASSERT(std::isfinite(there));
+  if (options.response_time_max_s > 0) RC_ASSERT(there <= options.response_time_max_s * (1 + 1e-9));
+}
+
+TEST(CapacityModel, WhatWasAlwaysUsedUpTakesLessThanWasAskedOfIt) {
+  CapacityModel model;
+  Random random(1);
+  for (int i = 0; i < 300; ++i) model.observe({200 + 100 * random.uniform(), 1, {}, {}});
+  const auto found = model.bottleneck({});
+  ASSERT_TRUE(found);
+  EXPECT_LT(found->limit.load, .85 * 220);
+  EXPECT_TRUE(found->limit.proportional);
+  EXPECT_LT(found->confidence, .5);
+}
+
+TEST(CapacityModel, IsNoMoreSureThanItsLimit) {
+  const auto confidence = [](double noise) {
+    Random random(4);
+    CapacityModel model;
+    for (int i = 0; i < 60; ++i) {
+      const double load = 10 + 5 * random.uniform();
+      model.observe({load, .01 * load + noise * random.normal(), {}, {}});
+    }
+    const auto found = model.bottleneck({});
+    return found ? found->confidence : 0;
+  };
+  EXPECT_GT(confidence(.001), .99);
+  EXPECT_LT(confidence(.02), .9) << "no other resource is known, and this one hardly";
+}
+
+TEST(CapacityModel, ReadsWhatWasSavedBeforeItKnewLevels) {
+  double sums[3][7] = {};
+  Random random(1);
+  for (int i = 0; i < 600; ++i) {
+    const double x = 50 + 250 * random.uniform();
+    const double cpu = .05 + .002 * x, reciprocal = (1 - x / 450) / .02;
+    const double weight = 1 / (reciprocal * reciprocal);
+    const double of[2][7] = {
+        {1, 1, x, cpu, x * x, x * cpu, cpu * cpu},
+        {1, weight, weight * x, weight * reciprocal, weight * x * x, weight * x * reciprocal, 1}};
+    for (std::size_t k = 0; k < 7; ++k) {
+      sums[0][k] += of[0][k];
+      sums[2][k] += of[1][k];
+    }
+  }
+  Writer out;
+  for (const auto& of : sums) {
+    for (const double sum : of) out.put(sum);
+  }
+  CapacityModel model;
+  Reader in(out.bytes());
+  ASSERT_TRUE(model.load_sums(in) && in.at_end());
+  EXPECT_NEAR(model.limit(Resource::kCpu, {})->load, 400, 8);
+  EXPECT_NEAR(model.limit(Resource::kResponseTime, {})->load, 360, 8);
+  EXPECT_FALSE(model.limit(Resource::kMemory, {}));
+}
+
 RC_GTEST_PROP(CapacityModel, StaysFiniteWhateverIsObserved, ()) {
   CapacityModel model;
   const auto value = [] {
@@ -118,6 +248,22 @@ TEST(ResourceUse, ALeakSaysWhenItEndsAndASteadyUseDoesNot) {
   EXPECT_FALSE(steady.passage(1, 7 * 86'400.)->expected_s);
   EXPECT_LT(steady.passage(1, 7 * 86'400.)->probability, .05);
   EXPECT_EQ(leak.passage(.2, 1.)->probability, 1);
+}
+
+TEST(ResourceUse, WhatGoesUpAndDownDoesNotEnd) {
+  ResourceUse steady, collected, daily;
+  Random random(5);
+  for (std::int64_t t = 0; t < 3 * 1440; ++t) {
+    steady.observe(t, .5 + .02 * random.normal());
+    collected.observe(t, .3 + .5 * static_cast<double>(t % 480) / 480);
+    daily.observe(t, .3 + .4 * std::abs(static_cast<double>(t % 1440) / 720 - 1));
+  }
+  for (const ResourceUse& use : {steady, collected, daily}) {
+    const auto passage = use.passage(1, 7 * 86'400.);
+    ASSERT_TRUE(passage);
+    EXPECT_LT(passage->probability, .3);
+    EXPECT_FALSE(passage->expected_s);
+  }
 }
 
 TEST(ResourceUse, AdvisesASizeWithItsSaving) {

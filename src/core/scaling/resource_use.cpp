@@ -49,14 +49,24 @@ void ResourceUse::save(Writer& out) const {
   trend_.save(out);
 }
 
-Result<void> ResourceUse::load(Reader& in) {
+Result<void> ResourceUse::load_cells(Reader& in) {
   const auto sensible = [&in](auto& value) {
     in.get(value);
     if (!(value >= 0) || !std::isfinite(value)) in.fail();
   };
   for (float& cell : cells_) sensible(cell);
   sensible(weight_);
+  return in.finish();
+}
+
+Result<void> ResourceUse::load(Reader& in) {
+  if (const auto loaded = load_cells(in); !loaded) return loaded;
   return trend_.load(in);
+}
+
+Result<void> ResourceUse::load_before(Reader& in) {
+  if (const auto loaded = load_cells(in); !loaded) return loaded;
+  return trend_.load_blocks(in);
 }
 
 }  // namespace liminal::scaling

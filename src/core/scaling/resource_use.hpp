@@ -12,7 +12,7 @@ namespace liminal::scaling {
 /// How far one resource was used, minute by minute, and what follows for its size: quantiles over
 /// about two days, and where its trend leads.
 ///
-/// Cost: some ns a minute. Memory: 2.3 KB.
+/// Cost: some ns a minute. Memory: 2.5 KB.
 class ResourceUse {
  public:
   /// One minute's mean use, a part of what is there; above 2 counts as 2 for the quantiles.
@@ -31,14 +31,18 @@ class ResourceUse {
 
   void save(Writer& out) const;
   [[nodiscard]] Result<void> load(Reader& in);
+  /// As it was saved before trends knew days.
+  [[nodiscard]] Result<void> load_before(Reader& in);
 
  private:
+  [[nodiscard]] Result<void> load_cells(Reader& in);
+
   static constexpr std::size_t kCells = 100;
   static constexpr double kCell = .02;
 
   std::array<float, kCells> cells_{};
   double weight_ = 0;
-  stats::Trend trend_;
+  stats::Trend trend_{stats::Trend::Side::kAbove};  ///< a restart gives all of it back
 };
 
 /// What a resource should be instead, in parts of what it is.

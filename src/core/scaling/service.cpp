@@ -13,13 +13,16 @@ namespace {
 /// Reports further apart than that leave missing minutes, and one older than that is none of now.
 constexpr std::int64_t kInterpolatedMinutes = 15;
 constexpr std::uint32_t kStabilisationMax = 60;
+/// Before so long nothing is said of a service that tells its CPU only.
+constexpr std::uint64_t kCpuMinutesMin = 30;
 /// Checked minutes at which half of the confidence is there.
 constexpr double kConfidenceMinutes = 240;
 constexpr double kWeekS = 7 * 86'400.;
 /// After so long the load is taken from what is told instead of what was: one row is no change.
 constexpr std::int64_t kRequestsBegunMinutes = 10, kRequestsEndedMinutes = 1440;
 
-constexpr std::uint8_t kFormat = 2;
+/// The older one has sums of lines for the capacity and no days of what resources do.
+constexpr std::uint8_t kFormat = 3, kFormatBefore = 2;
 /// What a saved service may have seen, in minutes from 1970: 190 years to either side.
 constexpr std::int64_t kMinuteMax = 100'000'000;
 
@@ -182,8 +185,10 @@ void Service::learn_load(std::int64_t minute, double load, const ServiceOptions&
 
 std::optional<CapacityModel::Bottleneck> Service::bottleneck(const ServiceOptions& options) const {
   // Load in instances' worth of CPU: an instance takes what it may be used.
-  if (kind_ == LoadKind::kCpu)
+  if (kind_ == LoadKind::kCpu) {
+    if (model_.history().known_minutes() < kCpuMinutesMin) return std::nullopt;
     return CapacityModel::Bottleneck{Resource::kCpu, {options.capacity.cpu_max_ratio, 0, false}, 1};
+  }
   return capacity_.bottleneck(options.capacity);
 }
 
@@ -256,7 +261,7 @@ Advice Service::advise(EventTime now, const ServiceOptions& options) const {
   if (model_.ready())
     advice.peak = {model_.peak(.9), model_.peak(.5), model_.peak(.1), model_.peak(.01)};
   const auto cpu = cpu_mean_.value();
-  if (replicas_ && cpu) {
+  if (replicas_ && *replicas_ > 0 && cpu) {
     // Within a tenth of the target a reactive autoscaler stays, as Kubernetes' does.
     const double ratio = *cpu / options.reactive_target_ratio;
     const double wanted = std::abs(ratio - 1) <= .1 ? *replicas_ : std::ceil(*replicas_ * ratio);
@@ -338,7 +343,7 @@ void Service::add_lacks(EventTime now, Advice& advice) const {
   const double needed = PeakResiduals::kWeightMin + model_.horizon();
   if (!model_.ready() && known < needed) why(Kind::kHistoryShort, known, needed);
   if (!model_.ready() && known >= needed) why(Kind::kHistorySparse, known);
-  if (advice.bottleneck) return;
+  if (advice.bottleneck || kind_ == LoadKind::kCpu) return;
   if (kind_ == LoadKind::kRequests && history.unit() <= 0 && known >= needed) {
     why(Kind::kCapacityIdle);
   } else {
@@ -395,11 +400,15 @@ void Service::save(Writer& out) const {
 }
 
 Result<void> Service::load(Reader& in) {
-  if (in.get<std::uint8_t>() != kFormat) return failure(ErrorCode::kUnsupported, in.position());
+  const auto format = in.get<std::uint8_t>();
+  const bool before = format == kFormatBefore;
+  if (format != kFormat && !before) return failure(ErrorCode::kUnsupported, in.position());
   if (const auto loaded = model_.load(in); !loaded) return loaded;
-  if (const auto loaded = capacity_.load(in); !loaded) return loaded;
-  if (const auto loaded = cpu_.load(in); !loaded) return loaded;
-  if (const auto loaded = memory_.load(in); !loaded) return loaded;
+  if (const auto loaded = before ? capacity_.load_sums(in) : capacity_.load(in); !loaded)
+    return loaded;
+  for (ResourceUse* const use : {&cpu_, &memory_}) {
+    if (const auto loaded = before ? use->load_before(in) : use->load(in); !loaded) return loaded;
+  }
   if (const auto loaded = planner_.load(in); !loaded) return loaded;
   const std::uint64_t orders = in.get_varint();
   if (orders > kStabilisationMax) in.fail();

@@ -5,6 +5,8 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <fstream>
+#include <string>
 
 #include "core/scaling/backtest.hpp"
 #include "core/scaling/testing.hpp"
@@ -291,6 +293,44 @@ RC_GTEST_PROP(Service, SavedAndLoadedItHasTheSameFuture, ()) {
     loaded.observe(minute(t), observation(t, b), {});
   }
   RC_ASSERT(service.state_hash() == loaded.state_hash());
+}
+
+TEST(Service, AnOverloadNeverAdvisesFewerThanTheLoadNeeds) {
+  // Two instances that take 85 each; a crowd of twenty times comes.
+  Service service;
+  Random random(9);
+  const auto told = [&](std::int64_t t, double load) {
+    service.observe(
+        minute(t), {load, std::min(1., load / 200), {}, {}, 2}, {.cooldown = Duration{0}});
+  };
+  std::int64_t t = 0;
+  for (; t < 3 * 1440; ++t) told(t, made_up_load(t, random));
+  std::uint32_t last = 0;
+  for (const std::int64_t minutes : {1, 2, 7, 20}) {
+    for (const std::int64_t end = t + minutes; t < end; ++t) told(t, 2000);
+    const Advice advice = service.advise(minute(t - 1), {});
+    EXPECT_GE(advice.replicas, 24u) << t;
+    EXPECT_GE(advice.replicas, last) << t;
+    last = *advice.replicas;
+  }
+  for (const std::int64_t end = t + 1440; t < end; ++t) told(t, made_up_load(t, random));
+  EXPECT_NEAR(service.bottleneck({})->limit.load, 85, 2) << "a day later";
+}
+
+TEST(Service, ReadsWhatWasSavedBeforeCapacityKnewLevels) {
+  std::ifstream file(LIMINAL_SOURCE "/src/core/scaling/service_version_2.bin", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  Reader in(bytes);
+  Service service;
+  ASSERT_TRUE(service.load(in) && in.at_end());
+  EXPECT_GT(service.model().history().minutes(), 700u);
+  EXPECT_TRUE(service.capacity().limit(Resource::kCpu, {}));
+  Writer out;
+  service.save(out);
+  Reader anew(out.bytes());
+  Service again;
+  ASSERT_TRUE(again.load(anew) && anew.at_end());
+  EXPECT_EQ(again.state_hash(), service.state_hash());
 }
 
 TEST(ServiceOptions, EveryMistakeIsNamed) {

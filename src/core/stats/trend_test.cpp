@@ -79,6 +79,146 @@ TEST(Trend, AReplacedCertificateAlarmsNobody) {
   }
 }
 
+double turn(std::int64_t minute) {
+  return std::sin(2 * 3.14159265358979 * static_cast<double>(minute) / 1440);
+}
+
+/// What goes on as it is for ever.
+struct Stationary {
+  const char* name;
+  double limit;
+  double (*value)(std::int64_t minute, Random& random, double& state);
+};
+const Stationary kStationary[] = {
+    {"noise", 70, [](std::int64_t, Random& random, double&) { return 50 + 2 * random.normal(); }},
+    {"noise that lasts for hours",
+     80,
+     [](std::int64_t, Random& random, double& state) {
+       state = .99 * state + .5 * random.normal();
+       return 50 + state;
+     }},
+    {"a day", 90, [](std::int64_t t, Random&, double&) { return 60 + 20 * turn(t); }},
+    {"a noisy day",
+     90,
+     [](std::int64_t t, Random& random, double&) { return 60 + 20 * turn(t) + random.normal(); }},
+    {"a garbage collector",
+     100,
+     [](std::int64_t t, Random&, double&) { return static_cast<double>(t % 30) * 80 / 30; }},
+    {"a log that is rotated each day",
+     120,
+     [](std::int64_t t, Random& random, double&) {
+       return 10 + static_cast<double>(t % 1440) * 80 / 1440 + .1 * random.normal();
+     }},
+};
+
+RC_GTEST_PROP(Trend, WhatIsStationaryIsToldNoTimeAndNoLimit, ()) {
+  const Stationary one = *rc::gen::element(kStationary[0],
+                                           kStationary[1],
+                                           kStationary[2],
+                                           kStationary[3],
+                                           kStationary[4],
+                                           kStationary[5]);
+  Trend above(Trend::Side::kAbove), mirrored(Trend::Side::kBelow);
+  Random random(*rc::gen::inRange<std::uint64_t>(0, 1000));
+  double state = 0;
+  const auto minutes = *rc::gen::inRange<std::int64_t>(3 * 1440, 10 * 1440);
+  for (std::int64_t t = 0; t < minutes; ++t) {
+    const double value = one.value(t, random, state);
+    above.observe(t, value);
+    mirrored.observe(t, -value);
+  }
+  const auto passage = above.passage(one.limit, 7 * kDay);
+  RC_ASSERT(passage.has_value());
+  // What the shipped alert rule looks at.
+  RC_ASSERT(!(passage->probability > .5 && passage->expected_s));
+  RC_ASSERT(passage->probability < .5);
+  const auto other = mirrored.passage(-one.limit, 7 * kDay, Trend::Side::kBelow);
+  RC_ASSERT(std::abs(other->probability - passage->probability) < 1e-9);
+}
+
+RC_GTEST_PROP(Trend, AFurtherLimitIsNoLikelier, ()) {
+  Trend trend;
+  Random random(*rc::gen::inRange<std::uint64_t>(0, 1000));
+  const double leak = *rc::gen::inRange(-10, 10) * .002, noise = *rc::gen::inRange(0, 30) * .1;
+  const double swing = *rc::gen::inRange(0, 20);
+  const auto minutes = *rc::gen::inRange<std::int64_t>(150, 8 * 1440);
+  for (std::int64_t t = 0; t < minutes; ++t)
+    trend.observe(t, leak * static_cast<double>(t) + swing * turn(t) + noise * random.normal());
+  double last = 1;
+  for (double limit = -100; limit < 400; limit += 5) {
+    const auto passage = trend.passage(limit, 7 * kDay);
+    RC_ASSERT(passage.has_value());
+    RC_ASSERT(passage->probability >= 0 && passage->probability <= last + 1e-6);
+    last = passage->probability;
+  }
+}
+
+RC_GTEST_PROP(Trend, ACleanLeakSaysWhenItEnds, ()) {
+  const double a_day = *rc::gen::inRange(5, 30), swing = *rc::gen::inRange(0, 10);
+  const auto minutes = *rc::gen::inRange<std::int64_t>(3 * 1440, 6 * 1440);
+  Trend trend;
+  Random random(*rc::gen::inRange<std::uint64_t>(0, 1000));
+  const auto mean = [&](std::int64_t t) { return 100 + a_day * static_cast<double>(t) / 1440; };
+  for (std::int64_t t = 0; t < minutes; ++t)
+    trend.observe(t, mean(t) + swing * turn(t) + .3 * random.normal());
+  const double days = *rc::gen::inRange(20, 60) * .1;
+  const auto passage = trend.passage(mean(minutes) + swing + days * a_day, 7 * kDay);
+  RC_ASSERT(passage && passage->expected_s);
+  RC_ASSERT(std::abs(*passage->expected_s / kDay - days - swing / a_day) < .15 * days + .5);
+  if (days + swing / a_day < 6.5) RC_ASSERT(passage->probability > .9);
+}
+
+TEST(Trend, TheFirstMorningIsNoLeak) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Trend trend;
+    Random random(seed);
+    for (std::int64_t t = 0; t < 480; ++t)
+      trend.observe(t, 60 + 20 * turn(t - 240) + random.normal());
+    EXPECT_LT(trend.passage(90, 7 * kDay)->probability, .5) << seed;
+  }
+}
+
+TEST(Trend, ALeakThatBeganThreeHoursAgoIsSeen) {
+  Trend trend;
+  Random random(1);
+  for (std::int64_t t = 0; t < 3 * 1440; ++t)
+    trend.observe(t,
+                  50 + .2 * static_cast<double>(std::max<std::int64_t>(0, t - 3 * 1440 + 180)) +
+                      .5 * random.normal());
+  const auto passage = trend.passage(200, 7 * kDay);
+  ASSERT_TRUE(passage->expected_s);
+  EXPECT_NEAR(*passage->expected_s, (200 - 86) / .2 * 60, 3600);
+  EXPECT_GT(passage->probability, .9);
+}
+
+TEST(Trend, ADiskThatIsCleanedEachNightIsNeverFull) {
+  Trend left(Trend::Side::kBelow);
+  Random random(1);
+  for (std::int64_t t = 0; t < 5 * 1440; ++t) {
+    left.observe(t, 1000 - .2 * static_cast<double>(t % 1440) + random.normal());
+    if (t < 2 * 1440 || t % 60 != 0) continue;
+    const auto passage = left.passage(100, 7 * kDay, Trend::Side::kBelow);
+    ASSERT_TRUE(passage);
+    ASSERT_LT(passage->probability, .2) << t;
+    ASSERT_FALSE(passage->expected_s) << t;
+  }
+}
+
+TEST(Trend, ReadsWhatWasSavedBeforeItKnewDays) {
+  Trend trend(Trend::Side::kAbove);
+  Random random(1);
+  for (std::int64_t t = 0; t < 1440; ++t)
+    trend.observe(t, .3 + .2 * static_cast<double>(t) / 1440 + .002 * random.normal());
+  Writer saved;
+  trend.save(saved);
+  constexpr std::size_t kBefore = 432 * 4 + 4 + 8 + 8 + 4;
+  Trend again(Trend::Side::kAbove);
+  Reader in(std::string_view(saved.bytes()).substr(0, kBefore));
+  ASSERT_TRUE(again.load_blocks(in) && in.at_end());
+  EXPECT_EQ(again.passage(1, 7 * kDay)->expected_s, trend.passage(1, 7 * kDay)->expected_s);
+  EXPECT_LE(saved.bytes().size() - kBefore, 200U);
+}
+
 TEST(Trend, KnowsNothingAtFirstAndAfterAGap) {
   Trend trend;
   for (std::int64_t t = 0; t <= 130; ++t) trend.observe(t, 1);

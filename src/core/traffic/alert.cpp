@@ -50,11 +50,13 @@ std::optional<FeedbackVerdict> feedback_by_name(std::string_view name) {
   return std::nullopt;
 }
 
-std::string alert_id(const Alert& alert) {
-  std::string id = std::to_string(index(alert.shard));
+std::string alert_id(ShardId shard, std::uint64_t number) {
+  std::string id = std::to_string(index(shard));
   id += '-';
-  return id += std::to_string(alert.number);
+  return id += std::to_string(number);
 }
+
+std::string alert_id(const Alert& alert) { return alert_id(alert.shard, alert.number); }
 
 std::optional<std::pair<ShardId, std::uint64_t>> parse_alert_id(std::string_view id) {
   const auto dash = id.find('-');
@@ -66,7 +68,7 @@ std::optional<std::pair<ShardId, std::uint64_t>> parse_alert_id(std::string_view
   const auto first = std::from_chars(id.data(), middle, shard);
   const auto second = std::from_chars(middle + 1, end, number);
   if (first.ec != std::errc{} || first.ptr != middle || second.ec != std::errc{} ||
-      second.ptr != end || shard >= kShards)
+      second.ptr != end || shard > index(kOfGateways))
     return std::nullopt;
   return std::pair{ShardId{static_cast<std::uint8_t>(shard)}, number};
 }

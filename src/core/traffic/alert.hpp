@@ -26,6 +26,13 @@ enum class FeedbackVerdict : std::uint8_t { kNone, kTruePositive, kFalsePositive
 /// is (user, type) while open; a later one is a new alert. `first` says why it was raised;
 /// `worst` is the finding with the highest score so far.
 struct Alert {
+  /// Of one that a gateway told of, whose shard is `kOfGateways`: whose it is, and its id there.
+  struct Origin {
+    std::string gateway;  ///< empty: it was raised here
+    ShardId shard{};
+    std::uint64_t number = 0;
+    friend bool operator==(const Origin&, const Origin&) = default;
+  };
   ShardId shard{};
   std::uint64_t number = 0;  ///< counts up within a shard: with it, the id
   std::string user;
@@ -41,9 +48,24 @@ struct Alert {
   Features features;                    ///< at the first finding
   std::uint64_t input =
       0;  ///< number of the shard's input that raised it: what `explain` replays to
+  Origin origin;
 };
 
-/// "17-42": shard and number. Unique for the life of a data directory.
+/// An alert as somebody else is told of it: with when its feedback was given, and the words.
+struct JudgedAlert {
+  Alert alert;
+  SteadyTime judged;  ///< without feedback it means nothing
+  std::string note;   ///< may be empty
+};
+
+/// A gateway's name, in bytes.
+inline constexpr std::size_t kGatewayBytesMax = 32;
+/// What an operator says of an alert beside the verdict, in bytes.
+inline constexpr std::size_t kNoteBytesMax = 1000;
+
+/// "17-42": shard and number. Unique for the life of a data directory; "64-7" is one that a gateway
+/// told of (`kOfGateways`).
+[[nodiscard]] std::string alert_id(ShardId shard, std::uint64_t number);
 [[nodiscard]] std::string alert_id(const Alert& alert);
 [[nodiscard]] std::optional<std::pair<ShardId, std::uint64_t>> parse_alert_id(std::string_view id);
 

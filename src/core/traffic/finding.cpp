@@ -146,6 +146,10 @@ std::optional<Action> action_by_name(std::string_view name) {
   return by_name<Action>(kActionNames, name);
 }
 
+std::optional<Detector> detector_by_name(std::string_view name) {
+  return by_name<Detector>(kDetectorNames, name);
+}
+
 std::span<const FindingInfo, kFindingTypes> finding_table() { return kFindings; }
 
 const FindingInfo& info(FindingType type) {
@@ -165,6 +169,14 @@ std::string_view name(Signal signal) {
   LIMINAL_DCHECK(at < kSignals);
   return at < kFeatureCount ? info(FeatureId{static_cast<std::uint8_t>(at)}).name
                             : kStatisticSignals[at - kFeatureCount].name;
+}
+
+std::optional<Signal> signal_by_name(std::string_view name) {
+  for (std::size_t i = 0; i < kSignals; ++i) {
+    const Signal signal{static_cast<std::uint8_t>(i)};
+    if (traffic::name(signal) == name) return signal;
+  }
+  return std::nullopt;
 }
 
 std::string_view unit(Signal signal) {

@@ -72,6 +72,7 @@ enum class Detector : std::uint8_t {
 };
 inline constexpr std::size_t kDetectors = 17;
 [[nodiscard]] std::string_view name(Detector detector);
+[[nodiscard]] std::optional<Detector> detector_by_name(std::string_view name);
 
 /// The closed table of docs/detections.md.
 struct FindingInfo {
@@ -113,6 +114,7 @@ inline constexpr std::size_t kSignals = kFeatureCount + 20;
   return Signal{static_cast<std::uint8_t>(id)};
 }
 [[nodiscard]] std::string_view name(Signal signal);
+[[nodiscard]] std::optional<Signal> signal_by_name(std::string_view name);
 [[nodiscard]] std::string_view unit(Signal signal);
 
 /// One line of an explanation: what was seen, what was to be expected, and how much of the score

@@ -130,7 +130,8 @@ TEST(AlertId, ReadsBackAndRefusesOtherText) {
   alert.number = 42;
   EXPECT_EQ(alert_id(alert), "17-42");
   EXPECT_EQ(parse_alert_id("17-42"), std::pair(ShardId{17}, std::uint64_t{42}));
-  for (const char* wrong : {"", "-", "17", "17-", "64-1", "17-4x", "-1-2", " 1-2"})
+  EXPECT_EQ(parse_alert_id("64-7"), std::pair(kOfGateways, std::uint64_t{7}));
+  for (const char* wrong : {"", "-", "17", "17-", "65-1", "17-4x", "-1-2", " 1-2"})
     EXPECT_FALSE(parse_alert_id(wrong)) << wrong;
 }
 

@@ -6,7 +6,9 @@
 
 namespace liminal::json {
 
-void write(const salience::Incident& incident, Writer& out) {
+void write(const salience::Incident& incident, Writer& out) { write(incident, {}, out); }
+
+void write(const salience::Incident& incident, std::span<const std::string> gateways, Writer& out) {
   const bool global = incident.scope == salience::Scope::kGlobal;
   out.begin_object();
   out.field("id", (global ? "global-" : "user-") + std::to_string(incident.number));
@@ -27,6 +29,10 @@ void write(const salience::Incident& incident, Writer& out) {
   out.key("alerts");
   out.begin_array();
   for (const std::uint64_t member : incident.ids) out.value(salience::alert_of(member));
+  out.end_array();
+  out.key("gateways");
+  out.begin_array();
+  for (const std::string& gateway : gateways) out.value(gateway);
   out.end_array();
   out.field("explanation", incident.explanation());
   out.end_object();

@@ -6,6 +6,7 @@
 namespace liminal::json {
 namespace {
 
+using traffic::Alert;
 using traffic::Detector;
 using traffic::Finding;
 
@@ -88,6 +89,12 @@ void write_alert_fields(const traffic::Alert& alert, Writer& out) {
   write(alert.features, out);
   out.field("explanation", explanation(worst));
   out.field("recommended_action", name(worst.action));
+  const Alert::Origin& origin = alert.origin;
+  out.key("gateway");
+  out.value_or_null(origin.gateway);
+  out.key("gateway_alert");
+  out.value_or_null(origin.gateway.empty() ? std::string()
+                                           : traffic::alert_id(origin.shard, origin.number));
 }
 
 void write(const traffic::Alert& alert, Writer& out) {

@@ -60,8 +60,18 @@ TEST(TrafficWriter, WritesAnAlert) {
       R"("detector":"rate_surprise_10s","feedback":null,"first_seen":"1970-01-01T00:00:01.000Z",)"
       R"("last_seen":"1970-01-01T00:00:02.000Z","count":3,"features":{)" +
       std::string(kFeatures) + R"(},"explanation":")" + explanation(some_alert().worst) +
-      R"(","recommended_action":"limit"})";
+      R"(","recommended_action":"limit","gateway":null,"gateway_alert":null})";
   EXPECT_EQ(written(some_alert()), expected);
+}
+
+TEST(TrafficWriter, SaysWhichGatewayToldOfAnAlert) {
+  Alert alert = some_alert();
+  alert.shard = kOfGateways;
+  alert.number = 7;
+  alert.origin = {"north", ShardId{17}, 42};
+  const std::string text = written(alert);
+  EXPECT_EQ(text.find(R"({"id":"64-7",)"), 0U);
+  EXPECT_NE(text.find(R"("gateway":"north","gateway_alert":"17-42"})"), std::string::npos);
 }
 
 TEST(TrafficWriter, WritesNullForWhatIsNotKnown) {

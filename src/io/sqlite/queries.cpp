@@ -73,7 +73,11 @@ Result<Alert> alert_of(const Row& row, const Mappings& known) {
   const auto first = decode_finding(row.blob(14));
   const auto worst = decode_finding(row.blob(15));
   const auto features = decode(known, row.integer(16), row.blob(17));
-  const bool in_range = index(alert.shard) < kShards &&
+  alert.origin.gateway = row.text(18);
+  const auto origin = static_cast<std::uint64_t>(row.integer(19));
+  alert.origin.shard = ShardId{static_cast<std::uint8_t>(origin >> 56)};
+  alert.origin.number = origin & kAlertNumberMax;
+  const bool in_range = index(alert.shard) <= index(kOfGateways) &&
                         static_cast<std::size_t>(row.integer(3)) < traffic::kFindingTypes &&
                         static_cast<std::uint64_t>(row.integer(4)) < 4 &&
                         static_cast<std::uint64_t>(row.integer(5)) < 2 &&
@@ -83,6 +87,17 @@ Result<Alert> alert_of(const Row& row, const Mappings& known) {
   alert.worst = *worst;
   alert.features = *features;
   return alert;
+}
+
+/// Of columns alert, verdict, note, actor and time_ns.
+Feedback feedback_of(const Row& row) {
+  const auto key = static_cast<std::uint64_t>(row.integer(0));
+  return {ShardId{static_cast<std::uint8_t>(key >> 56)},
+          key & kAlertNumberMax,
+          static_cast<traffic::FeedbackVerdict>(row.integer(1)),
+          std::string(row.text(2)),
+          std::string(row.text(3)),
+          row.time(4)};
 }
 
 Override override_of(const Row& row) {
@@ -116,6 +131,11 @@ Result<std::vector<Alert>> alerts(Database& database, const AlertQuery& query) {
   if (!known) return tl::unexpected(known.error());
   Collected<Alert> found;
   const auto add = [&](const Row& row) { found.add(alert_of(row, *known)); };
+  if (query.of_gateways) {
+    return found.result(database.each("SELECT * FROM alerts WHERE id >= ? ORDER BY id DESC LIMIT ?",
+                                      {alert_key(kOfGateways, 0), query.limit},
+                                      add));
+  }
   // Two texts, so that each can use its index.
   if (query.user) {
     return found.result(database.each(
@@ -166,16 +186,40 @@ Result<std::vector<Feedback>> feedback(Database& database,
           "SELECT alert, verdict, note, actor, time_ns FROM feedback WHERE time_ns >= ifnull(?, 0)"
           " ORDER BY id DESC LIMIT ?",
           {since, limit},
+          [&](const Row& row) { found.push_back(feedback_of(row)); })
+      .map([&] { return std::move(found); });
+}
+
+Result<std::optional<Feedback>> last_feedback(Database& database,
+                                              ShardId shard,
+                                              std::uint64_t number) {
+  std::optional<Feedback> found;
+  return database
+      .each(
+          "SELECT alert, verdict, note, actor, time_ns FROM feedback WHERE alert = ?"
+          " ORDER BY time_ns DESC, id DESC LIMIT 1",
+          {alert_key(shard, number)},
+          [&](const Row& row) { found = feedback_of(row); })
+      .map([&] { return std::move(found); });
+}
+
+Result<std::vector<NumberedFeedback>> feedback_after(Database& database,
+                                                     std::uint64_t number,
+                                                     std::size_t limit) {
+  std::vector<NumberedFeedback> found;
+  return database
+      .each(
+          "SELECT alert, verdict, note, actor, time_ns, id FROM feedback WHERE id > ?"
+          " ORDER BY id LIMIT ?",
+          {number, limit},
           [&](const Row& row) {
-            const auto key = static_cast<std::uint64_t>(row.integer(0));
-            found.push_back({ShardId{static_cast<std::uint8_t>(key >> 56)},
-                             key & kAlertNumberMax,
-                             static_cast<traffic::FeedbackVerdict>(row.integer(1)),
-                             std::string(row.text(2)),
-                             std::string(row.text(3)),
-                             row.time(4)});
+            found.push_back({static_cast<std::uint64_t>(row.integer(5)), feedback_of(row)});
           })
       .map([&] { return std::move(found); });
+}
+
+Result<std::uint64_t> count_feedback_after(Database& database, std::uint64_t number) {
+  return database.integer("SELECT count(*) FROM feedback WHERE id > ?", {number}).map(unsigned_of);
 }
 
 Result<std::vector<FeatureRow>> feature_rows(Database& database, const RowQuery& query) {

@@ -18,6 +18,8 @@ struct AlertQuery {
   std::optional<traffic::AlertStatus> status{};
   std::optional<SteadyTime> since{};  ///< last seen at or after
   std::optional<std::string> user{};
+  /// Those that gateways told of instead, the last that was told of first, whatever the rest says.
+  bool of_gateways = false;
 };
 
 /// Which feature rows, the newest first.
@@ -55,6 +57,15 @@ using AlertNumbers = std::array<std::uint64_t, kShards>;
 [[nodiscard]] Result<std::vector<Feedback>> feedback(Database& database,
                                                      std::size_t limit,
                                                      std::optional<SteadyTime> since);
+/// What was said last about an alert.
+[[nodiscard]] Result<std::optional<Feedback>> last_feedback(Database& database,
+                                                            ShardId shard,
+                                                            std::uint64_t number);
+/// What was said after that number, the oldest first.
+[[nodiscard]] Result<std::vector<NumberedFeedback>> feedback_after(Database& database,
+                                                                   std::uint64_t number,
+                                                                   std::size_t limit);
+[[nodiscard]] Result<std::uint64_t> count_feedback_after(Database& database, std::uint64_t number);
 [[nodiscard]] Result<std::vector<traffic::FeatureRow>> feature_rows(Database& database,
                                                                     const RowQuery& query);
 [[nodiscard]] Result<std::vector<traffic::Override>> overrides(Database& database, SteadyTime now);

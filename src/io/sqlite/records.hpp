@@ -31,6 +31,13 @@ struct Feedback {
   friend bool operator==(const Feedback&, const Feedback&) = default;
 };
 
+/// The same with its number, which grows with each.
+struct NumberedFeedback {
+  std::uint64_t number = 0;
+  Feedback said;
+  friend bool operator==(const NumberedFeedback&, const NumberedFeedback&) = default;
+};
+
 struct OverrideRemoved {
   std::string user;
 };

@@ -9,7 +9,7 @@ namespace {
 
 // Times are nanoseconds since the Unix epoch; an alert's id is shard << 56 | number. Numbers of
 // enumerations are those of core/traffic, which only appends.
-constexpr std::array<Migration, 1> kMigrations{R"sql(
+constexpr std::array<Migration, 2> kMigrations{R"sql(
 CREATE TABLE numbers(
   name  TEXT PRIMARY KEY,
   value INTEGER NOT NULL
@@ -116,6 +116,13 @@ CREATE INDEX answers_by_expiry ON answers(expires_ns);
 
 PRAGMA application_id = 0x4c494d4e; -- "LIMN": `file` and backups tell what this is
 PRAGMA user_version = 1;
+)sql",
+                                               // Alerts that gateways told a cluster of.
+                                               R"sql(
+ALTER TABLE alerts ADD COLUMN gateway TEXT NOT NULL DEFAULT '';
+ALTER TABLE alerts ADD COLUMN gateway_alert INTEGER NOT NULL DEFAULT 0;
+
+PRAGMA user_version = 2;
 )sql"};
 
 Result<std::int64_t> version_of(Database& database) {

@@ -43,6 +43,18 @@ TEST(Migrate, RefusesANewerDatabase) {
   EXPECT_EQ(refused.error(), (Error{ErrorCode::kUnsupported, 3}));
 }
 
+TEST(Schema, KeepsTheAlertsOfTheFirstVersion) {
+  Database database = a_database();
+  ASSERT_EQ(migrate(database, migrations().first(1)), 0);
+  ASSERT_TRUE(database.script(
+      "INSERT INTO alerts VALUES (7, 'ann', '', 0, 2, 0, 1, 5, 9, 3, 1.5, 0.5, 1, 8,"
+      " x'00', x'00', 1, x'00')"));
+  ASSERT_EQ(migrate(database, migrations()), 1);
+  EXPECT_EQ(*database.integer("SELECT count(*) FROM alerts WHERE id = 7 AND user = 'ann' AND"
+                              " gateway = '' AND gateway_alert = 0"),
+            1);
+}
+
 TEST(Schema, IsWholeAndMarked) {
   Database database = a_database();
   ASSERT_TRUE(migrate(database, migrations()));

@@ -118,6 +118,22 @@ Result<std::vector<Feedback>> Store::feedback(std::size_t limit, std::optional<S
       [&](Database& database) { return sqlite::feedback(database, limit, since); });
 }
 
+Result<std::optional<Feedback>> Store::last_feedback(ShardId shard, std::uint64_t number) {
+  return readers_.read(
+      [&](Database& database) { return sqlite::last_feedback(database, shard, number); });
+}
+
+Result<std::vector<NumberedFeedback>> Store::feedback_after(std::uint64_t number,
+                                                            std::size_t limit) {
+  return readers_.read(
+      [&](Database& database) { return sqlite::feedback_after(database, number, limit); });
+}
+
+Result<std::uint64_t> Store::count_feedback_after(std::uint64_t number) {
+  return readers_.read(
+      [&](Database& database) { return sqlite::count_feedback_after(database, number); });
+}
+
 Result<std::vector<traffic::FeatureRow>> Store::feature_rows(const RowQuery& query) {
   return readers_.read([&](Database& database) { return sqlite::feature_rows(database, query); });
 }

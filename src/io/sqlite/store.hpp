@@ -105,6 +105,11 @@ class Store {
   [[nodiscard]] Result<AlertNumbers> alert_numbers();
   [[nodiscard]] Result<std::vector<Feedback>> feedback(std::size_t limit,
                                                        std::optional<SteadyTime> since = {});
+  [[nodiscard]] Result<std::optional<Feedback>> last_feedback(ShardId shard, std::uint64_t number);
+  /// What was said after that number, the oldest first.
+  [[nodiscard]] Result<std::vector<NumberedFeedback>> feedback_after(std::uint64_t number,
+                                                                     std::size_t limit);
+  [[nodiscard]] Result<std::uint64_t> count_feedback_after(std::uint64_t number);
   [[nodiscard]] Result<std::vector<traffic::FeatureRow>> feature_rows(const RowQuery& query);
   /// Those that have not expired.
   [[nodiscard]] Result<std::vector<traffic::Override>> overrides(SteadyTime now);

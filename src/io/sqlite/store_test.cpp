@@ -108,6 +108,54 @@ TEST_F(StoreTest, AnAlertThatDoesNotKnowItsFeedbackLeavesIt) {
   EXPECT_THAT(*store_->feedback(10, at_s(6)), IsEmpty());
 }
 
+TEST_F(StoreTest, KnowsWhichGatewayToldOfAnAlert) {
+  traffic::Alert told = an_alert(0, 7);
+  told.shard = kOfGateways;
+  told.origin = {"north", ShardId{63}, kAlertNumberMax};
+  ASSERT_TRUE(commit(told, an_alert(63, 7)));
+  reopen();
+  EXPECT_EQ((*store_->alert(kOfGateways, 7))->origin, told.origin);
+  EXPECT_EQ((*store_->alert(ShardId{63}, 7))->origin, traffic::Alert::Origin{});
+  EXPECT_THAT(ids({.of_gateways = true}), ElementsAre("64-7"));
+  EXPECT_THAT(ids({}), ::testing::UnorderedElementsAre("64-7", "63-7"));
+  EXPECT_EQ((*store_->alert_numbers())[63], 7U);
+}
+
+TEST_F(StoreTest, OfAGatewaysAlertKeepsTheYoungestOfWhatComes) {
+  const auto word = [](FeedbackVerdict verdict, int second) {
+    return Feedback{kOfGateways, 7, verdict, "", "api", at_s(second)};
+  };
+  traffic::Alert told = an_alert(0, 7);
+  told.shard = kOfGateways;
+  told.origin = {"north", ShardId{63}, 7};
+  told.count = 5;
+  traffic::Alert late = told;
+  late.count = 4;
+  const Feedback young = word(FeedbackVerdict::kExpected, 9);
+  ASSERT_TRUE(commit(told, young));
+  ASSERT_TRUE(commit(late, word(FeedbackVerdict::kTruePositive, 8)));
+  EXPECT_EQ((*store_->alert(kOfGateways, 7))->count, 5U);
+  EXPECT_EQ((*store_->alert(kOfGateways, 7))->feedback, FeedbackVerdict::kExpected);
+  EXPECT_EQ(*store_->last_feedback(kOfGateways, 7), young);
+  EXPECT_EQ(*store_->last_feedback(kOfGateways, 8), std::nullopt);
+  ASSERT_TRUE(commit(word(FeedbackVerdict::kFalsePositive, 10)));
+  EXPECT_EQ((*store_->alert(kOfGateways, 7))->feedback, FeedbackVerdict::kFalsePositive);
+}
+
+TEST_F(StoreTest, GivesWhatWasSaidAfterANumber) {
+  const auto word = [](std::uint64_t alert) {
+    return Feedback{ShardId{1}, alert, FeedbackVerdict::kExpected, "", "api", at_s(5)};
+  };
+  ASSERT_TRUE(commit(word(4), word(2), word(3)));
+  const auto all = *store_->feedback_after(0, 10);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].said, word(4));
+  EXPECT_EQ(all[2].said, word(3));
+  EXPECT_THAT(*store_->feedback_after(all[0].number, 1), ElementsAre(all[1]));
+  EXPECT_THAT(*store_->feedback_after(all[2].number, 10), IsEmpty());
+  EXPECT_EQ(*store_->count_feedback_after(all[0].number), 2U);
+}
+
 TEST_F(StoreTest, FiltersAndOrdersAlerts) {
   for (std::uint64_t number = 1; number <= 4; ++number) {
     traffic::Alert alert = an_alert(0, number, number == 3 ? "bob" : "ann");

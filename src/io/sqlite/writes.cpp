@@ -22,12 +22,15 @@ struct Apply {
     if (alert.number > kAlertNumberMax) return failure(ErrorCode::kOutOfRange);
     return database.run(
         "INSERT INTO alerts(id, user, address, type, severity, status, feedback, first_seen_ns,"
-        " last_seen_ns, count, score, confidence, detectors, input, first, worst, schema, features)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+        " last_seen_ns, count, score, confidence, detectors, input, first, worst, schema, features,"
+        " gateway, gateway_alert) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+        " ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
         " ON CONFLICT(id) DO UPDATE SET user = ?2, address = ?3, type = ?4, severity = ?5,"
         " status = ?6, feedback = iif(?7 = 0, feedback, ?7), first_seen_ns = ?8, last_seen_ns = ?9,"
         " count = ?10, score = ?11, confidence = ?12, detectors = ?13, input = ?14, first = ?15,"
-        " worst = ?16, schema = ?17, features = ?18",
+        " worst = ?16, schema = ?17, features = ?18"
+        // What a gateway tells late takes nothing back.
+        " WHERE ?19 = '' OR (?10, ?9, ?6) >= (count, last_seen_ns, status)",
         {alert_key(alert.shard, alert.number),
          alert.user,
          alert.address,
@@ -45,7 +48,9 @@ struct Apply {
          Blob{encode(alert.first)},
          Blob{encode(alert.worst)},
          schema,
-         Blob{encode(alert.features)}});
+         Blob{encode(alert.features)},
+         alert.origin.gateway,
+         alert_key(alert.origin.shard, alert.origin.number)});
   }
 
   Result<std::int64_t> operator()(const Feedback& feedback) const {
@@ -54,8 +59,15 @@ struct Apply {
         .run("INSERT INTO feedback(alert, verdict, note, actor, time_ns) VALUES (?, ?, ?, ?, ?)",
              {alert, feedback.verdict, feedback.note, feedback.actor, feedback.time})
         .and_then([&](std::int64_t) {
-          return database.run("UPDATE alerts SET feedback = ? WHERE id = ?",
-                              {feedback.verdict, alert});
+          // Two clocks speak of a gateway's alert: the younger word counts, not the one that came
+          // last.
+          return feedback.shard != kOfGateways
+                     ? database.run("UPDATE alerts SET feedback = ? WHERE id = ?",
+                                    {feedback.verdict, alert})
+                     : database.run(
+                           "UPDATE alerts SET feedback = ?1 WHERE id = ?2 AND NOT EXISTS"
+                           " (SELECT 1 FROM feedback WHERE alert = ?2 AND time_ns > ?3)",
+                           {feedback.verdict, alert, feedback.time});
         });
   }
 

@@ -195,7 +195,7 @@ void pinball_gradients(const std::vector<float>& residuals,
 class Trainer::Rows {
  public:
   Rows(const Material& material, std::uint32_t set, std::span<const std::uint8_t> indicators)
-      : labels(material.labels(set)), weights(material.weights(set)) {
+      : labels(material.unit_labels(set)), weights(material.weights(set)) {
     const learn::Matrix matrix = material.matrix(material.encoding.trees, set);
     std::vector<std::size_t> ends{0};
     std::vector<unsigned> columns;

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "io/json/traffic_writer.hpp"
+#include "io/json/told_alert.hpp"
 #include "server/api/answers.hpp"
 #include "server/api/call.hpp"
 
@@ -12,7 +12,9 @@ using traffic::Alert;
 constexpr std::uint64_t kListMax = 10'000;
 /// Of so many alerts at least, the latest, the most salient are found.
 constexpr std::size_t kRankedMin = 1000;
-constexpr std::size_t kNoteBytesMax = 1000;
+constexpr std::size_t kToldMax = 1000;
+/// A gateway's clock may be so much ahead: a word that is younger would outlive what is said later.
+constexpr Duration kAheadMax = std::chrono::minutes{5};
 
 /// The alert that the path names; answers 404, and gives nothing, when it cannot be one.
 std::optional<AlertId> alert_of(Call& call) {
@@ -20,6 +22,18 @@ std::optional<AlertId> alert_of(Call& call) {
   if (id && id->second > 0) return AlertId{id->first, id->second};
   call.answer(problem(404, "the alert is not known"));
   return std::nullopt;
+}
+
+std::vector<traffic::JudgedAlert> read_told(json::Fields& in, SteadyTime latest) {
+  const std::string gateway =
+      in.text("gateway", json::Need::kRequired, 1, traffic::kGatewayBytesMax).value_or("");
+  std::vector<traffic::JudgedAlert> told;
+  const auto* const list = in.array("alerts", json::Need::kRequired, 1, kToldMax);
+  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+    json::Fields fields = in.element("alerts", i, (*list)[i]);
+    told.push_back(json::read_told_alert(fields, gateway, latest));
+  }
+  return told;
 }
 
 void write_alerts(const std::vector<Alert>& alerts,
@@ -85,6 +99,43 @@ void Service::list_alerts(const CallPtr& call) {
       }));
 }
 
+void Service::post_alerts(const CallPtr& call) {
+  Query query(call->query);
+  if (!right(*call, query)) return;
+  std::vector<traffic::JudgedAlert> told;
+  if (!read_body(*call, [&](json::Fields& in) { told = read_told(in, engine_now() + kAheadMax); }))
+    return;
+  const std::size_t accepted = told.size();
+  backend_.take_alerts(std::move(told), Call::then<void>(call, "the alerts", [call, accepted] {
+                         json::Writer out;
+                         out.begin_object();
+                         out.field("accepted", accepted);
+                         out.end_object();
+                         call->answer(json_response(std::move(out)));
+                       }));
+}
+
+void Service::list_words(const CallPtr& call) {
+  Query query(call->query);
+  const auto gateway = query.text("gateway", 1, traffic::kGatewayBytesMax);
+  const std::size_t limit = query.whole("limit", 100, 1, kToldMax);
+  if (!right(*call, query)) return;
+  if (!gateway) return call->answer(invalid("query", {{"gateway", "is missing"}}));
+  using Words = std::vector<traffic::JudgedAlert>;
+  backend_.words_for(
+      *gateway, limit, Call::then<Words>(call, "the words", [call](const Words& words) {
+        json::Writer out;
+        out.begin_object();
+        out.key("feedback");
+        out.begin_array();
+        for (const traffic::JudgedAlert& word : words) json::write_word(word, out);
+        out.end_array();
+        out.field("count", words.size());
+        out.end_object();
+        call->answer(json_response(std::move(out)));
+      }));
+}
+
 void Service::analyze(const CallPtr& call) {
   Query query(call->query);
   if (!right(*call, query)) return;
@@ -123,7 +174,7 @@ void Service::give_feedback(const CallPtr& call) {
                         json::Need::kRequired,
                         traffic::feedback_by_name,
                         "true_positive, false_positive or expected");
-    note = in.text("note", json::Need::kOptional, 0, kNoteBytesMax);
+    note = in.text("note", json::Need::kOptional, 0, traffic::kNoteBytesMax);
   };
   if (!read_body(*call, read)) return;
   backend_.feedback(*id, *verdict, note.value_or(""), answering_alert(call, *salience_));

@@ -11,6 +11,7 @@
 #include "core/forecast/timed_forecaster.hpp"
 #include "core/novelty/batch.hpp"
 #include "core/stats/trend.hpp"
+#include "server/api/series_change.hpp"
 
 namespace liminal::api {
 
@@ -69,13 +70,12 @@ class AnomalyPort {
   /// does.
   [[nodiscard]] virtual novelty::Intake learn(const novelty::Batch& batch) = 0;
 
-  /// What is told of a series, whether or not it has sent anything, in place of what was told
-  /// before; nothing: it is as if never told. Gives true when something is told of it now and
-  /// nothing was before. Acknowledged when durable. kTooLarge: too many series were told of.
+  /// Changes what is told of a series, whether or not it has sent anything; no other change comes
+  /// in between. Gives true when something is told of it now and nothing was before. Acknowledged
+  /// when durable. kTooLarge: too many series were told of.
   virtual void declare(std::string source,
                        std::string metric,
-                       std::optional<novelty::SeriesSettings> settings,
-                       std::optional<stats::Limit> limit,
+                       SeriesChange change,
                        Done<bool> done) = 0;
 
   /// Forgets a series, or all of a source, with what was told of it and its limits. kMissing:

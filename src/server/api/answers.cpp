@@ -104,6 +104,8 @@ void write_field(std::string_view key, const ClusterStatus& cluster, json::Write
   out.value_or_null(cluster.trouble);
   write_field("rows", cluster.rows, out);
   write_field("metrics", cluster.metrics, out);
+  write_field("alerts", cluster.alerts, out);
+  write_field("feedback", cluster.feedback, out);
   out.field("champions", cluster.champions);
   out.end_object();
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,7 @@ struct ClusterStatus {
   std::string url;
   bool up = false;
   std::string trouble;
-  Uplinked rows, metrics;
+  Uplinked rows, metrics, alerts, feedback;
   std::uint64_t champions = 0;  ///< taken over
 };
 
@@ -216,6 +217,16 @@ class Backend {
   /// Latest finding first. Everything that was shown once is shown again after a restart.
   virtual void alerts(AlertQuery query, Done<std::vector<traffic::Alert>> done) = 0;
   virtual void alert(AlertId id, Done<traffic::Alert> done) = 0;
+  /// Alerts of a gateway as they are by now (`Alert::origin`), with what operators said of them: to
+  /// be listed, ranked and learnt from. What was told before changes nothing.
+  virtual void take_alerts(std::vector<traffic::JudgedAlert> alerts, Done<void> done) = 0;
+  /// What operators said here about a gateway's alerts and it does not know, the last first.
+  virtual void words_for(std::string gateway,
+                         std::size_t limit,
+                         Done<std::vector<traffic::JudgedAlert>> done) = 0;
+  /// Which gateways told of the members of an incident. Takes a short lock.
+  [[nodiscard]] virtual std::vector<std::string> gateways_of(
+      std::span<const std::uint64_t> members) const = 0;
   virtual void explain(AlertId id, Done<Explanation> done) = 0;
   /// Gives the alert as it is afterwards.
   virtual void feedback(AlertId id,

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,9 +79,11 @@ struct Call : std::enable_shared_from_this<Call> {
 }
 
 /// Reads the body as one JSON object by `read(Fields&)`. Answers, and returns false, when it is
-/// none or `read` reported a problem.
+/// none or `read` reported a problem; the answer names so many of these.
 template <class Read>
-bool read_body(Call& call, Read read) {
+bool read_body(Call& call,
+               Read read,
+               std::size_t named_max = std::numeric_limits<std::size_t>::max()) {
   const Result<json::Value> value = json::parse(call.request.body);
   if (!value) {
     call.answer(problem(400,
@@ -93,7 +96,7 @@ bool read_body(Call& call, Read read) {
   read(fields);
   fields.finish();
   if (problems.empty()) return true;
-  call.answer(invalid("body", problems));
+  call.answer(invalid("body", problems, named_max));
   return false;
 }
 

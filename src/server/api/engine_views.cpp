@@ -168,6 +168,15 @@ std::optional<std::vector<Alert>> judged_now(const engine::Shard& shard, const s
   return alerts;
 }
 
+Explanation explained_there(traffic::Alert alert) {
+  const traffic::Alert::Origin& origin = alert.origin;
+  Explanation explanation;
+  explanation.command = "liminal explain " + traffic::alert_id(origin.shard, origin.number);
+  explanation.reason = "it was raised at the gateway " + origin.gateway + ", which is to be asked";
+  explanation.alert = std::move(alert);
+  return explanation;
+}
+
 std::optional<UserView> user_view(const engine::Shard& shard,
                                   const std::string& user,
                                   const limits::Options& options) {

@@ -21,6 +21,9 @@ namespace liminal::api {
 [[nodiscard]] std::optional<std::vector<traffic::Alert>> judged_now(const engine::Shard& shard,
                                                                     const std::string& user);
 
+/// The explanation of an alert that a gateway told of: what led to it is known there.
+[[nodiscard]] Explanation explained_there(traffic::Alert alert);
+
 /// The user as the shard has it: all but the alerts of the past. None when not known.
 [[nodiscard]] std::optional<UserView> user_view(const engine::Shard& shard,
                                                 const std::string& user,

@@ -31,7 +31,11 @@ learn::ExperimentRequest read_experiment(json::Fields& in) {
       in.one_of("mode", Need::kRequired, &mode_by_name, "shadow or split").value_or(Mode::kShadow);
   options.share = in.number("share", Need::kOptional, .01, .99).value_or(options.share);
   options.alpha = in.number("alpha", Need::kOptional, .0001, .5).value_or(options.alpha);
-  options.effect = in.number("effect", Need::kOptional, 1e-9, 1e9).value_or(options.effect);
+  const auto effect = in.number("effect", Need::kOptional, 1e-9, 1e9);
+  const auto effect_ratio = in.number("effect_ratio", Need::kOptional, 1e-4, 1);
+  request.usual_effect = !effect && !effect_ratio;
+  options.effect = effect.value_or(options.effect);
+  options.effect_ratio = effect ? 0 : effect_ratio.value_or(0);
   options.rows_min = in.number("rows_min", Need::kOptional, 20, 1e9).value_or(options.rows_min);
   options.guards = {{"alarm_ratio", .05}, {"latency_us", 5}};
   request.usual_guards = true;
@@ -95,7 +99,10 @@ void write(const learn::ExperimentView& view, json::Writer& out) {
   out.field("created", view.created);
   out.field("ended", view.ended);
   out.field("alpha", view.options.alpha);
-  out.field("effect", view.options.effect);
+  out.field("effect", view.effect);
+  out.field(
+      "effect_ratio",
+      view.options.effect_ratio > 0 ? std::optional(view.options.effect_ratio) : std::nullopt);
   out.key("guards");
   out.begin_array();
   for (const learn::GuardRail& guard : view.options.guards) {

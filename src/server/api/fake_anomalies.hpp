@@ -61,14 +61,16 @@ class FakeAnomalies : public AnomalyPort {
   }
   void declare(std::string source,
                std::string metric,
-               std::optional<novelty::SeriesSettings> settings,
-               std::optional<stats::Limit> limit,
+               SeriesChange change,
                Done<bool> done) override {
     if (failure) return done(tl::unexpected(*failure));
     const std::pair key{source, metric};
     const bool told = declared.contains(key) || limits.contains(key);
-    declared.erase(key);
-    limits.erase(key);
+    std::optional<novelty::SeriesSettings> settings;
+    std::optional<stats::Limit> limit;
+    if (const auto known = declared.extract(key)) settings = known.mapped();
+    if (const auto known = limits.extract(key)) limit = known.mapped();
+    change.apply(settings, limit, false);
     if (settings) declared.emplace(key, *settings);
     if (limit) limits.emplace(key, *limit);
     done(!told && (settings || limit));

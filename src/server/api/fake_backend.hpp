@@ -88,6 +88,27 @@ class FakeBackend : public Backend {
     done({});
   }
 
+  std::vector<traffic::JudgedAlert> taken_alerts;
+
+  void take_alerts(std::vector<traffic::JudgedAlert> alerts, Done<void> done) override {
+    if (failure) return done(tl::unexpected(*failure));
+    taken_alerts.insert(taken_alerts.end(), alerts.begin(), alerts.end());
+    done({});
+  }
+  void words_for(std::string gateway,
+                 std::size_t limit,
+                 Done<std::vector<traffic::JudgedAlert>> done) override {
+    std::vector<traffic::JudgedAlert> words;
+    for (const traffic::JudgedAlert& one : taken_alerts) {
+      const bool said = one.alert.feedback != traffic::FeedbackVerdict::kNone;
+      if (said && one.alert.origin.gateway == gateway && words.size() < limit) words.push_back(one);
+    }
+    give(std::move(done), std::move(words));
+  }
+  std::vector<std::string> gateways_of(std::span<const std::uint64_t> members) const override {
+    return members.empty() ? std::vector<std::string>{} : std::vector<std::string>{"north"};
+  }
+
   void crowd(Done<features::CrowdSummary> done) override {
     features::CrowdSummary crowd;
     crowd.active_users = 2;

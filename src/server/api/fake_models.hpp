@@ -155,6 +155,8 @@ class FakeModels : public ModelsPort {
     view.champion = 2;
     view.challenger = 1;
     view.options = request.options;
+    if (!request.usual_effect && request.options.effect_ratio == 0)
+      view.effect = request.options.effect;
     view.state = "running";
     view.created = SteadyTime{std::chrono::seconds{1'800'000'000}};
     view.interval = learn::Interval{-.1, .2};

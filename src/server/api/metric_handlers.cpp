@@ -142,41 +142,40 @@ void score_rows(const std::shared_ptr<Call>& call, AnomalyPort& port) {
   call->answer(std::move(response));
 }
 
-/// What an owner tells of a series.
-struct Told {
-  std::optional<novelty::SeriesSettings> settings{};
-  std::optional<stats::Limit> limit{};
-};
-
-Told read_series(json::Fields& in) {
-  novelty::SeriesSettings settings;
+/// What a body names of a series; of one that names nothing all that was told is erased.
+SeriesChange read_series(json::Fields& in) {
+  SeriesChange change;
   using json::Need;
-  using Side = stats::Trend::Side;
-  const auto number = [&in](std::string_view name) {
-    return in.is_null(name) ? std::nullopt
-                            : in.number(name, Need::kOptional, -kMetricValueMax, kMetricValueMax);
+  const auto within = [&in](std::string_view name, double low, double high) {
+    return in.is_null(name) ? std::nullopt : in.number(name, Need::kOptional, low, high);
   };
+  const auto number = [&](std::string_view name) {
+    return within(name, -kMetricValueMax, kMetricValueMax);
+  };
+  const auto named = [&in](std::string_view name) { return in.is_null(name) || in.has(name); };
   const auto low = number("min"), high = number("max");
   if (low.has_value() != high.has_value())
     in.wrong(low ? "max" : "min", "must be told when the other end is");
-  if (low && high) settings.range = novelty::Range{*low, *high};
   if (low && high && !(*low < *high)) in.wrong("max", "must be above min");
-  settings.alarms_per_week = in.number("alarms_per_week", Need::kOptional, 0, 10'000).value_or(0);
+  if (named("min") || named("max")) change.range = std::optional<novelty::Range>{};
+  if (low && high) change.range = novelty::Range{*low, *high};
+  if (named("alarms_per_week")) change.alarms_per_week = within("alarms_per_week", 0, 10'000);
   const auto yes_or_no = [](std::string_view word) -> std::optional<bool> {
     if (word == "counter") return true;
     return word == "gauge" ? std::optional(false) : std::nullopt;
   };
-  const auto kind = in.one_of("kind", Need::kOptional, yes_or_no, "gauge or counter");
-  settings.counter = kind.value_or(false);
-  if (in.has("suppress_until"))
-    settings.suppress_until = in.time("suppress_until", Need::kOptional);
+  if (in.is_null("kind")) change.counter = std::optional<bool>{};
+  if (in.has("kind"))
+    change.counter = in.one_of("kind", Need::kOptional, yes_or_no, "gauge or counter");
+  if (in.is_null("suppress_until")) change.suppress_until = std::optional<EventTime>{};
+  if (in.has("suppress_until")) change.suppress_until = in.time("suppress_until", Need::kOptional);
   const auto lower = number("lower_limit"), upper = number("upper_limit");
   if (lower && upper) in.wrong("upper_limit", "is told beside lower_limit: one of them counts");
-  Told told;
-  if (kind || settings != novelty::SeriesSettings{}) told.settings = settings;
-  if (lower) told.limit = stats::Limit{*lower, Side::kBelow};
-  if (upper) told.limit = stats::Limit{*upper, Side::kAbove};
-  return told;
+  if (named("lower_limit")) change.lower_limit = lower;
+  if (named("upper_limit")) change.upper_limit = upper;
+  change.erases = !change.range && !change.alarms_per_week && !change.counter &&
+                  !change.suppress_until && !change.lower_limit && !change.upper_limit;
+  return change;
 }
 
 void write_series(std::string_view source,
@@ -194,7 +193,7 @@ void write_series(std::string_view source,
   out.field("min", range ? std::optional(range->low) : std::nullopt);
   out.field("max", range ? std::optional(range->high) : std::nullopt);
   out.field("alarms_per_week", settings.alarms_per_week);
-  out.field("kind", settings.counter ? "counter" : "gauge");
+  out.field("kind", settings.counter.value_or(false) ? "counter" : "gauge");
   const auto& until = settings.suppress_until;
   out.field("suppress_until",
             until ? std::optional(SteadyTime{until->time_since_epoch()}) : std::nullopt);
@@ -239,19 +238,20 @@ bool Service::series_of(const CallPtr& call) {
 void Service::put_series(const CallPtr& call) {
   AnomalyPort* const port = anomalies_of(call);
   if (port == nullptr || !series_of(call)) return;
-  Told told;
-  const auto read = [&](json::Fields& in) { told = read_series(in); };
+  SeriesChange change;
+  const auto read = [&](json::Fields& in) { change = read_series(in); };
   if (!read_body(*call, read)) return;
   const std::string source = call->captured[0], metric = call->captured[1];
-  port->declare(source, metric, told.settings, told.limit, [=](const Result<bool>& created) {
+  port->declare(source, metric, change, [=](const Result<bool>& created) {
     if (!created && created.error().code == ErrorCode::kTooLarge)
       return call->answer(
           invalid("path", {{"metric", "too many series were told of: DELETE some of them"}}));
     if (!created) return call->answer(problem(created.error(), "the series"));
+    // Nothing is known of one that neither sent something nor is told of any more.
+    const SeriesView now = port->series(source, metric).value_or(SeriesView{});
     json::Writer out;
     out.begin_object();
-    write_series(
-        source, metric, told.settings.value_or(novelty::SeriesSettings{}), told.limit, out);
+    write_series(source, metric, now.settings, now.limit, out);
     out.end_object();
     call->answer(json_response(std::move(out), *created ? 201 : 200));
   });

@@ -207,7 +207,7 @@ TEST_F(MetricHandlersTest, DeclaresASeries) {
             R"({"source":"web-1","metric":"cpu/user","min":0,"max":1,"alarms_per_week":2,)"
             R"("kind":"gauge","suppress_until":null,"lower_limit":null,"upper_limit":null})");
   EXPECT_EQ(ask("PUT", path, R"({"kind":"counter"})").status, 200U);
-  EXPECT_TRUE((metrics.declared.at({"web-1", "cpu/user"}).counter));
+  EXPECT_EQ((metrics.declared.at({"web-1", "cpu/user"}).counter), true);
   for (const char* bad : {R"({"min":0})",
                           R"({"min":1,"max":1})",
                           R"({"alarms_per_week":-1})",
@@ -217,6 +217,52 @@ TEST_F(MetricHandlersTest, DeclaresASeries) {
     EXPECT_EQ(ask("PUT", path, bad).status, 422U) << bad;
   EXPECT_EQ(ask("PUT", "/anomaly/series/a/" + std::string(2000, 'b'), "{}").status, 422U);
   EXPECT_EQ(ask("PUT", "/anomaly/series/" + std::string(200, 'a') + "/b", "{}").status, 422U);
+}
+
+TEST_F(MetricHandlersTest, WhatIsNotNamedStaysAsItIs) {
+  const std::string path = "/anomaly/series/web-1/requests_total";
+  EXPECT_EQ(ask("PUT", path, R"({"kind":"counter","upper_limit":900})").status, 201U);
+  const auto ranged = ask("PUT", path, R"({"min":0,"max":1,"alarms_per_week":2})");
+  EXPECT_EQ(ranged.status, 200U);
+  EXPECT_EQ(ranged.body,
+            R"({"source":"web-1","metric":"requests_total","min":0,"max":1,"alarms_per_week":2,)"
+            R"("kind":"counter","suppress_until":null,"lower_limit":null,"upper_limit":900})");
+  EXPECT_THAT(ask("PUT", path, R"({"suppress_until":1800000000})").body,
+              HasSubstr(R"("min":0,"max":1,"alarms_per_week":2,"kind":"counter")"));
+  EXPECT_THAT(ask("PUT", path, R"({"lower_limit":null,"min":null})").body,
+              HasSubstr(R"("min":null,"max":null,"alarms_per_week":2,"kind":"counter",)"
+                        R"("suppress_until":"2027-01-15T08:00:00.000Z",)"
+                        R"("lower_limit":null,"upper_limit":900)"));
+  EXPECT_THAT(ask("PUT", path, R"({"upper_limit":null})").body,
+              HasSubstr(R"("lower_limit":null,"upper_limit":null)"));
+}
+
+TEST_F(MetricHandlersTest, NullTakesBackWhatItNamesAndNothingElse) {
+  const std::string path = "/anomaly/series/web-1/requests_total";
+  const auto told = [&] { return metrics.declared.at({"web-1", "requests_total"}); };
+  ASSERT_EQ(ask("PUT", path, R"({"kind":"gauge","min":0,"max":1,"alarms_per_week":2})").status,
+            201U);
+  EXPECT_EQ(ask("PUT", path, R"({"kind":null})").status, 200U);
+  EXPECT_EQ(told().counter, std::nullopt);
+  EXPECT_EQ(told().alarms_per_week, 2);
+  EXPECT_TRUE(told().range.has_value()) << "its sender says gauge, too";
+  EXPECT_EQ(ask("PUT", path, R"({"alarms_per_week":null})").status, 200U);
+  EXPECT_EQ(told().alarms_per_week, 0);
+  EXPECT_TRUE(told().range.has_value());
+  EXPECT_EQ(ask("PUT", path, R"({"kind":"counter","suppress_until":1800000000})").status, 200U);
+  EXPECT_THAT(ask("PUT", path, R"({"kind":null,"min":2,"max":3})").body,
+              HasSubstr(R"("min":2,"max":3,"alarms_per_week":0,"kind":"gauge")"));
+  EXPECT_TRUE(told().suppress_until.has_value());
+}
+
+TEST_F(MetricHandlersTest, ARangeIsNotThatOfAnotherKind) {
+  const std::string path = "/anomaly/series/web-1/requests_total";
+  ASSERT_EQ(ask("PUT", path, R"({"min":0,"max":1})").status, 201U);
+  EXPECT_THAT(ask("PUT", path, R"({"kind":"gauge"})").body, HasSubstr(R"("min":0,"max":1)"));
+  EXPECT_THAT(ask("PUT", path, R"({"kind":"counter"})").body,
+              HasSubstr(R"("min":null,"max":null)"));
+  EXPECT_THAT(ask("PUT", path, R"({"kind":"gauge","min":2,"max":3})").body,
+              HasSubstr(R"("min":2,"max":3)"));
 }
 
 TEST_F(MetricHandlersTest, SuppressesASeriesUntilATime) {
@@ -279,7 +325,7 @@ TEST_F(MetricHandlersTest, SaysWhenADeclaredLimitIsReached) {
   EXPECT_EQ(ask("PUT", path, R"({"upper_limit":0.9})").status, 200U);
   EXPECT_THAT(ask("GET", path, "").body, HasSubstr(R"("lower_limit":null,"upper_limit":0.9)"));
   EXPECT_EQ(ask("PUT", path, R"({"upper_limit":1,"lower_limit":0})").status, 422U);
-  EXPECT_EQ(ask("PUT", path, R"({"kind":"gauge"})").status, 200U);
+  EXPECT_EQ(ask("PUT", path, R"({"kind":"gauge","upper_limit":null})").status, 200U);
   EXPECT_THAT(ask("GET", path, "").body, HasSubstr(R"("reached":null)"));
 }
 

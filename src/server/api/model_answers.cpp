@@ -174,6 +174,11 @@ void write(const learn::ModelState& state, json::Writer& out) {
   out.value_or_null(state.definition.target);
   out.field("champion", state.champion);
   out.field("challenger", state.challenger);
+  out.key("not_loaded");
+  out.begin_object();
+  if (!state.champion_trouble.empty()) out.field("champion", state.champion_trouble);
+  if (!state.challenger_trouble.empty()) out.field("challenger", state.challenger_trouble);
+  out.end_object();
   out.key("versions");
   out.begin_array();
   for (const learn::ModelVersion& version : state.versions) write(state, version, out);

@@ -445,6 +445,28 @@ TEST_F(ModelHandlers, ComparesVersionsInExperiments) {
     EXPECT_EQ(ask("POST", "/ml/experiments", wrong).status, 422U) << wrong;
 }
 
+TEST_F(ModelHandlers, AnExperimentsEffectIsOfTheUnitOrAPartOrTheUsual) {
+  const auto begun = [&](const std::string& more) {
+    port.all_experiments.clear();
+    return json::parse(ask("POST",
+                           "/ml/experiments",
+                           R"({"model_name":"anomaly_detection","mode":"shadow")" + more + "}")
+                           .body);
+  };
+  EXPECT_EQ(begun(R"(,"effect":0.2,"effect_ratio":0.1)")["effect"], .2);
+  EXPECT_TRUE(begun(R"(,"effect":0.2)")["effect_ratio"].is_null());
+  EXPECT_EQ(begun(R"(,"effect_ratio":0.1)")["effect_ratio"], .1);
+  EXPECT_TRUE(begun("")["effect"].is_null()) << "whoever begins it knows the usual one";
+}
+
+TEST_F(ModelHandlers, NamesWhatCouldNotBeLoaded) {
+  port.states[0].challenger_trouble = "the file of version 1 cannot be read";
+  const json models = json::parse(ask("GET", "/ml/models").body)["models"];
+  EXPECT_EQ(models[0]["not_loaded"],
+            (json{{"challenger", "the file of version 1 cannot be read"}}));
+  EXPECT_EQ(models[1]["not_loaded"], json::object());
+}
+
 TEST_F(ModelHandlers, WithoutAKeeperItIsNotThere) {
   Service bare({}, backend);
   EXPECT_EQ(answer_of(bare, request("GET", "/ml/models")).status, 503U);

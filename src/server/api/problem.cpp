@@ -1,5 +1,6 @@
 #include "server/api/problem.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace liminal::api {
@@ -26,17 +27,20 @@ http::Response problem(unsigned status, std::string_view detail) {
   return problem(status, detail, [](json::Writer&) {});
 }
 
-http::Response invalid(std::string_view in, const Problems& problems) {
+http::Response invalid(std::string_view in, const Problems& problems, std::size_t named_max) {
   std::string detail;
   if (problems.size() == 1) {
     detail = problems[0].key + (problems[0].key.empty() ? "" : ": ") + problems[0].text;
   } else {
     detail = std::to_string(problems.size()) + " fields are wrong";
+    if (problems.size() > named_max)
+      detail += ", of which the first " + std::to_string(named_max) + " are named";
   }
   return problem(422, detail, [&](json::Writer& out) {
     out.key("errors");
     out.begin_array();
-    for (const Problem& one : problems) {
+    for (std::size_t i = 0; i < std::min(problems.size(), named_max); ++i) {
+      const Problem& one = problems[i];
       out.begin_object();
       out.field("in", in);
       out.field("path", one.key);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,11 @@ template <class More>
 [[nodiscard]] http::Response problem(unsigned status, std::string_view detail, More&& more);
 
 /// 422 with each offending field. `in` is "body", "query", "path" or "header".
-[[nodiscard]] http::Response invalid(std::string_view in, const Problems& problems);
+/// Names the first `named_max` and counts all.
+[[nodiscard]] http::Response invalid(
+    std::string_view in,
+    const Problems& problems,
+    std::size_t named_max = std::numeric_limits<std::size_t>::max());
 
 /// What a failure of the backend means to a client; `subject` is what it asked for ("the user").
 [[nodiscard]] http::Response problem(const Error& error, std::string_view subject);

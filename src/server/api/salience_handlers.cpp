@@ -210,7 +210,8 @@ void Service::list_incidents(const CallPtr& call) {
   out.begin_object();
   out.key("incidents");
   out.begin_array();
-  for (const salience::Incident& incident : incidents) json::write(incident, out);
+  for (const salience::Incident& incident : incidents)
+    json::write(incident, backend_.gateways_of(incident.ids), out);
   out.end_array();
   out.field("count", incidents.size());
   out.end_object();

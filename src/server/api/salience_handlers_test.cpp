@@ -141,6 +141,7 @@ TEST_F(SalienceHandlers, ListIncidents) {
   ASSERT_EQ(all["count"], 2);
   EXPECT_EQ(all["incidents"][0]["id"], "global-1");
   EXPECT_EQ(all["incidents"][0]["alerts"], json::array({"17-42"}));
+  EXPECT_EQ(all["incidents"][0]["gateways"], json::array({"north"}));
   EXPECT_EQ(all["incidents"][1]["entities"], json::array({"ann"}));
   EXPECT_EQ(good("GET", "/ml/incidents?scope=user&limit=1")["incidents"][0]["id"], "user-1");
   EXPECT_EQ(ask("GET", "/ml/incidents?scope=host").status, 422u);

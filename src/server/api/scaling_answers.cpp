@@ -45,9 +45,10 @@ Observation read_observation(json::Fields& in) {
   return out;
 }
 
-bool says_something(const Observation& observed) {
-  return observed.request_rate || observed.cpu_ratio || observed.memory_ratio ||
-         observed.response_time_s;
+/// Well or not: what is wrong of it is told already.
+bool says_something(json::Fields& in) {
+  const auto names = {"request_rate", "cpu_avg", "memory_avg", "response_time"};
+  return std::any_of(names.begin(), names.end(), [&](const char* name) { return in.has(name); });
 }
 
 void read_history(json::Fields& in, EventTime now, scaling::Report& report) {
@@ -59,7 +60,12 @@ void read_history(json::Fields& in, EventTime now, scaling::Report& report) {
     json::Fields row = in.element("history", i, (*rows)[i]);
     const auto at = row.time("timestamp", json::Need::kRequired);
     scaling::Report::Row read{{}, read_observation(row)};
-    read.observed.replicas = number(row, "replicas", 0, Observation::kReplicasMax);
+    // As the request itself calls it, too.
+    for (const char* const name : {"replicas", "current_replicas"}) {
+      const auto told = number(row, name, 0, Observation::kReplicasMax);
+      if (told && read.observed.replicas) row.wrong(name, "must not be told under both names");
+      if (told) read.observed.replicas = told;
+    }
     row.finish();
     if (!at) continue;
     read.at = *at;
@@ -150,15 +156,17 @@ void write_performance(const scaling::ServiceState& state,
   out.end_array();
 }
 
-/// Why nothing can be said of performance; nothing when something is.
+/// Why nothing can be said of performance, or of response times; nothing when something is.
 std::optional<std::string_view> lack_of_performance(const scaling::ServiceState& state,
                                                     std::optional<double> load) {
   const scaling::CapacityModel& capacity = state.service.capacity();
   if (load && state.service.replicas().value_or(0) <= 0)
     return state.service.replicas() ? "no instance runs" : "current_replicas was never told";
+  const bool has_law = capacity.response_time_s(0).has_value();
+  if (!has_law && capacity.is_observed(Resource::kResponseTime))
+    return "response_time was told, but does not grow with the load as it does before an end";
   if (load && capacity.is_observed()) return std::nullopt;
-  if (!load && state.service.bottleneck(state.options) && capacity.response_time_s(0))
-    return std::nullopt;
+  if (!load && state.service.bottleneck(state.options) && has_law) return std::nullopt;
   return "it needs half an hour of response_time, or of cpu_avg for one load, with request_rate "
          "and "
          "current_replicas";
@@ -210,9 +218,10 @@ scaling::Report read_report(json::Fields& in, EventTime now) {
     in.wrong("usage_patterns", "must be a JSON object");
   } else if (auto usage = in.object("usage_patterns", json::Need::kRequired)) {
     scaling::Report::Row present{now, read_observation(*usage)};
+    const bool says = says_something(*usage);
     usage->finish();
     if (replicas) present.observed.replicas = static_cast<double>(*replicas);
-    if (!says_something(present.observed))
+    if (!says)
       in.wrong("usage_patterns",
                "must have at least one of request_rate, cpu_avg, memory_avg, response_time");
     report.rows.push_back(std::move(present));

@@ -48,7 +48,9 @@ void Service::post_scaling(const CallPtr& call) {
   const auto work = [this, call, port] {
     scaling::Report report;
     const auto read = [&](json::Fields& in) { report = read_report(in, backend_.now()); };
-    if (!read_body(*call, read)) return;
+    // Ten thousand rows with the same mistake are one mistake.
+    constexpr std::size_t kNamedMax = 10;
+    if (!read_body(*call, read, kNamedMax)) return;
     port->advise(std::move(report), [call](const Result<scaling::Advice>& advice) {
       if (!advice) return call->answer(refusal(advice.error()));
       json::Writer out;

@@ -111,6 +111,8 @@ const Route* Service::find_route(Call& call, std::string& allowed) {
       {"GET", "/ml/crowd", kRead, Body::kNone, false, &Service::get_crowd},
       {"DELETE", "/ml/features/cleanup", kWrite, Body::kNone, false, &Service::clean_up},
       {"GET", "/ml/anomalies/recent", kRead, Body::kNone, false, &Service::list_alerts},
+      {"POST", "/ml/anomalies/recent", kWrite, Body::kJson, true, &Service::post_alerts},
+      {"GET", "/ml/anomalies/feedback", kRead, Body::kNone, false, &Service::list_words},
       {"POST", "/ml/anomalies/analyze", kRead, Body::kJson, false, &Service::analyze},
       {"GET", "/ml/anomalies/{id}", kRead, Body::kNone, false, &Service::get_alert},
       {"POST", "/ml/anomalies/{id}/feedback", kWrite, Body::kJson, true, &Service::give_feedback},

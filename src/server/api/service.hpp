@@ -116,6 +116,8 @@ class Service {
   void list_audit(const CallPtr& call);
   // anomaly_handlers.cpp
   void list_alerts(const CallPtr& call);
+  void post_alerts(const CallPtr& call);
+  void list_words(const CallPtr& call);
   void analyze(const CallPtr& call);
   void get_alert(const CallPtr& call);
   void give_feedback(const CallPtr& call);

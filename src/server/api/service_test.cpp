@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include "io/json/told_alert.hpp"
 #include "server/api/testing.hpp"
 
 namespace liminal::api {
@@ -42,11 +43,14 @@ TEST_F(ServiceTest, TellsWhichLoadIsExpected) {
 }
 
 TEST_F(ServiceTest, TellsOfTheClusterThatItSendsTo) {
-  backend.cluster = ClusterStatus{"http://ray:8000", false, "away", {3, 2, 1, 0}, {}, 4};
+  backend.cluster = ClusterStatus{
+      "http://ray:8000", false, "away", {3, 2, 1, 0}, {}, {1, 5, 0, 0}, {2, 0, 0, 0}, 4};
   EXPECT_THAT(ask("GET", "/ml/status").body,
               HasSubstr(R"("cluster":{"url":"http://ray:8000","up":false,"trouble":"away",)"
                         R"("rows":{"waiting":3,"sent":2,"dropped":1,"rejected":0},)"
                         R"("metrics":{"waiting":0,"sent":0,"dropped":0,"rejected":0},)"
+                        R"("alerts":{"waiting":1,"sent":5,"dropped":0,"rejected":0},)"
+                        R"("feedback":{"waiting":2,"sent":0,"dropped":0,"rejected":0},)"
                         R"("champions":4},"traffic")"));
 }
 
@@ -69,6 +73,49 @@ TEST_F(ServiceTest, TakesRowsAsItListsThem) {
   EXPECT_THAT(wrong, ::testing::Contains(StartsWith("features[0].error_rate: ")));
   EXPECT_THAT(wrong, ::testing::Contains(StartsWith("features[0].timestamp: ")));
   EXPECT_EQ(backend.taken_rows.size(), 2U);
+}
+
+TEST_F(ServiceTest, TakesAlertsThatAGatewayTellsOf) {
+  const std::vector<http::Header> as_json{{"Content-Type", "application/json"}};
+  const auto told = [](const std::string& gateway) {
+    json::Writer out;
+    out.begin_object();
+    out.field("gateway", gateway);
+    out.key("alerts");
+    out.begin_array();
+    traffic::JudgedAlert one{FakeBackend().flood, SteadyTime{FakeBackend::kNow}, "known"};
+    one.alert.feedback = traffic::FeedbackVerdict::kExpected;
+    json::write(one, out);
+    out.end_array();
+    out.end_object();
+    return out.take();
+  };
+  const auto taken = ask("POST", "/ml/anomalies/recent", told("north"), as_json);
+  EXPECT_EQ(taken.status, 200U) << taken.body;
+  EXPECT_EQ(taken.body, R"({"accepted":1})");
+  ASSERT_EQ(backend.taken_alerts.size(), 1U);
+  const traffic::JudgedAlert& one = backend.taken_alerts[0];
+  EXPECT_EQ(one.alert.origin, (traffic::Alert::Origin{"north", ShardId{17}, 42}));
+  EXPECT_EQ(one.alert.feedback, traffic::FeedbackVerdict::kExpected);
+  EXPECT_EQ(one.note, "known");
+  EXPECT_EQ(
+      ask("GET", "/ml/anomalies/feedback?gateway=north").body,
+      R"({"feedback":[{"id":"17-42","first_seen":"2027-01-15T08:00:00.000Z",)"
+      R"("verdict":"expected","time":"2027-01-15T08:00:00.000Z","note":"known"}],"count":1})");
+  EXPECT_EQ(ask("GET", "/ml/anomalies/feedback?gateway=south").body,
+            R"({"feedback":[],"count":0})");
+  EXPECT_THAT(errors(ask("GET", "/ml/anomalies/feedback")), ElementsAre("gateway: is missing"));
+  EXPECT_THAT(errors(ask("POST", "/ml/anomalies/recent", told(""), as_json)),
+              ElementsAre(StartsWith("gateway: ")));
+  EXPECT_THAT(
+      errors(ask("POST", "/ml/anomalies/recent", R"({"gateway":"north","alerts":[]})", as_json)),
+      ElementsAre(StartsWith("alerts: ")));
+  EXPECT_THAT(errors(ask("POST",
+                         "/ml/anomalies/recent",
+                         R"({"gateway":"north","alerts":[{"id":"64-1"}]})",
+                         as_json)),
+              ::testing::Contains(StartsWith("alerts[0].id: ")));
+  EXPECT_EQ(backend.taken_alerts.size(), 1U);
 }
 
 TEST_F(ServiceTest, TakesGoodLinesEvenIfOthersAreBad) {

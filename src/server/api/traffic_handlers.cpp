@@ -1,7 +1,5 @@
-#include <algorithm>
-#include <limits>
-
 #include "io/json/event_reader.hpp"
+#include "io/json/told_alert.hpp"
 #include "io/json/traffic_writer.hpp"
 #include "server/api/answers.hpp"
 #include "server/api/call.hpp"
@@ -75,14 +73,7 @@ traffic::FeatureRow read_row(json::Fields& in, SteadyTime latest) {
   if (const auto at = in.time("timestamp", Need::kRequired))
     row.time = SteadyTime{at->time_since_epoch()};
   if (row.time > latest) in.wrong("timestamp", "lies more than 5 minutes ahead");
-  for (const traffic::FeatureInfo& feature : traffic::feature_schema()) {
-    constexpr double kMost = std::numeric_limits<float>::max();
-    row.features[feature.id] = static_cast<float>(in.number(feature.name,
-                                                            Need::kRequired,
-                                                            double{feature.low},
-                                                            std::min(double{feature.high}, kMost))
-                                                      .value_or(0));
-  }
+  row.features = json::read_features(in);
   in.finish();
   return row;
 }

@@ -18,6 +18,8 @@ std::string options_json(const ExperimentOptions& options) {
   out.field("share", options.share);
   out.field("alpha", options.alpha);
   out.field("effect", options.effect);
+  out.field("effect_ratio", options.effect_ratio);
+  out.field("block_s", seconds(options.block));
   out.field("rows_min", options.rows_min);
   out.field("salt", std::to_string(options.salt));
   out.key("guards");
@@ -45,6 +47,9 @@ std::optional<ExperimentOptions> options_of(const std::string& text) {
   options.share = in.number("share", Need::kRequired, 0, 1).value_or(.5);
   options.alpha = in.number("alpha", Need::kRequired, 0, 1).value_or(.05);
   options.effect = in.number("effect", Need::kRequired, 0, 1e9).value_or(.01);
+  // What was kept before these were there goes on without them.
+  options.effect_ratio = in.number("effect_ratio", Need::kOptional, 0, 1).value_or(0);
+  options.block = from_seconds(in.number("block_s", Need::kOptional, 0, 1e6).value_or(0));
   options.rows_min = in.number("rows_min", Need::kRequired, 0, 1e9).value_or(100);
   options.salt = std::stoull("0" + in.text("salt", Need::kRequired, 1, 20).value_or("0"));
   if (const auto* guards = in.array("guards", Need::kRequired, 0, 16)) {

@@ -24,6 +24,18 @@ using learn::refusal;
 
 using Steady = std::chrono::steady_clock;
 
+/// What matters of values where nobody says: so much of the champion's mean squared error.
+constexpr double kEffectRatio = .05;
+
+/// Truths of which minutes are taken together: what is said of them errs for as long as a surprise
+/// lasts. An hour because errors that are AR(1) of .9 are as of ten blocks of twelve then
+/// (`bench_experiments`). Those of users come one a user.
+Duration block_of(const std::string& model, const ExperimentOptions& options) {
+  const bool minutes = model == learn::kLoadPrediction;
+  return minutes && options.mode == ExperimentOptions::Mode::kShadow ? std::chrono::hours{1}
+                                                                     : Duration{};
+}
+
 bool alarm(const Served& served, const models::Prediction& said) {
   return said.score >= static_cast<double>(served.scorer->metadata().line);
 }
@@ -100,29 +112,74 @@ bool Experiments::agree(Running& running,
   return alarm(*running.champion, champion) == alarm(*running.challenger, challenger);
 }
 
-Experiments::Experiments(Registry& registry, Now now) : registry_(registry), now_(std::move(now)) {
+Experiments::Experiments(Registry& registry, Now now, const Told& told)
+    : registry_(registry), now_(std::move(now)) {
+  if (registry_.read_only()) return;
   const auto rows = registry_.with_records([](Records& records) { return records.experiments(); });
   if (!rows) return;
-  for (const ExperimentRow& row : *rows)
-    if (!row.ended) resume(row);
+  for (const ExperimentRow& row : *rows) {
+    if (row.ended) continue;
+    const std::string why = resume(row);
+    if (!why.empty() && told) told(row.model, row.id, why);
+  }
 }
 
-void Experiments::resume(const ExperimentRow& row) {
+std::string Experiments::resume(ExperimentRow row) {
+  const auto leave = [&](std::string why) {
+    (void)end(row, why);
+    return why;
+  };
   auto options = options_of(row.options);
-  auto champion = registry_.served(row.model, row.champion);
-  auto challenger = registry_.served(row.model, row.challenger);
-  if (!options || !champion || !challenger || running_.contains(row.model)) return;
-  Running running{row, learn::Experiment(*options), std::move(*champion), std::move(*challenger)};
-  Reader in(row.saved);
-  running.experiment.load(in);
-  if (!in.ok()) {
+  if (!options) return leave("what was asked of it cannot be read");
+  if (running_.contains(row.model)) return leave("another one of the model runs");
+  std::shared_ptr<const Served> versions[2];
+  for (const auto arm : {Arm::kChampion, Arm::kChallenger}) {
+    const std::uint32_t number = arm == Arm::kChampion ? row.champion : row.challenger;
+    auto served = registry_.served(row.model, number);
+    if (!served)
+      return leave(fmt::format("version {} cannot be read: {}", number, served.error().text));
+    versions[static_cast<std::size_t>(arm)] = std::move(*served);
+  }
+  std::string anew;
+  if (const Duration block = block_of(row.model, *options); options->block != block) {
+    anew = "minutes were taken for independent of each other: it begins anew";
+    options->block = block;
+    row.options = options_json(*options);
+  }
+  Running running{
+      std::move(row), learn::Experiment(*options), std::move(versions[0]), std::move(versions[1])};
+  Reader in(running.row.saved);
+  if (anew.empty()) {
+    running.experiment.load(in);
+    if (in.ok() && in.remaining() > 0) {  // else it was kept when users were not
+      running.came.load(in);
+      running.judged.load(in);
+    }
+    if (!in.ok()) anew = "what was observed cannot be read: it begins anew";
+  }
+  if (!anew.empty()) {
     running.experiment = learn::Experiment(*options);
-  } else if (in.remaining() > 0) {  // else it was kept when users were not
-    running.came.load(in);
-    running.judged.load(in);
+    running.came = running.judged = {};
+    (void)registry_.with_records([&](Records& records) {
+      return records.decide(running.row.id, {now_(), running.row.state, 0, {}, {}, 0, anew});
+    });
+    running.dirty = true;
   }
   running.logged = running.experiment.log().size();
-  running_.emplace(row.model, std::move(running));
+  const std::string model = running.row.model;
+  running_.emplace(model, std::move(running));
+  return anew;
+}
+
+Result<void> Experiments::end(ExperimentRow row, const std::string& text) {
+  row.ended = now_();
+  row.state = "stopped";
+  return registry_.with_records([&](Records& records) {
+    return sqlite::in_transaction(records.database(), [&]() -> Result<void> {
+      auto done = records.decide(row.id, {*row.ended, row.state, 0, {}, {}, 0, text});
+      return done ? records.update(row) : done;
+    });
+  });
 }
 
 ExperimentView Experiments::shown(const ExperimentRow& row, const learn::Experiment& experiment) {
@@ -141,6 +198,7 @@ ExperimentView Experiments::shown(const ExperimentRow& row, const learn::Experim
     view.difference = finite_or_none(experiment.difference());
   const learn::Interval interval = experiment.interval();
   if (std::isfinite(interval.low) && std::isfinite(interval.high)) view.interval = interval;
+  view.effect = experiment.effect();
   view.scored = static_cast<double>(experiment.latency_us(Arm::kChallenger).count());
   view.agreement = experiment.agreement();
   for (const Arm arm : {Arm::kChampion, Arm::kChallenger}) {
@@ -171,6 +229,9 @@ Asked<ExperimentView> Experiments::begin(const learn::ExperimentRequest& request
     return tl::unexpected(learn::Refusal{ErrorCode::kOutOfRange, "", std::move(problems)});
   const bool alarms = has_alarms(state->definition.task);
   ExperimentOptions options = request.options;
+  if (request.usual_effect && state->definition.task == models::Task::kRegression)
+    options.effect_ratio = kEffectRatio;
+  options.block = block_of(request.model, options);
   auto& guards = options.guards;
   if (request.usual_guards && !alarms)
     std::erase_if(guards, [](const learn::GuardRail& guard) { return guard.name == kAlarmRatio; });
@@ -244,14 +305,25 @@ Asked<ExperimentView> Experiments::view(std::uint64_t id) const {
 }
 
 Asked<ExperimentView> Experiments::stop(std::uint64_t id, const std::string& reason) {
+  bool here = false;
   {
     const std::lock_guard lock(mutex_);
     for (auto& [model, running] : running_) {
       if (running.row.id != id) continue;
+      here = true;
       keep(running);
       if (!running.row.ended) end(running, "stopped", reason);
       running_.erase(std::string(model));
       break;
+    }
+  }
+  if (!here) {
+    const auto rows =
+        registry_.with_records([](Records& records) { return records.experiments(); });
+    for (const ExperimentRow& row : rows.value_or(std::vector<ExperimentRow>{})) {
+      if (row.id != id || row.ended) continue;
+      if (!end(row, reason))
+        return refusal(ErrorCode::kUnavailable, "the experiment cannot be written down");
     }
   }
   auto found = view(id);

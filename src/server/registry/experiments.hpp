@@ -34,8 +34,12 @@ class Experiments {
   static constexpr std::string_view kAlarmRatio = "alarm_ratio";
   static constexpr std::string_view kLatency = "latency_us";
 
-  /// Reads what ran before.
-  Experiments(Registry& registry, Now now);
+  /// Reads what ran before. What cannot go on, because a version or what was kept of it cannot be
+  /// read, ends as stopped or begins anew: its decisions say why, and `told` hears of it. Of a
+  /// registry that is only read, nothing runs.
+  using Told =
+      std::function<void(const std::string& model, std::uint64_t id, const std::string& why)>;
+  Experiments(Registry& registry, Now now, const Told& told = {});
 
   /// kOutOfRange with the fields that are wrong; kConflict while another one of the model runs, or
   /// when there is nothing to compare.
@@ -43,7 +47,7 @@ class Experiments {
   /// Newest first, without their decisions.
   [[nodiscard]] std::vector<learn::ExperimentView> list() const;
   [[nodiscard]] learn::Asked<learn::ExperimentView> view(std::uint64_t id) const;
-  /// kConflict when it has ended.
+  /// Also one that was left behind running and is not in memory. kConflict when it has ended.
   [[nodiscard]] learn::Asked<learn::ExperimentView> stop(std::uint64_t id,
                                                          const std::string& reason);
 
@@ -90,7 +94,10 @@ class Experiments {
   [[nodiscard]] static learn::ExperimentView shown(const ExperimentRow& row,
                                                    const learn::Experiment& experiment);
   [[nodiscard]] std::optional<learn::ExperimentView> read(const ExperimentRow& row) const;
-  void resume(const ExperimentRow& row);
+  /// Why it cannot go on as it was; empty when it does.
+  [[nodiscard]] std::string resume(ExperimentRow row);
+  /// Ends what is kept as running, without its figures.
+  [[nodiscard]] Result<void> end(ExperimentRow row, const std::string& text);
   [[nodiscard]] static std::string saved(const Running& running);
   [[nodiscard]] static bool agree(Running& running,
                                   const models::Prediction& champion,

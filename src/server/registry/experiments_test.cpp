@@ -109,6 +109,69 @@ TEST_F(ExperimentTest, GoesOnAfterARestart) {
   EXPECT_EQ(all->view(id)->judged[0], 50) << "who was counted is counted still";
 }
 
+/// As after a start with the challenger's file damaged.
+struct UnreadableExperimentTest : ExperimentTest {
+  std::uint64_t id = 0;
+  std::vector<std::string> told;
+
+  UnreadableExperimentTest() {
+    id = open()->begin(request())->id;
+    registry.reset();
+    std::filesystem::resize_file(folder.path() + "/anomaly_detection-2.onnx", 100);
+    registry = open_registry(system, folder);
+  }
+  Experiments opened() {
+    return {*registry,
+            [this] { return at_second(++time); },
+            [this](const std::string& model, std::uint64_t, const std::string& why) {
+              told.push_back(model + ": " + why);
+            }};
+  }
+};
+
+TEST_F(UnreadableExperimentTest, EndsWithItsReason) {
+  const Experiments all = opened();
+  EXPECT_FALSE(all.runs(kModel));
+  const auto ended = all.view(id);
+  EXPECT_EQ(ended->state, "stopped");
+  EXPECT_TRUE(ended->ended);
+  ASSERT_THAT(ended->decisions, SizeIs(1));
+  EXPECT_THAT(ended->decisions[0].text, HasSubstr("version 2 cannot be read: the file of version"));
+  EXPECT_EQ(told, std::vector{kModel + ": " + ended->decisions[0].text});
+  told.clear();
+  EXPECT_EQ(opened().view(id)->decisions.size(), 1U) << "at the next start it has ended";
+  EXPECT_TRUE(told.empty());
+}
+
+TEST_F(UnreadableExperimentTest, IsLeftAloneByWhoOnlyReads) {
+  registry.reset();
+  auto read = Registry::open(system, {.folder = folder.path(), .read_only = true}, at_second(0));
+  ASSERT_TRUE(read);
+  registry = std::move(*read);
+  EXPECT_EQ(opened().view(id)->state, "running");
+  EXPECT_TRUE(told.empty());
+}
+
+TEST_F(ExperimentTest, StopsWhatIsNotInMemory) {
+  const auto before = open();  // it runs for whoever begins it alone
+  const auto id = open()->begin(request())->id;
+  EXPECT_EQ(before->stop(id, "enough")->state, "stopped");
+  EXPECT_EQ(before->view(id)->decisions.size(), 1U);
+}
+
+TEST_F(ExperimentTest, BeginsAnewWhereWhatWasObservedCannotBeRead) {
+  const auto id = open()->begin(request())->id;
+  registry->with_records([](Records& records) {
+    ExperimentRow row = records.experiments()->front();
+    row.saved = "nonsense";
+    EXPECT_TRUE(records.update(row));
+  });
+  const auto all = open();
+  EXPECT_TRUE(all->runs(kModel));
+  ASSERT_THAT(all->view(id)->decisions, SizeIs(1));
+  EXPECT_THAT(all->view(id)->decisions[0].text, HasSubstr("begins anew"));
+}
+
 TEST_F(ExperimentTest, OneAlertThatIsJudgedAgainAndAgainCountsOnce) {
   const auto all = open();
   const auto id = all->begin(request())->id;
@@ -136,23 +199,78 @@ TEST_F(ExperimentTest, TheRatioOfASplitIsOfUsersThatCome) {
   EXPECT_GT(shown->scored, 100);
 }
 
-TEST(Experiments, ValuesAgreeWithinTheChampionsInterval) {
+/// A champion and a challenger of `load_prediction`, which say the rate times 1 and 1.5.
+struct LoadExperiment : testing::Test {
+  const std::string load{learn::kLoadPrediction};
   files::PosixFileSystem system;
-  const TestFolder folder;
-  const std::string load(learn::kLoadPrediction);
-  const auto registry = open_registry(system, folder);
-  for (const float weight : {1.F, 1.5F}) {
-    learn::TrainedModel made = trained(weight);
-    made.model.metadata.task = models::Task::kRegression;
-    made.model.metadata.features.clear();
-    for (const std::string& feature : registry->definition(load)->features)
-      made.model.metadata.features.push_back({feature, ""});
-    made.model.metadata.facts.emplace_back("half_width.0.9", "10");
-    made.model.predictor = models::Linear{{}, {weight, 0, 0}, 0, models::Link::kIdentity};
-    auto job = job_of(load);
-    const auto alias = weight == 1 ? learn::Alias::kChampion : learn::Alias::kChallenger;
-    ASSERT_TRUE(registry->publish(made, alias, job, at_second(0)));
+  TestFolder folder;
+  std::unique_ptr<Registry> registry = open_registry(system, folder);
+  int minute = 0;
+
+  LoadExperiment() {
+    for (const float weight : {1.F, 1.5F}) {
+      learn::TrainedModel made = trained(weight);
+      made.model.metadata.task = models::Task::kRegression;
+      made.model.metadata.features.clear();
+      for (const std::string& feature : registry->definition(load)->features)
+        made.model.metadata.features.push_back({feature, ""});
+      made.model.metadata.facts.emplace_back("half_width.0.9", "10");
+      made.model.predictor = models::Linear{{}, {weight, 0, 0}, 0, models::Link::kIdentity};
+      auto job = job_of(load);
+      const auto alias = weight == 1 ? learn::Alias::kChampion : learn::Alias::kChallenger;
+      EXPECT_TRUE(registry->publish(made, alias, job, at_second(0)));
+    }
   }
+  std::unique_ptr<Experiments> open() {
+    return std::make_unique<Experiments>(*registry, [this] { return at_second(60 * minute); });
+  }
+  [[nodiscard]] learn::ExperimentRequest request() const {
+    learn::ExperimentRequest wish;
+    wish.model = load;
+    wish.usual_effect = true;
+    return wish;
+  }
+  void observe(Experiments& all, int minutes) {
+    for (int i = 0; i < minutes; ++i, ++minute) {
+      all.observe_truth(load, std::array{100.F, 0.F, 0.F}, 90 + minute % 7, "");
+      all.second();
+    }
+  }
+};
+
+TEST_F(LoadExperiment, CountsHoursAndAPartOfTheChampionsError) {
+  const auto all = open();
+  const auto id = all->begin(request())->id;
+  EXPECT_EQ(all->view(id)->options.block, std::chrono::hours{1});
+  observe(*all, 12 * 60);
+  EXPECT_EQ(all->view(id)->state, "running")
+      << "720 minutes are not yet twelve hours that are over";
+  EXPECT_EQ(all->view(id)->effect, std::nullopt);
+  observe(*all, 61);
+  const auto ended = all->view(id);
+  EXPECT_EQ(ended->state, "champion better");
+  // 4 to 10 off: a twentieth of 53.
+  EXPECT_NEAR(ended->effect.value_or(0), 2.65, .1);
+}
+
+TEST_F(LoadExperiment, ThatTookMinutesForIndependentBeginsAnew) {
+  const auto id = open()->begin(request())->id;
+  registry->with_records([](Records& records) {
+    ExperimentRow row = records.experiments()->front();
+    // As it was kept before there were blocks.
+    row.options =
+        R"({"split":false,"share":0.5,"alpha":0.05,"effect":0.01,"rows_min":100,"salt":"7","guards":[]})";
+    EXPECT_TRUE(records.update(row));
+  });
+  const auto all = open();
+  EXPECT_EQ(all->view(id)->options.block, std::chrono::hours{1});
+  EXPECT_THAT(all->view(id)->decisions[0].text, HasSubstr("begins anew"));
+  observe(*all, 5);
+  EXPECT_EQ(open()->view(id)->decisions.size(), 1U) << "and goes on";
+  EXPECT_EQ(open()->view(id)->judged[0], 5);
+}
+
+TEST_F(LoadExperiment, ValuesAgreeWithinTheChampionsInterval) {
   Experiments all(*registry, [] { return at_second(1); });
   learn::ExperimentRequest wish;
   wish.model = load;

@@ -26,8 +26,8 @@ Result<std::uint64_t> Records::add(const ExperimentRow& row) {
 
 Result<void> Records::update(const ExperimentRow& row) {
   return database_
-      .run("UPDATE experiments SET state = ?, ended_ns = ?, saved = ? WHERE id = ?",
-           {row.state, row.ended, sqlite::Blob{row.saved}, row.id})
+      .run("UPDATE experiments SET options = ?, state = ?, ended_ns = ?, saved = ? WHERE id = ?",
+           {row.options, row.state, row.ended, sqlite::Blob{row.saved}, row.id})
       .map(nothing);
 }
 

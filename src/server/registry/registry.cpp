@@ -99,8 +99,8 @@ Result<void> Registry::read_all() {
     auto served = version ? read(*version, false) : tl::unexpected(version.error());
     if (served) {
       model->second.loaded[index(row.alias)] = std::move(*served);
-    } else if (row.alias == Alias::kChampion) {
-      model->second.trouble = served.error().text;
+    } else {
+      model->second.trouble[index(row.alias)] = served.error().text;
     }
   }
   return {};
@@ -142,10 +142,8 @@ void Registry::take_over(const std::vector<AliasChange>& changes, const ServedPt
       Model& model = models_.at(change.model);
       model.number[index(change.alias)] = change.version;
       model.loaded[index(change.alias)] = change.version ? served : nullptr;
-      if (change.alias == Alias::kChampion) {
-        model.trouble.clear();
-        champion_changed = true;
-      }
+      model.trouble[index(change.alias)].clear();
+      champion_changed = champion_changed || change.alias == Alias::kChampion;
     }
   }
   if (champion_changed) tell(changes.front().model, champion(changes.front().model));
@@ -302,6 +300,8 @@ Asked<std::uint32_t> Registry::load(const std::string& name,
   const Model& model = models_.at(name);
   if (model.number[index(Alias::kChampion)] == wanted->number && model.loaded[0])
     return wanted->number;
+  // What answers from memory would be gone at the next start.
+  if (const auto whole = bytes_of(*wanted, false); !whole) return tl::unexpected(whole.error());
   auto loaded = served(name, wanted->number);
   if (!loaded) return tl::unexpected(loaded.error());
   const auto list = changes(models_.at(name), Alias::kChampion, wanted->number, actor, reason, now);

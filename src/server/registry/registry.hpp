@@ -40,7 +40,7 @@ class Registry {
   static constexpr std::string_view kJudged = ".judged", kBatches = ".batches";
 
   /// Opens or makes the folder. Champions that cannot be loaded are no failure: `unloaded` names
-  /// them. Fails in words.
+  /// them, and `unloaded_challengers` challengers. Fails in words.
   [[nodiscard]] static tl::expected<std::unique_ptr<Registry>, std::string> open(
       files::FileSystem& system, Options options, SteadyTime now);
 
@@ -81,7 +81,14 @@ class Registry {
   [[nodiscard]] std::shared_ptr<const Served> champion(const std::string& name) const;
   [[nodiscard]] std::shared_ptr<const Served> challenger(const std::string& name) const;
   /// Models whose champion is there but could not be loaded, and why.
-  [[nodiscard]] std::vector<std::string> unloaded() const;
+  [[nodiscard]] std::vector<std::string> unloaded() const {
+    return unloaded(learn::Alias::kChampion);
+  }
+  /// The same of challengers, without which the server answers as well.
+  [[nodiscard]] std::vector<std::string> unloaded_challengers() const {
+    return unloaded(learn::Alias::kChallenger);
+  }
+  [[nodiscard]] bool read_only() const { return options_.read_only; }
 
   /// Publishes what a trainer made as the next version, with an alias, and ends the job that made
   /// it (if its id is not 0; else `actor` brought it). kConflict, with the differences, when its
@@ -103,7 +110,8 @@ class Registry {
 
   /// Makes a version champion and gives its number. When none is named, nothing is promoted: what
   /// is champion stays, and what was last champion is again; of a model that never had one, the
-  /// newest version that is no challenger. kConflict when there is none of these.
+  /// newest version that is no challenger. kConflict when there is none of these, kChecksum when
+  /// its file is another than was written, also where what was read before would still answer.
   [[nodiscard]] learn::Asked<std::uint32_t> load(const std::string& name,
                                                  std::optional<std::uint32_t> version,
                                                  const std::string& actor,
@@ -142,7 +150,7 @@ class Registry {
     std::optional<std::uint32_t> number[2];     ///< by alias
     ServedPtr loaded[2];
     std::map<std::uint32_t, std::uint32_t> went;  ///< versions that were removed, by parent
-    std::string trouble;                          ///< why the champion is not loaded
+    std::string trouble[2];                       ///< why what has an alias is not loaded
   };
 
   Registry(files::FileSystem& system, Options options, Records records)
@@ -176,6 +184,11 @@ class Registry {
                                         const std::vector<learn::AliasChange>& changes,
                                         const learn::TrainingJob& job);
   [[nodiscard]] learn::Asked<std::uint32_t> last_champion(const Model& model) const;
+  [[nodiscard]] std::vector<std::string> unloaded(learn::Alias alias) const;
+  [[nodiscard]] static learn::ModelState state_of(const Model& model);
+  /// A version's file as it was written; kChecksum, or why it cannot be read, in words.
+  [[nodiscard]] learn::Asked<std::string> bytes_of(const learn::ModelVersion& version,
+                                                   bool batches) const;
   [[nodiscard]] learn::Asked<ServedPtr> read(const learn::ModelVersion& version,
                                              bool batches) const;
   [[nodiscard]] learn::Asked<ServedPtr> at_hand(const learn::ModelVersion& version,

@@ -67,12 +67,22 @@ std::uint32_t Registry::compared_with(const std::string& name, std::uint32_t ver
                       }));
 }
 
-Asked<Registry::ServedPtr> Registry::read(const ModelVersion& version, bool batches) const {
-  const auto bytes = system_.read(path(version.model, version.number, batches ? kBatches : ""),
-                                  onnx::kForeignBytesMax);
+Asked<std::string> Registry::bytes_of(const ModelVersion& version, bool batches) const {
+  auto bytes = system_.read(path(version.model, version.number, batches ? kBatches : ""),
+                            onnx::kForeignBytesMax);
   if (!bytes)
     return refusal(bytes.error().code,
                    fmt::format("the file of version {} cannot be read", version.number));
+  if (sha256_of(*bytes) != (batches ? version.batches->sha256 : version.sha256))
+    return refusal(
+        ErrorCode::kChecksum,
+        fmt::format("the file of version {} is not the one that was published", version.number));
+  return std::move(*bytes);
+}
+
+Asked<Registry::ServedPtr> Registry::read(const ModelVersion& version, bool batches) const {
+  const auto bytes = bytes_of(version, batches);
+  if (!bytes) return tl::unexpected(bytes.error());
   auto served = serve(version.model,
                       version.number,
                       *bytes,
@@ -100,14 +110,18 @@ const learn::ModelDefinition* Registry::definition(const std::string& name) cons
 std::vector<learn::ModelState> Registry::models() const {
   std::vector<learn::ModelState> states;
   const std::lock_guard lock(mutex_);
-  for (const learn::ModelDefinition& definition : options_.definitions) {
-    const Model& model = models_.at(definition.name);
-    states.push_back({model.definition,
-                      model.number[index(Alias::kChampion)],
-                      model.number[index(Alias::kChallenger)],
-                      model.versions});
-  }
+  for (const learn::ModelDefinition& definition : options_.definitions)
+    states.push_back(state_of(models_.at(definition.name)));
   return states;
+}
+
+learn::ModelState Registry::state_of(const Model& model) {
+  return {model.definition,
+          model.number[index(Alias::kChampion)],
+          model.number[index(Alias::kChallenger)],
+          model.versions,
+          model.trouble[index(Alias::kChampion)],
+          model.trouble[index(Alias::kChallenger)]};
 }
 
 Asked<learn::ModelState> Registry::model(const std::string& name) const {
@@ -115,11 +129,7 @@ Asked<learn::ModelState> Registry::model(const std::string& name) const {
   const auto found = models_.find(name);
   if (found == models_.end())
     return refusal(ErrorCode::kMissing, "there is no model \"" + name + "\"");
-  const Model& model = found->second;
-  return learn::ModelState{model.definition,
-                           model.number[index(Alias::kChampion)],
-                           model.number[index(Alias::kChallenger)],
-                           model.versions};
+  return state_of(found->second);
 }
 
 Asked<ModelVersion> Registry::known(const std::string& name,
@@ -148,10 +158,11 @@ Asked<Registry::ServedPtr> Registry::served(const std::string& name,
     const Model& model = found->second;
     if (!version) {
       if (model.loaded[0]) return model.loaded[0];
-      return refusal(model.trouble.empty() ? ErrorCode::kMissing : ErrorCode::kUnavailable,
-                     model.trouble.empty()
+      const std::string& trouble = model.trouble[index(Alias::kChampion)];
+      return refusal(trouble.empty() ? ErrorCode::kMissing : ErrorCode::kUnavailable,
+                     trouble.empty()
                          ? "the model " + name + " has no champion yet: train it, or load a version"
-                         : "the champion of " + name + " is not loaded: " + model.trouble);
+                         : "the champion of " + name + " is not loaded: " + trouble);
     }
     for (const ServedPtr& loaded : model.loaded)
       if (loaded && loaded->version == *version) return loaded;
@@ -208,11 +219,12 @@ std::shared_ptr<const Served> Registry::challenger(const std::string& name) cons
   return found == models_.end() ? nullptr : found->second.loaded[index(Alias::kChallenger)];
 }
 
-std::vector<std::string> Registry::unloaded() const {
+std::vector<std::string> Registry::unloaded(Alias alias) const {
   std::vector<std::string> found;
   const std::lock_guard lock(mutex_);
   for (const auto& [name, model] : models_)
-    if (model.number[0] && !model.loaded[0]) found.push_back(name + ": " + model.trouble);
+    if (model.number[index(alias)] && !model.loaded[index(alias)])
+      found.push_back(name + ": " + model.trouble[index(alias)]);
   return found;
 }
 

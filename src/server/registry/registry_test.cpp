@@ -208,6 +208,45 @@ TEST(Registry, RefusesAFileThatIsNotTheOneThatWasPublished) {
   EXPECT_EQ(registry->model(kModel)->champion, 1U);  // that it should be is not forgotten
 }
 
+TEST(Registry, MakesNoChampionOfAFileThatWasDamagedSinceItWasRead) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  const auto registry = open_registry(system, folder);
+  for (const auto alias : {learn::Alias::kChampion, learn::Alias::kChallenger}) {
+    auto job = job_of(kModel);
+    ASSERT_TRUE(registry->publish(trained(), alias, job, at_second(0)));
+  }
+  ASSERT_TRUE(registry->served(kModel, 2)) << "it is in memory";
+  std::filesystem::resize_file(folder.path() + "/anomaly_detection-2.onnx", 100);
+  const auto refused = registry->load(kModel, 2, "api", "swap", at_second(1));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kChecksum);
+  EXPECT_EQ(registry->model(kModel)->champion, 1U);
+}
+
+TEST(Registry, TellsWhichChallengerCannotBeRead) {
+  files::PosixFileSystem system;
+  const TestFolder folder;
+  {
+    const auto registry = open_registry(system, folder);
+    for (const auto alias : {learn::Alias::kChampion, learn::Alias::kChallenger}) {
+      auto job = job_of(kModel);
+      ASSERT_TRUE(registry->publish(trained(), alias, job, at_second(0)));
+    }
+    EXPECT_THAT(registry->unloaded_challengers(), IsEmpty());
+  }
+  std::filesystem::resize_file(folder.path() + "/anomaly_detection-2.onnx", 100);
+  const auto registry = open_registry(system, folder);
+  EXPECT_THAT(registry->unloaded(), IsEmpty());
+  EXPECT_THAT(registry->unloaded_challengers(),
+              ElementsAre("anomaly_detection: the file of version 2 is not the one that was "
+                          "published"));
+  EXPECT_EQ(registry->model(kModel)->champion_trouble, "");
+  EXPECT_THAT(registry->model(kModel)->challenger_trouble, HasSubstr("version 2"));
+  ASSERT_TRUE(registry->unload(kModel, learn::Alias::kChallenger, "api", "damaged", at_second(1)));
+  EXPECT_THAT(registry->unloaded_challengers(), IsEmpty());
+}
+
 TEST(Registry, AVersionIsDisownedOnlyWhenWhatItLooksAtHasChanged) {
   files::PosixFileSystem system;
   const TestFolder folder;

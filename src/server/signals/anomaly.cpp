@@ -30,24 +30,52 @@ std::size_t turn_end(const novelty::Batch& batch, std::size_t begin) {
 
 Anomaly::Anomaly(Options options, files::FileSystem& system, OnAnomaly on_anomaly)
     : options_(std::move(options)),
-      settings_file_(system, options_.folder, kSettingsFile, kSettingsFormat, {kSettingsFormat1}),
+      settings_file_(system,
+                     options_.folder,
+                     kSettingsFile,
+                     kSettingsFormat,
+                     {kSettingsFormat2, kSettingsFormat1}),
       sources_file_(system, options_.folder, kSourcesFile, kSourcesFormat, {kSourcesFormat1}),
       on_anomaly_(std::move(on_anomaly)),
       bounds_(options_.bounds) {}
 
 void Anomaly::set_bounds(const Bounds& bounds) {
-  const std::lock_guard lock(mutex_);
-  bounds_ = bounds;
-  for (Kept& kept : order_) {
-    kept.source.set_metrics_max(bounds.metrics_max);
-    kept.source.set_alarms_per_week(bounds.alarms_per_week);
-    shrink(kept);
+  {
+    const std::lock_guard lock(mutex_);
+    bounds_ = bounds;
   }
+  // By the buckets of the names: whatever comes or goes between two turns, no source is left out,
+  // and all are gone through again when the table has grown.
+  std::size_t buckets = 0, bucket = 0;
+  do {
+    {
+      const std::lock_guard lock(mutex_);
+      if (buckets != by_name_.bucket_count()) bucket = 0;
+      buckets = by_name_.bucket_count();
+      for (std::size_t done = 0; bucket < buckets && done < kValuesAtOnce; ++bucket) {
+        ++done;
+        for (auto one = by_name_.begin(bucket); one != by_name_.end(bucket); ++one)
+          done += adapt(*one->second);
+      }
+    }
+    std::this_thread::yield();
+  } while (bucket < buckets);
+}
+
+/// Has the present bounds hold for a source. Gives how many series it went through.
+std::size_t Anomaly::adapt(Kept& kept) {
+  kept.source.set_metrics_max(bounds_.metrics_max);
+  kept.source.set_alarms_per_week(bounds_.alarms_per_week);
+  const std::size_t metrics = kept.source.metrics();
+  if (metrics <= bounds_.metrics_max) return 1;
+  shrink(kept);
+  return metrics;
 }
 
 Anomaly::Kept& Anomaly::touch(const std::string& name) {
   if (const auto found = by_name_.find(name); found != by_name_.end()) {
     order_.splice(order_.begin(), order_, found->second);
+    adapt(order_.front());  // it may come before its turn
     return order_.front();
   }
   order_.push_front({name, novelty::Source(bounds_.metrics_max)});
@@ -138,10 +166,11 @@ void Anomaly::make_room(Kept& kept, const novelty::Batch& batch, std::size_t fre
 }
 
 void Anomaly::let_go(Kept& kept, std::vector<std::uint32_t> gone) {
-  // The last one takes the number of one that goes: from behind, those to go keep theirs.
-  std::sort(gone.begin(), gone.end(), std::greater<>());
-  for (const std::uint32_t one : gone) drop(kept, one);
+  std::sort(gone.begin(), gone.end());
+  kept.source.remove(gone);
+  counters_.series -= gone.size();
   counters_.series_evicted += gone.size();
+  ++moves_;
 }
 
 /// Lets go what is beyond a bound that became smaller.
@@ -173,22 +202,23 @@ bool Anomaly::has_room(const Kept& kept, const novelty::Batch& batch) const {
 Anomaly::Place Anomaly::place(Kept& kept, const novelty::Batch& batch, std::uint32_t metric) {
   const std::string& name = batch.metrics[metric];
   const bool known = kept.source.find(name).has_value();
+  const auto settings = [&] {
+    const auto told = settings_.find(SettingsName{kept.name, name});
+    return told == settings_.end() ? std::nullopt : std::optional(told->second);
+  };
   const auto series = kept.source.find_or_add(name);
   if (!series) return {kNowhere, kNowhere};
   if (!known) {
     ++counters_.series;
-    const auto told = settings_.find(SettingsName{kept.name, name});
-    if (told != settings_.end()) {
-      kept.source.configure(*series, told->second);
-    }
-    watch(kept.name, name, told != settings_.end());
+    const auto told = settings();
+    if (told) kept.source.configure(*series, *told);
+    watch(kept.name, name, told.has_value());
   }
   const bool sent_as_counter = metric < batch.counters.size() && batch.counters[metric];
-  if (sent_as_counter && !kept.source.series(*series).untold().counter) {
+  if (sent_as_counter && !kept.source.series(*series).sent_as_counter()) {
     kept.source.mark_as_counter(*series);
-    // It holds as long as its owner tells nothing.
-    if (!settings_.contains(SettingsName{kept.name, name}))
-      kept.source.configure(*series, kept.source.series(*series).untold());
+    // It holds as long as its owner tells of no kind.
+    kept.source.configure(*series, settings().value_or(novelty::SeriesSettings{}));
   }
   const auto watched = watched_at_.find(SettingsName{kept.name, name});
   return {*series, watched == watched_at_.end() ? kNowhere : watched->second};
@@ -431,12 +461,13 @@ std::optional<Anomaly::Described> Anomaly::describe(const std::string& source,
   Described out;
   out.source_alarms_per_week = bounds_.alarms_per_week;
   const auto told = settings_.find(SettingsName{source, metric});
-  if (told != settings_.end()) out.settings = told->second;
+  if (told != settings_.end()) out.settings = *(out.told = told->second);
   const auto kept = by_name_.find(source);
   const auto place = kept == by_name_.end() ? std::nullopt : kept->second->source.find(metric);
   if (!place) return told == settings_.end() ? std::nullopt : std::optional(out);
   const novelty::MetricSeries& series = kept->second->source.series(*place);
   out.settings = series.settings();
+  out.sent_as_counter = series.sent_as_counter();
   out.points = series.points();
   out.expected = series.expected();
   out.source_line = kept->second->source.line();

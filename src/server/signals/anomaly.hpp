@@ -44,8 +44,10 @@ class Anomaly {
   /// Read still: it had not counted what sources emitted.
   static constexpr std::uint64_t kSourcesFormat1 = 0x6c696d2d616e6f31ULL;
   static constexpr std::string_view kSettingsFile = "anomaly-settings.snapshot";
-  static constexpr std::uint64_t kSettingsFormat = 0x6c696d2d73657432ULL;  ///< as it is written
-  /// Read still: it had no `suppress_until`.
+  static constexpr std::uint64_t kSettingsFormat = 0x6c696d2d73657433ULL;  ///< as it is written
+  /// Read still: whoever told anything had told the kind, too.
+  static constexpr std::uint64_t kSettingsFormat2 = 0x6c696d2d73657432ULL;
+  /// And this one, which had no `suppress_until`.
   static constexpr std::uint64_t kSettingsFormat1 = 0x6c696d2d73657431ULL;
 
   /// What a reload may change.
@@ -89,7 +91,9 @@ class Anomaly {
 
   /// What is known of one series.
   struct Described {
-    novelty::SeriesSettings settings{};
+    novelty::SeriesSettings settings{};             ///< that hold
+    std::optional<novelty::SeriesSettings> told{};  ///< by its owner
+    bool sent_as_counter = false;                   ///< by its sender
     std::uint32_t points = 0;
     std::optional<novelty::Range> expected{};  ///< around its last point; of a counter, of its rate
     double source_alarms_per_week = 0;         ///< wanted of its source as a whole; 0: untold
@@ -112,7 +116,8 @@ class Anomaly {
   /// learnt. Of a batch that is scored in parts, this is asked of the whole.
   [[nodiscard]] Result<void> admits(const novelty::Batch& batch) const;
 
-  /// Holds from now on.
+  /// Holds from now on. What is beyond it goes a source at a time, each in one pass, so that nobody
+  /// waits for longer than the largest takes.
   void set_bounds(const Bounds& bounds);
 
   /// Judges and learns rows in order; `RowScore::Part::metric` is a place in `batch.metrics`.
@@ -216,6 +221,7 @@ class Anomaly {
   void make_room(Kept& kept, const novelty::Batch& batch, std::size_t fresh);
   void let_go(Kept& kept, std::vector<std::uint32_t> gone);
   void shrink(Kept& kept);
+  std::size_t adapt(Kept& kept);
   [[nodiscard]] std::uint64_t evicted() const;
   [[nodiscard]] bool has_room(const Kept& kept, const novelty::Batch& batch) const;
   [[nodiscard]] Place place(Kept& kept, const novelty::Batch& batch, std::uint32_t metric);

@@ -3,6 +3,12 @@
 #include "server/signals/anomaly.hpp"
 
 namespace liminal::signals {
+namespace {
+
+/// How a kind is written; a bool before there was the third.
+constexpr std::uint8_t kGauge = 0, kCounter = 1, kAsSent = 2;
+
+}  // namespace
 
 std::string Anomaly::settings_bytes() const {
   Writer out;
@@ -14,7 +20,7 @@ std::string Anomaly::settings_bytes() const {
     out.put(told.range.value_or(novelty::Range{}).low);
     out.put(told.range.value_or(novelty::Range{}).high);
     out.put(told.alarms_per_week);
-    out.put(told.counter);
+    out.put(!told.counter ? kAsSent : *told.counter ? kCounter : kGauge);
     out.put(told.suppress_until.has_value());
     out.put(told.suppress_until.value_or(EventTime{}).time_since_epoch().count());
   }
@@ -52,7 +58,7 @@ Result<bool> Anomaly::declare(const std::string& source,
   if (const auto found = by_name_.find(source); found != by_name_.end()) {
     if (const auto place = found->second->source.find(metric)) {
       novelty::Source& of = found->second->source;
-      of.configure(*place, settings.value_or(of.series(*place).untold()));
+      of.configure(*place, settings.value_or(novelty::SeriesSettings{}));
       watch(source, metric, settings.has_value());
     }
   }
@@ -111,7 +117,14 @@ Result<void> Anomaly::take_settings(std::string_view bytes, std::uint64_t format
     const auto high = in.get<double>();
     if (ranged) told.range = novelty::Range{low, high};
     in.get(told.alarms_per_week);
-    told.counter = in.get<std::uint8_t>() != 0;
+    const auto kind = in.get<std::uint8_t>();
+    if (format != kSettingsFormat) {
+      told.counter = kind != kGauge;
+    } else if (kind <= kCounter) {
+      told.counter = kind == kCounter;
+    } else if (kind != kAsSent) {
+      in.fail();
+    }
     if (format != kSettingsFormat1) {
       const bool suppressed = in.get<std::uint8_t>() != 0;
       const auto until = in.get<std::int64_t>();
@@ -146,8 +159,8 @@ Result<void> Anomaly::take_sources(std::string_view bytes, std::uint64_t format)
       if (told != settings_.end()) {
         kept.source.configure(i, told->second);
       } else if (format != kSourcesFormat1) {
-        kept.source.configure(i, kept.source.series(i).untold());  // withdrawn since
-      } else if (kept.source.series(i).settings().counter) {
+        kept.source.configure(i, {});  // withdrawn since
+      } else if (kept.source.series(i).settings().counter.value_or(false)) {
         // Its sender said so, which states did not tell apart.
         kept.source.mark_as_counter(i);
       }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <thread>
@@ -141,7 +142,8 @@ TEST_F(AnomalyTest, WhatNothingIsToldOfAnyMoreTakesNoPlace) {
   for (const char* metric : {"cpu", "b", "c"})
     ASSERT_TRUE(anomaly.declare("web", metric, {{.alarms_per_week = 1}}));
   EXPECT_FALSE(*anomaly.declare("web", "cpu", std::nullopt));
-  EXPECT_EQ(anomaly.describe("web", "cpu")->settings, novelty::SeriesSettings{});
+  EXPECT_FALSE(anomaly.describe("web", "cpu")->told);
+  EXPECT_EQ(anomaly.describe("web", "cpu")->settings.alarms_per_week, 0);
   EXPECT_EQ(anomaly.describe("web", "cpu")->points, 100U) << "what it learnt stays";
   EXPECT_TRUE(*anomaly.declare("web", "cpu", std::nullopt));
   EXPECT_TRUE(anomaly.declare("web", "d", novelty::SeriesSettings{}));
@@ -226,6 +228,46 @@ TEST_F(AnomalyTest, LetsTheLongestSilentSeriesGoWhenTheBoundBecomesSmaller) {
   before.set_bounds({.metrics_max = 6});
   EXPECT_TRUE(before.score(six(), false));
   EXPECT_EQ(before.counters().series, 6U);
+}
+
+TEST_F(AnomalyTest, ASmallerBoundHoldsForEverySourceHoweverManyThereAre) {
+  Anomaly::Options options;
+  options.folder = "data";
+  options.bounds.metrics_max = 6;
+  Anomaly anomaly(options, files);
+  novelty::Batch rows = six();
+  constexpr std::size_t kSources = 3000;  // more than are gone through under one lock
+  for (std::size_t i = 0; i < kSources; ++i) {
+    rows.source = "web-" + std::to_string(i);
+    ASSERT_TRUE(anomaly.score(rows, false));
+  }
+  anomaly.set_bounds({.metrics_max = 4});
+  EXPECT_EQ(anomaly.counters().series, 4 * kSources);
+  EXPECT_EQ(anomaly.counters().series_evicted, 2 * kSources);
+  for (const std::size_t i : {std::size_t{0}, kSources / 2, kSources - 1}) {
+    const std::string source = "web-" + std::to_string(i);
+    for (const char* gone : {"e", "f"}) EXPECT_FALSE(anomaly.describe(source, gone)) << source;
+  }
+}
+
+TEST_F(AnomalyTest, ABoundMayMoveWhileRowsCome) {
+  Anomaly::Options options;
+  options.folder = "data";
+  options.bounds.metrics_max = 6;
+  Anomaly anomaly(options, files);
+  std::atomic<bool> over{false};
+  std::thread rows([&] {
+    novelty::Batch batch = six();
+    for (std::size_t i = 0; !over; ++i) {
+      batch.source = "web-" + std::to_string(i % 700);
+      (void)anomaly.learn(batch, second(10));
+    }
+  });
+  for (int i = 0; i < 40; ++i) anomaly.set_bounds({.metrics_max = i % 2 == 0 ? 4U : 6U});
+  anomaly.set_bounds({.metrics_max = 3});
+  over = true;
+  rows.join();
+  EXPECT_LE(anomaly.counters().series, 3 * anomaly.counters().sources);
 }
 
 TEST_F(AnomalyTest, KeepsToTheAlarmsAWeekThatAreWantedOfASource) {
@@ -335,7 +377,7 @@ TEST_F(AnomalyTest, LearnsWhatItHasRoomFor) {
 
 TEST_F(AnomalyTest, TakesForACounterWhatTheBatchSaysUnlessItsOwnerSaidOtherwise) {
   Anomaly anomaly = make();
-  ASSERT_TRUE(anomaly.declare("web", "told", novelty::SeriesSettings{}));
+  ASSERT_TRUE(anomaly.declare("web", "told", novelty::SeriesSettings{.counter = false}));
   for (int i = 0; i < 300; ++i) {
     const double total = 10. * i;
     anomaly.learn(
@@ -357,14 +399,17 @@ TEST_F(AnomalyTest, WhatItsSenderCallsACounterIsOneAgainWhenItsOwnerTellsNothing
       (void)by.learn({"web", {"requests_total"}, {{second(i), {{0, 10. * i}}}}, {true}}, second(i));
   };
   const auto is_counter = [](const Anomaly& of) {
-    return of.describe("web", "requests_total")->settings.counter;
+    return of.describe("web", "requests_total")->settings.counter == true;
   };
   learn(anomaly, 0, 100);
   ASSERT_TRUE(anomaly.declare("web", "requests_total", novelty::SeriesSettings{.counter = true}));
   ASSERT_TRUE(anomaly.declare("web", "requests_total", std::nullopt));
   EXPECT_TRUE(is_counter(anomaly));
   EXPECT_EQ(anomaly.describe("web", "requests_total")->points, 99U) << "nothing was lost";
-  ASSERT_TRUE(anomaly.declare("web", "requests_total", novelty::SeriesSettings{}));
+  ASSERT_TRUE(anomaly.declare("web", "requests_total", {{.alarms_per_week = 2}}));
+  EXPECT_TRUE(is_counter(anomaly)) << "its owner told of no kind";
+  EXPECT_EQ(anomaly.describe("web", "requests_total")->points, 99U) << "nothing was lost";
+  ASSERT_TRUE(anomaly.declare("web", "requests_total", novelty::SeriesSettings{.counter = false}));
   EXPECT_FALSE(is_counter(anomaly)) << "its owner knows better";
   learn(anomaly, 100, 110);
   EXPECT_FALSE(is_counter(anomaly));
@@ -373,6 +418,28 @@ TEST_F(AnomalyTest, WhatItsSenderCallsACounterIsOneAgainWhenItsOwnerTellsNothing
   ASSERT_TRUE(again.load());
   ASSERT_TRUE(again.declare("web", "requests_total", std::nullopt));
   EXPECT_TRUE(is_counter(again));
+}
+
+TEST_F(AnomalyTest, ACounterThatWasToldOfBeforeItCameIsOneAllTheSame) {
+  const auto learn = [](Anomaly& by, int i) {
+    (void)by.learn({"web", {"requests_total"}, {{second(i), {{0, 10. * i}}}}, {true}}, second(i));
+  };
+  const novelty::SeriesSettings told{.range = novelty::Range{0, 100}, .alarms_per_week = 2};
+  Anomaly anomaly = make();
+  ASSERT_TRUE(anomaly.declare("web", "requests_total", told));
+  for (int i = 0; i < 100; ++i) learn(anomaly, i);
+  ASSERT_TRUE(anomaly.save(second(100)));
+  Anomaly again = make();
+  ASSERT_TRUE(again.load());
+  learn(again, 100);
+  for (Anomaly* const one : {&anomaly, &again}) {
+    const auto known = one->describe("web", "requests_total");
+    EXPECT_EQ(known->told, told);
+    EXPECT_EQ(known->settings.counter, true);
+    EXPECT_EQ(known->settings.range, told.range);
+    ASSERT_TRUE(known->expected);
+    EXPECT_TRUE(known->expected->holds(10)) << "a rate";
+  }
 }
 
 TEST_F(AnomalyTest, TellsOfAnomaliesInWhatItLearns) {

@@ -161,11 +161,12 @@ Result<void> Limits::write() {
 }
 
 Result<void> Limits::load() {
-  return file_.load([this](std::string_view bytes, std::uint64_t) { return take(bytes); })
+  return file_
+      .load([this](std::string_view bytes, std::uint64_t format) { return take(bytes, format); })
       .map([](EventTime) {});
 }
 
-Result<void> Limits::take(std::string_view bytes) {
+Result<void> Limits::take(std::string_view bytes, std::uint64_t format) {
   Reader in(bytes);
   std::vector<std::tuple<std::string, std::string, Entry>> read;
   for (std::uint64_t left = in.get_varint(); left > 0 && in.ok(); --left) {
@@ -179,7 +180,8 @@ Result<void> Limits::take(std::string_view bytes) {
     in.get(entry.minute);
     in.get(entry.value);
     if (std::isinf(entry.value)) in.fail();
-    if (auto loaded = entry.trend.load(in); !loaded) return loaded;
+    auto loaded = format == kFormat ? entry.trend.load(in) : entry.trend.load_blocks(in);
+    if (!loaded) return loaded;
     if (read.size() >= options_.limits_max) return failure(ErrorCode::kTooLarge, in.position());
     read.emplace_back(std::move(source), std::move(metric), entry);
   }

@@ -28,9 +28,10 @@ class Limits {
     std::size_t limits_max = 1000;
     std::string folder;
   };
-  /// The file, and what lies in it: another format is not read.
+  /// The file, and what lies in it: the format before, without days, is read too.
   static constexpr std::string_view kFile = "limits.snapshot";
-  static constexpr std::uint64_t kFormat = 0x6c696d2d6c696d31ULL;
+  static constexpr std::uint64_t kFormat = 0x6c696d2d6c696d32ULL;
+  static constexpr std::uint64_t kFormatBefore = 0x6c696d2d6c696d31ULL;
   /// How far ahead the probability looks.
   static constexpr double kWithinS = 7 * 86'400;
 
@@ -42,7 +43,8 @@ class Limits {
   };
 
   Limits(Options options, files::FileSystem& files)
-      : options_(std::move(options)), file_(files, options_.folder, kFile, kFormat) {}
+      : options_(std::move(options)),
+        file_(files, options_.folder, kFile, kFormat, {kFormatBefore}) {}
 
   /// Reads what was saved; kMissing when there was nothing. A file that makes no sense is set aside
   /// (state_file.hpp). After kIo the file is left as it is: `declare` and `save` fail with kIo.
@@ -86,7 +88,7 @@ class Limits {
   using Metrics = std::map<std::string, Entry, std::less<>>;
 
   static void take(Entry& entry, double value, EventTime at);
-  [[nodiscard]] Result<void> take(std::string_view bytes);
+  [[nodiscard]] Result<void> take(std::string_view bytes, std::uint64_t format);
   void put(const std::string& source, const std::string& metric, stats::Limit limit);
   void erase(const std::string& source, const std::string& metric);
   [[nodiscard]] Result<void> write();

@@ -1,6 +1,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "core/base/check.hpp"
 #include "io/files/memory_file_system.hpp"
@@ -22,16 +24,12 @@ void check_are_sane(const std::vector<signals::Limits::Line>& lines) {
   }
 }
 
-}  // namespace
-
-// A saved file of limits may be damaged: it is refused whole, or all in it goes on and can be
-// saved.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void run(std::string_view bytes, std::uint64_t format) {
   files::MemoryFileSystem disk;
   (void)disk.create_folder("data");
   signals::Limits limits({.limits_max = 50, .folder = "data"}, disk);
-  LIMINAL_CHECK(signals::StateFile(disk, "data", signals::Limits::kFile, signals::Limits::kFormat)
-                    .write(EventTime{}, {reinterpret_cast<const char*>(data), size}));
+  LIMINAL_CHECK(signals::StateFile(disk, "data", signals::Limits::kFile, format)
+                    .write(EventTime{}, std::string(bytes)));
   const bool loaded = limits.load().has_value();
   const auto lines = limits.lines(kShown, "");
   LIMINAL_CHECK(loaded || lines.empty());
@@ -42,10 +40,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       limits.observe(line.source, line.metric, .5 + .1 * static_cast<double>(minute), at);
   }
   check_are_sane(limits.lines(kShown, ""));
-  if (lines.empty()) return 0;
+  if (lines.empty()) return;
   LIMINAL_CHECK(limits.save());
   signals::Limits again({.limits_max = 50, .folder = "data"}, disk);
   LIMINAL_CHECK(again.load());
   LIMINAL_CHECK(again.lines(kShown, "").size() == lines.size());
+}
+
+}  // namespace
+
+// A saved file, of this format or the one before, of limits may be damaged: it is refused whole, or
+// all in it goes on and can be saved.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  for (const std::uint64_t format : {signals::Limits::kFormat, signals::Limits::kFormatBefore})
+    run(bytes, format);
   return 0;
 }

@@ -197,6 +197,31 @@ TEST_F(LimitsTest, AFileThatCannotBeReadOrSetAsideIsNotWrittenOver) {
   EXPECT_TRUE(again.line("a", "x"));
 }
 
+TEST_F(LimitsTest, ReadsWhatTheVersionBeforeWrote) {
+  stats::Trend trend(stats::Trend::Side::kAbove);
+  for (std::int64_t m = 0; m < 600; ++m) trend.observe(m, .2 + .5 * static_cast<double>(m) / 1440);
+  Writer of_trend, out;
+  trend.save(of_trend);
+  out.put_varint(1);
+  out.put_text("db");
+  out.put_text("disk");
+  out.put(kFull.value);
+  out.put(kFull.side);
+  out.put(std::int64_t{599});
+  out.put(.408);
+  constexpr std::size_t kTrendBefore = 432 * 4 + 4 + 8 + 8 + 4;
+  ASSERT_TRUE(StateFile(files, "data", Limits::kFile, Limits::kFormatBefore)
+                  .write(EventTime{}, out.take() + of_trend.bytes().substr(0, kTrendBefore)));
+  Limits limits = make();
+  ASSERT_TRUE(limits.load());
+  ASSERT_TRUE(limits.line("db", "disk")->passage);
+  EXPECT_NEAR(*limits.line("db", "disk")->passage->expected_s, (1 - .408) / .5 * kDay, 1200);
+  limits.observe("db", "disk", .41, minute(0));
+  ASSERT_TRUE(limits.save());
+  Limits again = make();
+  EXPECT_TRUE(again.load());
+}
+
 TEST_F(LimitsTest, RefusesDamagedFiles) {
   Limits limits = make();
   ASSERT_TRUE(limits.declare("a", "x", kFull));

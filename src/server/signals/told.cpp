@@ -6,17 +6,22 @@ Result<bool> declare(Anomaly& anomaly,
                      Limits& limits,
                      const std::string& source,
                      const std::string& metric,
-                     const std::optional<novelty::SeriesSettings>& settings,
-                     const std::optional<stats::Limit>& limit) {
-  const bool was_limited = limits.line(source, metric).has_value();
-  Result<bool> fresh = false;
-  const Result<void> limited = limits.declare(source, metric, limit, [&]() -> Result<void> {
-    fresh = anomaly.declare(source, metric, settings);
-    if (!fresh) return tl::unexpected(fresh.error());
+                     const std::function<void(Told&)>& change) {
+  Told told;
+  if (const auto known = anomaly.describe(source, metric)) {
+    told.settings = known->told;
+    told.sent_as_counter = known->sent_as_counter;
+  }
+  if (const auto limited = limits.line(source, metric)) told.limit = limited->limit;
+  const bool was_told = told.settings || told.limit;
+  change(told);
+  const Result<void> done = limits.declare(source, metric, told.limit, [&]() -> Result<void> {
+    const Result<bool> declared = anomaly.declare(source, metric, told.settings);
+    if (!declared) return tl::unexpected(declared.error());
     return {};
   });
-  if (!limited) return tl::unexpected(limited.error());
-  return *fresh && !was_limited && (settings || limit);
+  if (!done) return tl::unexpected(done.error());
+  return !was_told && (told.settings || told.limit);
 }
 
 Result<void> forget(Anomaly& anomaly,

@@ -76,9 +76,7 @@ std::optional<learn::Refusal> trainer_refusal(const learn::ModelDefinition& defi
     return wrong("trainer", request.trainer + " is not configured here; builtin is always there")
         .value();
   if (!source.ray && !source.there) return wrong("trainer", std::string(kRayIsElsewhere)).value();
-  const bool searched =
-      definition.task == Task::kClassification || definition.task == Task::kRegression;
-  if (!searched || request.unsupervised || definition.name == kSalienceRanking)
+  if (request.unsupervised || !cluster_trains(definition))
     return wrong("trainer", "ray is for searched models of classes and values").value();
   return std::nullopt;
 }

@@ -216,6 +216,7 @@ class Training {
                      evaluator.error()[0].key + " " + evaluator.error()[0].text);
     const std::vector<float> said = scores(*evaluator, test_);
     RunReport report = judged(train, said, cost_of(*evaluator));
+    if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
     report.chosen_by = learn::name(validation_);
     made.reference = watched(options_.definition.task, rows_, held_out_, test_, said);
     made.judged = made.model;
@@ -348,6 +349,7 @@ class Training {
     // What somebody else takes is not known: at least the file.
     const std::size_t bytes = std::max(scorer.memory_bytes(), elsewhere.made.foreign.size());
     RunReport report = judged(train, said, {latency_us(scorer, test_), static_cast<double>(bytes)});
+    if (telling_.cancelled()) return refusal(ErrorCode::kUnavailable, "cancelled");
     report.importance = shuffle_losses(scorer, test_, measure(), options_.request.seed);
     if (elsewhere.decides) {
       const Decisions decided = decisions_of(said, test_.labels);
@@ -385,7 +387,8 @@ class Training {
   RunReport judged(const learn::Table& train,
                    std::span<const float> said,
                    const learn::Cost& cost) {
-    RunReport report = verdict_on(said, cost, options_, loss_, rows_, held_out_, test_);
+    RunReport report =
+        verdict_on(said, cost, options_, loss_, rows_, held_out_, test_, telling_.cancelled);
     if (guarded()) guard(train, report);
     return report;
   }

@@ -142,12 +142,20 @@ std::vector<std::string> next_steps(const RunReport& report) {
                                    : ", " + report.importance.front().first + " first"));
   const double needed = report.gate.positives_needed;
   const auto positives = static_cast<double>(report.gate.test.positives);
-  if (needed > positives)
+  if (needed > positives) {
+    const auto of_users = [&](double users) {
+      return report.gate.users_needed > 0 ? fmt::format(" of {:.0f} users alike", users)
+                                          : std::string();
+    };
     steps.push_back(fmt::format(
-        "Judge alerts: {:.0f} positives judge here, and about {:.0f} are needed to tell a "
-        "difference of .005 of AUC",
+        "Judge alerts: {:.0f} positives{} judge here, and about {:.0f}{} are needed to tell a "
+        "difference of {:.3f} of AUC",
         positives,
-        needed));
+        of_users(report.gate.test.users),
+        needed,
+        of_users(report.gate.users_needed),
+        report.gate.to_tell));
+  }
   const double by_chance =
       std::isfinite(report.gate.calibration_noise) ? report.gate.calibration_noise : 0;
   if (report.figures.calibration_error > std::max(kCalibrationMax, by_chance))
@@ -309,6 +317,8 @@ std::string report_json(const learn::TrainRequest& request,
   out.begin_object();
   out.field("better", report.gate.promote);
   out.field("positives_needed", report.gate.positives_needed);
+  if (report.gate.users_needed > 0) out.field("users_needed", report.gate.users_needed);
+  if (report.gate.to_tell > 0) out.field("difference_to_tell", report.gate.to_tell);
   if (const learn::CalibrationBias& bias = report.gate.bias; bias.known()) {
     out.key("mean_probability_off");
     out.begin_object();

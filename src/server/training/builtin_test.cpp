@@ -231,6 +231,18 @@ TEST(Builtin, SaysHowManyMoreRowsItTakesUntilAModelCanBeJudged) {
       << testing::PrintToString(made->reasons);
 }
 
+// Hundreds of rows of twelve abusers say little more than twelve.
+TEST(Builtin, SaysHowManyMoreUsersItTakesUntilAModelCanBeJudged) {
+  Rows rows = made_up(true, true);
+  rows.rule_features.clear();
+  for (std::size_t row = 0; row < rows.table.rows(); ++row)
+    if (rows.table.labels[row] > .5F) rows.table.groups[row] = 1'000'000 + row % 12;
+  const auto made = train_builtin(rows, options(), kNobody);
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_TRUE(says(*made, "12 users have anomalous rows")) << testing::PrintToString(made->reasons);
+  EXPECT_TRUE(says(*made, "more such users are needed until a model can be judged"));
+}
+
 TEST(Builtin, ComparesWithAChampionOnRowsThatItCannotHaveLearnt) {
   models::Model champion;
   champion.metadata.task = models::Task::kClassification;
@@ -281,7 +293,7 @@ TEST(Builtin, EndsWhenItIsCancelled) {
 TEST(Builtin, ForetellsLoadBetterThanSayingThatAllStays) {
   std::vector<learn::MinuteTotal> minutes;
   Random random(5);
-  for (int i = 0; i < 600; ++i) {
+  for (int i = 0; i < 640; ++i) {
     // A wave of an hour: what comes is what is, turned by a twelfth.
     const double load = 6000 + 3000 * std::sin(i * 6.283 / 60) + 100 * random.normal();
     const double slope = std::cos(i * 6.283 / 60);
@@ -293,6 +305,49 @@ TEST(Builtin, ForetellsLoadBetterThanSayingThatAllStays) {
   EXPECT_TRUE(made->better) << testing::PrintToString(made->reasons);
   EXPECT_LT(metric(*made, "mean_absolute_error"),
             .5 * metric(*made, "champion_mean_absolute_error"));
+}
+
+/// Values around a parabola, so far from 0.
+Rows parabola(std::uint64_t seed, std::size_t count, double far) {
+  Random random(seed);
+  Rows rows;
+  rows.table.features = {{"x", "", {}}, {"y", "", {}}};
+  for (std::size_t i = 0; i < count; ++i) {
+    const double x = 10 * random.uniform();
+    rows.table.values.push_back(static_cast<float>(x));
+    rows.table.values.push_back(static_cast<float>(random.uniform()));
+    // By eight, so that what a float rounds at 1e7 is little beside the noise.
+    rows.table.labels.push_back(static_cast<float>(far + 8 * (x * x + random.normal())));
+  }
+  return rows;
+}
+
+// What answers is what was judged, and its intervals hold what they say.
+TEST(Builtin, FindsValuesFarFromZeroAsWell) {
+  const learn::ModelDefinition what{"cost", models::Task::kRegression, {"x", "y"}, "target"};
+  auto how = options(what);
+  how.request.fits_max = 8;
+  std::vector<double> told;
+  for (const double far : {0., 1e7}) {
+    const auto made = train_builtin(parabola(1, 600, far), how, kNobody);
+    ASSERT_TRUE(made) << made.error().text;
+    told.push_back(metric(*made, "mean_absolute_error"));
+    const auto evaluator = models::Evaluator::create(made->model);
+    ASSERT_TRUE(evaluator);
+    const auto half = models::half_width(made->model.metadata);
+    ASSERT_TRUE(half);
+    const learn::Table fresh = parabola(2, 1000, far).table;
+    double error = 0, held = 0;
+    for (std::size_t i = 0; i < fresh.rows(); ++i) {
+      const double off =
+          std::abs(evaluator->predict(fresh.row(i)).score - static_cast<double>(fresh.labels[i]));
+      error += off / 1000;
+      held += off <= *half ? .001 : 0;
+    }
+    EXPECT_NEAR(error, told.back(), .2 * told.back()) << far;
+    EXPECT_NEAR(held, .9, .06) << far;
+  }
+  EXPECT_NEAR(told[1], told[0], .15 * told[0]);
 }
 
 TEST(Builtin, GroupsUsers) {

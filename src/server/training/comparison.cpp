@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <optional>
 
 #include "core/learn/metrics.hpp"
+#include "core/learn/owners.hpp"
 #include "core/traffic/schema.hpp"
 #include "server/training/asked.hpp"
 
@@ -187,6 +189,37 @@ std::vector<std::string> rows_to_judge(double judging_min,
   tell("anomalous", positives, judging);
   tell("ordinary", all.size() - positives, held.size() - judging);
   return words;
+}
+
+std::optional<std::string> users_to_judge(double users_min,
+                                          const learn::Table& all,
+                                          const learn::Table& held) {
+  if (all.groups.empty()) return std::nullopt;
+  const auto rows_of_each = [](const learn::Table& table) {
+    std::map<std::uint64_t, double> rows;
+    for (std::size_t i = 0; i < table.rows(); ++i)
+      if (learn::is_positive(table.labels[i])) ++rows[table.groups[i]];
+    std::vector<double> counts;
+    for (const auto& [user, count] : rows) counts.push_back(count);
+    return counts;
+  };
+  const auto users = static_cast<double>(rows_of_each(all).size());
+  const std::vector<double> judging = rows_of_each(held);
+  const auto judges = static_cast<double>(judging.size());
+  const double alike = learn::alike(judging);
+  if (alike >= users_min) return std::nullopt;
+  // How uneven their rows are, and how many of the users judge, as far as so few tell.
+  constexpr double kUsualEvenness = .8;
+  const double evenness = judges > 0 ? alike / judges : kUsualEvenness;
+  const double share = (judges + 1) / (users + 3);
+  return fmt::format(
+      "{:.0f} users have anomalous rows, and {:.0f} of them judge, as of {:.1f} users alike; it "
+      "takes {:.0f}: some {:.0f} more such users are needed until a model can be judged",
+      users,
+      judges,
+      alike,
+      users_min,
+      learn::users_to_draw((users_min - alike) / evenness, share));
 }
 
 }  // namespace liminal::training

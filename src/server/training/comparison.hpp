@@ -57,4 +57,15 @@ inline constexpr std::size_t kJudgedMin = 20;
                                                      std::span<const float> all,
                                                      std::span<const float> held);
 
+/// Positive users alike who must judge: fewer show no difference, and without a champion to be
+/// measured by no mean probability either (`learn::PairedAuc::line`, `learn::CalibrationBias`).
+inline constexpr double kUsersMin = 4, kUsersMinFirst = 7;
+
+/// How many more users with anomalous rows it takes until such as judge count as `users_min` alike,
+/// in four cases of five, in words; nothing when they do, or where users are not known. `held` are
+/// those of `all` that judge.
+[[nodiscard]] std::optional<std::string> users_to_judge(double users_min,
+                                                        const learn::Table& all,
+                                                        const learn::Table& held);
+
 }  // namespace liminal::training

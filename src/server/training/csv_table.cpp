@@ -12,6 +12,7 @@
 #include "io/csv/number.hpp"
 #include "io/csv/table.hpp"
 #include "io/json/time_text.hpp"
+#include "server/training/file_column.hpp"
 
 namespace liminal::training {
 namespace {
@@ -23,10 +24,13 @@ struct Found {
   bool numeric = true;
   bool full = false;  ///< more levels than are kept
   std::set<std::string, std::less<>> levels;
+  Precision precision;
 
   void add(std::string_view field) {
     if (csv::is_missing(field)) return;
-    numeric = numeric && csv::number(field).has_value();
+    const auto number = csv::number(field);
+    numeric = numeric && number.has_value();
+    if (numeric) precision.add(*number);
     if (full || levels.find(field) != levels.end()) return;
     full = levels.size() == kLevelsMax;
     if (!full) levels.emplace(field);
@@ -128,6 +132,7 @@ class Loader {
       result_.notes.push_back("column " + names_[column] + " is left out: it has no values");
       return;
     }
+    tell_of_precision(column);
     learn::Feature feature{names_[column], "", {}};
     if (!found.numeric) feature.levels.assign(found.levels.begin(), found.levels.end());
     codes_.emplace_back();
@@ -137,19 +142,38 @@ class Loader {
     columns_.push_back(column);
   }
 
+  void tell_of_precision(std::size_t column) {
+    if (!found_[column].numeric) return;
+    if (auto note = found_[column].precision.note(names_[column]))
+      result_.notes.push_back(std::move(*note));
+  }
+
   std::optional<std::string> plan_target() {
     if (!target_) return std::nullopt;
     const Found& found = found_[*target_];
     result_.classes = !found.full && found.levels.size() == 2;
     if (result_.classes) {
-      result_.negative = *found.levels.begin();
-      result_.positive = *std::next(found.levels.begin());
-      if (found.numeric && *csv::number(result_.negative) > *csv::number(result_.positive))
-        std::swap(result_.negative, result_.positive);
+      const auto [negative, positive] =
+          two_classes(*found.levels.begin(), *std::next(found.levels.begin()));
+      result_.negative = negative;
+      result_.positive = positive;
       return std::nullopt;
     }
-    if (found.numeric && !found.levels.empty() && (found.full || found.levels.size() > 1))
+    if (found.numeric && !found.levels.empty() && (found.full || found.levels.size() > 1)) {
+      constexpr std::size_t kLikeClasses = 10;
+      const auto whole = [](const std::string& text) {
+        const double number = *csv::number(text);
+        return number == std::floor(number);
+      };
+      if (found.levels.size() <= kLikeClasses &&
+          std::all_of(found.levels.begin(), found.levels.end(), whole))
+        result_.notes.push_back("column " + names_[*target_] + " has " +
+                                std::to_string(found.levels.size()) +
+                                " different numbers: it is foretold as a value; only of two are "
+                                "they classes");
+      tell_of_precision(*target_);
       return std::nullopt;
+    }
     if (found.levels.size() < 2)
       return name_ + ": column " + choice_.target + " has no two different values";
     return name_ + ": column " + choice_.target + " has " +

@@ -79,6 +79,26 @@ TEST(CsvTable, LeavesOutWhatCannotBeLearntFrom) {
   EXPECT_EQ(table->notes.size(), 2U);
 }
 
+TEST(CsvTable, SaysThatMoreThanTwoNumbersAreNoClasses) {
+  const auto three = read("a,y\n1,0\n2,1\n3,2\n", {.target = "y"});
+  ASSERT_TRUE(three) << three.error();
+  EXPECT_FALSE(three->classes);
+  EXPECT_THAT(
+      three->notes,
+      ElementsAre(HasSubstr("column y has 3 different numbers: it is foretold as a value")));
+}
+
+TEST(CsvTable, SaysWhichColumnsLoseTheirDifferences) {
+  std::string text = "time,a,y\n";
+  for (int i = 0; i < 100; ++i)
+    text += std::to_string(1'700'000'000 + i) + "," + std::to_string(i) + "," +
+            std::to_string(5'000'000'000 + i) + "\n";
+  const auto table = read(text, {.target = "y"});
+  ASSERT_TRUE(table) << table.error();
+  EXPECT_THAT(table->notes,
+              ElementsAre(HasSubstr("column time: 100 different"), HasSubstr("column y: 100 ")));
+}
+
 TEST(CsvTable, SaysWhereItWentWrong) {
   EXPECT_THAT(read("a,y\n1,0\n", {.target = "z"}).error(), HasSubstr("has no column z"));
   EXPECT_THAT(read("a,y\n1,0\n2,0\n", {.target = "y"}).error(), HasSubstr("two different values"));

@@ -10,6 +10,7 @@
 
 #include "core/base/hash.hpp"
 #include "core/learn/metrics.hpp"
+#include "server/training/ranking.hpp"
 
 namespace liminal::training {
 namespace {
@@ -209,6 +210,12 @@ bool of_users(const learn::ModelDefinition& definition) {
          std::all_of(definition.features.begin(),
                      definition.features.end(),
                      [](const std::string& feature) { return traffic::feature_by_name(feature); });
+}
+
+bool cluster_trains(const learn::ModelDefinition& definition) {
+  const bool searched = definition.task == models::Task::kClassification ||
+                        definition.task == models::Task::kRegression;
+  return searched && definition.name != kSalienceRanking;
 }
 
 std::vector<float> user_row(const learn::ModelDefinition& definition,

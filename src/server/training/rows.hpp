@@ -54,9 +54,15 @@ std::vector<traffic::FeatureId> feature_columns(const learn::ModelDefinition& de
 [[nodiscard]] Rows load_rows(const learn::ModelDefinition& definition,
                              std::span<const learn::MinuteTotal> minutes);
 inline constexpr std::int64_t kLoadHorizonMinutes = 5;
+/// What is foretold of minutes that are closer than the horizon errs by the same surprise: the
+/// least stretch of time that counts as one where it is judged, six horizons.
+inline constexpr std::size_t kLoadStretchMinutesMin = 6 * kLoadHorizonMinutes;
 /// What `load_prediction` is asked at the end of a minute: one value a feature.
 [[nodiscard]] std::vector<float> minute_row(const learn::ModelDefinition& definition,
                                             const learn::MinuteTotal& total);
+
+/// Whether a cluster can train models of it: such as are searched for, of classes or values.
+[[nodiscard]] bool cluster_trains(const learn::ModelDefinition& definition);
 
 /// Whether all that a definition asks of a row are features of users; those of `load_prediction`
 /// are of minutes, whatever they are called.

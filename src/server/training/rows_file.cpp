@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "core/base/hash.hpp"
 #include "core/traffic/schema.hpp"
@@ -12,6 +14,7 @@
 #include "io/csv/table.hpp"
 #include "io/json/time_text.hpp"
 #include "io/json/value.hpp"
+#include "server/training/file_column.hpp"
 #include "server/training/rows.hpp"
 
 namespace liminal::training {
@@ -54,16 +57,22 @@ class Filler {
         ++left_out_;
         return std::nullopt;
       }
-      const auto label = csv::number(*field == "true" ? "1" : *field == "false" ? "0" : *field);
-      if (!label) return complain(definition_.target, "is no number");
-      if (definition_.task == models::Task::kClassification && *label != 0 && *label != 1)
-        return complain(definition_.target, "must be 0 or 1");
-      table.labels.push_back(static_cast<float>(*label));
+      if (definition_.task == models::Task::kClassification) {
+        if (!add_class(*field))
+          return complain(definition_.target, "is a third value: of classes there are two");
+      } else {
+        const auto label = csv::number(*field);
+        if (!label) return complain(definition_.target, "is no number");
+        target_precision_.add(*label);
+        table.labels.push_back(static_cast<float>(*label));
+      }
     }
-    for (const std::string& feature : definition_.features) {
+    for (std::size_t f = 0; f < definition_.features.size(); ++f) {
+      const std::string& feature = definition_.features[f];
       const std::optional<std::string_view> field = find(feature);
       const auto value = field ? csv::number(*field) : Result<double>(NAN);
       if (!value) return complain(feature, "is no number");
+      precision_[f].add(*value);
       table.values.push_back(static_cast<float>(*value));
     }
     if (const auto field = find(kTime)) {
@@ -75,11 +84,12 @@ class Filler {
       table.groups.push_back(hash64(*field));
     if (sizeof(float) * table.values.size() > bytes_max_)
       return fmt::format(
-          "{}:{}: the rows so far take more than {} MiB, which is what may be read; "
-          "the trainer ray with \"distributed\": true reads more",
+          "{}:{}: the rows so far take more than {} MiB, which is what may be read; {}",
           name_,
           line,
-          bytes_max_ >> 20);
+          bytes_max_ >> 20,
+          cluster_trains(definition_) ? "the trainer ray with \"distributed\": true reads more"
+                                      : "give it fewer, or raise models.rows_bytes_max");
     if (table.rows() > learn::Table::kRowsMax)
       return fmt::format("{}: has more than {} rows", name_, learn::Table::kRowsMax);
     return std::nullopt;
@@ -87,6 +97,12 @@ class Filler {
 
   Rows finish() && {
     learn::Table& table = rows_.table;
+    name_classes();
+    for (std::size_t f = 0; f < precision_.size(); ++f)
+      if (auto note = precision_[f].note(definition_.features[f]))
+        rows_.notes.push_back(std::move(*note));
+    if (auto note = target_precision_.note(definition_.target))
+      rows_.notes.push_back(std::move(*note));
     rows_.notes.push_back(fmt::format("{} rows of {}", table.rows(), name_));
     if (left_out_ > 0)
       rows_.notes.push_back(
@@ -105,12 +121,48 @@ class Filler {
   }
 
  private:
+  /// Labels are the places of their texts until all were seen. False for a third text.
+  bool add_class(std::string_view field) {
+    // What a flag is called in JSON and in a table is one, and a number however it is written.
+    const auto number = csv::number(field);
+    const std::string text = number             ? fmt::format("{}", *number)
+                             : field == "true"  ? "1"
+                             : field == "false" ? "0"
+                                                : std::string(field);
+    std::size_t place = 0;
+    while (place < classes_.size() && classes_[place] != text) ++place;
+    if (place == 2) return false;
+    if (place == classes_.size()) classes_.push_back(text);
+    rows_.table.labels.push_back(static_cast<float>(place));
+    return true;
+  }
+
+  void name_classes() {
+    if (classes_.empty()) return;
+    // One class alone is named by what 0 means; that the other is missing is said by who learns.
+    const bool zero = csv::number(classes_[0]).value_or(1) == 0;
+    const bool swap = classes_.size() == 1
+                          ? !zero
+                          : two_classes(classes_[0], classes_[1]).positive == classes_[0];
+    if (swap)
+      for (float& label : rows_.table.labels) label = 1 - label;
+    const auto usual = [](const std::string& text) { return text == "0" || text == "1"; };
+    if (classes_.size() == 2 && !(usual(classes_[0]) && usual(classes_[1])))
+      rows_.notes.push_back(fmt::format("{} is \"{}\" where it is positive, else \"{}\"",
+                                        definition_.target,
+                                        classes_[swap ? 0 : 1],
+                                        classes_[swap ? 1 : 0]));
+  }
+
   const learn::ModelDefinition& definition_;
   const std::string& name_;
   const std::uint64_t bytes_max_;
   const std::function<bool()>& cancelled_;
   std::uint64_t seen_ = 0;
   Rows rows_;
+  std::vector<std::string> classes_;  ///< what labels of classes say, as they came
+  std::vector<Precision> precision_{definition_.features.size()};
+  Precision target_precision_;
   std::size_t left_out_ = 0;
 };
 

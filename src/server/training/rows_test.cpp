@@ -201,6 +201,35 @@ TEST_F(Files, AnEmptyUserIsNoUser) {
   EXPECT_THAT(some->notes, testing::Contains(HasSubstr("2 rows without user_id")));
 }
 
+TEST_F(Files, MayCallTheirTwoClassesAsTheyLike) {
+  const auto labels = [&](const char* text) {
+    write("data/classes.csv", std::string("y,a,b\n") + text);
+    auto rows = read_rows(definition_, root_ + "/data/classes.csv");
+    EXPECT_TRUE(rows) << rows.error();
+    return rows ? rows->table.labels : std::vector<float>{};
+  };
+  EXPECT_THAT(labels("yes,1,1\nno,1,1\nyes,1,1\n"), ElementsAre(1, 0, 1));
+  EXPECT_THAT(labels("-1,1,1\n1,1,1\n"), ElementsAre(0, 1));
+  EXPECT_THAT(labels("7,1,1\n3,1,1\n"), ElementsAre(1, 0));
+  EXPECT_THAT(labels("true,1,1\n0,1,1\n1,1,1\n"), ElementsAre(1, 0, 1));
+  EXPECT_THAT(labels("1.0,1,1\n0,1,1\n1,1,1\n"), ElementsAre(1, 0, 1));
+  EXPECT_THAT(labels("0,1,1\n0,1,1\n"), ElementsAre(0, 0));
+  EXPECT_THAT(labels("1,1,1\n"), ElementsAre(1));
+  write("data/classes.csv", "y,a,b\nyes,1,1\nno,1,1\nperhaps,1,1\n");
+  EXPECT_EQ(read_rows(definition_, root_ + "/data/classes.csv").error(),
+            "classes.csv:4: y is a third value: of classes there are two");
+}
+
+TEST_F(Files, SayWhichColumnsLoseTheirDifferences) {
+  std::string text = "y,a,b\n";
+  for (int i = 0; i < 100; ++i)
+    text += std::to_string(i % 2) + "," + std::to_string(1'700'000'000 + i) + ",1\n";
+  write("data/times.csv", text);
+  const auto rows = read_rows(definition_, root_ + "/data/times.csv");
+  ASSERT_TRUE(rows) << rows.error();
+  EXPECT_THAT(rows->notes, testing::Contains(HasSubstr("column a: 100 different numbers")));
+}
+
 TEST_F(Files, SayWhereTheyAreWrong) {
   const auto bad = read_rows(definition_, root_ + "/data/bad.csv");
   ASSERT_FALSE(bad);
@@ -216,6 +245,22 @@ TEST_F(Files, SayWhereTheyAreWrong) {
   }
   EXPECT_EQ(read_rows(definition_, root_ + "/data/wide.csv").error(),
             "wide.csv: has the column c7 twice");
+}
+
+TEST_F(Files, ThatAreTooLargePointToAClusterOnlyWhereItTrainsSuchModels) {
+  const auto refused = [&](models::Task task) {
+    learn::ModelDefinition definition = definition_;
+    definition.task = task;
+    return read_rows(definition, root_ + "/data/rows.csv", 4).error();
+  };
+  for (const auto task : {models::Task::kClassification, models::Task::kRegression})
+    EXPECT_THAT(refused(task), HasSubstr("the trainer ray"));
+  for (const auto task : {models::Task::kClustering, models::Task::kAnomaly}) {
+    EXPECT_THAT(refused(task), testing::Not(HasSubstr("ray")));
+    EXPECT_THAT(refused(task), HasSubstr("models.rows_bytes_max"));
+  }
+  definition_.name = "salience_ranking";
+  EXPECT_THAT(refused(models::Task::kClassification), testing::Not(HasSubstr("ray")));
 }
 
 }  // namespace

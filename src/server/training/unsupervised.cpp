@@ -185,9 +185,10 @@ Asked<learn::TrainedModel> train_clusters(const Rows& rows,
   const bool several = found.found && found.model.clusters > 1;
   made.better = several && !options.champion;
   made.reasons.push_back(
-      several ? fmt::format("{} groups are found again in other rows: prediction strength {:.2f}",
+      several ? fmt::format("{} groups are found again by {} of {} halves of the rows",
                             found.model.clusters,
-                            strength)
+                            found.again.agreeing,
+                            found.again.halves)
               : "no two groups are found again in other rows: all are one");
   if (options.champion)
     made.reasons.emplace_back("which of two groupings is better is for a person to say");

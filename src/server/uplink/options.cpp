@@ -1,11 +1,12 @@
 #include "server/uplink/options.hpp"
 
+#include "core/traffic/alert.hpp"
 #include "io/http/client.hpp"
 
 namespace liminal::uplink {
 namespace {
 
-constexpr std::size_t kNameBytesMax = 32;
+constexpr std::size_t kNameBytesMax = traffic::kGatewayBytesMax;
 
 }  // namespace
 
@@ -23,6 +24,7 @@ Problems validate(const Options& options, std::string_view at) {
           "must be 1 to 32 bytes long");
   require(options.rows_max >= 1, "rows_max", "must be at least 1");
   require(options.metric_rows_max >= 1, "metric_rows_max", "must be at least 1");
+  require(options.alerts_max >= 1, "alerts_max", "must be at least 1");
   require(options.send > Duration::zero(), "send", "must be longer than zero");
   require(options.poll > Duration::zero(), "poll", "must be longer than zero");
   require(options.timeout > Duration::zero(), "timeout", "must be longer than zero");

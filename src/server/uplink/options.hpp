@@ -15,12 +15,14 @@ struct Options {
   /// How this gateway is called there: comes before its sources of metrics, "gateway/web".
   std::string name = "gateway";
 
-  /// Feature rows and rows of metrics that wait; when one more comes, the oldest goes and is
-  /// counted.
+  /// Feature rows, rows of metrics and alerts that wait; when one more comes, the oldest goes and
+  /// is counted.
   std::size_t rows_max = 20'000;
   std::size_t metric_rows_max = 20'000;
-  Duration send = std::chrono::seconds{1};   ///< so often what waits is sent
-  Duration poll = std::chrono::seconds{30};  ///< so often champions and limits are looked for
+  std::size_t alerts_max = 2'000;
+  Duration send = std::chrono::seconds{1};  ///< so often what waits is sent
+  /// So often champions and limits are looked for, and words are tried again that were not let in.
+  Duration poll = std::chrono::seconds{30};
   /// Of one request. What waits meanwhile waits longer; nothing else does.
   Duration timeout = std::chrono::seconds{10};
   /// The first retry comes about so long after a failure, each next one twice as long, up to the

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "io/json/told_alert.hpp"
 #include "io/json/traffic_writer.hpp"
 #include "io/json/writer.hpp"
 
@@ -16,6 +17,7 @@ constexpr std::size_t kRowsOfAParcel = 500;
 constexpr std::size_t kMetricRowsOfABatch = 10'000;  ///< as the API takes them
 constexpr std::size_t kMetricsOfABatch = 256;        ///< likewise
 constexpr std::size_t kSourceBytesMax = 128, kNameBytesMax = 128;
+constexpr std::size_t kWordsMax = 1000;  ///< of an answer
 constexpr auto kNoPart = std::numeric_limits<std::size_t>::max();
 
 void write(const novelty::Batch& batch, const novelty::Batch::Row& row, json::Writer& out) {
@@ -78,19 +80,60 @@ void write_metrics(const novelty::Batch& batch, const std::string& gateway, json
   out.end_array();
 }
 
+void write_alerts(const std::vector<traffic::JudgedAlert>& alerts,
+                  const std::string& gateway,
+                  json::Writer& out) {
+  out.field("gateway", gateway);
+  out.key("alerts");
+  out.begin_array();
+  for (const traffic::JudgedAlert& alert : alerts) json::write(alert, out);
+  out.end_array();
+}
+
 }  // namespace
 
+Result<std::vector<traffic::JudgedAlert>> read_words(std::string_view answer) {
+  const auto value = json::parse(answer);
+  if (!value) return failure(ErrorCode::kMalformed);
+  Problems problems;
+  json::Fields in(*value, "", problems);
+  std::vector<traffic::JudgedAlert> words;
+  const auto* list = in.array("feedback", json::Need::kRequired, 0, kWordsMax);
+  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+    json::Fields word = in.element("feedback", i, (*list)[i]);
+    words.push_back(json::read_word(word));
+  }
+  if (!problems.empty()) return failure(ErrorCode::kMalformed);
+  return words;
+}
+
 std::string_view target_of(Parcel::Kind kind) {
-  return kind == Parcel::Kind::kRows ? "/ml/features/recent" : "/anomaly";
+  switch (kind) {
+    case Parcel::Kind::kRows:
+      return "/ml/features/recent";
+    case Parcel::Kind::kMetrics:
+      return "/anomaly";
+    case Parcel::Kind::kAlerts:
+    case Parcel::Kind::kFeedback:
+      return "/ml/anomalies/recent";
+  }
+  return {};
 }
 
 std::string body_of(const Parcel& parcel, const std::string& gateway) {
   json::Writer out;
   out.begin_object();
-  if (parcel.kind == Parcel::Kind::kRows) {
-    write_rows(parcel.features, out);
-  } else {
-    write_metrics(parcel.metrics, gateway, out);
+  switch (parcel.kind) {
+    case Parcel::Kind::kRows:
+      write_rows(parcel.features, out);
+      break;
+    case Parcel::Kind::kMetrics:
+      write_metrics(parcel.metrics, gateway, out);
+      break;
+    case Parcel::Kind::kAlerts:
+    case Parcel::Kind::kFeedback:
+      write_alerts(parcel.alerts, gateway, out);
+      break;
   }
   out.end_object();
   return out.take();
@@ -103,7 +146,7 @@ void Outbound::push(traffic::FeatureRow row) {
   rows_.push_back(std::move(row));
   if (rows_.size() <= options_.rows_max) return;
   rows_.pop_front();
-  ++rows_done_.dropped;
+  ++of(Parcel::Kind::kRows).dropped;
 }
 
 void Outbound::push(const novelty::Batch& batch) {
@@ -111,7 +154,7 @@ void Outbound::push(const novelty::Batch& batch) {
                     options_.name.size() + 1 + batch.source.size() <= kSourceBytesMax;
   if (batch.rows.empty() || batch.metrics.empty()) return;
   if (!fits) {
-    metrics_done_.dropped += batch.rows.size();
+    of(Parcel::Kind::kMetrics).dropped += batch.rows.size();
     return;
   }
   for (novelty::Batch& part : parts_of(batch)) queue(std::move(part));
@@ -122,38 +165,121 @@ void Outbound::queue(novelty::Batch batch) {
   batches_.push_back(std::move(batch));
   while (metric_rows_ > options_.metric_rows_max) {
     metric_rows_ -= batches_.front().rows.size();
-    metrics_done_.dropped += batches_.front().rows.size();
+    of(Parcel::Kind::kMetrics).dropped += batches_.front().rows.size();
     batches_.pop_front();
   }
+}
+
+void Outbound::push(const traffic::Alert& alert) {
+  const AlertKey key{alert.shard, alert.number};
+  const auto [at, fresh] = alerts_.insert_or_assign(key, alert);
+  at->second.feedback = traffic::FeedbackVerdict::kNone;
+  if (!fresh) return;
+  alerts_order_.push_back(key);
+  if (alerts_order_.size() <= options_.alerts_max) return;
+  alerts_.erase(alerts_order_.front());
+  alerts_order_.pop_front();
+  ++of(Parcel::Kind::kAlerts).dropped;
+}
+
+bool Outbound::wants_words() const {
+  return said_.words.empty() && !(again_ && again_->kind == Parcel::Kind::kFeedback);
+}
+
+void Outbound::offer(Said said) {
+  said_.waiting = said.waiting;
+  if (!wants_words()) return;
+  said_.words = std::move(said.words);
+  said_.last = said.last;
 }
 
 std::optional<Parcel> Outbound::take(SteadyTime now) {
   if (now < not_before_) return std::nullopt;
   if (again_) return std::exchange(again_, std::nullopt);
-  if (rows_.empty() && batches_.empty()) return std::nullopt;
-  const bool metrics = rows_.empty() || (metrics_next_ && !batches_.empty());
-  metrics_next_ = !metrics;
-  return metrics ? pack_metrics() : pack_rows();
+  for (std::size_t i = 0; i < kParcelKinds; ++i) {
+    const std::size_t place = (next_ + i) % kParcelKinds;
+    const Parcel::Kind kind{static_cast<std::uint8_t>(place)};
+    if (!has(kind)) continue;
+    next_ = place + 1;
+    return pack(kind);
+  }
+  return std::nullopt;
 }
 
 std::string Outbound::next_key() {
   return options_.name + "-" + std::to_string(keys_) + "-" + std::to_string(++parcels_);
 }
 
-Parcel Outbound::pack_rows() {
-  Parcel parcel{Parcel::Kind::kRows, {}, {}, std::min(kRowsOfAParcel, rows_.size()), next_key()};
-  const auto end = rows_.begin() + static_cast<std::ptrdiff_t>(parcel.rows);
-  std::move(rows_.begin(), end, std::back_inserter(parcel.features));
-  rows_.erase(rows_.begin(), end);
+bool Outbound::has(Parcel::Kind kind) const {
+  switch (kind) {
+    case Parcel::Kind::kRows:
+      return !rows_.empty();
+    case Parcel::Kind::kMetrics:
+      return !batches_.empty();
+    case Parcel::Kind::kAlerts:
+      return !alerts_order_.empty();
+    case Parcel::Kind::kFeedback:
+      return !said_.words.empty();
+  }
+  return false;
+}
+
+Parcel Outbound::pack(Parcel::Kind kind) {
+  Parcel parcel;
+  parcel.kind = kind;
+  parcel.key = next_key();
+  switch (kind) {
+    case Parcel::Kind::kRows:
+      pack_rows(parcel);
+      break;
+    case Parcel::Kind::kMetrics:
+      pack_metrics(parcel);
+      break;
+    case Parcel::Kind::kAlerts:
+      pack_alerts(parcel);
+      break;
+    case Parcel::Kind::kFeedback:
+      parcel.alerts = std::exchange(said_.words, {});
+      parcel.last = said_.last;
+      parcel.rows = parcel.alerts.size();
+      break;
+  }
   return parcel;
 }
 
-Parcel Outbound::pack_metrics() {
-  Parcel parcel{Parcel::Kind::kMetrics, {}, std::move(batches_.front()), 0, next_key()};
+void Outbound::pack_rows(Parcel& parcel) {
+  parcel.rows = std::min(kRowsOfAParcel, rows_.size());
+  const auto end = rows_.begin() + static_cast<std::ptrdiff_t>(parcel.rows);
+  std::move(rows_.begin(), end, std::back_inserter(parcel.features));
+  rows_.erase(rows_.begin(), end);
+}
+
+void Outbound::pack_metrics(Parcel& parcel) {
+  parcel.metrics = std::move(batches_.front());
   batches_.pop_front();
   parcel.rows = parcel.metrics.rows.size();
   metric_rows_ -= parcel.rows;
-  return parcel;
+}
+
+void Outbound::pack_alerts(Parcel& parcel) {
+  parcel.rows = std::min(alerts_at_once_, alerts_order_.size());
+  for (std::uint64_t i = 0; i < parcel.rows; ++i) {
+    const auto found = alerts_.find(alerts_order_.front());
+    parcel.alerts.push_back({std::move(found->second), {}, {}});
+    alerts_.erase(found);
+    alerts_order_.pop_front();
+  }
+}
+
+bool Outbound::halve(Parcel& parcel) {
+  if (parcel.kind != Parcel::Kind::kAlerts || parcel.alerts.size() < 2) return false;
+  alerts_at_once_ = parcel.alerts.size() / 2;
+  for (auto told = parcel.alerts.rbegin(); told != parcel.alerts.rend(); ++told) {
+    const AlertKey key{told->alert.shard, told->alert.number};
+    // What became of it since waits already.
+    if (alerts_.try_emplace(key, std::move(told->alert)).second) alerts_order_.push_front(key);
+  }
+  return true;
 }
 
 void Outbound::settle(Parcel parcel, const http::Outcome& outcome, SteadyTime now) {
@@ -161,6 +287,8 @@ void Outbound::settle(Parcel parcel, const http::Outcome& outcome, SteadyTime no
   switch (outcome.kind) {
     case http::Outcome::Kind::kDone:
       of(parcel.kind).sent += parcel.rows;
+      if (parcel.kind == Parcel::Kind::kAlerts)
+        alerts_at_once_ = std::min(kAlertsOfAParcel, 2 * alerts_at_once_);
       break;
     case http::Outcome::Kind::kRejected:
       of(parcel.kind).rejected += parcel.rows;
@@ -183,17 +311,22 @@ void Outbound::note(http::Outcome::Kind kind, Duration retry_after, SteadyTime n
   not_before_ = now + std::max(pause, std::min(retry_after, options_.retry_max));
 }
 
-Counters Outbound::rows() const {
-  Counters counters = rows_done_;
-  counters.waiting = rows_.size();
-  if (again_ && again_->kind == Parcel::Kind::kRows) counters.waiting += again_->rows;
+Counters Outbound::counters(Parcel::Kind kind, std::uint64_t queued) const {
+  Counters counters = done_[static_cast<std::size_t>(kind)];
+  counters.waiting = queued;
+  if (again_ && again_->kind == kind) counters.waiting += again_->rows;
   return counters;
 }
 
-Counters Outbound::metrics() const {
-  Counters counters = metrics_done_;
-  counters.waiting = metric_rows_;
-  if (again_ && again_->kind == Parcel::Kind::kMetrics) counters.waiting += again_->rows;
+Counters Outbound::rows() const { return counters(Parcel::Kind::kRows, rows_.size()); }
+
+Counters Outbound::metrics() const { return counters(Parcel::Kind::kMetrics, metric_rows_); }
+
+Counters Outbound::alerts() const { return counters(Parcel::Kind::kAlerts, alerts_order_.size()); }
+
+Counters Outbound::feedback() const {
+  Counters counters = done_[static_cast<std::size_t>(Parcel::Kind::kFeedback)];
+  counters.waiting = said_.waiting;  // also of those that are tried again
   return counters;
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "io/json/value.hpp"
@@ -20,7 +21,24 @@ Options options() {
   o.name = "gate";
   o.rows_max = 3;
   o.metric_rows_max = 4;
+  o.alerts_max = 3;
   return o;
+}
+
+traffic::Alert alert(std::uint64_t number, std::uint64_t count = 1) {
+  traffic::Alert made;
+  made.shard = ShardId{17};
+  made.number = number;
+  made.user = "ann";
+  made.first_seen = made.last_seen = kNow;
+  made.count = count;
+  return made;
+}
+
+Said said(std::uint64_t last, std::uint64_t waiting) {
+  traffic::JudgedAlert word{alert(last), kNow, "spam"};
+  word.alert.feedback = traffic::FeedbackVerdict::kTruePositive;
+  return {{word}, last, waiting};
 }
 
 traffic::FeatureRow row(const std::string& user) { return {user, "", kNow, {}}; }
@@ -78,6 +96,95 @@ TEST(Outbound, PushesTheOldestOutAndCountsThem) {
   out.push(batch(5));  // more than can ever wait
   EXPECT_EQ(out.metrics().waiting, 4U);
   EXPECT_EQ(out.metrics().dropped, 7U);
+}
+
+TEST(Outbound, LosesOfManyAlertsOnlyTheOneThatCannotBeRead) {
+  Options many = options();
+  many.alerts_max = 10;
+  Outbound out(many, 1);
+  for (std::uint64_t number = 1; number <= 5; ++number) out.push(alert(number));
+  std::vector<std::uint64_t> taken;
+  while (auto parcel = out.take(kNow)) {
+    const bool bad = std::any_of(parcel->alerts.begin(), parcel->alerts.end(), [](const auto& one) {
+      return one.alert.number == 2;
+    });
+    if (bad && out.halve(*parcel)) {
+      out.push(alert(4, 9));  // meanwhile
+      continue;
+    }
+    for (const auto& one : parcel->alerts) taken.push_back(one.alert.number);
+    out.settle(std::move(*parcel), {bad ? Kind::kRejected : Kind::kDone, {}}, kNow);
+  }
+  EXPECT_EQ(taken, (std::vector<std::uint64_t>{1, 2, 3, 4, 5}));
+  EXPECT_EQ(out.alerts().sent, 4U);
+  EXPECT_EQ(out.alerts().rejected, 1U);
+}
+
+TEST(Outbound, SendsAnAlertAsItIsByThenInThePlaceOfItsFirstState) {
+  Outbound out(options(), 1);
+  out.push(alert(1));
+  out.push(alert(2));
+  traffic::Alert later = alert(1, 5);
+  later.feedback = traffic::FeedbackVerdict::kExpected;  // goes with the words, which know when
+  out.push(later);
+  EXPECT_EQ(out.alerts().waiting, 2U);
+  const auto parcel = out.take(kNow);
+  ASSERT_TRUE(parcel);
+  EXPECT_EQ(target_of(parcel->kind), "/ml/anomalies/recent");
+  EXPECT_EQ(parcel->rows, 2U);
+  const std::string text = body(*parcel);
+  EXPECT_EQ(text.find(R"({"gateway":"gate","alerts":[{"id":"17-1",)"), 0U) << text;
+  EXPECT_LT(text.find(R"("count":5)"), text.find(R"("id":"17-2")")) << text;
+  EXPECT_EQ(text.find("expected\"}"), std::string::npos);
+  EXPECT_NE(text.find(R"("feedback":null)"), std::string::npos);
+  out.settle(*parcel, {Kind::kDone, {}}, kNow);
+  EXPECT_EQ(out.alerts().sent, 2U);
+  for (std::uint64_t number = 3; number <= 7; ++number) out.push(alert(number));
+  EXPECT_EQ(out.alerts().waiting, 3U);
+  EXPECT_EQ(out.alerts().dropped, 2U);
+  EXPECT_NE(body(*out.take(kNow)).find(R"("alerts":[{"id":"17-5",)"), std::string::npos);
+}
+
+TEST(Outbound, SendsWordsThatWereFetchedAndAsksForMoreOnlyThen) {
+  Outbound out(options(), 1);
+  EXPECT_TRUE(out.wants_words());
+  out.offer(said(8, 3));
+  EXPECT_FALSE(out.wants_words());
+  EXPECT_EQ(out.feedback().waiting, 3U);
+  auto parcel = out.take(kNow);
+  ASSERT_TRUE(parcel);
+  EXPECT_EQ(parcel->last, 8U);
+  EXPECT_NE(body(*parcel).find(R"("feedback":{"verdict":"true_positive","time":)"),
+            std::string::npos);
+  EXPECT_NE(body(*parcel).find(R"("note":"spam"})"), std::string::npos);
+  out.settle(std::move(*parcel), {Kind::kRetry, {}}, kNow);
+  EXPECT_FALSE(out.wants_words()) << "these are tried again";
+  out.offer({{}, 0, 4});
+  EXPECT_EQ(out.feedback().waiting, 4U) << "as their keeper counts them";
+  parcel = out.take(out.not_before());
+  ASSERT_TRUE(parcel);
+  EXPECT_EQ(parcel->last, 8U);
+  out.settle(std::move(*parcel), {Kind::kDone, {}}, kNow);
+  EXPECT_TRUE(out.wants_words());
+  EXPECT_EQ(out.feedback().sent, 1U);
+}
+
+TEST(Outbound, LetsKindsTakeTurns) {
+  Outbound out(options(), 1);
+  out.push(row("ann"));
+  out.push(batch(1));
+  out.push(alert(1));
+  out.offer(said(1, 1));
+  std::vector<Parcel::Kind> kinds;
+  for (int i = 0; i < 4; ++i) {
+    out.push(row("bob"));
+    auto parcel = out.take(kNow);
+    ASSERT_TRUE(parcel);
+    kinds.push_back(parcel->kind);
+    out.settle(std::move(*parcel), {Kind::kDone, {}}, kNow);
+  }
+  using Of = Parcel::Kind;
+  EXPECT_EQ(kinds, (std::vector{Of::kRows, Of::kMetrics, Of::kAlerts, Of::kFeedback}));
 }
 
 TEST(Outbound, PartsWhatTheApiWouldRefuse) {

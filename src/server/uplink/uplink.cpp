@@ -1,5 +1,6 @@
 #include "server/uplink/uplink.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -9,6 +10,24 @@ namespace liminal::uplink {
 namespace {
 
 constexpr unsigned kConflict = 409;
+
+/// Whether a request is refused for what it is: another token, or another version of the cluster,
+/// would not take it either.
+bool is_of_the_content(unsigned status) { return status == 400 || status == 413 || status == 422; }
+
+/// A text as the value of a query's parameter.
+std::string as_query(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += kDigits[byte >> 4U];
+    out += kDigits[byte & 15U];
+  }
+  return out;
+}
+
 /// As many overrides as an answer lists at most.
 constexpr std::string_view kLimitsTarget = "/ml/limits?limit=10000";
 
@@ -48,9 +67,20 @@ void Uplink::push(const novelty::Batch& batch) {
   outbound_.push(batch);
 }
 
+void Uplink::push(const traffic::Alert& alert) {
+  const std::lock_guard lock(mutex_);
+  outbound_.push(alert);
+}
+
 State Uplink::state() const {
   const std::lock_guard lock(mutex_);
-  return {up_, trouble_, outbound_.rows(), outbound_.metrics(), champions_};
+  return {up_,
+          trouble_,
+          outbound_.rows(),
+          outbound_.metrics(),
+          outbound_.alerts(),
+          outbound_.feedback(),
+          champions_};
 }
 
 void Uplink::run() {
@@ -66,6 +96,7 @@ void Uplink::run() {
 
 void Uplink::send_all() {
   for (;;) {
+    fetch_words();
     std::optional<Parcel> parcel;
     {
       const std::lock_guard lock(mutex_);
@@ -73,19 +104,54 @@ void Uplink::send_all() {
       parcel = outbound_.take(clock_());
     }
     if (!parcel) return;
-    const std::string target(target_of(parcel->kind));
-    const auto answer = ask("POST", target, body_of(*parcel, options_.name), parcel->key);
-    http::Outcome outcome = judge(answer);
-    // An attempt whose answer did not come in time is still being worked on there.
-    if (answer && answer->status == kConflict) outcome.kind = http::Outcome::Kind::kRetry;
-    if (outcome.kind == http::Outcome::Kind::kRejected)
-      ports_.note("cluster.refused", target + ": " + words_of(answer));
-    {
-      const std::lock_guard lock(mutex_);
-      outbound_.settle(std::move(*parcel), outcome, clock_());
-    }
+    send(std::move(*parcel));
     look();
   }
+}
+
+void Uplink::send(Parcel parcel) {
+  const std::string target(target_of(parcel.kind));
+  const auto answer = ask("POST", target, body_of(parcel, options_.name), parcel.key);
+  http::Outcome outcome = judge(answer);
+  // An attempt whose answer did not come in time is still being worked on there.
+  if (answer && answer->status == kConflict) outcome.kind = http::Outcome::Kind::kRetry;
+  const bool refused = outcome.kind == http::Outcome::Kind::kRejected;
+  if (refused) ports_.note("cluster.refused", target + ": " + words_of(answer));
+  const bool is_words = parcel.kind == Parcel::Kind::kFeedback;
+  const std::uint64_t last = parcel.last;
+  // Words are kept where they came from, and fetched again: one that cannot be read takes no other
+  // along.
+  if (is_words && refused) {
+    if (!is_of_the_content(answer->status)) {
+      words_at_ = clock_() + options_.poll;
+      return;
+    }
+    words_max_ = std::max<std::size_t>(1, parcel.alerts.size() / 2);
+    if (parcel.alerts.size() > 1) return;
+  } else if (is_words && outcome.kind == http::Outcome::Kind::kDone) {
+    words_max_ = std::min(kAlertsOfAParcel, 2 * words_max_);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    // Nor does an alert.
+    if (refused && is_of_the_content(answer->status) && outbound_.halve(parcel)) return;
+    outbound_.settle(std::move(parcel), outcome, clock_());
+  }
+  if (is_words && outcome.kind != http::Outcome::Kind::kRetry) ports_.heard(last);
+}
+
+void Uplink::fetch_words() {
+  if (!ports_.said) return;
+  bool wanted = false;
+  {
+    const std::lock_guard lock(mutex_);
+    wanted = outbound_.wants_words() && clock_() >= words_at_;
+  }
+  Said said = ports_.said(wanted ? words_max_ : 0);
+  // Of what cannot be told, since its alert is gone, nothing waits.
+  if (wanted && said.words.empty() && said.last != 0) ports_.heard(said.last);
+  const std::lock_guard lock(mutex_);
+  outbound_.offer(std::move(said));
 }
 
 void Uplink::look() {
@@ -94,11 +160,13 @@ void Uplink::look() {
     const std::lock_guard lock(mutex_);
     if (stopping_ || now < poll_at_ || now < outbound_.not_before()) return;
   }
-  std::optional<std::string> models, limits;
+  std::optional<std::string> models, limits, words;
   if (!look_at("/ml/models", models)) return;
   poll_at_ = now + options_.poll;
   if (models) take_champions(*models);
   if (ports_.limits && look_at(std::string(kLimitsTarget), limits) && limits) take_limits(*limits);
+  const std::string target = "/ml/anomalies/feedback?limit=1000&gateway=" + as_query(options_.name);
+  if (ports_.hear && look_at(target, words) && words) take_words(*words);
 }
 
 bool Uplink::look_at(const std::string& target, std::optional<std::string>& body) {
@@ -128,6 +196,13 @@ void Uplink::take_limits(const std::string& limits) {
   const auto why = ports_.limits(limits);
   refused_limits_ = why ? limits : std::string();
   if (why) ports_.note("cluster.limits_refused", *why);
+}
+
+void Uplink::take_words(const std::string& words) {
+  const auto heard = read_words(words);
+  if (!heard)
+    return ports_.note("cluster.refused", "/ml/anomalies/feedback: the list makes no sense");
+  for (auto word = heard->rbegin(); word != heard->rend(); ++word) ports_.hear(*word);
 }
 
 void Uplink::fetch(const Champion& champion) {

@@ -43,6 +43,18 @@ class FakeCluster {
     const std::lock_guard lock(mutex_);
     limits_ = std::move(limits);
   }
+  void refuse_what_has(std::string text) {
+    const std::lock_guard lock(mutex_);
+    unreadable_ = std::move(text);
+  }
+  void set_words(std::string words) {
+    const std::lock_guard lock(mutex_);
+    words_ = std::move(words);
+  }
+  void answer_alerts_with(unsigned status) {
+    const std::lock_guard lock(mutex_);
+    alerts_status_ = status;
+  }
   std::size_t limits_asked() {
     const std::lock_guard lock(mutex_);
     return limits_asked_;
@@ -66,6 +78,10 @@ class FakeCluster {
       return {status, {}, {}};
     }
     if (request.method == "POST") {
+      if (request.target == "/ml/anomalies/recent" && alerts_status_ != 200)
+        return {alerts_status_, {}, {}};
+      if (!unreadable_.empty() && request.body.find(unreadable_) != std::string::npos)
+        return {422, {}, {}};
       posted_.push_back(request);
       return {200, {}, "{}"};
     }
@@ -74,6 +90,8 @@ class FakeCluster {
       ++limits_asked_;
       return {200, {}, limits_};
     }
+    if (request.target == "/ml/anomalies/feedback?limit=1000&gateway=%67%61%74%65")
+      return {200, {}, words_};
     if (request.target != "/ml/models/a/versions/2/file") return {404, {}, {}};
     ++files_asked_;
     return {200, {}, file_};
@@ -83,6 +101,9 @@ class FakeCluster {
   std::deque<unsigned> first_;
   std::vector<http::Request> posted_;
   std::size_t files_asked_ = 0, limits_asked_ = 0;
+  unsigned alerts_status_ = 200;
+  std::string unreadable_;
+  std::string words_ = R"({"feedback":[],"count":0})";
   std::string models_ = R"({"models":[]})", file_, limits_ = "few";
   std::unique_ptr<http::Server> server_;
 };
@@ -93,6 +114,7 @@ class UplinkTest : public ::testing::Test {
     Options options;
     options.url = std::move(url);
     options.token = std::move(token);
+    options.name = "gate";
     options.send = options.poll = options.retry_first = options.retry_max = milliseconds{1};
     options.rows_max = 10;
     EXPECT_TRUE(validate(options).empty());
@@ -115,6 +137,32 @@ class UplinkTest : public ::testing::Test {
         if (answer == "bad") return "no limits";
         return std::nullopt;
       };
+    // A keeper of words that were said, numbered from 1.
+    ports.said = [this](std::size_t count_max) {
+      const std::lock_guard lock(mutex);
+      Said found;
+      found.waiting = words - heard;
+      for (std::uint64_t number = heard + 1; number <= words && found.words.size() < count_max;
+           ++number) {
+        traffic::JudgedAlert word;
+        word.alert.number = number;
+        word.alert.user = "ann";
+        word.alert.count = 1;
+        word.alert.feedback = traffic::FeedbackVerdict::kTruePositive;
+        found.words.push_back(word);
+        found.last = number;
+      }
+      return found;
+    };
+    ports.heard = [this](std::uint64_t last) {
+      const std::lock_guard lock(mutex);
+      heard = last;
+    };
+    ports.hear = [this](const traffic::JudgedAlert& word) {
+      const std::lock_guard lock(mutex);
+      told.push_back(traffic::alert_id(word.alert) + " " +
+                     std::string(traffic::name(word.alert.feedback)));
+    };
     ports.note = [this](std::string_view what, const std::string& detail) {
       const std::lock_guard lock(mutex);
       notes.push_back(std::string(what) + " " + detail);
@@ -146,7 +194,8 @@ class UplinkTest : public ::testing::Test {
 
   std::mutex mutex;  // of what follows
   std::string held;
-  std::vector<std::string> notes, limits;
+  std::vector<std::string> notes, limits, told;
+  std::uint64_t words = 0, heard = 0;
   bool wants_limits = false;
   FakeCluster cluster;
 };
@@ -175,6 +224,86 @@ TEST_F(UplinkTest, DropsTheOldestWhileNobodyAnswers) {
   EXPECT_LE(state.rows.waiting, 20U);  // one parcel may be under way
   EXPECT_GE(state.rows.dropped, 80U);
   EXPECT_EQ(state.rows.sent, 0U);
+}
+
+TEST_F(UplinkTest, SendsAlertsAndWhatWasSaidOfThem) {
+  words = 250;
+  const auto link = uplink(cluster.url());
+  traffic::Alert alert;
+  alert.number = 7;
+  alert.user = "ann";
+  link->push(alert);
+  ASSERT_TRUE(wait_until([&] { return link->state().alerts.sent == 1; }));
+  ASSERT_TRUE(wait_until([&] { return link->state().feedback.sent == 250; }));
+  ASSERT_TRUE(wait_until([&] { return link->state().feedback.waiting == 0; }));
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(heard, 250U);
+}
+
+TEST_F(UplinkTest, KeepsWhatWasSaidUntilTheClusterHeardIt) {
+  words = 1;
+  for (const unsigned status : {401U, 404U}) {
+    cluster.answer_alerts_with(status);
+    const auto link = uplink(cluster.url());
+    link->push({{"ann", "", SteadyTime{}, {}}});
+    ASSERT_TRUE(wait_until([&] { return link->state().rows.sent == 1; })) << status;
+    EXPECT_EQ(link->state().feedback.rejected, 0U) << status;
+  }
+  cluster.answer_alerts_with(503);
+  {
+    const auto link = uplink(cluster.url());
+    ASSERT_TRUE(wait_until([&] { return noted("cluster.away") > 0; }));
+    EXPECT_EQ(link->state().feedback.waiting, 1U);
+  }
+  {
+    const std::lock_guard lock(mutex);
+    EXPECT_EQ(heard, 0U);
+  }
+  cluster.answer_alerts_with(200);
+  const auto link = uplink(cluster.url());
+  ASSERT_TRUE(wait_until([&] { return link->state().feedback.sent == 1; }));
+}
+
+TEST_F(UplinkTest, LosesOfManyWordsOnlyTheOneThatCannotBeRead) {
+  words = 250;
+  cluster.refuse_what_has(R"("id":"0-77")");
+  const auto link = uplink(cluster.url());
+  ASSERT_TRUE(wait_until([&] { return link->state().feedback.sent == 249; }));
+  EXPECT_EQ(link->state().feedback.rejected, 1U);
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(heard, 250U);
+}
+
+TEST_F(UplinkTest, HearsWhatWasSaidAtTheClusterTheFirstFirst) {
+  const auto word = [](const std::string& id) {
+    return R"({"id":")" + id +
+           R"(","first_seen":"2027-01-15T08:00:00.000Z","verdict":"expected",)"
+           R"("time":"2027-01-15T08:00:01.000Z","note":""})";
+  };
+  cluster.set_words(R"({"feedback":[)" + word("3-2") + "," + word("17-42") + R"(],"count":2})");
+  const auto link = uplink(cluster.url());
+  ASSERT_TRUE(wait_until([&] {
+    const std::lock_guard lock(mutex);
+    return told.size() >= 2;
+  }));
+  cluster.set_words("[]");
+  ASSERT_TRUE(wait_until([&] { return noted("cluster.refused /ml/anomalies/feedback") > 0; }));
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(told[0], "17-42 expected");
+  EXPECT_EQ(told[1], "3-2 expected");
+}
+
+TEST_F(UplinkTest, GoesOnAfterWordsThatTheClusterCannotTake) {
+  words = 1;
+  cluster.answer_alerts_with(422);
+  const auto link = uplink(cluster.url());
+  ASSERT_TRUE(wait_until([&] { return link->state().feedback.rejected == 1; }));
+  cluster.answer_alerts_with(200);
+  {
+    const std::lock_guard lock(mutex);
+    words = 2;
+  }
+  ASSERT_TRUE(wait_until([&] { return link->state().feedback.sent == 1; }));
 }
 
 TEST_F(UplinkTest, TakesANewChampionOverOnce) {
