@@ -149,6 +149,50 @@ void minutes(int runs) {
   }
 }
 
+/// Shadows of two weeks whose squared errors are 10⁴ times as large by day as by night, looked at
+/// from dusk and from dawn on. By day the challenger's are smaller by the part `better`, by night
+/// as the champion's; both but for noise, AR(1), of a fifth of them.
+void days(int runs) {
+  constexpr int kMinutes = 14 * 24 * 60, kHalf = 12 * 60;
+  learn::ExperimentOptions options;
+  options.effect_ratio = .05;
+  options.block = std::chrono::hours{1};
+  fmt::print(
+      "{} shadows of two weeks each whose errors differ by 10^4 between day and night\n"
+      "(named better or worse, called alike, after how many days); equal, and better by 30 %\n",
+      runs);
+  for (const bool from_dusk : {true, false}) {
+    fmt::print("  from {}:", from_dusk ? "dusk" : "dawn");
+    for (const double better : {0., .3}) {
+      int ended[6]{};
+      double took = 0;
+      for (int run = 0; run < runs; ++run) {
+        learn::LikeTheLast apart(static_cast<std::uint64_t>(run), .9);
+        learn::Experiment experiment(options);
+        int minute = 0;
+        for (; minute < kMinutes && experiment.state() == ExperimentState::kRunning; ++minute) {
+          const bool night = (minute / kHalf % 2 == 0) == from_dusk;
+          const double error = night ? .04 : 400;
+          const double gain = (night ? 0 : better) + .2 * apart.next();
+          experiment.observe_pair(
+              -error, -error * (1 - gain), SteadyTime{std::chrono::minutes{minute}});
+        }
+        ++ended[static_cast<std::size_t>(experiment.state())];
+        took += minute / 1440.;
+      }
+      const auto share = [&](ExperimentState state) {
+        return 100. * ended[static_cast<std::size_t>(state)] / runs;
+      };
+      fmt::print(" {:5.1f} {:4.1f} {:5.1f} % after {:4.1f} d;",
+                 share(ExperimentState::kChallengerBetter),
+                 share(ExperimentState::kChampionBetter),
+                 share(ExperimentState::kNoDifference),
+                 took / runs);
+    }
+    fmt::print("\n");
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -156,5 +200,6 @@ int main(int argc, char** argv) {
   equal_arms(runs);
   a_difference(std::max(runs / 10, 1));
   minutes(std::max(runs / 10, 1));
+  days(std::max(runs / 10, 1));
   return 0;
 }

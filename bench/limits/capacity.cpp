@@ -38,6 +38,8 @@ struct Case {
   double cpu_noise;     ///< of a minute, absolute
   Change load = [](std::int64_t, Random&, Minute&) {};   ///< before what shows follows from it
   Change shown = [](std::int64_t, Random&, Minute&) {};  ///< and after
+  double end = kEnd;                                     ///< of its queue
+  double cpu_most = 1;                                   ///< that can be told
 };
 
 const Change kNothing = [](std::int64_t, Random&, Minute&) {};
@@ -52,6 +54,32 @@ Change hung(std::int64_t from, std::int64_t minutes, double response_s) {
   return [=](std::int64_t t, Random&, Minute& of) {
     if (t >= kMinutes + from && t < kMinutes + from + minutes) of.response_s = response_s;
   };
+}
+
+/// Every `every` minutes a crowd of some seconds at a load, of which 100 is served in time.
+Case bursts(const char* name, double usual, double swing, std::int64_t every, double s, double at) {
+  return {name,
+          usual,
+          swing,
+          .01,
+          [=](std::int64_t t, Random&, Minute& of) {
+            if (t % every == 0) of.load = (of.load * (60 - s) + at * s) / 60;
+          },
+          [=](std::int64_t t, Random& random, Minute& of) {
+            if (t % every != 0) return;
+            const double rest = (of.load * 60 - at * s) / (60 - s);
+            of.cpu = std::clamp((rest / kEnd * (60 - s) + s) / 60 + .01 * random.normal(), 0., 1.);
+          }};
+}
+
+/// Some minutes of a load that is turned away, which cost so much CPU.
+Case turned_away(const char* name, double swing, std::int64_t minutes, double cpu) {
+  return {
+      name, 50, swing, .01, crowd(-minutes, minutes, 1000), [=](std::int64_t, Random&, Minute& of) {
+        if (of.load < 500) return;
+        of.cpu = cpu;
+        of.response_s = .5;
+      }};
 }
 
 std::vector<Case> cases() {
@@ -109,6 +137,32 @@ std::vector<Case> cases() {
        [](std::int64_t t, Random& random, Minute& of) {
          if (t < kMinutes - 720) of.cpu = std::min(1., .5 * of.load / kEnd + .01 * random.normal());
        }},
+      {"steady, no change of load", 50, 0, .01, kNothing, kNothing},
+      {"two loads, 60 and 75",
+       1,
+       0,
+       .01,
+       [](std::int64_t t, Random&, Minute& of) { of.load *= t % 200 < 100 ? 60 : 75; },
+       kNothing},
+      turned_away("steady, turned away 1 min, CPU .55", 0, 1, .55),
+      turned_away("steady, turned away 1 min, CPU .8", 0, 1, .8),
+      turned_away("steady, turned away 10 min, CPU .55", 0, 10, .55),
+      turned_away("a day of 12 %, turned away 30 min", .12, 30, .55),
+      bursts("steady at 55, 20 s at 500 each hour", 55, 0, 60, 20, 500),
+      bursts("steady at 55, 3 s at 500 each 10 min", 55, 0, 10, 3, 500),
+      bursts("12 % at 55, 20 s at 500 each hour", 55, .12, 60, 20, 500),
+      bursts("12 % at 67, 20 s at 400 each half hour", 67, .12, 30, 20, 400),
+      bursts("a day, 10 s at 500 each 5 min", 50, .5, 5, 10, 500),
+      {"CPU of a part, 1.2 to 1.8", 150, .2, .01, kNothing, kNothing, 1000, 10},
+      {"CPU of a part, .8 to 1.2", 100, .2, .01, kNothing, kNothing, 1000, 10},
+      {"nights of a tenth for 15 h",
+       50,
+       0,
+       .01,
+       [](std::int64_t t, Random& random, Minute& of) {
+         of.load *= t % 1440 < 900 ? .1 : 1 + .3 * random.uniform();
+       },
+       kNothing},
   };
   return out;
 }
@@ -120,9 +174,9 @@ CapacityModel learn(const Case& of, std::uint64_t seed) {
     Minute now{of.usual * (1 + of.swing * day(t)) * (1 + .03 * random.normal()), 0, 0};
     of.load(t, random, now);
     now.load = std::max(now.load, .1);
-    now.cpu = std::clamp(now.load / kEnd + of.cpu_noise * random.normal(), 0., 1.);
+    now.cpu = std::clamp(now.load / kEnd + of.cpu_noise * random.normal(), 0., of.cpu_most);
     // Beyond its end it answers as late as its queue is long.
-    const double left = std::max(1 - now.load / kEnd, .005);
+    const double left = std::max(1 - now.load / of.end, .005);
     now.response_s = .05 / left * std::max(.3, 1 + .1 * random.normal());
     of.shown(t, random, now);
     model.observe({now.load, now.cpu, std::nullopt, now.response_s});
@@ -170,7 +224,7 @@ void print_capacity() {
       const auto by_cpu = model.limit(Resource::kCpu, {});
       const auto by_response = model.limit(Resource::kResponseTime, {});
       cpu.add(by_cpu, .85 * kEnd);
-      response.add(by_response, .8 * kEnd);
+      response.add(by_response, .8 * one.end);
       double last = 0;
       bool fell = false;
       for (double load = 5; load < 80; load += 5) {

@@ -281,7 +281,9 @@ void print_made_up() {
 void print_calibration(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (entry.path().extension() == ".csv") paths.push_back(entry.path());
+    const std::string name = entry.path().lexically_relative(folder).string();
+    if (entry.path().extension() == ".csv" && !name.starts_with("artificial"))
+      paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
   std::vector<Forecast> halves[2];
@@ -289,6 +291,9 @@ void print_calibration(const std::filesystem::path& folder) {
   for (const auto& path : paths) {
     const std::vector<double> blocks = blocks_of(path);
     if (blocks.size() <= kBlocksAhead + kFirst) continue;
+    std::printf("%s %s\n",
+                series % 2 == 0 ? "tuned on" : "other   ",
+                path.lexically_relative(folder).string().c_str());
     forecast(blocks, series, halves[series % 2]);
     ++series;
   }

@@ -255,7 +255,7 @@ void Engine::deliver() {
 }
 
 void Engine::keep(const traffic::Alert& alert) {
-  const AlertKey of = key(alert.shard, alert.number);
+  const AlertKey of = traffic::alert_key(alert.shard, alert.number);
   const auto [at, added] = alerts_.insert_or_assign(of, alert);
   static_cast<void>(at);
   if (!added) return;
@@ -307,8 +307,9 @@ std::vector<traffic::Alert> Engine::alerts(std::size_t limit,
   }
   for (const traffic::Alert& alert : told) found.push_back(&alert);
   const auto later = [](const traffic::Alert* a, const traffic::Alert* b) {
-    return a->last_seen != b->last_seen ? a->last_seen > b->last_seen
-                                        : key(a->shard, a->number) > key(b->shard, b->number);
+    return a->last_seen != b->last_seen
+               ? a->last_seen > b->last_seen
+               : traffic::alert_key(a->shard, a->number) > traffic::alert_key(b->shard, b->number);
   };
   const auto count = static_cast<std::ptrdiff_t>(std::min(limit, found.size()));
   std::partial_sort(found.begin(), found.begin() + count, found.end(), later);
@@ -321,7 +322,7 @@ std::optional<traffic::Alert> Engine::alert(ShardId shard, std::uint64_t number)
   if (shard == kOfGateways) return gateway_alerts_.find(number);
   const std::lock_guard lock(mutex_);
   catch_up();
-  const auto found = alerts_.find(key(shard, number));
+  const auto found = alerts_.find(traffic::alert_key(shard, number));
   return found == alerts_.end() ? std::nullopt : std::optional(found->second);
 }
 
@@ -357,7 +358,7 @@ std::optional<Engine::Judged> Engine::feedback(ShardId shard,
     hear(judged.alert, verdict, *before);
     return judged;
   }
-  const auto found = alerts_.find(key(shard, number));
+  const auto found = alerts_.find(traffic::alert_key(shard, number));
   if (found == alerts_.end()) return std::nullopt;
   traffic::Alert& alert = found->second;
   const traffic::FeedbackVerdict before = std::exchange(alert.feedback, verdict);

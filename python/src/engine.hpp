@@ -182,10 +182,7 @@ class Engine {
   [[nodiscard]] Result<void> load(std::string_view bytes);
 
  private:
-  using AlertKey = std::uint64_t;
-  static AlertKey key(ShardId shard, std::uint64_t number) {
-    return static_cast<std::uint64_t>(index(shard)) << 56 | number;
-  }
+  using AlertKey = std::uint64_t;  ///< traffic::alert_key
 
   void track_rows(const EventColumns& columns,
                   std::size_t begin,

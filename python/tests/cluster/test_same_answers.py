@@ -41,7 +41,7 @@ class Application:
         self.owners = [_owner.UserShards(place, settings) for place in range(3)]
         self.commons = _owner.Commons(settings)
         made._owners = [Here(owner) for owner in self.owners]
-        made._gathered = [Gathering(lambda *given, place=place: made._retrying(place, "track_all", *given))
+        made._gathered = [Gathering(lambda _, *given, place=place: made._retrying(place, "track_all", *given), 20)
                           for place in range(3)]
         made._commons, made._models = Here(self.commons), Here(_owner.Models(settings))
         made._told = [(0, 0)] * 3

@@ -163,7 +163,11 @@ void ServerBackend::feedback_by(std::string actor,
   auto shared = std::make_shared<Done<Alert>>(std::move(done));
   alert(id, [=, this](Result<Alert> found) {
     if (!found) return (*shared)(std::move(found));
-    sqlite::Feedback said{id.shard, id.number, verdict, note, actor, when};
+    // Whoever speaks knows what was said before, whatever the clocks say.
+    const auto last = parts_.store.last_feedback(id.shard, id.number);
+    const SteadyTime said_at =
+        last && *last ? std::max(when, (*last)->time + std::chrono::milliseconds{1}) : when;
+    sqlite::Feedback said{id.shard, id.number, verdict, note, actor, said_at};
     const std::string name = traffic::alert_id(*found);
     const Alert about = *found;
     const Result<void> queued = parts_.store.put(
@@ -172,7 +176,7 @@ void ServerBackend::feedback_by(std::string actor,
           if (!committed) return (*shared)(tl::unexpected(committed.error()));
           hear(about, verdict, about.feedback);
           if (id.shard == kOfGateways) {
-            (void)gateway_alerts_.judge(id.number, verdict, note, when);
+            (void)gateway_alerts_.judge(id.number, verdict, note, said_at);
           } else {
             (void)parts_.runtime.ask(id.shard, [=](shards::OwnedShard& shard) {
               (void)shard.carry_out(engine::GiveFeedback{id.number, verdict});

@@ -319,9 +319,6 @@ Asked<learn::ExperimentView> ModelKeeper::begin_experiment(
       request.options.mode == learn::ExperimentOptions::Mode::kSplit)
     return training::wrong("mode",
                            "must be shadow: messages are judged by the champion for every user");
-  if (request.model == learn::kLoadPrediction &&
-      request.options.mode == learn::ExperimentOptions::Mode::kSplit)
-    return training::wrong("mode", "must be shadow: the server's load is no user's");
   auto begun = experiments_.begin(request);
   if (begun)
     note("api", "experiment.begin", request.model, fmt::format("experiment {}", begun->id));

@@ -4,8 +4,12 @@
 #include <cmath>
 #include <vector>
 
+#include "core/stats/median.hpp"
+
 namespace liminal::forecast {
 namespace {
+
+using stats::median;
 
 constexpr double kDeviations = 5;
 constexpr double kStepMin = .2;
@@ -20,12 +24,6 @@ constexpr std::size_t kDaysSteady = 5;
 /// Candidates for the first look lie so many a day.
 constexpr std::size_t kPlacesADay = 8;
 constexpr double kMedianToDeviation = 1.4826;
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 double deviation(const std::vector<double>& values) {
   const double centre = median(values);

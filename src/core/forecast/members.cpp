@@ -3,9 +3,12 @@
 #include <algorithm>
 
 #include "core/base/math.hpp"
+#include "core/stats/median.hpp"
 
 namespace liminal::forecast {
 namespace {
+
+using stats::median;
 
 constexpr double kLagsRidge = 1e-4;
 constexpr double kResidualRidge = 1e-3;
@@ -51,12 +54,6 @@ struct WeeksMean {
     return sum / total;
   }
 };
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return .5 * (values[(n - 1) / 2] + values[n / 2]);
-}
 
 Path weeks_path(std::span<const double> past, const Plan& plan) {
   const std::size_t n = past.size(), week = plan.longest();

@@ -14,10 +14,11 @@ namespace liminal::learn {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kPower = .8416212;   ///< normal quantile of .8
 constexpr double kPriorWeight = 100;  ///< of the sample ratio's beta prior
 constexpr double kGuardAlpha = .01;
-constexpr double kBlocksMin = 12;
+constexpr Duration kDay = std::chrono::hours{24};
+constexpr double kDaysMin = 1.5;   ///< in blocks that are there: two days, some of them left out
+constexpr double kBlocksMin = 12;  ///< of blocks as long as days
 constexpr std::uint8_t kVersion = 2;
 constexpr std::uint8_t kVersioned = 0x80;  ///< what version 1 began with is below
 constexpr double kGuardRows = 10;          ///< in the least number of rows, without a tolerance
@@ -72,7 +73,7 @@ Interval anytime_interval(double estimate, double variance, double alpha, double
 }
 
 double fixed_test_variance(double effect, double alpha) {
-  const double errors = effect / (normal_tail_quantile(alpha / 2) + kPower);
+  const double errors = effect / (normal_tail_quantile(alpha / 2) + kPlannedPower);
   return errors * errors;
 }
 
@@ -194,21 +195,40 @@ void Experiment::observe_user(Arm arm, SteadyTime at) {
 void Experiment::observe_pair(double champion, double challenger, SteadyTime at) {
   if (state_ != ExperimentState::kRunning) return;
   if (!std::isfinite(champion) || !std::isfinite(challenger)) return;
+  if (in_blocks()) {
+    enter_block(at);
+    if (state_ != ExperimentState::kRunning) return;
+  }
   arms_[0].add(champion);
   arms_[1].add(challenger);
-  if (!in_blocks()) {
-    pairs_.add(challenger - champion);
-    return judge(at);
+  (in_blocks() ? day_.rows : pairs_).add(challenger - champion);
+  if (!in_blocks()) judge(at);
+}
+
+std::int64_t Experiment::blocks_a_day() const {
+  return std::max<std::int64_t>(kDay / options_.block, 1);
+}
+
+/// Ends the block that went on, and the day, when `at` is of another.
+void Experiment::enter_block(SteadyTime at) {
+  const std::int64_t now = nanoseconds(at), length = options_.block.count();
+  const std::int64_t day = day_.block / blocks_a_day();
+  if (day_.block < 0 || now < day_.begun + day * blocks_a_day() * length) {
+    // The first; or the time was set back: of a day that is seen twice, neither half is its own.
+    day_ = {};
+    day_.begun = now;
+    day_.block = 0;
   }
-  const std::int64_t number = nanoseconds(at) / options_.block.count();
-  const bool over = block_.rows.count() > 0 && number != block_.number;
-  if (over) {
-    pairs_.add(block_.rows.mean());
-    block_.rows = {};
-  }
-  block_.number = number;
-  block_.rows.add(challenger - champion);
-  if (over) judge(at);
+  const std::int64_t number = (now - day_.begun) / length;
+  if (number <= day_.block) return;
+  day_.fullest = std::max(day_.fullest, day_.rows.count());
+  if (2 * day_.rows.count() >= day_.fullest) day_.blocks.add(day_.rows.mean());
+  day_.rows = {};
+  day_.block = number;
+  if (number / blocks_a_day() == day) return;
+  pairs_.merge(day_.blocks);
+  day_.blocks = {};
+  judge(at);
 }
 
 void Experiment::observe_guard(std::size_t guard, Arm arm, double value, SteadyTime at) {
@@ -237,9 +257,11 @@ void Experiment::observe_latency(Arm arm, double us) {
   if (std::isfinite(us)) latency_[index(arm)].add(us);
 }
 
-double Experiment::difference() const {
-  const bool pairs = options_.mode == ExperimentOptions::Mode::kShadow && pairs_.count() > 0;
-  return pairs ? pairs_.mean() : arms_[1].mean() - arms_[0].mean();
+std::optional<double> Experiment::difference() const {
+  if (options_.mode == ExperimentOptions::Mode::kShadow)
+    return pairs_.count() > 0 ? std::optional(pairs_.mean()) : std::nullopt;
+  if (arms_[0].count() == 0 || arms_[1].count() == 0) return std::nullopt;
+  return arms_[1].mean() - arms_[0].mean();
 }
 
 double Experiment::variance() const {
@@ -250,13 +272,16 @@ double Experiment::variance() const {
 }
 
 bool Experiment::enough() const {
-  return std::min(rows(Arm::kChampion), rows(Arm::kChallenger)) >= options_.rows_min &&
-         (!in_blocks() || static_cast<double>(pairs_.count()) >= kBlocksMin);
+  if (std::min(rows(Arm::kChampion), rows(Arm::kChallenger)) < options_.rows_min) return false;
+  if (!in_blocks()) return true;
+  const double fewest = std::max(kDaysMin * static_cast<double>(blocks_a_day()), kBlocksMin);
+  return static_cast<double>(pairs_.count()) >= fewest;
 }
 
 Interval Experiment::interval() const {
-  if (!enough() || !effect()) return {-kInfinity, kInfinity};
-  Interval found = plan_.interval(difference(), variance());
+  const std::optional<double> found_difference = difference();
+  if (!enough() || !effect() || !found_difference) return {-kInfinity, kInfinity};
+  Interval found = plan_.interval(*found_difference, variance());
   if (!in_blocks() || !std::isfinite(found.high)) return found;
   const double error = sqrt(variance()), half = (found.high - found.low) / 2;
   const double wider =
@@ -287,15 +312,37 @@ void Experiment::judge(SteadyTime at) {
 
 void Experiment::enter(ExperimentState state, SteadyTime at, std::uint32_t guard) {
   state_ = state;
-  log_.push_back(
-      {at, state, difference(), interval(), rows(Arm::kChampion) + rows(Arm::kChallenger), guard});
+  log_.push_back({at,
+                  state,
+                  difference().value_or(0),
+                  interval(),
+                  rows(Arm::kChampion) + rows(Arm::kChallenger),
+                  guard});
+}
+
+void Experiment::Day::save(Writer& out) const {
+  out.put(begun);
+  out.put(block);
+  out.put(fullest);
+  rows.save(out);
+  blocks.save(out);
+}
+
+void Experiment::Day::load(Reader& in) {
+  in.get(begun);
+  in.get(block);
+  in.get(fullest);
+  rows.load(in);
+  blocks.load(in);
+  if (block < -1) in.fail();
 }
 
 void Experiment::save(Writer& out) const {
   out.put(static_cast<std::uint8_t>(kVersioned | kVersion));
+  out.put(options_.mode);
+  out.put(options_.block.count());
   out.put(effect_);
-  out.put(block_.number);
-  block_.rows.save(out);
+  day_.save(out);
   out.put(state_);
   save_moments({&arms_[0], &arms_[1], &pairs_, &agreement_, &latency_[0], &latency_[1]}, out);
   out.put_varint(guards_.size());
@@ -317,11 +364,13 @@ void Experiment::load(Reader& in) {
   auto first = in.get<std::uint8_t>();
   if (first >= kVersioned) {
     if (first != (kVersioned | kVersion)) in.fail();
+    // Rows, and blocks of another length, are of another kind: no interval holds of both at once.
+    if (in.get<ExperimentOptions::Mode>() != options_.mode) in.fail();
+    if (in.get<std::int64_t>() != options_.block.count()) in.fail();
     const auto effect = in.get<double>();
     if (!(effect >= 0 && std::isfinite(effect))) in.fail();
-    if (effect > 0) know_effect(effect);
-    in.get(block_.number);
-    block_.rows.load(in);
+    if (options_.effect_ratio > 0 && effect > 0) know_effect(effect);
+    day_.load(in);
     in.get(first);
   } else if (in_blocks()) {
     in.fail();  // of what was not kept in blocks nobody knows which belong together

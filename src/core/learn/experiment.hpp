@@ -82,8 +82,8 @@ struct ExperimentOptions {
   /// something could be said; `effect` means nothing then.
   double effect_ratio = 0;
   double rows_min = 100;  ///< an arm, before anything is said
-  /// Above 0, of a shadow: rows of so long a time are alike, and count as one of their mean; twelve
-  /// of these are needed as well. 0: each row is one of its own.
+  /// Above 0, of a shadow: rows of so long a time are alike, and count as one of their mean. What
+  /// is said is of whole days of these, and of two at least. 0: each row is one of its own.
   Duration block{};
   std::uint64_t salt = 0;  ///< makes users' arms independent of other experiments'
   std::vector<GuardRail> guards;
@@ -115,13 +115,16 @@ struct ExperimentDecision {
 /// log only grows (at most by one entry a change of state).
 ///
 /// Where rows are alike in time, blocks of it are what an interval is of many or few of: as wide as
-/// Student's t of so many blocks is wider than a normal variable at the same tail.
+/// Student's t of so many blocks is wider than a normal variable at the same tail. Blocks of a day
+/// differ by their hour, errors by orders: half a day is a sample of neither half. So they are
+/// taken by days, counted from the first row, and what a day's hours differ by is in the interval.
+/// A block of less than half the rows of the fullest (a restart, a gap) is left out.
 ///
 /// Guarantee: if both arms are equal, `kChallengerBetter` is ever reached with a chance of at most
 /// `alpha`/2, however often one looks (asymptotically in the rows, or blocks, that are alike no
-/// longer). Rows that all say the same are taken as if one of them had
-/// been as large as all: so two models that always agree are called alike after some
-/// 4·size/`effect` rows. Memory: some 300 bytes and 100 a guard. Cost: some 30 ns an observation.
+/// longer). Rows that all say the same are taken as if one of them had been as large as all: so two
+/// models that always agree are called alike after some 4·size/`effect` rows. Memory: some 300
+/// bytes and 100 a guard. Cost: some 30 ns an observation.
 class Experiment {
  public:
   explicit Experiment(ExperimentOptions options);
@@ -140,7 +143,8 @@ class Experiment {
   void observe_latency(Arm arm, double us);
 
   [[nodiscard]] ExperimentState state() const { return state_; }
-  [[nodiscard]] double difference() const;
+  /// Challenger − champion; nothing before there is one, of blocks before a day is over.
+  [[nodiscard]] std::optional<double> difference() const;
   [[nodiscard]] Interval interval() const;
   /// The smallest difference that matters; nothing while it is not known yet.
   [[nodiscard]] std::optional<double> effect() const;
@@ -152,8 +156,9 @@ class Experiment {
   [[nodiscard]] const std::vector<ExperimentDecision>& log() const { return log_; }
   [[nodiscard]] const ExperimentOptions& options() const { return options_; }
 
-  /// The options are not part of it: they belong to whoever configured the experiment. Version 1,
-  /// which had no blocks and no version, is read where there are no blocks now.
+  /// The options are not part of it: they belong to whoever configured the experiment. What was
+  /// kept in another mode or with other blocks is refused. Version 1, which had neither, nor a
+  /// version, is read where there are no blocks now.
   void save(Writer& out) const;
   void load(Reader& in);
 
@@ -167,16 +172,24 @@ class Experiment {
     Plan(double alpha, double planned_variance);
     [[nodiscard]] Interval interval(double estimate, double variance) const;
   };
-  /// The rows of the block of time that goes on.
-  struct Block {
-    std::int64_t number = 0;
-    stats::Moments rows;
+  /// The day that goes on, and its block.
+  struct Day {
+    std::int64_t begun = 0;   ///< when blocks are counted from, in nanoseconds
+    std::int64_t block = -1;  ///< the number of the one that goes on; below 0: none yet
+    std::uint64_t fullest = 0;
+    stats::Moments rows;    ///< of the block that goes on
+    stats::Moments blocks;  ///< of the day that are over
+
+    void save(Writer& out) const;
+    void load(Reader& in);
   };
 
   static std::size_t index(Arm arm) { return static_cast<std::size_t>(arm); }
   [[nodiscard]] double variance() const;
   [[nodiscard]] bool enough() const;
   [[nodiscard]] bool in_blocks() const { return options_.block > Duration{}; }
+  [[nodiscard]] std::int64_t blocks_a_day() const;
+  void enter_block(SteadyTime at);
   void know_effect(double effect);
   void judge(SteadyTime at);
   void enter(ExperimentState state, SteadyTime at, std::uint32_t guard = 0);
@@ -185,8 +198,8 @@ class Experiment {
   Plan plan_;
   ExperimentState state_ = ExperimentState::kRunning;
   stats::Moments arms_[2];
-  stats::Moments pairs_;  ///< of rows, or of blocks that are over
-  Block block_;
+  stats::Moments pairs_;  ///< of rows, or of blocks of days that are over
+  Day day_;
   double effect_ = 0;  ///< 0: not known yet
   struct Guard {
     stats::Moments arms[2];

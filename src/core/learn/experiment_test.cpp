@@ -241,13 +241,76 @@ TEST(Experiment, OfMinutesFindsADifferenceThatIsThere) {
   EXPECT_GE(found, 95);
 }
 
-TEST(Experiment, OfMinutesSaysNothingBeforeTwelveHours) {
+TEST(Experiment, OfMinutesSaysNothingBeforeTwoDaysAreOver) {
   Experiment experiment(of_minutes());
   int minute = 0;
-  for (; experiment.state() == ExperimentState::kRunning && minute < 2000; ++minute)
-    experiment.observe_pair(-5, -3 - minute % 2, at(60 * minute));
+  for (; experiment.state() == ExperimentState::kRunning && minute < 10'000; ++minute) {
+    EXPECT_EQ(experiment.difference().has_value(), minute > 24 * 60) << minute;
+    experiment.observe_pair(-5, -3 - minute % 2, at(60 * (300 + minute)));
+  }
   EXPECT_EQ(experiment.state(), ExperimentState::kChallengerBetter);
-  EXPECT_EQ(minute, 12 * 60 + 1);
+  EXPECT_EQ(minute, 48 * 60 + 1);
+}
+
+/// How an experiment ends in two weeks whose squared errors are 10⁴ times as large by day as by
+/// night. By day those of the challenger are smaller by the part `better`, by night they are as the
+/// champion's, but for what is noise in both.
+ExperimentState after_days(std::uint64_t seed, bool from_dusk, double better) {
+  ExperimentOptions options = of_minutes();
+  options.effect_ratio = .05;
+  LikeTheLast apart(seed, .9);
+  Experiment experiment(options);
+  for (int minute = 0; minute < 14 * 24 * 60; ++minute) {
+    const bool night = (minute / 720 % 2 == 0) == from_dusk;
+    const double error = night ? .04 : 400;
+    const double gain = (night ? 0 : better) + .2 * apart.next();
+    experiment.observe_pair(-error, -error * (1 - gain), at(60 * minute));
+  }
+  return experiment.state();
+}
+
+TEST(Experiment, OfMinutesJudgesTheWholeDayWhereverItBegins) {
+  for (const bool from_dusk : {false, true}) {
+    int found = 0, alike = 0, wins = 0;
+    for (std::uint64_t run = 0; run < 100; ++run) {
+      found += after_days(run, from_dusk, .3) == ExperimentState::kChallengerBetter;
+      const ExperimentState equal = after_days(run, from_dusk, 0);
+      alike += equal == ExperimentState::kNoDifference;
+      wins +=
+          equal == ExperimentState::kChallengerBetter || equal == ExperimentState::kChampionBetter;
+    }
+    EXPECT_EQ(found, 100) << from_dusk;
+    EXPECT_GE(alike, 90) << from_dusk << ": that it matters only by day keeps no verdict away";
+    EXPECT_LE(wins, 5) << from_dusk;
+  }
+}
+
+TEST(Experiment, LeavesOutABlockOfFewRows) {
+  Experiment whole(of_minutes()), with_gap(of_minutes());
+  for (int minute = 0; minute <= 24 * 60; ++minute) {
+    const int hour = minute / 60;
+    const double gained = hour == 3 ? 1000 : hour % 2;
+    if (hour != 3) whole.observe_pair(-5, -5 + gained, at(60 * minute));
+    // What a restart left of an hour.
+    if (hour != 3 || minute % 60 < 10) with_gap.observe_pair(-5, -5 + gained, at(60 * minute));
+  }
+  ASSERT_TRUE(whole.difference());
+  EXPECT_EQ(with_gap.difference(), whole.difference());
+}
+
+TEST(Experiment, BeginsItsDayAnewWhereTheTimeIsSetBack) {
+  Experiment experiment(of_minutes());
+  int minute = 50'000;
+  const auto go_on = [&](int until, double gained) {
+    for (; minute < until; ++minute) experiment.observe_pair(-5, -5 + gained, at(60 * minute));
+  };
+  go_on(52'000, 7);  // a day and a part
+  ASSERT_EQ(experiment.difference(), 7);
+  minute = 51'000;  // before the second day
+  go_on(51'000 + 24 * 60, 1);
+  EXPECT_EQ(experiment.difference(), 7);
+  go_on(51'000 + 24 * 60 + 1, 1);
+  EXPECT_EQ(experiment.difference(), 4) << "what was seen of the second day is gone";
 }
 
 TEST(Experiment, TakesAPartOfTheChampionsErrorForWhatMatters) {
@@ -321,13 +384,12 @@ TEST(Experiment, KeepsItsBlocksAndItsEffect) {
   ExperimentOptions options = of_minutes();
   options.effect_ratio = .05;
   Experiment experiment(options);
-  Random random(17);
   const auto go_on = [&](Experiment& of, int from, int until) {
     Random same(18);
     for (int minute = from; minute < until; ++minute)
-      of.observe_pair(-5, -5 + same.normal(), at(60 * minute));
+      of.observe_pair(-5, -5 + 30 * same.normal(), at(60 * minute));
   };
-  go_on(experiment, 0, 1000);
+  go_on(experiment, 0, 3000);
   ASSERT_TRUE(experiment.effect());
   Writer out;
   experiment.save(out);
@@ -336,18 +398,52 @@ TEST(Experiment, KeepsItsBlocksAndItsEffect) {
   read.load(in);
   ASSERT_TRUE(in.at_end());
   EXPECT_EQ(read.effect(), experiment.effect());
-  go_on(experiment, 1000, 1500);
-  go_on(read, 1000, 1500);
+  const double before = experiment.interval().low;
+  go_on(experiment, 3000, 4500);
+  go_on(read, 3000, 4500);
+  EXPECT_NE(experiment.interval().low, before);
   EXPECT_EQ(read.interval().low, experiment.interval().low);
   EXPECT_EQ(read.difference(), experiment.difference());
 }
 
+TEST(Experiment, RefusesWhatWasKeptInAnotherModeOrWithOtherBlocks) {
+  ExperimentOptions rows, hours = of_minutes(), halves = of_minutes(), users = split(.3);
+  rows.effect = .3;
+  halves.block /= 2;
+  for (const ExperimentOptions& kept : {rows, hours, halves, users}) {
+    Writer out;
+    Experiment(kept).save(out);
+    int read = 0;
+    for (const ExperimentOptions& now : {rows, hours, halves, users}) {
+      Reader in(out.bytes());
+      Experiment(now).load(in);
+      read += in.ok();
+    }
+    EXPECT_EQ(read, 1);
+  }
+}
+
+TEST(Experiment, TakesTheEffectThatItsOptionsSay) {
+  ExperimentOptions options;
+  options.effect = .3;
+  Writer out;
+  Experiment(options).save(out);
+  options.effect = .1;
+  Experiment read(options);
+  Reader in(out.bytes());
+  read.load(in);
+  ASSERT_TRUE(in.at_end());
+  EXPECT_EQ(read.effect(), .1);
+}
+
 /// What version 1 wrote: what is written now, without what is new before the state.
 std::string version_1_of(const Experiment& experiment) {
-  Writer now, block;
+  Writer now, moments;
   experiment.save(now);
-  stats::Moments{}.save(block);
-  const std::size_t added = 1 + sizeof(double) + sizeof(std::int64_t) + block.bytes().size();
+  stats::Moments{}.save(moments);
+  // Version, mode, block, effect; of the day three numbers and two moments.
+  const std::size_t added =
+      1 + 1 + 2 * sizeof(double) + 3 * sizeof(std::int64_t) + 2 * moments.bytes().size();
   return std::string(std::string_view(now.bytes()).substr(added));
 }
 

@@ -37,11 +37,10 @@ double Owners::widening(double probability, double users) const {
 }
 
 double users_to_draw(double judging, double share) {
-  constexpr double kPower = .8416212;  // the normal quantile of .8
   if (!(judging > 0)) return 0;
-  // n·share − kPower·√(n·share·(1 − share)) = judging, solved for √n; half a user makes up for
+  // n·share − z·√(n·share·(1 − share)) = judging, solved for √n; half a user makes up for
   // counts being whole.
-  const double slack = kPower * sqrt(share * (1 - share));
+  const double slack = kPlannedPower * sqrt(share * (1 - share));
   const double root =
       (slack + sqrt(slack * slack + 4 * share * (ceil(judging) - .5))) / (2 * share);
   return std::max(ceil(root * root), ceil(judging));

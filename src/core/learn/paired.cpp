@@ -172,11 +172,11 @@ PairedAuc against_chance(std::span<const float> scores,
 }
 
 double positives_needed(const PairedAuc& seen, double least) {
-  constexpr double kAlpha = .05, kPower = .8416212;  // the normal quantile of .8
-  constexpr double kDegreesMin = 3;                  // below, no line is known
+  constexpr double kAlpha = .05;
+  constexpr double kDegreesMin = 3;  // below, no line is known
   if (!std::isfinite(seen.variance)) return 0;
   const auto times = [&](double line) {
-    const double errors = (line + kPower) / least;
+    const double errors = (line + kPlannedPower) / least;
     return errors * errors * seen.variance;
   };
   double needed = times(normal_tail_quantile(kAlpha));

@@ -171,6 +171,7 @@ double absolute_error(float said, float is) {
 void judge_value_slices(const GateInput& input,
                         std::span<const float> champion,
                         std::span<const std::uint64_t> whose,
+                        double wider,
                         const GateOptions& options,
                         Verdict& verdict) {
   for (const Slice& slice : input.slices) {
@@ -186,7 +187,7 @@ void judge_value_slices(const GateInput& input,
     const Owners owners(chosen(whose, slice), slice.rows.size());
     const MeanByUser more = mean_by_user(grown, owners);
     const double errors =
-        owners.widening(kSliceTail, more.users) * normal_tail_quantile(kSliceTail);
+        wider * owners.widening(kSliceTail, more.users) * normal_tail_quantile(kSliceTail);
     // Too few users: no number, which speaks against nobody.
     if (!(more.mean - errors * more.error > options.slice_loss_max * before)) continue;
     verdict.against("slice " + slice.name + " is worse: mean absolute error " +
@@ -250,7 +251,9 @@ void judge_error(const GateInput& input,
   decision.bootstrap =
       paired_bootstrap(whose.gains, whose.owners, rounds, input.seed, whose.wider, stop);
   if (!std::isfinite(decision.bootstrap.low)) {
-    verdict.against("not enough users judge to tell which is better");
+    verdict.against(std::isnan(decision.bootstrap.low)
+                        ? "an error is no finite number"
+                        : "not enough users judge to tell which is better");
     return;
   }
   const std::string figures =
@@ -333,7 +336,7 @@ GateDecision judge_regressor(const GateInput& input, const GateOptions& options,
   } else {
     const Whose by = whose(input, champion);
     judge_error(input, champion, by, options, stop, decision, verdict);
-    judge_value_slices(input, champion, by.owners, options, verdict);
+    judge_value_slices(input, champion, by.owners, by.wider, options, verdict);
   }
   judge_cost(input, options, verdict);
   std::move(verdict).write(decision);

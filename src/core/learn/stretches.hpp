@@ -20,14 +20,14 @@ struct Stretches {
   std::size_t count = 0;
 
   /// Stretches of 45 rows or more, up to `kMax`; of fewer, down to `rows_min` (1 or more), where
-  /// there would be less than `kMin`. Cost: n log n.
+  /// there would be less than `kMin`. They are of rows: those of one moment may fall into two, and
+  /// a gap in time lies within one. Cost: n log n.
   Stretches(std::span<const double> times_s, std::size_t rows_min);
 
   /// By how much a bootstrap of stretches is to be widened: it is too narrow by the one degree of
   /// freedom that the mean takes, and by what neighbouring stretches still have in common:
   /// √(B/(B − 1)·(1 + 2·max(0, r))), r the correlation of neighbours' sums of `values` (one a row),
   /// and 1/B more, by which that is too low. At least two stretches.
-  ///
   [[nodiscard]] double widening(std::span<const double> values) const;
 };
 

@@ -42,7 +42,12 @@ double student_alike(double z, double degrees) {
   const double first = z * (z2 + 1) / 4;
   const double second = z * ((5 * z2 + 16) * z2 + 3) / 96;
   const double third = z * (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384;
-  return z + (first + (second + third / degrees) / degrees) / degrees;
+  const double series = z + (first + (second + third / degrees) / degrees) / degrees;
+  constexpr double kSeriesHolds = 3;
+  if (z <= kSeriesHolds) return series;
+  // Farther out its terms grow too slowly for so few degrees; Wallace's t errs to the wide side.
+  const double scaled = z * (8 * degrees + 3) / (8 * degrees + 1);
+  return std::max(series, sqrt(degrees * (exp(scaled * scaled / degrees) - 1)));
 }
 
 }  // namespace liminal::learn

@@ -31,5 +31,18 @@ TEST(StudentTailQuantile, IsThatOfTheTables) {
             normal_tail_quantile(.05));
 }
 
+// By integration of the density.
+TEST(StudentAlike, IsNeverTooNarrowFarOut) {
+  EXPECT_GE(student_alike(6, 5), 99.195);
+  EXPECT_GE(student_alike(8, 11), 65.7669);
+  EXPECT_NEAR(student_alike(6, 8) / 29.3392, 1.025, .026);
+  EXPECT_NEAR(student_alike(8, 47) / 11.782, 1.001, .002);
+  double before = 0;
+  for (double z = 0; z < 10; z += .01) {
+    EXPECT_GT(student_alike(z + .01, 5), before);
+    before = student_alike(z + .01, 5);
+  }
+}
+
 }  // namespace
 }  // namespace liminal::learn

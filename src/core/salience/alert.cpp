@@ -10,8 +10,8 @@ Fields fields_of(const traffic::Alert& alert) {
 }
 
 std::string alert_of(std::uint64_t member) {
-  return traffic::alert_id(ShardId{static_cast<std::uint8_t>(member >> 56)},
-                           member & ((std::uint64_t{1} << 56) - 1));
+  const auto [shard, number] = traffic::alert_of_key(member);
+  return traffic::alert_id(shard, number);
 }
 
 }  // namespace liminal::salience

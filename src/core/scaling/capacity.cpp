@@ -23,6 +23,11 @@ constexpr double kProportionalError = .25;
 /// A mean over a minute and the instances that is not less than that of what there is was at its
 /// end for a part of them.
 constexpr double kSaturated = .95;
+/// And what is clearly more than that was not at its end: it is told of a part, as of what a
+/// container asked for.
+constexpr double kNotCapped = 1.05;
+/// A line of fewer levels of load does not know what it does not fit.
+constexpr std::size_t kLevelsMin = 3;
 /// A limit is right when it is not further off than that.
 constexpr double kRight = .25;
 
@@ -60,8 +65,11 @@ Problems validate(const CapacityOptions& options, std::string_view at) {
 
 void CapacityModel::observe(const Observation& observed) {
   for (LoadLine& one : lines_) one.decay(kDecayPerMinute);
-  const auto is_used_up = [](std::optional<double> use) { return use && *use >= kSaturated; };
-  const bool saturated = is_used_up(observed.cpu_ratio) || is_used_up(observed.memory_ratio);
+  const auto is_used_up = [](std::optional<double> use) {
+    return use && *use >= kSaturated && *use <= kNotCapped;
+  };
+  // Full memory leaves no work behind.
+  const bool saturated = is_used_up(observed.cpu_ratio);
   const bool settles = was_saturated_ && !saturated;
   was_saturated_ = saturated;
   // A point of an idle instance says nothing of what work costs.
@@ -91,6 +99,7 @@ std::optional<LoadLine::Fit> CapacityModel::law(Resource resource) const {
   const auto fit = data.fit(kSpreadMin);
   const double slope = fit ? (resource == Resource::kResponseTime ? -fit->slope : fit->slope) : 0;
   if (!fit || !(slope > kSlopeErrors * fit->slope_error)) return std::nullopt;
+  if (resource != Resource::kCpu && fit->levels < kLevelsMin) return std::nullopt;
   if (resource == Resource::kResponseTime) return fit->intercept > 0 ? fit : std::nullopt;
   if (fit->intercept >= 0) return fit;
   // Less than nothing without load is noise: the line leads through the origin and the points'
@@ -99,6 +108,14 @@ std::optional<LoadLine::Fit> CapacityModel::law(Resource resource) const {
   through.slope = fit->at(fit->centre) / fit->centre;
   through.intercept = 0;
   return through.slope > 0 ? std::optional(through) : std::nullopt;
+}
+
+bool CapacityModel::could_be_proportional() const {
+  const LoadLine& cpu = line(Resource::kCpu);
+  const double slope = cpu.proportional();
+  if (cpu.points() < kPointsMin || !(slope > 0)) return false;
+  const auto fit = cpu.fit(kSpreadMin);
+  return !fit || fit->slope + kSlopeErrors * fit->slope_error >= slope;
 }
 
 std::optional<CapacityModel::Limit> CapacityModel::limit_of_response(
@@ -121,11 +138,17 @@ std::optional<CapacityModel::Limit> CapacityModel::limit(Resource resource,
   if (const auto fit = law(resource)) {
     if (fit->intercept >= use_max) return std::nullopt;
     const double load = (use_max - fit->intercept) / fit->slope;
-    return Limit{load, fit->error_at(load) / (fit->slope * load), false};
+    const Limit limit{load, fit->error_at(load) / (fit->slope * load), false};
+    if (fit->levels >= kLevelsMin) return limit;
+    // Two levels lie on any line: a part of what seems to be there without load, or that more load
+    // hardly costs more, may be minutes that were beyond the end for a part.
+    const double through = use_max / data.proportional();
+    return Limit{
+        std::min(load, through), std::max(limit.error, kProportionalError), through < load};
   }
   if (!is_cpu) return std::nullopt;
   std::optional<Limit> found;
-  if (data.points() >= kPointsMin && data.proportional() > 0 && !data.fit(kSpreadMin))
+  if (could_be_proportional())
     found = Limit{use_max / data.proportional(), kProportionalError, true};
   // Whose CPU was never below its end takes less than was asked of it.
   if (data.bounds() >= kPointsMin && (found || data.points() < kPointsMin)) {
@@ -162,6 +185,12 @@ bool CapacityModel::is_observed(Resource resource) const {
   return line(resource).points() + line(resource).bounds() >= kPointsMin;
 }
 
+bool CapacityModel::has_varied(Resource resource) const {
+  const auto fit =
+      line(resource).points() >= kPointsMin ? line(resource).fit(kSpreadMin) : std::nullopt;
+  return fit && fit->levels >= kLevelsMin;
+}
+
 bool CapacityModel::is_observed() const {
   return is_observed(Resource::kCpu) || is_observed(Resource::kResponseTime);
 }
@@ -179,8 +208,8 @@ std::optional<double> CapacityModel::use_ratio(Resource resource, double load) c
   if (resource == Resource::kResponseTime || data.points() < kPointsMin) return std::nullopt;
   if (const auto fit = law(resource)) return fit->at(load);
   // It does not depend on the load, or was seen at one only.
-  if (data.fit(kSpreadMin)) return data.mean();
-  return resource == Resource::kCpu ? std::optional(data.proportional() * load) : std::nullopt;
+  if (resource == Resource::kCpu && could_be_proportional()) return data.proportional() * load;
+  return data.fit(kSpreadMin) ? std::optional(data.mean()) : std::nullopt;
 }
 
 void CapacityModel::save(Writer& out) const {

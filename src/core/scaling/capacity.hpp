@@ -36,9 +36,10 @@ struct CapacityOptions {
 ///
 /// What is used up says no more than that an instance takes less than what was asked of it: a
 /// minute at .95 of CPU or memory, or near the end of the queue, never raises a limit. The minute
-/// behind such a one, which works off what was left, says nothing.
+/// behind one of CPU, which works off what was left, says nothing. Clearly above 1 CPU is told of a
+/// part of what there is, and was not used up.
 ///
-/// Cost: 0.3 µs an observation, 10 µs a limit. Memory: 11 KB. Memory of a day (half of it in 1,000
+/// Cost: 0.3 µs an observation, 10 µs a limit. Memory: 10 KB. Memory of a day (half of it in 1,000
 /// minutes).
 ///
 /// Source: utilisation law and open-queue response time as in Lazowska et al., "Quantitative
@@ -72,6 +73,8 @@ class CapacityModel {
   /// Whether CPU or response time was told under load for half an hour.
   [[nodiscard]] bool is_observed() const;
   [[nodiscard]] bool is_observed(Resource resource) const;
+  /// Whether a resource was told at enough different loads to say how it depends on them.
+  [[nodiscard]] bool has_varied(Resource resource) const;
 
   /// None while it is not known, or does not depend on the load (then `limit` is none, too); grows
   /// with the load, infinity at and beyond saturation.
@@ -90,6 +93,8 @@ class CapacityModel {
   }
   /// The law of a resource that speaks.
   [[nodiscard]] std::optional<LoadLine::Fit> law(Resource resource) const;
+  /// Whether CPU, of which no law speaks, may be as the load is.
+  [[nodiscard]] bool could_be_proportional() const;
   [[nodiscard]] std::optional<Limit> limit_of_response(const CapacityOptions& options) const;
 
   std::array<LoadLine, kResources> lines_{

@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 #include "core/base/random.hpp"
 #include "core/scaling/resource_use.hpp"
@@ -124,6 +125,134 @@ RC_GTEST_PROP(CapacityModel, AnOverloadNeverRaisesWhatAnInstanceTakes, ()) {
     RC_ASSERT(cpu->load > .97 * 85 && cpu->load < 1.02 * 85);
     RC_ASSERT(response->load > .95 * 80 && response->load < 1.02 * 80);
   }
+}
+
+/// Two days of a load of 100 that changes by `swing` or less; an instance takes 170 by its CPU.
+CapacityModel around(double swing, Random& random) {
+  CapacityModel model;
+  for (int i = 0; i < 2880; ++i) {
+    const double load = 100 * (1 + swing * (2 * random.uniform() - 1));
+    model.observe({load,
+                   .005 * load + .01 * random.normal(),
+                   {},
+                   .05 / (1 - load / 200) * (1 + .1 * random.normal())});
+  }
+  return model;
+}
+
+RC_GTEST_PROP(CapacityModel, FewMinutesFarFromTheUsualLoadsNeverRaiseWhatAnInstanceTakes, ()) {
+  Random random(*rc::gen::inRange<std::uint64_t>(0, 1000));
+  const double swing = *rc::gen::inRange(0, 50) * .01;
+  CapacityModel model = around(swing, random);
+  const auto before = model.limit(Resource::kCpu, {});
+  const auto response_before = model.limit(Resource::kResponseTime, {});
+  RC_ASSERT(before.has_value());
+  const double load = *rc::gen::inRange(200, 5000), cpu = *rc::gen::inRange(1, 95) * .01;
+  for (int i = *rc::gen::inRange(1, 25); i > 0; --i) {
+    model.observe({load, cpu, {}, .5});
+    const auto limit = model.limit(Resource::kCpu, {});
+    RC_ASSERT(limit.has_value());
+    RC_ASSERT(limit->load < 1.02 * before->load && limit->load < 1.1 * 170);
+    RC_ASSERT(limit->load > .9 * 170);
+    const auto response = model.limit(Resource::kResponseTime, {});
+    RC_ASSERT(!response || (response_before && response->load < 1.02 * response_before->load));
+  }
+}
+
+TEST(CapacityModel, ALoadThatHardlyChangesSaysNothingOfResponseTimes) {
+  Random random(1);
+  CapacityModel model = around(.02, random);
+  EXPECT_FALSE(model.has_varied(Resource::kResponseTime));
+  model.observe({2000, .55, {}, .5});
+  EXPECT_FALSE(model.limit(Resource::kResponseTime, {}));
+  EXPECT_FALSE(model.response_time_s(100));
+  EXPECT_FALSE(model.has_varied(Resource::kResponseTime));
+  const auto cpu = model.limit(Resource::kCpu, {});
+  ASSERT_TRUE(cpu);
+  EXPECT_TRUE(cpu->proportional);
+  EXPECT_NEAR(cpu->load, 170, 3);
+}
+
+RC_GTEST_PROP(CapacityModel, CrowdsOfSecondsNeverRaiseWhatAnInstanceTakes, ()) {
+  Random random(*rc::gen::inRange<std::uint64_t>(0, 1000));
+  const double usual = *rc::gen::inRange(40, 70), swing = *rc::gen::inRange(0, 35) * .01;
+  const double seconds = *rc::gen::inRange(3, 31), crowd = *rc::gen::inRange(150, 1000);
+  const int every = *rc::gen::inRange(30, 60);
+  CapacityModel model;
+  for (int i = 0; i < 2880; ++i) {
+    double load = usual * (1 + swing * std::sin(i / 229.)) * (1 + .03 * random.normal());
+    double cpu = load / 100;
+    if (i % every == 0) {
+      load = (load * (60 - seconds) + crowd * seconds) / 60;
+      cpu = (cpu * (60 - seconds) + seconds) / 60;
+    }
+    model.observe({load, std::min(1., cpu + .01 * random.normal()), {}, {}});
+  }
+  const auto limit = model.limit(Resource::kCpu, {});
+  RC_ASSERT(limit.has_value());
+  RC_ASSERT(std::abs(limit->load / 85 - 1) < std::max(.1, 4 * limit->error));
+}
+
+RC_GTEST_PROP(CapacityModel, NoisyMinutesAreNeverCertain, ()) {
+  Random random(*rc::gen::inRange<std::uint64_t>(0, 100'000));
+  const double low = *rc::gen::inRange(50, 96) * .01, wide = *rc::gen::inRange(5, 40) * .01;
+  CapacityModel model;
+  for (int i = *rc::gen::element(40, 200, 1440); i > 0; --i) {
+    const double part = low + wide * random.uniform();
+    model.observe({100 * part,
+                   .4,
+                   {},
+                   .05 / std::max(.005, 1 - part) * std::max(.2, 1 + .1 * random.normal())});
+  }
+  const auto limit = model.limit(Resource::kResponseTime, {});
+  if (!limit) return;
+  RC_ASSERT(limit->error > .0005);
+  RC_ASSERT(std::abs(limit->load / 80 - 1) < std::max(.05, 8 * limit->error));
+}
+
+TEST(CapacityModel, WhatIsAlwaysNearItsEndIsNeverCertainOfIt) {
+  for (const auto& [low, high] : {std::pair(.9, 1.2), std::pair(.92, 1.1), std::pair(.95, 1.5)}) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      Random random(seed);
+      CapacityModel model;
+      for (int i = 0; i < 1440; ++i) {
+        const double part = low + (high - low) * random.uniform();
+        model.observe(
+            {100 * part, .4, {}, .05 / std::max(.005, 1 - part) * (1 + .1 * random.uniform())});
+      }
+      const auto limit = model.limit(Resource::kResponseTime, {});
+      if (!limit) continue;
+      EXPECT_LT(std::abs(limit->load / 80 - 1), 3 * limit->error) << low << " " << seed;
+    }
+  }
+}
+
+TEST(CapacityModel, CpuAboveOneIsNotUsedUp) {
+  Random random(1);
+  for (const double usual : {100., 120., 150.}) {
+    CapacityModel model;
+    for (int i = 0; i < 2880; ++i) {
+      const double load = usual * (1 + .2 * std::sin(i / 229.));
+      model.observe({load, .01 * load + .01 * random.normal(), {}, {}});
+    }
+    const auto limit = model.limit(Resource::kCpu, {});
+    ASSERT_TRUE(limit);
+    EXPECT_NEAR(limit->load, 85, 1) << usual;
+    EXPECT_FALSE(limit->proportional);
+    EXPECT_LT(limit->error, .02);
+    EXPECT_TRUE(model.use_ratio(Resource::kCpu, usual));
+  }
+}
+
+TEST(CapacityModel, FullMemoryTakesNoMinuteFromTheOthers) {
+  Random random(1);
+  CapacityModel with, without;
+  for (int i = 0; i < 600; ++i) {
+    const double load = 50 + 100 * random.uniform(), cpu = .004 * load;
+    with.observe({load, cpu, .95 + .01 * random.normal(), .1});
+    without.observe({load, cpu, {}, .1});
+  }
+  EXPECT_EQ(with.limit(Resource::kCpu, {})->error, without.limit(Resource::kCpu, {})->error);
 }
 
 RC_GTEST_PROP(CapacityModel, AFewSlowMinutesChangeNoLaw, ()) {

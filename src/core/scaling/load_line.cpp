@@ -30,19 +30,38 @@ constexpr double kRounding = 1e-6;
 constexpr double kEnded = .1;
 /// What an older version knew counts as so many minutes: it did not know wrong ones.
 constexpr double kOldPointsMax = 60;
+/// A level speaks for the line when it holds that part of the points, and that many.
+constexpr double kUsualShare = .02, kUsualPoints = 3;
+/// And when it lies no further than so many times the load that a request usually meets.
+constexpr double kUsualReach = 1.5;
+/// Fewer levels do not know what they do not fit.
+constexpr std::size_t kLevelsMin = 3;
+/// The highest levels only bound while they hold less than that of the points.
+constexpr double kHighestShare = .15;
+/// Times the middle load: what lies beyond counts as that when the usual one is sought.
+constexpr double kUsualClip = 4;
 /// Beyond that their squares would not fit a `float`.
 constexpr double kLoadMin = 1e-15, kLoadMax = 1e15, kValueMax = 1e15;
+
+/// What a level is to the line.
+enum class Role : std::uint8_t {
+  kPoint,
+  kBound,
+  kFar,  ///< beyond the usual loads, or too few there: it may bound, but not lift an end
+  kOdd,  ///< too few below them: nothing
+};
 
 /// One level, or its bounds.
 struct Item {
   double weight, x, y, xx, xy, yy;
-  bool bound;
+  Role role;
 };
 
 struct Weighted {
   double value, weight;
 };
-double median(std::vector<Weighted>& values) {
+/// The value below or at which that part of the weight lies; 0 of none.
+double quantile(std::vector<Weighted>& values, double part) {
   std::sort(values.begin(), values.end(), [](const Weighted& a, const Weighted& b) {
     return a.value < b.value;
   });
@@ -50,9 +69,35 @@ double median(std::vector<Weighted>& values) {
   for (const Weighted& one : values) total += one.weight;
   for (const Weighted& one : values) {
     below += one.weight;
-    if (2 * below >= total) return one.value;
+    if (below >= part * total) return one.value;
   }
   return 0;
+}
+double median(std::vector<Weighted>& values) { return quantile(values, .5); }
+
+/// Tells the levels that speak from those that are far from where the line is known: minutes of
+/// which a part was above an end, or that were turned away, lie there.
+void tell_usual(std::span<Item> items) {
+  std::vector<Weighted> loads;
+  double total = 0;
+  for (const Item& item : items) {
+    if (item.role == Role::kBound) continue;
+    loads.push_back({item.x, item.weight});
+    total += item.weight;
+  }
+  const double most = kUsualClip * median(loads);
+  // As requests meet it, not minutes: a service that sleeps at night is known by its days.
+  for (Weighted& one : loads) one.weight *= std::min(one.value, most);
+  const double usual = median(loads);
+  for (Item& item : items) {
+    if (item.role == Role::kBound) continue;
+    const bool few = item.weight < std::max(kUsualPoints, kUsualShare * total);
+    if (item.x > kUsualReach * usual || (few && item.x > usual)) {
+      item.role = Role::kFar;
+    } else if (few) {
+      item.role = Role::kOdd;
+    }
+  }
 }
 
 /// Least squares of weights for each minute.
@@ -67,6 +112,10 @@ struct Sums {
     xy += w * item.x * item.y + each * item.xy;
   }
   [[nodiscard]] double spread() const { return xx - x * x / weight; }
+  [[nodiscard]] bool varies(double spread_min) const {
+    const double mean = x / weight;
+    return spread() > spread_min * spread_min * mean * mean * weight;
+  }
   [[nodiscard]] LoadLine::Fit line() const {
     LoadLine::Fit fit;
     fit.slope = (xy - x * y / weight) / spread();
@@ -78,34 +127,57 @@ struct Sums {
 
 class Fitting {
  public:
-  Fitting(std::span<const Item> items, const LoadLine::Law& law) : items_(items), law_(law) {}
+  Fitting(std::span<Item> items, const LoadLine::Law& law) : items_(items), law_(law) {}
 
   std::optional<LoadLine::Fit> run(double spread_min) {
+    double total = 0;
+    for (const Item& item : items_) total += item.role == Role::kPoint ? item.weight : 0;
+    drop_highest(total);
     Sums all;
     std::size_t levels = 0;
     for (const Item& item : items_) {
-      if (item.bound) continue;
+      if (item.role != Role::kPoint) continue;
       all.add(item, 1);
       levels += 1;
       highest_ = std::max(highest_, std::abs(item.y));
     }
-    if (all.weight < 3) return std::nullopt;
-    const double mean_x = all.x / all.weight;
-    if (!(all.spread() > spread_min * spread_min * mean_x * mean_x * all.weight))
-      return std::nullopt;
-    fit_ = all.line();
-    if (levels >= 3) begin();
+    if (total < 3 || !all.varies(spread_min)) return std::nullopt;
+    take(all.line());
+    if (levels >= kLevelsMin) begin();
     for (int i = 0; i < kRounds; ++i) refine();
+    for (const Item& item : items_) {
+      if (speaks(item)) fit_.levels += 1;
+    }
     return std::isfinite(fit_.slope) && std::isfinite(fit_.intercept) ? std::optional(fit_)
                                                                       : std::nullopt;
   }
 
  private:
+  /// The highest levels, while they hold the least part of the points, only bound: crowds of
+  /// seconds lie there.
+  void drop_highest(double total) {
+    for (double left = kHighestShare * total;;) {
+      Item* highest = nullptr;
+      for (Item& item : items_) {
+        if (item.role == Role::kPoint && (!highest || item.x > highest->x)) highest = &item;
+      }
+      if (!highest || highest->weight >= left) return;
+      left -= highest->weight;
+      highest->role = Role::kFar;
+    }
+  }
+
+  void take(const LoadLine::Fit& line) {
+    fit_.slope = line.slope;
+    fit_.intercept = line.intercept;
+    fit_.centre = line.centre;
+  }
+
   /// The median of the slopes between levels, and of what is left.
   void begin() {
     std::vector<Weighted> values;
     for (const Item& item : items_) {
-      if (!item.bound) values.push_back({item.x, item.weight});
+      if (item.role == Role::kPoint) values.push_back({item.x, item.weight});
     }
     const double usual = median(values);
     values.clear();
@@ -113,7 +185,7 @@ class Fitting {
       for (std::size_t j = 0; j < i; ++j) {
         const Item &a = items_[i], &b = items_[j];
         const double apart = std::abs(a.x - b.x);
-        if (a.bound || b.bound || !(apart > 0)) continue;
+        if (a.role != Role::kPoint || b.role != Role::kPoint || !(apart > 0)) continue;
         // The nearer, the less certain; and none is more certain for being far beyond the others.
         values.push_back(
             {(a.y - b.y) / (a.x - b.x),
@@ -123,7 +195,7 @@ class Fitting {
     fit_.slope = median(values);
     values.clear();
     for (const Item& item : items_) {
-      if (!item.bound) values.push_back({item.y - fit_.slope * item.x, item.weight});
+      if (item.role == Role::kPoint) values.push_back({item.y - fit_.slope * item.x, item.weight});
     }
     fit_.intercept = median(values);
   }
@@ -132,7 +204,11 @@ class Fitting {
     return law_.relative_noise ? std::max(fit_.at(item.x), kEnded * highest_) : 1;
   }
   [[nodiscard]] bool is_bound(const Item& item) const {
-    return item.bound || (law_.falls && item.y < kEnded * fit_.intercept);
+    return item.role == Role::kBound ||
+           (item.role == Role::kPoint && law_.falls && item.y < kEnded * fit_.intercept);
+  }
+  [[nodiscard]] bool speaks(const Item& item) const {
+    return item.role == Role::kPoint && !is_bound(item);
   }
   [[nodiscard]] bool is_kept(const Item& item) const {
     return law_.falls ? fit_.at(item.x) <= item.y : fit_.at(item.x) >= item.y;
@@ -142,8 +218,9 @@ class Fitting {
     measure();
     Sums sums;
     for (const Item& item : items_) {
+      if (item.role == Role::kOdd) continue;
       const bool bound = is_bound(item);
-      if (bound && is_kept(item)) continue;
+      if ((bound || item.role == Role::kFar) && is_kept(item)) continue;
       const double variance = variance_of(item);
       const double z = std::abs(item.y - fit_.at(item.x)) / sqrt(variance);
       const double trust = bound ? std::min(1., kHuber / z) : 1 / (1 + z * z / (kCauchy * kCauchy));
@@ -151,7 +228,7 @@ class Fitting {
     }
     if (!(sums.weight > 0) || !(sums.spread() > 0)) return;
     const double misfit = misfit_;
-    fit_ = sums.line();
+    take(sums.line());
     fit_.slope_error = 1 / sqrt(sums.spread());
     fit_.centre_variance = 1 / sums.weight;
     const double far = law_.relative_noise ? kEnded * highest_ : 1;
@@ -168,7 +245,7 @@ class Fitting {
   void measure() {
     std::vector<Weighted> own;
     for (const Item& item : items_) {
-      if (is_bound(item) || item.weight <= 1) continue;
+      if (!speaks(item) || item.weight <= 1) continue;
       const double of = unit(item),
                    left = item.yy - 2 * fit_.slope * item.xy + fit_.slope * fit_.slope * item.xx;
       own.push_back({std::max(0., left) / (of * of) / (item.weight - 1), item.weight - 1});
@@ -177,7 +254,7 @@ class Fitting {
     noise_ = median(own);
     std::vector<Weighted> beyond;
     for (const Item& item : items_) {
-      if (is_bound(item) || item.weight < .5) continue;
+      if (!speaks(item)) continue;
       const double off = (item.y - fit_.at(item.x)) / unit(item);
       beyond.push_back({off * off / kMedianSquare - noise_ / item.weight, 1});
     }
@@ -185,11 +262,28 @@ class Fitting {
     misfit_ = n > 2 ? std::max(0., median(beyond)) * n / (n - 2) : 0;
   }
 
-  std::span<const Item> items_;
+  std::span<Item> items_;
   LoadLine::Law law_;
   LoadLine::Fit fit_;
   double highest_ = 0, noise_ = 0, misfit_ = 0;
 };
+
+/// What is known, with what each level is to the line.
+template <typename Levels>
+std::vector<Item> gather(const Levels& levels) {
+  std::vector<Item> items;
+  const auto add = [&](const auto& of, Role role) {
+    if (!(of.weight > 0 && of.x > 0)) return;
+    const auto d = [](float value) { return static_cast<double>(value); };
+    items.push_back({d(of.weight), d(of.x), d(of.y), d(of.xx), d(of.xy), d(of.yy), role});
+  };
+  for (const auto& one : levels) {
+    add(one.points, Role::kPoint);
+    add(one.bounds, Role::kBound);
+  }
+  tell_usual(items);
+  return items;
+}
 
 }  // namespace
 
@@ -218,6 +312,18 @@ void LoadLine::Moments::decay(float factor) {
   if (weight <= 0) return;
   for (float* const sum : {&weight, &xx, &xy, &yy}) *sum *= factor;
   if (weight < kWeightMin) *this = {};
+}
+
+void LoadLine::Moments::merge(const Moments& other) {
+  const float total = weight + other.weight, dx = other.x - x, dy = other.y - y;
+  if (!(total > 0)) return;
+  const float both = weight * (other.weight / total);
+  xx += other.xx + both * dx * dx;
+  xy += other.xy + both * dx * dy;
+  yy += other.yy + both * dy * dy;
+  x += dx * (other.weight / total);
+  y += dy * (other.weight / total);
+  weight = total;
 }
 
 LoadLine::Level& LoadLine::level(double load) {
@@ -252,29 +358,16 @@ double LoadLine::Fit::error_at(double load) const {
 }
 
 std::optional<LoadLine::Fit> LoadLine::fit(double spread_min) const {
-  std::array<Item, 2 * kLevels> items;
-  std::size_t count = 0;
-  const auto add = [&](const Moments& of, bool bound) {
-    if (of.weight <= 0) return;
-    const auto d = [](float value) { return static_cast<double>(value); };
-    items[count++] = {d(of.weight), d(of.x), d(of.y), d(of.xx), d(of.xy), d(of.yy), bound};
-  };
-  for (const Level& one : levels_) {
-    add(one.points, false);
-    add(one.bounds, true);
-  }
-  return Fitting({items.data(), count}, law_).run(spread_min);
+  std::vector<Item> items = gather(levels_);
+  return Fitting(items, law_).run(spread_min);
 }
 
 double LoadLine::proportional() const {
-  double xx = 0, xy = 0;
-  for (const Level& one : levels_) {
-    const Moments& of = one.points;
-    const double weight = of.weight, x = of.x, y = of.y;
-    xx += weight * x * x + static_cast<double>(of.xx);
-    xy += weight * x * y + static_cast<double>(of.xy);
+  std::vector<Weighted> slopes;
+  for (const Item& item : gather(levels_)) {
+    if (item.role == Role::kPoint) slopes.push_back({item.y / item.x, item.weight});
   }
-  return xx > 0 ? xy / xx : 0;
+  return median(slopes);
 }
 
 double LoadLine::mean() const {
@@ -304,16 +397,7 @@ double LoadLine::low_bound() const {
     if (one.bounds.weight > 0)
       loads.push_back({static_cast<double>(one.bounds.x), static_cast<double>(one.bounds.weight)});
   }
-  std::sort(loads.begin(), loads.end(), [](const Weighted& a, const Weighted& b) {
-    return a.value < b.value;
-  });
-  const double part = .1 * bounds();
-  double below = 0;
-  for (const Weighted& one : loads) {
-    below += one.weight;
-    if (below >= part) return one.value;
-  }
-  return 0;
+  return quantile(loads, .1);
 }
 
 void LoadLine::begin_with(const std::array<double, 7>& sums) {
@@ -325,27 +409,21 @@ void LoadLine::begin_with(const std::array<double, 7>& sums) {
   const double cov = xy / weight - mean_x * mean_y;
   const double slope = var_x > 0 ? cov / var_x : 0;
   const double rest = std::max(0., yy / weight - mean_y * mean_y - slope * cov);
-  const double half = std::min(points, kOldPointsMax) / 2, apart = sqrt(var_x);
-  for (const double at : {mean_x - apart, mean_x + apart}) {
+  const double all = std::min(points, kOldPointsMax);
+  // Three levels of the same moments. Loads of which the deviation exceeds the mean are drawn in,
+  // which leaves the line.
+  constexpr double kSide = .45;
+  const double apart = std::min(sqrt(var_x / (2 * kSide)), .9 * mean_x);
+  for (const double side : {-1., 0., 1.}) {
+    const double at = mean_x + side * apart, part = all * (side == 0 ? 1 - 2 * kSide : kSide);
     if (!(at >= kLoadMin && at <= kLoadMax)) continue;
-    Moments& to = level(at).points;
-    const Moments whole{static_cast<float>(half),
-                        static_cast<float>(at),
-                        static_cast<float>(mean_y + slope * (at - mean_x)),
-                        0,
-                        0,
-                        static_cast<float>(half * rest)};
-    if (to.weight > 0) {
-      // Both within one level: what lies between them is its own spread.
-      to.weight += whole.weight;
-      to.x = static_cast<float>(mean_x);
-      to.y = static_cast<float>(mean_y);
-      to.xx = static_cast<float>(2 * half * var_x);
-      to.xy = static_cast<float>(2 * half * cov);
-      to.yy = static_cast<float>(2 * half * (rest + slope * cov));
-    } else {
-      to = whole;
-    }
+    level(at).points.merge(
+        {static_cast<float>(part),
+         static_cast<float>(at),
+         static_cast<float>(std::clamp(mean_y + slope * side * apart, -kValueMax, kValueMax)),
+         0,
+         0,
+         static_cast<float>(std::min(part * rest, kValueMax * kValueMax))});
   }
 }
 

@@ -162,9 +162,13 @@ void Service::close_minute(const ServiceOptions& options) {
 }
 
 void Service::learn_load(std::int64_t minute, double load, const ServiceOptions& options) {
+  // Of requests it is the same for all minutes that are filled; by CPU it may be known on the way.
+  std::optional<std::optional<CapacityModel::Bottleneck>> of_requests;
   const auto step = [&](std::int64_t at, double value) {
     if (!model_.step(at, value)) return;
-    const auto limit = bottleneck(options);
+    const bool by_requests = kind_ == LoadKind::kRequests;
+    if (by_requests && !of_requests) of_requests = bottleneck(options);
+    const auto limit = by_requests ? *of_requests : bottleneck(options);
     if (!limit) return;
     const PlanOptions plan{operating_point(options), options.replicas_min, options.replicas_max};
     orders_.push_back(planner_.next(model_, value, limit->limit.load, plan).replicas);

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "core/base/math.hpp"
+#include "core/stats/median.hpp"
 #include "core/stats/normal.hpp"
 
 namespace liminal::stats {
@@ -32,13 +33,6 @@ constexpr double kAgreeing = .9, kThirdsApart = 2;
 constexpr double kOfHighest = .7;
 
 using Values = std::vector<double>;
-
-double median(Values values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*middle + *std::max_element(values.begin(), middle)) / 2;
-}
 
 double highest_of(std::span<const double> values) {
   return *std::max_element(values.begin(), values.end());

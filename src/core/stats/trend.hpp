@@ -28,8 +28,8 @@ namespace liminal::stats {
 ///
 /// Source: ranks of records and generalised Pareto excesses (Coles, "An Introduction to Statistical
 /// Modeling of Extreme Values", 2001, ch. 4); median of differences over a season (Hirsch, Slack
-/// and Smith, 1982). Its constants were found on one half of NAB's series, bench/limits judges by
-/// the other.
+/// and Smith, 1982). Its constants were found on one half of NAB's series; of two the other was
+/// seen as well (bench/limits).
 class Trend {
  public:
   enum class Side : std::uint8_t { kAbove, kBelow };  ///< where a limit lies

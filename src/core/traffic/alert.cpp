@@ -68,7 +68,7 @@ std::optional<std::pair<ShardId, std::uint64_t>> parse_alert_id(std::string_view
   const auto first = std::from_chars(id.data(), middle, shard);
   const auto second = std::from_chars(middle + 1, end, number);
   if (first.ec != std::errc{} || first.ptr != middle || second.ec != std::errc{} ||
-      second.ptr != end || shard > index(kOfGateways))
+      second.ptr != end || shard > index(kOfGateways) || number > kAlertNumberMax)
     return std::nullopt;
   return std::pair{ShardId{static_cast<std::uint8_t>(shard)}, number};
 }

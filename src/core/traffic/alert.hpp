@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/ids.hpp"
 #include "core/base/time.hpp"
@@ -68,6 +70,16 @@ inline constexpr std::size_t kNoteBytesMax = 1000;
 [[nodiscard]] std::string alert_id(ShardId shard, std::uint64_t number);
 [[nodiscard]] std::string alert_id(const Alert& alert);
 [[nodiscard]] std::optional<std::pair<ShardId, std::uint64_t>> parse_alert_id(std::string_view id);
+
+inline constexpr std::uint64_t kAlertNumberMax = (std::uint64_t{1} << 56) - 1;
+/// The id as one number, the shard above the number, which is at most `kAlertNumberMax`.
+[[nodiscard]] constexpr std::uint64_t alert_key(ShardId shard, std::uint64_t number) {
+  return std::uint64_t{index(shard)} << 56 | (number & kAlertNumberMax);
+}
+/// And taken apart.
+[[nodiscard]] constexpr std::pair<ShardId, std::uint64_t> alert_of_key(std::uint64_t key) {
+  return {ShardId{static_cast<std::uint8_t>(key >> 56)}, key & kAlertNumberMax};
+}
 
 /// One sentence with numbers: what was seen, what was expected, who says so.
 [[nodiscard]] std::string explanation(const Finding& finding);

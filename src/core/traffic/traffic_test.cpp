@@ -131,8 +131,12 @@ TEST(AlertId, ReadsBackAndRefusesOtherText) {
   EXPECT_EQ(alert_id(alert), "17-42");
   EXPECT_EQ(parse_alert_id("17-42"), std::pair(ShardId{17}, std::uint64_t{42}));
   EXPECT_EQ(parse_alert_id("64-7"), std::pair(kOfGateways, std::uint64_t{7}));
-  for (const char* wrong : {"", "-", "17", "17-", "65-1", "17-4x", "-1-2", " 1-2"})
+  for (const char* wrong :
+       {"", "-", "17", "17-", "65-1", "17-4x", "-1-2", " 1-2", "17-72057594037927936"})
     EXPECT_FALSE(parse_alert_id(wrong)) << wrong;
+  for (const auto& id :
+       {std::pair(ShardId{17}, std::uint64_t{42}), std::pair(kOfGateways, kAlertNumberMax)})
+    EXPECT_EQ(alert_of_key(alert_key(id.first, id.second)), id);
 }
 
 TEST(Explanation, SaysWhatWasSeenAndWhatWasExpectedLargestFirst) {

@@ -85,6 +85,9 @@ struct Target {
 /// Nothing for what is no origin-form target ("/…") and for a bad escape in the query.
 [[nodiscard]] std::optional<Target> parse_target(std::string_view target);
 
+/// A segment of a path or a value of a query: everything but what RFC 3986 calls unreserved becomes
+/// %XX.
+[[nodiscard]] std::string percent_encode(std::string_view text);
 /// Decodes %XX; nothing for a bad escape or an escaped zero byte.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text,
                                                         bool plus_is_blank = false);

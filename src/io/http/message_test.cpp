@@ -32,6 +32,11 @@ TEST(PercentDecode, GivesBytesAndRefusesBadEscapes) {
     EXPECT_FALSE(percent_decode(text)) << text;
 }
 
+TEST(HttpMessage, EscapesWhatIsNotPlainAndReadsItBack) {
+  EXPECT_EQ(percent_encode("a-b._~/ \xc3\xa9"), "a-b._~%2F%20%C3%A9");
+  EXPECT_EQ(percent_decode(percent_encode("a/b?c&d%")), "a/b?c&d%");
+}
+
 TEST(HttpMessage, TakesAContentTypeApart) {
   EXPECT_EQ(media_type("text/plain"), "text/plain");
   EXPECT_EQ(media_type(" text/plain ; charset=utf-8"), "text/plain");

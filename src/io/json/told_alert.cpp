@@ -18,8 +18,6 @@ using traffic::Finding;
 constexpr float kFloatMax = std::numeric_limits<float>::max();
 /// Its shortest decimal, which is a little more.
 constexpr double kMost = 3.4028235e38;
-/// Ids are kept in 64 bits with their shard.
-constexpr std::uint64_t kNumberMax = (std::uint64_t{1} << 56) - 1;
 constexpr float kNothing = std::numeric_limits<float>::quiet_NaN();
 
 void write(const Evidence& line, Writer& out) {
@@ -150,7 +148,7 @@ traffic::JudgedAlert read_told_alert(Fields& in, const std::string& gateway, Ste
   const auto id =
       in.one_of("id", Need::kRequired, traffic::parse_alert_id, "an alert's id, as 17-42");
   // A cluster tells no cluster: what it was told would come back under another id.
-  if (id && (id->first == kOfGateways || id->second == 0 || id->second > kNumberMax))
+  if (id && (id->first == kOfGateways || id->second == 0))
     in.wrong("id", "must be that of an alert which the gateway raised itself");
   if (id) alert.origin = {gateway, id->first, id->second};
   alert.shard = kOfGateways;

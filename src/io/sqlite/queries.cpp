@@ -1,6 +1,7 @@
 #include "io/sqlite/queries.hpp"
 
 #include <map>
+#include <tuple>
 
 #include "io/sqlite/encoding.hpp"
 
@@ -53,12 +54,14 @@ struct Collected {
   }
 };
 
+std::uint64_t unsigned_of(const std::optional<std::int64_t>& number) {
+  return static_cast<std::uint64_t>(number.value_or(0));
+}
+
 /// Columns in the order of the table (docs/formats/store.md).
 Result<Alert> alert_of(const Row& row, const Mappings& known) {
   Alert alert;
-  const auto key = static_cast<std::uint64_t>(row.integer(0));
-  alert.shard = ShardId{static_cast<std::uint8_t>(key >> 56)};
-  alert.number = key & kAlertNumberMax;
+  std::tie(alert.shard, alert.number) = traffic::alert_of_key(unsigned_of(row.integer(0)));
   alert.user = row.text(1);
   alert.address = row.text(2);
   alert.type = static_cast<traffic::FindingType>(row.integer(3));
@@ -74,9 +77,8 @@ Result<Alert> alert_of(const Row& row, const Mappings& known) {
   const auto worst = decode_finding(row.blob(15));
   const auto features = decode(known, row.integer(16), row.blob(17));
   alert.origin.gateway = row.text(18);
-  const auto origin = static_cast<std::uint64_t>(row.integer(19));
-  alert.origin.shard = ShardId{static_cast<std::uint8_t>(origin >> 56)};
-  alert.origin.number = origin & kAlertNumberMax;
+  std::tie(alert.origin.shard, alert.origin.number) =
+      traffic::alert_of_key(unsigned_of(row.integer(19)));
   const bool in_range = index(alert.shard) <= index(kOfGateways) &&
                         static_cast<std::size_t>(row.integer(3)) < traffic::kFindingTypes &&
                         static_cast<std::uint64_t>(row.integer(4)) < 4 &&
@@ -91,9 +93,9 @@ Result<Alert> alert_of(const Row& row, const Mappings& known) {
 
 /// Of columns alert, verdict, note, actor and time_ns.
 Feedback feedback_of(const Row& row) {
-  const auto key = static_cast<std::uint64_t>(row.integer(0));
-  return {ShardId{static_cast<std::uint8_t>(key >> 56)},
-          key & kAlertNumberMax,
+  const auto [shard, number] = traffic::alert_of_key(unsigned_of(row.integer(0)));
+  return {shard,
+          number,
           static_cast<traffic::FeedbackVerdict>(row.integer(1)),
           std::string(row.text(2)),
           std::string(row.text(3)),
@@ -110,10 +112,6 @@ Override override_of(const Row& row) {
   found.created = row.time(5);
   if (!row.null(6)) found.expires = row.time(6);
   return found;
-}
-
-std::uint64_t unsigned_of(const std::optional<std::int64_t>& number) {
-  return static_cast<std::uint64_t>(number.value_or(0));
 }
 
 /// Counts rows by the value of a small enumeration.
@@ -172,7 +170,7 @@ Result<AlertNumbers> alert_numbers(Database& database) {
         "SELECT max(id) FROM alerts WHERE id BETWEEN ? AND ?",
         {alert_key(ShardId{shard}, 0), alert_key(ShardId{shard}, kAlertNumberMax)});
     if (!last) return tl::unexpected(last.error());
-    numbers[shard] = unsigned_of(*last) & kAlertNumberMax;
+    numbers[shard] = traffic::alert_of_key(unsigned_of(*last)).second;
   }
   return numbers;
 }

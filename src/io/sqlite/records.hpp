@@ -14,11 +14,11 @@
 
 namespace liminal::sqlite {
 
-/// An alert's id as the database has it: its shard above its number.
+using traffic::kAlertNumberMax;
+/// An alert's id as the database has it.
 [[nodiscard]] constexpr std::int64_t alert_key(ShardId shard, std::uint64_t number) {
-  return static_cast<std::int64_t>(std::uint64_t{index(shard)} << 56 | number);
+  return static_cast<std::int64_t>(traffic::alert_key(shard, number));
 }
-inline constexpr std::uint64_t kAlertNumberMax = (std::uint64_t{1} << 56) - 1;
 
 /// What a person said about an alert. All are kept; the alert shows the last.
 struct Feedback {

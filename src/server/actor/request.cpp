@@ -1,27 +1,10 @@
 #include "server/actor/request.hpp"
 
+#include "io/http/message.hpp"
 #include "io/json/writer.hpp"
 
 namespace liminal::actor {
 namespace {
-
-/// A segment of a path: everything but what RFC 3986 calls unreserved is escaped.
-std::string segment(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-                       (byte >= 'A' && byte <= 'Z') || byte == '-' || byte == '.' || byte == '_' ||
-                       byte == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
-    }
-  }
-  return out;
-}
 
 std::string ray_body(std::uint32_t replicas) {
   json::Writer out;
@@ -59,8 +42,8 @@ Request request_for(const Target& target, const scaling::Advice& advice, SteadyT
     return out;
   }
   while (out.url.target.ends_with('/')) out.url.target.pop_back();
-  out.url.target += "/api/v1/applications/" + segment(target.application) + "/deployments/" +
-                    segment(target.deployment) + "/scale";
+  out.url.target += "/api/v1/applications/" + http::percent_encode(target.application) +
+                    "/deployments/" + http::percent_encode(target.deployment) + "/scale";
   out.body = ray_body(*advice.replicas);
   return out;
 }

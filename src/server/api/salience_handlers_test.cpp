@@ -29,7 +29,7 @@ class FakeSalience final : public SaliencePort {
                                             SteadyTime now) const override {
     salience::Incidents incidents;
     incidents.add(
-        {salience::member_id(ShardId{17}, 42), "message_flood", "ann", SteadyTime{}, 1, 2});
+        {traffic::alert_key(ShardId{17}, 42), "message_flood", "ann", SteadyTime{}, 1, 2});
     return incidents.present(query, now);
   }
   bool later(std::function<void()> task) override {

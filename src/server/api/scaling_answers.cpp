@@ -162,11 +162,18 @@ std::optional<std::string_view> lack_of_performance(const scaling::ServiceState&
   const scaling::CapacityModel& capacity = state.service.capacity();
   if (load && state.service.replicas().value_or(0) <= 0)
     return state.service.replicas() ? "no instance runs" : "current_replicas was never told";
-  const bool has_law = capacity.response_time_s(0).has_value();
-  if (!has_law && capacity.is_observed(Resource::kResponseTime))
-    return "response_time was told, but does not grow with the load as it does before an end";
-  if (load && capacity.is_observed()) return std::nullopt;
-  if (!load && state.service.bottleneck(state.options) && has_law) return std::nullopt;
+  if (capacity.response_time_s(0)) {
+    if (load || state.service.bottleneck(state.options)) return std::nullopt;
+    return "no load keeps response_time_max_s";
+  }
+  if (capacity.is_observed(Resource::kResponseTime)) {
+    return capacity.has_varied(Resource::kResponseTime)
+               ? "response_time was told, but does not grow with the load as it does before an end"
+               : "response_time was told, but the load of an instance varied too little below its "
+                 "end to say how it depends on it";
+  }
+  if (load && capacity.is_observed())
+    return "response_time was not told for half an hour with request_rate and current_replicas";
   return "it needs half an hour of response_time, or of cpu_avg for one load, with request_rate "
          "and "
          "current_replicas";

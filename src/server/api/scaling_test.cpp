@@ -131,6 +131,24 @@ TEST_F(ScalingApi, SaysWhyNoResponseTimeIsForetold) {
   }
 }
 
+TEST_F(ScalingApi, SaysWhatIsMissingForAResponseTime) {
+  const auto learn = [&](const std::string& name, const std::string& more) {
+    const auto row = [&](int t) {
+      return R"("request_rate":)" + std::to_string(100 + t % 2) + R"(,"cpu_avg":0.5,"replicas":2)" +
+             more;
+    };
+    const std::string whose = R"({"service":")" + name +
+                              R"(","current_replicas":2,"usage_patterns":{"request_rate":100})";
+    ASSERT_EQ(ask("POST", "/scaling", with_history(whose, 120, row)).status, 200u);
+  };
+  learn("quiet", "");
+  EXPECT_THAT(ask("GET", "/scaling/quiet?load=100").body,
+              HasSubstr(R"("performance_lack":"response_time was not told)"));
+  learn("steady", R"(,"response_time":0.1)");
+  for (const char* target : {"/scaling/steady", "/scaling/steady?load=100"})
+    EXPECT_THAT(ask("GET", target).body, HasSubstr("varied too little")) << target;
+}
+
 TEST_F(ScalingApi, ForetellsResponseTimesUpToSaturation) {
   // Of two instances, each with a queue that ends at a load of 200.
   std::string body =

@@ -36,6 +36,13 @@ Duration block_of(const std::string& model, const ExperimentOptions& options) {
                                                                      : Duration{};
 }
 
+/// None of a user's would ever be judged.
+constexpr const char* kOfNobody = "must be shadow: the server's load is no user's";
+
+bool of_nobody(const std::string& model, const ExperimentOptions& options) {
+  return model == learn::kLoadPrediction && options.mode == ExperimentOptions::Mode::kSplit;
+}
+
 bool alarm(const Served& served, const models::Prediction& said) {
   return said.score >= static_cast<double>(served.scorer->metadata().line);
 }
@@ -131,13 +138,17 @@ std::string Experiments::resume(ExperimentRow row) {
   };
   auto options = options_of(row.options);
   if (!options) return leave("what was asked of it cannot be read");
+  if (of_nobody(row.model, *options)) return leave(std::string("the mode ") + kOfNobody);
   if (running_.contains(row.model)) return leave("another one of the model runs");
   std::shared_ptr<const Served> versions[2];
   for (const auto arm : {Arm::kChampion, Arm::kChallenger}) {
     const std::uint32_t number = arm == Arm::kChampion ? row.champion : row.challenger;
     auto served = registry_.served(row.model, number);
-    if (!served)
-      return leave(fmt::format("version {} cannot be read: {}", number, served.error().text));
+    if (!served) {
+      std::string why = fmt::format("version {} cannot be read: {}", number, served.error().text);
+      // A disk that does not answer may at the next start.
+      return served.error().code == ErrorCode::kIo ? why : leave(std::move(why));
+    }
     versions[static_cast<std::size_t>(arm)] = std::move(*served);
   }
   std::string anew;
@@ -194,8 +205,8 @@ ExperimentView Experiments::shown(const ExperimentRow& row, const learn::Experim
   view.ended = row.ended;
   view.judged[0] = experiment.rows(Arm::kChampion);
   view.judged[1] = experiment.rows(Arm::kChallenger);
-  if (view.judged[0] > 0 && view.judged[1] > 0)
-    view.difference = finite_or_none(experiment.difference());
+  if (const auto difference = experiment.difference())
+    view.difference = finite_or_none(*difference);
   const learn::Interval interval = experiment.interval();
   if (std::isfinite(interval.low) && std::isfinite(interval.high)) view.interval = interval;
   view.effect = experiment.effect();
@@ -227,6 +238,8 @@ Asked<ExperimentView> Experiments::begin(const learn::ExperimentRequest& request
         learn::Refusal{ErrorCode::kOutOfRange, "", {{"model_name", "is no model that is known"}}});
   if (Problems problems = request.options.validate(); !problems.empty())
     return tl::unexpected(learn::Refusal{ErrorCode::kOutOfRange, "", std::move(problems)});
+  if (of_nobody(request.model, request.options))
+    return tl::unexpected(learn::Refusal{ErrorCode::kOutOfRange, "", {{"mode", kOfNobody}}});
   const bool alarms = has_alarms(state->definition.task);
   ExperimentOptions options = request.options;
   if (request.usual_effect && state->definition.task == models::Task::kRegression)

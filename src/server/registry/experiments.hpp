@@ -35,8 +35,9 @@ class Experiments {
   static constexpr std::string_view kLatency = "latency_us";
 
   /// Reads what ran before. What cannot go on, because a version or what was kept of it cannot be
-  /// read, ends as stopped or begins anew: its decisions say why, and `told` hears of it. Of a
-  /// registry that is only read, nothing runs.
+  /// read, ends as stopped or begins anew: its decisions say why, and `told` hears of it. While a
+  /// disk does not answer it waits for the next start. Of a registry that is only read, nothing
+  /// runs.
   using Told =
       std::function<void(const std::string& model, std::uint64_t id, const std::string& why)>;
   Experiments(Registry& registry, Now now, const Told& told = {});

@@ -21,10 +21,6 @@ bool is_as_late(const Alert& told, const Alert& known) {
   return told.count != known.count ? told.count > known.count : told.last_seen >= known.last_seen;
 }
 
-/// The id of a member of an incident (`salience::member_id`), taken apart.
-constexpr unsigned kShardBit = 56;
-constexpr std::uint64_t kNumberMask = (std::uint64_t{1} << kShardBit) - 1;
-
 }  // namespace
 
 /// What is told, put together with what is known.
@@ -118,7 +114,8 @@ std::optional<FeedbackVerdict> GatewayAlerts::judge(std::uint64_t number,
   if (kept(number) == nullptr) return std::nullopt;
   Entry& entry = entries_.at(number);
   entry.said_here = entry.said_here || entry.known.alert.feedback != verdict;
-  entry.known.judged = time;
+  // Whoever speaks here knows what was said before, whatever the clocks say.
+  entry.known.judged = std::max(time, entry.known.judged + std::chrono::milliseconds{1});
   entry.known.note = std::move(note);
   return std::exchange(entry.known.alert.feedback, verdict);
 }
@@ -160,9 +157,9 @@ std::vector<std::string> GatewayAlerts::gateways_of(std::span<const std::uint64_
   const std::lock_guard lock(mutex_);
   std::set<std::string> names;
   for (const std::uint64_t member : members) {
-    if (member >> kShardBit != index(kOfGateways)) continue;
-    if (const Entry* found = kept(member & kNumberMask))
-      names.insert(found->known.alert.origin.gateway);
+    const auto [shard, number] = traffic::alert_of_key(member);
+    const Entry* found = shard == kOfGateways ? kept(number) : nullptr;
+    if (found != nullptr) names.insert(found->known.alert.origin.gateway);
   }
   return {names.begin(), names.end()};
 }

@@ -187,8 +187,8 @@ TEST(GatewayAlerts, SayWhoseTheMembersOfAnIncidentAre) {
   take(alerts, told("south", 1));
   take(alerts, told("north", 1));
   take(alerts, told("north", 2));
-  const auto member = [](std::uint64_t shard, std::uint64_t number) {
-    return shard << 56 | number;
+  const auto member = [](std::uint8_t shard, std::uint64_t number) {
+    return traffic::alert_key(ShardId{shard}, number);
   };
   const std::vector<std::uint64_t> members{
       member(64, 1), member(64, 3), member(64, 2), member(17, 1), member(64, 9)};

@@ -76,7 +76,7 @@ void Salience::set_ages(Duration calm, Duration age_max) {
 }
 
 void Salience::note(const traffic::Alert& alert) {
-  Noted noted{salience::member_id(alert.shard, alert.number),
+  Noted noted{traffic::alert_key(alert.shard, alert.number),
               alert.last_seen,
               alert.type,
               alert.user,
@@ -181,7 +181,7 @@ void Salience::feedback(traffic::FindingType type,
 bool Salience::feedback(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) {
   if (verdict == traffic::FeedbackVerdict::kNone) return false;
   const bool relevant = verdict == traffic::FeedbackVerdict::kTruePositive;
-  const std::uint64_t id = salience::member_id(alert.shard, alert.number);
+  const std::uint64_t id = traffic::alert_key(alert.shard, alert.number);
   const std::lock_guard lock(mutex_);
   const salience::Terms terms = judge_now(state_, alert, {}).terms;
   state_.incidents.dismiss(id, !relevant);
@@ -210,7 +210,7 @@ bool Salience::feedback(const traffic::Alert& alert, traffic::FeedbackVerdict ve
 }
 
 bool Salience::was_told(const traffic::Alert& alert, traffic::FeedbackVerdict verdict) const {
-  const std::uint64_t id = salience::member_id(alert.shard, alert.number);
+  const std::uint64_t id = traffic::alert_key(alert.shard, alert.number);
   const std::lock_guard lock(mutex_);
   const auto said = std::find_if(
       state_.said.begin(), state_.said.end(), [id](const auto& one) { return one.first == id; });
@@ -245,7 +245,7 @@ salience::Judgement Salience::judge_now(const State& state,
                                         const traffic::Alert& alert,
                                         const salience::TermWeights& weights) const {
   const salience::Fields fields = salience::fields_of(alert);
-  const auto known = state.judged.find(salience::member_id(alert.shard, alert.number));
+  const auto known = state.judged.find(traffic::alert_key(alert.shard, alert.number));
   if (alert.number > 0 && known != state.judged.end())
     return judgement(state, fields, known->second.item, known->second.confidence, weights);
   const SteadyTime at = std::max(alert.last_seen, state.settled);

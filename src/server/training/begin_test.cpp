@@ -152,7 +152,7 @@ TEST_F(FileTraining, ReadsTheFileInTheJob) {
   const auto work = prepare_training(&model_, request_, source_);
   ASSERT_TRUE(work);
   write(300, "1,2,x\n");
-  EXPECT_THAT((*work)({}, kNobody).error().text, HasSubstr("rows.csv:302: label is no number"));
+  EXPECT_THAT((*work)({}, kNobody).error().text, HasSubstr("rows.csv:302: label is a third value"));
   write(300);
   const auto made = run();
   ASSERT_TRUE(made) << made.error().text;

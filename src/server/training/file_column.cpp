@@ -19,26 +19,30 @@ TwoClasses two_classes(std::string_view one, std::string_view other) {
 }
 
 void Precision::add(double number) {
-  if (seen_ == kSeenMax || !std::isfinite(number)) return;
-  ++seen_;
-  numbers_.insert(number);
-  kept_.insert(static_cast<float>(number));
+  if (seen_.size() < kSeenMax && std::isfinite(number)) seen_.push_back(number);
 }
 
 std::optional<std::string> Precision::note(std::string_view column) const {
   constexpr double kLost = .01;
-  const auto numbers = static_cast<double>(numbers_.size());
-  if (!(static_cast<double>(kept_.size()) < (1 - kLost) * numbers)) return std::nullopt;
-  const double largest = std::max(std::abs(*numbers_.begin()), std::abs(*numbers_.rbegin()));
+  std::vector<double> different = seen_;
+  std::sort(different.begin(), different.end());
+  different.erase(std::unique(different.begin(), different.end()), different.end());
+  std::vector<float> kept;
+  for (const double number : different) {
+    const auto near = static_cast<float>(number);
+    if (kept.empty() || kept.back() != near) kept.push_back(near);
+  }
+  if (!(static_cast<double>(kept.size()) < (1 - kLost) * static_cast<double>(different.size())))
+    return std::nullopt;
+  const double largest = std::max(std::abs(different.front()), std::abs(different.back()));
   const auto above =
       std::nextafter(static_cast<float>(largest), std::numeric_limits<float>::infinity());
   return fmt::format(
       "column {}: {} different numbers are {} as 32-bit numbers, which lie {:g} apart at {:g}: "
-      "take "
-      "something off them, or a difference of two times",
+      "take something off them, or a difference of two times",
       column,
-      numbers_.size(),
-      kept_.size(),
+      different.size(),
+      kept.size(),
       static_cast<double>(above) - static_cast<double>(static_cast<float>(largest)),
       largest);
 }

@@ -182,13 +182,14 @@ void Outbound::push(const traffic::Alert& alert) {
   ++of(Parcel::Kind::kAlerts).dropped;
 }
 
-bool Outbound::wants_words() const {
-  return said_.words.empty() && !(again_ && again_->kind == Parcel::Kind::kFeedback);
+std::size_t Outbound::words_wanted() const {
+  const bool wait = !said_.words.empty() || (again_ && again_->kind == Parcel::Kind::kFeedback);
+  return wait ? 0 : words_at_once_;
 }
 
 void Outbound::offer(Said said) {
   said_.waiting = said.waiting;
-  if (!wants_words()) return;
+  if (words_wanted() == 0) return;
   said_.words = std::move(said.words);
   said_.last = said.last;
 }
@@ -272,8 +273,9 @@ void Outbound::pack_alerts(Parcel& parcel) {
 }
 
 bool Outbound::halve(Parcel& parcel) {
-  if (parcel.kind != Parcel::Kind::kAlerts || parcel.alerts.size() < 2) return false;
-  alerts_at_once_ = parcel.alerts.size() / 2;
+  if (parcel.alerts.size() < 2) return false;
+  at_once(parcel.kind) = parcel.alerts.size() / 2;
+  if (parcel.kind == Parcel::Kind::kFeedback) return true;
   for (auto told = parcel.alerts.rbegin(); told != parcel.alerts.rend(); ++told) {
     const AlertKey key{told->alert.shard, told->alert.number};
     // What became of it since waits already.
@@ -287,8 +289,8 @@ void Outbound::settle(Parcel parcel, const http::Outcome& outcome, SteadyTime no
   switch (outcome.kind) {
     case http::Outcome::Kind::kDone:
       of(parcel.kind).sent += parcel.rows;
-      if (parcel.kind == Parcel::Kind::kAlerts)
-        alerts_at_once_ = std::min(kAlertsOfAParcel, 2 * alerts_at_once_);
+      if (parcel.kind == Parcel::Kind::kAlerts || parcel.kind == Parcel::Kind::kFeedback)
+        at_once(parcel.kind) = std::min(kAlertsOfAParcel, 2 * at_once(parcel.kind));
       break;
     case http::Outcome::Kind::kRejected:
       of(parcel.kind).rejected += parcel.rows;

@@ -77,16 +77,17 @@ class Outbound {
   void push(const novelty::Batch& batch);
   /// An alert of this gateway, as it is now. What was said of it goes with the words.
   void push(const traffic::Alert& alert);
-  /// Whether words are wanted: none wait here.
-  [[nodiscard]] bool wants_words() const;
+  /// How many words are wanted: none while some wait here.
+  [[nodiscard]] std::size_t words_wanted() const;
   /// What the keeper of words has. Those that do not fit into a parcel are left to it.
   void offer(Said said);
 
   /// What is to be sent now, if anything; `settle` must follow.
   [[nodiscard]] std::optional<Parcel> take(SteadyTime now);
   void settle(Parcel parcel, const http::Outcome& outcome, SteadyTime now);
-  /// Instead of `settle`, where one of its alerts cannot be read: all are sent again, half as many
-  /// at once. False, and nothing is done, when that is no way.
+  /// Instead of `settle`, where one of its alerts or words cannot be read, so that it takes no
+  /// other along: all are sent again, half as many at once; words are wanted again for it. False,
+  /// and nothing is done, when that is no way.
   [[nodiscard]] bool halve(Parcel& parcel);
 
   /// How a request went that is no parcel's.
@@ -109,6 +110,9 @@ class Outbound {
   void pack_metrics(Parcel& parcel);
   void pack_alerts(Parcel& parcel);
   [[nodiscard]] std::string next_key();
+  std::size_t& at_once(Parcel::Kind kind) {
+    return kind == Parcel::Kind::kAlerts ? alerts_at_once_ : words_at_once_;
+  }
   Counters& of(Parcel::Kind kind) { return done_[static_cast<std::size_t>(kind)]; }
   /// What was sent, dropped and rejected, and what waits: `queued`, and what is tried again.
   [[nodiscard]] Counters counters(Parcel::Kind kind, std::uint64_t queued) const;
@@ -121,7 +125,7 @@ class Outbound {
   std::uint64_t metric_rows_ = 0;  ///< of `batches_`
   std::map<AlertKey, traffic::Alert> alerts_;
   std::deque<AlertKey> alerts_order_;  ///< of `alerts_`
-  std::size_t alerts_at_once_ = kAlertsOfAParcel;
+  std::size_t alerts_at_once_ = kAlertsOfAParcel, words_at_once_ = kAlertsOfAParcel;
   Said said_;
   std::optional<Parcel> again_;
   std::array<Counters, kParcelKinds> done_{};

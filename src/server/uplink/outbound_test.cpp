@@ -147,9 +147,9 @@ TEST(Outbound, SendsAnAlertAsItIsByThenInThePlaceOfItsFirstState) {
 
 TEST(Outbound, SendsWordsThatWereFetchedAndAsksForMoreOnlyThen) {
   Outbound out(options(), 1);
-  EXPECT_TRUE(out.wants_words());
+  EXPECT_GT(out.words_wanted(), 0U);
   out.offer(said(8, 3));
-  EXPECT_FALSE(out.wants_words());
+  EXPECT_EQ(out.words_wanted(), 0U);
   EXPECT_EQ(out.feedback().waiting, 3U);
   auto parcel = out.take(kNow);
   ASSERT_TRUE(parcel);
@@ -158,14 +158,14 @@ TEST(Outbound, SendsWordsThatWereFetchedAndAsksForMoreOnlyThen) {
             std::string::npos);
   EXPECT_NE(body(*parcel).find(R"("note":"spam"})"), std::string::npos);
   out.settle(std::move(*parcel), {Kind::kRetry, {}}, kNow);
-  EXPECT_FALSE(out.wants_words()) << "these are tried again";
+  EXPECT_EQ(out.words_wanted(), 0U) << "these are tried again";
   out.offer({{}, 0, 4});
   EXPECT_EQ(out.feedback().waiting, 4U) << "as their keeper counts them";
   parcel = out.take(out.not_before());
   ASSERT_TRUE(parcel);
   EXPECT_EQ(parcel->last, 8U);
   out.settle(std::move(*parcel), {Kind::kDone, {}}, kNow);
-  EXPECT_TRUE(out.wants_words());
+  EXPECT_GT(out.words_wanted(), 0U);
   EXPECT_EQ(out.feedback().sent, 1U);
 }
 

@@ -1,9 +1,9 @@
 #include "server/uplink/uplink.hpp"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
+#include "io/http/message.hpp"
 #include "server/uplink/ask.hpp"
 
 namespace liminal::uplink {
@@ -14,19 +14,6 @@ constexpr unsigned kConflict = 409;
 /// Whether a request is refused for what it is: another token, or another version of the cluster,
 /// would not take it either.
 bool is_of_the_content(unsigned status) { return status == 400 || status == 413 || status == 422; }
-
-/// A text as the value of a query's parameter.
-std::string as_query(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += kDigits[byte >> 4U];
-    out += kDigits[byte & 15U];
-  }
-  return out;
-}
 
 /// As many overrides as an answer lists at most.
 constexpr std::string_view kLimitsTarget = "/ml/limits?limit=10000";
@@ -119,22 +106,15 @@ void Uplink::send(Parcel parcel) {
   if (refused) ports_.note("cluster.refused", target + ": " + words_of(answer));
   const bool is_words = parcel.kind == Parcel::Kind::kFeedback;
   const std::uint64_t last = parcel.last;
-  // Words are kept where they came from, and fetched again: one that cannot be read takes no other
-  // along.
-  if (is_words && refused) {
-    if (!is_of_the_content(answer->status)) {
-      words_at_ = clock_() + options_.poll;
-      return;
-    }
-    words_max_ = std::max<std::size_t>(1, parcel.alerts.size() / 2);
-    if (parcel.alerts.size() > 1) return;
-  } else if (is_words && outcome.kind == http::Outcome::Kind::kDone) {
-    words_max_ = std::min(kAlertsOfAParcel, 2 * words_max_);
+  const bool unreadable = refused && is_of_the_content(answer->status);
+  // Words are kept where they came from, until another token is taken.
+  if (is_words && refused && !unreadable) {
+    words_at_ = clock_() + options_.poll;
+    return;
   }
   {
     const std::lock_guard lock(mutex_);
-    // Nor does an alert.
-    if (refused && is_of_the_content(answer->status) && outbound_.halve(parcel)) return;
+    if (unreadable && outbound_.halve(parcel)) return;
     outbound_.settle(std::move(parcel), outcome, clock_());
   }
   if (is_words && outcome.kind != http::Outcome::Kind::kRetry) ports_.heard(last);
@@ -142,14 +122,14 @@ void Uplink::send(Parcel parcel) {
 
 void Uplink::fetch_words() {
   if (!ports_.said) return;
-  bool wanted = false;
+  std::size_t wanted = 0;
   {
     const std::lock_guard lock(mutex_);
-    wanted = outbound_.wants_words() && clock_() >= words_at_;
+    if (clock_() >= words_at_) wanted = outbound_.words_wanted();
   }
-  Said said = ports_.said(wanted ? words_max_ : 0);
+  Said said = ports_.said(wanted);
   // Of what cannot be told, since its alert is gone, nothing waits.
-  if (wanted && said.words.empty() && said.last != 0) ports_.heard(said.last);
+  if (wanted != 0 && said.words.empty() && said.last != 0) ports_.heard(said.last);
   const std::lock_guard lock(mutex_);
   outbound_.offer(std::move(said));
 }
@@ -165,7 +145,8 @@ void Uplink::look() {
   poll_at_ = now + options_.poll;
   if (models) take_champions(*models);
   if (ports_.limits && look_at(std::string(kLimitsTarget), limits) && limits) take_limits(*limits);
-  const std::string target = "/ml/anomalies/feedback?limit=1000&gateway=" + as_query(options_.name);
+  const std::string target =
+      "/ml/anomalies/feedback?limit=1000&gateway=" + http::percent_encode(options_.name);
   if (ports_.hear && look_at(target, words) && words) take_words(*words);
 }
 

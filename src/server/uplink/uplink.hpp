@@ -102,12 +102,11 @@ class Uplink {
   const Ports ports_;
   const Clock clock_;
   http::Client client_;
-  std::set<std::string> refused_;             ///< files that were; of the thread
-  std::string refused_limits_;                ///< of the thread
-  SteadyTime poll_at_{};                      ///< of the thread
-  SteadyTime words_at_{};                     ///< of the thread: words are not sent before
-  std::size_t words_max_ = kAlertsOfAParcel;  ///< of the thread: that are sent at once
-  mutable std::mutex mutex_;                  ///< of what follows
+  std::set<std::string> refused_;  ///< files that were; of the thread
+  std::string refused_limits_;     ///< of the thread
+  SteadyTime poll_at_{};           ///< of the thread
+  SteadyTime words_at_{};          ///< of the thread: words are not sent before
+  mutable std::mutex mutex_;       ///< of what follows
   std::condition_variable changed_;
   Outbound outbound_;
   bool up_ = false, known_ = false;

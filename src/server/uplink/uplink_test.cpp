@@ -90,7 +90,7 @@ class FakeCluster {
       ++limits_asked_;
       return {200, {}, limits_};
     }
-    if (request.target == "/ml/anomalies/feedback?limit=1000&gateway=%67%61%74%65")
+    if (request.target == "/ml/anomalies/feedback?limit=1000&gateway=gate")
       return {200, {}, words_};
     if (request.target != "/ml/models/a/versions/2/file") return {404, {}, {}};
     ++files_asked_;

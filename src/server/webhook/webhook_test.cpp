@@ -96,7 +96,7 @@ TEST(Webhook, TellsOfWhichIncidentAnAlertIsPart) {
   incident.scope = salience::Scope::kSource;
   incident.sources = {"ann"};
   incident.parts = {{"message_flood", 2, 0}};
-  incident.ids = {salience::member_id(ShardId{17}, 42)};
+  incident.ids = {traffic::alert_key(ShardId{17}, 42)};
   webhook.push(alert(), Occasion::kRaised, .5);
   webhook.push(alert(Severity::kCritical), Occasion::kEscalated, .5, incident);
   ASSERT_TRUE(webhook.drain(kPatience));
