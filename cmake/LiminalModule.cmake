@@ -9,6 +9,8 @@
 #
 # Tests of the core are labelled `pure`, others `threads`, with ONE_THREAD `single`, and with
 # FOREIGN_THREADS `foreign`: their library has threads whose locks the thread sanitizer does not see.
+# Where LIMINAL_UNITY is on, sources are compiled some together, but for those of APART: they give a name of
+# their own to what another source of the folder calls so too.
 # SLOW_TESTS compute for seconds: they are labelled `system`, like the tests of whole programs, which the
 # sanitizers have no part in. ./test chooses by label what it runs by which compiler under which sanitizer.
 # The targets liminal_tests (all that a sanitizer runs), liminal_threaded_tests, liminal_system_tests,
@@ -45,9 +47,15 @@ function(liminal_fast_to_compile TARGET)
   endif()
 endfunction()
 
+# What they include is then read once for many (a third of the time under the sanitizers).
+function(liminal_compile_together TARGET)
+  set_target_properties(${TARGET} PROPERTIES UNITY_BUILD ${LIMINAL_UNITY} UNITY_BUILD_BATCH_SIZE 12)
+endfunction()
+
 function(liminal_tests_of NAME SUFFIX FOLDER LABEL SOURCES)
   set(target ${NAME}_${SUFFIX})
   add_executable(${target} ${SOURCES})
+  liminal_compile_together(${target})
   liminal_fast_to_compile(${target})
   target_link_libraries(${target} PRIVATE ${NAME} liminal_flags GTest::gmock GTest::gtest_main
                         rapidcheck)
@@ -56,11 +64,12 @@ function(liminal_tests_of NAME SUFFIX FOLDER LABEL SOURCES)
 endfunction()
 
 function(liminal_module FOLDER)
-  cmake_parse_arguments(ARG "FOREIGN_THREADS;ONE_THREAD" "" "SOURCES;TESTS;SLOW_TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "FOREIGN_THREADS;ONE_THREAD" "" "SOURCES;TESTS;SLOW_TESTS;BENCHES;FUZZERS;DEPENDS;LIBRARIES;APART" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "liminal_module(${FOLDER}): unknown ${ARG_UNPARSED_ARGUMENTS}")
   endif()
   string(REPLACE "/" "_" name "liminal_${FOLDER}")
+  set_source_files_properties(${ARG_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   set(depends ${ARG_DEPENDS})
   list(TRANSFORM depends REPLACE "/" "_")
   list(TRANSFORM depends PREPEND "liminal_")
@@ -83,6 +92,7 @@ function(liminal_module FOLDER)
 
   if(ARG_SOURCES)
     add_library(${name} STATIC ${ARG_SOURCES})
+    liminal_compile_together(${name})
     target_include_directories(${name} PUBLIC ${includes})
     target_link_libraries(${name} PUBLIC ${depends} ${ARG_LIBRARIES}
                           PRIVATE $<BUILD_INTERFACE:liminal_flags>)

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "core/base/result.hpp"
+#include "core/base/time.hpp"
 
 namespace liminal {
 
@@ -105,5 +106,9 @@ class Reader {
   std::size_t position_ = 0;
   bool ok_ = true;
 };
+
+/// A time in nanoseconds, 8 bytes.
+inline void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
+inline SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
 
 }  // namespace liminal

@@ -17,9 +17,6 @@ using traffic::Severity;
 
 namespace {
 
-void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
-SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
-
 std::uint32_t bit(traffic::Detector detector) { return 1U << static_cast<unsigned>(detector); }
 static_assert(traffic::kDetectors <= 32);
 

@@ -20,9 +20,6 @@ namespace {
 /// connections of addresses; 5 is read, too.
 constexpr std::uint8_t kShardVersion = 6, kShardVersionRead = 5;
 
-void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
-SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
-
 void save_user(const Shard::UserState& user, Writer& out) {
   user.features.save(out);
   user.statistics.save(out);

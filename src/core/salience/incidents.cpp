@@ -33,9 +33,6 @@ void score(Incident& incident) {
   incident.salience = 1 - (1 - p) * exp(-incident.excess / kExcessScale);
 }
 
-void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
-SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
-
 std::string_view get_text(Reader& in) {
   const std::string_view text = in.get_text();
   if (text.size() > kTextBytesMax) in.fail();

@@ -12,9 +12,6 @@ bool get_enum(Reader& in, T& value, std::size_t count) {
   return true;
 }
 
-void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
-SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
-
 }  // namespace
 
 void save(const Finding& finding, Writer& out) {

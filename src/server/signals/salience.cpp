@@ -19,9 +19,6 @@ constexpr std::size_t kOpenMax = 65'536;
 
 std::uint64_t hash_of(traffic::FindingType type) { return hash64(traffic::info(type).name); }
 
-void put_time(SteadyTime time, Writer& out) { out.put(nanoseconds(time)); }
-SteadyTime get_time(Reader& in) { return SteadyTime{Duration{in.get<Duration::rep>()}}; }
-
 void save_fields(const salience::Fields& fields, Writer& out) {
   for (const double value : fields.values) out.put(value);
 }
