@@ -9,7 +9,7 @@
 Deploying again is an upgrade without failed requests: replicas are replaced one by one; owners, commons and
 models stay, or are renewed one by one where their settings or the package's version changed: each saves itself
 and begins again with what it knew. --renew renews all of them, which spreads them over nodes that came since.
-Owners keep what they know in --folder; on several machines that is a shared one.
+Owners keep what they know in --folder; on several machines that is a shared one, or --store is an object store.
 
 Safe as it stands: the API and the dashboard listen on 127.0.0.1, Ray's usage reports are off. To listen
 elsewhere a --token or --token-file is needed; with one, whoever asks needs it, on this machine too. Ray's own
@@ -48,7 +48,8 @@ def parse():
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--owners", type=int, default=2)
     parser.add_argument("--replicas", type=int, default=2)
-    parser.add_argument("--folder", help="data/ray, where there is one node")
+    parser.add_argument("--folder", help="data/ray, where there is one node; of each node, with --store")
+    parser.add_argument("--store", default="", metavar="ADDRESS", help="an object store, as s3://bucket/path")
     parser.add_argument("--mode", choices=("observe", "shadow", "enforce"), default="shadow")
     parser.add_argument("--model", action="append", default=[], metavar="DEFINITION",
                         help="of a model beside the first three: NAME TASK TARGET FEATURE,FEATURE,…")
@@ -148,8 +149,9 @@ def refuse_another_door(given, serving):
 
 def folder_of(given, nodes):
     """Where owners keep what they know: several nodes do not see what lies by default on this one."""
-    if not given.folder and nodes > 1:
-        sys.exit(f"deploy_ml_serve: --folder is needed where there are {nodes} nodes: one that all of them see")
+    if not given.folder and not given.store and nodes > 1:
+        sys.exit(f"deploy_ml_serve: --folder is needed where there are {nodes} nodes, one that all of them see, or "
+                 "--store")
     return str(pathlib.Path(given.folder or "data/ray").absolute())
 
 
@@ -167,7 +169,8 @@ def deploy(given):
     try:
         settings = settings_of({
             "name": given.name, "owners": given.owners, "replicas": given.replicas, "folder": given.folder,
-            "snapshot_s": given.snapshot_s, "token": given.token, "mode": given.mode, "models": given.model})
+            "store": given.store, "snapshot_s": given.snapshot_s, "token": given.token, "mode": given.mode,
+            "models": given.model})
         renewed = ensure(settings, always=given.renew)
     except (ValueError, RuntimeError) as wrong:
         sys.exit(f"deploy_ml_serve: {wrong}")
@@ -179,7 +182,7 @@ def deploy(given):
     print(f"  API        {base}/ml/status")
     print(f"  metrics    {base}/metrics")
     print("  dashboard  http://127.0.0.1:8265")
-    print(f"  owners     {given.owners} of 64 virtual shards, snapshots in {given.folder}")
+    print(f"  owners     {given.owners} of 64 virtual shards, snapshots in {given.store or given.folder}")
     if renewed:
         print(f"  renewed    {', '.join(renewed)}")
 

@@ -13,15 +13,16 @@ from liminal import _engine
 from liminal._folder import ELSEWHERE_AFTER_S, ClusterMemory, refuse_default
 
 NAMESPACE = "liminal"
+# Where all of them keep what they know.
+_KEPT = ("folder", "store", "store_s", "owners")
 # What of the settings each kind of actor goes by.
 _USED = {
-    "owner": ("folder", "owners", "profile", "mode", "token", "snapshot_s", "journal", "rows", "owner_cpus",
-              "beat"),
-    "commons": ("folder", "owners", "profile", "snapshot_s", "owner_cpus", "beat"),
-    "models": ("folder", "owners", "token", "models", "fit_cpus", "onnxruntime", "threads", "owner_cpus"),
+    "owner": (*_KEPT, "profile", "mode", "token", "snapshot_s", "journal", "rows", "owner_cpus", "beat"),
+    "commons": (*_KEPT, "profile", "snapshot_s", "owner_cpus", "beat"),
+    "models": (*_KEPT, "token", "models", "fit_cpus", "onnxruntime", "threads", "owner_cpus"),
 }
 # What cannot become another while they run: their state lies there, by that number.
-_FIXED = ("folder", "owners")
+_FIXED = ("folder", "store", "owners")
 _ABOUT_PATIENCE_S = 20.0
 # What never began: so long it may find no room, and so long it may take on a node that has some.
 _ROOM_PATIENCE_S = 60.0
@@ -175,7 +176,7 @@ def _answers(settings: dict[str, Any], ended: dict[str, str], away_patience_s: f
                 print(f"{part} is away: {why}", flush=True)
             return told
         for part, (why, placed) in waiting.items():
-            patience_s = (ELSEWHERE_AFTER_S if why.startswith("folder: ")  # a volume may be mounted late
+            patience_s = (ELSEWHERE_AFTER_S if why.startswith(("folder: ", "store: "))  # a volume may be mounted late
                           else _BEGIN_PATIENCE_S if placed else _ROOM_PATIENCE_S)
             if took > patience_s:
                 raise RuntimeError(f"{part}: {why}")
@@ -270,7 +271,8 @@ def ensure(settings: dict[str, Any], always: bool = False) -> list[str]:
     ended: dict[str, str] = {}
     there = {part: actor for part in parts_of(settings) if (actor := _running(settings, part)) is not None}
     if len(there) < len(parts_of(settings)):  # what runs does not end because a node came
-        refuse_default(settings["folder"])
+        if not settings["store"]:
+            refuse_default(settings["folder"])
     refuse_what_is_fixed(settings, abouts(there))
     memory, mark = ClusterMemory(settings["name"]), _mark(settings)
     away_patience_s = 0.0 if memory.get("deployed") == mark else _AWAY_PATIENCE_S

@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from liminal._folder import make_private
@@ -24,14 +24,25 @@ _EPOCHS_KEPT = 2
 _BEGINNINGS_KEPT = 16
 
 
-class Epochs:
-    """The folder of one actor, with a folder for each of its incarnations. Thread-safe."""
+def epoch_name(number: int) -> str:
+    return f"epoch-{number:09d}"
 
-    def __init__(self, folder: pathlib.Path):
+
+def epochs_in(names: Iterable[str]) -> list[int]:
+    return [int(name[6:]) for name in names if name.startswith("epoch-") and name[6:].isdigit()]
+
+
+class Epochs:
+    """The folder of one actor, with a folder for each of its incarnations. Thread-safe.
+
+    `claimed`: the number of this one, where it was claimed elsewhere.
+    """
+
+    def __init__(self, folder: pathlib.Path, claimed: int = 0):
         self.folder = folder
         self._saving = threading.Lock()
         make_private(folder)
-        self.number = max(self._all(), default=0) + 1
+        self.number = max([claimed - 1, 0, *self._all()]) + 1
         while True:
             try:
                 self.of(self.number).mkdir(mode=0o700)
@@ -42,11 +53,10 @@ class Epochs:
 
     def _all(self) -> list[int]:
         # Asked for every request that is answered: no paths are made.
-        return [int(name[6:]) for name in os.listdir(self.folder)
-                if name.startswith("epoch-") and name[6:].isdigit()]
+        return epochs_in(os.listdir(self.folder))
 
     def of(self, number: int) -> pathlib.Path:
-        return self.folder / f"epoch-{number:09d}"
+        return self.folder / epoch_name(number)
 
     @property
     def mine(self) -> pathlib.Path:

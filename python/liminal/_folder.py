@@ -19,6 +19,8 @@ from urllib.parse import quote
 import ray
 from ray.experimental import internal_kv
 
+from liminal._store import Store
+
 _NAMESPACE = b"liminal"
 # A volume may be mounted late; after so long Ray may find another node.
 _LOOK_EVERY_S = 1.0
@@ -110,74 +112,141 @@ def make_private(folder: pathlib.Path) -> None:
                     "alone")
 
 
-def hold_number(folder: pathlib.Path, owners: int) -> None:
-    """Notes how many owners a folder is shared by; raises ValueError when it is another number's."""
-    known = _numbers(folder, "owners-")
+class Place(Protocol):
+    """Where the state of an application outlives its actors: a folder that all nodes see, or an object store."""
+
+    words: str  # what it is, for people
+
+    def names(self, under: str = "") -> list[str]: ...
+
+    def make(self, name: str) -> None: ...
+
+
+class FolderPlace:
+    """A folder."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder, self.words = folder, f"folder: {folder}"
+
+    def names(self, under: str = "") -> list[str]:
+        try:
+            return os.listdir(self.folder / under)
+        except FileNotFoundError:
+            return []
+
+    def make(self, name: str) -> None:
+        make_private(self.folder)
+        (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+
+
+class StorePlace:
+    """An object store, below an address."""
+
+    def __init__(self, store: Store):
+        self.store, self.words = store, f"store: {store.url}"
+
+    def names(self, under: str = "") -> list[str]:
+        return self.store.names(under)
+
+    def make(self, name: str) -> None:
+        self.store.create(f"{name}/made")
+
+
+def _numbers(place: Place, prefix: str, under: str = "") -> list[str]:
+    return sorted(name.removeprefix(prefix) for name in place.names(under) if name.startswith(prefix))
+
+
+def hold_number(place: Place, owners: int) -> None:
+    """Notes how many owners a place is shared by; raises ValueError when it is another number's."""
+    known = _numbers(place, "owners-")
     if known and str(owners) not in known:
-        raise ValueError(f"owners: {folder} was begun by {known[0]}; another number takes another folder")
-    (folder / f"owners-{owners}").mkdir(mode=0o700, exist_ok=True)
+        raise ValueError(f"owners: {place.words.partition(': ')[2]} was begun by {known[0]}; another number takes "
+                         "another folder or store")
+    if not known:
+        place.make(f"owners-{owners}")
 
 
-def _numbers(folder: pathlib.Path, prefix: str) -> list[str]:
-    try:
-        return sorted(name.removeprefix(prefix) for name in os.listdir(folder) if name.startswith(prefix))
-    except FileNotFoundError:
-        return []
+def identity_of(place: Place) -> str:
+    """What tells a place from all others; it is given one where it has none."""
+    if isinstance(place, FolderPlace):
+        make_private(place.folder)
+    if there := _numbers(place, "identity-"):
+        return there[0]
+    made = secrets.token_hex(16)
+    place.make(f"identity-{made}")
+    return made
 
 
-def refusal(folder: pathlib.Path, part: str, memory: Memory, waited_s: float = _EMPTY_AFTER_S) -> str | None:
-    """Why a part must not begin with the folder as it is seen here, in words; None when it may.
+def refusal(place: Place, part: str, memory: Memory, waited_s: float = _EMPTY_AFTER_S) -> str | None:
+    """Why a part must not begin with the place as it is seen here, in words; None when it may.
 
-    Raises Unfit or OSError for a folder that cannot be used. `waited_s`: for how long the part has not begun.
+    Raises Unfit or OSError for one that cannot be used. `waited_s`: for how long the part has not begun.
     """
     known = memory.get("folder")
     if known is None:
-        there = _numbers(folder, "identity-")
-        empty = not there and not _numbers(folder, "owners-")
-        if empty and waited_s < _EMPTY_AFTER_S and _nodes() > 1:
-            return f"folder: {folder} is not there, or empty: another node may have what was kept"
-        make_private(folder)
-        if not there:
-            there = [secrets.token_hex(16)]
-            (folder / f"identity-{there[0]}").mkdir(mode=0o700)
-        known = memory.put_first("folder", there[0])
+        elsewhere = isinstance(place, FolderPlace) and waited_s < _EMPTY_AFTER_S and _nodes() > 1
+        if elsewhere and not _numbers(place, "identity-") and not _numbers(place, "owners-"):
+            return f"{place.words} is not there, or empty: another node may have what was kept"
+        known = memory.put_first("folder", identity_of(place))
     # Two that begin at once may have made one each: one of them is remembered.
-    there = _numbers(folder, "identity-")
+    there = _numbers(place, "identity-")
     if known not in there:
         which = "another one than" if there else "not there, or empty, unlike"
-        return (f"folder: {folder} is {which} the one that the application began with: have this node see that "
+        return (f"{place.words} is {which} the one that the application began with: have this node see that "
                 "one, or take the application away (scripts/deploy_ml_serve.py --undeploy) and that one too, to begin "
                 "with this")
     last = int(memory.get(f"{part}/epoch") or 0)
-    found = max((int(number) for number in _numbers(folder / part, "epoch-") if number.isdigit()), default=0)
+    found = max((int(number) for number in _numbers(place, "epoch-", part) if number.isdigit()), default=0)
     if found < last:
-        return (f"folder: {folder / part} ends with epoch {found}, and {last} had begun: it lacks what was "
+        return (f"{place.words}/{part} ends with epoch {found}, and {last} had begun: it lacks what was "
                 "acknowledged since")
     return None
 
 
+def _place_of(settings: dict[str, Any]) -> Place:
+    if not settings.get("store"):
+        return FolderPlace(pathlib.Path(settings["folder"]))
+    try:
+        return StorePlace(Store(settings["store"]))
+    except ValueError as wrong:  # of a node that lacks the package
+        raise Unfit(str(wrong)) from None
+
+
+def _node_folder(folder: pathlib.Path, place: Place, identity: str | None = None) -> pathlib.Path:
+    """The folder of this node for what lies in a place."""
+    make_private(folder)
+    if isinstance(place, FolderPlace):
+        return folder
+    held = folder / f"store-{identity or identity_of(place)}"
+    make_private(held)
+    return held
+
+
 def begin_in_folder(
-    settings: dict[str, Any], part: str, memory: Memory | None, begin: Callable[[pathlib.Path], _Begun]
+    settings: dict[str, Any], part: str, memory: Memory | None, begin: Callable[[pathlib.Path, Place], _Begun]
 ) -> _Begun:
-    """What `begin` gives, of the folder that a part may begin with. Until it may, and while the folder cannot be read
-    or written, tells why not, here and to the cluster: an actor that ended by an exception would not be begun again.
+    """What `begin` gives, of the folder that a part may begin with, and the place where its state outlives it: that
+    folder, or a store, which the folder is of this node then. Until it may, and while either cannot be read or
+    written, tells why not, here and to the cluster: an actor that ended by an exception would not be begun again.
     """
     folder = pathlib.Path(settings["folder"])
     if memory is None:
-        make_private(folder)
-        return begin(folder)
+        place = _place_of(settings)
+        return begin(_node_folder(folder, place), place)
     since, told = time.monotonic(), None
     while True:
         waited = time.monotonic() - since
         try:
-            wrong = refusal(folder, part, memory, waited)
+            place = _place_of(settings)
+            wrong = refusal(place, part, memory, waited)
             if wrong is None:
-                begun = begin(folder)
+                begun = begin(_node_folder(folder, place, memory.get("folder")), place)
                 break
         except Unfit as unfit:
             wrong = str(unfit)
-        except OSError as broken:  # of a mount that is away
-            wrong = f"folder: {broken.filename or folder}: {broken.strerror or broken}"
+        except OSError as broken:  # of a mount or a store that is away
+            wrong = (f"folder: {broken.filename or folder}: {broken.strerror}" if broken.strerror
+                     else f"store: {broken}")
         if wrong != told:
             told = wrong
             print(f"{part} does not begin: {wrong}", flush=True)

@@ -41,7 +41,7 @@ class Journal:
         if self._next is not None:
             return
         with self._changed:
-            path, waiting = _path(self._folder, self._number + 1), sum(self._sizes.values())
+            path, waiting = journal_path(self._folder, self._number + 1), sum(self._sizes.values())
         try:
             if waiting > BYTES_MAX:
                 raise OSError(f"{BYTES_MAX} bytes wait for a snapshot")
@@ -82,7 +82,7 @@ class Journal:
             for one in old:
                 del self._sizes[one]
         for one in old:
-            _path(self._folder, one).unlink(missing_ok=True)
+            journal_path(self._folder, one).unlink(missing_ok=True)
 
     def append(self, kind: bytes, content: bytes) -> int:
         """Adds a record, to be written by the next `sync`; what `sync` is to be asked for."""
@@ -142,7 +142,7 @@ class Journal:
 
     def _give_up(self, wrong: OSError) -> None:
         if self._file is not None:
-            _tell(_path(self._folder, self._number), wrong)
+            _tell(journal_path(self._folder, self._number), wrong)
             os.close(self._file)
             self._file = None
         # What would follow in a file that may have a hole now could not be read.
@@ -157,10 +157,9 @@ def _tell(path: pathlib.Path, wrong: OSError) -> None:
 
 def read_journal(folder: pathlib.Path, first: int) -> Iterator[tuple[bytes, bytes]]:
     """Kind and content of what lies in the files from a number on, in order; of each file what is whole."""
-    numbers = sorted(int(path.name[8:]) for path in folder.glob("journal-*") if path.name[8:].isdigit())
-    numbers = [one for one in numbers if one >= first]
+    numbers = sorted(one for one in journal_files(folder) if one >= first)
     for number in numbers:
-        held, at = _path(folder, number).read_bytes(), 0
+        held, at = journal_path(folder, number).read_bytes(), 0
         while at + _HEAD.size <= len(held):
             length, crc32, kind = _HEAD.unpack_from(held, at)
             content = held[at + _HEAD.size:at + _HEAD.size + length]
@@ -169,11 +168,15 @@ def read_journal(folder: pathlib.Path, first: int) -> Iterator[tuple[bytes, byte
             yield kind, content
             at += _HEAD.size + length
         if at < len(held) and number != numbers[-1]:
-            print(f"{_path(folder, number)}: what follows its first {at} of {len(held)} bytes is no record, and is "
-                  "left out", flush=True)
+            print(f"{journal_path(folder, number)}: what follows its first {at} of {len(held)} bytes is no record, and "
+                  "is left out", flush=True)
 
 
-def _path(folder: pathlib.Path, number: int) -> pathlib.Path:
+def journal_files(folder: pathlib.Path) -> list[int]:
+    return [int(name[8:]) for name in os.listdir(folder) if name.startswith("journal-") and name[8:].isdigit()]
+
+
+def journal_path(folder: pathlib.Path, number: int) -> pathlib.Path:
     return folder / f"journal-{number:09d}"
 
 

@@ -194,6 +194,8 @@ _OF_OWNERS = (
      "Acknowledged events that were in no snapshot when their owner died."),
     ("snapshots_damaged", "gauge", "liminal_owner_snapshots_damaged",
      "Snapshots that an owner could not begin from."),
+    ("store_behind_s", "gauge", "liminal_owner_store_behind_seconds",
+     "For how long the object store has not had everything that an owner has."),
 )
 
 
@@ -211,8 +213,10 @@ def _metrics_with_accounts(
         lines.extend([f"# HELP {family} {text}", f"# TYPE {family} {kind}"])
 
     for field, kind, name, text in _OF_OWNERS:
-        begin(name, kind, text)
-        lines.extend(f'{name}{{owner="{one["place"]}"}} {one[field]}' for one in owners)
+        told = [one for one in owners if field in one]
+        if told:
+            begin(name, kind, text)
+        lines.extend(f'{name}{{owner="{one["place"]}"}} {one[field]}' for one in told)
     if commons is not None:
         begin("liminal_commons_seconds_missed_total", "counter",
               "Seconds that an owner, or all, did not take part in.")

@@ -24,10 +24,10 @@ import ray
 
 from liminal import _engine
 from liminal._actors import BEAT, Gone, Named, owner_parts, used
-from liminal._epochs import Epochs, Losses, Snapshots
+from liminal._beginning import begin_epoch, begin_mirror, begin_registry
+from liminal._epochs import Losses, Snapshots
 from liminal._fits import RayFits
 from liminal._gather import Given
-from liminal._folder import begin_in_folder, hold_number, make_private, memory_of
 from liminal._journal import Journal, read_journal
 from liminal.engine import Engine
 
@@ -83,26 +83,6 @@ class Gate:
     def open(self) -> None:
         with self._changed:
             self._closed = False
-
-
-def _epochs_of(settings: dict[str, Any], part: str) -> Epochs:
-    """The next epoch of a part, in the folder that the application began with."""
-    memory = memory_of(settings)
-
-    def begin(folder: pathlib.Path) -> Epochs:
-        hold_number(folder, settings["owners"])
-        epochs = Epochs(folder / part)
-        if memory is not None:
-            # A later incarnation may have been faster.
-            memory.put(f"{part}/epoch", str(max(epochs.number, int(memory.get(f"{part}/epoch") or 0))))
-        return epochs
-
-    return begin_in_folder(settings, part, memory, begin)
-
-
-def _registry_of(folder: pathlib.Path) -> pathlib.Path:
-    make_private(folder / "registry")
-    return folder / "registry"
 
 
 def onnxruntime_of(settings: dict[str, Any]) -> str:
@@ -172,7 +152,7 @@ class UserShards:
         self._owned = [shard for shard in range(_engine.SHARDS) if shard % settings["owners"] == place]
         self._engine = Engine(clock="member", profile=settings["profile"], mode=settings["mode"],
                               buffer_size=settings["rows"])
-        self._epochs = _epochs_of(settings, f"owner-{place:02d}")
+        self._epochs, self._mirror = begin_epoch(settings, f"owner-{place:02d}")
         self._gate = Gate()
         self._telling = concurrent.futures.ThreadPoolExecutor(1, "telling")
         self._lock = threading.Lock()
@@ -205,6 +185,7 @@ class UserShards:
             _engine.tick(self._engine, time.time(), [])
         self.save()
         Snapshots(self._epochs, settings["snapshot_s"], self.save).start()
+        begin_mirror(self._mirror)
 
     def _take(self, header: dict[str, Any], state: bytes) -> None:
         accepted, keys = int(header["accepted"]), dict(header["keys"])
@@ -287,6 +268,8 @@ class UserShards:
         concurrent.futures.wait([self._telling.submit(int)], _CLOSING_PATIENCE_S)  # behind what is to be told
         try:
             self.save()
+            if self._mirror:
+                self._mirror.copy()
         except BaseException:
             self._gate.open()
             raise
@@ -411,7 +394,8 @@ class UserShards:
         self.was_told(epoch, accepted)
         return {"place": self._place, "shards": len(self._owned), "epoch": self._epochs.number,
                 "events_accepted": self._accepted, "events_lost": self._losses.total,
-                "snapshots_damaged": self._damaged}
+                "snapshots_damaged": self._damaged,
+                **({"store_behind_s": round(self._mirror.behind_s, 3)} if self._mirror else {})}
 
     def count_feedback(self, kind: str, verdict: str, replaces: bool = False) -> None:
         word = kind, verdict, replaces
@@ -456,18 +440,24 @@ class Commons:
 
     def __init__(self, settings: dict[str, Any]):
         self._settings = settings
-        self._epochs = _epochs_of(settings, "commons")
+        self._epochs, self._mirror = begin_epoch(settings, "commons")
         self._commons = _engine.Commons(settings["profile"])
         self._missed = 0
         self._owners = [Named(settings, part) for part in owner_parts(settings)]
         self._epochs.restore(lambda header, state: self._commons.load(state))
-        self.retire()
+        self._save()
         if settings["beat"]:
             threading.Thread(target=self._live, daemon=True, name="seconds").start()
-            Snapshots(self._epochs, settings["snapshot_s"], self.retire).start()
+            Snapshots(self._epochs, settings["snapshot_s"], self._save).start()
+        begin_mirror(self._mirror)
 
     def retire(self) -> None:
         """Saves itself."""
+        self._save()
+        if self._mirror:
+            self._mirror.copy()
+
+    def _save(self) -> None:
         self._epochs.save({"epoch": self._epochs.number}, self._commons.save())
 
     def _live(self) -> None:
@@ -522,7 +512,7 @@ class Models:
     def __init__(self, settings: dict[str, Any]):
         self._settings = settings
         self._gate = Gate()
-        self._folder = begin_in_folder(settings, "models", memory_of(settings), _registry_of)
+        self._folder, self._mirror = begin_registry(settings)
         until = time.monotonic() + FOLDER_PATIENCE_S
         while True:
             try:
@@ -530,15 +520,29 @@ class Models:
                     Engine(), folder=str(self._folder), token=settings["token"], models="apart",
                     definitions=settings["models"], fits=RayFits(settings["fit_cpus"], str(self._folder)),
                     onnxruntime=onnxruntime_of(settings), threads=settings["threads"])
-                return
+                break
             except RuntimeError:  # an earlier incarnation still holds the folder
                 if time.monotonic() > until:
                     raise
                 time.sleep(.2)
+        begin_mirror(self._mirror)
 
     def retire(self) -> None:
-        """Takes nothing more; what was acknowledged lies in the folder."""
+        """Takes nothing more; what was acknowledged lies in the folder, or in the store."""
         self._gate.close()
+        try:
+            if self._mirror:
+                self._mirror.copy()
+        except BaseException:
+            self._gate.open()
+            raise
+
+    def _kept(self, answer: _Answer) -> _Answer:
+        """An answer to what may have changed something: the store has it, unless it is away."""
+        if self._mirror and answer[0] < 300:
+            with contextlib.suppress(Exception):  # it says so, and is tried again
+                self._mirror.copy()
+        return answer
 
     def resume(self) -> None:
         """Goes on after `retire`, when nobody takes its place."""
@@ -549,7 +553,8 @@ class Models:
             if request[0] == "POST" and request[1].split("?", 1)[0] == "/ml/models/train":
                 told = [Named(self._settings, part).call("material") for part in owner_parts(self._settings)]
                 self._service.learn_from(ray.get(told, timeout=60))
-            return self._service.handle(*request)
+            answer = self._service.handle(*request)
+            return answer if request[0] in ("GET", "HEAD") else self._kept(answer)
 
     def champions(self, held: dict[str, tuple[int, str]]) -> list[tuple[str, int, str, bytes, bool]]:
         """Champions as (model, version, sha256, file, whether an experiment of it runs).
@@ -564,7 +569,9 @@ class Models:
 
     def add(self, model: str, file: bytes) -> int:
         with self._gate.inside():
-            return self._service.add_model(model, file)
+            version = self._service.add_model(model, file)
+            self._kept((200, [], b""))
+            return version
 
     def about(self) -> dict[str, Any]:
         return {"pid": os.getpid(), "champions": self._service.champions(),

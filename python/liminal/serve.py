@@ -9,17 +9,18 @@ is asked of trained models; one actor keeps and trains them.
 
 Arguments of ``app``, as in deploy/ray/serve.yaml: owners (actors that share the 64 shards; fixed for the life of a
 folder), replicas (of the ingress; 0 where a configuration file says), folder (where owners keep their snapshots: one
-that all nodes see, and that must be given where there are several; else liminal in ~/.local/state), snapshot_s,
-journal (whether an owner has events on the disk before they are answered; else a death costs those since its last
-snapshot), token (or token_file, or LIMINAL_TOKEN in the environment: with one, nothing but /livez, /readyz and the
+that all nodes see, and that must be given where there are several; else liminal in ~/.local/state), store (an object
+store instead, as s3://bucket/path: the folder is of each node then), store_s (how often it gets what changed),
+snapshot_s, journal (whether an owner has events on the disk before they are answered; else a death costs those since its
+last snapshot), token (or token_file, or LIMINAL_TOKEN in the environment: with one, nothing but /livez, /readyz and the
 like is answered without it, from this machine either), profile, mode, rows (recent feature rows that an owner keeps:
 what models learn from), owner_cpus, fit_cpus (what a fit of the trainer ray is reckoned at), name, models
 (definitions of models beside the first three, as ``models.definitions`` of the program), onnxruntime (the file of
 ONNX Runtime, which computes models of others; of the Python package of that name where it is installed), provider
 (what replicas of ModelServer compute those with: cpu, cuda or tensorrt), threads (of one such call), patience_s (how
 long a request waits for an actor that died or is renewed, before it is 503). Deployed again with others, or by
-another version of the package, the actors that go by them are renewed one after the other; folder and owners cannot
-become others while the actors run.
+another version of the package, the actors that go by them are renewed one after the other; folder, store and
+owners cannot become others while the actors run.
 """
 from __future__ import annotations
 
@@ -45,6 +46,7 @@ from liminal import _engine, _merge
 from liminal._actors import Gone, Named, ensure, make, owner_parts, silence_of
 from liminal._fits import FIT_CPUS
 from liminal._folder import default_folder
+from liminal._store import Store
 from liminal._gather import Gathering
 from liminal._owner import MISMATCH, Moving, idempotency_key, names_onnxruntime, onnxruntime_of
 from liminal.api import (
@@ -59,8 +61,9 @@ from liminal.api import (
 from liminal.engine import Engine
 
 DEFAULTS: dict[str, Any] = {
-    "name": "liminal", "owners": 2, "replicas": 2, "folder": "", "snapshot_s": 2.0,
-    "journal": True, "token": "", "token_file": "", "profile": "chat", "mode": "shadow", "rows": ROWS,
+    "name": "liminal", "owners": 2, "replicas": 2, "folder": "", "store": "", "store_s": 1.0,
+    "snapshot_s": 2.0, "journal": True, "token": "", "token_file": "", "profile": "chat", "mode": "shadow",
+    "rows": ROWS,
     "owner_cpus": 0, "fit_cpus": FIT_CPUS, "beat": True, "models": [], "onnxruntime": "", "provider": "cpu",
     "threads": 1, "patience_s": 20.0,
 }
@@ -97,6 +100,10 @@ def settings_of(arguments: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("threads: must be 1 to 64")
     if not isinstance(settings["rows"], int) or not 1 <= settings["rows"] <= 10_000_000:
         raise ValueError("rows: must be 1 to 10000000")
+    if not 0 < settings["store_s"] <= 60:
+        raise ValueError("store_s: must be above 0 and at most 60")
+    if settings["store"]:
+        Store(settings["store"])
     Engine(profile=settings["profile"], mode=settings["mode"])
     settings["folder"] = settings["folder"] or default_folder()
     settings["token"], settings["token_file"] = _token_of(settings), ""

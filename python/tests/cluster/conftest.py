@@ -1,3 +1,4 @@
+import logging
 import os
 import pathlib
 import random
@@ -7,9 +8,12 @@ import shutil
 import signal
 import socket
 import tempfile
+import types
+import urllib.request
 
 import pytest
 from clients import ask, wait_for, wait_until_ready
+from moto.server import ThreadedMotoServer
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 # Requests, of four clients with one under way each: what was at it, and what came until HAProxy knew.
@@ -131,9 +135,43 @@ def folder_of_haproxy():
     end_haproxy(HAPROXY_FOLDER)
 
 
+class ObjectStore:
+    """A server that speaks S3, with one bucket, in this process: it can be stopped and started."""
+
+    ADDRESS = "s3://kept/of"
+
+    def __init__(self):
+        self.port = free_port()
+        self._server = None
+        self.start()
+        with urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/kept", method="PUT")):
+            pass
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=self.port, verbose=False)
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+@pytest.fixture(scope="session")
+def object_store():
+    there = ObjectStore()
+    os.environ |= {"AWS_ENDPOINT_URL": there.endpoint, "AWS_ACCESS_KEY_ID": "somebody", "AWS_REGION": "us-east-1",
+                   "AWS_SECRET_ACCESS_KEY": "of the test"}
+    yield there
+    there.stop()
+
+
 @pytest.fixture(scope="package")
-def cluster():
-    """A real cluster of one node on this machine."""
+def cluster(object_store):
+    """A real cluster of one node on this machine, whose actors may know an object store."""
     ray.init(num_cpus=3, include_dashboard=False, _node_ip_address="127.0.0.1", namespace="liminal",
              log_to_driver=False, object_store_memory=200 * 2**20)
     yield ray
@@ -167,6 +205,40 @@ def owner_of(tmp_path, monkeypatch):
         return _owner.UserShards(0, settings_of({"folder": str(tmp_path), "owners": 1, "beat": False} | settings))
 
     return begin
+
+
+class Memory(dict):
+    def put(self, name, text):
+        self[name] = text
+
+    def put_first(self, name, text):
+        return self.setdefault(name, text)
+
+    def forget(self, name):
+        self.pop(name, None)
+
+
+@pytest.fixture
+def node(monkeypatch):
+    """An actor's, on a cluster of one node: what its memory has, and what is done whenever it waits a second."""
+    from liminal import _beginning, _folder
+
+    there = types.SimpleNamespace(memory=Memory(), waits=[], nodes=[{"Alive": True}], now=0.0, ended=[])
+
+    def sleep(seconds):
+        there.now += seconds
+        there.waits.pop(0)()
+
+    def end(status):
+        there.ended.append(status)
+        raise SystemExit(status)
+
+    monkeypatch.setattr(_folder, "time", types.SimpleNamespace(monotonic=lambda: there.now, sleep=sleep))
+    monkeypatch.setattr(_folder.ray, "nodes", lambda: there.nodes)
+    monkeypatch.setattr(_folder.ray.util, "get_node_ip_address", lambda: "192.0.2.1")
+    monkeypatch.setattr(_folder.os, "_exit", end)
+    monkeypatch.setattr(_beginning, "memory_of", lambda settings: there.memory)
+    return there
 
 
 @pytest.fixture

@@ -6,25 +6,16 @@ import types
 
 import pytest
 from clients import routed
+from conftest import Memory
 
-from liminal import _actors, _engine, _folder, _owner, serve
-from liminal._folder import Unfit, make_private, refusal, refuse_default
-
-
-class Memory(dict):
-    def put(self, name, text):
-        self[name] = text
-
-    def put_first(self, name, text):
-        return self.setdefault(name, text)
-
-    def forget(self, name):
-        self.pop(name, None)
+from liminal import _actors, _beginning, _engine, _folder, _owner, serve
+from liminal._beginning import begin_epoch
+from liminal._folder import FolderPlace, Unfit, make_private, refusal, refuse_default
 
 
 def begin(folder, part, memory):
-    """A part that begins, as `_owner` has it."""
-    assert refusal(folder, part, memory) is None
+    """A part that begins, as `begin_epoch` has it."""
+    assert refusal(FolderPlace(folder), part, memory) is None
     number = int(memory.get(f"{part}/epoch") or 0) + 1
     (folder / part / f"epoch-{number:09d}").mkdir(parents=True)
     memory.put(f"{part}/epoch", str(number))
@@ -43,10 +34,10 @@ def test_parts_begin_with_the_folder_that_the_first_of_them_began_with(tmp_path)
 def test_a_folder_that_is_not_there_or_another_is_refused_and_not_made(tmp_path):
     memory = Memory()
     begin(tmp_path / "here", "owner-00", memory)
-    assert "not there, or empty, unlike the one" in refusal(tmp_path / "there", "owner-00", memory)
+    assert "not there, or empty, unlike the one" in refusal(FolderPlace(tmp_path / "there"), "owner-00", memory)
     assert not (tmp_path / "there").exists()
     begin(tmp_path / "there", "owner-00", Memory())
-    assert "another one than the one" in refusal(tmp_path / "there", "owner-00", memory)
+    assert "another one than the one" in refusal(FolderPlace(tmp_path / "there"), "owner-00", memory)
 
 
 def test_a_part_that_would_go_back_is_refused(tmp_path):
@@ -54,8 +45,8 @@ def test_a_part_that_would_go_back_is_refused(tmp_path):
     for _ in range(3):
         begin(tmp_path, "owner-00", memory)
     (tmp_path / "owner-00/epoch-000000003").rmdir()
-    assert "ends with epoch 2, and 3 had begun" in refusal(tmp_path, "owner-00", memory)
-    assert refusal(tmp_path, "owner-01", memory) is None
+    assert "ends with epoch 2, and 3 had begun" in refusal(FolderPlace(tmp_path), "owner-00", memory)
+    assert refusal(FolderPlace(tmp_path), "owner-01", memory) is None
 
 
 def test_two_that_make_an_identity_at_once_are_of_one_folder(tmp_path):
@@ -64,28 +55,7 @@ def test_two_that_make_an_identity_at_once_are_of_one_folder(tmp_path):
             (tmp_path / "identity-b").mkdir()
             return "b"  # the other one was first
 
-    assert refusal(tmp_path, "owner-00", Late()) is None
-
-
-@pytest.fixture
-def node(monkeypatch):
-    """An actor's, on a cluster of one node: what its memory has, and what is done whenever it waits a second."""
-    there = types.SimpleNamespace(memory=Memory(), waits=[], nodes=[{"Alive": True}], now=0.0, ended=[])
-
-    def sleep(seconds):
-        there.now += seconds
-        there.waits.pop(0)()
-
-    def end(status):
-        there.ended.append(status)
-        raise SystemExit(status)
-
-    monkeypatch.setattr(_folder, "time", types.SimpleNamespace(monotonic=lambda: there.now, sleep=sleep))
-    monkeypatch.setattr(_folder.ray, "nodes", lambda: there.nodes)
-    monkeypatch.setattr(_folder.ray.util, "get_node_ip_address", lambda: "192.0.2.1")
-    monkeypatch.setattr(_folder.os, "_exit", end)
-    monkeypatch.setattr(_owner, "memory_of", lambda settings: there.memory)
-    return there
+    assert refusal(FolderPlace(tmp_path), "owner-00", Late()) is None
 
 
 def test_who_waits_for_the_folder_tells_why_once(tmp_path, node, capfd):
@@ -98,7 +68,7 @@ def test_who_waits_for_the_folder_tells_why_once(tmp_path, node, capfd):
         looks.append(memory["owner-00/refused"])
 
     node.waits = [look, look, lambda: (look(), (tmp_path / "away").rename(folder))]
-    assert _owner._epochs_of({"folder": str(folder), "owners": 1}, "owner-00").number == 2
+    assert begin_epoch({"folder": str(folder), "owners": 1}, "owner-00")[0].number == 2
     assert len(looks) == 3 and "(node 192.0.2.1)" in looks[0]
     assert "owner-00/refused" not in memory and memory["owner-00/epoch"] == "2" and "owner-00/began" in memory
     assert capfd.readouterr().out.count("owner-00 does not begin: folder: ") == 1
@@ -120,7 +90,7 @@ def test_a_mount_that_is_broken_is_waited_for(tmp_path, node, monkeypatch, wrong
     with monkeypatch.context() as broke:
         broke.setattr(_folder.os, "listdir", broken)
         node.waits = [lambda: None, mended]
-        assert _owner._epochs_of({"folder": str(tmp_path), "owners": 1}, "owner-00").number == 1 + known
+        assert begin_epoch({"folder": str(tmp_path), "owners": 1}, "owner-00")[0].number == 1 + known
     assert not node.waits and "owner-00/refused" not in node.memory
 
 
@@ -129,10 +99,10 @@ def test_a_mount_that_breaks_while_a_part_begins_is_waited_for(tmp_path, node, m
         raise OSError(errno.ESTALE, "Stale file handle", str(folder))
 
     settings = serve.settings_of({"folder": str(tmp_path), "owners": 1})
-    for name, begins in (("Epochs", lambda: _owner._epochs_of(settings, "commons")),
+    for name, begins in (("Epochs", lambda: begin_epoch(settings, "commons")),
                          ("make_private", lambda: _owner.Models(settings))):
         with monkeypatch.context() as broke:
-            broke.setattr(_owner, name, broken)
+            broke.setattr(_beginning, name, broken)
             node.waits = [broke.undo]
             assert begins()
         assert not node.waits
@@ -143,15 +113,15 @@ def test_a_folder_that_stays_unfit_is_looked_for_on_another_node_after_a_minute(
     tmp_path.chmod(0o777)
     node.waits = [lambda: None] * 100
     with pytest.raises(SystemExit):
-        _owner._epochs_of({"folder": str(tmp_path), "owners": 1}, "owner-00")
+        begin_epoch({"folder": str(tmp_path), "owners": 1}, "owner-00")
     assert node.ended == [1] and 60 < node.now < 65
     assert "may be written by everybody" in node.memory["owner-00/refused"] and "owner-00/began" not in node.memory
 
 
 def test_another_number_of_owners_is_not_waited_for(tmp_path, node):
-    _owner._epochs_of({"folder": str(tmp_path), "owners": 1}, "owner-00")
+    begin_epoch({"folder": str(tmp_path), "owners": 1}, "owner-00")
     with pytest.raises(ValueError, match="owners: .* was begun by 1"):
-        _owner._epochs_of({"folder": str(tmp_path), "owners": 2}, "owner-00")
+        begin_epoch({"folder": str(tmp_path), "owners": 2}, "owner-00")
 
 
 def test_a_folder_that_is_empty_is_left_for_a_while_to_nodes_that_have_something_in_it(tmp_path, node):
@@ -160,19 +130,19 @@ def test_a_folder_that_is_empty_is_left_for_a_while_to_nodes_that_have_something
     node.nodes = [{"Alive": True}] * 2
     # The node that has it comes a moment later.
     node.waits = [lambda: begin(kept, "owner-02", node.memory), lambda: kept.rename(bare)]
-    assert _owner._epochs_of({"folder": str(bare), "owners": 1}, "owner-00").number == 1
+    assert begin_epoch({"folder": str(bare), "owners": 1}, "owner-00")[0].number == 1
     assert node.memory["folder"] == next(bare.glob("identity-*")).name[9:] and not node.waits
     # Nobody has: it begins there.
     node.memory, node.now, node.waits = Memory(), 0.0, [lambda: None] * 20
     new = tmp_path / "new"
-    assert _owner._epochs_of({"folder": str(new), "owners": 1}, "owner-00").number == 1
+    assert begin_epoch({"folder": str(new), "owners": 1}, "owner-00")[0].number == 1
     assert 5 <= node.now < 10
 
 
 def test_what_an_earlier_version_kept_is_no_empty_folder(tmp_path, node):
     node.nodes = [{"Alive": True}] * 2
     (tmp_path / "owners-1").mkdir()
-    _owner._epochs_of({"folder": str(tmp_path), "owners": 1}, "owner-00")
+    begin_epoch({"folder": str(tmp_path), "owners": 1}, "owner-00")
     assert node.now == 0.0
 
 
@@ -182,16 +152,16 @@ def test_a_part_that_began_earlier_and_is_late_does_not_take_the_epoch_back(tmp_
     (tmp_path / "identity-a").mkdir()
     (tmp_path / "owner-00/epoch-000000001").mkdir(parents=True)
 
-    class Late(_owner.Epochs):
+    class Late(_beginning.Epochs):
         def __init__(self, folder):
             super().__init__(folder)
             node.memory["owner-00/epoch"] = "7"
 
-    _owner.Epochs, held = Late, _owner.Epochs
+    _beginning.Epochs, held = Late, _beginning.Epochs
     try:
-        _owner._epochs_of(settings, "owner-00")
+        begin_epoch(settings, "owner-00")
     finally:
-        _owner.Epochs = held
+        _beginning.Epochs = held
     assert node.memory["owner-00/epoch"] == "7"
 
 

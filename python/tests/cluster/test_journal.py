@@ -8,7 +8,7 @@ import pytest
 from clients import routed
 from cluster_events import recorded
 
-from liminal import _engine, _journal, _owner
+from liminal import _engine, _epochs, _journal, _owner
 from liminal._journal import Journal, read_journal
 from liminal._owner import MISMATCH, Moving
 
@@ -71,7 +71,7 @@ def test_the_next_incarnation_is_in_the_state_of_the_one_that_died(owner_of, mon
     hashes, found = first.shard_hashes(), first._engine.recent_anomalies()
     # One that dies before its first snapshot takes nothing along.
     with monkeypatch.context() as dies:
-        dies.setattr(_owner.Epochs, "save", raising)
+        dies.setattr(_epochs.Epochs, "save", raising)
         with pytest.raises(OSError):
             owner_of()
     third = owner_of()

@@ -367,7 +367,7 @@ def test_a_training_asks_whoever_has_an_owners_name(owner_of, monkeypatch):
         return Handle(owner)
 
     models = object.__new__(_owner.Models)
-    models._settings, models._gate = owner._settings, Gate()
+    models._settings, models._gate, models._mirror = owner._settings, Gate(), None
     models._service = types.SimpleNamespace(learn_from=learnt.extend, handle=lambda *request: (202, [], b""))
     monkeypatch.setattr(_actors.ray, "get_actor", get_actor)
     monkeypatch.setattr(_owner.ray, "get", lambda told, timeout: [one() for one in told])
