@@ -83,7 +83,8 @@ void add_anomaly(CLI::App& parent, Run& chosen) {
   command
       ->add_option("--alarms-per-week",
                    options.alarms_per_week,
-                   "How often all columns together may alarm (default: one line that suits all)")
+                   "At most about how often all columns together may alarm (default: one line that "
+                   "suits all)")
       ->check(CLI::Range(0., 1e4));
   command->add_option("--plot", arguments->plot, "Draw values, expectation and alarms into an SVG");
   command->footer(

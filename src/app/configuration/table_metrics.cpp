@@ -23,8 +23,10 @@ void add_metric_settings(std::vector<Setting>& all) {
                  .high = novelty::Source::kMetricsMax});
   all.push_back({.key = "metrics.source_alarms_per_week",
                  .slot = [](C& c) -> Slot { return &c.metrics.source_alarms_per_week; },
-                 .help = "Alarms that are wanted of a source as a whole: its alarm line moves to "
-                         "where it would have given as many. 0: about one in 540 rows at most.",
+                 .help = "Alarms that a source as a whole may give, at most about so many: its "
+                         "alarm line moves to where it would have given them. A quiet source "
+                         "gives fewer, one with heavy tails up to some twice as many. 0: about "
+                         "one in 540 rows at most.",
                  .low = 0,
                  .high = 10'000});
 }
