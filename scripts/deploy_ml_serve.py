@@ -48,7 +48,7 @@ def parse():
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--owners", type=int, default=2)
     parser.add_argument("--replicas", type=int, default=2)
-    parser.add_argument("--folder", help="data/ray, where there is one node; of each node, with --store")
+    parser.add_argument("--folder", help="data/ray, where there is one node; with --store, of each node")
     parser.add_argument("--store", default="", metavar="ADDRESS", help="an object store, as s3://bucket/path")
     parser.add_argument("--mode", choices=("observe", "shadow", "enforce"), default="shadow")
     parser.add_argument("--model", action="append", default=[], metavar="DEFINITION",
@@ -148,8 +148,10 @@ def refuse_another_door(given, serving):
 
 
 def folder_of(given, nodes):
-    """Where owners keep what they know: several nodes do not see what lies by default on this one."""
-    if not given.folder and not given.store and nodes > 1:
+    """Where owners keep what they know: several nodes do not see what lies by default on this one. "": each by itself."""
+    if not given.folder and given.store:
+        return ""
+    if not given.folder and nodes > 1:
         sys.exit(f"deploy_ml_serve: --folder is needed where there are {nodes} nodes, one that all of them see, or "
                  "--store")
     return str(pathlib.Path(given.folder or "data/ray").absolute())

@@ -185,10 +185,11 @@ def test_the_token_may_be_in_a_file_or_in_the_environment(deploy, tmp_path, caps
 
 def test_several_nodes_need_a_folder_that_all_of_them_see(deploy):
     module, _, _ = deploy
-    assert module.folder_of(types.SimpleNamespace(folder=None), 1).endswith("/data/ray")
-    assert module.folder_of(types.SimpleNamespace(folder="/shared"), 3) == "/shared"
+    assert module.folder_of(types.SimpleNamespace(folder=None, store=""), 1).endswith("/data/ray")
+    assert module.folder_of(types.SimpleNamespace(folder="/shared", store=""), 3) == "/shared"
+    assert module.folder_of(types.SimpleNamespace(folder=None, store="s3://bucket"), 3) == "", "each node has its own"
     with pytest.raises(SystemExit, match="--folder is needed where there are 3 nodes"):
-        module.folder_of(types.SimpleNamespace(folder=None), 3)
+        module.folder_of(types.SimpleNamespace(folder=None, store=""), 3)
 
 
 @pytest.fixture
