@@ -7,7 +7,7 @@ import pathlib
 import shutil
 from typing import Any
 
-from liminal._epochs import Epochs, epoch_name, epochs_in
+from liminal._epochs import DRAFTS, Epochs, epoch_name, epochs_in
 from liminal._folder import Memory, Place, StorePlace, Unfit, begin_in_folder, hold_number, make_private, memory_of
 from liminal._mirror import DATABASE, EpochMirror, Mirror, RegistryMirror, claim, copy_of_database, fetch
 
@@ -68,7 +68,7 @@ def begin_registry(settings: dict[str, Any]) -> tuple[pathlib.Path, Mirror | Non
 def _copy_registry(source: pathlib.Path, target: pathlib.Path) -> None:
     """Who wrote it may be about to end, and not have ended."""
     shutil.copytree(source, target, dirs_exist_ok=True,
-                    ignore=shutil.ignore_patterns(f"{DATABASE}*", "lock", "*.partial", "*.tmp"))
+                    ignore=shutil.ignore_patterns(f"{DATABASE}*", "lock", *DRAFTS))
     (target / "models" / DATABASE).write_bytes(copy_of_database(source / "models" / DATABASE))
 
 

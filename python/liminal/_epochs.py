@@ -20,6 +20,7 @@ from liminal._folder import make_private
 
 SNAPSHOT = "engine.snapshot"
 DAMAGED = "damaged.snapshot"
+DRAFTS = "*.new", "*.partial", "*.tmp"  # names of what is being written
 _EPOCHS_KEPT = 2
 _BEGINNINGS_KEPT = 16
 
@@ -102,8 +103,11 @@ class Epochs:
                 os.fsync(out.fileno())
             partial.rename(target)
             sync_folder(self.mine)
-            for number in [n for n in sorted(self._all()) if n <= self.number][:-_EPOCHS_KEPT]:
-                shutil.rmtree(self.of(number), ignore_errors=True)
+            # One that ended at once has no snapshot, and does not count.
+            kept = [self.number, *self.earlier()][:_EPOCHS_KEPT]
+            for number in self._all():
+                if number < self.number and number not in kept:
+                    shutil.rmtree(self.of(number), ignore_errors=True)
 
 
 def _private(path: str, flags: int) -> int:

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from liminal._epochs import SNAPSHOT, epoch_name, epochs_in
+from liminal._epochs import DRAFTS, SNAPSHOT, epoch_name, epochs_in
 from liminal._folder import make_private
 from liminal._journal import journal_files, journal_path
 from liminal._store import Store
@@ -44,6 +44,10 @@ def claim(store: Store, part: str) -> int:
     while not store.create(f"{part}/{epoch_name(number)}/{CLAIM}"):
         number += 1
     return number
+
+
+def _is_draft(path: pathlib.Path) -> bool:
+    return any(path.match(draft) for draft in DRAFTS)
 
 
 def _write_private(path: pathlib.Path, content: bytes) -> None:
@@ -163,6 +167,11 @@ class Mirror(threading.Thread):
             self._whole_since, self._wrong = begun, None
 
     @property
+    def away(self) -> bool:
+        """Whether the store did not take what was sent last."""
+        return self._wrong is not None
+
+    @property
     def behind_s(self) -> float:
         """For how long the store has not had everything."""
         return time.monotonic() - self._whole_since
@@ -194,14 +203,20 @@ class Mirror(threading.Thread):
         for path in gone:
             del self._sent[path]
 
-    def _prune(self) -> None:
-        """Takes away the epochs that nobody will begin from: once this one is whole, all but it and the one before."""
+    def _prune(self, whole: str) -> None:
+        """Takes away the epochs that nobody will begin from: once this one is whole, all but it and the latest before
+        it that is. One that ended at once has nothing but its claim."""
         if self._pruned:
             return
-        earlier = [one for one in epochs_in(self._store.names(self._part)) if one < self._number]
-        for number in sorted(earlier)[:1 - _EPOCHS_KEPT]:
+        kept = 1
+        for number in sorted(epochs_in(self._store.names(self._part)), reverse=True):
+            if number >= self._number:
+                continue
             old = f"{self._part}/{epoch_name(number)}"
-            self._store.remove(f"{old}/{name}" for name in self._store.below(old))
+            if kept < _EPOCHS_KEPT and self._store.mark(f"{old}/{whole}") is not None:
+                kept += 1
+            else:
+                self._store.remove(f"{old}/{name}" for name in self._store.below(old))
         self._pruned = True
 
 
@@ -220,14 +235,15 @@ class EpochMirror(Mirror):
             return True
         try:
             if self._changed(snapshot) is not None:
-                signals = [path for path in sorted((self._folder / SIGNALS).rglob("*")) if path.is_file()]
+                signals = [path for path in sorted((self._folder / SIGNALS).rglob("*"))
+                           if path.is_file() and not _is_draft(path)]
                 for path in signals:
                     self._send(path)
                 self._drop([*signals, snapshot])
                 content = self._send(snapshot) or b"{}"
                 self._first = json.loads(content.partition(b"\n")[0]).get("journal")
                 self._forget_before(self._first)
-                self._prune()
+                self._prune(SNAPSHOT)
             return self._first is None or self._send_journal(snapshot, self._first)
         except FileNotFoundError:  # a snapshot has it meanwhile
             return False
@@ -277,15 +293,14 @@ class RegistryMirror(Mirror):
             self._store.put(f"{self.under}/models/{DATABASE}", copy_of_database(database))
             self._sent.update({str(path): mark for path, mark in changed.items()})
             self._drop([*files, *databases])
-        self._prune()
+        self._prune(f"models/{DATABASE}")
         return True
 
 
 def files_of_registry(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """All of it but the database, locks, and what is being written."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith(DATABASE) and path.name != "lock" and (
-                path.suffix not in (".partial", ".tmp")):
+        if path.is_file() and not path.name.startswith(DATABASE) and path.name != "lock" and not _is_draft(path):
             yield path
 
 

@@ -25,7 +25,7 @@ import ray
 from liminal import _engine
 from liminal._actors import BEAT, Gone, Named, owner_parts, used
 from liminal._beginning import begin_epoch, begin_mirror, begin_registry
-from liminal._epochs import Losses, Snapshots
+from liminal._epochs import DRAFTS, Losses, Snapshots
 from liminal._fits import RayFits
 from liminal._gather import Given
 from liminal._journal import Journal, read_journal
@@ -167,7 +167,8 @@ class UserShards:
         before = self._epochs.earlier()
         epoch, self._damaged = self._epochs.restore(self._take)
         if before and (self._epochs.of(before[0]) / "signals").exists():
-            shutil.copytree(self._epochs.of(before[0]) / "signals", self._epochs.mine / "signals")
+            shutil.copytree(self._epochs.of(before[0]) / "signals", self._epochs.mine / "signals",
+                            ignore=shutil.ignore_patterns(*DRAFTS))
         self._service = _engine.Service(
             self._engine, folder=str(self._epochs.mine / "signals"), token=settings["token"],
             place=place, owners=settings["owners"])
@@ -538,8 +539,9 @@ class Models:
             raise
 
     def _kept(self, answer: _Answer) -> _Answer:
-        """An answer to what may have changed something: the store has it, unless it is away."""
-        if self._mirror and answer[0] < 300:
+        """An answer to what may have changed something: the store has it, unless it is away. Once that is known it is
+        not waited for."""
+        if self._mirror and not self._mirror.away and answer[0] < 300:
             with contextlib.suppress(Exception):  # it says so, and is tried again
                 self._mirror.copy()
         return answer

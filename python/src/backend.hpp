@@ -186,7 +186,7 @@ class ScalingOf final : public api::ScalingPort {
     done(scaling_.change_options(service, change));
   }
   void forget(std::string service, Done<void> done) override { done(scaling_.forget(service)); }
-  void save() { scaling_.second(); }
+  Result<void> save() { return scaling_.save(); }
 
  private:
   signals::Scaling scaling_;

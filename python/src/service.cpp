@@ -167,8 +167,9 @@ HttpService::Routed HttpService::route_events(http::Request request, std::size_t
 }
 
 Result<void> HttpService::save() {
-  scaling_.save();
-  return metrics_.save();
+  const Result<void> services = scaling_.save();
+  const Result<void> metrics = metrics_.save();
+  return services ? metrics : services;
 }
 
 }  // namespace liminal::python

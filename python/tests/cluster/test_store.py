@@ -124,6 +124,16 @@ def test_of_many_that_claim_at_once_each_has_an_epoch_of_its_own(store):
     assert sorted(claimed) == list(range(1, 13))
 
 
+def test_what_is_being_written_does_not_go_along(on, store):
+    first = on("a")
+    draft = first._epochs.mine / "signals/scaling/half.service.new"
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    draft.write_bytes(b"half")
+    first._mirror.copy()
+    assert not [name for name in Store(store).below(f"owner-00/{epoch_name(1)}") if name.endswith(".new")]
+    assert not list((on("a")._epochs.mine / "signals").rglob("*.new")), "nor to the next on this node"
+
+
 def test_what_nobody_will_begin_from_is_taken_away(on, store):
     for node in "abcd":
         owner = on(node)
@@ -144,6 +154,22 @@ def test_what_nobody_will_begin_from_is_taken_away(on, store):
     owner.save()
     owner._mirror.copy()
     assert {one["service"] for one in say(on("e"), "GET", "/scaling")[1]["services"]} == {"of-b", "of-c", "of-d"}
+
+
+def test_incarnations_that_end_at_once_take_the_place_of_none_that_is_whole(on, store, tmp_path, monkeypatch):
+    first = on("a")
+    first.track(events(3))
+    first.save()
+    first._mirror.copy()
+    for _ in range(3):
+        claim(Store(store), "owner-00")
+    settings = settings_of({"folder": str(tmp_path / "a"), "store": store, "owners": 1, "beat": False})
+    assert begin_epoch(settings, "owner-00")[0].number == 5  # and nothing more comes of it
+    sixth = on("a")
+    sixth._mirror.copy()
+    whole = [name for name in Store(store).names("owner-00") if Store(store).mark(f"owner-00/{name}/{SNAPSHOT}")]
+    assert whole == [epoch_name(1), epoch_name(6)]
+    assert sixth._epochs.earlier() == [1], "nor on the node"
 
 
 def test_a_part_that_is_missing_ends_the_journal_and_is_told_of(on, store, capfd):
@@ -299,6 +325,29 @@ def test_models_on_another_node_are_those_that_were_acknowledged(tmp_path, monke
     third = on("b")
     assert [one[:3] for one in third.champions({})] == [one[:3] for one in first.champions({})]
     assert first._mirror.over() and second._mirror.over() and not third._mirror.over()
+
+
+def test_what_changes_models_waits_once_for_a_store_that_is_away(tmp_path, monkeypatch, store):
+    monkeypatch.setattr(_mirror.Mirror, "start", lambda self: None)
+    there: dict = {}
+    exec(recipe("python")[0], there)
+    made = there["Churn"]()
+    models = _owner.Models(settings_of({"folder": str(tmp_path / "a"), "store": store, "owners": 1, "beat": False,
+                                        "models": [made.definition]}))
+    version = models.add("churn", made.train().model.to_onnx())
+    asked, put = [], Store.put
+
+    def away(self, name, content):
+        asked.append(name)
+        raise OSError("away")
+
+    monkeypatch.setattr(Store, "put", away)
+    for _ in range(3):
+        assert say(models, "POST", "/ml/models/churn/load", {"version": version})[0] == 200
+    assert len(asked) == 1 and models._mirror.away
+    monkeypatch.setattr(Store, "put", put)
+    models._mirror.copy()
+    assert not models._mirror.away
 
 
 def test_a_database_is_copied_while_somebody_writes_it(tmp_path):

@@ -24,6 +24,15 @@ constexpr std::size_t kSamplesMax = 1280;
 /// By the number of refits, 0 to 3: a judgement, since so short a back-test cannot be tested.
 constexpr std::array kWiden = {2., 1.6, 1.35, 1.15};
 
+/// By so many independent errors the size of what is to come is known.
+constexpr double kErrorsEnough = 24;
+
+/// How much farther the .975 quantile of Student's distribution lies than the Gaussian's.
+/// Source: Fisher and Cornish, "The percentile points of distributions having known cumulants", 1960.
+double student_factor(double freedom) {
+  return 1 + (1.2103 + 1.4396 / freedom) / freedom;
+}
+
 /// A Gaussian's values at 0, 1, … up to `cut`.
 std::vector<double> half_kernel(double width, std::ptrdiff_t cut) {
   std::vector<double> kernel;
@@ -58,6 +67,10 @@ struct Line {
   }
 };
 
+double widening_of_few(double errors) {
+  return std::max(1., student_factor(std::max(errors, 1.)) / student_factor(kErrorsEnough));
+}
+
 }  // namespace
 
 double Spread::Scale::of(double forecast) const {
@@ -76,6 +89,14 @@ void Spread::fit(std::vector<Residual> residuals,
                  std::uint32_t cuts,
                  bool non_negative) {
   width_ = 1.1 * (cuts < kWiden.size() ? kWiden[cuts] : 1);
+  choose_scale(residuals, horizon, day, non_negative);
+  width_ *= widening_of_few(independent_errors(residuals));
+}
+
+void Spread::choose_scale(std::span<const Residual> residuals,
+                          std::uint32_t horizon,
+                          std::uint32_t day,
+                          bool non_negative) {
   scale_ = non_negative ? kRelative : kAbsolute;
   fit_errors(residuals, horizon, day);
   if (!non_negative) return;
@@ -90,6 +111,29 @@ void Spread::fit(std::vector<Residual> residuals,
     best = *this;
   }
   *this = std::move(best);
+}
+
+double Spread::independent_errors(std::span<const Residual> residuals) const {
+  double same = 0, next = 0, before = 0;
+  std::uint64_t first = UINT64_MAX, last = 0, steps = 0;
+  for (std::size_t i = 0; i < residuals.size(); ++i) {
+    const Residual& r = residuals[i];
+    const double u = (r.actual - r.forecast) / (scale_.of(r.forecast) * size(r.step, r.place));
+    first = std::min(first, r.place);
+    last = std::max(last, r.place);
+    steps = std::max<std::uint64_t>(steps, r.step + 1);
+    if (r.step > 0 && i > 0 && residuals[i - 1].step == r.step - 1) {
+      next += r.weight * u * before;
+      same += r.weight * (u * u + before * before) / 2;
+    }
+    before = u;
+  }
+  if (residuals.empty()) return 0;
+  const double along = same > 0 ? std::clamp(next / same, 0., .999) : 0;
+  // No longer than a path is on the average: beyond, nothing is said of them.
+  const double together =
+      std::min((1 + along * along) / (1 - along * along), (static_cast<double>(steps) + 1) / 2);
+  return static_cast<double>(last - first + 1) / together;
 }
 
 /// Winkler's score of the 80 and the 95 % intervals: their width, and 2/α times what lies outside.

@@ -73,6 +73,13 @@ class Spread {
   };
   using Samples = std::vector<Sample>;
 
+  /// With the errors of the scale that the back-test bears out.
+  void choose_scale(std::span<const Residual> residuals,
+                    std::uint32_t horizon,
+                    std::uint32_t day,
+                    bool non_negative);
+  /// As how many independent errors the back-test counts: those of one path of a walk are one.
+  [[nodiscard]] double independent_errors(std::span<const Residual> residuals) const;
   void fit_errors(std::span<const Residual> residuals, std::uint32_t horizon, std::uint32_t day);
   /// What it would have cost to say these intervals.
   [[nodiscard]] double interval_score(std::span<const Residual> residuals) const;

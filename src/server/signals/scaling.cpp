@@ -33,10 +33,7 @@ Scaling::Scaling(ScalingOptions options, files::FileSystem& file_system)
 
 Scaling::~Scaling() {
   finish();
-  for (const EntryPtr& entry : entries()) {
-    if (entry->changed) (void)save(*entry);
-  }
-  (void)files_.sync_folder(options_.folder);
+  (void)save();
 }
 
 void Scaling::finish() {

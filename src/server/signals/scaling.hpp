@@ -133,8 +133,11 @@ class Scaling {
   /// Ends the work that is under way and drops what waits; no more is taken.
   void finish();
 
-  /// Once a second: saves what changed.
+  /// Once a second: saves what changed, as much as a second has time for.
   void second();
+  /// Saves all that changed and has a file that was not left alone. Durable when it returns, blocks
+  /// on the disk. kIo when some of it could not be written: it is tried again with the next.
+  Result<void> save();
   [[nodiscard]] Counters counters() const;
   /// What is advised for the services that somebody set options for, at most `count_max`.
   struct Line {

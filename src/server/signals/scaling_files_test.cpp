@@ -49,6 +49,25 @@ TEST(Scaling, SavesWhatChangedWithoutBeingStopped) {
   EXPECT_EQ(second.counters().services, 1u);
 }
 
+TEST(Scaling, SavesAllThatChangedWhenItIsTold) {
+  files::MemoryFileSystem disk;
+  ScalingOptions later = options();
+  later.save_interval = std::chrono::hours{1};
+  later.save_bytes = 1;
+  Scaling first(later, disk);
+  for (const char* service : {"web", "chat", "game"}) {
+    ASSERT_TRUE(told(first, report(service, 0, 10)));
+  }
+  disk.faults.fail_at = disk.operations() + 1;
+  disk.faults.fail_ever_after = true;
+  EXPECT_EQ(first.save().error().code, ErrorCode::kIo);
+  disk.faults = {};
+  EXPECT_TRUE(first.save());
+  EXPECT_EQ(Scaling(options(), disk).counters().services, 3u);
+  EXPECT_TRUE(first.save());
+  EXPECT_EQ(first.counters().saved, 3u) << "what did not change is not written again";
+}
+
 TEST(Scaling, ADamagedFileIsSetAsideAndItsServiceBeginsAnew) {
   files::MemoryFileSystem disk;
   { ASSERT_TRUE(told(*std::make_unique<Scaling>(options(), disk), report("web", 0, 10))); }

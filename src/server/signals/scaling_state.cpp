@@ -89,6 +89,20 @@ void Scaling::save_changed() {
   if (bytes > 0) (void)sync_folder();
 }
 
+Result<void> Scaling::save() {
+  bool whole = true;
+  for (const EntryPtr& entry : entries()) {
+    const auto is_due = [&] {
+      const std::lock_guard lock(entry->mutex);
+      return entry->changed && !entry->forgotten;
+    };
+    if (left_alone_.contains(path(options_.folder, entry->name)) || !is_due()) continue;
+    if (!save(*entry) && is_due()) whole = false;
+  }
+  if (!sync_folder()) whole = false;
+  return whole ? Result<void>() : failure(ErrorCode::kIo);
+}
+
 bool Scaling::sync_folder() {
   if (files_.sync_folder(options_.folder)) return true;
   ++save_errors_;
