@@ -11,6 +11,7 @@
 #include "five_minutes.hpp"
 #include "io/csv/table.hpp"
 #include "measures.hpp"
+#include "short_series.hpp"
 
 namespace {
 
@@ -254,7 +255,7 @@ int run_shifts() {
 
 int main(int argc, char** argv) {
   std::string folder, load, five;
-  bool detect = false, verbose = false, shifts = false;
+  bool detect = false, verbose = false, shifts = false, starting = false;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--detect") {
@@ -265,6 +266,8 @@ int main(int argc, char** argv) {
       five = argv[++i];
     } else if (argument == "--shifts") {
       shifts = true;
+    } else if (argument == "--short") {
+      starting = true;
     } else if (argument == "-v") {
       verbose = true;
     } else {
@@ -274,11 +277,17 @@ int main(int argc, char** argv) {
   if (!load.empty()) return run_load(load);
   if (!five.empty()) return bench::run_five_minutes(five, verbose);
   if (shifts) return run_shifts();
+  if (starting) {
+    fmt::print("tuned on:\n");
+    bench::run_short_series(1);
+    fmt::print("reported:\n");
+    return bench::run_short_series(2);
+  }
   if (folder.empty()) {
     fmt::print(
         stderr,
         "usage: bench_forecast FOLDER [--detect] [-v] | --load FILE.csv | --five DATA [-v] | "
-        "--shifts\n");
+        "--shifts | --short\n");
     return 2;
   }
   return run(folder, detect, verbose);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <iterator>
 #include <utility>
 
 #include "app/options.hpp"
@@ -66,20 +67,18 @@ void ServerBackend::submit(std::vector<traffic::StoredEvent> events, Done<void> 
 void ServerBackend::rows(api::RowQuery query, Done<std::vector<traffic::FeatureRow>> done) {
   // What the buffer has is the newest; further back the store has what the sampler took.
   auto recent = parts_.sink.rows(query.limit, query.user.value_or(""));
-  if (recent.size() >= query.limit) return done(std::move(recent));
+  if (recent.size() >= query.limit) return done(features::newest_first(std::move(recent)));
   read<std::vector<traffic::FeatureRow>>(
       std::move(done),
       [this, query = std::move(query)]() -> Result<std::vector<traffic::FeatureRow>> {
-        auto recent_now = parts_.sink.rows(query.limit, query.user.value_or(""));
+        auto rows = parts_.sink.rows(query.limit, query.user.value_or(""));
         auto stored = parts_.store.feature_rows(
             {.limit = query.limit, .since = std::nullopt, .user = query.user});
-        if (!stored) return recent_now;  // the disk is in trouble; what is at hand still counts
-        const SteadyTime oldest = recent_now.empty() ? SteadyTime::max() : recent_now.back().time;
-        for (traffic::FeatureRow& row : *stored) {
-          if (row.time < oldest && recent_now.size() < query.limit)
-            recent_now.push_back(std::move(row));
-        }
-        return recent_now;
+        // When the disk is in trouble what is at hand still counts.
+        if (stored) std::move(stored->begin(), stored->end(), std::back_inserter(rows));
+        rows = features::newest_first(std::move(rows));
+        if (rows.size() > query.limit) rows.resize(query.limit);
+        return rows;
       });
 }
 

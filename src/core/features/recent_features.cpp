@@ -35,6 +35,17 @@ std::vector<FeatureRow> RecentFeatures::latest(std::size_t limit, std::string_vi
   return found;
 }
 
+std::vector<FeatureRow> newest_first(std::vector<FeatureRow> rows) {
+  std::stable_sort(rows.begin(), rows.end(), [](const FeatureRow& a, const FeatureRow& b) {
+    return a.time != b.time ? a.time > b.time : a.user < b.user;
+  });
+  const auto repeated = std::unique(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return a.time == b.time && a.user == b.user;
+  });
+  rows.erase(repeated, rows.end());
+  return rows;
+}
+
 std::size_t RecentFeatures::erase_before(SteadyTime time) {
   std::rotate(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(oldest_), rows_.end());
   oldest_ = 0;

@@ -44,4 +44,7 @@ class RecentFeatures {
   std::size_t oldest_ = 0;  ///< where the next row goes, once full
 };
 
+/// Rows by their time, the newest first; of those of one user and time the first that was given.
+[[nodiscard]] std::vector<traffic::FeatureRow> newest_first(std::vector<traffic::FeatureRow> rows);
+
 }  // namespace liminal::features

@@ -65,6 +65,21 @@ TEST(RecentFeatures, SurviveASnapshotAlsoIntoLessRoom) {
   }
 }
 
+TEST(RecentFeatures, OfSeveralPlacesComeOnceAndByTheirTime) {
+  // Shards hand rows out as they come to it: the last that was added need not be the newest.
+  std::vector<FeatureRow> told{row(2), row(0), row(3)};
+  FeatureRow of_another = row(2);
+  of_another.user = "carl";
+  told.insert(told.end(), {row(3), row(2), of_another, row(1), row(0)});
+  told[3].address = "stored";
+  std::string found;
+  for (const FeatureRow& one : newest_first(told))
+    found += std::to_string(one.time.time_since_epoch() / std::chrono::seconds{1}) + one.user +
+             one.address + " ";
+  EXPECT_EQ(found, "3bert10.0.0.1 2anna10.0.0.1 2carl10.0.0.1 1bert10.0.0.1 0anna10.0.0.1 ");
+  EXPECT_TRUE(newest_first({}).empty());
+}
+
 TEST(RecentFeatures, RefuseASnapshotThatMakesNoSense) {
   FeatureRow wrong = row(1);
   wrong.features[FeatureId::kBurstiness] = std::numeric_limits<float>::quiet_NaN();

@@ -25,13 +25,12 @@ constexpr std::size_t kSamplesMax = 1280;
 constexpr std::array kWiden = {2., 1.6, 1.35, 1.15};
 
 /// By so many independent errors the size of what is to come is known.
-constexpr double kErrorsEnough = 24;
+constexpr double kErrorsEnough = 12;
 
 /// How much farther the .975 quantile of Student's distribution lies than the Gaussian's.
-/// Source: Fisher and Cornish, "The percentile points of distributions having known cumulants", 1960.
-double student_factor(double freedom) {
-  return 1 + (1.2103 + 1.4396 / freedom) / freedom;
-}
+/// Source: Fisher and Cornish, "The percentile points of distributions having known cumulants",
+/// 1960.
+double student_factor(double freedom) { return 1 + (1.2103 + 1.4396 / freedom) / freedom; }
 
 /// A Gaussian's values at 0, 1, … up to `cut`.
 std::vector<double> half_kernel(double width, std::ptrdiff_t cut) {

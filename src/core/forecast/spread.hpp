@@ -29,7 +29,8 @@ struct Residual {
 /// The size of u grows along the horizon by g(h) = .7 · smoothed u² + .3 · a line, and with the
 /// hour of the day by v. What is left, u/s with s = √(g·v), gives the quantiles of each side: .75
 /// of its own and .25 of both sides together, all 1.1 times as wide, and wider when the back-test
-/// was short.
+/// was short, by Student's factor where few of its errors are independent: those of paths of a
+/// wandering series that overlap are not.
 ///
 /// Guarantee: quantiles rise with their level, and are finite.
 /// Memory: 4 numbers a residual kept, at most 1,280 of them.

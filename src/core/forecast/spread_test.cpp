@@ -39,6 +39,54 @@ TEST(Spread, CoversWhatItWasFittedTo) {
   }
 }
 
+/// Paths of a back-test over `places` points of what was forecast as 1 throughout, at every origin.
+Spread after(std::uint64_t places, std::uint32_t horizon, const std::vector<double>& came) {
+  std::vector<Residual> residuals;
+  for (std::uint64_t origin = 0; origin < places; ++origin) {
+    for (std::uint32_t h = 0; h < horizon && origin + h < places; ++h)
+      residuals.push_back({h, origin + h, 0, came[origin + h + 1] - came[origin], 1});
+  }
+  Spread spread;
+  spread.fit(residuals, horizon, 0, 6, false);
+  return spread;
+}
+
+TEST(Spread, IsWiderWhereFewErrorsAreIndependent) {
+  constexpr std::uint32_t kHorizon = 12;
+  const auto share_outside = [](std::uint64_t places) {
+    double outside = 0;
+    constexpr int kRuns = 400;
+    for (int run = 0; run < kRuns; ++run) {
+      Random random(static_cast<std::uint64_t>(run) + 1);
+      std::vector<double> walk{0};
+      while (walk.size() < places + kHorizon + 1)
+        walk.push_back(walk.back() + random.uniform(-1, 1) + random.uniform(-1, 1));
+      const Spread spread = after(places, kHorizon, walk);
+      for (std::uint32_t h = 0; h < kHorizon; ++h) {
+        const double came = walk[places + h + 1] - walk[places];
+        outside += came > spread.quantile(.975, 0, h, places + h) ||
+                   came < spread.quantile(.025, 0, h, places + h);
+      }
+    }
+    return outside / kRuns / kHorizon;
+  };
+  // A back-test of two horizons has two paths of a walk that do not overlap, whatever it counts.
+  EXPECT_LT(share_outside(24), .08);
+  EXPECT_LT(share_outside(240), .06);
+}
+
+TEST(Spread, IsAsWideAsItWasWhereErrorsAreIndependent) {
+  std::vector<Residual> residuals;
+  Random random(9);
+  for (std::uint64_t origin = 0; origin < 60; ++origin) {
+    for (std::uint32_t h = 0; h < 6; ++h)
+      residuals.push_back({h, origin + h, 0, random.uniform(-1, 1), 1});
+  }
+  Spread spread;
+  spread.fit(residuals, 6, 0, 6, false);
+  EXPECT_NEAR(spread.quantile(.975, 0, 3, 0), 1.1 * .96, .06);
+}
+
 TEST(Spread, GrowsAlongTheHorizonAndWithTheForecast) {
   Spread spread;
   spread.fit(walk_errors(50, 24, 2), 24, 0, 6, true);
