@@ -91,7 +91,9 @@ def replicas(dashboard) -> list[str]:
     request = urllib.request.Request(dashboard + "/api/serve/applications/", headers={
         "Authorization": "Bearer " + os.environ["RAY_AUTH_TOKEN"]})
     with urllib.request.urlopen(request, timeout=10) as answer:
-        ingress = json.load(answer)["applications"]["liminal"]["deployments"]["Ingress"]
+        deployments = json.load(answer)["applications"]["liminal"]["deployments"]
+    # While it is deployed anew none is told of.
+    ingress = deployments.get("Ingress", {"replicas": []})
     return [one["node_ip"] for one in ingress["replicas"] if one["state"] == "RUNNING"]
 
 
@@ -157,6 +159,58 @@ def scraped(target):
             return answer.read().decode()
     except OSError:  # of a node that was killed
         return ""
+
+
+SCALED_BY_FORECAST = """
+[[scaling.actors]]
+service = "ingress"
+kind = "ray_serve"
+url = "{dashboard}"
+application = "liminal"
+deployment = "Ingress"
+token_file = "{token}"
+mode = "enforce"
+"""
+
+
+def scaled_by_forecast(file):
+    """The configuration file with replicas as many as somebody asks for, instead of by requests under way."""
+    wanted = yaml.safe_load(file.read_text())
+    application = wanted["applications"][0]
+    application["external_scaler_enabled"] = True
+    for deployment in application["deployments"]:
+        del deployment["autoscaling_config"]
+        deployment["num_replicas"] = 1
+    file.write_text(yaml.safe_dump(wanted))
+
+
+def test_replicas_are_as_many_as_is_forecast(nodes, deployed, program, tmp_path, monkeypatch, capsys):
+    _, folder, _ = nodes
+    base, dashboard, deploy = deployed
+    for tests in ("tests/serve", "tests/actor"):
+        monkeypatch.syspath_prepend(str(PROJECT / tests))
+    from check_actor import tell
+    from join_cluster import Server
+
+    scaled_by_forecast(folder / "serve.yaml")
+    deploy()
+    wait_for("one replica", lambda: len(replicas(dashboard)) == 1, 180, .5)
+    (tmp_path / "token").write_text(os.environ["RAY_AUTH_TOKEN"] + "\n")
+    (tmp_path / "liminal.toml").write_text(SCALED_BY_FORECAST.format(
+        dashboard=dashboard, token=tmp_path / "token"))
+    liminal = Server(program, str(tmp_path / "data"), "127.0.0.1:0", "--config", str(tmp_path / "liminal.toml"))
+    try:
+        begin = time.monotonic()
+        advised = tell(":".join(map(str, liminal.api)), "ingress")
+        assert advised > 1
+        wait_for(f"{advised} replicas", lambda: len(replicas(dashboard)) == advised, 180, .5)
+        liminal.ask("PUT", "/scaling/ingress", json.dumps({"replicas_min": 1, "replicas_max": 2}), status=(200,))
+        wait_for("two replicas, as many as it may be", lambda: len(replicas(dashboard)) == 2, 180, .5)
+    finally:
+        liminal.kill()
+    wait_until_ready(base)
+    with capsys.disabled():
+        print(f"\n  by the forecast: {advised} replicas, then 2, after {time.monotonic() - begin:.0f} s")
 
 
 def test_it_is_taken_away(nodes, deployed):
