@@ -19,7 +19,9 @@ Judgement judge(const Fields& fields,
   Judgement result = judge(fields);
   result.terms = weights.weighted(item.terms);
   result.history_weight = confidence;
-  result.history = history_log_odds(result.terms.x() - kNeutral, confidence);
+  const double feedback = result.terms.feedback;
+  result.history = history_log_odds(result.terms.x() - feedback - kNeutral, confidence) +
+                   history_log_odds(feedback, 1);
   return result;
 }
 

@@ -27,6 +27,23 @@ TEST(Judgement, IsTheSumOfPriorAndHistory) {
   EXPECT_GT(whole.salience(), .95);
 }
 
+TEST(Judgement, AWordNeedsNoHistory) {
+  Item item;
+  item.terms.feedback = -.6;
+  EXPECT_DOUBLE_EQ(judge({}, item, 0).history, -.2);
+  EXPECT_DOUBLE_EQ(judge({}, item, 1).history, (-.6 - kNeutral) / kScale);
+}
+
+TEST(Judgement, OfWhatIsNothingIsBelowThatOfAnyOther) {
+  Fields grave;
+  grave[Field::kSeverity] = 2;
+  Judgement dismissed = judge(grave);
+  dismissed.word = -kDismissed;
+  Fields slight;
+  slight[Field::kSeverity] = -1.5;
+  EXPECT_LT(dismissed.log_odds(), judge(slight).log_odds());
+}
+
 TEST(Judgement, TakesHistoryBothWays) {
   Item common;
   common.terms.rarity = .5;

@@ -18,6 +18,10 @@ enum class AlertStatus : std::uint8_t { kOpen, kResolved };
 enum class FeedbackVerdict : std::uint8_t { kNone, kTruePositive, kFalsePositive, kExpected };
 [[nodiscard]] std::string_view name(FeedbackVerdict verdict);
 [[nodiscard]] std::optional<FeedbackVerdict> feedback_by_name(std::string_view name);
+/// Whether a word about an alert says that it is nothing.
+[[nodiscard]] constexpr bool dismisses(FeedbackVerdict word) {
+  return word == FeedbackVerdict::kFalsePositive || word == FeedbackVerdict::kExpected;
+}
 /// Whether a word about an alert says other than the one before: what is said again counts once.
 [[nodiscard]] constexpr bool is_news(FeedbackVerdict word, FeedbackVerdict before) {
   constexpr auto kTrue = FeedbackVerdict::kTruePositive;

@@ -113,7 +113,10 @@ void write_history(const salience::Judgement& judgement, Writer& out) {
   line("neighbourhood", terms.neighbourhood, "rare things near");
   line("surprise", terms.surprise, "surprise of volume");
   line("breadth", terms.breadth, "the same elsewhere");
-  line("feedback", terms.feedback, "what operators said of the type");
+  write_line("feedback",
+             salience::history_log_odds(terms.feedback, 1),
+             "what operators said of the type " + shown(terms.feedback),
+             out);
   if (terms.offset != 0) line("offset", terms.offset, "offset that was learnt");
 }
 
@@ -163,7 +166,9 @@ void write_explanation(const SalienceEvent& event,
   write_line("base", salience::prior({}).log_odds, "an event that says nothing", out);
   for (const salience::PriorTerm& term : judgement.prior.lines())
     write_line(name(term.field), term.log_odds, text_of(event, term.field), out);
-  if (judgement.history_weight > 0) write_history(judgement, out);
+  if (judgement.history_weight > 0 || judgement.history != 0) write_history(judgement, out);
+  if (judgement.word != 0)
+    write_line("judged", judgement.word, "an operator judged this alert to be nothing", out);
   out.end_array();
 }
 

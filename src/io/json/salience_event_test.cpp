@@ -111,5 +111,18 @@ TEST(SalienceEvent, HasALineForEachTermOfItsHistory) {
   }
 }
 
+TEST(SalienceEvent, SaysThatAnOperatorJudgedItToBeNothing) {
+  salience::Item item;
+  item.terms.feedback = -1;
+  for (const double confidence : {0., .5}) {
+    salience::Judgement judgement = salience::judge({}, item, confidence);
+    judgement.word = -salience::kDismissed;
+    Writer out;
+    write_explanation({}, judgement, out);
+    EXPECT_NE(out.text().find(R"({"term":"judged","log_odds":-12,)"), std::string::npos);
+    EXPECT_NEAR(sum_of_lines(out.text()), judgement.log_odds(), 1e-9);
+  }
+}
+
 }  // namespace
 }  // namespace liminal::json

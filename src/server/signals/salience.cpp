@@ -243,14 +243,17 @@ salience::Judgement Salience::judge_now(const State& state,
                                         const salience::TermWeights& weights) const {
   const salience::Fields fields = salience::fields_of(alert);
   const auto known = state.judged.find(traffic::alert_key(alert.shard, alert.number));
-  if (alert.number > 0 && known != state.judged.end())
-    return judgement(state, fields, known->second.item, known->second.confidence, weights);
   const SteadyTime at = std::max(alert.last_seen, state.settled);
-  return judgement(state,
-                   fields,
-                   state.ranker.score(hash_of(alert.type), hash64(alert.user), at),
-                   state.ranker.confidence(at),
-                   weights);
+  salience::Judgement found =
+      alert.number > 0 && known != state.judged.end()
+          ? judgement(state, fields, known->second.item, known->second.confidence, weights)
+          : judgement(state,
+                      fields,
+                      state.ranker.score(hash_of(alert.type), hash64(alert.user), at),
+                      state.ranker.confidence(at),
+                      weights);
+  if (traffic::dismisses(alert.feedback)) found.word = -salience::kDismissed;
+  return found;
 }
 
 salience::Judgement Salience::judge(const traffic::Alert& alert) const {

@@ -106,6 +106,24 @@ TEST(Salience, AnAlertThatGrowsStaysOneMember) {
   EXPECT_EQ(incident.events, 50u);
 }
 
+TEST(Salience, AnAlertThatIsNothingGoesBehindTheOthersAtOnce) {
+  Salience salience;
+  auto grave = alert(1, 1, "ann", kMessageFlood, 10s);
+  grave.severity = traffic::Severity::kCritical;
+  auto slight = alert(1, 2, "bert", kMessageFlood, 10s);
+  slight.severity = traffic::Severity::kLow;
+  for (const auto& one : {grave, slight}) salience.note(one);
+  salience.advance(at(15s));
+  EXPECT_GT(salience.judge(grave).log_odds(), salience.judge(slight).log_odds());
+  for (const auto word :
+       {traffic::FeedbackVerdict::kFalsePositive, traffic::FeedbackVerdict::kExpected}) {
+    grave.feedback = word;
+    EXPECT_LT(salience.judge(grave).log_odds(), salience.judge(slight).log_odds());
+  }
+  grave.feedback = traffic::FeedbackVerdict::kTruePositive;
+  EXPECT_EQ(salience.judge(grave).word, 0);
+}
+
 TEST(Salience, AnIncidentOfWhichEveryAlertIsNothingEndsAndStaysSo) {
   Salience salience;
   const auto one = alert(1, 1, "ann", kMessageFlood, 10s);
