@@ -113,11 +113,7 @@ Result<api::SeriesView> MetricsOf::series(const std::string& source,
   const auto limited = limits_.line(source, metric);
   if (!known && !limited) return failure(ErrorCode::kMissing);
   api::SeriesView out;
-  if (known) {
-    out.settings = known->settings;
-    out.points = known->points;
-    out.expected = known->expected;
-  }
+  if (known) out.status = known->status;
   if (!limited) return out;
   out.limit = limited->limit;
   out.passage = limited->passage;

@@ -163,13 +163,7 @@ Result<api::SeriesView> MetricStreams::series(const std::string& source,
   const auto limited = limits_.line(source, metric);
   if (!known && !limited) return failure(ErrorCode::kMissing);
   api::SeriesView out;
-  if (known) {
-    out.settings = known->settings;
-    out.points = known->points;
-    out.expected = known->expected;
-    out.source_alarms_per_week = known->source_alarms_per_week;
-    out.source_line = known->source_line;
-  }
+  if (known) out.status = known->status;
   if (!limited) return out;
   out.limit = limited->limit;
   out.passage = limited->passage;

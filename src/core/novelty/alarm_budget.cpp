@@ -52,6 +52,17 @@ double AlarmBudget::line(double alarms_per_week) const {
   return lower_end(bin);
 }
 
+double AlarmBudget::observed(double line) const {
+  if (!(weeks_ > 0)) return 0;
+  double seen = 0;
+  for (int bin = 0; bin < kBins; ++bin) {
+    // Lines are single precision where they are kept.
+    if (lower_end(bin) >= line * (1 - 1e-6))
+      seen += static_cast<double>(counts_[static_cast<std::size_t>(bin)]);
+  }
+  return seen / static_cast<double>(weeks_);
+}
+
 void AlarmBudget::save(Writer& out) const {
   for (const float count : counts_) out.put(count);
   out.put(weeks_);

@@ -24,6 +24,11 @@ class AlarmBudget {
   /// The line for a budget > 0.
   [[nodiscard]] double line(double alarms_per_week) const;
 
+  /// How many emissions a week were at or above a line, of those that are remembered: to half an
+  /// octave of the line, which is exact for 1 and for what `line` gives. 0 before anything was
+  /// observed.
+  [[nodiscard]] double observed(double line) const;
+
   /// Weeks observed, decayed.
   [[nodiscard]] double weeks() const { return static_cast<double>(weeks_); }
 

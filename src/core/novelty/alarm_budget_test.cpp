@@ -21,6 +21,15 @@ double emission(Random& random) {
   return exp(log(std::max(1e-9, (1 / share - 1) / 40)) / .34);
 }
 
+TEST(AlarmBudget, TellsHowOftenItWasAboveALine) {
+  AlarmBudget budget;
+  EXPECT_EQ(budget.observed(1), 0);
+  for (const double emitted : {.5, 1., 1., 3., 1e6, 0.}) budget.learn(emitted, .1);
+  EXPECT_NEAR(budget.observed(1), 4 / .6, 1e-5);
+  EXPECT_NEAR(budget.observed(1 / 16.), 5 / .6, 1e-5);
+  EXPECT_NEAR(budget.observed(4), 1 / .6, 1e-5);
+}
+
 TEST(AlarmBudget, GivesAsManyAlarmsAWeekAsItsOwnerWants) {
   for (const double wanted : {3., 5., 10.}) {
     AlarmBudget budget;
@@ -35,6 +44,7 @@ TEST(AlarmBudget, GivesAsManyAlarmsAWeekAsItsOwnerWants) {
       }
     }
     const double observed = alarms / (kWeeks - kSettled);
+    EXPECT_NEAR(budget.observed(budget.line(wanted)), observed, observed * .35) << wanted;
     // Half an octave of the line is worth 12 %; the rest is chance.
     EXPECT_GT(observed, wanted * .6) << wanted;
     EXPECT_LT(observed, wanted * 1.4) << wanted;

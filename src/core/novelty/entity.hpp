@@ -42,8 +42,8 @@ struct EntityRow {
 /// of each other the prior, which is worth more than all that is remembered, knows nothing: there
 /// far more rows are. So what is emitted is counted (alarm_budget.hpp), and where it is more than
 /// one row in `budget` the line moves up to where it is not; never down, so that a source that
-/// keeps to it is judged as if nothing were counted. Who wants a certain number of alarms a week
-/// gets the line that gave that many, above or below.
+/// keeps to it is judged as if nothing were counted. Who wants at most about a certain number of
+/// alarms a week gets the line that gave no more, above or below.
 ///
 /// Memory: 424 bytes. Cost: about 50 ns a row.
 ///

@@ -107,6 +107,9 @@ class MetricSeries {
   /// By what the latest score was divided to keep to its budget.
   [[nodiscard]] float line() const { return line_; }
 
+  /// What it emitted, over weeks that are forgotten by and by.
+  [[nodiscard]] const AlarmBudget& observed() const { return budget_; }
+
   void save(Writer& out) const;
   [[nodiscard]] Result<void> load(Reader& in);
 

@@ -96,7 +96,8 @@ class Source {
   void configure(std::uint32_t metric, const SeriesSettings& settings);
   /// MetricSeries::mark_as_counter.
   void mark_as_counter(std::uint32_t metric);
-  /// How many alarms a week are wanted of the whole; 0: the source's own line. Not saved.
+  /// How many alarms a week are wanted of the whole, at most about; 0: the source's own line. Not
+  /// saved.
   void set_alarms_per_week(double wanted) { alarms_per_week_ = wanted; }
   /// The score that the whole's rows must reach, in units of the line of all, by its budget.
   [[nodiscard]] double line() const {

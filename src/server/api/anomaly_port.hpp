@@ -10,6 +10,7 @@
 #include "core/base/time.hpp"
 #include "core/forecast/timed_forecaster.hpp"
 #include "core/novelty/batch.hpp"
+#include "core/novelty/series_status.hpp"
 #include "core/stats/trend.hpp"
 #include "server/api/series_change.hpp"
 
@@ -17,14 +18,10 @@ namespace liminal::api {
 
 /// A series as it is.
 struct SeriesView {
-  novelty::SeriesSettings settings{};
-  std::uint32_t points = 0;
-  std::optional<novelty::Range> expected{};  ///< around its last point; of a counter, of its rate
+  novelty::SeriesStatus status{};
   std::optional<stats::Limit> limit{};
   std::optional<stats::Trend::Passage> passage{};  ///< through the limit; none before two hours
   double within_s = 0;                             ///< of the passage's probability
-  double source_alarms_per_week = 0;               ///< wanted of its source as a whole; 0: untold
-  double source_line = 1;                          ///< where its budget has the source's alarm line
 };
 
 /// A series that is forecast as it goes.

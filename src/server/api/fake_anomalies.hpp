@@ -97,9 +97,11 @@ class FakeAnomalies : public AnomalyPort {
     if (known == declared.end() && limited == limits.end())
       return liminal::failure(ErrorCode::kMissing);
     SeriesView out;
-    if (known != declared.end()) out.settings = known->second;
-    out.points = 100;
-    out.expected = novelty::Range{.2, .4};
+    if (known != declared.end()) out.status.settings = known->second;
+    out.status.points = 100;
+    out.status.observed_weeks = 2;
+    out.status.observed_alarms = 1.5;
+    out.status.expected = novelty::Range{.2, .4};
     if (limited != limits.end()) out.limit = limited->second;
     if (out.limit) out.passage = stats::Trend::Passage{3600., .75};
     out.within_s = 604'800;

@@ -9,6 +9,8 @@ namespace {
 constexpr std::size_t kAtOnceBytesMax = 16 * 1024;
 /// Rows are judged, and answered, so many values at a time: half a millisecond, some 60 KiB.
 constexpr std::size_t kSliceValues = 512;
+/// Of less than a day a number a week says little.
+constexpr double kObservedWeeksMin = 1. / 7;
 
 http::Response refusal(const Error& error) {
   if (error.code == ErrorCode::kTooLarge)
@@ -251,7 +253,7 @@ void Service::put_series(const CallPtr& call) {
     const SeriesView now = port->series(source, metric).value_or(SeriesView{});
     json::Writer out;
     out.begin_object();
-    write_series(source, metric, now.settings, now.limit, out);
+    write_series(source, metric, now.status.settings, now.limit, out);
     out.end_object();
     call->answer(json_response(std::move(out), *created ? 201 : 200));
   });
@@ -276,15 +278,26 @@ void Service::get_series(const CallPtr& call) {
   if (!series) return call->answer(problem(series.error(), "the series"));
   json::Writer out;
   out.begin_object();
-  write_series(source, metric, series->settings, series->limit, out);
-  out.field("points", series->points);
-  out.field("source_alarms_per_week", series->source_alarms_per_week);
-  out.field("source_line", series->source_line);
+  const novelty::SeriesStatus& status = series->status;
+  write_series(source, metric, status.settings, series->limit, out);
+  out.field("points", status.points);
+  out.field("line", status.line);
+  out.key("alarms_observed");
+  if (status.observed_weeks >= kObservedWeeksMin) {
+    out.begin_object();
+    out.field("weeks", status.observed_weeks);
+    out.field("per_week", status.observed_alarms);
+    out.end_object();
+  } else {
+    out.null();
+  }
+  out.field("source_alarms_per_week", status.source_alarms_per_week);
+  out.field("source_line", status.source_line);
   out.key("expected");
-  if (series->expected) {
+  if (status.expected) {
     out.begin_array();
-    out.value(series->expected->low);
-    out.value(series->expected->high);
+    out.value(status.expected->low);
+    out.value(status.expected->high);
     out.end_array();
   } else {
     out.null();

@@ -319,7 +319,8 @@ TEST_F(MetricHandlersTest, SaysWhenADeclaredLimitIsReached) {
   EXPECT_EQ(ask("GET", path, "").body,
             R"({"source":"db-1","metric":"disk_free","min":null,"max":null,"alarms_per_week":0,)"
             R"("kind":"gauge","suppress_until":null,"lower_limit":0,"upper_limit":null,)"
-            R"("points":100,"source_alarms_per_week":0,"source_line":1,)"
+            R"("points":100,"line":1,"alarms_observed":{"weeks":2,"per_week":1.5},)"
+            R"("source_alarms_per_week":0,"source_line":1,)"
             R"("expected":[0.2,0.4],)"
             R"("reached":{"expected_s":3600,"within_s":604800,"probability":0.75}})");
   EXPECT_EQ(ask("PUT", path, R"({"upper_limit":0.9})").status, 200U);

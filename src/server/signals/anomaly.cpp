@@ -459,18 +459,21 @@ std::optional<Anomaly::Described> Anomaly::describe(const std::string& source,
                                                     const std::string& metric) const {
   const std::lock_guard lock(mutex_);
   Described out;
-  out.source_alarms_per_week = bounds_.alarms_per_week;
+  out.status.source_alarms_per_week = bounds_.alarms_per_week;
   const auto told = settings_.find(SettingsName{source, metric});
-  if (told != settings_.end()) out.settings = *(out.told = told->second);
+  if (told != settings_.end()) out.status.settings = *(out.told = told->second);
   const auto kept = by_name_.find(source);
   const auto place = kept == by_name_.end() ? std::nullopt : kept->second->source.find(metric);
   if (!place) return told == settings_.end() ? std::nullopt : std::optional(out);
   const novelty::MetricSeries& series = kept->second->source.series(*place);
-  out.settings = series.settings();
   out.sent_as_counter = series.sent_as_counter();
-  out.points = series.points();
-  out.expected = series.expected();
-  out.source_line = kept->second->source.line();
+  out.status.settings = series.settings();
+  out.status.points = series.points();
+  out.status.expected = series.expected();
+  out.status.line = static_cast<double>(series.line());
+  out.status.observed_weeks = series.observed().weeks();
+  out.status.observed_alarms = series.observed().observed(out.status.line);
+  out.status.source_line = kept->second->source.line();
   return out;
 }
 

@@ -16,6 +16,7 @@
 
 #include "core/base/result.hpp"
 #include "core/novelty/batch.hpp"
+#include "core/novelty/series_status.hpp"
 #include "io/files/file_system.hpp"
 #include "server/signals/state_file.hpp"
 
@@ -91,13 +92,9 @@ class Anomaly {
 
   /// What is known of one series.
   struct Described {
-    novelty::SeriesSettings settings{};             ///< that hold
+    novelty::SeriesStatus status{};
     std::optional<novelty::SeriesSettings> told{};  ///< by its owner
     bool sent_as_counter = false;                   ///< by its sender
-    std::uint32_t points = 0;
-    std::optional<novelty::Range> expected{};  ///< around its last point; of a counter, of its rate
-    double source_alarms_per_week = 0;         ///< wanted of its source as a whole; 0: untold
-    double source_line = 1;  ///< where its budget has the source's line, in those of all
   };
 
   /// Called with every row that alarms, under no lock.

@@ -69,12 +69,12 @@ TEST_F(AnomalyTest, ReadsSettingsOfTheFormatBefore) {
       .range = novelty::Range{0, 1}, .alarms_per_week = 2, .counter = true};
   Anomaly anomaly = make();
   EXPECT_EQ(anomaly.load().error().code, ErrorCode::kMissing) << "no snapshot yet";
-  EXPECT_EQ(anomaly.describe("web", "cpu")->settings, told);
+  EXPECT_EQ(anomaly.describe("web", "cpu")->status.settings, told);
   told.suppress_until = second(5);
   EXPECT_EQ(anomaly.declare("web", "cpu", told), false);
   Anomaly again = make();
   EXPECT_EQ(again.load().error().code, ErrorCode::kMissing);
-  EXPECT_EQ(again.describe("web", "cpu")->settings, told);
+  EXPECT_EQ(again.describe("web", "cpu")->status.settings, told);
 }
 
 TEST_F(AnomalyTest, ReadsSourcesOfTheFormatBefore) {
@@ -98,7 +98,7 @@ TEST_F(AnomalyTest, ReadsSourcesOfTheFormatBefore) {
                   .write(second(0), out.take() + bytes));
   Anomaly anomaly = make();
   ASSERT_TRUE(anomaly.load());
-  EXPECT_EQ(anomaly.describe("web", "memory")->points, 100U);
+  EXPECT_EQ(anomaly.describe("web", "memory")->status.points, 100U);
   ASSERT_TRUE(anomaly.score(batch("web", 200, 1), false));
   ASSERT_TRUE(anomaly.save(second(0)));
   EXPECT_TRUE(make().load());
@@ -146,8 +146,8 @@ TEST_F(AnomalyTest, FilesThatCannotBeReadJustNowAreLeftAsTheyAre) {
   EXPECT_EQ(again.save(second(0)).error().code, ErrorCode::kIo);
   Anomaly third = make();
   EXPECT_TRUE(third.load());
-  EXPECT_EQ(third.describe("web", "cpu")->settings.alarms_per_week, 2);
-  EXPECT_EQ(third.describe("web", "cpu")->points, 10u);
+  EXPECT_EQ(third.describe("web", "cpu")->status.settings.alarms_per_week, 2);
+  EXPECT_EQ(third.describe("web", "cpu")->status.points, 10u);
 }
 
 }  // namespace

@@ -59,7 +59,9 @@ TEST_F(AnomalyTest, ForgetsWhatWasDeclaredAndItsOwnLast) {
   options.folder = "data";
   options.is_own = [](std::string_view source) { return source == "own"; };
   Anomaly anomaly(options, files);
-  const auto has = [&](const char* source) { return anomaly.describe(source, "cpu")->points > 0; };
+  const auto has = [&](const char* source) {
+    return anomaly.describe(source, "cpu")->status.points > 0;
+  };
   const auto told = [&](const char* source) {
     ASSERT_TRUE(anomaly.declare(source, "cpu", novelty::SeriesSettings{}));
   };
@@ -100,7 +102,7 @@ TEST_F(AnomalyTest, AFullSourceForgetsTheSeriesThatIsSilentForLongest) {
   EXPECT_TRUE(anomaly.describe("web", "older"));
   EXPECT_EQ(anomaly.learn(row(kDay + 13, {"newer", "newest"}), second(kDay + 13)).beyond, 1U);
   EXPECT_FALSE(anomaly.describe("web", "older"));
-  EXPECT_EQ(anomaly.describe("web", "told")->points, 1U);
+  EXPECT_EQ(anomaly.describe("web", "told")->status.points, 1U);
   EXPECT_EQ(anomaly.counters().series_evicted, 2U);
   EXPECT_EQ(anomaly.counters().series, 4U);
 }
@@ -116,7 +118,7 @@ TEST_F(AnomalyTest, ForgetsByOrderWithAllThatWasTold) {
   EXPECT_EQ(anomaly.forget("c", std::nullopt).error().code, ErrorCode::kMissing);
   EXPECT_TRUE(anomaly.forget("a", "cpu"));
   EXPECT_FALSE(anomaly.describe("a", "cpu"));
-  EXPECT_EQ(anomaly.describe("a", "memory")->points, 10U);
+  EXPECT_EQ(anomaly.describe("a", "memory")->status.points, 10U);
   EXPECT_EQ(anomaly.counters().series, 3U);
   ASSERT_TRUE(anomaly.declare("b", "cpu", {{.alarms_per_week = 1}})) << "there is room again";
   ASSERT_TRUE(anomaly.save(second(0)));
@@ -133,7 +135,7 @@ TEST_F(AnomalyTest, ForgetsByOrderWithAllThatWasTold) {
   EXPECT_FALSE(again.describe("a", "memory"));
   EXPECT_TRUE(again.describe("b", "cpu"));
   ASSERT_TRUE(again.score(batch("a", 0, 1), false));
-  EXPECT_EQ(again.describe("a", "cpu")->points, 1U);
+  EXPECT_EQ(again.describe("a", "cpu")->status.points, 1U);
 }
 
 TEST_F(AnomalyTest, WhatNothingIsToldOfAnyMoreTakesNoPlace) {
@@ -143,8 +145,8 @@ TEST_F(AnomalyTest, WhatNothingIsToldOfAnyMoreTakesNoPlace) {
     ASSERT_TRUE(anomaly.declare("web", metric, {{.alarms_per_week = 1}}));
   EXPECT_FALSE(*anomaly.declare("web", "cpu", std::nullopt));
   EXPECT_FALSE(anomaly.describe("web", "cpu")->told);
-  EXPECT_EQ(anomaly.describe("web", "cpu")->settings.alarms_per_week, 0);
-  EXPECT_EQ(anomaly.describe("web", "cpu")->points, 100U) << "what it learnt stays";
+  EXPECT_EQ(anomaly.describe("web", "cpu")->status.settings.alarms_per_week, 0);
+  EXPECT_EQ(anomaly.describe("web", "cpu")->status.points, 100U) << "what it learnt stays";
   EXPECT_TRUE(*anomaly.declare("web", "cpu", std::nullopt));
   EXPECT_TRUE(anomaly.declare("web", "d", novelty::SeriesSettings{}));
   Anomaly again = make();
@@ -273,13 +275,13 @@ TEST_F(AnomalyTest, ABoundMayMoveWhileRowsCome) {
 TEST_F(AnomalyTest, KeepsToTheAlarmsAWeekThatAreWantedOfASource) {
   Anomaly anomaly = make();
   ASSERT_TRUE(anomaly.score(batch("web", 0, 10), false));
-  EXPECT_EQ(anomaly.describe("web", "cpu")->source_alarms_per_week, 0);
-  EXPECT_EQ(anomaly.describe("web", "cpu")->source_line, 1);
+  EXPECT_EQ(anomaly.describe("web", "cpu")->status.source_alarms_per_week, 0);
+  EXPECT_EQ(anomaly.describe("web", "cpu")->status.source_line, 1);
   anomaly.set_bounds({.metrics_max = 4, .alarms_per_week = .01});
   ASSERT_TRUE(anomaly.score(batch("web", 10, 3000), false));
   ASSERT_TRUE(anomaly.score(batch("web", 3010, 1, 9.), false));
-  EXPECT_EQ(anomaly.describe("web", "cpu")->source_alarms_per_week, .01);
-  EXPECT_GT(anomaly.describe("web", "cpu")->source_line, 1);
+  EXPECT_EQ(anomaly.describe("web", "cpu")->status.source_alarms_per_week, .01);
+  EXPECT_GT(anomaly.describe("web", "cpu")->status.source_line, 1);
 }
 
 TEST_F(AnomalyTest, CountsLateRowsAtTheLastTimeAndRefusesAFloodOfThem) {
@@ -358,7 +360,7 @@ TEST_F(AnomalyTest, KeepsWhatABatchNamesWhenOthersHaveToGo) {
   learn({"live"}, later);
   EXPECT_EQ(learn({"new", "x", "live"}, later + 1).learnt, 3U) << "there are four places";
   EXPECT_EQ(anomaly.counters().series_evicted, 1U);
-  EXPECT_EQ(anomaly.describe("web", "x")->points, 2U) << "the longest silent, but it came";
+  EXPECT_EQ(anomaly.describe("web", "x")->status.points, 2U) << "the longest silent, but it came";
   EXPECT_EQ(anomaly.counters().series, 4U);
 }
 
@@ -399,16 +401,16 @@ TEST_F(AnomalyTest, WhatItsSenderCallsACounterIsOneAgainWhenItsOwnerTellsNothing
       (void)by.learn({"web", {"requests_total"}, {{second(i), {{0, 10. * i}}}}, {true}}, second(i));
   };
   const auto is_counter = [](const Anomaly& of) {
-    return of.describe("web", "requests_total")->settings.counter == true;
+    return of.describe("web", "requests_total")->status.settings.counter == true;
   };
   learn(anomaly, 0, 100);
   ASSERT_TRUE(anomaly.declare("web", "requests_total", novelty::SeriesSettings{.counter = true}));
   ASSERT_TRUE(anomaly.declare("web", "requests_total", std::nullopt));
   EXPECT_TRUE(is_counter(anomaly));
-  EXPECT_EQ(anomaly.describe("web", "requests_total")->points, 99U) << "nothing was lost";
+  EXPECT_EQ(anomaly.describe("web", "requests_total")->status.points, 99U) << "nothing was lost";
   ASSERT_TRUE(anomaly.declare("web", "requests_total", {{.alarms_per_week = 2}}));
   EXPECT_TRUE(is_counter(anomaly)) << "its owner told of no kind";
-  EXPECT_EQ(anomaly.describe("web", "requests_total")->points, 99U) << "nothing was lost";
+  EXPECT_EQ(anomaly.describe("web", "requests_total")->status.points, 99U) << "nothing was lost";
   ASSERT_TRUE(anomaly.declare("web", "requests_total", novelty::SeriesSettings{.counter = false}));
   EXPECT_FALSE(is_counter(anomaly)) << "its owner knows better";
   learn(anomaly, 100, 110);
@@ -435,10 +437,12 @@ TEST_F(AnomalyTest, ACounterThatWasToldOfBeforeItCameIsOneAllTheSame) {
   for (Anomaly* const one : {&anomaly, &again}) {
     const auto known = one->describe("web", "requests_total");
     EXPECT_EQ(known->told, told);
-    EXPECT_EQ(known->settings.counter, true);
-    EXPECT_EQ(known->settings.range, told.range);
-    ASSERT_TRUE(known->expected);
-    EXPECT_TRUE(known->expected->holds(10)) << "a rate";
+    EXPECT_EQ(known->status.settings.counter, true);
+    EXPECT_EQ(known->status.settings.range, told.range);
+    ASSERT_TRUE(known->status.expected);
+    EXPECT_TRUE(known->status.expected->holds(10)) << "a rate";
+    EXPECT_NEAR(known->status.observed_weeks * 604'800, 98, 1);
+    EXPECT_EQ(known->status.observed_alarms, 0);
   }
 }
 
@@ -465,7 +469,7 @@ TEST_F(AnomalyTest, KeepsQuietUntilTheTimeThatItsOwnerSaid) {
   for (const novelty::RowScore& row : *silent) EXPECT_FALSE(row.is_anomaly());
   EXPECT_TRUE(alarmed.empty());
   for (const auto& one : again.exported()) EXPECT_EQ(one.score, 0);
-  EXPECT_EQ(again.describe("web", "cpu")->settings.suppress_until, second(1010));
+  EXPECT_EQ(again.describe("web", "cpu")->status.settings.suppress_until, second(1010));
   EXPECT_TRUE(again.score(batch("web", 1010, 1, 9), false)->front().is_anomaly());
   EXPECT_FALSE(alarmed.empty());
 }
