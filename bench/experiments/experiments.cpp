@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "core/base/hash.hpp"
 #include "core/base/random.hpp"
 #include "core/learn/experiment.hpp"
 #include "core/learn/test_minutes.hpp"
@@ -193,6 +194,66 @@ void days(int runs) {
   }
 }
 
+/// Experiments with a guard of alarms, of 400 users of 40 rows each. Of each version's users one in
+/// twenty always alarms; `more`: what part of the challenger's others does so as well.
+struct Guarded {
+  int ended = 0;
+  double rows = 0;  ///< until it ended
+};
+
+Guarded guard_users(int runs, bool split, bool by_users, double more) {
+  constexpr std::uint64_t kUsers = 400;
+  constexpr int kRows = 40 * static_cast<int>(kUsers);
+  Guarded found;
+  Random random(3);
+  for (int run = 0; run < runs; ++run) {
+    learn::ExperimentOptions options;
+    if (split) options.mode = learn::ExperimentOptions::Mode::kSplit;
+    options.salt = static_cast<std::uint64_t>(run);
+    options.guards = {{"alarm_ratio", .02}};
+    learn::Experiment experiment(options);
+    const auto alarms = [&](std::uint64_t user, bool challenger) {
+      Random own(
+          mix64(mix64(static_cast<std::uint64_t>(run) * kUsers + user) + (challenger ? 1 : 0)));
+      return own.chance(.05) || (challenger && own.chance(more)) ? 1. : 0.;
+    };
+    int row = 0;
+    for (; row < kRows && experiment.state() == ExperimentState::kRunning; ++row) {
+      const std::uint64_t user = random.below(kUsers);
+      const std::uint64_t hash = by_users ? mix64(user) : mix64(static_cast<std::uint64_t>(row));
+      const SteadyTime at{std::chrono::seconds(row)};
+      for (const Arm arm : {Arm::kChampion, Arm::kChallenger}) {
+        if (!split || experiment.assign(mix64(user)) == arm)
+          experiment.observe_guard(0, arm, alarms(user, arm == Arm::kChallenger), hash, at);
+      }
+    }
+    if (experiment.state() != ExperimentState::kHarm) continue;
+    ++found.ended;
+    found.rows += row;
+  }
+  return found;
+}
+
+void guards(int runs) {
+  fmt::print(
+      "{} experiments with a guard (alarms may grow by .02) of 400 users, 40 rows each, one in "
+      "twenty always alarms:\n"
+      "without harm rolled back, if each row were another user's and by users; with .2 more users "
+      "who alarm\n",
+      runs);
+  for (const bool split : {false, true}) {
+    const Guarded rows = guard_users(runs, split, false, 0),
+                  users = guard_users(runs, split, true, 0);
+    const Guarded harm = guard_users(runs, split, true, .2);
+    fmt::print("  {:<6} {:5.1f} {:5.1f} %; {:5.1f} % after {:.0f} rows\n",
+               split ? "split" : "shadow",
+               100. * rows.ended / runs,
+               100. * users.ended / runs,
+               100. * harm.ended / runs,
+               harm.rows / std::max(harm.ended, 1));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -201,5 +262,6 @@ int main(int argc, char** argv) {
   a_difference(std::max(runs / 10, 1));
   minutes(std::max(runs / 10, 1));
   days(std::max(runs / 10, 1));
+  guards(std::max(runs / 10, 1));
   return 0;
 }

@@ -19,9 +19,11 @@ constexpr double kGuardAlpha = .01;
 constexpr Duration kDay = std::chrono::hours{24};
 constexpr double kDaysMin = 1.5;   ///< in blocks that are there: two days, some of them left out
 constexpr double kBlocksMin = 12;  ///< of blocks as long as days
-constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersion = 3;
 constexpr std::uint8_t kVersioned = 0x80;  ///< what version 1 began with is below
 constexpr double kGuardRows = 10;          ///< in the least number of rows, without a tolerance
+constexpr double kGuardTold = 5;           ///< in the tolerance
+constexpr std::uint32_t kGuardLook = 16;   ///< rows until a guard is looked at again
 
 /// The mixture's precision, in parts of the information at which it is narrowest:
 /// 1/x with x = log(1/α²) + log(1 + x).
@@ -158,11 +160,11 @@ Experiment::Experiment(ExperimentOptions options)
   LIMINAL_CHECK(options_.validate().empty());
   if (!(options_.effect_ratio > 0)) know_effect(options_.effect);
   for (const GuardRail& rail : options_.guards) {
-    // Narrowest where a growth by the tolerance is just told.
+    // Narrowest where a growth well beyond the tolerance is just told: harm that is great is to be
+    // found soon, and what that costs later is little.
+    const double told = kGuardTold * rail.tolerance;
     guards_.push_back(
-        {{},
-         Plan(kGuardAlpha,
-              rail.tolerance > 0 ? fixed_test_variance(rail.tolerance, kGuardAlpha) : 0)});
+        {GroupedArms(), Plan(kGuardAlpha, told > 0 ? fixed_test_variance(told, kGuardAlpha) : 0)});
   }
 }
 
@@ -231,24 +233,33 @@ void Experiment::enter_block(SteadyTime at) {
   judge(at);
 }
 
-void Experiment::observe_guard(std::size_t guard, Arm arm, double value, SteadyTime at) {
-  LIMINAL_CHECK(guard < guards_.size());
+void Experiment::observe_guard(
+    std::size_t number, Arm arm, double value, std::uint64_t user_hash, SteadyTime at) {
+  LIMINAL_CHECK(number < guards_.size());
   if (state_ != ExperimentState::kRunning || !std::isfinite(value)) return;
-  auto& arms = guards_[guard].arms;
-  arms[index(arm)].add(value);
-  if (static_cast<double>(std::min(arms[0].count(), arms[1].count())) < options_.rows_min) return;
-  const double grown = arms[1].mean() - arms[0].mean();
-  const double size = std::max(size_of(arms[0]), size_of(arms[1]));
-  const double spread = variance_of_mean(arms[0], size) + variance_of_mean(arms[1], size);
-  Plan plan = guards_[guard].plan;
-  if (!(plan.planned > 0)) {
-    // Without a tolerance nothing but the number of rows says where: narrowest at so many in an
-    // arm.
-    const auto fewest = static_cast<double>(std::min(arms[0].count(), arms[1].count()));
-    plan.planned = spread * fewest / (kGuardRows * options_.rows_min);
-  }
-  if (plan.interval(grown, spread).low > options_.guards[guard].tolerance)
-    enter(ExperimentState::kHarm, at, static_cast<std::uint32_t>(guard));
+  Guard& guard = guards_[number];
+  guard.arms.add(arm, user_hash, value);
+  // A look is dear, and none is needed after every row.
+  if (++guard.unseen < kGuardLook) return;
+  if (options_.mode == ExperimentOptions::Mode::kShadow && arm == Arm::kChampion) return;
+  guard.unseen = 0;
+  if (broke(guard, options_.guards[number].tolerance))
+    enter(ExperimentState::kHarm, at, static_cast<std::uint32_t>(number));
+}
+
+bool Experiment::broke(const Guard& guard, double tolerance) const {
+  const double fewest =
+      std::min(guard.arms.rows(Arm::kChampion), guard.arms.rows(Arm::kChallenger));
+  if (fewest < options_.rows_min) return false;
+  const auto [grown, variance, groups] =
+      guard.arms.growth(options_.mode == ExperimentOptions::Mode::kShadow);
+  if (!(grown > tolerance)) return false;
+  Plan plan = guard.plan;
+  // Without a tolerance nothing but the number of rows says where: narrowest at so many in an arm.
+  if (!(plan.planned > 0)) plan.planned = variance * fewest / (kGuardRows * options_.rows_min);
+  const double half = grown - plan.interval(grown, variance).low;
+  const double error = sqrt(variance);
+  return grown - error * student_alike(half / error, groups - 1) > tolerance;
 }
 
 void Experiment::observe_agreement(bool agreed) { agreement_.add(agreed ? 1 : 0); }
@@ -346,7 +357,7 @@ void Experiment::save(Writer& out) const {
   out.put(state_);
   save_moments({&arms_[0], &arms_[1], &pairs_, &agreement_, &latency_[0], &latency_[1]}, out);
   out.put_varint(guards_.size());
-  for (const Guard& guard : guards_) save_moments({&guard.arms[0], &guard.arms[1]}, out);
+  for (const Guard& guard : guards_) guard.arms.save(out);
   ratio_.save(out);
   out.put_varint(log_.size());
   for (const ExperimentDecision& line : log_) {
@@ -362,8 +373,9 @@ void Experiment::load(Reader& in) {
   ExperimentOptions options = options_;
   *this = Experiment(std::move(options));
   auto first = in.get<std::uint8_t>();
+  const unsigned version = first >= kVersioned ? static_cast<unsigned>(first - kVersioned) : 1U;
   if (first >= kVersioned) {
-    if (first != (kVersioned | kVersion)) in.fail();
+    if (version != kVersion && version != 2) in.fail();
     // Rows, and blocks of another length, are of another kind: no interval holds of both at once.
     if (in.get<ExperimentOptions::Mode>() != options_.mode) in.fail();
     if (in.get<std::int64_t>() != options_.block.count()) in.fail();
@@ -379,7 +391,14 @@ void Experiment::load(Reader& in) {
   if (state_ > ExperimentState::kInvalid) in.fail();
   load_moments({&arms_[0], &arms_[1], &pairs_, &agreement_, &latency_[0], &latency_[1]}, in);
   if (in.get_varint() != guards_.size()) in.fail();
-  for (Guard& guard : guards_) load_moments({&guard.arms[0], &guard.arms[1]}, in);
+  for (Guard& guard : guards_) {
+    if (version == kVersion) {
+      guard.arms.load(in);
+    } else {
+      stats::Moments of_rows[2];
+      load_moments({&of_rows[0], &of_rows[1]}, in);
+    }
+  }
   ratio_.load(in);
   const std::uint64_t lines = in.get_varint();
   if (lines > in.remaining()) in.fail();

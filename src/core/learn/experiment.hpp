@@ -9,6 +9,7 @@
 #include "core/base/codec.hpp"
 #include "core/base/problem.hpp"
 #include "core/base/time.hpp"
+#include "core/learn/grouped_arms.hpp"
 #include "core/stats/moments.hpp"
 
 namespace liminal::learn {
@@ -56,8 +57,6 @@ class SampleRatio {
   double evidence_ = 0;  ///< the logarithm of the mixture's martingale
   double highest_ = 0;
 };
-
-enum class Arm : std::uint8_t { kChampion, kChallenger };
 
 /// A measure that must not get worse while an experiment runs.
 struct GuardRail {
@@ -124,7 +123,7 @@ struct ExperimentDecision {
 /// `alpha`/2, however often one looks (asymptotically in the rows, or blocks, that are alike no
 /// longer). Rows that all say the same are taken as if one of them had been as large as all: so two
 /// models that always agree are called alike after some 4·size/`effect` rows. Memory: some 300
-/// bytes and 100 a guard. Cost: some 30 ns an observation.
+/// bytes and 32 KiB a guard. Cost: some 30 ns an observation, 300 of a guard.
 class Experiment {
  public:
   explicit Experiment(ExperimentOptions options);
@@ -136,7 +135,11 @@ class Experiment {
   /// One value a user: values of one user are alike, and the intervals rest on rows that are not.
   void observe(Arm arm, double value, SteadyTime at);
   void observe_pair(double champion, double challenger, SteadyTime at);
-  void observe_guard(std::size_t guard, Arm arm, double value, SteadyTime at);
+  /// Of a row of this user; of a shadow the champion's value first. Rows of one user are alike, and
+  /// are told apart from those of others (grouped_arms.hpp): of nobody's each has a hash of its
+  /// own.
+  void observe_guard(
+      std::size_t guard, Arm arm, double value, std::uint64_t user_hash, SteadyTime at);
   /// Shadow: whether both said the same of a row.
   void observe_agreement(bool agreed);
   /// How long a row took.
@@ -158,7 +161,8 @@ class Experiment {
 
   /// The options are not part of it: they belong to whoever configured the experiment. What was
   /// kept in another mode or with other blocks is refused. Version 1, which had neither, nor a
-  /// version, is read where there are no blocks now.
+  /// version, is read where there are no blocks now. Guards of versions 1 and 2, which did not know
+  /// users apart, begin anew.
   void save(Writer& out) const;
   void load(Reader& in);
 
@@ -202,9 +206,11 @@ class Experiment {
   Day day_;
   double effect_ = 0;  ///< 0: not known yet
   struct Guard {
-    stats::Moments arms[2];
+    GroupedArms arms;
     Plan plan;
+    std::uint32_t unseen = 0;  ///< rows since it was looked at
   };
+  [[nodiscard]] bool broke(const Guard& guard, double tolerance) const;
   std::vector<Guard> guards_;
   SampleRatio ratio_;
   stats::Moments agreement_;

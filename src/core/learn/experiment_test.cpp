@@ -112,13 +112,16 @@ TEST(Experiment, InShadowCallsModelsThatAlwaysAgreeAlike) {
   EXPECT_LT(row, 600);
 }
 
+std::uint64_t user(int row) { return mix64(static_cast<std::uint64_t>(row)); }
+
 TEST(Experiment, RollsBackWhenEveryRowOfTheChallengerFails) {
   ExperimentOptions options = split(.01);
   options.guards = {{"error_rate", .02}};
   Experiment experiment(options);
   int row = 0;
   for (; row < 5000 && experiment.state() == ExperimentState::kRunning; ++row)
-    experiment.observe_guard(0, row % 2 == 0 ? Arm::kChampion : Arm::kChallenger, row % 2, at(row));
+    experiment.observe_guard(
+        0, row % 2 == 0 ? Arm::kChampion : Arm::kChallenger, row % 2, user(row), at(row));
   EXPECT_EQ(experiment.state(), ExperimentState::kHarm);
   EXPECT_LT(row, 300);
 }
@@ -133,11 +136,48 @@ TEST(Experiment, SeldomSeesHarmThatIsNotThere) {
     options.guards = {{"latency_us", 0}};
     Experiment experiment(options);
     for (int row = 0; row < 3000 && experiment.state() == ExperimentState::kRunning; ++row)
-      experiment.observe_guard(
-          0, row % 2 == 0 ? Arm::kChampion : Arm::kChallenger, 1 + random.normal(), at(row));
+      experiment.observe_guard(0,
+                               row % 2 == 0 ? Arm::kChampion : Arm::kChallenger,
+                               1 + random.normal(),
+                               user(row),
+                               at(row));
     harms += experiment.state() == ExperimentState::kHarm;
   }
   EXPECT_LE(harms, 14);
+}
+
+/// How many of 300 experiments without harm see some: 200 users of 40 rows each, of whom one in
+/// twenty always alarms, or both versions about as many who are others.
+int harms_of_users(ExperimentOptions options) {
+  Random random(16);
+  const bool split = options.mode == ExperimentOptions::Mode::kSplit;
+  options.guards = {{"alarm_ratio", .02}};
+  int harms = 0;
+  for (int run = 0; run < 300; ++run) {
+    options.salt = static_cast<std::uint64_t>(run);
+    Experiment experiment(options);
+    const auto odd = [&](int who, int by) {
+      return Random(mix64(static_cast<std::uint64_t>((run * 1000 + who) * 2 + by))).chance(.05);
+    };
+    for (int row = 0; row < 8000 && experiment.state() == ExperimentState::kRunning; ++row) {
+      const int who = static_cast<int>(random.below(200));
+      const Arm arm = experiment.assign(user(who));
+      if (split) {
+        experiment.observe_guard(0, arm, odd(who, 0) ? 1 : 0, user(who), at(row));
+      } else {
+        experiment.observe_guard(0, Arm::kChampion, odd(who, 0) ? 1 : 0, user(who), at(row));
+        experiment.observe_guard(0, Arm::kChallenger, odd(who, 1) ? 1 : 0, user(who), at(row));
+      }
+    }
+    harms += experiment.state() == ExperimentState::kHarm;
+  }
+  return harms;
+}
+
+// Promised are at most .01; by rows as if each were another user's it is a third and more.
+TEST(Experiment, OneLoudUserIsNoHarm) {
+  EXPECT_LE(harms_of_users(split(.01)), 8);
+  EXPECT_LE(harms_of_users({}), 8);
 }
 
 TEST(Experiment, KeepsUsersInTheirArm) {
@@ -187,8 +227,9 @@ TEST(Experiment, RollsBackWhenAGuardRailBreaks) {
   int row = 0;
   for (; row < 20'000 && experiment.state() == ExperimentState::kRunning; ++row) {
     const Arm arm = random.chance(.5) ? Arm::kChallenger : Arm::kChampion;
-    experiment.observe_guard(0, arm, random.chance(.02) ? 1 : 0, at(row));
-    experiment.observe_guard(1, arm, 10 + random.normal() + 8 * static_cast<int>(arm), at(row));
+    experiment.observe_guard(0, arm, random.chance(.02) ? 1 : 0, user(row), at(row));
+    experiment.observe_guard(
+        1, arm, 10 + random.normal() + 8 * static_cast<int>(arm), user(row), at(row));
   }
   ASSERT_EQ(experiment.state(), ExperimentState::kHarm);
   EXPECT_EQ(experiment.log().back().guard, 1U);
@@ -362,7 +403,7 @@ TEST(Experiment, SurvivesASnapshotAndRefusesNonsense) {
   Experiment experiment(options);
   for (int row = 0; row < 500; ++row) {
     experiment.observe(experiment.assign(random.bits()), random.normal(), at(row));
-    experiment.observe_guard(0, Arm::kChampion, 0, at(row));
+    experiment.observe_guard(0, Arm::kChampion, 0, user(row), at(row));
   }
   Writer out;
   experiment.save(out);

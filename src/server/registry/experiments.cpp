@@ -57,12 +57,17 @@ bool has_alarms(models::Task task) {
   return task == models::Task::kClassification || task == models::Task::kAnomaly;
 }
 
-void observe_guards(
-    learn::Experiment& experiment, Arm arm, double alarm_value, double us, SteadyTime now) {
+/// A value of the guards of this name.
+void observe_guard(learn::Experiment& experiment,
+                   std::string_view name,
+                   Arm arm,
+                   double value,
+                   std::uint64_t user_hash,
+                   SteadyTime now) {
   const auto& guards = experiment.options().guards;
-  for (std::size_t i = 0; i < guards.size(); ++i)
-    experiment.observe_guard(
-        i, arm, guards[i].name == Experiments::kLatency ? us : alarm_value, now);
+  for (std::size_t i = 0; i < guards.size(); ++i) {
+    if (guards[i].name == name) experiment.observe_guard(i, arm, value, user_hash, now);
+  }
 }
 
 }  // namespace
@@ -392,9 +397,10 @@ void Experiments::observe(const std::string& model,
       if (found->came.first(user)) found->experiment.observe_user(*ask.arm, now_());
     }
   }
-  if (ask.arm) return observe_arm(model, ask.id, *ask.arm, ask.by(), score(ask.by(), rows));
+  if (ask.arm) return observe_arm(model, ask.id, *ask.arm, ask.by(), score(ask.by(), rows), user);
   observe_both(model,
                ask.id,
+               user,
                *ask.champion,
                score(*ask.champion, rows),
                *ask.challenger,
@@ -405,7 +411,8 @@ void Experiments::observe_arm(const std::string& model,
                               std::uint64_t id,
                               Arm arm,
                               const Served& by,
-                              const Result<Scored>& scored) {
+                              const Result<Scored>& scored,
+                              std::string_view user) {
   const std::lock_guard lock(mutex_);
   Running* const found = find(model, id);
   if (found == nullptr) return;
@@ -414,12 +421,16 @@ void Experiments::observe_arm(const std::string& model,
   found->dirty = true;
   for (const models::Prediction& said : scored->said) {
     found->experiment.observe_latency(arm, scored->us);
-    observe_guards(found->experiment, arm, alarm(by, said) ? 1 : 0, scored->us, now);
+    observe_guard(
+        found->experiment, kAlarmRatio, arm, alarm(by, said) ? 1 : 0, found->group_of(user), now);
   }
+  // Rows that were scored together took one time.
+  observe_guard(found->experiment, kLatency, arm, scored->us, found->group_of({}), now);
 }
 
 void Experiments::observe_both(const std::string& model,
                                std::uint64_t id,
+                               std::string_view user,
                                const Served& champion,
                                const Result<Scored>& first,
                                const Served& challenger,
@@ -437,9 +448,13 @@ void Experiments::observe_both(const std::string& model,
     experiment.observe_latency(Arm::kChampion, first->us);
     experiment.observe_latency(Arm::kChallenger, second->us);
     const bool one = alarm(champion, first->said[i]), two = alarm(challenger, second->said[i]);
-    observe_guards(experiment, Arm::kChampion, one ? 1 : 0, first->us, now);
-    observe_guards(experiment, Arm::kChallenger, two ? 1 : 0, second->us, now);
+    const std::uint64_t group = found->group_of(user);
+    observe_guard(experiment, kAlarmRatio, Arm::kChampion, one ? 1 : 0, group, now);
+    observe_guard(experiment, kAlarmRatio, Arm::kChallenger, two ? 1 : 0, group, now);
   }
+  const std::uint64_t together = found->group_of({});
+  observe_guard(experiment, kLatency, Arm::kChampion, first->us, together, now);
+  observe_guard(experiment, kLatency, Arm::kChallenger, second->us, together, now);
 }
 
 void Experiments::observe_truth(const std::string& model,

@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/base/hash.hpp"
 #include "core/learn/registered.hpp"
 #include "server/registry/registry.hpp"
 
@@ -90,6 +91,12 @@ class Experiments {
     bool dirty = false;
     Users came{}, judged{};
     std::optional<std::pair<std::uint32_t, std::uint32_t>> groups{};  ///< of the row before
+    std::uint64_t of_nobody = 0;                                      ///< rows so far
+
+    /// What tells a row's user apart; of nobody's each is another.
+    [[nodiscard]] std::uint64_t group_of(std::string_view user) {
+      return user.empty() ? mix64(++of_nobody) : hash64(user);
+    }
   };
 
   [[nodiscard]] static learn::ExperimentView shown(const ExperimentRow& row,
@@ -125,9 +132,11 @@ class Experiments {
                    std::uint64_t id,
                    learn::Arm arm,
                    const Served& by,
-                   const Result<Scored>& scored);
+                   const Result<Scored>& scored,
+                   std::string_view user);
   void observe_both(const std::string& model,
                     std::uint64_t id,
+                    std::string_view user,
                     const Served& champion,
                     const Result<Scored>& first,
                     const Served& challenger,

@@ -95,6 +95,20 @@ TEST_F(ExperimentTest, AGuardRailThatBreaksRollsBack) {
   EXPECT_EQ((*registry->history(kModel, 1))[0].reason, "a guard rail broke");
 }
 
+TEST_F(ExperimentTest, OneLoudUserBreaksNoGuardRail) {
+  const auto all = open();
+  auto wish = request(true);
+  wish.options.guards = {{std::string(Experiments::kAlarmRatio), .05}};
+  ASSERT_TRUE(all->begin(wish));
+  std::string loud = "loud";
+  while (!all->arm(kModel, loud)) loud += "!";
+  for (int i = 0; i < 3000; ++i) {
+    all->observe(kModel, row(-2), "u" + std::to_string(i % 300));
+    all->observe(kModel, row(2), loud);
+  }
+  EXPECT_TRUE(all->runs(kModel));
+}
+
 TEST_F(ExperimentTest, GoesOnAfterARestart) {
   std::uint64_t id = 0;
   {
