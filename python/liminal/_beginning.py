@@ -8,7 +8,7 @@ import shutil
 from typing import Any
 
 from liminal._epochs import DRAFTS, Epochs, epoch_name, epochs_in
-from liminal._folder import Memory, Place, StorePlace, Unfit, begin_in_folder, hold_number, make_private, memory_of
+from liminal._folder import Memory, Place, StorePlace, Unfit, begin_in_folder, hold, make_private, memory_of
 from liminal._mirror import DATABASE, EpochMirror, Mirror, RegistryMirror, claim, copy_of_database, fetch
 
 
@@ -23,7 +23,7 @@ def begin_epoch(settings: dict[str, Any], part: str) -> tuple[Epochs, Mirror | N
     memory = memory_of(settings)
 
     def begin(folder: pathlib.Path, place: Place) -> tuple[Epochs, Mirror | None]:
-        hold_number(place, settings["owners"])
+        hold(place, settings["owners"], settings["name"])
         if not isinstance(place, StorePlace):
             epochs, mirror = Epochs(folder / part), None
         else:

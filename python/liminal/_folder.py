@@ -14,7 +14,7 @@ import stat
 import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import ray
 from ray.experimental import internal_kv
@@ -156,14 +156,17 @@ def _numbers(place: Place, prefix: str, under: str = "") -> list[str]:
     return sorted(name.removeprefix(prefix) for name in place.names(under) if name.startswith(prefix))
 
 
-def hold_number(place: Place, owners: int) -> None:
-    """Notes how many owners a place is shared by; raises ValueError when it is another number's."""
-    known = _numbers(place, "owners-")
-    if known and str(owners) not in known:
-        raise ValueError(f"owners: {place.words.partition(': ')[2]} was begun by {known[0]}; another number takes "
-                         "another folder or store")
-    if not known:
-        place.make(f"owners-{owners}")
+def hold(place: Place, owners: int, name: str) -> None:
+    """Notes whose a place is: how many owners share it, and the application's name. Raises ValueError when it is
+    another number's or another application's, who would end each other's actors.
+    """
+    for what, mine in (("owners", str(owners)), ("name", quote(name, safe=""))):
+        known = _numbers(place, f"{what}-")
+        if known and mine not in known:
+            raise ValueError(f"{what}: {place.words.partition(': ')[2]} was begun by {unquote(known[0])}; another "
+                             f"{'number' if what == 'owners' else 'application'} takes another folder or store")
+        if not known:
+            place.make(f"{what}-{mine}")
 
 
 def identity_of(place: Place) -> str:

@@ -148,21 +148,6 @@ costs anything. Exact to a nanosecond. Thread-safe.)")
 
 using Series = Guarded<novelty::MetricSeries>;
 
-std::string_view name(novelty::MetricScore::State state) {
-  using State = novelty::MetricScore::State;
-  switch (state) {
-    case State::kLearning:
-      return "learning";
-    case State::kNormal:
-      return "normal";
-    case State::kNew:
-      return "new";
-    case State::kOngoing:
-      return "ongoing";
-  }
-  return "learning";
-}
-
 nb::dict as_dict(const novelty::SeriesScore& score) {
   nb::dict out;
   out["is_anomaly"] = score.score >= 1;

@@ -68,7 +68,7 @@ def test_who_waits_for_the_folder_tells_why_once(tmp_path, node, capfd):
         looks.append(memory["owner-00/refused"])
 
     node.waits = [look, look, lambda: (look(), (tmp_path / "away").rename(folder))]
-    assert begin_epoch({"folder": str(folder), "owners": 1}, "owner-00")[0].number == 2
+    assert begin_epoch({"folder": str(folder), "owners": 1, "name": "liminal"}, "owner-00")[0].number == 2
     assert len(looks) == 3 and "(node 192.0.2.1)" in looks[0]
     assert "owner-00/refused" not in memory and memory["owner-00/epoch"] == "2" and "owner-00/began" in memory
     assert capfd.readouterr().out.count("owner-00 does not begin: folder: ") == 1
@@ -90,7 +90,7 @@ def test_a_mount_that_is_broken_is_waited_for(tmp_path, node, monkeypatch, wrong
     with monkeypatch.context() as broke:
         broke.setattr(_folder.os, "listdir", broken)
         node.waits = [lambda: None, mended]
-        assert begin_epoch({"folder": str(tmp_path), "owners": 1}, "owner-00")[0].number == 1 + known
+        assert begin_epoch({"folder": str(tmp_path), "owners": 1, "name": "liminal"}, "owner-00")[0].number == 1 + known
     assert not node.waits and "owner-00/refused" not in node.memory
 
 
@@ -113,15 +113,17 @@ def test_a_folder_that_stays_unfit_is_looked_for_on_another_node_after_a_minute(
     tmp_path.chmod(0o777)
     node.waits = [lambda: None] * 100
     with pytest.raises(SystemExit):
-        begin_epoch({"folder": str(tmp_path), "owners": 1}, "owner-00")
+        begin_epoch({"folder": str(tmp_path), "owners": 1, "name": "liminal"}, "owner-00")
     assert node.ended == [1] and 60 < node.now < 65
     assert "may be written by everybody" in node.memory["owner-00/refused"] and "owner-00/began" not in node.memory
 
 
 def test_another_number_of_owners_is_not_waited_for(tmp_path, node):
-    begin_epoch({"folder": str(tmp_path), "owners": 1}, "owner-00")
+    begin_epoch({"folder": str(tmp_path), "owners": 1, "name": "liminal"}, "owner-00")
     with pytest.raises(ValueError, match="owners: .* was begun by 1"):
-        begin_epoch({"folder": str(tmp_path), "owners": 2}, "owner-00")
+        begin_epoch({"folder": str(tmp_path), "owners": 2, "name": "liminal"}, "owner-00")
+    with pytest.raises(ValueError, match="name: .* was begun by liminal"):
+        begin_epoch({"folder": str(tmp_path), "owners": 1, "name": "shop/chat"}, "owner-00")
 
 
 def test_a_folder_that_is_empty_is_left_for_a_while_to_nodes_that_have_something_in_it(tmp_path, node):
@@ -130,24 +132,24 @@ def test_a_folder_that_is_empty_is_left_for_a_while_to_nodes_that_have_something
     node.nodes = [{"Alive": True}] * 2
     # The node that has it comes a moment later.
     node.waits = [lambda: begin(kept, "owner-02", node.memory), lambda: kept.rename(bare)]
-    assert begin_epoch({"folder": str(bare), "owners": 1}, "owner-00")[0].number == 1
+    assert begin_epoch({"folder": str(bare), "owners": 1, "name": "liminal"}, "owner-00")[0].number == 1
     assert node.memory["folder"] == next(bare.glob("identity-*")).name[9:] and not node.waits
     # Nobody has: it begins there.
     node.memory, node.now, node.waits = Memory(), 0.0, [lambda: None] * 20
     new = tmp_path / "new"
-    assert begin_epoch({"folder": str(new), "owners": 1}, "owner-00")[0].number == 1
+    assert begin_epoch({"folder": str(new), "owners": 1, "name": "liminal"}, "owner-00")[0].number == 1
     assert 5 <= node.now < 10
 
 
 def test_what_an_earlier_version_kept_is_no_empty_folder(tmp_path, node):
     node.nodes = [{"Alive": True}] * 2
     (tmp_path / "owners-1").mkdir()
-    begin_epoch({"folder": str(tmp_path), "owners": 1}, "owner-00")
+    begin_epoch({"folder": str(tmp_path), "owners": 1, "name": "liminal"}, "owner-00")
     assert node.now == 0.0
 
 
 def test_a_part_that_began_earlier_and_is_late_does_not_take_the_epoch_back(tmp_path, node):
-    settings = {"folder": str(tmp_path), "owners": 1}
+    settings = {"folder": str(tmp_path), "owners": 1, "name": "liminal"}
     node.memory["owner-00/epoch"] = "1"
     (tmp_path / "identity-a").mkdir()
     (tmp_path / "owner-00/epoch-000000001").mkdir(parents=True)

@@ -281,7 +281,7 @@ def test_a_store_that_is_away_keeps_nobody_and_is_told_of_once(on, object_store,
 
 def test_a_part_whose_store_is_away_waits_and_says_so(tmp_path, node, object_store):
     address = f"{object_store.ADDRESS}/{tmp_path.name}"
-    settings = {"folder": str(tmp_path / "a"), "store": address, "store_s": 1.0, "owners": 1}
+    settings = {"folder": str(tmp_path / "a"), "store": address, "store_s": 1.0, "owners": 1, "name": "liminal"}
     object_store.stop()
     said = []
     node.waits = [lambda: said.append(node.memory["owner-00/refused"]), object_store.start]
@@ -292,7 +292,7 @@ def test_a_part_whose_store_is_away_waits_and_says_so(tmp_path, node, object_sto
 
 
 def test_another_store_or_one_that_lost_something_is_refused(tmp_path, node, store):
-    settings = {"folder": str(tmp_path / "a"), "store": store, "store_s": 1.0, "owners": 1}
+    settings = {"folder": str(tmp_path / "a"), "store": store, "store_s": 1.0, "owners": 1, "name": "liminal"}
     begin_epoch(settings, "owner-00")
     begin_epoch(settings, "owner-00")
     other = StorePlace(Store(f"{store}-other"))
@@ -303,6 +303,8 @@ def test_another_store_or_one_that_lost_something_is_refused(tmp_path, node, sto
     assert "ends with epoch 1, and 2 had begun" in refusal(StorePlace(Store(store)), "owner-00", node.memory)
     with pytest.raises(ValueError, match=f"owners: {store} was begun by 1"):
         begin_epoch(settings | {"owners": 2}, "owner-01")
+    with pytest.raises(ValueError, match=f"name: {store} was begun by liminal; another application takes another"):
+        begin_epoch(settings | {"name": "shop/chat"}, "owner-01")
 
 
 def test_models_on_another_node_are_those_that_were_acknowledged(tmp_path, monkeypatch, store):

@@ -44,6 +44,21 @@ double fourth_power(double x) { return x * x * x * x; }
 
 }  // namespace
 
+std::string_view name(MetricScore::State state) {
+  using State = MetricScore::State;
+  switch (state) {
+    case State::kLearning:
+      return "learning";
+    case State::kNormal:
+      return "normal";
+    case State::kNew:
+      return "new";
+    case State::kOngoing:
+      break;
+  }
+  return "ongoing";
+}
+
 const Constants MetricDetector::kDefaults{};
 
 float MetricDetector::belief_points(std::uint32_t points) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "core/base/codec.hpp"
 #include "core/base/problem.hpp"
@@ -69,6 +70,8 @@ struct MetricScore {
   bool few_levels = false;
   friend bool operator==(const MetricScore&, const MetricScore&) = default;
 };
+/// "learning", "normal", "new", "ongoing".
+[[nodiscard]] std::string_view name(MetricScore::State state);
 
 /// A stretch of values, in their own unit; `low` ≤ `high`.
 struct Range {

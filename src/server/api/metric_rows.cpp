@@ -115,21 +115,6 @@ class RowReader {
   bool others_ = false;  ///< a field has another value in some row
 };
 
-std::string_view state_name(novelty::MetricScore::State state) {
-  using State = novelty::MetricScore::State;
-  switch (state) {
-    case State::kLearning:
-      return "learning";
-    case State::kNormal:
-      return "normal";
-    case State::kNew:
-      return "new";
-    case State::kOngoing:
-      break;
-  }
-  return "ongoing";
-}
-
 /// Scores grow with the rarity: ten times the line is ten times as rare.
 std::string_view severity_of(float score) {
   if (score < 1) return "low";
@@ -175,7 +160,7 @@ void write(const novelty::RowScore& row, const novelty::Batch& batch, json::Writ
   out.field("is_anomaly", row.is_anomaly());
   out.field("score", row.score);
   out.field("novelty", row.novelty);
-  out.field("state", state_name(row.state));
+  out.field("state", novelty::name(row.state));
   out.field("severity", severity_of(row.score));
   out.field("confidence", row.confidence);
   out.key("contributions");
