@@ -40,6 +40,7 @@ struct Case {
   Change shown = [](std::int64_t, Random&, Minute&) {};  ///< and after
   double end = kEnd;                                     ///< of its queue
   double cpu_most = 1;                                   ///< that can be told
+  double cpu_limit = .85 * kEnd;                         ///< true
 };
 
 const Change kNothing = [](std::int64_t, Random&, Minute&) {};
@@ -82,6 +83,14 @@ Case turned_away(const char* name, double swing, std::int64_t minutes, double cp
       }};
 }
 
+/// A release, after which a request costs twice what it did.
+Case dearer(const char* name, std::int64_t since, double swing = .5) {
+  return {name, 50, swing, .01, kNothing, [=](std::int64_t t, Random& random, Minute& of) {
+            if (t < kMinutes - since)
+              of.cpu = std::min(1., .5 * of.load / kEnd + .01 * random.normal());
+          }};
+}
+
 std::vector<Case> cases() {
   std::vector<Case> out{
       {"an ordinary day", 50, .5, .01, kNothing, kNothing},
@@ -118,6 +127,17 @@ std::vector<Case> cases() {
        [](std::int64_t t, Random&, Minute& of) {
          if (t % 1440 < 120) of.cpu = std::min(1., of.cpu + .3);
        }},
+      {"a batch job since 1 h",
+       50,
+       .3,
+       .01,
+       kNothing,
+       [](std::int64_t t, Random&, Minute& of) {
+         if (t >= kMinutes - 60) of.cpu = std::min(1., of.cpu + .3);
+       },
+       kEnd,
+       1,
+       .55 * kEnd},
       {"one minute of 30 s", 50, .5, .01, kNothing, hung(-500, 1, 30)},
       {"one minute of 5 s", 50, .5, .01, kNothing, hung(-500, 1, 5)},
       {"five minutes of 30 s near the peak", 50, .5, .01, kNothing, hung(-2500, 5, 30)},
@@ -129,14 +149,16 @@ std::vector<Case> cases() {
        [](std::int64_t t, Random&, Minute& of) {
          if (t % 60 == 0) of.response_s = .0001;
        }},
-      {"twice the CPU a request since 12 h",
-       50,
-       .5,
-       .01,
-       kNothing,
-       [](std::int64_t t, Random& random, Minute& of) {
-         if (t < kMinutes - 720) of.cpu = std::min(1., .5 * of.load / kEnd + .01 * random.normal());
-       }},
+      dearer("twice the CPU a request since 10 min", 10),
+      dearer("the same since 30 min", 30),
+      dearer("the same since 2 h", 120),
+      dearer("the same since 4 h", 240),
+      dearer("the same since 8 h", 480),
+      dearer("the same since 12 h", 720),
+      dearer("the same since 23 h", 1380),
+      dearer("the same since 48 h", 2880),
+      dearer("the same since 2 h, steady", 120, 0),
+      dearer("the same since 12 h, steady", 720, 0),
       {"steady, no change of load", 50, 0, .01, kNothing, kNothing},
       {"two loads, 60 and 75",
        1,
@@ -223,7 +245,7 @@ void print_capacity() {
       const CapacityModel model = learn(one, seed);
       const auto by_cpu = model.limit(Resource::kCpu, {});
       const auto by_response = model.limit(Resource::kResponseTime, {});
-      cpu.add(by_cpu, .85 * kEnd);
+      cpu.add(by_cpu, one.cpu_limit);
       response.add(by_response, .8 * one.end);
       double last = 0;
       bool fell = false;

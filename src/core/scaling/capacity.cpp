@@ -26,6 +26,10 @@ constexpr double kSaturated = .95;
 /// And what is clearly more than that was not at its end: it is told of a part, as of what a
 /// container asked for.
 constexpr double kNotCapped = 1.05;
+/// How much of what the last half hour uses more is not sure at other loads.
+constexpr double kShiftUnsure = .25;
+/// How often costs are looked at, and for how long they must have been higher to stay so.
+constexpr std::uint32_t kWatchMinutes = 10, kDearerMinutes = 180;
 /// A line of fewer levels of load does not know what it does not fit.
 constexpr std::size_t kLevelsMin = 3;
 /// A limit is right when it is not further off than that.
@@ -65,6 +69,7 @@ Problems validate(const CapacityOptions& options, std::string_view at) {
 
 void CapacityModel::observe(const Observation& observed) {
   for (LoadLine& one : lines_) one.decay(kDecayPerMinute);
+  since_.decay(kDecayPerMinute);
   const auto is_used_up = [](std::optional<double> use) {
     return use && *use >= kSaturated && *use <= kNotCapped;
   };
@@ -76,24 +81,31 @@ void CapacityModel::observe(const Observation& observed) {
   if (!(observed.load > 0) || settles) return;
   const auto add = [&](Resource resource, std::optional<double> value, bool bound) {
     if (!value) return;
-    LoadLine& to = lines_[static_cast<std::size_t>(resource)];
-    if (bound) {
-      to.add_bound(observed.load, *value);
-    } else {
-      to.add(observed.load, *value);
-    }
+    const auto add_to = [&](LoadLine& to) {
+      if (bound) {
+        to.add_bound(observed.load, *value);
+      } else {
+        to.add(observed.load, *value);
+      }
+    };
+    const bool apart = resource == Resource::kCpu && 0 < dearer_ && dearer_ < kDearerMinutes;
+    add_to(apart ? since_ : lines_[static_cast<std::size_t>(resource)]);
   };
   const auto add_use = [&](Resource resource, std::optional<double> use) {
     // How far what was asked went beyond its end is not seen in it.
     add(resource, is_used_up(use) ? std::optional(kSaturated) : use, is_used_up(use));
   };
   add_use(Resource::kCpu, observed.cpu_ratio);
+  if (observed.cpu_ratio) {
+    recent_cpu_.add(observed.load, *observed.cpu_ratio);
+    watch_costs();
+  }
   add_use(Resource::kMemory, observed.memory_ratio);
   if (observed.response_time_s && *observed.response_time_s > 0)
     add(Resource::kResponseTime, 1 / *observed.response_time_s, is_used_up(observed.cpu_ratio));
 }
 
-std::optional<LoadLine::Fit> CapacityModel::law(Resource resource) const {
+std::optional<LoadLine::Fit> CapacityModel::law_of_day(Resource resource) const {
   const LoadLine& data = line(resource);
   if (data.points() < kPointsMin) return std::nullopt;
   const auto fit = data.fit(kSpreadMin);
@@ -108,6 +120,48 @@ std::optional<LoadLine::Fit> CapacityModel::law(Resource resource) const {
   through.slope = fit->at(fit->centre) / fit->centre;
   through.intercept = 0;
   return through.slope > 0 ? std::optional(through) : std::nullopt;
+}
+
+std::optional<RecentUse::Shift> CapacityModel::dearer() const {
+  const auto fit = law_of_day(Resource::kCpu);
+  return fit ? recent_cpu_.shift(*fit) : std::nullopt;
+}
+
+std::optional<LoadLine::Fit> CapacityModel::law(Resource resource) const {
+  auto fit = law_of_day(resource);
+  const auto shift = resource == Resource::kCpu ? dearer() : std::nullopt;
+  if (!shift) return fit;
+  fit->intercept = shift->factor * fit->intercept + shift->offset;
+  fit->slope *= shift->factor;
+  fit->slope_error *= shift->factor;
+  fit->centre_variance *= shift->factor * shift->factor;
+  const double unsure = kShiftUnsure * shift->size;
+  fit->misfit_variance += unsure * unsure;
+  return fit;
+}
+
+/// Minutes that use more than the day says are kept apart, for as long as they may be a batch
+/// job's. A request that has cost more for longer does so for good: what was before says nothing
+/// then.
+void CapacityModel::watch_costs() {
+  if (++minutes_ < kWatchMinutes) return;
+  minutes_ = 0;
+  const auto shift = dearer();
+  dearer_ = shift ? std::min(dearer_ + kWatchMinutes, kDearerMinutes) : 0;
+  if (0 < dearer_ && dearer_ < kDearerMinutes) return;
+  if (shift && shift->factor > 1 && since_.points() >= kPointsMin) {
+    lines_[static_cast<std::size_t>(Resource::kCpu)] = since_;
+    dearer_ = 0;
+  }
+  since_ = LoadLine{};
+}
+
+/// What a unit of load uses where no line is known.
+double CapacityModel::proportional(Resource resource) const {
+  LoadLine::Fit through;
+  through.slope = line(resource).proportional();
+  const auto shift = resource == Resource::kCpu ? recent_cpu_.shift(through) : std::nullopt;
+  return shift ? through.slope * shift->factor : through.slope;
 }
 
 bool CapacityModel::could_be_proportional() const {
@@ -142,14 +196,14 @@ std::optional<CapacityModel::Limit> CapacityModel::limit(Resource resource,
     if (fit->levels >= kLevelsMin) return limit;
     // Two levels lie on any line: a part of what seems to be there without load, or that more load
     // hardly costs more, may be minutes that were beyond the end for a part.
-    const double through = use_max / data.proportional();
+    const double through = use_max / proportional(resource);
     return Limit{
         std::min(load, through), std::max(limit.error, kProportionalError), through < load};
   }
   if (!is_cpu) return std::nullopt;
   std::optional<Limit> found;
   if (could_be_proportional())
-    found = Limit{use_max / data.proportional(), kProportionalError, true};
+    found = Limit{use_max / proportional(resource), kProportionalError, true};
   // Whose CPU was never below its end takes less than was asked of it.
   if (data.bounds() >= kPointsMin && (found || data.points() < kPointsMin)) {
     const double load = use_max * data.low_bound();
@@ -208,20 +262,37 @@ std::optional<double> CapacityModel::use_ratio(Resource resource, double load) c
   if (resource == Resource::kResponseTime || data.points() < kPointsMin) return std::nullopt;
   if (const auto fit = law(resource)) return fit->at(load);
   // It does not depend on the load, or was seen at one only.
-  if (resource == Resource::kCpu && could_be_proportional()) return data.proportional() * load;
+  if (resource == Resource::kCpu && could_be_proportional()) return proportional(resource) * load;
   return data.fit(kSpreadMin) ? std::optional(data.mean()) : std::nullopt;
 }
 
 void CapacityModel::save(Writer& out) const {
   for (const LoadLine& one : lines_) one.save(out);
   out.put(was_saturated_);
+  recent_cpu_.save(out);
+  since_.save(out);
+  out.put(minutes_);
+  out.put(dearer_);
 }
 
 Result<void> CapacityModel::load(Reader& in) {
+  if (const auto loaded = load_lines(in); !loaded) return loaded;
+  if (const auto loaded = recent_cpu_.load(in); !loaded) return loaded;
+  if (const auto loaded = since_.load(in); !loaded) return loaded;
+  in.get(minutes_);
+  in.get(dearer_);
+  if (minutes_ >= kWatchMinutes || dearer_ > kDearerMinutes) in.fail();
+  return in.finish();
+}
+
+Result<void> CapacityModel::load_lines(Reader& in) {
   for (LoadLine& one : lines_) {
     if (const auto loaded = one.load(in); !loaded) return loaded;
   }
   was_saturated_ = in.get<std::uint8_t>() != 0;
+  recent_cpu_ = {};
+  since_ = LoadLine{};
+  minutes_ = dearer_ = 0;
   return in.finish();
 }
 

@@ -112,6 +112,66 @@ struct Life {
   }
 };
 
+/// A release after which a request costs so many times the CPU, of an instance that has `offset`
+/// beside.
+void live_with(Life& life, double factor, double offset, std::int64_t minutes) {
+  for (const std::int64_t end = life.minute + minutes; life.minute < end; ++life.minute) {
+    const double load = life.day() * (1 + .03 * life.random.normal());
+    const double use = factor * load / 100 + offset + .01 * life.random.normal();
+    life.model.observe({load, std::clamp(use, 0., 1.), {}, {}});
+  }
+}
+
+TEST(CapacityModel, ADearerReleaseIsKnownWithinHalfAnHourAndForGood) {
+  for (const double factor : {1.3, 1.6}) {
+    Life life;
+    live_with(life, 1, 0, 2880);
+    std::int64_t lived = 0;
+    for (const std::int64_t until : {30, 60, 120, 240, 600, 1440}) {
+      live_with(life, factor, 0, until - lived);
+      lived = until;
+      const auto limit = life.model.limit(Resource::kCpu, {});
+      ASSERT_TRUE(limit) << until;
+      EXPECT_NEAR(limit->load * factor / 85, 1, std::max(.02, 2 * limit->error)) << until;
+      EXPECT_NEAR(limit->load * factor / 85, 1, .06) << until;
+      const auto dearer = life.model.dearer();
+      ASSERT_EQ(dearer.has_value(), until < 240) << until;
+      EXPECT_NEAR(dearer ? dearer->factor : factor, factor, .1);
+    }
+    // And taken back: what is cheaper is believed as the past fades.
+    live_with(life, 1, 0, 2880);
+    EXPECT_NEAR(life.model.limit(Resource::kCpu, {})->load, 85, 6);
+  }
+}
+
+TEST(CapacityModel, ABatchJobCountsWhileItRuns) {
+  Life life;
+  live_with(life, 1, 0, 2880);
+  live_with(life, 1, .2, 120);
+  const double during = life.model.limit(Resource::kCpu, {})->load;
+  EXPECT_LT(during, 70) << "65 is true";
+  EXPECT_GT(during, 45) << "were it a dearer request";
+  live_with(life, 1, 0, 30);
+  EXPECT_NEAR(life.model.limit(Resource::kCpu, {})->load, 85, 3);
+}
+
+TEST(CapacityModel, RemembersWhatIsDearerAcrossARestart) {
+  Life life;
+  live_with(life, 1, 0, 2880);
+  live_with(life, 1.5, 0, 100);
+  Writer out;
+  life.model.save(out);
+  Reader in(out.bytes());
+  CapacityModel again;
+  ASSERT_TRUE(again.load(in) && in.at_end());
+  EXPECT_EQ(again.limit(Resource::kCpu, {})->load, life.model.limit(Resource::kCpu, {})->load);
+  Life other = life;
+  other.model = again;
+  for (Life* const one : {&life, &other}) live_with(*one, 1.5, 0, 200);
+  EXPECT_EQ(other.model.limit(Resource::kCpu, {})->load,
+            life.model.limit(Resource::kCpu, {})->load);
+}
+
 RC_GTEST_PROP(CapacityModel, AnOverloadNeverRaisesWhatAnInstanceTakes, ()) {
   Life life;
   life.live(2880 + *rc::gen::inRange<std::int64_t>(0, 1440));

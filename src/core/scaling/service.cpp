@@ -21,8 +21,9 @@ constexpr double kWeekS = 7 * 86'400.;
 /// After so long the load is taken from what is told instead of what was: one row is no change.
 constexpr std::int64_t kRequestsBegunMinutes = 10, kRequestsEndedMinutes = 1440;
 
-/// The older one has sums of lines for the capacity and no days of what resources do.
-constexpr std::uint8_t kFormat = 3, kFormatBefore = 2;
+/// The third does not know what requests cost of late; the second has sums of lines for the
+/// capacity and no days of what resources do.
+constexpr std::uint8_t kFormat = 4, kFormatOfLines = 3, kFormatOfSums = 2;
 /// What a saved service may have seen, in minutes from 1970: 190 years to either side.
 constexpr std::int64_t kMinuteMax = 100'000'000;
 
@@ -299,6 +300,9 @@ void Service::choose(EventTime now, const ServiceOptions& options, Advice& advic
                       std::max(0., 1 - 2 * advice.bottleneck->limit.error);
   why(Kind::kForecast, plan.load, 1 - tail_probability(model_, options_of_plan.operating_point));
   why(Kind::kCapacity, capacity);
+  if (advice.bottleneck->resource == Resource::kCpu) {
+    if (const auto dearer = capacity_.dearer()) why(Kind::kDearer, dearer->size, dearer->factor);
+  }
   if (advice.bottleneck->limit.proportional) why(Kind::kProportional);
   if (plan.now >= plan.forecast) why(Kind::kNeededNow, plan.now);
   const double unbounded = std::max(plan.now, plan.forecast);
@@ -405,13 +409,16 @@ void Service::save(Writer& out) const {
 
 Result<void> Service::load(Reader& in) {
   const auto format = in.get<std::uint8_t>();
-  const bool before = format == kFormatBefore;
-  if (format != kFormat && !before) return failure(ErrorCode::kUnsupported, in.position());
+  const bool of_sums = format == kFormatOfSums, of_lines = format == kFormatOfLines;
+  if (format != kFormat && !of_lines && !of_sums)
+    return failure(ErrorCode::kUnsupported, in.position());
   if (const auto loaded = model_.load(in); !loaded) return loaded;
-  if (const auto loaded = before ? capacity_.load_sums(in) : capacity_.load(in); !loaded)
-    return loaded;
+  const auto capacity = of_sums    ? capacity_.load_sums(in)
+                        : of_lines ? capacity_.load_lines(in)
+                                   : capacity_.load(in);
+  if (!capacity) return capacity;
   for (ResourceUse* const use : {&cpu_, &memory_}) {
-    if (const auto loaded = before ? use->load_before(in) : use->load(in); !loaded) return loaded;
+    if (const auto loaded = of_sums ? use->load_before(in) : use->load(in); !loaded) return loaded;
   }
   if (const auto loaded = planner_.load(in); !loaded) return loaded;
   const std::uint64_t orders = in.get_varint();

@@ -63,6 +63,7 @@ struct Reason {
     kForecast,      ///< the next minutes reach load a with probability b
     kNeededNow,     ///< the present load needs a instances
     kCapacity,      ///< an instance takes load a
+    kDearer,        ///< a more of the CPU is used of late than the day says, or b times as much
     kProportional,  ///< the load hardly varied: capacity is an estimate
     kCooldown,      ///< fewer only in a seconds
     kStabilised,    ///< held at a by an earlier minute's order

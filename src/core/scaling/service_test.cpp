@@ -317,20 +317,49 @@ TEST(Service, AnOverloadNeverAdvisesFewerThanTheLoadNeeds) {
   EXPECT_NEAR(service.bottleneck({})->limit.load, 85, 2) << "a day later";
 }
 
-TEST(Service, ReadsWhatWasSavedBeforeCapacityKnewLevels) {
-  std::ifstream file(LIMINAL_SOURCE "/src/core/scaling/service_version_2.bin", std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  Reader in(bytes);
+TEST(Service, AfterADearerReleaseItAdvisesMoreAndSaysWhy) {
   Service service;
-  ASSERT_TRUE(service.load(in) && in.at_end());
-  EXPECT_GT(service.model().history().minutes(), 700u);
-  EXPECT_TRUE(service.capacity().limit(Resource::kCpu, {}));
-  Writer out;
-  service.save(out);
-  Reader anew(out.bytes());
-  Service again;
-  ASSERT_TRUE(again.load(anew) && anew.at_end());
-  EXPECT_EQ(again.state_hash(), service.state_hash());
+  Random random(4);
+  std::int64_t t = 0;
+  const auto live = [&](std::int64_t minutes, double dearer) {
+    for (const std::int64_t end = t + minutes; t < end; ++t) {
+      const double load = made_up_load(t, random);
+      const double use = dearer * load / 400 + .01 * random.normal();
+      service.observe(minute(t), {load, std::clamp(use, 0., 1.), {}, {}, 4}, {});
+    }
+  };
+  live(3 * 1440 + 600, 1);
+  const Advice before = service.advise(minute(t - 1), {});
+  live(40, 1.6);
+  const Advice after = service.advise(minute(t - 1), {});
+  ASSERT_TRUE(before.replicas && after.replicas);
+  EXPECT_NEAR(after.bottleneck->limit.load * 1.6 / before.bottleneck->limit.load, 1, .05);
+  EXPECT_GE(*after.replicas, *before.replicas);
+  const auto says = [](const Advice& advice) {
+    return std::any_of(advice.reasons.begin(), advice.reasons.end(), [](const Reason& reason) {
+      return reason.kind == Reason::Kind::kDearer;
+    });
+  };
+  EXPECT_FALSE(says(before));
+  EXPECT_TRUE(says(after));
+}
+
+TEST(Service, ReadsWhatEarlierVersionsSaved) {
+  for (const char* name : {"service_version_2.bin", "service_version_3.bin"}) {
+    std::ifstream file(std::string(LIMINAL_SOURCE "/src/core/scaling/") + name, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    Reader in(bytes);
+    Service service;
+    ASSERT_TRUE(service.load(in) && in.at_end()) << name;
+    EXPECT_GT(service.model().history().minutes(), 700u);
+    EXPECT_TRUE(service.capacity().limit(Resource::kCpu, {}));
+    Writer out;
+    service.save(out);
+    Reader anew(out.bytes());
+    Service again;
+    ASSERT_TRUE(again.load(anew) && anew.at_end());
+    EXPECT_EQ(again.state_hash(), service.state_hash());
+  }
 }
 
 TEST(ServiceOptions, EveryMistakeIsNamed) {

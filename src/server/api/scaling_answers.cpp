@@ -303,6 +303,11 @@ std::string text(const Reason& reason) {
       return shown("the present load needs %.0f instances", a);
     case Kind::kCapacity:
       return shown("one instance takes a load of %.4g", a);
+    case Kind::kDearer:
+      return b > 1
+                 ? shown("of late a request costs %.3g times the CPU that a day of history says", b)
+                 : shown("of late %.0f %% of the CPU are used beside what a day of history says",
+                         100 * a);
     case Kind::kProportional:
       return "the load hardly varied yet: what an instance takes is an estimate";
     case Kind::kCooldown:
