@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)again.load([](std::string_view, const Error&) { LIMINAL_CHECK(false); });
   const auto after = again.describe("web", "cpu");
   LIMINAL_CHECK(before.has_value() == after.has_value());
-  if (before) LIMINAL_CHECK(before->settings == after->settings);
-  LIMINAL_CHECK(again.describe("own", "metric")->settings.alarms_per_week == 2);
+  if (before) LIMINAL_CHECK(before->status.settings == after->status.settings);
+  LIMINAL_CHECK(again.describe("own", "metric")->status.settings.alarms_per_week == 2);
   return 0;
 }
