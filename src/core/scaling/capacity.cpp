@@ -129,7 +129,8 @@ std::optional<RecentUse::Shift> CapacityModel::dearer() const {
 
 std::optional<LoadLine::Fit> CapacityModel::law(Resource resource) const {
   auto fit = law_of_day(resource);
-  const auto shift = resource == Resource::kCpu ? dearer() : std::nullopt;
+  if (!fit || resource != Resource::kCpu) return fit;
+  const auto shift = recent_cpu_.shift(*fit);
   if (!shift) return fit;
   fit->intercept = shift->factor * fit->intercept + shift->offset;
   fit->slope *= shift->factor;
