@@ -145,7 +145,7 @@ void add_top(CLI::App& parent, Run& chosen) {
       ->type_name("S")
       ->check(CLI::Range(.1, 3600.));
   command->footer(
-      "\nThe most salient incidents come first, then alerts, newest on top; then the users that "
+      "\nThe most salient incidents come first, then the most salient alerts; then the users that "
       "stand out most. LIMIT/S is the\n"
       "messages a second that a user may send now, REFUSED what a limit refused in the last\n"
       "minute, or in shadow would have. q leaves.\n");

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What was learnt of system signals survives SIGKILL, within its stated loss.
 
-  check_kill.py LIMINAL
+  check_kill.py LIMINAL [KILLS]
 
 Metrics, a service's load and judged alerts are told; when their files have been written (every five
 seconds), more is told and the server is killed at once. After the next start
@@ -13,13 +13,20 @@ seconds), more is told and the server is killed at once. After the next start
   - so does a service: it is advised, not monitored, with its history,
   - every judgement of an alert that was acknowledged counts for the ranking, those of the last moment
     too, none twice.
+
+Then it is killed KILLS times (5) at random moments while rows, loads and settings are told: each start has the
+settings that were acknowledged last, or that were on their way, and no fewer points of a series than the start
+before.
 """
+import http.client
 import json
 import pathlib
+import random
 import re
 import signal
 import sys
 import tempfile
+import threading
 import time
 
 from server import Server
@@ -89,8 +96,52 @@ def wait_until_saved(server, data, since):
         time.sleep(.1)
 
 
+def tell_until_it_ends(server, number, told):
+    """Settings of one series and of one service, larger with each round, beside rows and loads. `told`: what was
+    acknowledged last, and what was sent last."""
+    at = BEGIN + 10_000 + 1000 * number
+    try:
+        for i in range(10_000):
+            told["sent"] = told["kept"] + 1
+            server.ask("PUT", "/anomaly/series/web/cpu", {"min": 0, "max": told["sent"]})
+            server.ask("PUT", "/scaling/shop", {"replicas_max": 1000 + told["sent"]})
+            told["kept"] = told["sent"]
+            server.ask("POST", "/anomaly", {"source": "web", "metrics": [{"cpu": .4, "timestamp": at + i}] * 3})
+            server.ask("POST", "/scaling", {"service": "shop", "usage_patterns": USAGE, "current_replicas": 2})
+    except (OSError, http.client.HTTPException):  # it was killed
+        told["rounds"] += i
+
+
+def kill_at_random(program, folder, kills):
+    """What was told, and the longest start in seconds."""
+    told, points, longest = {"kept": 0, "sent": 0, "rounds": 0}, 0, 0.
+    for number in range(kills + 1):
+        begun = time.monotonic()
+        server = Server(program, folder)
+        longest = max(longest, time.monotonic() - begun)
+        if number:
+            series = server.ask("GET", "/anomaly/series/web/cpu")
+            service = server.ask("GET", "/scaling/shop")["settings"]
+            for name, found in (("series", series["max"]), ("service", service["replicas_max"] - 1000)):
+                assert told["kept"] <= found <= told["sent"] or not told["kept"], (number, name, found, told)
+            assert series["points"] >= points, (number, series["points"], points)
+            points = series["points"]
+            told["kept"] = told["sent"]
+        if number < kills:
+            telling = threading.Thread(target=tell_until_it_ends, args=(server, number, told))
+            telling.start()
+            time.sleep(random.uniform(.02, 1.2))
+            server.process.kill()
+            telling.join()
+            server.end(signal.SIGKILL)
+        else:
+            server.end()
+    return told, longest
+
+
 def main():
     program = sys.argv[1]
+    kills = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     with tempfile.TemporaryDirectory(prefix="liminal-signals-kill-") as name:
         folder = pathlib.Path(name)
         data = folder / "data"
@@ -134,7 +185,10 @@ def main():
         server = Server(program, folder)
         assert judged(server) == (3, 5)
         server.end()
-    print("series, service and judgements came back")
+        told, longest = kill_at_random(program, folder, kills)
+        assert told["rounds"] > kills, "nothing was told"
+    print(f"series, service and judgements came back; of {kills} kills at random moments amid {told['rounds']} rounds, "
+          f"too, ready within {longest:.2f} s")
 
 
 main()

@@ -81,10 +81,11 @@ void add_anomaly(CLI::App& parent, Run& chosen) {
                       "NAME=MIN:MAX, between which a column's values lie; worth some quality");
   command->add_option("--counter", options.counters, "A column that only grows, until it is reset");
   command
-      ->add_option("--alarms-per-week",
-                   options.alarms_per_week,
-                   "At most about how often all columns together may alarm (default: one line that "
-                   "suits all)")
+      ->add_option(
+          "--alarms-per-week",
+          options.alarms_per_week,
+          "At most about how often all columns together may alarm, once there is a day to go "
+          "by (default: one line that suits all)")
       ->check(CLI::Range(0., 1e4));
   command->add_option("--plot", arguments->plot, "Draw values, expectation and alarms into an SVG");
   command->footer(

@@ -43,8 +43,8 @@ class AlarmLine {
   float weight_ = 1;  ///< what a new point counts: growing, instead of decaying all
 };
 
-/// No score is larger than so many times the line: once in ten years of minutes. What lies farther
-/// out than that has a tail's law for its only witness.
+/// No score is larger than so many times the line. What lies farther out has a tail's law for its
+/// only witness, which is no literal rate: of white noise one point in 100,000 scores as much.
 inline constexpr double kScoreMax = 1e4;
 
 /// The largest score that so few points can tell: before there were `enough` of them a level is not

@@ -455,6 +455,14 @@ TEST(ResourceUse, WhatGoesUpAndDownDoesNotEnd) {
   }
 }
 
+TEST(ResourceUse, AdvisesNoSizeOfMemoryThatRunsOut) {
+  ResourceUse leak;
+  for (std::int64_t t = 0; t < 5 * 1440; ++t)
+    leak.observe(t, .3 + .4 * static_cast<double>(t) / (5 * 1440));
+  ASSERT_GT(leak.passage(1, 7 * 86'400.)->probability, .9);
+  EXPECT_FALSE(right_size_memory(leak));
+}
+
 TEST(ResourceUse, AdvisesASizeWithItsSaving) {
   ResourceUse use;
   for (std::int64_t t = 0; t < 300; ++t) use.observe(t, .2);

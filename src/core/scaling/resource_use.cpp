@@ -11,6 +11,8 @@ namespace {
 constexpr double kDecayPerMinute = 1 - 1. / 2880;
 constexpr double kWeightMin = 360;
 constexpr double kMemoryMargin = 1.15;
+/// Memory that is likely to run out by then has no size.
+constexpr double kSoonS = 7 * 86'400., kLikely = .5;
 
 RightSize sized(double ratio) { return {ratio, 1 - ratio}; }
 
@@ -40,6 +42,8 @@ std::optional<RightSize> right_size_cpu(const ResourceUse& use, double use_max) 
 
 std::optional<RightSize> right_size_memory(const ResourceUse& use) {
   if (use.weight() < kWeightMin) return std::nullopt;
+  const auto ends = use.passage(1, kSoonS);
+  if (ends && ends->probability >= kLikely) return std::nullopt;
   return sized(kMemoryMargin * use.quantile(.999));
 }
 

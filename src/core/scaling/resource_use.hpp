@@ -51,7 +51,8 @@ struct RightSize {
   double saving_ratio = 0;  ///< negative: more is needed
 };
 /// CPU so that the 95th percentile of use is at `use_max`, memory with 15 % above its highest
-/// percentile. None before six hours of use.
+/// percentile. None before six hours of use, and of memory that runs out within a week as it goes:
+/// what it was says nothing of what it needs.
 [[nodiscard]] std::optional<RightSize> right_size_cpu(const ResourceUse& use, double use_max);
 [[nodiscard]] std::optional<RightSize> right_size_memory(const ResourceUse& use);
 
