@@ -157,7 +157,7 @@ def folder_of(given, nodes):
     return str(pathlib.Path(given.folder or "data/ray").absolute())
 
 
-def deploy(given):
+def deploy(given, dashboard):
     import ray
     from ray import serve
     from ray.serve.context import _get_global_client
@@ -183,7 +183,7 @@ def deploy(given):
     print(f"ready api={host}:{given.port}")
     print(f"  API        {base}/ml/status")
     print(f"  metrics    {base}/metrics")
-    print("  dashboard  http://127.0.0.1:8265")
+    print(f"  dashboard  {f'http://{dashboard}' if dashboard else 'none: Ray was started without it'}")
     print(f"  owners     {given.owners} of 64 virtual shards, snapshots in {given.store or given.folder}")
     if renewed:
         print(f"  renewed    {', '.join(renewed)}")
@@ -212,7 +212,7 @@ def main():
     try:
         if address.rpartition(":")[2].isdecimal() and "://" not in address and not answers(address):
             raise ConnectionError(f"nobody answers at {address}")
-        ray.init(address=address, namespace="liminal", log_to_driver=False, logging_level="warning")
+        cluster = ray.init(address=address, namespace="liminal", log_to_driver=False, logging_level="warning")
     except ConnectionError as wrong:
         if given.undeploy:
             print(f"nothing to take away: {wrong}")
@@ -225,7 +225,7 @@ def main():
             subprocess.run([ray_program(), "stop", "--grace-period", "10"], check=True,
                            stdout=subprocess.DEVNULL)
     else:
-        deploy(given)
+        deploy(given, cluster.address_info.get("webui_url"))
 
 
 if __name__ == "__main__":
